@@ -1,0 +1,155 @@
+//! What is generally known of API Gateway but confirmed by no documentation that we have read.
+//!
+//! Everything here is **assumed**. It is kept together so that a correction is one edit.
+
+use http::StatusCode;
+
+use crate::invoke::InvokeError;
+
+/// An end of a connection: a close code and the words for it in `disconnectReason`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct End {
+    /// WebSocket close code (RFC 6455, section 7.4.1).
+    pub(crate) code: u16,
+    /// `disconnectReason`, and the reason in the close frame when the gateway sends one.
+    pub(crate) reason: &'static str,
+}
+
+/// Assumed, not confirmed: a connection that is idle, too old, or whose gateway stops is closed with this.
+pub(crate) const GOING_AWAY: End = End { code: 1001, reason: "Going away" };
+
+/// Assumed, not confirmed: the code for a TCP connection that was lost, and the words for it.
+pub(crate) const LOST: End = End { code: 1006, reason: "Connection closed abnormally" };
+
+/// Assumed, not confirmed: a DELETE on `@connections` closes with this.
+pub(crate) const DELETED: End = End { code: 1000, reason: "Connection closed normally" };
+
+/// Assumed, not confirmed: a binary frame, without a binary setting on the API, ends the connection.
+pub(crate) const BINARY: End = End { code: 1003, reason: "Binary frames are not supported" };
+
+/// Assumed, not confirmed: text that is not UTF-8 ends the connection (RFC 6455 demands the code).
+pub(crate) const NOT_UTF8: End = End { code: 1007, reason: "Text is not UTF-8" };
+
+/// Assumed, not confirmed: a client that breaks the protocol (RFC 6455 demands the code).
+pub(crate) const PROTOCOL: End = End { code: 1002, reason: "Protocol error" };
+
+/// Assumed, not confirmed: the words; that the code is 1009 is documented.
+pub(crate) const TOO_BIG: End = End { code: 1009, reason: "Message too big" };
+
+/// The words are from a captured `$disconnect` event; that the code is 1005 is assumed, not confirmed.
+pub(crate) const NO_STATUS: End =
+    End { code: 1005, reason: "Client-side close frame status not set" };
+
+/// Assumed, not confirmed: ping and pong frames don't count as activity for the idle timer.
+pub(crate) const PINGS_ARE_ACTIVITY: bool = false;
+
+/// Assumed, not confirmed: what a client is told when no route matches and there is no `$default`.
+pub(crate) const NO_ROUTE: &str = "Forbidden";
+
+/// Assumed, not confirmed: what a client is told when its message's function fails.
+pub(crate) fn message_error(error: &InvokeError) -> &'static str {
+    match error {
+        InvokeError::Throttled => TOO_MANY,
+        InvokeError::Function { .. } | InvokeError::TimedOut | InvokeError::Unavailable(_) => INTERNAL,
+    }
+}
+
+/// Assumed, not confirmed: the words for a function's error or timeout.
+pub(crate) const INTERNAL: &str = "Internal server error";
+
+/// Assumed, not confirmed: the words for a message that is throttled.
+pub(crate) const TOO_MANY: &str = "Too Many Requests";
+
+/// Assumed, not confirmed: the status of a handshake that lacks an identity source.
+pub(crate) const NO_IDENTITY: (StatusCode, &str) = (StatusCode::UNAUTHORIZED, "Unauthorized");
+
+/// Assumed, not confirmed: the status of a handshake that the authorizer's policy does not allow.
+pub(crate) const DENIED: (StatusCode, &str) = (StatusCode::FORBIDDEN, "Forbidden");
+
+/// Assumed, not confirmed: the status of a handshake whose authorizer crashed, timed out or made no sense.
+pub(crate) const AUTHORIZER_FAILED: (StatusCode, &str) =
+    (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL);
+
+/// Assumed, not confirmed: the status of a handshake that a throttled authorizer or `$connect` refuses.
+pub(crate) const THROTTLED: (StatusCode, &str) = (StatusCode::TOO_MANY_REQUESTS, TOO_MANY);
+
+/// Assumed, not confirmed: the status of a handshake whose authorizer failed in this way. A function that
+/// raises the word "Unauthorized" asks for a 401.
+pub(crate) fn authorizer_error(error: &InvokeError) -> (StatusCode, &'static str) {
+    match error {
+        InvokeError::Function { message, .. } if message == "Unauthorized" => NO_IDENTITY,
+        InvokeError::Throttled => THROTTLED,
+        InvokeError::Function { .. } | InvokeError::TimedOut | InvokeError::Unavailable(_) => {
+            AUTHORIZER_FAILED
+        }
+    }
+}
+
+/// Assumed, not confirmed: the status of a handshake whose `$connect` function answered nonsense.
+pub(crate) const CONNECT_FAILED: (StatusCode, &str) = (StatusCode::BAD_GATEWAY, INTERNAL);
+
+/// Assumed, not confirmed: the status of a handshake whose `$connect` function failed in this way.
+pub(crate) fn connect_error(error: &InvokeError) -> (StatusCode, &'static str) {
+    match error {
+        InvokeError::Throttled => THROTTLED,
+        InvokeError::Function { .. } | InvokeError::TimedOut | InvokeError::Unavailable(_) => {
+            CONNECT_FAILED
+        }
+    }
+}
+
+/// Assumed, not confirmed: a stage that does not exist, for sockets and `@connections` alike.
+pub(crate) const WRONG_STAGE: (StatusCode, &str) = (StatusCode::FORBIDDEN, "Forbidden");
+
+/// Assumed, not confirmed: a request to the stage that does not ask for a WebSocket.
+pub(crate) const NOT_A_HANDSHAKE: (StatusCode, &str) =
+    (StatusCode::UPGRADE_REQUIRED, "Upgrade Required");
+
+/// Assumed, not confirmed: an `@connections` POST whose body is not UTF-8. Only text frames are sent.
+pub(crate) const POST_NOT_UTF8: (StatusCode, &str) = (StatusCode::BAD_REQUEST, "Bad Request");
+
+/// Assumed, not confirmed: headers that belong to one hop and are not shown to functions. Captured events
+/// lack them.
+pub(crate) fn is_hop_header(name: &str) -> bool {
+    matches!(name, "connection" | "upgrade")
+}
+
+/// Assumed, not confirmed: how a header's name is spelled in an event. Captured events show
+/// `Sec-WebSocket-Key` and `X-Forwarded-For`; the client's own spelling is not known to us.
+pub(crate) fn header_name(name: &str) -> String {
+    name.split('-').map(capitalized).collect::<Vec<_>>().join("-")
+}
+
+fn capitalized(word: &str) -> String {
+    if word == "websocket" {
+        return "WebSocket".into();
+    }
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+/// Assumed, not confirmed: a value of the authorizer's context becomes a string, null is left out, and an
+/// object or array makes the whole answer invalid (`None`).
+pub(crate) fn context_value(value: &serde_json::Value) -> Option<Option<String>> {
+    match value {
+        serde_json::Value::Null => Some(None),
+        serde_json::Value::Bool(value) => Some(Some(value.to_string())),
+        serde_json::Value::Number(value) => Some(Some(value.to_string())),
+        serde_json::Value::String(value) => Some(Some(value.clone())),
+        serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn header_names_are_spelled_as_captured_events_spell_them() {
+        assert_eq!(header_name("sec-websocket-key"), "Sec-WebSocket-Key");
+        assert_eq!(header_name("x-forwarded-for"), "X-Forwarded-For");
+        assert_eq!(header_name("authorization"), "Authorization");
+    }
+}

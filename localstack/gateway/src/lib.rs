@@ -1,0 +1,32 @@
+//! API Gateway's WebSocket side and Lambda's Runtime API, on loopback.
+//!
+//! [`Gateway`] accepts sockets the way a WebSocket API does: it asks the authorizer and the `$connect`
+//! function before it answers the handshake, routes every message by its body, serves the `@connections`
+//! management calls and tells `$disconnect` how a connection ended. Functions are run by whatever
+//! implements [`Invoke`]; [`Host`] does it with real function binaries as child processes.
+//!
+//! What AWS documents is reproduced as documented. What is only generally known is collected in one
+//! module, `assumed`, so that it is easy to find and to correct.
+
+mod assumed;
+mod authorizer;
+mod bucket;
+mod config;
+mod connection;
+mod event;
+mod gateway;
+mod handshake;
+mod host;
+mod ids;
+mod invoke;
+mod management;
+mod messages;
+mod refusal;
+mod registry;
+mod request;
+mod socket;
+
+pub use config::{Clock, GatewayConfig, Limits, Route, Routes};
+pub use gateway::Gateway;
+pub use host::{FunctionSpec, Host, HostError, Logs};
+pub use invoke::{Invoke, InvokeError};

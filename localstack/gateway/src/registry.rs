@@ -1,0 +1,134 @@
+//! The connections that are open, and what others may do to them.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use futures_util::task::AtomicWaker;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::{
+    assumed::{self, End},
+    event::Identity,
+};
+
+/// An open connection, as everybody but its own task sees it.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) identity: Identity,
+    /// Text frames on their way to the client.
+    pub(crate) outgoing: mpsc::Sender<Utf8Bytes>,
+    /// Milliseconds since 1970 of the last data frame in either direction.
+    pub(crate) last_active: AtomicU64,
+    in_flight: AtomicUsize,
+    close: AtomicU8,
+    closer: AtomicWaker,
+}
+
+const OPEN: u8 = 0;
+const DELETED: u8 = 1;
+const GATEWAY_STOPS: u8 = 2;
+
+impl Entry {
+    pub(crate) fn new(identity: Identity, outgoing: mpsc::Sender<Utf8Bytes>) -> Self {
+        Self {
+            last_active: AtomicU64::new(identity.connected_at),
+            identity,
+            outgoing,
+            in_flight: AtomicUsize::new(0),
+            close: AtomicU8::new(OPEN),
+            closer: AtomicWaker::new(),
+        }
+    }
+
+    /// Claims one of `limit` places for a message that is in a function.
+    pub(crate) fn claim(self: &Arc<Self>, limit: usize) -> Option<InFlight> {
+        let claimed = InFlight(Arc::clone(self));
+        // Dropping a claim that went over the limit gives its place back.
+        (self.in_flight.fetch_add(1, Ordering::AcqRel) < limit).then_some(claimed)
+    }
+
+    fn close(&self, why: u8) {
+        let _ = self.close.compare_exchange(OPEN, why, Ordering::AcqRel, Ordering::Acquire);
+        self.closer.wake();
+    }
+
+    /// Ready once somebody has asked for the connection to be closed.
+    pub(crate) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<End> {
+        self.closer.register(cx.waker());
+        match self.close.load(Ordering::Acquire) {
+            OPEN => Poll::Pending,
+            DELETED => Poll::Ready(assumed::DELETED),
+            _ => Poll::Ready(assumed::GOING_AWAY),
+        }
+    }
+}
+
+/// A message that is in a function; its place is free again when this is dropped.
+#[derive(Debug)]
+pub(crate) struct InFlight(Arc<Entry>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Open connections by id.
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    entries: HashMap<String, Arc<Entry>>,
+    stopped: bool,
+}
+
+impl Registry {
+    pub(crate) fn insert(&self, entry: &Arc<Entry>) {
+        let mut open = self.lock();
+        open.entries.insert(entry.identity.connection_id.clone(), Arc::clone(entry));
+        if open.stopped {
+            entry.close(GATEWAY_STOPS);
+        }
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Entry>> {
+        self.lock().entries.get(id).cloned()
+    }
+
+    pub(crate) fn remove(&self, id: &str) -> Option<Arc<Entry>> {
+        self.lock().entries.remove(id)
+    }
+
+    /// Closes a connection as `@connections` DELETE does; from here on it is gone. False if it was already.
+    pub(crate) fn delete(&self, id: &str) -> bool {
+        let entry = self.remove(id);
+        entry.inspect(|entry| entry.close(DELETED)).is_some()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lock().entries.len()
+    }
+
+    /// Closes all connections, and those that are still on their way.
+    pub(crate) fn stop(&self) {
+        let mut open = self.lock();
+        open.stopped = true;
+        for entry in open.entries.values() {
+            entry.close(GATEWAY_STOPS);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

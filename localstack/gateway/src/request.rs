@@ -1,0 +1,74 @@
+//! A handshake's headers and query string, as events show them.
+
+use std::{collections::BTreeMap, net::SocketAddr, time::SystemTime};
+
+use http::{HeaderMap, HeaderValue, Uri};
+
+use crate::{assumed, event, ids};
+
+/// What of a handshake outlives its HTTP request until the handshake is decided.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) at: SystemTime,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) multi_value_headers: BTreeMap<String, Vec<String>>,
+    pub(crate) query: BTreeMap<String, String>,
+    pub(crate) multi_value_query: BTreeMap<String, Vec<String>>,
+}
+
+impl Arrival {
+    pub(crate) fn new(at: SystemTime, peer: SocketAddr, headers: &HeaderMap, uri: &Uri) -> Self {
+        let mut multi_value_headers = BTreeMap::<String, Vec<String>>::new();
+        for (name, value) in headers {
+            if !assumed::is_hop_header(name.as_str()) {
+                multi_value_headers
+                    .entry(assumed::header_name(name.as_str()))
+                    .or_default()
+                    .push(text(value));
+            }
+        }
+        // What AWS's own front end adds. A client connects to it over TLS, whatever it does here.
+        for (name, value) in [
+            ("X-Amzn-Trace-Id", ids::trace(event::epoch_ms(at) / 1000)),
+            ("X-Forwarded-For", peer.ip().to_string()),
+            ("X-Forwarded-Port", "443".to_owned()),
+            ("X-Forwarded-Proto", "https".to_owned()),
+        ] {
+            multi_value_headers.insert(name.to_owned(), vec![value]);
+        }
+        let mut multi_value_query = BTreeMap::<String, Vec<String>>::new();
+        for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()) {
+            multi_value_query.entry(name.into_owned()).or_default().push(value.into_owned());
+        }
+        Self {
+            at,
+            headers: last_values(&multi_value_headers),
+            multi_value_headers,
+            query: last_values(&multi_value_query),
+            multi_value_query,
+        }
+    }
+
+    /// Whether an identity source (`route.request.header.NAME`, `route.request.querystring.NAME`) has a value.
+    pub(crate) fn has(&self, source: &str) -> bool {
+        let found = if let Some(name) = source.strip_prefix("route.request.header.") {
+            self.headers.iter().find(|(held, _)| held.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        } else if let Some(name) = source.strip_prefix("route.request.querystring.") {
+            self.query.get(name)
+        } else {
+            None
+        };
+        found.is_some_and(|value| !value.is_empty())
+    }
+}
+
+fn last_values(multi: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, String> {
+    multi
+        .iter()
+        .filter_map(|(name, values)| Some((name.clone(), values.last()?.clone())))
+        .collect()
+}
+
+fn text(value: &HeaderValue) -> String {
+    String::from_utf8_lossy(value.as_bytes()).into_owned()
+}

@@ -1,0 +1,157 @@
+//! Identities and instants, each parsed in one place.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::limits::{CONNECTION_ID_BYTES, NODE_ID_BYTES};
+
+/// Text that is not an id of the kind that it was meant to be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidId {
+    /// There is no text.
+    #[error("a {kind} can't be empty")]
+    Empty {
+        /// What it was meant to be.
+        kind: &'static str,
+    },
+    /// There is too much of it.
+    #[error("a {kind} has at most {limit} bytes, this one {length}")]
+    TooLong {
+        /// What it was meant to be.
+        kind: &'static str,
+        /// How long it may be, in bytes.
+        limit: usize,
+        /// How long it is, in bytes.
+        length: usize,
+    },
+    /// A character that it can't have.
+    #[error("a {kind} consists of {allowed}, not of {found:?}")]
+    Character {
+        /// What it was meant to be.
+        kind: &'static str,
+        /// What it may consist of.
+        allowed: &'static str,
+        /// The first character that is wrong.
+        found: char,
+    },
+}
+
+fn check(
+    kind: &'static str,
+    text: &str,
+    limit: usize,
+    allowed: &'static str,
+    is_allowed: fn(char) -> bool,
+) -> Result<(), InvalidId> {
+    if text.is_empty() {
+        return Err(InvalidId::Empty { kind });
+    }
+    if text.len() > limit {
+        return Err(InvalidId::TooLong { kind, limit, length: text.len() });
+    }
+    match text.chars().find(|c| !is_allowed(*c)) {
+        Some(found) => Err(InvalidId::Character { kind, allowed, found }),
+        None => Ok(()),
+    }
+}
+
+/// Which node: the monolith's name for it, a MAC address or a serial number, say.
+///
+/// 1 to 64 bytes of ASCII letters, digits, `:`, `_` and `-`: safe in a URL's path, a log line and a key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(String);
+
+impl FromStr for NodeId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-');
+        check("node id", text, NODE_ID_BYTES, "ASCII letters, digits, ':', '_' and '-'", allowed)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl NodeId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which connection: API Gateway's name for one WebSocket, unique for ever.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(String);
+
+impl FromStr for ConnectionId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        check("connection id", text, CONNECTION_ID_BYTES, "visible ASCII", |c| c.is_ascii_graphic())?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl ConnectionId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How often a node's credentials were renewed: a token of a lower version than the stored one is no longer accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CredentialVersion(pub u32);
+
+/// An instant, in milliseconds since the Unix epoch. Whoever reads clocks hands it in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub u64);
+
+impl Timestamp {
+    /// This instant and some seconds more.
+    #[must_use]
+    pub fn plus_seconds(self, seconds: u32) -> Self {
+        Self(self.0.saturating_add(u64::from(seconds) * 1000))
+    }
+
+    /// Whole seconds since `earlier`; 0 if that is later, because clocks step back.
+    pub fn seconds_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0) / 1000
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mac_address_and_a_serial_number_name_nodes() {
+        for id in ["a4:2b:b0:11:22:33", "AP-0007_b", "7"] {
+            assert_eq!(id.parse::<NodeId>().map(|id| id.to_string()), Ok(id.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_could_break_out_of_a_path_a_key_or_a_log_line_names_no_node() {
+        for id in ["", "a/b", "..", "a.b", "a#b", "a b", "a\nb", "nöde", "a\u{200b}", &"x".repeat(65)] {
+            assert!(id.parse::<NodeId>().is_err(), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn clocks_that_step_back_give_no_negative_time() {
+        assert_eq!(Timestamp(1_000).seconds_since(Timestamp(9_000)), 0);
+        assert_eq!(Timestamp(9_999).seconds_since(Timestamp(1_000)), 8);
+    }
+}

@@ -1,0 +1,41 @@
+//! The rules of Rollcall: what an event does to a node, and what follows from it.
+//!
+//! Everything here is pure and synchronous. Time, randomness, storage and the network are somebody else's; they come in
+//! as arguments and go out as values. An event takes two steps, with the one write between them:
+//!
+//! ```text
+//! plan(event)             -> Update { guard, changes }    rendered to one conditional write
+//! settle(event, outcome)  -> Settled { reply, effects }   outcome = what the write said
+//! ```
+//!
+//! A guard that does not hold is not an error: it comes back as [`Outcome::Refused`] with the item that beat us, so
+//! losing a race costs no read either.
+
+mod attribute;
+mod event;
+mod guard;
+mod id;
+mod limits;
+mod node;
+mod plan;
+mod policy;
+mod report;
+mod settle;
+mod sweep;
+mod update;
+
+pub use attribute::{Attribute, INDEX_DUE, INDEX_SITE, Item, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Value};
+pub use attribute::{DUE_SHARDS, due_shard, node_of_partition_key, partition_key};
+pub use event::{Connection, Event, EventKind, Found};
+pub use guard::Guard;
+pub use id::{ConnectionId, CredentialVersion, InvalidId, NodeId, Timestamp};
+pub use limits::{
+    CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES,
+};
+pub use node::{Closed, Held, Malformed, Node, Presence};
+pub use plan::plan;
+pub use policy::{Policy, PolicyError, Registration, Seconds};
+pub use report::{ConfigOutcome, ConfigState, Health, Report, ReportError};
+pub use settle::{AckTerms, Effect, Refusal, Reply, SettleError, Settled, settle};
+pub use sweep::{expired, lost};
+pub use update::{Change, Outcome, Update};

@@ -1,0 +1,25 @@
+//! How large the parts of a node item may be, so that the whole stays under one write unit.
+
+/// The largest node item, in bytes: one write unit (Amazon DynamoDB, "Read and write operations": a write unit is one
+/// write of an item up to 1 KB).
+pub const NODE_ITEM_BYTES: usize = 1024;
+
+/// The longest node id, in bytes.
+pub const NODE_ID_BYTES: usize = 64;
+
+/// The longest connection id, in bytes. API Gateway's are 16 today.
+pub const CONNECTION_ID_BYTES: usize = 64;
+
+/// The longest firmware version, in bytes.
+pub const FIRMWARE_BYTES: usize = 64;
+
+/// How much of the detail of a configuration report is kept, in bytes.
+pub const DETAIL_BYTES: usize = 96;
+
+/// How much of the reason of a close is kept, in bytes (RFC 6455, section 5.5.1, allows 123).
+pub const CLOSE_REASON_BYTES: usize = 64;
+
+/// The longest start of `text` that fits `limit` bytes and ends between characters.
+pub(crate) fn clip(text: &str, limit: usize) -> &str {
+    &text[..text.floor_char_boundary(limit)]
+}

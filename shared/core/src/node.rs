@@ -1,0 +1,162 @@
+//! A stored node, read back.
+
+use crate::attribute::{Attribute, Item, Value};
+use crate::event::{Connection, Found};
+use crate::id::{ConnectionId, CredentialVersion, Timestamp};
+
+/// A node as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// The connection that holds it, open or closed.
+    pub held: Option<Held>,
+    /// Whether it counts as online, and since when.
+    pub presence: Presence,
+    /// When its grace period ends, while it is suspected.
+    pub due: Option<Timestamp>,
+    /// When it last checked in.
+    pub seen: Option<Timestamp>,
+    /// The sequence number of its last check-in on this connection.
+    pub seq: Option<u64>,
+    /// Whether it checks in by polling.
+    pub polls: bool,
+    /// The firmware version that it reported.
+    pub firmware: Option<String>,
+    /// The lowest credential version that is accepted; none if it was never registered.
+    pub credentials: Option<CredentialVersion>,
+    /// Whether its credentials were revoked.
+    pub revoked: bool,
+}
+
+/// The connection that holds a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Which.
+    pub connection: Connection,
+    /// The one that held the node before it, if there was one.
+    pub previous: Option<ConnectionId>,
+    /// How it ended; nothing while it is open.
+    pub closed: Option<Closed>,
+}
+
+/// How a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// When.
+    pub at: Timestamp,
+    /// With which code.
+    pub code: Option<u64>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// Whether a node counts as online.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// Since then.
+    Online(Timestamp),
+    /// Since then, if it ever was online.
+    Offline(Option<Timestamp>),
+}
+
+/// A stored item that no rule could have written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stored attribute {attribute:?} ({}) is unreadable", attribute.name())]
+pub struct Malformed {
+    /// Which attribute.
+    pub attribute: Attribute,
+}
+
+impl Node {
+    /// Reads a stored item.
+    ///
+    /// # Errors
+    /// If an attribute is of a type, or in a combination, that no rule writes.
+    pub fn read(item: &Item) -> Result<Self, Malformed> {
+        let presence = match (time(item, Attribute::OnlineSince)?, time(item, Attribute::OfflineSince)?) {
+            (Some(since), None) => Presence::Online(since),
+            (None, since) => Presence::Offline(since),
+            (Some(_), Some(_)) => return Err(malformed(Attribute::OfflineSince)),
+        };
+        let credentials = number(item, Attribute::CredentialVersion)?
+            .map(|version| u32::try_from(version).map(CredentialVersion))
+            .transpose()
+            .map_err(|_| malformed(Attribute::CredentialVersion))?;
+        Ok(Self {
+            held: held(item)?,
+            presence,
+            due: time(item, Attribute::Due)?,
+            seen: time(item, Attribute::Seen)?,
+            seq: number(item, Attribute::Seq)?,
+            polls: item.contains_key(&Attribute::Polls),
+            firmware: text(item, Attribute::Firmware)?.map(str::to_owned),
+            credentials,
+            revoked: item.contains_key(&Attribute::Revoked),
+        })
+    }
+
+    /// The open connection that holds it.
+    pub fn open(&self) -> Option<&Held> {
+        self.held.as_ref().filter(|held| held.closed.is_none())
+    }
+
+    /// When it was last heard of: a check-in, or the opening of its connection.
+    pub fn last_heard(&self) -> Option<Timestamp> {
+        self.seen.max(self.held.as_ref().map(|held| held.connection.opened_at))
+    }
+
+    /// What a sweep remembers of it.
+    pub fn found(&self) -> Found {
+        Found {
+            connection: self.held.as_ref().map(|held| held.connection.id.clone()),
+            open: self.open().is_some(),
+            seen: self.seen,
+            polls: self.polls,
+        }
+    }
+}
+
+fn held(item: &Item) -> Result<Option<Held>, Malformed> {
+    let Some(id) = text(item, Attribute::Connection)? else {
+        return Ok(None);
+    };
+    let id: ConnectionId = id.parse().map_err(|_| malformed(Attribute::Connection))?;
+    let previous = text(item, Attribute::Previous)?
+        .map(str::parse)
+        .transpose()
+        .map_err(|_| malformed(Attribute::Previous))?
+        .filter(|previous| *previous != id);
+    let opened_at = time(item, Attribute::OpenedAt)?.ok_or_else(|| malformed(Attribute::OpenedAt))?;
+    let closed = match time(item, Attribute::ClosedAt)? {
+        None => None,
+        Some(at) => Some(Closed {
+            at,
+            code: number(item, Attribute::CloseCode)?,
+            reason: text(item, Attribute::CloseReason)?.map(str::to_owned),
+        }),
+    };
+    Ok(Some(Held { connection: Connection { id, opened_at }, previous, closed }))
+}
+
+fn malformed(attribute: Attribute) -> Malformed {
+    Malformed { attribute }
+}
+
+fn number(item: &Item, attribute: Attribute) -> Result<Option<u64>, Malformed> {
+    match item.get(&attribute) {
+        None => Ok(None),
+        Some(Value::Number(number)) => Ok(Some(*number)),
+        Some(Value::Text(_)) => Err(malformed(attribute)),
+    }
+}
+
+fn time(item: &Item, attribute: Attribute) -> Result<Option<Timestamp>, Malformed> {
+    Ok(number(item, attribute)?.map(Timestamp))
+}
+
+fn text(item: &Item, attribute: Attribute) -> Result<Option<&str>, Malformed> {
+    match item.get(&attribute) {
+        None => Ok(None),
+        Some(Value::Text(text)) => Ok(Some(text)),
+        Some(Value::Number(_)) => Err(malformed(attribute)),
+    }
+}

@@ -1,0 +1,233 @@
+//! What follows from an event, once its write has answered.
+
+use crate::attribute::Item;
+use crate::event::{Connection, Event, EventKind};
+use crate::id::{ConnectionId, CredentialVersion, NodeId, Timestamp};
+use crate::node::{Malformed, Node};
+use crate::policy::{Policy, Registration, Seconds};
+use crate::update::Outcome;
+
+/// What follows from an event.
+#[must_use]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Carry out the effects, best effort, then reply.
+    Done {
+        /// The answer to whoever caused the event.
+        reply: Reply,
+        /// What else is to be done first.
+        effects: Vec<Effect>,
+    },
+    /// The clock had stepped back behind what is stored: plan this event instead, which counts as of the stored time.
+    Again(Event),
+}
+
+/// The answer to whoever caused an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It is stored, and there is nothing to say.
+    Stored,
+    /// It is stored, and this is how to go on.
+    Ack(AckTerms),
+    /// It changed nothing, and this is why.
+    Refused(Refusal),
+}
+
+/// How a node is to go on after a check-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AckTerms {
+    /// The check-in's place in its connection; nothing for a poll.
+    pub seq: Option<u64>,
+    /// When to check in next, from now.
+    pub next_check_in: Seconds,
+    /// By when to have replaced the connection, from now.
+    pub reconnect_within: Seconds,
+    /// Over how long to spread a reconnect after a loss.
+    pub spread: Seconds,
+}
+
+/// Something to do besides replying. Best effort: another event repairs what is lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Close a connection that the node has replaced.
+    Close(ConnectionId),
+    /// Tell a connection that it is not the node's, and close it.
+    Dismiss(ConnectionId, Refusal),
+}
+
+/// Why an event changed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such node is registered, and registration is closed.
+    #[error("no such node is registered")]
+    Unregistered,
+    /// The node's credentials were revoked.
+    #[error("the node's credentials were revoked")]
+    Revoked,
+    /// The token is of an older credential version than the node's.
+    #[error("the token's credential version is older than {current:?}")]
+    CredentialsOutdated {
+        /// The lowest version that is accepted.
+        current: CredentialVersion,
+    },
+    /// A newer connection holds the node.
+    #[error("a newer connection holds the node")]
+    Superseded,
+    /// The connection has closed, and closed connections never open again.
+    #[error("the connection has closed")]
+    Closed,
+    /// The sequence number repeats or goes back.
+    #[error("the sequence number is not above {stored}")]
+    StaleSeq {
+        /// The last one that is stored.
+        stored: u64,
+    },
+    /// What a sweep had found has changed since.
+    #[error("the node has changed since it was found")]
+    Changed,
+}
+
+/// An outcome that the rules have no explanation for: the store or its contents are broken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SettleError {
+    /// The stored item is unreadable.
+    #[error("node {node} is unreadable")]
+    Malformed {
+        /// Which node.
+        node: NodeId,
+        /// What is wrong with its item.
+        source: Malformed,
+    },
+    /// The write was refused although its guard holds.
+    #[error("the write for node {node} was refused although its guard holds")]
+    Unexplained {
+        /// Which node.
+        node: NodeId,
+    },
+}
+
+/// What follows from an event, once its write has answered.
+///
+/// # Errors
+/// If the stored item is unreadable, or the refusal can't be explained by it.
+pub fn settle(event: Event, outcome: Outcome, policy: &Policy) -> Result<Settled, SettleError> {
+    match outcome {
+        Outcome::Applied { after } => {
+            let effects = replaced(&event, &read(&event.node, &after)?).into_iter().map(Effect::Close).collect();
+            Ok(Settled::Done { reply: reply(&event, policy), effects })
+        }
+        Outcome::Refused { stored } => {
+            let stored = stored.map(|item| read(&event.node, &item)).transpose()?;
+            match why_refused(&event, stored.as_ref(), policy) {
+                Some(Why::Because(refusal)) => Ok(refused(event, refusal)),
+                Some(Why::ClockBehind(seen)) => Ok(Settled::Again(Event { at: seen, ..event })),
+                None => Err(SettleError::Unexplained { node: event.node }),
+            }
+        }
+    }
+}
+
+fn read(node: &NodeId, item: &Item) -> Result<Node, SettleError> {
+    Node::read(item).map_err(|source| SettleError::Malformed { node: node.clone(), source })
+}
+
+fn reply(event: &Event, policy: &Policy) -> Reply {
+    let terms = |seq, reconnect_within| {
+        Reply::Ack(AckTerms { seq, next_check_in: policy.check_in_every, reconnect_within, spread: policy.spread })
+    };
+    match &event.kind {
+        EventKind::CheckIn { connection, seq, ack: true, .. } => {
+            let age = Seconds::try_from(event.at.seconds_since(connection.opened_at)).unwrap_or(Seconds::MAX);
+            terms(Some(*seq), policy.lifetime.saturating_sub(age))
+        }
+        EventKind::Poll { .. } => terms(None, policy.lifetime),
+        EventKind::CheckIn { .. }
+        | EventKind::Connect { .. }
+        | EventKind::Disconnect { .. }
+        | EventKind::Expire { .. }
+        | EventKind::Lost { .. } => Reply::Stored,
+    }
+}
+
+fn replaced(event: &Event, after: &Node) -> Option<ConnectionId> {
+    match &event.kind {
+        EventKind::Connect { .. } => after.open().and_then(|held| held.previous.clone()),
+        _ => None,
+    }
+}
+
+fn refused(event: Event, refusal: Refusal) -> Settled {
+    let effects = match event.kind {
+        EventKind::CheckIn { connection, .. } if !matches!(refusal, Refusal::StaleSeq { .. }) => {
+            vec![Effect::Dismiss(connection.id, refusal)]
+        }
+        _ => vec![],
+    };
+    Settled::Done { reply: Reply::Refused(refusal), effects }
+}
+
+enum Why {
+    Because(Refusal),
+    ClockBehind(Timestamp),
+}
+
+fn why_refused(event: &Event, stored: Option<&Node>, policy: &Policy) -> Option<Why> {
+    match &event.kind {
+        EventKind::Connect { connection, credentials } => not_admitted(stored, *credentials, policy)
+            .or_else(|| stored.and_then(|node| not_newest(node, connection)))
+            .map(Why::Because),
+        EventKind::CheckIn { connection, seq, .. } => match stored {
+            None => Some(Why::Because(Refusal::Closed)),
+            Some(node) if node.revoked => Some(Why::Because(Refusal::Revoked)),
+            Some(node) => not_the_holder(node, connection)
+                .or_else(|| node.seq.filter(|stored| seq <= stored).map(|stored| Refusal::StaleSeq { stored }))
+                .map(Why::Because)
+                .or_else(|| clock_behind(event.at, node)),
+        },
+        EventKind::Disconnect { connection, .. } => not_registered(stored, policy)
+            .or_else(|| stored.and_then(|node| not_newest(node, connection)))
+            .map(Why::Because),
+        EventKind::Poll { credentials, .. } => {
+            not_admitted(stored, *credentials, policy).map(Why::Because).or_else(|| clock_behind(event.at, stored?))
+        }
+        EventKind::Expire { .. } | EventKind::Lost { .. } => Some(Why::Because(Refusal::Changed)),
+    }
+}
+
+fn not_registered(stored: Option<&Node>, policy: &Policy) -> Option<Refusal> {
+    let registered = policy.registration == Registration::Open || stored.is_some_and(|node| node.credentials.is_some());
+    (!registered).then_some(Refusal::Unregistered)
+}
+
+fn not_admitted(stored: Option<&Node>, credentials: CredentialVersion, policy: &Policy) -> Option<Refusal> {
+    not_registered(stored, policy).or_else(|| {
+        let node = stored?;
+        if node.revoked {
+            return Some(Refusal::Revoked);
+        }
+        node.credentials
+            .filter(|current| credentials < *current)
+            .map(|current| Refusal::CredentialsOutdated { current })
+    })
+}
+
+fn not_newest(node: &Node, connection: &Connection) -> Option<Refusal> {
+    let held = node.held.as_ref()?;
+    if held.connection.id == connection.id {
+        return held.closed.is_some().then_some(Refusal::Closed);
+    }
+    let order = |connection: &Connection| (connection.opened_at, connection.id.clone());
+    (order(&held.connection) > order(connection)).then_some(Refusal::Superseded)
+}
+
+fn not_the_holder(node: &Node, connection: &Connection) -> Option<Refusal> {
+    match &node.held {
+        None => Some(Refusal::Closed),
+        Some(held) if held.connection.id != connection.id => Some(Refusal::Superseded),
+        Some(held) => held.closed.is_some().then_some(Refusal::Closed),
+    }
+}
+
+fn clock_behind(at: Timestamp, node: &Node) -> Option<Why> {
+    node.seen.filter(|seen| at < *seen).map(Why::ClockBehind)
+}

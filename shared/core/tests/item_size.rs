@@ -1,0 +1,101 @@
+//! The largest node item that the rules can produce stays within one write unit.
+
+use rollcall_core::{
+    Attribute, CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, ConfigOutcome, ConfigState, Connection, CredentialVersion,
+    DETAIL_BYTES, Event, EventKind, FIRMWARE_BYTES, Found, Health, Item, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId,
+    Outcome, PARTITION_KEY, Policy, Registration, Report, SORT_KEY, SORT_KEY_NODE, Timestamp, Value, partition_key,
+    plan,
+};
+
+/// The year 2286, when milliseconds get their fourteenth digit.
+const NOW: Timestamp = Timestamp(9_999_999_999_999);
+
+#[test]
+fn the_largest_node_item_fits_one_write_unit() {
+    let largest = largest_after(Some(Item::from([site()])), 4);
+    let attributes = largest.len();
+    let bytes = size(&largest);
+    assert!(bytes <= NODE_ITEM_BYTES, "{bytes} bytes in {attributes} attributes");
+    assert!(attributes > 18, "only {attributes} attributes: the largest item is not among those tried");
+}
+
+fn largest_after(item: Option<Item>, deliveries: usize) -> Item {
+    let mut largest = item.clone().unwrap_or_default();
+    if deliveries > 0 {
+        for kind in largest_events(item.as_ref()) {
+            let policy = Policy::new(Registration::Open, 6600, 540, 86_400, 3600).expect("in range");
+            let event = Event { node: node(), at: NOW, kind };
+            if let Outcome::Applied { after } = plan(&event, &policy).apply(item.as_ref()) {
+                let candidate = largest_after(Some(after), deliveries - 1);
+                if size(&candidate) > size(&largest) {
+                    largest = candidate;
+                }
+            }
+        }
+    }
+    largest
+}
+
+fn largest_events(item: Option<&Item>) -> Vec<EventKind> {
+    let credentials = CredentialVersion(u32::MAX);
+    let connection = |letter: &str, age| Connection {
+        id: letter.repeat(CONNECTION_ID_BYTES).parse().expect("an id"),
+        opened_at: Timestamp(NOW.0 - age),
+    };
+    let holder = item.and_then(|item| item.get(&Attribute::Connection)).cloned();
+    let found = Found {
+        connection: holder.and_then(|id| if let Value::Text(id) = id { id.parse().ok() } else { None }),
+        open: true,
+        seen: Some(NOW),
+        polls: false,
+    };
+    let reason = Some("r".repeat(CLOSE_REASON_BYTES * 2));
+    vec![
+        EventKind::Connect { connection: connection("A", 2), credentials },
+        EventKind::Connect { connection: connection("B", 1), credentials },
+        EventKind::CheckIn { connection: connection("B", 1), seq: (1 << 53) - 1, ack: true, report: report() },
+        EventKind::Disconnect { connection: connection("B", 1), code: Some(u16::MAX), reason },
+        EventKind::Poll { credentials, report: report() },
+        EventKind::Lost { found },
+    ]
+}
+
+fn report() -> Report {
+    let config = ConfigOutcome {
+        version: u64::MAX,
+        state: ConfigState::Substituted,
+        detail: Some("d".repeat(DETAIL_BYTES * 2)),
+    };
+    let health = Health {
+        uptime_s: Some(u64::MAX),
+        load_percent: Some(u32::MAX),
+        memory_free_kib: Some(u64::MAX),
+        clients: Some(u32::MAX),
+    };
+    Report::new(Some("f".repeat(FIRMWARE_BYTES)), Some(config), health).expect("fits")
+}
+
+fn site() -> (Attribute, Value) {
+    (Attribute::Site, Value::Text("s".repeat(64)))
+}
+
+fn node() -> NodeId {
+    "n".repeat(NODE_ID_BYTES).parse().expect("an id")
+}
+
+/// An item's size (Amazon DynamoDB, "Item sizes and formats"): names and text count in UTF-8 bytes; a number takes a
+/// byte for two significant digits, and one more.
+fn size(item: &Item) -> usize {
+    let keys = PARTITION_KEY.len() + partition_key(&node()).len() + SORT_KEY.len() + SORT_KEY_NODE.len();
+    let attributes: usize = item
+        .iter()
+        .map(|(attribute, value)| {
+            attribute.name().len()
+                + match value {
+                    Value::Text(text) => text.len(),
+                    Value::Number(number) => number.to_string().len().div_ceil(2) + 1,
+                }
+        })
+        .sum();
+    keys + attributes
+}

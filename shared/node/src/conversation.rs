@@ -1,0 +1,208 @@
+//! What is said on one connection, and when: check-ins, their acks, repetitions, pings. No IO and no clock.
+
+use std::{collections::VecDeque, time::Duration};
+
+use rand::Rng;
+use rollcall_wire::{CheckIn, ConfigReport};
+
+use crate::{Report, Timing, schedule::full_jitter};
+
+/// How many unacknowledged check-ins to remember the sending times of.
+const TIMES_KEPT: usize = 32;
+
+/// What a connection wants at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// A check-in. [`Conversation::compose`] is expected.
+    CheckIn,
+    /// A ping.
+    Ping,
+    /// Its end: nothing was received for too long.
+    Silent,
+    /// Its end: too many check-ins were not acknowledged.
+    Unanswered,
+}
+
+/// What has to be acknowledged at least once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Facts {
+    firmware: Option<String>,
+    config: Option<ConfigReport>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    CheckIn { at: Duration },
+    /// The check-in was announced and is being composed.
+    Composing,
+    Answer { by: Duration },
+}
+
+/// The conversation on one connection, from its opening on.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    next: Next,
+    seq: u64,
+    /// The highest sequence number that is known to be stored, or superseded by a stored one.
+    acked: u64,
+    /// The last check-in that asked for an ack.
+    asked: u64,
+    unasked_in_a_row: u32,
+    /// Failures since the last ack.
+    failures: u32,
+    /// The last check-in that stated facts. Until it is acknowledged, every check-in states them again: so each one that
+    /// is stored makes up for all before it, in whatever order they arrive.
+    stated: Option<(u64, Facts)>,
+    sent: VecDeque<(u64, Duration)>,
+    heard_at: Duration,
+    pinged_at: Duration,
+}
+
+impl Conversation {
+    /// A connection opened; the first check-in is due at once.
+    pub(crate) fn opened(now: Duration) -> Self {
+        Self {
+            next: Next::CheckIn { at: now },
+            seq: 0,
+            acked: 0,
+            asked: 0,
+            unasked_in_a_row: 0,
+            failures: 0,
+            stated: None,
+            sent: VecDeque::new(),
+            heard_at: now,
+            pinged_at: now,
+        }
+    }
+
+    /// When [`tick`](Self::tick) has something to do next.
+    pub(crate) fn deadline(&self, timing: &Timing) -> Duration {
+        let alive = self.ping_at(timing).min(self.heard_at + timing.dead_after);
+        match self.next {
+            Next::CheckIn { at } | Next::Answer { by: at } => at.min(alive),
+            Next::Composing => alive,
+        }
+    }
+
+    /// What is due, if anything. Ask again until nothing is.
+    pub(crate) fn tick(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration) -> Option<Due> {
+        if now >= self.heard_at + timing.dead_after {
+            return Some(Due::Silent);
+        }
+        if matches!(self.next, Next::Answer { by } if now >= by) {
+            self.failed(timing, rng, now);
+        }
+        if self.failures >= timing.attempts.max(1) {
+            return Some(Due::Unanswered);
+        }
+        if matches!(self.next, Next::CheckIn { at } if now >= at) {
+            self.next = Next::Composing;
+            return Some(Due::CheckIn);
+        }
+        if now >= self.ping_at(timing) {
+            self.pinged_at = now;
+            return Some(Due::Ping);
+        }
+        None
+    }
+
+    /// The check-in that was due; the next one is `interval` from now if no ack is asked for.
+    pub(crate) fn compose(&mut self, timing: &Timing, now: Duration, interval: Duration, report: Report) -> CheckIn {
+        let facts = Facts { firmware: report.firmware, config: report.config };
+        let known = self.stated.as_ref().is_some_and(|(seq, stated)| *seq <= self.acked && *stated == facts);
+        let owed = self.asked > self.acked || self.failures > 0;
+        let ack = self.seq == 0 || !known || owed || self.unasked_in_a_row + 1 >= timing.ack_every;
+        self.seq += 1;
+        if ack {
+            self.asked = self.seq;
+            self.unasked_in_a_row = 0;
+            self.next = Next::Answer { by: now + timing.answer_timeout };
+        } else {
+            self.unasked_in_a_row += 1;
+            self.next = Next::CheckIn { at: now + interval };
+        }
+        if self.sent.len() == TIMES_KEPT {
+            self.sent.pop_front();
+        }
+        self.sent.push_back((self.seq, now));
+        let mut check_in = CheckIn { ack, health: report.health, ..CheckIn::idle(self.seq) };
+        if !known {
+            check_in.firmware.clone_from(&facts.firmware);
+            check_in.config.clone_from(&facts.config);
+            self.stated = Some((self.seq, facts));
+        }
+        check_in
+    }
+
+    /// Something was received, whatever it was.
+    pub(crate) fn heard(&mut self, now: Duration) {
+        self.heard_at = now;
+    }
+
+    /// A check-in is stored; the time since it was sent. `None` if it was never sent, or settled before.
+    pub(crate) fn acked(&mut self, now: Duration, seq: u64, interval: Duration) -> Option<Duration> {
+        if seq > self.seq || seq <= self.acked {
+            return None;
+        }
+        self.acked = seq;
+        self.failures = 0;
+        // An ack for an earlier one shows that the server lives, but the answer that is awaited is still to come.
+        if seq >= self.asked && self.next != Next::Composing {
+            self.next = Next::CheckIn { at: now + interval };
+        }
+        let mut rtt = Duration::ZERO;
+        while let Some((sent, at)) = self.sent.pop_front_if(|(sent, _)| *sent <= seq) {
+            if sent == seq {
+                rtt = now.saturating_sub(at);
+            }
+        }
+        Some(rtt)
+    }
+
+    /// The sequence number that an error is about: the last one, if it does not say.
+    pub(crate) fn about(&self, seq: Option<u64>) -> u64 {
+        seq.unwrap_or(self.seq)
+    }
+
+    /// The server could not store a check-in: say it again after a while.
+    pub(crate) fn not_stored(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration, seq: u64) {
+        if self.is_open(seq) && !self.is_to_be_repeated() {
+            self.failed(timing, rng, now);
+        }
+    }
+
+    /// The server will never accept this check-in: say what is the case then at the usual time.
+    pub(crate) fn rejected(&mut self, now: Duration, seq: u64, interval: Duration) {
+        if self.is_open(seq) {
+            self.next = Next::CheckIn { at: now + interval };
+        }
+    }
+
+    /// Something changed: check in at once.
+    pub(crate) fn check_in_now(&mut self, now: Duration) {
+        self.next = Next::CheckIn { at: now };
+    }
+
+    /// Whether the last check-in is this one, and unsettled: what becomes of earlier ones no longer matters.
+    fn is_open(&self, seq: u64) -> bool {
+        seq == self.seq && seq > self.acked && self.next != Next::Composing
+    }
+
+    fn is_to_be_repeated(&self) -> bool {
+        self.failures > 0 && matches!(self.next, Next::CheckIn { .. })
+    }
+
+    fn failed(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration) {
+        let delay = full_jitter(rng, timing.backoff_base, timing.backoff_cap, self.failures);
+        self.failures += 1;
+        self.next = Next::CheckIn { at: now + delay };
+    }
+
+    fn ping_at(&self, timing: &Timing) -> Duration {
+        self.heard_at.max(self.pinged_at) + timing.ping_after
+    }
+}
+
+#[cfg(test)]
+#[path = "conversation_tests.rs"]
+mod tests;

@@ -1,0 +1,176 @@
+//! What a node and the program around it say to each other.
+
+use std::time::Duration;
+
+use rollcall_wire::{Ack, ByeReason, ConfigReport, ErrorMessage, Health};
+use serde_json::Value;
+
+/// What a node says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The firmware version that is running.
+    pub firmware: Option<String>,
+    /// What became of the newest configuration that the node was given.
+    pub config: Option<ConfigReport>,
+    /// How the node is doing. Said in every check-in; a change of it is no reason to ask for an ack.
+    pub health: Option<Health>,
+}
+
+/// The program around the node. Its methods run on the node's own task: they must not block.
+pub trait Handler: Send {
+    /// How the node is at this moment; asked before every check-in.
+    fn report(&mut self) -> Report;
+
+    /// The server pushed something.
+    fn pushed(&mut self, message: Pushed) {
+        drop(message);
+    }
+
+    /// Something happened to the connection.
+    fn event(&mut self, event: NodeEvent) {
+        drop(event);
+    }
+}
+
+/// A message that the server sent by itself.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Pushed {
+    /// The node is to move to a new connection, and does.
+    Reconnect {
+        /// How long it may take, in seconds.
+        within_s: u32,
+    },
+    /// The server closes the connection; the node acts on it.
+    Bye {
+        /// Why.
+        reason: ByeReason,
+    },
+    /// A message of a `type` that this library does not know: a newer server's, for the program to understand.
+    Other(Value),
+}
+
+/// Something that happened to the node's connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NodeEvent {
+    /// A connection opened.
+    Connected {
+        /// Whether it is to replace one that was not lost.
+        planned: bool,
+    },
+    /// A check-in was handed to the connection.
+    CheckedIn {
+        /// Its sequence number.
+        seq: u64,
+        /// Whether an ack was asked for.
+        asked: bool,
+    },
+    /// A check-in is stored.
+    Acked {
+        /// What the server said.
+        ack: Ack,
+        /// The time from the check-in to its ack.
+        rtt: Duration,
+    },
+    /// The server answered the handshake with something else than a WebSocket.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The start of the answer's body, for people.
+        body: String,
+    },
+    /// No connection could be opened.
+    Unreachable {
+        /// Why, for people.
+        why: String,
+    },
+    /// The server did not accept a message.
+    Error(ErrorMessage),
+    /// A connection ended.
+    Disconnected {
+        /// Why.
+        reason: DisconnectReason,
+        /// Whether another connection has taken its place, or is about to: `false` is an outage.
+        planned: bool,
+    },
+    /// The node waits before it opens the next connection.
+    BackingOff {
+        /// For how long.
+        delay: Duration,
+    },
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The server closed it (RFC 6455, section 7.4).
+    Closed {
+        /// The close code, if one was given.
+        code: Option<u16>,
+        /// The close reason, for people.
+        reason: String,
+    },
+    /// The connection broke.
+    Lost {
+        /// How, for people.
+        why: String,
+    },
+    /// Nothing was received for [`Timing::dead_after`](crate::Timing::dead_after).
+    Silent,
+    /// [`Timing::attempts`](crate::Timing::attempts) check-ins in a row were not acknowledged.
+    Unanswered,
+    /// The server no longer counts this connection as the node's.
+    NotConnected,
+    /// The server said bye.
+    Bye {
+        /// Why.
+        reason: ByeReason,
+    },
+    /// A new connection took its place.
+    Replaced,
+    /// The time that the server gave it is over, and no new one could be opened.
+    Expired,
+    /// Its end was planned or at least covered, but the connection that was to take its place could not be opened.
+    ReplacementFailed,
+    /// [`Node::drop_connection`](crate::Node::drop_connection) was called.
+    Dropped,
+    /// The node stopped.
+    Stopped,
+}
+
+/// Why a node's run ended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NodeError {
+    /// The URL is none, or not one of a WebSocket.
+    #[error("the URL is not usable: {why}")]
+    InvalidUrl {
+        /// What is wrong with it, for people.
+        why: String,
+    },
+    /// The token can't stand in an HTTP header.
+    #[error("the token has characters that an HTTP header can't hold")]
+    InvalidToken,
+    /// The server does not accept the token (HTTP 401 or 403): asking again would not change that.
+    #[error("the server refused the token with HTTP status {status}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The start of the answer's body, for people.
+        body: String,
+    },
+    /// The node's credentials were revoked.
+    #[error("the node's credentials were revoked")]
+    Revoked,
+    /// No such node is registered.
+    #[error("the node is not registered")]
+    Unregistered,
+    /// The handler panicked, or the runtime was shut down.
+    #[error("the node's task was cut short: {why}")]
+    Aborted {
+        /// How, for people.
+        why: String,
+    },
+}

@@ -1,0 +1,83 @@
+//! From a text frame to what it means.
+
+use rollcall_wire::{Ack, ByeReason, ErrorCode, ErrorMessage, ServerMessage};
+use serde_json::Value;
+
+/// What the server said.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Incoming {
+    Ack(Ack),
+    Error(ErrorMessage),
+    Reconnect {
+        within_s: u32,
+    },
+    Bye {
+        reason: ByeReason,
+    },
+    /// Something that this library does not know.
+    Other(Value),
+    /// No JSON: nothing that anybody could act on.
+    Unreadable,
+}
+
+/// Reads a frame. Every text has a meaning, if only that there is none.
+pub(crate) fn read(text: &str) -> Incoming {
+    let Ok(value) = serde_json::from_str::<Value>(text) else { return Incoming::Unreadable };
+    if value.get("type").is_none() {
+        return without_type(value);
+    }
+    // A known type with fields that don't fit is as foreign as an unknown type. Keep the value for that case.
+    match serde_json::from_str(text) {
+        Ok(ServerMessage::Ack(ack)) => Incoming::Ack(ack),
+        Ok(ServerMessage::Error(error)) => Incoming::Error(error),
+        Ok(ServerMessage::Reconnect { within_s }) => Incoming::Reconnect { within_s },
+        Ok(ServerMessage::Bye { reason }) => Incoming::Bye { reason },
+        _ => Incoming::Other(value),
+    }
+}
+
+/// API Gateway's own errors have a `message` and no type: a function failed ("Internal server error"), or there was
+/// too much to do ("Too Many Requests").
+fn without_type(value: Value) -> Incoming {
+    let Some(message) = value.get("message").and_then(Value::as_str) else { return Incoming::Other(value) };
+    let code = if message == "Internal server error" { ErrorCode::Internal } else { ErrorCode::Unavailable };
+    Incoming::Error(ErrorMessage { code, message: message.to_owned(), seq: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_gateways_own_errors_count_as_ours() {
+        let failed = r#"{"message":"Internal server error","connectionId":"a","requestId":"b"}"#;
+        let throttled = r#"{"message":"Too Many Requests","connectionId":"a","requestId":"b"}"#;
+        let code = |text| match read(text) {
+            Incoming::Error(error) => error.code,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((code(failed), code(throttled)), (ErrorCode::Internal, ErrorCode::Unavailable));
+    }
+
+    #[test]
+    fn what_is_not_known_is_kept_as_it_came() {
+        for value in [json!({"type": "config", "version": 3}), json!({"type": "ack", "seq": "one"}), json!([1])] {
+            assert_eq!(read(&value.to_string()), Incoming::Other(value));
+        }
+    }
+
+    #[test]
+    fn a_bye_with_an_unknown_reason_is_still_a_bye() {
+        assert_eq!(read(r#"{"type":"bye","reason":"new"}"#), Incoming::Bye { reason: ByeReason::Unknown });
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_strange_to_read(text in ".*") {
+            let _ = read(&text);
+        }
+    }
+}

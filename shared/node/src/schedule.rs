@@ -1,0 +1,109 @@
+//! When: the arithmetic of waiting. Times are durations since the node's start; randomness comes from the caller.
+
+use std::time::Duration;
+
+use rand::{Rng, RngExt};
+
+/// Full jitter: a random time from zero to `base * 2^failures`, at most `cap` (AWS Architecture Blog, "Exponential
+/// Backoff And Jitter").
+pub(crate) fn full_jitter(rng: &mut impl Rng, base: Duration, cap: Duration, failures: u32) -> Duration {
+    let step = 2_u32.checked_pow(failures).and_then(|factor| base.checked_mul(factor)).unwrap_or(cap);
+    up_to(rng, step.min(cap))
+}
+
+/// A random time from zero to `limit`.
+pub(crate) fn up_to(rng: &mut impl Rng, limit: Duration) -> Duration {
+    rng.random_range(Duration::ZERO..=limit)
+}
+
+/// When a connection is to be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Replacement {
+    /// When to begin.
+    pub(crate) begin: Duration,
+    /// When the connection must be gone.
+    pub(crate) deadline: Duration,
+}
+
+impl Replacement {
+    /// A random beginning between 70% and 90% of the time that is left: a fleet that connected together must not return
+    /// together, and the rest is for repeated attempts.
+    pub(crate) fn within(rng: &mut impl Rng, now: Duration, left: Duration) -> Self {
+        let begin = now + rng.random_range(left * 7 / 10..=left * 9 / 10);
+        Self { begin, deadline: now + left }
+    }
+
+    /// The plan after the server said again how much time is left.
+    ///
+    /// A beginning that was drawn stays, unless it has become too late: drawn anew with every ack, it would recede
+    /// towards the deadline.
+    pub(crate) fn told_again(self, rng: &mut impl Rng, now: Duration, left: Duration) -> Self {
+        if self.begin > now + left * 9 / 10 {
+            return Self::within(rng, now, left);
+        }
+        Self { begin: self.begin, deadline: self.deadline.min(now + left) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rand::{SeedableRng, rngs::SmallRng};
+
+    use super::*;
+
+    const BASE: Duration = Duration::from_secs(1);
+    const CAP: Duration = Duration::from_mins(1);
+
+    proptest! {
+        #[test]
+        fn a_back_off_is_never_longer_than_its_step_and_never_than_the_cap(seed: u64, failures: u32) {
+            let delay = full_jitter(&mut SmallRng::seed_from_u64(seed), BASE, CAP, failures);
+            prop_assert!(delay <= CAP);
+            prop_assert!(failures > 6 || delay <= BASE * 2_u32.pow(failures));
+        }
+
+        #[test]
+        fn a_replacement_begins_in_the_last_part_of_the_time_and_before_its_margin(seed: u64, now_s in 0..1_000_000_u64, left_s: u32) {
+            let (now, left) = (Duration::from_secs(now_s), Duration::from_secs(u64::from(left_s)));
+            let plan = Replacement::within(&mut SmallRng::seed_from_u64(seed), now, left);
+            prop_assert!(plan.begin >= now + left * 7 / 10 && plan.begin <= now + left * 9 / 10);
+            prop_assert_eq!(plan.deadline, now + left);
+        }
+
+        #[test]
+        fn hearing_the_same_deadline_again_moves_nothing(seed: u64, life_s in 60..7_000_u64, part in 0.0..0.7_f64) {
+            let life = Duration::from_secs(life_s);
+            let mut rng = SmallRng::seed_from_u64(seed);
+            let plan = Replacement::within(&mut rng, Duration::ZERO, life);
+            let later = life.mul_f64(part);
+            prop_assert_eq!(plan.told_again(&mut rng, later, life.checked_sub(later).expect("earlier")), plan);
+        }
+    }
+
+    #[test]
+    fn back_offs_use_their_whole_range() {
+        let mut rng = SmallRng::seed_from_u64(1);
+        let delays: Vec<_> = (0..1000).map(|_| full_jitter(&mut rng, BASE, CAP, 3)).collect();
+        assert!(delays.iter().any(|delay| *delay < BASE), "none below 1 of 8 s");
+        assert!(delays.iter().any(|delay| *delay > BASE * 7), "none above 7 of 8 s");
+    }
+
+    #[test]
+    fn a_server_that_repeats_the_full_life_does_not_postpone_the_replacement() {
+        let mut rng = SmallRng::seed_from_u64(1);
+        let life = Duration::from_mins(100);
+        let plan = Replacement::within(&mut rng, Duration::ZERO, life);
+        assert_eq!(plan.told_again(&mut rng, Duration::from_mins(50), life), plan);
+    }
+
+    #[test]
+    fn a_shorter_time_brings_the_replacement_forward() {
+        let mut rng = SmallRng::seed_from_u64(1);
+        let plan = Replacement::within(&mut rng, Duration::ZERO, Duration::from_mins(100));
+        let now = Duration::from_mins(10);
+        let plan = plan.told_again(&mut rng, now, Duration::from_mins(10));
+        assert!(plan.begin >= Duration::from_mins(17) && plan.begin <= Duration::from_mins(19), "{plan:?}");
+        assert_eq!(plan.deadline, Duration::from_mins(20));
+    }
+}

@@ -1,0 +1,23 @@
+//! What nodes and Rollcall say to each other: wire protocol v1.
+//!
+//! JSON text frames over a WebSocket, `type` first, every message at most [`MESSAGE_LIMIT_BYTES`]. Unknown fields are
+//! ignored; an unknown `type` is answered with an [`ErrorCode::UnknownType`]. A change that would break a node is a new
+//! subprotocol beside [`SUBPROTOCOL`], never a guess.
+
+mod node;
+mod parse;
+mod server;
+
+pub use node::{CheckIn, ConfigReport, ConfigStatus, Health, NodeMessage};
+pub use parse::{MessageError, parse_node_message};
+pub use server::{Ack, ByeReason, ErrorCode, ErrorMessage, ServerMessage};
+
+/// The WebSocket subprotocol of this version. Offering it is optional; offering only others is refused.
+pub const SUBPROTOCOL: &str = "rollcall.v1";
+
+/// The largest message in either direction, in bytes: one frame and one billed unit of an API Gateway WebSocket
+/// (Amazon API Gateway quotas, "WebSocket frame size": 32 KB).
+pub const MESSAGE_LIMIT_BYTES: usize = 32 * 1024;
+
+/// The largest sequence number: the largest integer that every JSON parser keeps exact (RFC 8259, section 6).
+pub const SEQ_MAX: u64 = (1 << 53) - 1;

@@ -1,0 +1,112 @@
+//! What the server says.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A message to a node: the answer to one of its own, or pushed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ServerMessage {
+    /// The check-in is stored.
+    Ack(Ack),
+    /// The message was not accepted.
+    Error(ErrorMessage),
+    /// Pushed: open a new connection within this time, then close this one.
+    Reconnect {
+        /// How long the node may take, in seconds.
+        within_s: u32,
+    },
+    /// Pushed: the server closes this connection, and says why.
+    Bye {
+        /// Why.
+        reason: ByeReason,
+    },
+}
+
+/// "Your check-in is stored, and this is how we go on."
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The check-in's sequence number.
+    pub seq: u64,
+    /// When to check in next, in seconds from now.
+    pub next_check_in_s: u32,
+    /// By when this connection must have been replaced by a new one, in seconds from now.
+    pub reconnect_within_s: u32,
+    /// After a loss, wait a random time up to this before connecting again, in seconds, so that a fleet does not
+    /// return at once.
+    pub spread_s: u32,
+}
+
+/// A message was not accepted; the connection stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorMessage {
+    /// What is wrong: stable, for programs.
+    pub code: ErrorCode,
+    /// What is wrong: for people; its wording may change.
+    pub message: String,
+    /// The sequence number of the check-in that was refused, where it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+}
+
+/// Why a message was not accepted. Codes are never renamed or reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// The message is larger than [`MESSAGE_LIMIT_BYTES`](crate::MESSAGE_LIMIT_BYTES).
+    TooLarge,
+    /// The message is not JSON, or not a JSON object.
+    NotJson,
+    /// The message is nested too deeply to be one of ours.
+    TooDeep,
+    /// The message has no `type`, or one that is not text.
+    NoType,
+    /// This version of the protocol has no such `type`.
+    UnknownType,
+    /// A field is missing, of the wrong type or out of range; the message names it.
+    InvalidField,
+    /// The sequence number repeats or goes back. What it said before is stored.
+    StaleSeq,
+    /// This connection is not, or no longer, the node's: connect again.
+    NotConnected,
+    /// Rollcall could not store it: nothing is lost, send it again a little later.
+    Unavailable,
+    /// Rollcall made a mistake, and it is in its log.
+    Internal,
+    /// A code of a newer server.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why the server closes a connection. Reasons are never renamed or reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ByeReason {
+    /// A newer connection of the same node took over.
+    Superseded,
+    /// The server had counted this connection as closed: connect again.
+    Closed,
+    /// No such node is registered.
+    Unregistered,
+    /// The node's credentials were revoked: connecting again is pointless.
+    Revoked,
+    /// A reason of a newer server.
+    #[serde(other)]
+    Unknown,
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl fmt::Display for ByeReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
