@@ -107,12 +107,12 @@ fn poll(at: Timestamp, credentials: CredentialVersion, report: &Report, policy: 
     (guard, made, changes)
 }
 
-/// Only a closed node has a due, so that the guard needn't ask whether it is closed.
+/// Only a closed node has a due, and a poll takes it away, so that the guard needn't ask about either.
 ///
 /// A node that polls is not offline because its socket closed: only the suspicion goes, and the slow scan notices
 /// polls that stay away.
 fn expire(at: Timestamp, found: &Found) -> Parts {
-    let guard = vec![connection_as(found), Guard::at_most(A::Due, at.0), polls_as(found)];
+    let guard = vec![connection_as(found), Guard::at_most(A::Due, at.0)];
     let mut made = vec![connection_as(found), Guard::Missing(A::Due), polls_as(found)];
     let mut changes = vec![Change::Remove(A::Due), Change::Remove(A::DueShard)];
     if !found.polls {

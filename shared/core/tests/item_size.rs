@@ -1,5 +1,7 @@
 //! The largest node item that the rules can produce stays within one write unit.
 
+#![allow(clippy::expect_used)]
+
 use rollcall_core::{
     Attribute, CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, ConfigOutcome, ConfigState, Connection, CredentialVersion,
     DETAIL_BYTES, Event, EventKind, FIRMWARE_BYTES, Found, Health, Item, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId,
@@ -12,21 +14,21 @@ const NOW: Timestamp = Timestamp(9_999_999_999_999);
 
 #[test]
 fn the_largest_node_item_fits_one_write_unit() {
-    let largest = largest_after(Some(Item::from([site()])), 4);
+    let largest = largest_after(&Item::from([site()]), 4);
     let attributes = largest.len();
     let bytes = size(&largest);
     assert!(bytes <= NODE_ITEM_BYTES, "{bytes} bytes in {attributes} attributes");
     assert!(attributes > 18, "only {attributes} attributes: the largest item is not among those tried");
 }
 
-fn largest_after(item: Option<Item>, deliveries: usize) -> Item {
-    let mut largest = item.clone().unwrap_or_default();
+fn largest_after(item: &Item, deliveries: usize) -> Item {
+    let mut largest = item.clone();
     if deliveries > 0 {
-        for kind in largest_events(item.as_ref()) {
+        for kind in largest_events(item) {
             let policy = Policy::new(Registration::Open, 6600, 540, 86_400, 3600).expect("in range");
             let event = Event { node: node(), at: NOW, kind };
-            if let Outcome::Applied { after } = plan(&event, &policy).apply(item.as_ref()) {
-                let candidate = largest_after(Some(after), deliveries - 1);
+            if let Outcome::Applied { after } = plan(&event, &policy).apply(Some(item)) {
+                let candidate = largest_after(&after, deliveries - 1);
                 if size(&candidate) > size(&largest) {
                     largest = candidate;
                 }
@@ -36,13 +38,13 @@ fn largest_after(item: Option<Item>, deliveries: usize) -> Item {
     largest
 }
 
-fn largest_events(item: Option<&Item>) -> Vec<EventKind> {
+fn largest_events(item: &Item) -> Vec<EventKind> {
     let credentials = CredentialVersion(u32::MAX);
     let connection = |letter: &str, age| Connection {
         id: letter.repeat(CONNECTION_ID_BYTES).parse().expect("an id"),
         opened_at: Timestamp(NOW.0 - age),
     };
-    let holder = item.and_then(|item| item.get(&Attribute::Connection)).cloned();
+    let holder = item.get(&Attribute::Connection).cloned();
     let found = Found {
         connection: holder.and_then(|id| if let Value::Text(id) = id { id.parse().ok() } else { None }),
         open: true,

@@ -32,10 +32,14 @@ struct Facts {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
-    CheckIn { at: Duration },
+    CheckIn {
+        at: Duration,
+    },
     /// The check-in was announced and is being composed.
     Composing,
-    Answer { by: Duration },
+    Answer {
+        by: Duration,
+    },
 }
 
 /// The conversation on one connection, from its opening on.

@@ -65,15 +65,12 @@ fn sweeps_judge_only_what_they_saw(before: &State, event: &Event, after: &State)
     let now = node.found();
     hold(now.connection == found.connection, "a sweep leaves a connection alone that it did not find")?;
     hold(now.polls == found.polls, "a sweep leaves a node alone that changed its way of checking in")?;
-    match event.kind {
-        EventKind::Expire { .. } => {
-            hold(!now.open, "an open connection does not expire")?;
-            hold(node.due.is_some_and(|due| due <= event.at), "nobody expires within the grace period")
-        }
-        _ => {
-            hold(now.seen == found.seen, "a node that checked in since is not lost")?;
-            hold(now.open == found.open, "a connection that closed since is not lost")
-        }
+    if matches!(event.kind, EventKind::Expire { .. }) {
+        hold(!now.open, "an open connection does not expire")?;
+        hold(node.due.is_some_and(|due| due <= event.at), "nobody expires within the grace period")
+    } else {
+        hold(now.seen == found.seen, "a node that checked in since is not lost")?;
+        hold(now.open == found.open, "a connection that closed since is not lost")
     }
 }
 

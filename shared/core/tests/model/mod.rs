@@ -7,8 +7,8 @@ mod invariants;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rollcall_core::{
-    Attribute, Connection, ConnectionId, CredentialVersion, Event, EventKind, Health, Item, Node, NodeId, Outcome,
-    Policy, Registration, Report, Settled, Timestamp, Update, Value, expired, lost, settle,
+    Attribute, Connection, ConnectionId, CredentialVersion, Event, EventKind, Found, Health, Item, Node, NodeId,
+    Outcome, Policy, Registration, Report, Settled, Timestamp, Update, Value, expired, lost, settle,
 };
 
 /// `plan`, or a broken version of it.
@@ -68,8 +68,9 @@ fn connection(id: &str, opened_at: u64) -> Connection {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct State {
     pub item: Option<Item>,
-    /// Sweep events that were concluded from this or an earlier state and are still on their way.
-    pub concluded: BTreeSet<(bool, Timestamp, FoundKey)>,
+    /// What sweeps concluded from this or an earlier state, to be delivered by any clock: whether the node is lost
+    /// (or else expired), and what was found.
+    pub concluded: BTreeSet<(bool, FoundKey)>,
     /// Connections whose end was delivered.
     pub ended: BTreeSet<ConnectionId>,
     /// The highest sequence number that was accepted on each connection.
@@ -131,9 +132,10 @@ fn deliverable(state: &State, world: &World) -> Vec<Event> {
         }
         kinds.push((at, EventKind::Poll { credentials, report: report() }));
     }
-    for (is_lost, at, (connection, open, seen, polls)) in state.concluded.clone() {
-        let found = rollcall_core::Found { connection, open, seen, polls };
-        kinds.push((at, if is_lost { EventKind::Lost { found } } else { EventKind::Expire { found } }));
+    for (is_lost, (connection, open, seen, polls)) in &state.concluded {
+        let found = Found { connection: connection.clone(), open: *open, seen: *seen, polls: *polls };
+        let kind = if *is_lost { EventKind::Lost { found } } else { EventKind::Expire { found } };
+        kinds.extend(CLOCK.map(|at| (at, kind.clone())));
     }
     kinds.into_iter().map(|(at, kind)| Event { node: node_id(), at, kind }).collect()
 }
@@ -183,15 +185,15 @@ fn record(
     Err("an event has to be planned a third time".to_owned())
 }
 
-fn conclusions(node: &Node, policy: &Policy) -> Vec<(bool, Timestamp, FoundKey)> {
+fn conclusions(node: &Node, policy: &Policy) -> Vec<(bool, FoundKey)> {
     let mut events = vec![];
     for now in CLOCK {
         events.extend(expired(&node_id(), node, now));
         events.extend(lost(&node_id(), node, now, policy));
     }
     let key = |event: Event| match event.kind {
-        EventKind::Lost { found } => (true, event.at, (found.connection, found.open, found.seen, found.polls)),
-        EventKind::Expire { found } => (false, event.at, (found.connection, found.open, found.seen, found.polls)),
+        EventKind::Lost { found } => (true, (found.connection, found.open, found.seen, found.polls)),
+        EventKind::Expire { found } => (false, (found.connection, found.open, found.seen, found.polls)),
         kind => panic!("a sweep concluded {kind:?}"),
     };
     events.into_iter().map(key).collect()

@@ -1,0 +1,142 @@
+//! Opening a connection: request, TLS, handshake.
+
+use std::sync::{Arc, OnceLock};
+
+use http::{HeaderValue, Uri, header::AUTHORIZATION};
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+    tungstenite::{Error, client::IntoClientRequest, handshake::client::Request, protocol::WebSocketConfig},
+};
+
+use crate::{NodeConfig, NodeError, protocol::ConnectFailure};
+
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Read at a time: most messages fit, and a thousand nodes in one process stay small.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// Unsent data that a connection may pile up. Check-ins are small and rare, so this much means that nothing gets out.
+const UNSENT_LIMIT_BYTES: usize = 4 * rollcall_wire::MESSAGE_LIMIT_BYTES;
+
+/// How much the server may send in one message: more than the protocol allows, for a server that is newer.
+const MESSAGE_LIMIT_BYTES: usize = 8 * rollcall_wire::MESSAGE_LIMIT_BYTES;
+
+/// How much of a refusal's body is kept.
+const BODY_LIMIT_BYTES: usize = 512;
+
+/// Where to connect, checked once.
+pub(crate) struct Endpoint {
+    uri: Uri,
+    authorization: HeaderValue,
+}
+
+impl Endpoint {
+    pub(crate) fn new(config: &NodeConfig) -> Result<Self, NodeError> {
+        let invalid = |why: &str| NodeError::InvalidUrl { why: why.to_owned() };
+        let uri: Uri = config.url.parse().map_err(|error: http::uri::InvalidUri| invalid(&error.to_string()))?;
+        if !matches!(uri.scheme_str(), Some("ws" | "wss")) {
+            return Err(invalid("it must begin with ws:// or wss://"));
+        }
+        if uri.host().is_none_or(str::is_empty) {
+            return Err(invalid("it names no host"));
+        }
+        let authorization = HeaderValue::from_str(&format!("Bearer {}", config.token.reveal()));
+        let mut authorization = authorization.map_err(|_| NodeError::InvalidToken)?;
+        authorization.set_sensitive(true);
+        Ok(Self { uri, authorization })
+    }
+
+    /// Opens a connection, without a limit of time.
+    pub(crate) fn connect(&self) -> impl Future<Output = Result<Socket, ConnectFailure>> + Send + 'static {
+        let request = self.request();
+        let secure = self.uri.scheme_str() == Some("wss");
+        async move {
+            let connector = if secure { Connector::Rustls(tls()?) } else { Connector::Plain };
+            let config = WebSocketConfig::default()
+                .read_buffer_size(READ_BUFFER_BYTES)
+                .write_buffer_size(0)
+                .max_write_buffer_size(UNSENT_LIMIT_BYTES)
+                .max_message_size(Some(MESSAGE_LIMIT_BYTES))
+                .max_frame_size(Some(MESSAGE_LIMIT_BYTES));
+            // Frames are small and alone: waiting for more (Nagle's algorithm) would only delay them.
+            let opening = connect_async_tls_with_config(request.map_err(failure)?, Some(config), true, Some(connector));
+            opening.await.map(|(socket, _)| socket).map_err(failure)
+        }
+    }
+
+    /// The subprotocol is not offered: tungstenite fails the handshake when a server that was offered one does not name
+    /// it in its answer, which RFC 6455 allows (section 4.2.2, item 5) and API Gateway does unless `$connect` names it.
+    fn request(&self) -> Result<Request, Error> {
+        let mut request = self.uri.clone().into_client_request()?;
+        request.headers_mut().insert(AUTHORIZATION, self.authorization.clone());
+        Ok(request)
+    }
+}
+
+/// The system's root certificates, read once a process.
+fn tls() -> Result<Arc<ClientConfig>, ConnectFailure> {
+    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if let Some(config) = CONFIG.get() {
+        return Ok(Arc::clone(config));
+    }
+    let unreachable = |why: String| ConnectFailure::Unreachable { why };
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    let (usable, _) = roots.add_parsable_certificates(found.certs);
+    if usable == 0 {
+        return Err(unreachable(format!("the system has no usable root certificates: {:?}", found.errors)));
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unreachable(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::clone(CONFIG.get_or_init(|| Arc::new(config))))
+}
+
+fn failure(error: Error) -> ConnectFailure {
+    match error {
+        Error::Http(response) => {
+            let body = response.body().as_deref().unwrap_or_default();
+            let start = &body[..body.len().min(BODY_LIMIT_BYTES)];
+            let body = String::from_utf8_lossy(start).into_owned();
+            ConnectFailure::Refused { status: response.status().as_u16(), body }
+        }
+        other => ConnectFailure::Unreachable { why: other.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(url: &str, token: &str) -> Result<Endpoint, NodeError> {
+        Endpoint::new(&NodeConfig::new(url, token))
+    }
+
+    #[test]
+    fn a_query_is_kept_and_the_token_goes_into_a_sensitive_header() {
+        let request = endpoint("wss://example.org/live?site=7", "s3cret").expect("valid").request().expect("request");
+        assert_eq!(request.uri().path_and_query().map(ToString::to_string).as_deref(), Some("/live?site=7"));
+        assert_eq!(request.headers()[AUTHORIZATION], "Bearer s3cret");
+        assert!(!format!("{request:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn what_is_no_websocket_url_is_refused_before_the_first_connection() {
+        for url in ["", "example.org", "https://example.org/live", "ws:///live", "ws://exa mple.org"] {
+            assert!(matches!(endpoint(url, "t"), Err(NodeError::InvalidUrl { .. })), "{url}");
+        }
+        assert!(matches!(endpoint("ws://example.org", "two\nlines"), Err(NodeError::InvalidToken)));
+    }
+
+    #[test]
+    fn tls_has_a_cryptography_provider_of_its_own() {
+        // Without root certificates on the machine this is an error, but never a panic.
+        if let Err(failure) = tls() {
+            assert!(matches!(failure, ConnectFailure::Unreachable { .. }));
+        }
+    }
+}

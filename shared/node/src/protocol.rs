@@ -1,0 +1,310 @@
+//! The node's half of the protocol as a state machine: no IO, no clock, no randomness of its own.
+//!
+//! What happens goes in through the methods, what is to be done comes out of [`Machine::next_action`]. Times are
+//! durations since the node's start.
+//!
+//! There are at most two connections: `current`, which had its first ack and holds the node, and `next`, which is on the
+//! way there. A connection becomes `current` with its first ack and only then is the one before it closed.
+
+mod inbound;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::VecDeque, time::Duration};
+
+use rand::{SeedableRng, rngs::SmallRng};
+use rollcall_wire::CheckIn;
+
+use crate::{
+    DisconnectReason, NodeError, NodeEvent, Pushed, Report, Timing,
+    conversation::{Conversation, Due},
+    schedule::{full_jitter, up_to},
+    session::{LinkId, Session, Sessions, Stage},
+};
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Action {
+    /// Open a connection; tell [`Machine::opened`] or [`Machine::failed`].
+    Open(LinkId),
+    /// Ask the program how it is and give that to [`Machine::check_in`].
+    Report(LinkId),
+    Ping(LinkId),
+    /// Close with code 1000 (RFC 6455, section 7.4.1).
+    Close(LinkId),
+    /// Let go without a closing handshake.
+    Drop(LinkId),
+    Event(NodeEvent),
+    Pushed(Pushed),
+    /// The run is over; nothing follows.
+    End(Result<(), NodeError>),
+}
+
+/// Why a connection could not be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectFailure {
+    Refused { status: u16, body: String },
+    Unreachable { why: String },
+}
+
+/// What the server last said about the rhythm.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    interval: Duration,
+    life: Duration,
+    spread: Duration,
+}
+
+/// How to let go of a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Farewell {
+    /// It is gone already.
+    None,
+    Close,
+    Drop,
+}
+
+/// The state of one node's run.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    timing: Timing,
+    rng: SmallRng,
+    told: Told,
+    sessions: Sessions,
+    /// When to open the next connection, if that is to be waited for.
+    open_at: Option<Duration>,
+    /// Attempts to get a connection to its first ack that failed since the last one that succeeded.
+    failures: u32,
+    /// The connection that held the node ended while its replacement was on the way; the program was told that this is
+    /// no outage, which may turn out wrong.
+    covered: bool,
+    links: u64,
+    actions: VecDeque<Action>,
+    ended: bool,
+}
+
+impl Machine {
+    pub(crate) fn new(timing: Timing, seed: u64) -> Self {
+        let told = Told { interval: timing.first_interval, life: timing.first_life, spread: timing.first_spread };
+        Self {
+            timing,
+            rng: SmallRng::seed_from_u64(seed),
+            told,
+            sessions: Sessions::default(),
+            open_at: Some(Duration::ZERO),
+            failures: 0,
+            covered: false,
+            links: 0,
+            actions: VecDeque::new(),
+            ended: false,
+        }
+    }
+
+    pub(crate) fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When to call [`tick`](Self::tick) at the latest; `None` after the end.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        if self.ended {
+            return None;
+        }
+        let sessions = self.sessions.iter().map(|session| session.deadline(&self.timing));
+        let replacement = self.current.as_ref().and_then(|session| session.replacement).map(|plan| {
+            if self.sessions.next.is_none() && self.open_at.is_none() { plan.begin } else { plan.deadline }
+        });
+        sessions.chain(replacement).chain(self.open_at).min()
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, now: Duration) {
+        for link in self.sessions.iter().map(|session| session.link).collect::<Vec<_>>() {
+            self.converse(now, link);
+        }
+        if self.ended {
+            return;
+        }
+        if let Some(plan) = self.sessions.current.as_ref().and_then(|session| session.replacement) {
+            if now >= plan.deadline {
+                self.let_go_of_current(now, DisconnectReason::Expired, Farewell::Close);
+            } else if now >= plan.begin && self.sessions.next.is_none() && self.open_at.is_none() {
+                self.open_at = Some(now);
+            }
+        }
+        if self.sessions.next.is_none() && self.open_at.is_some_and(|at| now >= at) {
+            self.open(now);
+        }
+    }
+
+    /// The connection is open.
+    pub(crate) fn opened(&mut self, now: Duration, link: LinkId) {
+        let planned = self.sessions.current.is_some() || self.covered;
+        let Some(session) = self.sessions.next.as_mut().filter(|session| session.link == link && !session.is_open())
+        else {
+            return;
+        };
+        session.stage = Stage::Open(Conversation::opened(now));
+        self.event(NodeEvent::Connected { planned });
+    }
+
+    /// The connection could not be opened.
+    pub(crate) fn failed(&mut self, now: Duration, link: LinkId, failure: ConnectFailure) {
+        if self.sessions.next.as_ref().is_none_or(|session| session.link != link) {
+            return;
+        }
+        match failure {
+            ConnectFailure::Unreachable { why } => self.event(NodeEvent::Unreachable { why }),
+            ConnectFailure::Refused { status, body } => {
+                self.event(NodeEvent::Refused { status, body: body.clone() });
+                if matches!(status, 401 | 403) {
+                    return self.end(&DisconnectReason::Stopped, Err(NodeError::Refused { status, body }));
+                }
+            }
+        }
+        self.let_go_of_next(now, DisconnectReason::ReplacementFailed, Farewell::None);
+    }
+
+    /// The connection ended.
+    pub(crate) fn closed(&mut self, now: Duration, link: LinkId, reason: DisconnectReason) {
+        self.let_go(now, link, reason, Farewell::None);
+    }
+
+    /// The check-in that [`Action::Report`] asked for; `None` if the connection has ended meanwhile.
+    pub(crate) fn check_in(&mut self, now: Duration, link: LinkId, report: Report) -> Option<CheckIn> {
+        let conversation = self.sessions.get(link)?.conversation()?;
+        let check_in = conversation.compose(&self.timing, now, self.told.interval, report);
+        self.event(NodeEvent::CheckedIn { seq: check_in.seq, asked: check_in.ack });
+        Some(check_in)
+    }
+
+    /// Something changed: say it. Without a connection there is nothing to do, for the first check-in says everything.
+    pub(crate) fn check_in_now(&mut self, now: Duration) {
+        for session in self.sessions.iter_mut() {
+            if let Some(conversation) = session.conversation() {
+                conversation.check_in_now(now);
+            }
+        }
+    }
+
+    /// Lets go of every connection without a word, as if the network had failed.
+    pub(crate) fn drop_connection(&mut self, now: Duration) {
+        if self.ended || (self.sessions.current.is_none() && self.sessions.next.is_none()) {
+            return;
+        }
+        for session in self.sessions.take() {
+            self.actions.push_back(Action::Drop(session.link));
+            if session.is_open() {
+                self.event(NodeEvent::Disconnected { reason: DisconnectReason::Dropped, planned: false });
+            }
+        }
+        self.covered = false;
+        self.return_after_loss(now);
+    }
+
+    /// Closes everything and ends.
+    pub(crate) fn stop(&mut self) {
+        self.end(&DisconnectReason::Stopped, Ok(()));
+    }
+
+    fn converse(&mut self, now: Duration, link: LinkId) {
+        while let Some(session) = self.sessions.get(link) {
+            let due = match &mut session.stage {
+                Stage::Opening { by } if now >= *by => {
+                    self.actions.push_back(Action::Drop(link));
+                    let why = "the handshake took too long".to_owned();
+                    return self.failed(now, link, ConnectFailure::Unreachable { why });
+                }
+                Stage::Opening { .. } => None,
+                Stage::Open(conversation) => conversation.tick(&self.timing, &mut self.rng, now),
+            };
+            match due {
+                Some(Due::CheckIn) => self.actions.push_back(Action::Report(link)),
+                Some(Due::Ping) => self.actions.push_back(Action::Ping(link)),
+                Some(Due::Silent) => self.let_go(now, link, DisconnectReason::Silent, Farewell::Drop),
+                Some(Due::Unanswered) => self.let_go(now, link, DisconnectReason::Unanswered, Farewell::Close),
+                None => break,
+            }
+        }
+    }
+
+    fn open(&mut self, now: Duration) {
+        self.links += 1;
+        let link = LinkId(self.links);
+        self.open_at = None;
+        self.sessions.next = Some(Session::opening(link, now + self.timing.handshake_timeout));
+        self.actions.push_back(Action::Open(link));
+    }
+
+    fn let_go(&mut self, now: Duration, link: LinkId, reason: DisconnectReason, farewell: Farewell) {
+        if self.sessions.current.as_ref().is_some_and(|session| session.link == link) {
+            self.let_go_of_current(now, reason, farewell);
+        } else if self.sessions.next.as_ref().is_some_and(|session| session.link == link) {
+            self.let_go_of_next(now, reason, farewell);
+        }
+    }
+
+    fn let_go_of_current(&mut self, now: Duration, reason: DisconnectReason, farewell: Farewell) {
+        let Some(session) = self.sessions.current.take() else { return };
+        self.farewell(session.link, farewell);
+        // The server closes a connection that was replaced, often before the new one has its first ack. Silence, though,
+        // is no word of the server's.
+        self.covered = self.sessions.next.is_some() && reason != DisconnectReason::Silent;
+        // At its deadline a connection has had its attempts to be replaced, and the next one has its time already.
+        let waits = reason == DisconnectReason::Expired && self.open_at.is_some();
+        self.event(NodeEvent::Disconnected { reason, planned: self.covered });
+        if self.sessions.next.is_none() && !waits {
+            self.return_after_loss(now);
+        }
+    }
+
+    fn let_go_of_next(&mut self, now: Duration, reason: DisconnectReason, farewell: Farewell) {
+        let Some(session) = self.sessions.next.take() else { return };
+        self.farewell(session.link, farewell);
+        let covered = std::mem::take(&mut self.covered);
+        if session.is_open() {
+            self.event(NodeEvent::Disconnected { reason, planned: self.sessions.current.is_some() });
+        } else if covered {
+            self.event(NodeEvent::Disconnected { reason: DisconnectReason::ReplacementFailed, planned: false });
+        }
+        let (base, cap) = (self.timing.backoff_base, self.timing.backoff_cap);
+        let delay = full_jitter(&mut self.rng, base, cap, self.failures);
+        self.failures = self.failures.saturating_add(1);
+        self.wait(now, delay);
+    }
+
+    fn return_after_loss(&mut self, now: Duration) {
+        let delay = up_to(&mut self.rng, self.told.spread);
+        self.wait(now, delay);
+    }
+
+    fn wait(&mut self, now: Duration, delay: Duration) {
+        self.open_at = Some(now + delay);
+        self.event(NodeEvent::BackingOff { delay });
+    }
+
+    fn end(&mut self, reason: &DisconnectReason, result: Result<(), NodeError>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        self.open_at = None;
+        for session in self.sessions.take() {
+            self.actions.push_back(Action::Close(session.link));
+            if session.is_open() {
+                self.event(NodeEvent::Disconnected { reason: reason.clone(), planned: result.is_ok() });
+            }
+        }
+        self.actions.push_back(Action::End(result));
+    }
+
+    fn farewell(&mut self, link: LinkId, farewell: Farewell) {
+        match farewell {
+            Farewell::None => {}
+            Farewell::Close => self.actions.push_back(Action::Close(link)),
+            Farewell::Drop => self.actions.push_back(Action::Drop(link)),
+        }
+    }
+
+    fn event(&mut self, event: NodeEvent) {
+        self.actions.push_back(Action::Event(event));
+    }
+}

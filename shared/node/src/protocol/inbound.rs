@@ -1,0 +1,119 @@
+//! What the server's messages bring about.
+
+use std::time::Duration;
+
+use rollcall_wire::{Ack, ByeReason, ErrorCode, ErrorMessage};
+
+use super::{Action, Farewell, Machine, Told};
+use crate::{
+    DisconnectReason, NodeError, NodeEvent, Pushed,
+    incoming::{Incoming, read},
+    schedule::Replacement,
+    session::LinkId,
+};
+
+impl Machine {
+    /// A text frame came.
+    pub(crate) fn received(&mut self, now: Duration, link: LinkId, text: &str) {
+        self.heard(now, link);
+        let known = self.sessions.get(link).is_some();
+        match read(text) {
+            // A replaced connection still delivers what was pushed to it; the rest concerned only itself.
+            Incoming::Other(value) if !self.ended => self.actions.push_back(Action::Pushed(Pushed::Other(value))),
+            Incoming::Ack(ack) if known => self.on_ack(now, link, ack),
+            Incoming::Error(error) if known => self.on_error(now, link, &error),
+            Incoming::Reconnect { within_s } if known => {
+                self.actions.push_back(Action::Pushed(Pushed::Reconnect { within_s }));
+                self.replace_within(now, link, Duration::from_secs(within_s.into()));
+            }
+            Incoming::Bye { reason } if known => self.on_bye(now, link, reason),
+            Incoming::Unreadable => tracing::debug!(bytes = text.len(), "the server sent text that is not JSON"),
+            _ => {}
+        }
+    }
+
+    /// Anything at all came.
+    pub(crate) fn heard(&mut self, now: Duration, link: LinkId) {
+        if let Some(conversation) = self.sessions.get(link).and_then(|session| session.conversation()) {
+            conversation.heard(now);
+        }
+    }
+
+    fn on_ack(&mut self, now: Duration, link: LinkId, ack: Ack) {
+        let floor = self.timing.shortest_interval;
+        let told = Told {
+            interval: Duration::from_secs(ack.next_check_in_s.into()).max(floor),
+            life: Duration::from_secs(ack.reconnect_within_s.into()).max(floor),
+            spread: Duration::from_secs(ack.spread_s.into()),
+        };
+        let Some(rtt) = self.settled(now, link, ack.seq, told.interval) else { return };
+        self.told = told;
+        self.event(NodeEvent::Acked { ack, rtt });
+        self.replace_within(now, link, told.life);
+        self.promote(link);
+    }
+
+    fn on_error(&mut self, now: Duration, link: LinkId, error: &ErrorMessage) {
+        let interval = self.told.interval;
+        let Some(conversation) = self.sessions.get(link).and_then(|session| session.conversation()) else { return };
+        let seq = conversation.about(error.seq);
+        self.actions.push_back(Action::Event(NodeEvent::Error(error.clone())));
+        match error.code {
+            ErrorCode::Unavailable | ErrorCode::Internal => {
+                conversation.not_stored(&self.timing, &mut self.rng, now, seq)
+            }
+            ErrorCode::StaleSeq => {
+                if self.settled(now, link, seq, interval).is_some() {
+                    self.plan_if_untold(now, link);
+                    self.promote(link);
+                }
+            }
+            ErrorCode::NotConnected => {
+                return self.let_go(now, link, DisconnectReason::NotConnected, Farewell::Close);
+            }
+            _ => conversation.rejected(now, seq, interval),
+        }
+    }
+
+    fn on_bye(&mut self, now: Duration, link: LinkId, reason: ByeReason) {
+        self.actions.push_back(Action::Pushed(Pushed::Bye { reason }));
+        let ended = DisconnectReason::Bye { reason };
+        match reason {
+            ByeReason::Revoked => self.end(&ended, Err(NodeError::Revoked)),
+            ByeReason::Unregistered => self.end(&ended, Err(NodeError::Unregistered)),
+            _ => self.let_go(now, link, ended, Farewell::Close),
+        }
+    }
+
+    fn settled(&mut self, now: Duration, link: LinkId, seq: u64, interval: Duration) -> Option<Duration> {
+        self.sessions.get(link)?.conversation()?.acked(now, seq, interval)
+    }
+
+    fn replace_within(&mut self, now: Duration, link: LinkId, left: Duration) {
+        if let Some(session) = self.sessions.get(link) {
+            session.replacement = Some(match session.replacement {
+                Some(plan) => plan.told_again(&mut self.rng, now, left),
+                None => Replacement::within(&mut self.rng, now, left),
+            });
+        }
+    }
+
+    /// A connection whose first check-in was acknowledged without an ack has a life all the same.
+    fn plan_if_untold(&mut self, now: Duration, link: LinkId) {
+        if self.sessions.get(link).is_some_and(|session| session.replacement.is_none()) {
+            self.replace_within(now, link, self.told.life);
+        }
+    }
+
+    /// The first ack of a connection: from here on it holds the node, and the one before it may go.
+    fn promote(&mut self, link: LinkId) {
+        let Some(session) = self.sessions.next.take_if(|session| session.link == link) else { return };
+        self.failures = 0;
+        self.covered = false;
+        self.open_at = None;
+        if let Some(old) = self.sessions.current.replace(session) {
+            self.actions.push_back(Action::Close(old.link));
+            self.event(NodeEvent::Disconnected { reason: DisconnectReason::Replaced, planned: true });
+        }
+    }
+}

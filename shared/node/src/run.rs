@@ -1,0 +1,144 @@
+//! The run loop: carries out what the protocol decides, and tells it what happens.
+
+use std::{future::poll_fn, task::Poll, time::Duration};
+
+use rollcall_wire::NodeMessage;
+use tokio::{
+    sync::mpsc::UnboundedReceiver,
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    DisconnectReason, Handler, NodeConfig, NodeError,
+    connect::Endpoint,
+    link::{Link, LinkEvent},
+    protocol::{Action, Machine},
+    session::LinkId,
+};
+
+/// What the program asks of its node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Command {
+    CheckInNow,
+    DropConnection,
+    Stop,
+}
+
+struct Run<H> {
+    started: Instant,
+    endpoint: Endpoint,
+    close_timeout: Duration,
+    machine: Machine,
+    links: Vec<Link>,
+    handler: H,
+    outcome: Option<Result<(), NodeError>>,
+}
+
+/// Runs a node until it is stopped or can't go on.
+pub(crate) async fn run(
+    config: NodeConfig,
+    handler: impl Handler,
+    mut commands: UnboundedReceiver<Command>,
+) -> Result<(), NodeError> {
+    let mut run = Run {
+        started: Instant::now(),
+        endpoint: Endpoint::new(&config)?,
+        close_timeout: config.timing.close_timeout,
+        machine: Machine::new(config.timing, rand::random()),
+        links: Vec::new(),
+        handler,
+        outcome: None,
+    };
+    loop {
+        run.machine.tick(run.now());
+        run.act();
+        if let Some(outcome) = run.outcome.take_if(|_| run.links.is_empty()) {
+            return outcome;
+        }
+        let deadline = run.machine.deadline();
+        let wake = run.started + deadline.unwrap_or_default();
+        // In this order: on a busy machine, what has arrived must count before anybody is declared dead.
+        tokio::select! {
+            biased;
+            command = commands.recv(), if run.outcome.is_none() => run.command(command.unwrap_or(Command::Stop)),
+            (link, event) = next_event(&mut run.links) => run.link_event(link, event),
+            () = sleep_until(wake), if deadline.is_some() => {}
+        }
+    }
+}
+
+impl<H: Handler> Run<H> {
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::CheckInNow => self.machine.check_in_now(self.now()),
+            Command::DropConnection => self.machine.drop_connection(self.now()),
+            Command::Stop => self.machine.stop(),
+        }
+    }
+
+    fn link_event(&mut self, link: LinkId, event: LinkEvent) {
+        let now = self.now();
+        match event {
+            LinkEvent::Opened => self.machine.opened(now, link),
+            LinkEvent::Failed(failure) => self.machine.failed(now, link, failure),
+            LinkEvent::Text(text) => self.machine.received(now, link, &text),
+            LinkEvent::Heard => self.machine.heard(now, link),
+            LinkEvent::Ended(reason) => self.machine.closed(now, link, reason),
+            LinkEvent::Gone => {
+                self.links.retain(|kept| kept.id != link);
+                // For the machine most have ended before; a connection that took no more data ends here.
+                let why = "data could not be written".to_owned();
+                self.machine.closed(now, link, DisconnectReason::Lost { why });
+            }
+        }
+    }
+
+    fn act(&mut self) {
+        while let Some(action) = self.machine.next_action() {
+            match action {
+                Action::Open(link) => {
+                    self.links.push(Link::new(link, self.endpoint.connect(), self.close_timeout));
+                }
+                Action::Report(link) => self.check_in(link),
+                Action::Ping(link) => self.with(link, Link::ping),
+                Action::Close(link) => self.with(link, Link::close),
+                Action::Drop(link) => self.links.retain(|kept| kept.id != link),
+                Action::Event(event) => self.handler.event(event),
+                Action::Pushed(message) => self.handler.pushed(message),
+                Action::End(outcome) => self.outcome = Some(outcome),
+            }
+        }
+    }
+
+    fn check_in(&mut self, link: LinkId) {
+        let report = self.handler.report();
+        let Some(check_in) = self.machine.check_in(self.now(), link, report) else { return };
+        match serde_json::to_string(&NodeMessage::CheckIn(check_in)) {
+            Ok(text) => self.with(link, |link| link.send(text)),
+            Err(error) => tracing::error!(%error, "a check-in could not be written as JSON"),
+        }
+    }
+
+    fn with(&mut self, link: LinkId, act: impl FnOnce(&mut Link)) {
+        if let Some(link) = self.links.iter_mut().find(|kept| kept.id == link) {
+            act(link);
+        }
+    }
+}
+
+/// The next thing that happens on any connection; pending while there is none.
+async fn next_event(links: &mut [Link]) -> (LinkId, LinkEvent) {
+    poll_fn(|cx| {
+        for link in links.iter_mut() {
+            if let Poll::Ready(event) = link.poll(cx) {
+                return Poll::Ready((link.id, event));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
