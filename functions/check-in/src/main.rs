@@ -1,2 +1,13 @@
-//! Stub.
-fn main() {}
+//! The check-in: a node says how it is.
+
+mod handle;
+
+use rollcall_aws::{ApiConnections, DynamoStore, Environment, Fatal, Settings, serve, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Fatal> {
+    telemetry::start(&Environment);
+    let settings = Settings::read(&Environment, true)?;
+    let (store, connections) = (DynamoStore::open(&settings).await, ApiConnections::open(&settings).await);
+    serve(|request| handle::handle(request, &store, &connections, &settings.policy)).await
+}

@@ -37,8 +37,7 @@ pub(crate) const PROTOCOL: End = End { code: 1002, reason: "Protocol error" };
 pub(crate) const TOO_BIG: End = End { code: 1009, reason: "Message too big" };
 
 /// The words are from a captured `$disconnect` event; that the code is 1005 is assumed, not confirmed.
-pub(crate) const NO_STATUS: End =
-    End { code: 1005, reason: "Client-side close frame status not set" };
+pub(crate) const NO_STATUS: End = End { code: 1005, reason: "Client-side close frame status not set" };
 
 /// Assumed, not confirmed: ping and pong frames don't count as activity for the idle timer.
 pub(crate) const PINGS_ARE_ACTIVITY: bool = false;
@@ -67,8 +66,7 @@ pub(crate) const NO_IDENTITY: (StatusCode, &str) = (StatusCode::UNAUTHORIZED, "U
 pub(crate) const DENIED: (StatusCode, &str) = (StatusCode::FORBIDDEN, "Forbidden");
 
 /// Assumed, not confirmed: the status of a handshake whose authorizer crashed, timed out or made no sense.
-pub(crate) const AUTHORIZER_FAILED: (StatusCode, &str) =
-    (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL);
+pub(crate) const AUTHORIZER_FAILED: (StatusCode, &str) = (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL);
 
 /// Assumed, not confirmed: the status of a handshake that a throttled authorizer or `$connect` refuses.
 pub(crate) const THROTTLED: (StatusCode, &str) = (StatusCode::TOO_MANY_REQUESTS, TOO_MANY);
@@ -79,9 +77,7 @@ pub(crate) fn authorizer_error(error: &InvokeError) -> (StatusCode, &'static str
     match error {
         InvokeError::Function { message, .. } if message == "Unauthorized" => NO_IDENTITY,
         InvokeError::Throttled => THROTTLED,
-        InvokeError::Function { .. } | InvokeError::TimedOut | InvokeError::Unavailable(_) => {
-            AUTHORIZER_FAILED
-        }
+        InvokeError::Function { .. } | InvokeError::TimedOut | InvokeError::Unavailable(_) => AUTHORIZER_FAILED,
     }
 }
 
@@ -92,9 +88,7 @@ pub(crate) const CONNECT_FAILED: (StatusCode, &str) = (StatusCode::BAD_GATEWAY, 
 pub(crate) fn connect_error(error: &InvokeError) -> (StatusCode, &'static str) {
     match error {
         InvokeError::Throttled => THROTTLED,
-        InvokeError::Function { .. } | InvokeError::TimedOut | InvokeError::Unavailable(_) => {
-            CONNECT_FAILED
-        }
+        InvokeError::Function { .. } | InvokeError::TimedOut | InvokeError::Unavailable(_) => CONNECT_FAILED,
     }
 }
 
@@ -102,8 +96,7 @@ pub(crate) fn connect_error(error: &InvokeError) -> (StatusCode, &'static str) {
 pub(crate) const WRONG_STAGE: (StatusCode, &str) = (StatusCode::FORBIDDEN, "Forbidden");
 
 /// Assumed, not confirmed: a request to the stage that does not ask for a WebSocket.
-pub(crate) const NOT_A_HANDSHAKE: (StatusCode, &str) =
-    (StatusCode::UPGRADE_REQUIRED, "Upgrade Required");
+pub(crate) const NOT_A_HANDSHAKE: (StatusCode, &str) = (StatusCode::UPGRADE_REQUIRED, "Upgrade Required");
 
 /// Assumed, not confirmed: an `@connections` POST whose body is not UTF-8. Only text frames are sent.
 pub(crate) const POST_NOT_UTF8: (StatusCode, &str) = (StatusCode::BAD_REQUEST, "Bad Request");
@@ -125,9 +118,7 @@ fn capitalized(word: &str) -> String {
         return "WebSocket".into();
     }
     let mut letters = word.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Assumed, not confirmed: a value of the authorizer's context becomes a string, null is left out, and an

@@ -99,11 +99,8 @@ impl<T> OneOrMany<T> {
 
 impl Statement {
     fn covers(&self, method_arn: &str) -> bool {
-        let invokes = self
-            .action
-            .as_slice()
-            .iter()
-            .any(|action| matches(&action.to_ascii_lowercase(), "execute-api:invoke"));
+        let invokes =
+            self.action.as_slice().iter().any(|action| matches(&action.to_ascii_lowercase(), "execute-api:invoke"));
         invokes && self.resource.as_slice().iter().any(|resource| matches(resource, method_arn))
     }
 }
@@ -156,15 +153,22 @@ mod tests {
     #[test]
     fn only_a_statement_that_covers_the_method_allows_and_deny_wins() {
         let allow = r#"{"Action":"execute-api:Invoke","Effect":"Allow","Resource":"*"}"#;
-        let elsewhere = r#"{"Action":"execute-api:Invoke","Effect":"Allow","Resource":["arn:aws:execute-api:*/prod/*"]}"#;
+        let elsewhere =
+            r#"{"Action":"execute-api:Invoke","Effect":"Allow","Resource":["arn:aws:execute-api:*/prod/*"]}"#;
         let other_action = r#"{"Action":["s3:GetObject"],"Effect":"Allow","Resource":"*"}"#;
         let deny = r#"{"Action":"*","Effect":"Deny","Resource":"arn:*"}"#;
-        let judge = |statements: &str| judge(
-            format!(r#"{{"principalId":"n","policyDocument":{{"Statement":{statements}}}}}"#).as_bytes(), ARN,
-        );
+        let judge = |statements: &str| {
+            judge(format!(r#"{{"principalId":"n","policyDocument":{{"Statement":{statements}}}}}"#).as_bytes(), ARN)
+        };
         assert!(matches!(judge(allow), Verdict::Allowed(_)));
         assert!(matches!(judge(&format!("[{elsewhere},{allow}]")), Verdict::Allowed(_)));
-        for denied in [format!("[{allow},{deny}]"), format!("[{deny},{allow}]"), elsewhere.into(), other_action.into(), "[]".into()] {
+        for denied in [
+            format!("[{allow},{deny}]"),
+            format!("[{deny},{allow}]"),
+            elsewhere.into(),
+            other_action.into(),
+            "[]".into(),
+        ] {
             assert_eq!(judge(&denied), Verdict::Denied, "{denied}");
         }
         assert_eq!(judge(r#"[{"Effect":"Perhaps"}]"#), Verdict::Garbage);
@@ -172,9 +176,11 @@ mod tests {
 
     #[test]
     fn context_values_become_strings_and_nested_ones_are_refused() {
-        let judge = |context: &str| judge(
+        let judge = |context: &str| {
+            judge(
             format!(r#"{{"principalId":"n1","context":{context},"policyDocument":{{"Statement":[{{"Action":"*","Effect":"Allow","Resource":"*"}}]}}}}"#).as_bytes(), ARN,
-        );
+        )
+        };
         let Verdict::Allowed(authorizer) = judge(r#"{"a":1,"b":true,"c":"x","d":1.5,"e":null}"#) else {
             unreachable!("the policy allows everything");
         };

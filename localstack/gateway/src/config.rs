@@ -128,10 +128,7 @@ impl GatewayConfig {
 
     /// The resource an authorizer is asked about.
     pub(crate) fn method_arn(&self) -> String {
-        format!(
-            "arn:aws:execute-api:{}:{}:{}/{}/$connect",
-            self.region, self.account_id, self.api_id, self.stage
-        )
+        format!("arn:aws:execute-api:{}:{}:{}/{}/$connect", self.region, self.account_id, self.api_id, self.stage)
     }
 }
 

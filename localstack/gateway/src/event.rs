@@ -74,8 +74,7 @@ impl Events {
             headers: Some(&arrival.headers),
             multi_value_headers: Some(&arrival.multi_value_headers),
             query_string_parameters: Some(&arrival.query).filter(|query| !query.is_empty()),
-            multi_value_query_string_parameters: Some(&arrival.multi_value_query)
-                .filter(|query| !query.is_empty()),
+            multi_value_query_string_parameters: Some(&arrival.multi_value_query).filter(|query| !query.is_empty()),
             request_context: self.context(identity, "$connect", "CONNECT", request_id, arrival.at),
             body: None,
             is_base64_encoded: false,
@@ -85,8 +84,7 @@ impl Events {
     /// A message's event; carries no headers.
     pub(crate) fn message(&self, identity: &Identity, at: SystemTime, message: &Message<'_>) -> Bytes {
         let message_id = ids::request();
-        let mut context =
-            self.context(identity, message.route_key, "MESSAGE", message.request_id, at);
+        let mut context = self.context(identity, message.route_key, "MESSAGE", message.request_id, at);
         context.message_id = Some(&message_id);
         json(&ProxyEvent {
             headers: None,
@@ -100,25 +98,15 @@ impl Events {
     }
 
     /// The `$disconnect` event, with the close code and the words for it.
-    pub(crate) fn disconnect(
-        &self,
-        identity: &Identity,
-        at: SystemTime,
-        code: u16,
-        reason: &str,
-    ) -> Bytes {
+    pub(crate) fn disconnect(&self, identity: &Identity, at: SystemTime, code: u16, reason: &str) -> Bytes {
         let request_id = ids::request();
         let mut context = self.context(identity, "$disconnect", "DISCONNECT", &request_id, at);
         context.disconnect_status_code = Some(code);
         context.disconnect_reason = Some(reason);
-        let headers: BTreeMap<String, String> = [
-            ("Host", self.domain_name.as_str()),
-            ("X-Forwarded-For", ""),
-            ("x-api-key", ""),
-            ("x-restapi", ""),
-        ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
+        let headers: BTreeMap<String, String> =
+            [("Host", self.domain_name.as_str()), ("X-Forwarded-For", ""), ("x-api-key", ""), ("x-restapi", "")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into();
         let multi = headers.iter().map(|(name, value)| (name.clone(), vec![value.clone()])).collect();
         json(&ProxyEvent {
             headers: Some(&headers),
@@ -146,18 +134,16 @@ impl Events {
             message_id: None,
             event_type,
             extended_request_id: request_id,
-            request_time: formatted(at, format_description!(
-                "[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000"
-            )),
+            request_time: formatted(
+                at,
+                format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000"),
+            ),
             message_direction: "IN",
             disconnect_reason: None,
             stage: &self.stage,
             connected_at: identity.connected_at,
             request_time_epoch: epoch_ms(at),
-            identity: Caller {
-                user_agent: identity.user_agent.as_deref(),
-                source_ip: &identity.source_ip,
-            },
+            identity: Caller { user_agent: identity.user_agent.as_deref(), source_ip: &identity.source_ip },
             request_id,
             domain_name: &self.domain_name,
             connection_id: &identity.connection_id,
@@ -168,16 +154,12 @@ impl Events {
 
 /// Milliseconds since 1970; 0 for a clock that is set before it.
 pub(crate) fn epoch_ms(at: SystemTime) -> u64 {
-    at.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// ISO 8601 with milliseconds, as `@connections` GET answers.
 pub(crate) fn iso8601(at: SystemTime) -> String {
-    formatted(
-        at,
-        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"),
-    )
+    formatted(at, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"))
 }
 
 fn formatted(at: SystemTime, format: StaticFormatDescription) -> String {

@@ -14,11 +14,7 @@ pub trait Invoke: Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`InvokeError`]; a function that reports an error is an `Err`, never an `Ok` with an error inside.
-    fn invoke(
-        &self,
-        function: &str,
-        payload: Bytes,
-    ) -> BoxFuture<'static, Result<Bytes, InvokeError>>;
+    fn invoke(&self, function: &str, payload: Bytes) -> BoxFuture<'static, Result<Bytes, InvokeError>>;
 }
 
 /// Why an invocation has no answer.

@@ -17,6 +17,7 @@ mod event;
 mod gateway;
 mod handshake;
 mod host;
+
 mod ids;
 mod invoke;
 mod management;
@@ -28,5 +29,6 @@ mod socket;
 
 pub use config::{Clock, GatewayConfig, Limits, Route, Routes};
 pub use gateway::Gateway;
+
 pub use host::{FunctionSpec, Host, HostError, Logs};
 pub use invoke::{Invoke, InvokeError};

@@ -74,6 +74,12 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<Entry>);
 
+impl InFlight {
+    pub(crate) fn entry(&self) -> &Entry {
+        &self.0
+    }
+}
+
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.in_flight.fetch_sub(1, Ordering::AcqRel);

@@ -21,10 +21,7 @@ impl Arrival {
         let mut multi_value_headers = BTreeMap::<String, Vec<String>>::new();
         for (name, value) in headers {
             if !assumed::is_hop_header(name.as_str()) {
-                multi_value_headers
-                    .entry(assumed::header_name(name.as_str()))
-                    .or_default()
-                    .push(text(value));
+                multi_value_headers.entry(assumed::header_name(name.as_str())).or_default().push(text(value));
             }
         }
         // What AWS's own front end adds. A client connects to it over TLS, whatever it does here.
@@ -63,10 +60,7 @@ impl Arrival {
 }
 
 fn last_values(multi: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, String> {
-    multi
-        .iter()
-        .filter_map(|(name, values)| Some((name.clone(), values.last()?.clone())))
-        .collect()
+    multi.iter().filter_map(|(name, values)| Some((name.clone(), values.last()?.clone()))).collect()
 }
 
 fn text(value: &HeaderValue) -> String {

@@ -1,1 +1,32 @@
-//! Stub.
+//! AWS in Rollcall's words.
+//!
+//! What comes in from API Gateway becomes an [`Event`](rollcall_core::Event); what the rules plan becomes one
+//! `UpdateItem`; what they decide becomes a status code, a frame or a call of `@connections`. Nothing is decided here.
+
+mod client;
+mod config;
+mod connections;
+mod dynamo;
+mod error;
+mod gateway;
+mod memory;
+mod record;
+mod render;
+mod reply;
+mod serve;
+mod store;
+mod table;
+pub mod telemetry;
+
+pub use client::{connections_client, dynamo_client};
+pub use config::{ConfigError, ConfigErrors, Environment, Lookup, Reader, Settings, policy, variable};
+pub use connections::{ApiConnections, ConnectionError, Connections, Delivery};
+pub use dynamo::DynamoStore;
+pub use error::{Fatal, chain};
+pub use gateway::{EventError, Identity, check_in, connect, disconnect, identify, report};
+pub use memory::MemoryStore;
+pub use record::{RecordError, Recorded, carry_out, record};
+pub use reply::{Answer, ack, bye_reason, error_frame, refusal_frame, status};
+pub use serve::serve;
+pub use store::{Store, StoreError, Units, Written};
+pub use table::{TableError, create_table};

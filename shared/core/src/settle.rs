@@ -65,7 +65,7 @@ pub enum Refusal {
     #[error("the node's credentials were revoked")]
     Revoked,
     /// The token is of an older credential version than the node's.
-    #[error("the token's credential version is older than {current:?}")]
+    #[error("the token's credential version is older than {}", current.0)]
     CredentialsOutdated {
         /// The lowest version that is accepted.
         current: CredentialVersion,
@@ -85,6 +85,21 @@ pub enum Refusal {
     /// What a sweep had found has changed since.
     #[error("the node has changed since it was found")]
     Changed,
+}
+
+impl Refusal {
+    /// Its name for logs, figures and scripts: never renamed.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Unregistered => "unregistered",
+            Self::Revoked => "revoked",
+            Self::CredentialsOutdated { .. } => "credentials-outdated",
+            Self::Superseded => "superseded",
+            Self::Closed => "closed",
+            Self::StaleSeq { .. } => "stale-seq",
+            Self::Changed => "changed",
+        }
+    }
 }
 
 /// An outcome that the rules have no explanation for: the store or its contents are broken.

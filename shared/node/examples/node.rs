@@ -1,5 +1,6 @@
 //! A whole node: `ROLLCALL_URL=ws://127.0.0.1:4000/live ROLLCALL_TOKEN=… cargo run -p rollcall-node --example node`.
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
+#![allow(clippy::disallowed_methods, reason = "a node has no other configuration than this")]
 
 use std::{env, error::Error, time::Instant};
 

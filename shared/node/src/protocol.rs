@@ -110,7 +110,7 @@ impl Machine {
             return None;
         }
         let sessions = self.sessions.iter().map(|session| session.deadline(&self.timing));
-        let replacement = self.current.as_ref().and_then(|session| session.replacement).map(|plan| {
+        let replacement = self.sessions.current.as_ref().and_then(|session| session.replacement).map(|plan| {
             if self.sessions.next.is_none() && self.open_at.is_none() { plan.begin } else { plan.deadline }
         });
         sessions.chain(replacement).chain(self.open_at).min()
@@ -191,13 +191,14 @@ impl Machine {
         if self.ended || (self.sessions.current.is_none() && self.sessions.next.is_none()) {
             return;
         }
+        let mut outage = std::mem::take(&mut self.covered);
         for session in self.sessions.take() {
             self.actions.push_back(Action::Drop(session.link));
-            if session.is_open() {
-                self.event(NodeEvent::Disconnected { reason: DisconnectReason::Dropped, planned: false });
-            }
+            outage |= session.is_open();
         }
-        self.covered = false;
+        if outage {
+            self.event(NodeEvent::Disconnected { reason: DisconnectReason::Dropped, planned: false });
+        }
         self.return_after_loss(now);
     }
 

@@ -27,21 +27,23 @@ pub(crate) struct Replacement {
 
 impl Replacement {
     /// A random beginning between 70% and 90% of the time that is left: a fleet that connected together must not return
-    /// together, and the rest is for repeated attempts.
-    pub(crate) fn within(rng: &mut impl Rng, now: Duration, left: Duration) -> Self {
+    /// together, and the rest is for repeated attempts. However little time is left, one attempt of length `attempt` fits
+    /// before the deadline: closing the old connection under it would make an outage of what was none.
+    pub(crate) fn within(rng: &mut impl Rng, now: Duration, left: Duration, attempt: Duration) -> Self {
         let begin = now + rng.random_range(left * 7 / 10..=left * 9 / 10);
-        Self { begin, deadline: now + left }
+        Self { begin, deadline: (now + left).max(begin + attempt) }
     }
 
     /// The plan after the server said again how much time is left.
     ///
     /// A beginning that was drawn stays, unless it has become too late: drawn anew with every ack, it would recede
     /// towards the deadline.
-    pub(crate) fn told_again(self, rng: &mut impl Rng, now: Duration, left: Duration) -> Self {
+    pub(crate) fn told_again(self, rng: &mut impl Rng, now: Duration, left: Duration, attempt: Duration) -> Self {
         if self.begin > now + left * 9 / 10 {
-            return Self::within(rng, now, left);
+            return Self::within(rng, now, left, attempt);
         }
-        Self { begin: self.begin, deadline: self.deadline.min(now + left) }
+        let deadline = (now + left).max(self.begin.max(now) + attempt);
+        Self { begin: self.begin, deadline: self.deadline.min(deadline) }
     }
 }
 
@@ -53,6 +55,7 @@ mod tests {
     use super::*;
 
     const BASE: Duration = Duration::from_secs(1);
+    const ATTEMPT: Duration = Duration::from_secs(15);
     const CAP: Duration = Duration::from_mins(1);
 
     proptest! {
@@ -64,20 +67,20 @@ mod tests {
         }
 
         #[test]
-        fn a_replacement_begins_in_the_last_part_of_the_time_and_before_its_margin(seed: u64, now_s in 0..1_000_000_u64, left_s: u32) {
-            let (now, left) = (Duration::from_secs(now_s), Duration::from_secs(u64::from(left_s)));
-            let plan = Replacement::within(&mut SmallRng::seed_from_u64(seed), now, left);
+        fn a_replacement_begins_in_the_last_part_of_the_time_and_before_its_margin(seed: u64, now_s: u32, left_s: u32) {
+            let (now, left) = (Duration::from_secs(now_s.into()), Duration::from_secs(left_s.into()));
+            let plan = Replacement::within(&mut SmallRng::seed_from_u64(seed), now, left, ATTEMPT);
             prop_assert!(plan.begin >= now + left * 7 / 10 && plan.begin <= now + left * 9 / 10);
-            prop_assert_eq!(plan.deadline, now + left);
+            prop_assert_eq!(plan.deadline, (now + left).max(plan.begin + ATTEMPT));
         }
 
         #[test]
-        fn hearing_the_same_deadline_again_moves_nothing(seed: u64, life_s in 60..7_000_u64, part in 0.0..0.7_f64) {
+        fn hearing_the_same_deadline_again_moves_nothing(seed: u64, life_s in 200..7_000_u64, part in 0.0..0.7_f64) {
             let life = Duration::from_secs(life_s);
             let mut rng = SmallRng::seed_from_u64(seed);
-            let plan = Replacement::within(&mut rng, Duration::ZERO, life);
+            let plan = Replacement::within(&mut rng, Duration::ZERO, life, ATTEMPT);
             let later = life.mul_f64(part);
-            prop_assert_eq!(plan.told_again(&mut rng, later, life.checked_sub(later).expect("earlier")), plan);
+            prop_assert_eq!(plan.told_again(&mut rng, later, life.checked_sub(later).expect("earlier"), ATTEMPT), plan);
         }
     }
 
@@ -93,16 +96,16 @@ mod tests {
     fn a_server_that_repeats_the_full_life_does_not_postpone_the_replacement() {
         let mut rng = SmallRng::seed_from_u64(1);
         let life = Duration::from_mins(100);
-        let plan = Replacement::within(&mut rng, Duration::ZERO, life);
-        assert_eq!(plan.told_again(&mut rng, Duration::from_mins(50), life), plan);
+        let plan = Replacement::within(&mut rng, Duration::ZERO, life, ATTEMPT);
+        assert_eq!(plan.told_again(&mut rng, Duration::from_mins(50), life, ATTEMPT), plan);
     }
 
     #[test]
     fn a_shorter_time_brings_the_replacement_forward() {
         let mut rng = SmallRng::seed_from_u64(1);
-        let plan = Replacement::within(&mut rng, Duration::ZERO, Duration::from_mins(100));
+        let plan = Replacement::within(&mut rng, Duration::ZERO, Duration::from_mins(100), ATTEMPT);
         let now = Duration::from_mins(10);
-        let plan = plan.told_again(&mut rng, now, Duration::from_mins(10));
+        let plan = plan.told_again(&mut rng, now, Duration::from_mins(10), ATTEMPT);
         assert!(plan.begin >= Duration::from_mins(17) && plan.begin <= Duration::from_mins(19), "{plan:?}");
         assert_eq!(plan.deadline, Duration::from_mins(20));
     }

@@ -60,7 +60,7 @@ impl Machine {
         self.actions.push_back(Action::Event(NodeEvent::Error(error.clone())));
         match error.code {
             ErrorCode::Unavailable | ErrorCode::Internal => {
-                conversation.not_stored(&self.timing, &mut self.rng, now, seq)
+                conversation.not_stored(&self.timing, &mut self.rng, now, seq);
             }
             ErrorCode::StaleSeq => {
                 if self.settled(now, link, seq, interval).is_some() {
@@ -69,7 +69,7 @@ impl Machine {
                 }
             }
             ErrorCode::NotConnected => {
-                return self.let_go(now, link, DisconnectReason::NotConnected, Farewell::Close);
+                self.let_go(now, link, DisconnectReason::NotConnected, Farewell::Close);
             }
             _ => conversation.rejected(now, seq, interval),
         }
@@ -90,10 +90,11 @@ impl Machine {
     }
 
     fn replace_within(&mut self, now: Duration, link: LinkId, left: Duration) {
+        let attempt = self.timing.handshake_timeout;
         if let Some(session) = self.sessions.get(link) {
             session.replacement = Some(match session.replacement {
-                Some(plan) => plan.told_again(&mut self.rng, now, left),
-                None => Replacement::within(&mut self.rng, now, left),
+                Some(plan) => plan.told_again(&mut self.rng, now, left, attempt),
+                None => Replacement::within(&mut self.rng, now, left, attempt),
             });
         }
     }

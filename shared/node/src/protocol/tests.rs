@@ -1,1 +1,220 @@
+mod replacing;
+mod returning;
 
+use serde_json::json;
+
+use super::*;
+
+fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+const LIFE_S: u64 = 6000;
+
+/// A node whose program does nothing but collect.
+struct Bench {
+    machine: Machine,
+    now: Duration,
+    events: Vec<NodeEvent>,
+    said: Vec<(LinkId, CheckIn)>,
+    opened: Vec<LinkId>,
+    closed: Vec<LinkId>,
+    dropped: Vec<LinkId>,
+    pushed: Vec<Pushed>,
+    pings: usize,
+    end: Option<Result<(), NodeError>>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::seeded(7)
+    }
+
+    fn seeded(seed: u64) -> Self {
+        // Pings would only be in the way of the times that these tests are about.
+        let timing = Timing { ping_after: s(100_000), dead_after: s(200_000), ..Timing::default() };
+        Self::with(timing, seed)
+    }
+
+    fn with(timing: Timing, seed: u64) -> Self {
+        let mut bench = Self {
+            machine: Machine::new(timing, seed),
+            now: Duration::ZERO,
+            events: Vec::new(),
+            said: Vec::new(),
+            opened: Vec::new(),
+            closed: Vec::new(),
+            dropped: Vec::new(),
+            pushed: Vec::new(),
+            pings: 0,
+            end: None,
+        };
+        bench.settle();
+        bench
+    }
+
+    /// A node whose first connection holds it.
+    fn connected() -> Self {
+        let mut bench = Self::new();
+        bench.open_and_ack();
+        bench.events.clear();
+        bench
+    }
+
+    /// A node that is in the middle of replacing its connection: the old one and the new one.
+    fn replacing() -> (Self, LinkId, LinkId) {
+        let mut bench = Self::connected();
+        let old = bench.link();
+        bench.advance_to_next_opening();
+        let new = bench.link();
+        assert_ne!(old, new);
+        (bench, old, new)
+    }
+
+    fn settle(&mut self) {
+        self.machine.tick(self.now);
+        while let Some(action) = self.machine.next_action() {
+            assert!(self.end.is_none(), "{action:?} after the end");
+            match action {
+                Action::Open(link) => self.opened.push(link),
+                Action::Report(link) => {
+                    let said = self.machine.check_in(self.now, link, Report::default());
+                    self.said.extend(said.map(|check_in| (link, check_in)));
+                }
+                Action::Ping(_) => self.pings += 1,
+                Action::Close(link) => self.closed.push(link),
+                Action::Drop(link) => self.dropped.push(link),
+                Action::Event(event) => self.events.push(event),
+                Action::Pushed(message) => self.pushed.push(message),
+                Action::End(result) => self.end = Some(result),
+            }
+        }
+    }
+
+    fn link(&self) -> LinkId {
+        *self.opened.last().expect("opened")
+    }
+
+    fn opened(&mut self) {
+        self.machine.opened(self.now, self.link());
+        self.settle();
+    }
+
+    fn open_and_ack(&mut self) {
+        self.opened();
+        let seq = self.said.last().expect("a first check-in").1.seq;
+        self.ack(self.link(), seq);
+    }
+
+    fn receive(&mut self, link: LinkId, message: &serde_json::Value) {
+        self.machine.received(self.now, link, &message.to_string());
+        self.settle();
+    }
+
+    fn ack(&mut self, link: LinkId, seq: u64) {
+        let ack =
+            json!({"type": "ack", "seq": seq, "next_check_in_s": 60, "reconnect_within_s": LIFE_S, "spread_s": 20});
+        self.receive(link, &ack);
+    }
+
+    fn fail(&mut self) {
+        let failure = ConnectFailure::Unreachable { why: "no route".to_owned() };
+        self.machine.failed(self.now, self.link(), failure);
+        self.settle();
+    }
+
+    fn refuse(&mut self, status: u16) {
+        self.machine.failed(self.now, self.link(), ConnectFailure::Refused { status, body: String::new() });
+        self.settle();
+    }
+
+    fn server_closes(&mut self, link: LinkId) {
+        let reason = DisconnectReason::Closed { code: Some(1000), reason: String::new() };
+        self.machine.closed(self.now, link, reason);
+        self.settle();
+    }
+
+    /// Lets time pass until a connection is opened, acknowledging every check-in.
+    fn advance_to_next_opening(&mut self) {
+        let opened = self.opened.len();
+        let mut acked = self.said.len();
+        while self.opened.len() == opened {
+            self.now = self.machine.deadline().expect("something to wait for");
+            self.settle();
+            while let Some((link, check_in)) = self.said.get(acked).cloned() {
+                acked += 1;
+                if check_in.ack {
+                    self.ack(link, check_in.seq);
+                }
+            }
+        }
+    }
+
+    fn last_delay(&self) -> Duration {
+        let delay = self.events.iter().rev().find_map(|event| match event {
+            NodeEvent::BackingOff { delay } => Some(*delay),
+            _ => None,
+        });
+        delay.expect("a back-off")
+    }
+
+    fn outages(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event, NodeEvent::Disconnected { planned: false, .. })).count()
+    }
+}
+
+#[test]
+fn a_node_connects_at_once_and_checks_in_as_soon_as_the_connection_opens() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.opened.len(), 1);
+    assert!(bench.said.is_empty());
+    bench.opened();
+    assert_eq!(bench.said, [(bench.link(), CheckIn::idle(1))]);
+    assert_eq!(bench.events, [NodeEvent::Connected { planned: false }, NodeEvent::CheckedIn { seq: 1, asked: true }]);
+}
+
+#[test]
+fn it_checks_in_when_it_was_told_to() {
+    let mut bench = Bench::connected();
+    assert_eq!(bench.machine.deadline(), Some(s(60)));
+    bench.now = s(60);
+    bench.settle();
+    assert_eq!(bench.said.last().map(|(_, check_in)| (check_in.seq, check_in.ack)), Some((2, false)));
+}
+
+#[test]
+fn an_ack_that_says_at_once_is_slowed_down() {
+    let mut bench = Bench::new();
+    bench.opened();
+    let link = bench.link();
+    bench.receive(link, &json!({"type":"ack","seq":1,"next_check_in_s":0,"reconnect_within_s":0,"spread_s":0}));
+    assert_eq!(bench.opened.len(), 1);
+    assert!(bench.machine.deadline() >= Some(Duration::from_millis(700)), "{:?}", bench.machine.deadline());
+}
+
+#[test]
+fn stale_seq_counts_as_an_ack_and_the_connection_still_has_an_end() {
+    let mut bench = Bench::new();
+    bench.opened();
+    let link = bench.link();
+    bench.receive(link, &json!({"type": "error", "code": "stale-seq", "message": "", "seq": 1}));
+    assert_eq!(bench.machine.deadline(), Some(s(60)));
+    let current = bench.machine.sessions.current.as_ref().expect("it holds the node");
+    assert!(current.replacement.is_some_and(|plan| plan.deadline == s(110 * 60)));
+}
+
+#[test]
+fn stopping_closes_every_connection_and_nothing_follows() {
+    let (mut bench, old, new) = Bench::replacing();
+    bench.machine.stop();
+    bench.settle();
+    assert_eq!((bench.closed.clone(), bench.end.clone()), (vec![new, old], Some(Ok(()))));
+    bench.opened();
+    bench.server_closes(old);
+    bench.receive(new, &json!({"type": "late"}));
+    bench.machine.stop();
+    bench.machine.drop_connection(bench.now);
+    bench.machine.check_in_now(bench.now);
+    bench.settle();
+    assert_eq!(bench.machine.deadline(), None);
+}

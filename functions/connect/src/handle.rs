@@ -1,0 +1,66 @@
+//! One `$connect`.
+
+use std::collections::BTreeMap;
+
+use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
+use lambda_runtime::Diagnostic;
+use rollcall_aws::{Answer, Connections, Store, carry_out, chain, record, status};
+use rollcall_core::{Policy, Reply};
+use rollcall_wire::SUBPROTOCOL;
+
+const SUBPROTOCOL_HEADER: &str = "Sec-WebSocket-Protocol";
+
+/// Records the connection, closes the one that it replaces, and lets it in.
+pub(crate) async fn handle(
+    request: ApiGatewayWebsocketProxyRequest,
+    store: &impl Store,
+    connections: &impl Connections,
+    policy: &Policy,
+) -> Result<Answer, Diagnostic> {
+    let Ok(headers) = subprotocol(&request) else {
+        tracing::info!(outcome = "refused", reason = "unsupported-protocol", "connect");
+        return Ok(Answer::status(400));
+    };
+    let event = match rollcall_aws::connect(&request) {
+        Ok(event) => event,
+        Err(error) => {
+            tracing::error!(outcome = "failed", error = chain(&error), "connect");
+            return Ok(Answer::status(500));
+        }
+    };
+    let (node, connection) = (event.node.clone(), request.request_context.connection_id.unwrap_or_default());
+    match record(store, event, policy).await {
+        Ok(recorded) => {
+            carry_out(connections, &recorded.effects).await;
+            let units = recorded.units.write;
+            if let Reply::Refused(refusal) = recorded.reply {
+                tracing::info!(%node, connection, outcome = "refused", reason = refusal.code(), "connect");
+                return Ok(Answer::status(status(refusal)));
+            }
+            tracing::info!(%node, connection, outcome = "stored", write_units = units, "connect");
+            Ok(Answer { status_code: 200, headers, body: None })
+        }
+        Err(error) => {
+            tracing::error!(%node, connection, outcome = "failed", error = chain(&error), "connect");
+            Ok(Answer::status(503))
+        }
+    }
+}
+
+/// The header that accepts our subprotocol, if any was offered.
+///
+/// # Errors
+/// If only others were.
+fn subprotocol(
+    request: &ApiGatewayWebsocketProxyRequest,
+) -> Result<Option<BTreeMap<&'static str, String>>, UnsupportedProtocol> {
+    let Some(offered) = request.headers.get(SUBPROTOCOL_HEADER) else { return Ok(None) };
+    let offered = offered.to_str().unwrap_or_default();
+    if offered.split(',').any(|protocol| protocol.trim() == SUBPROTOCOL) {
+        Ok(Some(BTreeMap::from([(SUBPROTOCOL_HEADER, SUBPROTOCOL.to_owned())])))
+    } else {
+        Err(UnsupportedProtocol)
+    }
+}
+
+struct UnsupportedProtocol;

@@ -1,0 +1,194 @@
+//! The listener, and what all connections share.
+
+use std::{convert::Infallible, fmt, net::SocketAddr, sync::Arc, time::Duration, time::SystemTime};
+
+use bytes::Bytes;
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    assumed,
+    bucket::Bucket,
+    config::GatewayConfig,
+    event::Events,
+    handshake,
+    invoke::{Invoke, InvokeError},
+    management,
+    messages::Selection,
+    refusal::{self, Answer},
+    registry::Registry,
+};
+
+/// A running WebSocket API. Dropping it stops it without waiting; [`Gateway::shutdown`] waits.
+pub struct Gateway {
+    core: Arc<Core>,
+    local_addr: SocketAddr,
+    accepting: TaskTracker,
+}
+
+impl Gateway {
+    /// Serves `wss`-less WebSockets on `/{stage}` and the management API on `/{stage}/@connections/{id}`.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime with IO and time enabled.
+    pub fn start(listener: TcpListener, config: GatewayConfig, invoke: Arc<dyn Invoke>) -> Self {
+        let local_addr = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)));
+        let core = Arc::new(Core::new(config, local_addr, invoke));
+        let accepting = TaskTracker::new();
+        accepting.spawn(accept(Arc::clone(&core), listener));
+        accepting.close();
+        Self { core, local_addr, accepting }
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// How many connections are open: accepted by `$connect`, and not yet known to have ended.
+    pub fn connections(&self) -> usize {
+        self.core.registry.len()
+    }
+
+    /// Stops accepting, closes every connection with 1001 and waits until `$disconnect` was told of each,
+    /// but not longer than [`crate::Limits::shutdown`]. The port is free afterwards.
+    pub async fn shutdown(&self) {
+        self.stop();
+        self.accepting.wait().await;
+        let bound = self.core.config.limits.shutdown;
+        if tokio::time::timeout(bound, self.core.tasks.wait()).await.is_err() {
+            tracing::warn!(left = self.core.tasks.len(), "connections outlive the gateway");
+        }
+    }
+
+    fn stop(&self) {
+        self.core.stopping.cancel();
+        self.core.registry.stop();
+        self.core.tasks.close();
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("local_addr", &self.local_addr)
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What all connections share.
+pub(crate) struct Core {
+    pub(crate) config: GatewayConfig,
+    pub(crate) events: Events,
+    pub(crate) selection: Selection,
+    pub(crate) registry: Registry,
+    pub(crate) new_connections: Bucket,
+    pub(crate) requests: Bucket,
+    /// Whatever has to be over before the gateway is: HTTP connections, and sockets up to their `$disconnect`.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stopping: CancellationToken,
+    invoke: Arc<dyn Invoke>,
+}
+
+impl Core {
+    fn new(config: GatewayConfig, local_addr: SocketAddr, invoke: Arc<dyn Invoke>) -> Self {
+        let domain_name = config.domain_name.clone().unwrap_or_else(|| local_addr.to_string());
+        let limits = &config.limits;
+        let rate = limits.new_connections_per_second;
+        Self {
+            events: Events::new(&config, domain_name),
+            selection: Selection::parse(&config.routes.selection),
+            registry: Registry::default(),
+            new_connections: Bucket::new(rate, rate),
+            requests: Bucket::new(limits.requests_per_second, limits.burst),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            config,
+            invoke,
+        }
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.config.clock)()
+    }
+
+    /// Invokes a function, and gives up on it after the integration timeout.
+    pub(crate) fn invoke(
+        &self,
+        function: &str,
+        payload: Bytes,
+    ) -> impl Future<Output = Result<Bytes, InvokeError>> + Send + 'static {
+        let running = self.invoke.invoke(function, payload);
+        let bound = self.config.limits.integration_timeout;
+        async move { tokio::time::timeout(bound, running).await.unwrap_or(Err(InvokeError::TimedOut)) }
+    }
+}
+
+async fn accept(core: Arc<Core>, listener: TcpListener) {
+    loop {
+        let accepted = tokio::select! {
+            () = core.stopping.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let connection = serve(Arc::clone(&core), stream, peer);
+                core.tasks.spawn(connection);
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely: trying again at once would only burn the processor.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+/// Serves HTTP until the peer is done or has become a WebSocket, which has a task of its own.
+async fn serve(core: Arc<Core>, stream: TcpStream, peer: SocketAddr) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    }
+    let stopping = core.stopping.clone();
+    let service = service_fn(move |request| {
+        let core = Arc::clone(&core);
+        async move { Ok::<_, Infallible>(respond(core, peer, request).await) }
+    });
+    let http = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut http = std::pin::pin!(http);
+    let served = tokio::select! {
+        served = http.as_mut() => served,
+        () = stopping.cancelled() => {
+            http.as_mut().graceful_shutdown();
+            http.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, %peer, "an HTTP connection ended early");
+    }
+}
+
+async fn respond(core: Arc<Core>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+    let path = request.uri().path().trim_start_matches('/');
+    let (stage, rest) = path.split_once('/').unwrap_or((path, ""));
+    if stage != core.config.stage {
+        return refusal::exception(assumed::WRONG_STAGE.0, "ForbiddenException", assumed::WRONG_STAGE.1);
+    }
+    if let Some(id) = rest.strip_prefix("@connections/").map(str::to_owned) {
+        return management::respond(&core, &id, request).await;
+    }
+    if rest.is_empty() {
+        return handshake::respond(core, peer, request).await;
+    }
+    refusal::exception(assumed::WRONG_STAGE.0, "ForbiddenException", assumed::WRONG_STAGE.1)
+}

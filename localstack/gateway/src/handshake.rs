@@ -1,0 +1,198 @@
+//! A WebSocket handshake: the 101 is sent only after the authorizer and `$connect` have both accepted.
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    header::{
+        CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+        USER_AGENT,
+    },
+};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::{
+    assumed,
+    authorizer::{self, Verdict},
+    connection,
+    event::{self, Identity},
+    gateway::Core,
+    ids,
+    refusal::{self, Answer, Refusal},
+    request::Arrival,
+};
+
+/// Answers a request to the stage itself.
+pub(crate) async fn respond(core: Arc<Core>, peer: SocketAddr, mut request: Request<Incoming>) -> Answer {
+    let Some(accept) = accept_key(&request) else {
+        return refusal::message(assumed::NOT_A_HANDSHAKE);
+    };
+    if !core.new_connections.admit() || !core.requests.admit() {
+        let (status, text) = assumed::THROTTLED;
+        return refusal::exception(status, "LimitExceededException", text);
+    }
+    let Ok(id) = ids::connection() else {
+        return refusal::message(assumed::AUTHORIZER_FAILED);
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    let (parts, _) = request.into_parts();
+    let opening = Opening::new(&core, id, accept, peer, &parts.headers, &parts.uri);
+    let (answer, answered) = oneshot::channel();
+    // A task of its own, since hyper drops this future when the client leaves: a `$connect` that was
+    // accepted must be followed by a `$disconnect` even then.
+    let tasks = core.tasks.clone();
+    tasks.spawn(connection::run(core, Box::new(opening), upgrade, answer));
+    answered.await.unwrap_or_else(|_| refusal::message(assumed::AUTHORIZER_FAILED))
+}
+
+/// The value for `Sec-WebSocket-Accept`, if the request is a handshake (RFC 6455, section 4.2.1).
+fn accept_key(request: &Request<Incoming>) -> Option<String> {
+    let lists = |name, token: &str| {
+        request
+            .headers()
+            .get_all(name)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.split(',').any(|listed| listed.trim().eq_ignore_ascii_case(token)))
+    };
+    let asks = request.method() == Method::GET
+        && lists(CONNECTION, "upgrade")
+        && lists(UPGRADE, "websocket")
+        && lists(SEC_WEBSOCKET_VERSION, "13");
+    let key = request.headers().get(SEC_WEBSOCKET_KEY)?;
+    asks.then(|| derive_accept_key(key.as_bytes()))
+}
+
+/// A handshake that is being decided.
+pub(crate) struct Opening {
+    identity: Identity,
+    arrival: Arrival,
+    accept: String,
+    request_id: String,
+}
+
+/// A handshake that was accepted.
+pub(crate) struct Accepted {
+    pub(crate) identity: Identity,
+    pub(crate) answer: Answer,
+}
+
+impl Opening {
+    fn new(
+        core: &Core,
+        connection_id: String,
+        accept: String,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+        uri: &Uri,
+    ) -> Self {
+        let at = core.now();
+        let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        Self {
+            identity: Identity {
+                connection_id,
+                connected_at: event::epoch_ms(at),
+                source_ip: peer.ip().to_string(),
+                user_agent: user_agent.map(str::to_owned),
+                authorizer: None,
+            },
+            arrival: Arrival::new(at, peer, headers, uri),
+            accept,
+            request_id: ids::request(),
+        }
+    }
+
+    /// Asks the authorizer, then `$connect`.
+    pub(crate) async fn decide(mut self, core: &Core) -> Result<Accepted, Refusal> {
+        if let Some(function) = &core.config.routes.authorizer {
+            let authorizer = self.authorize(core, function).await?;
+            self.identity.authorizer = Some(authorizer);
+        }
+        let protocol = match &core.config.routes.connect {
+            Some(function) => self.connect(core, function).await?,
+            None => None,
+        };
+        Ok(Accepted { answer: switching_protocols(&self.accept, protocol), identity: self.identity })
+    }
+
+    async fn authorize(&self, core: &Core, function: &str) -> Result<BTreeMap<String, String>, Refusal> {
+        if core.config.identity_sources.iter().any(|source| !self.arrival.has(source)) {
+            return Err(self.refuse(assumed::NO_IDENTITY));
+        }
+        let event = core.events.authorize(&self.identity, &self.request_id, &self.arrival);
+        let output = core.invoke(function, event).await.map_err(|error| {
+            tracing::info!(%error, function, "the authorizer did not decide");
+            self.refuse(assumed::authorizer_error(&error))
+        })?;
+        match authorizer::judge(&output, core.events.method_arn()) {
+            Verdict::Allowed(authorizer) => Ok(authorizer),
+            Verdict::Denied => Err(self.refuse(assumed::DENIED)),
+            Verdict::Garbage => {
+                tracing::warn!(function, "the authorizer's answer is not an authorizer's answer");
+                Err(self.refuse(assumed::AUTHORIZER_FAILED))
+            }
+        }
+    }
+
+    /// The subprotocol that the function chose, if it accepts.
+    async fn connect(&self, core: &Core, function: &str) -> Result<Option<HeaderValue>, Refusal> {
+        let event = core.events.connect(&self.identity, &self.request_id, &self.arrival);
+        let output = core.invoke(function, event).await.map_err(|error| {
+            tracing::warn!(%error, function, "$connect failed");
+            self.refuse(assumed::connect_error(&error))
+        })?;
+        let decision = serde_json::from_slice::<Decision>(&output).ok();
+        // A 1xx would leave the client in the middle of an HTTP exchange.
+        let status = decision.as_ref().filter(|decision| decision.status_code >= 200);
+        let status = status.and_then(|decision| StatusCode::from_u16(decision.status_code).ok());
+        let (Some(status), Some(decision)) = (status, decision) else {
+            tracing::warn!(function, "$connect's answer has no usable statusCode");
+            return Err(self.refuse(assumed::CONNECT_FAILED));
+        };
+        if status.is_success() {
+            return Ok(decision.subprotocol());
+        }
+        Err(Refusal { status, body: decision.body.map_or_else(Bytes::new, Bytes::from) })
+    }
+
+    fn refuse(&self, refusal: (StatusCode, &str)) -> Refusal {
+        Refusal::new(refusal, &self.identity.connection_id, &self.request_id)
+    }
+}
+
+/// What a `$connect` function returns.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Decision {
+    status_code: u16,
+    headers: Option<BTreeMap<String, serde_json::Value>>,
+    body: Option<String>,
+}
+
+impl Decision {
+    fn subprotocol(&self) -> Option<HeaderValue> {
+        let mut headers = self.headers.iter().flatten();
+        let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case(SEC_WEBSOCKET_PROTOCOL.as_str()))?;
+        HeaderValue::from_str(value.as_str()?).ok()
+    }
+}
+
+fn switching_protocols(accept: &str, protocol: Option<HeaderValue>) -> Answer {
+    let mut answer = Response::new(Full::default());
+    *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let mut set = |name: HeaderName, value| answer.headers_mut().insert(name, value);
+    set(CONNECTION, HeaderValue::from_static("Upgrade"));
+    set(UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(accept) {
+        set(SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if let Some(protocol) = protocol {
+        set(SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    answer
+}

@@ -1,0 +1,218 @@
+//! Lambda on loopback: real function binaries as child processes, driven over the Runtime API.
+
+mod function;
+mod process;
+mod runtime_api;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt, io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::{net::TcpListener, sync::oneshot};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::invoke::{Invoke, InvokeError};
+use function::{Dispatched, Function, Job};
+use process::Process;
+
+/// Where the lines go that functions print: function name, then the line without its end.
+pub type Logs = Arc<dyn Fn(&str, &str) + Send + Sync>;
+
+/// A function and the bounds it runs in.
+#[derive(Debug, Clone)]
+pub struct FunctionSpec {
+    /// What [`Invoke::invoke`] calls it.
+    pub name: String,
+    /// A binary that speaks the Lambda Runtime API, such as one built with `lambda_runtime`.
+    pub program: PathBuf,
+    /// The whole environment of its processes, but for `PATH` and the variables that Lambda sets.
+    pub env: BTreeMap<String, String>,
+    /// How long one invocation may take; the process is killed when it takes longer.
+    pub timeout: Duration,
+    /// Told to the function in `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, in MB; not enforced.
+    pub memory_mb: u32,
+    /// Concurrency: a process runs one invocation at a time.
+    pub max_processes: usize,
+    /// Invocations that may wait for a process to be free; one more is throttled.
+    pub max_queued: usize,
+}
+
+/// Why the host, or a function, can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The Runtime API has no port to listen on, or there is no Tokio runtime to serve it from.
+    #[error("the Lambda Runtime API can't listen on loopback")]
+    Listen(#[source] io::Error),
+    /// Two functions have one name.
+    #[error("function {0} is defined twice")]
+    Duplicate(String),
+    /// No function has this name.
+    #[error("there is no function {0}")]
+    Unknown(String),
+    /// The process did not come as far as asking for its first invocation.
+    #[error("function {function} does not start ({}): {detail}", program.display())]
+    Start {
+        /// The function's name.
+        function: String,
+        /// Its binary.
+        program: PathBuf,
+        /// What it reported, its exit status and its last line on stderr, or the operating system's error.
+        detail: String,
+    },
+    /// The host has been shut down.
+    #[error("the host has been shut down")]
+    Stopped,
+}
+
+/// Runs functions as child processes and implements Lambda's Runtime API for them ("AWS Lambda Developer
+/// Guide, Using the Lambda runtime API").
+///
+/// A process that is warm is used again, the most recently used first; another is started only if all are
+/// busy. Children are killed when the host is dropped. If this process is itself killed, its children end
+/// because their poll for the next invocation fails.
+pub struct Host {
+    inner: Arc<Inner>,
+}
+
+impl Host {
+    /// Binds the Runtime API to a port of its own on 127.0.0.1. No function is started yet.
+    ///
+    /// # Errors
+    /// [`HostError::Listen`] (also when not called from within a Tokio runtime), [`HostError::Duplicate`].
+    pub fn start(functions: Vec<FunctionSpec>, logs: Logs) -> Result<Self, HostError> {
+        let listen = || {
+            tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
+            let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+            listener.set_nonblocking(true)?;
+            let address = listener.local_addr()?;
+            Ok((TcpListener::from_std(listener)?, address))
+        };
+        let (listener, address) = listen().map_err(HostError::Listen)?;
+        let mut by_name = HashMap::new();
+        for spec in functions {
+            let name = spec.name.clone();
+            if by_name.insert(name.clone(), Arc::new(Function::new(spec))).is_some() {
+                return Err(HostError::Duplicate(name));
+            }
+        }
+        let inner = Arc::new(Inner {
+            functions: by_name,
+            processes: Mutex::default(),
+            address,
+            logs,
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        });
+        inner.tasks.spawn(runtime_api::serve(Arc::clone(&inner), listener));
+        Ok(Self { inner })
+    }
+
+    /// Starts one process of `function`, unless one is running, and waits until it asks for its first
+    /// invocation.
+    ///
+    /// # Errors
+    /// [`HostError::Start`] says which binary, and what it said last; [`HostError::Unknown`].
+    pub async fn ensure_ready(&self, function: &str) -> Result<(), HostError> {
+        let function = self.inner.function(function)?;
+        let Some((ready, start)) = function.await_ready() else {
+            return Ok(());
+        };
+        if start {
+            process::start(&self.inner, function);
+        }
+        match ready.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(detail)) => Err(HostError::Start {
+                function: function.spec.name.clone(),
+                program: function.spec.program.clone(),
+                detail,
+            }),
+            Err(_) => Err(HostError::Stopped),
+        }
+    }
+
+    /// The process ids of `function`'s processes; none if it is unknown.
+    pub fn processes(&self, function: &str) -> Vec<u32> {
+        self.inner.functions.get(function).map_or_else(Vec::new, |function| function.pids())
+    }
+
+    /// Kills all processes, fails what they were doing, and waits until they are gone.
+    pub async fn shutdown(&self) {
+        self.inner.stop();
+        self.inner.tasks.wait().await;
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.inner.stop();
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Host")
+            .field("address", &self.inner.address)
+            .field("functions", &self.inner.functions.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Invoke for Host {
+    fn invoke(&self, function: &str, payload: Bytes) -> BoxFuture<'static, Result<Bytes, InvokeError>> {
+        let Ok(function) = self.inner.function(function).map(Arc::clone) else {
+            let unknown = HostError::Unknown(function.to_owned());
+            return futures_util::future::err(InvokeError::Unavailable(unknown.to_string())).boxed();
+        };
+        let inner = Arc::clone(&self.inner);
+        async move {
+            let (reply, replied) = oneshot::channel();
+            if function.dispatch(Job { payload, reply })? == Dispatched::NeedsProcess {
+                process::start(&inner, &function);
+            }
+            replied.await.unwrap_or_else(|_| Err(process::exit_error("the process is gone")))
+        }
+        .boxed()
+    }
+}
+
+/// What the host, its Runtime API and the processes' supervisors share.
+struct Inner {
+    functions: HashMap<String, Arc<Function>>,
+    /// By the unguessable path segment that a process calls the Runtime API with.
+    processes: Mutex<HashMap<String, Arc<Process>>>,
+    address: SocketAddr,
+    logs: Logs,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+impl Inner {
+    fn function(&self, name: &str) -> Result<&Arc<Function>, HostError> {
+        self.functions.get(name).ok_or_else(|| HostError::Unknown(name.to_owned()))
+    }
+
+    fn process(&self, secret: &str) -> Option<Arc<Process>> {
+        lock(&self.processes).get(secret).cloned()
+    }
+
+    fn stop(&self) {
+        for function in self.functions.values() {
+            function.close();
+        }
+        self.stopping.cancel();
+        self.tasks.close();
+    }
+}
+
+/// A panic elsewhere does not make these values unusable: each is changed in one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

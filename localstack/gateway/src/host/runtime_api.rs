@@ -1,0 +1,241 @@
+//! The Runtime API that function processes poll ("Using the Lambda runtime API for custom runtimes").
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, SystemTime},
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    body::{Body, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    time::Instant,
+};
+
+use super::{
+    Inner,
+    function::{Dispatched, Job, Next},
+    lock,
+    process::{self, Current, Process},
+};
+use crate::{event, ids, invoke::InvokeError};
+
+type Answer = Response<Full<Bytes>>;
+
+/// Largest answer of a function, in bytes ("Lambda quotas": 6 MB each for request and response).
+const RESPONSE_LIMIT: usize = 6 * 1024 * 1024;
+
+pub(super) async fn serve(inner: Arc<Inner>, listener: TcpListener) {
+    loop {
+        let accepted = tokio::select! {
+            () = inner.stopping.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                tokio::spawn(connection(Arc::clone(&inner), stream));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a function's connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn connection(inner: Arc<Inner>, stream: TcpStream) {
+    // Without it, small answers wait for acknowledgements: 40 ms an invocation.
+    let _ = stream.set_nodelay(true);
+    let stopping = inner.stopping.clone();
+    let service = service_fn(move |request| {
+        let inner = Arc::clone(&inner);
+        async move { Ok::<_, Infallible>(respond(&inner, request).await) }
+    });
+    let http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        // An error here is a process that went away, which its supervisor notices.
+        _ = http => {}
+        () = stopping.cancelled() => {}
+    }
+}
+
+async fn respond(inner: &Arc<Inner>, request: Request<Incoming>) -> Answer {
+    let path = request.uri().path().to_owned();
+    let mut segments = path.trim_start_matches('/').split('/');
+    let Some(process) = segments.next().and_then(|secret| inner.process(secret)) else {
+        return status(StatusCode::FORBIDDEN);
+    };
+    if segments.next() != Some("2018-06-01") || segments.next() != Some("runtime") {
+        return status(StatusCode::NOT_FOUND);
+    }
+    let call = (segments.next(), segments.next(), segments.next(), segments.next());
+    match (request.method(), call) {
+        (&Method::GET, (Some("invocation"), Some("next"), None, None)) => next(inner, &process).await,
+        (&Method::POST, (Some("invocation"), Some(id), Some("response"), None)) => {
+            response(&process, id, request).await
+        }
+        (&Method::POST, (Some("invocation"), Some(id), Some("error"), None)) => error(&process, id, request).await,
+        (&Method::POST, (Some("init"), Some("error"), None, None)) => init_error(&process, request).await,
+        _ => status(StatusCode::NOT_FOUND),
+    }
+}
+
+async fn next(inner: &Arc<Inner>, process: &Arc<Process>) -> Answer {
+    let first = !process.ready.swap(true, Ordering::AcqRel);
+    let job = match process.function.next(&process.secret, first) {
+        Next::Now(job) => job,
+        Next::Later(handed) => {
+            let mut poll = Poll { inner, process, handed };
+            match (&mut poll.handed).await {
+                Ok(job) => job,
+                Err(_) => return status(StatusCode::GONE),
+            }
+        }
+    };
+    begin(process, job)
+}
+
+/// A process that waits for work. If it dies just when it is given some, the work goes to another process:
+/// the function has not seen it.
+struct Poll<'a> {
+    inner: &'a Arc<Inner>,
+    process: &'a Arc<Process>,
+    handed: oneshot::Receiver<Job>,
+}
+
+impl Drop for Poll<'_> {
+    fn drop(&mut self) {
+        self.handed.close();
+        let Ok(job) = self.handed.try_recv() else {
+            return;
+        };
+        // A refusal drops the job, which its caller sees as a process that went away.
+        if let Ok(Dispatched::NeedsProcess) = self.process.function.dispatch(job) {
+            process::start(self.inner, &self.process.function);
+        }
+    }
+}
+
+fn begin(process: &Process, job: Job) -> Answer {
+    let limit = process.function.spec.timeout;
+    let request_id = ids::invocation();
+    let deadline_ms = event::epoch_ms(SystemTime::now() + limit);
+    let mut answer = Response::new(Full::new(job.payload));
+    let headers = answer.headers_mut();
+    headers.insert("content-type", HeaderValue::from_static("application/json"));
+    headers.insert("lambda-runtime-deadline-ms", HeaderValue::from(deadline_ms));
+    for (name, value) in [
+        ("lambda-runtime-aws-request-id", &request_id),
+        ("lambda-runtime-invoked-function-arn", &process.function.arn),
+        ("lambda-runtime-trace-id", &ids::trace(deadline_ms / 1000)),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+    process.begin(Current { request_id, deadline: Instant::now() + limit, reply: job.reply });
+    answer
+}
+
+async fn response(process: &Process, request_id: &str, request: Request<Incoming>) -> Answer {
+    let body = read(request.into_body(), RESPONSE_LIMIT).await;
+    let Some(current) = process.take(request_id) else {
+        return status(StatusCode::BAD_REQUEST);
+    };
+    let (code, result) = match body {
+        Ok(body) => (StatusCode::ACCEPTED, Ok(body)),
+        Err(Unread::TooLarge(size)) => {
+            let message = format!(
+                "Response payload size ({size} bytes) exceeded maximum allowed payload size ({RESPONSE_LIMIT} bytes)."
+            );
+            let kind = "Function.ResponseSizeTooLarge".to_owned();
+            (StatusCode::PAYLOAD_TOO_LARGE, Err(InvokeError::Function { kind, message }))
+        }
+        Err(Unread::Broken) => (StatusCode::BAD_REQUEST, Err(process::exit_error("the response was cut off"))),
+    };
+    let _ = current.reply.send(result);
+    status(code)
+}
+
+async fn error(process: &Process, request_id: &str, request: Request<Incoming>) -> Answer {
+    let failure = failure(request).await;
+    let Some(current) = process.take(request_id) else {
+        return status(StatusCode::BAD_REQUEST);
+    };
+    let _ = current.reply.send(Err(failure));
+    status(StatusCode::ACCEPTED)
+}
+
+async fn init_error(process: &Process, request: Request<Incoming>) -> Answer {
+    *lock(&process.init_error) = Some(failure(request).await);
+    process.kill.notify_one();
+    status(StatusCode::ACCEPTED)
+}
+
+/// The error that a function reports; a report that can't be read is an error all the same.
+async fn failure(request: Request<Incoming>) -> InvokeError {
+    #[derive(Deserialize, Default)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Report {
+        error_type: String,
+        error_message: String,
+    }
+    let header = request.headers().get("lambda-runtime-function-error-type");
+    let header = header.and_then(|value| value.to_str().ok()).unwrap_or("Unhandled").to_owned();
+    let body = read(request.into_body(), RESPONSE_LIMIT).await.unwrap_or_default();
+    let report = serde_json::from_slice::<Report>(&body).unwrap_or_default();
+    let kind = if report.error_type.is_empty() { header } else { report.error_type };
+    InvokeError::Function { kind, message: report.error_message }
+}
+
+enum Unread {
+    TooLarge(usize),
+    Broken,
+}
+
+/// Reads a body whole, but keeps no more than `limit` bytes of it: a client that is still writing would not
+/// see an early answer.
+async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut first = None::<Bytes>;
+    let mut kept = BytesMut::new();
+    let mut size = 0usize;
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else {
+            continue;
+        };
+        size = size.saturating_add(data.len());
+        if size > limit {
+            kept = BytesMut::new();
+            first = None;
+        } else if size == data.len() && size == expected {
+            // The usual answer comes in one piece, which need not be copied.
+            first = Some(data);
+        } else {
+            kept.extend_from_slice(&data);
+        }
+    }
+    if size > limit {
+        return Err(Unread::TooLarge(size));
+    }
+    Ok(first.unwrap_or_else(|| kept.freeze()))
+}
+
+fn status(code: StatusCode) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from_static(b"{\"status\":\"OK\"}")));
+    if !code.is_success() {
+        *answer.body_mut() = Full::default();
+    }
+    *answer.status_mut() = code;
+    answer
+}

@@ -1,0 +1,113 @@
+//! The `@connections` management API: post to, look at and close a connection.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header::AUTHORIZATION};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Body, Incoming};
+use percent_encoding::percent_decode_str;
+use serde::Serialize;
+use tokio::sync::mpsc::error::SendTimeoutError;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::{
+    assumed, event,
+    gateway::Core,
+    refusal::{self, Answer},
+    registry::Entry,
+};
+
+/// Answers a call about the connection whose id, still percent-encoded, is `id`.
+///
+/// The signature is not verified, only asked for: a caller that forgot to sign would fail on AWS.
+pub(crate) async fn respond(core: &Core, id: &str, request: Request<Incoming>) -> Answer {
+    let signed = request.headers().get(AUTHORIZATION);
+    if !signed.is_some_and(|value| value.as_bytes().starts_with(b"AWS4-HMAC-SHA256")) {
+        return refusal::exception(
+            StatusCode::FORBIDDEN,
+            "MissingAuthenticationTokenException",
+            "Missing Authentication Token",
+        );
+    }
+    if !core.requests.admit() {
+        return too_fast();
+    }
+    let id = percent_decode_str(id).decode_utf8_lossy();
+    match *request.method() {
+        Method::POST => post(core, &id, request.into_body()).await,
+        Method::GET => core.registry.get(&id).map_or_else(gone, |entry| look(&entry)),
+        Method::DELETE if core.registry.delete(&id) => empty(StatusCode::NO_CONTENT),
+        Method::DELETE => gone(),
+        _ => refusal::exception(assumed::WRONG_STAGE.0, "ForbiddenException", assumed::WRONG_STAGE.1),
+    }
+}
+
+async fn post(core: &Core, id: &str, body: Incoming) -> Answer {
+    let limit = core.config.limits.message;
+    if body.size_hint().lower() > limit as u64 {
+        return too_large();
+    }
+    let Ok(body) = Limited::new(body, limit).collect().await else {
+        return too_large();
+    };
+    let Ok(text) = Utf8Bytes::try_from(body.to_bytes()) else {
+        return refusal::message(assumed::POST_NOT_UTF8);
+    };
+    let Some(entry) = core.registry.get(id) else {
+        return gone();
+    };
+    match entry.outgoing.send_timeout(text, core.config.limits.push_wait).await {
+        Ok(()) => empty(StatusCode::OK),
+        Err(SendTimeoutError::Closed(_)) => gone(),
+        // The connection lives, so 410 would make a caller forget a client that only reads slowly.
+        Err(SendTimeoutError::Timeout(_)) => too_fast(),
+    }
+}
+
+fn look(entry: &Entry) -> Answer {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Looked<'a> {
+        connected_at: String,
+        last_active_at: String,
+        identity: Caller<'a>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Caller<'a> {
+        source_ip: &'a str,
+        user_agent: &'a str,
+    }
+    let at = |epoch_ms| event::iso8601(UNIX_EPOCH + Duration::from_millis(epoch_ms));
+    let looked = Looked {
+        connected_at: at(entry.identity.connected_at),
+        last_active_at: at(entry.last_active.load(Ordering::Relaxed)),
+        identity: Caller {
+            source_ip: &entry.identity.source_ip,
+            user_agent: entry.identity.user_agent.as_deref().unwrap_or(""),
+        },
+    };
+    refusal::answer(StatusCode::OK, event::json(&looked))
+}
+
+fn empty(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::new()));
+    *answer.status_mut() = status;
+    answer
+}
+
+fn gone() -> Answer {
+    refusal::exception(StatusCode::GONE, "GoneException", "Gone")
+}
+
+fn too_large() -> Answer {
+    refusal::exception(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "Request Too Long")
+}
+
+/// Also the documented answer when "the WebSocket client side buffer is full" ("Amazon API Gateway
+/// Management API, `PostToConnection`").
+fn too_fast() -> Answer {
+    refusal::exception(StatusCode::TOO_MANY_REQUESTS, "LimitExceededException", "Too Many Requests")
+}

@@ -1,0 +1,244 @@
+//! Configuration: from the environment, read once, every mistake reported at once.
+
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
+use rollcall_core::{Policy, Registration, Seconds};
+
+/// The names of Rollcall's environment variables.
+pub mod variable {
+    /// The table's name.
+    pub const TABLE: &str = "ROLLCALL_TABLE";
+    /// `open` (a valid token registers its node) or `closed` (the node must have been registered).
+    pub const REGISTRATION: &str = "ROLLCALL_REGISTRATION";
+    /// How long a connection may last, in seconds.
+    pub const LIFETIME: &str = "ROLLCALL_LIFETIME_S";
+    /// How often an idle node checks in, in seconds.
+    pub const CHECK_IN_EVERY: &str = "ROLLCALL_CHECK_IN_EVERY_S";
+    /// The grace period, in seconds.
+    pub const GRACE: &str = "ROLLCALL_GRACE_S";
+    /// Over how long a fleet spreads its reconnects, in seconds.
+    pub const SPREAD: &str = "ROLLCALL_SPREAD_S";
+    /// Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`.
+    pub const CONNECTIONS_URL: &str = "ROLLCALL_CONNECTIONS_URL";
+    /// The keys that node tokens are checked with: a JWK set.
+    pub const TOKEN_KEYS: &str = "ROLLCALL_TOKEN_KEYS";
+    /// The AWS region.
+    pub const REGION: &str = "AWS_REGION";
+    /// Where all of AWS is, if not at its own address.
+    pub const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+    /// Where DynamoDB is, if not at its own address or [`ENDPOINT_URL`].
+    pub const ENDPOINT_URL_DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+}
+
+/// Where configuration comes from.
+pub trait Lookup {
+    /// A variable's value; nothing if it is not set or empty.
+    fn get(&self, name: &str) -> Option<String>;
+}
+
+/// The process's environment: the one place that reads it.
+#[derive(Clone, Copy, Debug)]
+pub struct Environment;
+
+impl Lookup for Environment {
+    fn get(&self, name: &str) -> Option<String> {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        std::env::var(name).ok().filter(|value| !value.is_empty())
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Lookup for F {
+    fn get(&self, name: &str) -> Option<String> {
+        self(name)
+    }
+}
+
+/// A mistake in the configuration. Never repeats a value, which may be secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable is not set.
+    #[error("{0} is not set")]
+    Missing(&'static str),
+    /// A variable is not what it must be.
+    #[error("{name} {problem}")]
+    Invalid {
+        /// Which.
+        name: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+}
+
+/// Every mistake in the configuration.
+#[derive(Debug)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+impl Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the configuration is wrong")?;
+        for (separator, error) in [": "].into_iter().chain(std::iter::repeat("; ")).zip(&self.0) {
+            write!(f, "{separator}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// Reads variables, and remembers what was wrong with them.
+#[derive(Debug)]
+pub struct Reader<'a, L> {
+    lookup: &'a L,
+    errors: Vec<ConfigError>,
+}
+
+impl<'a, L: Lookup> Reader<'a, L> {
+    /// Reads from here.
+    pub fn new(lookup: &'a L) -> Self {
+        Self { lookup, errors: vec![] }
+    }
+
+    /// A variable that must be set.
+    pub fn required(&mut self, name: &'static str) -> String {
+        self.optional(name).unwrap_or_else(|| {
+            self.errors.push(ConfigError::Missing(name));
+            String::new()
+        })
+    }
+
+    /// A variable that need not be set.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.lookup.get(name)
+    }
+
+    /// A number, or what it is if not set.
+    pub fn number<T: FromStr + Default>(&mut self, name: &'static str, default: T) -> T {
+        match self.optional(name).map(|text| text.parse()) {
+            None => default,
+            Some(Ok(number)) => number,
+            Some(Err(_)) => {
+                self.invalid(name, "must be a whole number".to_owned());
+                T::default()
+            }
+        }
+    }
+
+    /// Remembers that a variable is wrong.
+    pub fn invalid(&mut self, name: &'static str, problem: String) {
+        self.errors.push(ConfigError::Invalid { name, problem });
+    }
+
+    /// What was read, if nothing was wrong.
+    ///
+    /// # Errors
+    /// Everything that was.
+    pub fn finish<T>(self, read: impl FnOnce() -> Option<T>) -> Result<T, ConfigErrors> {
+        match read() {
+            Some(value) if self.errors.is_empty() => Ok(value),
+            _ => Err(ConfigErrors(self.errors)),
+        }
+    }
+}
+
+/// What every function that touches the table is configured with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The table's name.
+    pub table: String,
+    /// The AWS region.
+    pub region: String,
+    /// Where DynamoDB is, if not at its own address.
+    pub dynamodb: Option<String>,
+    /// Where `@connections` is; empty for a function that never calls it.
+    pub connections: String,
+    /// What the rules go by.
+    pub policy: Policy,
+}
+
+impl Settings {
+    /// Reads them. `connections`: whether the function calls `@connections`, and must know where that is.
+    ///
+    /// # Errors
+    /// Every variable that is missing or wrong.
+    pub fn read(lookup: &impl Lookup, connections: bool) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(lookup);
+        let table = reader.required(variable::TABLE);
+        let region = reader.required(variable::REGION);
+        let connections = if connections { reader.required(variable::CONNECTIONS_URL) } else { String::new() };
+        let dynamodb =
+            reader.optional(variable::ENDPOINT_URL_DYNAMODB).or_else(|| reader.optional(variable::ENDPOINT_URL));
+        let policy = policy(&mut reader);
+        reader.finish(|| Some(Self { table, region, dynamodb, connections, policy: policy? }))
+    }
+}
+
+/// The settings of the rules; nothing if one of them is wrong, which the reader remembers.
+pub fn policy(reader: &mut Reader<'_, impl Lookup>) -> Option<Policy> {
+    let registration = match reader.optional(variable::REGISTRATION).as_deref() {
+        // The safe one, where nobody has chosen.
+        None | Some("closed") => Registration::Closed,
+        Some("open") => Registration::Open,
+        Some(_) => {
+            reader.invalid(variable::REGISTRATION, "must be open or closed".to_owned());
+            Registration::Closed
+        }
+    };
+    let lifetime: Seconds = reader.number(variable::LIFETIME, Policy::LIFETIME_MAX);
+    let check_in_every: Seconds = reader.number(variable::CHECK_IN_EVERY, 300);
+    let grace: Seconds = reader.number(variable::GRACE, 90);
+    let spread: Seconds = reader.number(variable::SPREAD, 30);
+    match Policy::new(registration, lifetime, check_in_every, grace, spread) {
+        Ok(policy) => Some(policy),
+        Err(errors) => {
+            for error in errors {
+                let name = match error.setting {
+                    "lifetime" => variable::LIFETIME,
+                    "check-in-every" => variable::CHECK_IN_EVERY,
+                    "grace" => variable::GRACE,
+                    _ => variable::SPREAD,
+                };
+                reader.invalid(name, format!("must be from {} to {}, not {}", error.least, error.most, error.given));
+            }
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn errors(variables: &[(&str, &str)]) -> String {
+        let lookup = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        Settings::read(&lookup, true).map(|_| ()).expect_err("a mistake").to_string()
+    }
+
+    #[test]
+    fn every_mistake_is_reported_at_once() {
+        let text = errors(&[
+            (variable::TABLE, "t"),
+            (variable::REGISTRATION, "ajar"),
+            (variable::LIFETIME, "7200"),
+            (variable::GRACE, "soon"),
+        ]);
+        for mistake in [
+            "AWS_REGION is not set",
+            "ROLLCALL_CONNECTIONS_URL is not set",
+            "ROLLCALL_REGISTRATION must be open or closed",
+            "ROLLCALL_LIFETIME_S must be from 1 to 6600, not 7200",
+            "ROLLCALL_GRACE_S must be a whole number",
+        ] {
+            assert!(text.contains(mistake), "{mistake:?} is not in {text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_set_has_safe_values() {
+        let set = [(variable::TABLE, "t"), (variable::REGION, "eu-west-1")];
+        let lookup = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let settings = Settings::read(&lookup, false).expect("complete");
+        assert_eq!(settings.policy.registration, Registration::Closed);
+        assert_eq!(settings.dynamodb, None);
+    }
+}

@@ -1,0 +1,118 @@
+//! The store in DynamoDB.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
+};
+use rollcall_core::{Item, NodeId, Outcome, PARTITION_KEY, Update, node_of_partition_key};
+
+use crate::client::dynamo_client;
+use crate::config::Settings;
+use crate::render::{Rendered, item, key};
+use crate::store::{Store, StoreError, Units, Written};
+
+/// Node items in a DynamoDB table.
+#[derive(Clone, Debug)]
+pub struct DynamoStore {
+    client: Client,
+    table: String,
+}
+
+impl DynamoStore {
+    /// The items of this table.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    /// The items of the table that a function is configured with.
+    pub async fn open(settings: &Settings) -> Self {
+        Self::new(dynamo_client(&settings.region, settings.dynamodb.as_deref()).await, &settings.table)
+    }
+
+    /// Nodes in no particular order, a page at a time, for a person to look at: from `after` on, or from the start; and
+    /// where the next page begins, if there is one.
+    ///
+    /// # Errors
+    /// If they can't be read.
+    pub async fn page(&self, after: Option<Cursor>) -> Result<(Vec<(NodeId, Item)>, Option<Cursor>), StoreError> {
+        let answer = self.client.scan().table_name(&self.table).set_exclusive_start_key(after);
+        let answer = answer.send().await.map_err(classify)?;
+        let mut nodes = vec![];
+        for stored in answer.items() {
+            let key = stored.get(PARTITION_KEY).and_then(|key| key.as_s().ok()).map(String::as_str).unwrap_or_default();
+            let malformed = || StoreError::Malformed(PARTITION_KEY.to_owned());
+            if let Some(node) = node_of_partition_key(key).map_err(|_| malformed())? {
+                nodes.push((node, item(stored)?));
+            }
+        }
+        Ok((nodes, answer.last_evaluated_key))
+    }
+}
+
+/// Where a page begins.
+type Cursor = std::collections::HashMap<String, AttributeValue>;
+
+impl Store for DynamoStore {
+    async fn write(&self, update: &Update) -> Result<Written, StoreError> {
+        let rendered = Rendered::new(update);
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key(&update.node)))
+            .set_condition_expression(rendered.condition)
+            .update_expression(rendered.update)
+            .set_expression_attribute_names(Some(rendered.names))
+            .set_expression_attribute_values(Some(rendered.values).filter(|values| !values.is_empty()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(Written {
+                outcome: Outcome::Applied { after: item(&answer.attributes.unwrap_or_default())? },
+                units: answer.consumed_capacity.as_ref().map(units),
+            }),
+            Err(SdkError::ServiceError(refused)) if refused.err().is_conditional_check_failed_exception() => {
+                let UpdateItemError::ConditionalCheckFailedException(refused) = refused.into_err() else {
+                    return Err(StoreError::Malformed("a refusal".to_owned()));
+                };
+                let stored = refused.item.as_ref().map(item).transpose()?;
+                Ok(Written { outcome: update.refused(stored), units: None })
+            }
+            Err(error) => Err(classify(error)),
+        }
+    }
+
+    async fn read(&self, node: &NodeId) -> Result<Option<Item>, StoreError> {
+        let request = self.client.get_item().table_name(&self.table).set_key(Some(key(node))).consistent_read(true);
+        request.send().await.map_err(classify)?.item.as_ref().map(item).transpose()
+    }
+}
+
+fn units(consumed: &ConsumedCapacity) -> Units {
+    // The total of a write is in write units; only some engines split it.
+    let read = consumed.read_capacity_units.unwrap_or_default();
+    let write = consumed.write_capacity_units.or(consumed.capacity_units).unwrap_or_default();
+    Units { write, read }
+}
+
+fn classify<E>(error: SdkError<E>) -> StoreError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    match error.code() {
+        Some(
+            "ProvisionedThroughputExceededException"
+            | "ThrottlingException"
+            | "RequestLimitExceeded"
+            | "LimitExceededException",
+        ) => StoreError::Throttled(Box::new(error)),
+        Some(_) if status.is_some_and(|status| (400..500).contains(&status)) => StoreError::Rejected(Box::new(error)),
+        _ => StoreError::Unavailable(Box::new(error)),
+    }
+}

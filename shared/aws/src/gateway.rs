@@ -1,0 +1,126 @@
+//! From API Gateway's events to ours. Who, when and in which order is in the event's context, put there by API Gateway
+//! and the authorizer; only what is said comes from the node.
+
+use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext as Context};
+use rollcall_core::{
+    ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Health, InvalidId, NodeId, Report,
+    ReportError, Timestamp,
+};
+use rollcall_wire::{CheckIn, ConfigStatus};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// An event that can't have come from our API.
+#[derive(Debug, thiserror::Error)]
+pub enum EventError {
+    /// It does not say whose connection it is: the authorizer's context is missing.
+    #[error("the event carries no identity")]
+    NoIdentity,
+    /// It says so, but unreadably.
+    #[error("the event's identity is malformed")]
+    Identity(#[source] serde_json::Error),
+    /// It names a node that can't be one.
+    #[error("the event's node is malformed")]
+    Node(#[source] InvalidId),
+    /// It names no connection, or one that can't be one.
+    #[error("the event's connection is malformed")]
+    Connection(#[source] InvalidId),
+    /// It has an impossible time.
+    #[error("the event's time is malformed")]
+    Time,
+}
+
+/// What the authorizer tells the other functions about a connection. API Gateway passes text on as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Which node.
+    pub node: String,
+    /// The version of the credentials that it came with.
+    pub cv: String,
+}
+
+/// Whose connection an event belongs to.
+///
+/// # Errors
+/// If the event does not say so, or unreadably.
+pub fn identify(context: &Context) -> Result<(NodeId, CredentialVersion), EventError> {
+    let fields = &context.authorizer.fields;
+    if !fields.contains_key("node") {
+        return Err(EventError::NoIdentity);
+    }
+    let fields = Value::Object(fields.clone().into_iter().collect());
+    let identity = Identity::deserialize(&fields).map_err(EventError::Identity)?;
+    let node = identity.node.parse().map_err(EventError::Node)?;
+    let version = identity.cv.parse().map_err(|error| EventError::Identity(serde::de::Error::custom(error)))?;
+    Ok((node, CredentialVersion(version)))
+}
+
+/// The event of a `$connect`.
+///
+/// # Errors
+/// If it can't have come from our API.
+pub fn connect(request: &ApiGatewayWebsocketProxyRequest) -> Result<Event, EventError> {
+    let context = &request.request_context;
+    let (node, credentials) = identify(context)?;
+    event(context, node, EventKind::Connect { connection: connection(context)?, credentials })
+}
+
+/// The event of a check-in.
+///
+/// # Errors
+/// If it can't have come from our API.
+pub fn check_in(context: &Context, seq: u64, ack: bool, report: Report) -> Result<Event, EventError> {
+    let (node, _) = identify(context)?;
+    event(context, node, EventKind::CheckIn { connection: connection(context)?, seq, ack, report })
+}
+
+/// The event of a `$disconnect`.
+///
+/// # Errors
+/// If it can't have come from our API.
+pub fn disconnect(request: &ApiGatewayWebsocketProxyRequest) -> Result<Event, EventError> {
+    let context = &request.request_context;
+    let (node, _) = identify(context)?;
+    let kind = EventKind::Disconnect {
+        connection: connection(context)?,
+        code: context.disconnect_status_code.and_then(|code| u16::try_from(code).ok()),
+        reason: context.disconnect_reason.clone(),
+    };
+    event(context, node, kind)
+}
+
+/// What a check-in says about its node.
+///
+/// # Errors
+/// If it says more than can be stored.
+pub fn report(check_in: CheckIn) -> Result<Report, ReportError> {
+    let config = check_in.config.map(|config| ConfigOutcome {
+        version: config.version,
+        state: match config.status {
+            ConfigStatus::Applied => ConfigState::Applied,
+            ConfigStatus::Substituted => ConfigState::Substituted,
+            ConfigStatus::Rejected => ConfigState::Rejected,
+        },
+        detail: config.detail.filter(|detail| !detail.is_empty()),
+    });
+    let health = check_in.health.map(|health| Health {
+        uptime_s: health.uptime_s,
+        load_percent: health.load_percent,
+        memory_free_kib: health.memory_free_kib,
+        clients: health.clients,
+    });
+    Report::new(check_in.firmware, config, health.unwrap_or_default())
+}
+
+fn event(context: &Context, node: NodeId, kind: EventKind) -> Result<Event, EventError> {
+    Ok(Event { node, at: timestamp(context.request_time_epoch)?, kind })
+}
+
+fn connection(context: &Context) -> Result<Connection, EventError> {
+    let id = context.connection_id.as_deref().unwrap_or_default().parse().map_err(EventError::Connection)?;
+    Ok(Connection { id, opened_at: timestamp(context.connected_at)? })
+}
+
+fn timestamp(milliseconds: i64) -> Result<Timestamp, EventError> {
+    u64::try_from(milliseconds).map(Timestamp).map_err(|_| EventError::Time)
+}

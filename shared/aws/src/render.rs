@@ -1,0 +1,113 @@
+//! From an update to DynamoDB's expressions, and from DynamoDB's items back.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use rollcall_core::{
+    Attribute, Change, Guard, Item, NodeId, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Update, Value, partition_key,
+};
+
+use crate::store::StoreError;
+
+/// An update in DynamoDB's words.
+#[derive(Debug, Default)]
+pub(crate) struct Rendered {
+    /// `ConditionExpression`; nothing if the guard always holds.
+    pub(crate) condition: Option<String>,
+    /// `UpdateExpression`.
+    pub(crate) update: String,
+    /// `ExpressionAttributeNames`. Every name is a placeholder, since short names may be reserved words.
+    pub(crate) names: HashMap<String, String>,
+    /// `ExpressionAttributeValues`.
+    pub(crate) values: HashMap<String, AttributeValue>,
+}
+
+impl Rendered {
+    pub(crate) fn new(update: &Update) -> Self {
+        let mut rendered = Self::default();
+        rendered.condition = rendered.guard(&update.guard);
+        rendered.update = rendered.changes(&update.changes);
+        rendered
+    }
+
+    /// The guard's expression; nothing if it always holds.
+    fn guard(&mut self, guard: &Guard) -> Option<String> {
+        match guard {
+            Guard::All(guards) => {
+                let parts: Vec<_> = guards.iter().filter_map(|guard| self.guard(guard)).collect();
+                (!parts.is_empty()).then(|| format!("({})", parts.join(" AND ")))
+            }
+            Guard::Any(guards) => {
+                let parts: Option<Vec<_>> = guards.iter().map(|guard| self.guard(guard)).collect();
+                parts.map(|parts| format!("({})", parts.join(" OR ")))
+            }
+            Guard::Exists(attribute) => Some(format!("attribute_exists({})", self.name(*attribute))),
+            Guard::Missing(attribute) => Some(format!("attribute_not_exists({})", self.name(*attribute))),
+            Guard::Equal(attribute, value) => Some(format!("{} = {}", self.name(*attribute), self.value(value))),
+            Guard::Less(attribute, value) => Some(format!("{} < {}", self.name(*attribute), self.value(value))),
+        }
+    }
+
+    fn changes(&mut self, changes: &[Change]) -> String {
+        let (mut set, mut remove) = (vec![], vec![]);
+        for change in changes {
+            match change {
+                Change::Set(attribute, value) => {
+                    set.push(format!("{} = {}", self.name(*attribute), self.value(value)));
+                }
+                Change::SetIfMissing(attribute, value) => set.push(self.copy(*attribute, *attribute, value)),
+                Change::Copy { to, from, otherwise } => set.push(self.copy(*to, *from, otherwise)),
+                Change::Remove(attribute) => remove.push(self.name(*attribute)),
+            }
+        }
+        let clauses = [("SET", set), ("REMOVE", remove)];
+        let clauses = clauses.iter().filter(|(_, parts)| !parts.is_empty());
+        clauses.map(|(word, parts)| format!("{word} {}", parts.join(", "))).collect::<Vec<_>>().join(" ")
+    }
+
+    fn copy(&mut self, to: Attribute, from: Attribute, otherwise: &Value) -> String {
+        format!("{} = if_not_exists({}, {})", self.name(to), self.name(from), self.value(otherwise))
+    }
+
+    fn name(&mut self, attribute: Attribute) -> String {
+        let placeholder = format!("#{}", attribute.name());
+        self.names.insert(placeholder.clone(), attribute.name().to_owned());
+        placeholder
+    }
+
+    fn value(&mut self, value: &Value) -> String {
+        let placeholder = format!(":{}", self.values.len());
+        self.values.insert(placeholder.clone(), attribute_value(value));
+        placeholder
+    }
+}
+
+/// The key of a node's item.
+pub(crate) fn key(node: &NodeId) -> HashMap<String, AttributeValue> {
+    HashMap::from([
+        (PARTITION_KEY.to_owned(), AttributeValue::S(partition_key(node))),
+        (SORT_KEY.to_owned(), AttributeValue::S(SORT_KEY_NODE.to_owned())),
+    ])
+}
+
+fn attribute_value(value: &Value) -> AttributeValue {
+    match value {
+        Value::Text(text) => AttributeValue::S(text.clone()),
+        Value::Number(number) => AttributeValue::N(number.to_string()),
+    }
+}
+
+/// The attributes of a stored item. What the rules don't know is somebody else's, and left out.
+pub(crate) fn item(stored: &HashMap<String, AttributeValue>) -> Result<Item, StoreError> {
+    let known = Attribute::ALL.iter().filter_map(|attribute| Some((*attribute, stored.get(attribute.name())?)));
+    known
+        .map(|(attribute, value)| {
+            let value = match value {
+                AttributeValue::S(text) => Some(Value::Text(text.clone())),
+                AttributeValue::N(number) => number.parse().ok().map(Value::Number),
+                _ => None,
+            };
+            value.map(|value| (attribute, value)).ok_or_else(|| StoreError::Malformed(attribute.name().to_owned()))
+        })
+        .collect()
+}

@@ -1,0 +1,87 @@
+//! What the rules decided, as status codes and frames.
+
+use rollcall_core::{AckTerms, Refusal};
+use rollcall_wire::{Ack, ByeReason, ErrorCode, ErrorMessage, ServerMessage};
+use serde::Serialize;
+
+/// A function's answer to API Gateway (Amazon API Gateway, "Lambda proxy integrations for WebSocket APIs").
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// The HTTP status; only `$connect` shows it to the client.
+    pub status_code: u16,
+    /// HTTP headers; only `$connect` shows them, and of those only `Sec-WebSocket-Protocol`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub headers: Option<std::collections::BTreeMap<&'static str, String>>,
+    /// A frame for the client, where the route has a route response.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+impl Answer {
+    /// Nothing but a status.
+    pub fn status(status_code: u16) -> Self {
+        Self { status_code, ..Self::default() }
+    }
+
+    /// A frame.
+    pub fn frame(message: &ServerMessage) -> Self {
+        Self { status_code: 200, body: Some(text(message)), ..Self::default() }
+    }
+}
+
+/// The acknowledgement of a check-in.
+pub fn ack(seq: u64, terms: AckTerms) -> ServerMessage {
+    ServerMessage::Ack(Ack {
+        seq,
+        next_check_in_s: terms.next_check_in,
+        reconnect_within_s: terms.reconnect_within,
+        spread_s: terms.spread,
+    })
+}
+
+/// The frame for a check-in that changed nothing.
+pub fn refusal_frame(refusal: Refusal, seq: u64) -> ServerMessage {
+    let code = match refusal {
+        Refusal::StaleSeq { .. } => ErrorCode::StaleSeq,
+        Refusal::Superseded
+        | Refusal::Closed
+        | Refusal::Unregistered
+        | Refusal::Revoked
+        | Refusal::CredentialsOutdated { .. }
+        | Refusal::Changed => ErrorCode::NotConnected,
+    };
+    error_frame(code, refusal.to_string(), Some(seq))
+}
+
+/// An error frame.
+pub fn error_frame(code: ErrorCode, message: String, seq: Option<u64>) -> ServerMessage {
+    ServerMessage::Error(ErrorMessage { code, message, seq })
+}
+
+/// The status of a refused `$connect`.
+pub fn status(refusal: Refusal) -> u16 {
+    match refusal {
+        Refusal::Unregistered | Refusal::Revoked | Refusal::CredentialsOutdated { .. } => 403,
+        Refusal::Superseded | Refusal::Closed | Refusal::StaleSeq { .. } | Refusal::Changed => 409,
+    }
+}
+
+/// Why a connection is dismissed.
+pub fn bye_reason(refusal: Refusal) -> ByeReason {
+    match refusal {
+        Refusal::Superseded => ByeReason::Superseded,
+        Refusal::Unregistered => ByeReason::Unregistered,
+        Refusal::Revoked | Refusal::CredentialsOutdated { .. } => ByeReason::Revoked,
+        Refusal::Closed | Refusal::StaleSeq { .. } | Refusal::Changed => ByeReason::Closed,
+    }
+}
+
+pub(crate) fn bye(refusal: Refusal) -> String {
+    text(&ServerMessage::Bye { reason: bye_reason(refusal) })
+}
+
+fn text(message: &ServerMessage) -> String {
+    // Of plain structs with text keys, which always can be written.
+    serde_json::to_string(message).unwrap_or_default()
+}

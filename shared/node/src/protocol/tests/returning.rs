@@ -1,0 +1,154 @@
+//! Losses, refusals and what comes after them.
+
+use super::*;
+
+#[test]
+fn after_a_loss_the_return_is_spread_as_the_server_said() {
+    let mut longest = Duration::ZERO;
+    for seed in 0..200 {
+        let mut bench = Bench::seeded(seed);
+        bench.open_and_ack();
+        let link = bench.link();
+        bench.server_closes(link);
+        assert_eq!(bench.outages(), 1);
+        assert!(bench.last_delay() <= s(20));
+        longest = longest.max(bench.last_delay());
+        assert_eq!(bench.machine.deadline(), Some(bench.now + bench.last_delay()));
+    }
+    assert!(longest > s(18), "{longest:?}");
+}
+
+#[test]
+fn the_back_off_doubles_up_to_its_cap_and_an_ack_resets_it() {
+    let mut longest = [Duration::ZERO; 10];
+    for seed in 0..200 {
+        let mut bench = Bench::seeded(seed);
+        for (failures, longest) in (0_u32..).zip(&mut longest) {
+            bench.fail();
+            let delay = bench.last_delay();
+            assert!(delay <= s(2_u64.pow(failures).min(60)), "{failures}: {delay:?}");
+            *longest = delay.max(*longest);
+            bench.advance_to_next_opening();
+        }
+        bench.opened();
+        bench.ack(bench.link(), 1);
+        assert_eq!(bench.machine.failures, 0);
+    }
+    for (failures, longest) in (0_u32..).zip(longest) {
+        assert!(longest > s(2_u64.pow(failures).min(60)) * 9 / 10, "{failures}: {longest:?}");
+    }
+}
+
+#[test]
+fn a_connection_that_opens_without_an_ack_does_not_reset_the_back_off() {
+    let mut bench = Bench::new();
+    for failures in 1..=5 {
+        bench.opened();
+        let link = bench.link();
+        bench.server_closes(link);
+        assert_eq!(bench.machine.failures, failures);
+        bench.advance_to_next_opening();
+    }
+}
+
+#[test]
+fn a_handshake_that_takes_too_long_is_let_go() {
+    let mut bench = Bench::new();
+    let link = bench.link();
+    assert_eq!(bench.machine.deadline(), Some(s(15)));
+    bench.now = s(15);
+    bench.settle();
+    assert_eq!(bench.dropped, [link]);
+    assert!(matches!(bench.events[..], [NodeEvent::Unreachable { .. }, NodeEvent::BackingOff { .. }]));
+    bench.machine.opened(bench.now, link);
+    bench.settle();
+    assert!(bench.said.is_empty(), "a handshake that ended was taken up");
+}
+
+#[test]
+fn a_refused_token_ends_the_run_and_other_refusals_do_not() {
+    for status in [401, 403] {
+        let mut bench = Bench::new();
+        bench.refuse(status);
+        assert_eq!(bench.events, [NodeEvent::Refused { status, body: String::new() }]);
+        assert_eq!(bench.end, Some(Err(NodeError::Refused { status, body: String::new() })));
+        assert_eq!(bench.machine.deadline(), None);
+    }
+    for status in [400, 404, 409, 410, 429, 500, 502, 503] {
+        let mut bench = Bench::new();
+        bench.refuse(status);
+        assert_eq!(bench.end, None, "{status}");
+        bench.advance_to_next_opening();
+    }
+}
+
+#[test]
+fn a_bye_ends_the_run_only_where_returning_is_pointless() {
+    for (reason, error) in [("revoked", NodeError::Revoked), ("unregistered", NodeError::Unregistered)] {
+        let mut bench = Bench::connected();
+        let link = bench.link();
+        bench.receive(link, &json!({"type": "bye", "reason": reason}));
+        assert_eq!(bench.end, Some(Err(error)));
+        assert_eq!(bench.closed, [link]);
+    }
+    for reason in ["superseded", "closed", "a-new-one"] {
+        let mut bench = Bench::connected();
+        let link = bench.link();
+        bench.receive(link, &json!({"type": "bye", "reason": reason}));
+        assert_eq!((bench.end.clone(), bench.outages()), (None, 1));
+        bench.advance_to_next_opening();
+    }
+}
+
+#[test]
+fn not_connected_brings_a_new_connection() {
+    let mut bench = Bench::connected();
+    let link = bench.link();
+    bench.receive(link, &json!({"type": "error", "code": "not-connected", "message": "", "seq": 1}));
+    assert_eq!((bench.closed.clone(), bench.outages()), (vec![link], 1));
+    bench.advance_to_next_opening();
+}
+
+#[test]
+fn an_unanswered_connection_is_given_up_after_its_attempts() {
+    let mut bench = Bench::connected();
+    let link = bench.link();
+    for _ in 0..1000 {
+        if bench.outages() > 0 {
+            break;
+        }
+        bench.now = bench.machine.deadline().expect("deadline");
+        bench.settle();
+    }
+    let unanswered = NodeEvent::Disconnected { reason: DisconnectReason::Unanswered, planned: false };
+    assert!(bench.events.contains(&unanswered));
+    assert_eq!(bench.closed, [link]);
+    // The first was acknowledged, three did not ask, five were asked in vain.
+    assert_eq!(bench.said.iter().map(|(_, check_in)| check_in.seq).collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
+}
+
+#[test]
+fn silence_is_noticed_within_a_minute_and_is_an_outage() {
+    let mut bench = Bench::with(Timing::default(), 7);
+    bench.open_and_ack();
+    let link = bench.link();
+    while bench.outages() == 0 {
+        bench.now = bench.machine.deadline().expect("deadline");
+        bench.settle();
+    }
+    assert_eq!((bench.now, bench.pings, bench.dropped.clone()), (s(50), 2, vec![link]));
+}
+
+#[test]
+fn a_dropped_connection_returns_as_after_a_loss() {
+    let mut bench = Bench::connected();
+    let link = bench.link();
+    bench.machine.drop_connection(bench.now);
+    bench.settle();
+    assert_eq!((bench.dropped.clone(), bench.outages()), (vec![link], 1));
+    assert!(bench.last_delay() <= s(20));
+    bench.machine.drop_connection(bench.now);
+    bench.settle();
+    assert_eq!(bench.outages(), 1);
+    bench.advance_to_next_opening();
+}

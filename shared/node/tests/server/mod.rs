@@ -1,0 +1,216 @@
+//! A server that does what a test says, over real sockets, and a program that tells the test what its node does.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use rollcall_node::{Handler, NodeConfig, NodeEvent, Pushed, Report, Timing};
+use rollcall_wire::{CheckIn, NodeMessage, parse_node_message};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::timeout,
+};
+use tokio_tungstenite::{
+    WebSocketStream, accept_hdr_async,
+    tungstenite::{
+        Error, Message,
+        handshake::server::{Request, Response},
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
+};
+
+/// Far longer than anything takes; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub async fn patiently<T>(future: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, future).await.expect("nothing happened for 10 s")
+}
+
+/// A rhythm for tests: quick to return, slow to suspect.
+pub fn quick() -> Timing {
+    let ms = Duration::from_millis;
+    Timing {
+        first_spread: ms(5),
+        backoff_base: ms(5),
+        backoff_cap: ms(20),
+        answer_timeout: PATIENCE,
+        ..Timing::default()
+    }
+}
+
+pub struct Server {
+    listener: TcpListener,
+}
+
+impl Server {
+    pub async fn start() -> Self {
+        Self { listener: TcpListener::bind("127.0.0.1:0").await.expect("a port") }
+    }
+
+    pub fn config(&self, timing: Timing) -> NodeConfig {
+        let address = self.listener.local_addr().expect("address");
+        NodeConfig { timing, ..NodeConfig::new(format!("ws://{address}/live?site=7"), "s3cret") }
+    }
+
+    /// The next TCP connection, before any handshake.
+    pub async fn tcp(&self) -> TcpStream {
+        patiently(self.listener.accept()).await.expect("accept").0
+    }
+
+    /// The next connection.
+    pub async fn peer(&self) -> Peer {
+        Peer::greet(self.tcp().await).await
+    }
+
+    /// The next connection, after its first check-in was acknowledged.
+    pub async fn held(&self) -> Peer {
+        let mut peer = self.peer().await;
+        assert_eq!(peer.check_in().await.seq, 1);
+        peer.ack(1).await;
+        peer
+    }
+
+    /// Answers the next handshake with this status.
+    pub async fn refuse(&self, status: u16) {
+        let mut tcp = self.tcp().await;
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            patiently(tcp.read_buf(&mut request)).await.expect("a request");
+        }
+        let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: 5\r\nconnection: close\r\n\r\nsorry");
+        tcp.write_all(answer.as_bytes()).await.expect("answer");
+    }
+}
+
+/// One connection, from the server's side.
+pub struct Peer {
+    socket: WebSocketStream<TcpStream>,
+    pub request: Request,
+}
+
+impl Peer {
+    pub async fn greet(tcp: TcpStream) -> Self {
+        let mut request = None;
+        #[expect(clippy::result_large_err, reason = "the callback's type is tungstenite's")]
+        let keep = |seen: &Request, response: Response| {
+            request = Some(seen.clone());
+            Ok(response)
+        };
+        let socket = patiently(accept_hdr_async(tcp, keep)).await.expect("a handshake");
+        Self { socket, request: request.expect("a request") }
+    }
+
+    /// The next message that is no ping or pong; `None` if the connection broke.
+    async fn message(&mut self) -> Option<Message> {
+        loop {
+            match patiently(self.socket.next()).await {
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(message)) => return Some(message),
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+
+    pub async fn check_in(&mut self) -> CheckIn {
+        let message = self.message().await.expect("a check-in, not the end");
+        match parse_node_message(message.to_text().expect("text")) {
+            Ok(NodeMessage::CheckIn(check_in)) => check_in,
+            other => panic!("no check-in: {other:?}"),
+        }
+    }
+
+    /// The code with which the node closes; `None` if it just goes away.
+    pub async fn closing(&mut self) -> Option<u16> {
+        match self.message().await {
+            Some(Message::Close(Some(frame))) => Some(frame.code.into()),
+            None => None,
+            other => panic!("no close: {other:?}"),
+        }
+    }
+
+    pub async fn push(&mut self, message: Value) {
+        let sent: Result<(), Error> = self.socket.send(Message::text(message.to_string())).await;
+        sent.expect("sent");
+    }
+
+    pub async fn ack(&mut self, seq: u64) {
+        self.push(json!({"type":"ack","seq":seq,"next_check_in_s":60,"reconnect_within_s":600,"spread_s":0})).await;
+    }
+
+    pub async fn close(&mut self) {
+        let frame = CloseFrame { code: CloseCode::Away, reason: "going".into() };
+        self.socket.close(Some(frame)).await.expect("closed");
+    }
+}
+
+/// What the program saw.
+#[derive(Debug, PartialEq)]
+pub enum Seen {
+    Event(NodeEvent),
+    Pushed(Pushed),
+}
+
+pub struct Program {
+    seen: UnboundedSender<Seen>,
+}
+
+impl Handler for Program {
+    fn report(&mut self) -> Report {
+        Report { firmware: Some("2.4.1".to_owned()), ..Report::default() }
+    }
+
+    fn pushed(&mut self, message: Pushed) {
+        let _ = self.seen.send(Seen::Pushed(message));
+    }
+
+    fn event(&mut self, event: NodeEvent) {
+        let _ = self.seen.send(Seen::Event(event));
+    }
+}
+
+/// What a test is told by the program.
+pub struct Told(UnboundedReceiver<Seen>);
+
+pub fn program() -> (Program, Told) {
+    let (seen, told) = unbounded_channel();
+    (Program { seen }, Told(told))
+}
+
+impl Told {
+    /// What the first event that fits holds.
+    pub async fn event<T>(&mut self, pick: impl Fn(&NodeEvent) -> Option<T>) -> T {
+        loop {
+            if let Seen::Event(event) = patiently(self.0.recv()).await.expect("the run goes on")
+                && let Some(picked) = pick(&event)
+            {
+                return picked;
+            }
+        }
+    }
+
+    /// All events up to the first that fits.
+    pub async fn until(&mut self, fits: impl Fn(&NodeEvent) -> bool) -> Vec<NodeEvent> {
+        let mut seen = Vec::new();
+        while !seen.last().is_some_and(&fits) {
+            if let Seen::Event(event) = patiently(self.0.recv()).await.expect("the run goes on") {
+                seen.push(event);
+            }
+        }
+        seen
+    }
+
+    pub async fn pushed(&mut self) -> Pushed {
+        loop {
+            if let Seen::Pushed(message) = patiently(self.0.recv()).await.expect("the run goes on") {
+                return message;
+            }
+        }
+    }
+
+    /// Everything that was told and not yet looked at.
+    pub fn rest(&mut self) -> Vec<Seen> {
+        std::iter::from_fn(|| self.0.try_recv().ok()).collect()
+    }
+}
