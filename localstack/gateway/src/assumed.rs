@@ -121,15 +121,26 @@ fn capitalized(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// What a value in an authorizer's context becomes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ContextValue {
+    /// A string in later events.
+    Text(String),
+    /// Nothing.
+    LeftOut,
+    /// A reason to reject the whole answer.
+    Invalid,
+}
+
 /// Assumed, not confirmed: a value of the authorizer's context becomes a string, null is left out, and an
-/// object or array makes the whole answer invalid (`None`).
-pub(crate) fn context_value(value: &serde_json::Value) -> Option<Option<String>> {
+/// object or array makes the whole answer invalid.
+pub(crate) fn context_value(value: serde_json::Value) -> ContextValue {
     match value {
-        serde_json::Value::Null => Some(None),
-        serde_json::Value::Bool(value) => Some(Some(value.to_string())),
-        serde_json::Value::Number(value) => Some(Some(value.to_string())),
-        serde_json::Value::String(value) => Some(Some(value.clone())),
-        serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
+        serde_json::Value::Null => ContextValue::LeftOut,
+        serde_json::Value::Bool(value) => ContextValue::Text(value.to_string()),
+        serde_json::Value::Number(value) => ContextValue::Text(value.to_string()),
+        serde_json::Value::String(value) => ContextValue::Text(value),
+        serde_json::Value::Array(_) | serde_json::Value::Object(_) => ContextValue::Invalid,
     }
 }
 

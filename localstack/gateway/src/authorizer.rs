@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::assumed;
+use crate::assumed::{self, ContextValue};
 
 /// What an authorizer decided.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,11 +25,13 @@ pub(crate) fn judge(output: &[u8], method_arn: &str) -> Verdict {
     };
     let mut authorizer = BTreeMap::new();
     for (key, value) in answer.context.unwrap_or_default() {
-        match assumed::context_value(&value) {
-            Some(Some(text)) => authorizer.insert(key, text),
-            Some(None) => continue,
-            None => return Verdict::Garbage,
-        };
+        match assumed::context_value(value) {
+            ContextValue::Text(text) => {
+                authorizer.insert(key, text);
+            }
+            ContextValue::LeftOut => {}
+            ContextValue::Invalid => return Verdict::Garbage,
+        }
     }
     authorizer.insert("principalId".to_owned(), answer.principal_id);
 

@@ -19,7 +19,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::invoke::{Invoke, InvokeError};
-use function::{Dispatched, Function, Job};
+use function::{Function, Job};
 use process::Process;
 
 /// Where the lines go that functions print: function name, then the line without its end.
@@ -121,11 +121,11 @@ impl Host {
     /// [`HostError::Start`] says which binary, and what it said last; [`HostError::Unknown`].
     pub async fn ensure_ready(&self, function: &str) -> Result<(), HostError> {
         let function = self.inner.function(function)?;
-        let Some((ready, start)) = function.await_ready() else {
+        let Some((ready, place)) = function.await_ready() else {
             return Ok(());
         };
-        if start {
-            process::start(&self.inner, function);
+        if let Some(place) = place {
+            process::start(&self.inner, function, place);
         }
         match ready.await {
             Ok(Ok(())) => Ok(()),
@@ -138,7 +138,8 @@ impl Host {
         }
     }
 
-    /// The process ids of `function`'s processes; none if it is unknown.
+    /// The process ids of `function`'s processes; none if it is unknown. One that was killed is listed, and may
+    /// be given an invocation, until the host has noticed.
     pub fn processes(&self, function: &str) -> Vec<u32> {
         self.inner.functions.get(function).map_or_else(Vec::new, |function| function.pids())
     }
@@ -174,8 +175,8 @@ impl Invoke for Host {
         let inner = Arc::clone(&self.inner);
         async move {
             let (reply, replied) = oneshot::channel();
-            if function.dispatch(Job { payload, reply })? == Dispatched::NeedsProcess {
-                process::start(&inner, &function);
+            if let Some(place) = function.dispatch(Job { payload, reply })? {
+                process::start(&inner, &function, place);
             }
             replied.await.unwrap_or_else(|_| Err(process::exit_error("the process is gone")))
         }

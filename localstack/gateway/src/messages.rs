@@ -29,13 +29,13 @@ pub(crate) struct Selection {
 impl Selection {
     /// An expression of any other form selects nothing.
     pub(crate) fn parse(expression: &str) -> Self {
-        let path = match expression.strip_prefix("$request.body.") {
-            Some(path) => path.split('.').map(str::to_owned).collect(),
-            None => {
+        let path = expression.strip_prefix("$request.body.").map_or_else(
+            || {
                 tracing::warn!(expression, "not a route selection expression: only $default is used");
                 Vec::new()
-            }
-        };
+            },
+            |path| path.split('.').map(str::to_owned).collect(),
+        );
         Self { path }
     }
 

@@ -33,8 +33,9 @@ async fn connected(limits: Limits) -> (Gateway, Client, Record) {
 }
 
 /// What `$disconnect` was told, once everything is over: it was told exactly once.
-async fn told(gateway: &Gateway, record: &mut Record) -> (u64, String) {
+async fn told(gateway: &Gateway, client: Option<Client>, record: &mut Record) -> (u64, String) {
     let event = record.next("disconnect").await;
+    drop(client);
     gateway.shutdown().await;
     assert!(record.rest("disconnect").is_empty(), "told twice");
     assert_eq!(gateway.connections(), 0);
@@ -53,7 +54,7 @@ async fn a_client_that_says_goodbye_is_reported_with_its_own_code_and_reason() {
     let goodbye = CloseFrame { code: CloseCode::Library(4001), reason: "new firmware".into() };
     client.0.close(Some(goodbye)).await.unwrap();
     assert_eq!(client.closed().await.code, CloseCode::Library(4001));
-    assert_eq!(told(&gateway, &mut record).await, (4001, "new firmware".into()));
+    assert_eq!(told(&gateway, Some(client), &mut record).await, (4001, "new firmware".into()));
 }
 
 #[tokio::test]
@@ -61,14 +62,14 @@ async fn a_close_without_a_status_is_1005() {
     let (gateway, mut client, mut record) = connected(Limits::default()).await;
     client.0.close(None).await.unwrap();
     let expected = "Client-side close frame status not set";
-    assert_eq!(told(&gateway, &mut record).await, (1005, expected.into()));
+    assert_eq!(told(&gateway, Some(client), &mut record).await, (1005, expected.into()));
 }
 
 #[tokio::test]
 async fn a_lost_tcp_connection_is_1006() {
     let (gateway, client, mut record) = connected(Limits::default()).await;
     drop(client);
-    assert_eq!(told(&gateway, &mut record).await.0, 1006);
+    assert_eq!(told(&gateway, None, &mut record).await.0, 1006);
 }
 
 #[tokio::test]
@@ -77,8 +78,8 @@ async fn an_idle_connection_is_closed_as_going_away() {
     let (gateway, mut client, mut record) = connected(Limits { idle, ..Limits::default() }).await;
     let frame = client.closed().await;
     assert_eq!((frame.code, frame.reason.as_str()), (CloseCode::Away, "Going away"));
-    assert_eq!(told(&gateway, &mut record).await, (1001, "Going away".into()));
-    assert_eq!(Limits::default().idle, Duration::from_secs(600));
+    assert_eq!(told(&gateway, Some(client), &mut record).await, (1001, "Going away".into()));
+    assert_eq!(Limits::default().idle, Duration::from_mins(10));
 }
 
 #[tokio::test]
@@ -101,7 +102,7 @@ async fn pings_are_answered_but_do_not_keep_a_connection_from_being_idle() {
     });
     assert_eq!(closed.await.unwrap().code, CloseCode::Away);
     assert!(pongs > 1);
-    assert_eq!(told(&gateway, &mut record).await.0, 1001);
+    assert_eq!(told(&gateway, Some(client), &mut record).await.0, 1001);
 }
 
 #[tokio::test]
@@ -138,8 +139,8 @@ async fn no_connection_lives_longer_than_its_lifetime_however_busy_it_is() {
         }
     });
     assert_eq!(closed.await.code, CloseCode::Away);
-    assert_eq!(told(&gateway, &mut record).await, (1001, "Going away".into()));
-    assert_eq!(Limits::default().lifetime, Duration::from_secs(7200));
+    assert_eq!(told(&gateway, Some(client), &mut record).await, (1001, "Going away".into()));
+    assert_eq!(Limits::default().lifetime, Duration::from_hours(2));
 }
 
 #[tokio::test]
@@ -149,7 +150,7 @@ async fn a_frame_of_32_kb_passes_and_a_larger_one_closes_with_1009() {
     assert_eq!(client.text().await.len(), 32 * 1024);
     client.send("x".repeat(32 * 1024 + 1)).await;
     assert_eq!(client.closed().await.code, CloseCode::Size);
-    assert_eq!(told(&gateway, &mut record).await.0, 1009);
+    assert_eq!(told(&gateway, Some(client), &mut record).await.0, 1009);
 }
 
 #[tokio::test]
@@ -158,7 +159,7 @@ async fn a_close_frame_arrives_even_while_the_client_is_still_sending_what_was_t
     let sent = client.0.send(Message::text("x".repeat(8 << 20))).await;
     assert!(sent.is_ok(), "{sent:?}");
     assert_eq!(client.closed().await.code, CloseCode::Size);
-    assert_eq!(told(&gateway, &mut record).await.0, 1009);
+    assert_eq!(told(&gateway, Some(client), &mut record).await.0, 1009);
 }
 
 #[tokio::test]
@@ -177,7 +178,7 @@ async fn a_message_of_128_kb_in_frames_passes_and_a_larger_one_closes_with_1009(
     }
     client.raw(data(Data::Continue, 1, true)).await;
     assert_eq!(client.closed().await.code, CloseCode::Size);
-    assert_eq!(told(&gateway, &mut record).await.0, 1009);
+    assert_eq!(told(&gateway, Some(client), &mut record).await.0, 1009);
 }
 
 #[tokio::test]
@@ -185,7 +186,7 @@ async fn a_binary_frame_closes_with_1003() {
     let (gateway, mut client, mut record) = connected(Limits::default()).await;
     client.raw(Message::binary(vec![1, 2, 3])).await;
     assert_eq!(client.closed().await.code, CloseCode::Unsupported);
-    assert_eq!(told(&gateway, &mut record).await.0, 1003);
+    assert_eq!(told(&gateway, Some(client), &mut record).await.0, 1003);
 }
 
 #[tokio::test]
@@ -197,7 +198,7 @@ async fn text_that_is_not_utf8_closes_with_1007_and_a_broken_protocol_with_1002(
         let (gateway, mut client, mut record) = connected(Limits::default()).await;
         client.raw(Message::Frame(frame)).await;
         assert_eq!(u16::from(client.closed().await.code), code);
-        assert_eq!(told(&gateway, &mut record).await.0, u64::from(code));
+        assert_eq!(told(&gateway, Some(client), &mut record).await.0, u64::from(code));
     }
 }
 
@@ -211,7 +212,7 @@ async fn deleting_a_connection_closes_it_with_1000_after_what_was_posted_before(
     assert_eq!(manage(to, http::Method::DELETE, &id, "").await.0, 410);
     assert_eq!(client.text().await, "goodbye");
     assert_eq!(client.closed().await.code, CloseCode::Normal);
-    assert_eq!(told(&gateway, &mut record).await.0, 1000);
+    assert_eq!(told(&gateway, Some(client), &mut record).await.0, 1000);
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use std::{
 };
 
 use aws_lambda_events::event::apigw::{ApiGatewayCustomAuthorizerRequestTypeRequest, ApiGatewayWebsocketProxyRequest};
+use futures_util::StreamExt;
 use rollcall_gateway::GatewayConfig;
 use serde_json::{Value, json};
 use support::{functions, handshake, routes, start, try_connect};
@@ -56,6 +57,7 @@ async fn life() -> Seen {
     let (mut client, _) = try_connect(request).await.map_err(|(status, ..)| status).unwrap();
     client.send(json!({"type": "echo", "text": "\u{1F6F0} hello"})).await;
     let message = record.next("echo").await;
+    tokio::spawn(async move { client.0.for_each(|_| std::future::ready(())).await });
     gateway.shutdown().await;
     Seen {
         authorize: record.next("authorize").await,
@@ -156,7 +158,7 @@ async fn an_authorizer_is_asked_about_the_connect_route_and_sees_no_path_variabl
     assert_eq!(keys(&authorize["requestContext"]), &set(&CONTEXT) - &set(&["authorizer"]));
     let parsed: ApiGatewayCustomAuthorizerRequestTypeRequest = serde_json::from_value(authorize.clone()).unwrap();
     assert!(parsed.method_arn.unwrap().ends_with("/$connect"));
-    assert_eq!(parsed.headers["x-site"], "north");
+    assert_eq!(parsed.headers["x-site"], "south");
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn the_101_is_sent_only_after_connect_accepted_and_until_then_the_connecti
     assert_eq!(gateway.connections(), 0);
 
     go.notify_one();
-    let (_, response) = client.await.map_err(|(status, ..)| status).unwrap();
+    let (_client, response) = client.await.map_err(|(status, ..)| status).unwrap();
     assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
     let (status, ..) = manage(gateway.local_addr(), Method::POST, &id_of(&connect), "now").await;
     assert_eq!(status, StatusCode::OK);

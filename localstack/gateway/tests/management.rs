@@ -53,7 +53,7 @@ async fn the_sdk_posts_looks_and_closes() {
     let looked = sdk.get_connection().connection_id(&id).send().await.unwrap();
     assert_eq!(looked.connected_at(), Some(&DateTime::from_millis(1_707_503_008_941)));
     assert_eq!(looked.last_active_at(), Some(&DateTime::from_millis(1_707_503_012_000)));
-    assert_eq!(looked.identity().unwrap().source_ip(), "127.0.0.1");
+    assert_eq!(looked.identity().unwrap().source_ip(), Some("127.0.0.1"));
     sdk.delete_connection().connection_id(&id).send().await.unwrap();
     client.closed().await;
 

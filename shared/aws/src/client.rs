@@ -5,10 +5,16 @@ use std::time::Duration;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region};
+use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+/// The region that everything on this machine claims to be in.
+pub const LOCAL_REGION: &str = "us-east-1";
+/// Credentials for engines on this machine, which take any.
+pub const LOCAL_CREDENTIALS: &str = "local";
 
 /// How long one try may take. A node waits for its answer meanwhile, and sends again.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -19,16 +25,26 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a best-effort call of `@connections` may hold up an answer.
 const BEST_EFFORT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A client of DynamoDB.
+/// A client of DynamoDB, with the credentials that Lambda puts into the environment.
 pub async fn dynamo_client(region: &str, endpoint: Option<&str>) -> aws_sdk_dynamodb::Client {
     let timeouts = timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT);
-    aws_sdk_dynamodb::Client::new(&sdk(region, endpoint, timeouts, RetryConfig::standard()).await)
+    let config = loader(region, endpoint, timeouts, RetryConfig::standard());
+    aws_sdk_dynamodb::Client::new(&config.credentials_provider(from_environment()).load().await)
+}
+
+/// A client of a DynamoDB engine on this machine, which takes any credentials.
+pub async fn local_dynamo_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
+    let timeouts = timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT);
+    let config = loader(LOCAL_REGION, Some(endpoint), timeouts, RetryConfig::standard());
+    let credentials = Credentials::new(LOCAL_CREDENTIALS, LOCAL_CREDENTIALS, None, None, LOCAL_CREDENTIALS);
+    aws_sdk_dynamodb::Client::new(&config.credentials_provider(credentials).load().await)
 }
 
 /// A client of `@connections`. Calls are tried once: they are best effort.
 pub async fn connections_client(region: &str, url: &str) -> aws_sdk_apigatewaymanagement::Client {
     let timeouts = timeouts(BEST_EFFORT_TIMEOUT, BEST_EFFORT_TIMEOUT);
-    aws_sdk_apigatewaymanagement::Client::new(&sdk(region, Some(url), timeouts, RetryConfig::disabled()).await)
+    let config = loader(region, Some(url), timeouts, RetryConfig::disabled());
+    aws_sdk_apigatewaymanagement::Client::new(&config.credentials_provider(from_environment()).load().await)
 }
 
 fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
@@ -39,24 +55,27 @@ fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
         .build()
 }
 
-async fn sdk(region: &str, endpoint: Option<&str>, timeouts: TimeoutConfig, retries: RetryConfig) -> SdkConfig {
+/// Lambda hands a function its credentials in the environment, and replaces the process before they expire.
+fn from_environment() -> EnvironmentVariableCredentialsProvider {
+    EnvironmentVariableCredentialsProvider::new()
+}
+
+fn loader(region: &str, endpoint: Option<&str>, timeouts: TimeoutConfig, retries: RetryConfig) -> ConfigLoader {
     // TLS costs memory and start-up time that a plain endpoint (loopback) has no use for.
     let http = if endpoint.is_some_and(|url| url.starts_with("http://")) {
         Builder::new().build_http()
     } else {
         Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
     };
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+    let loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
         .region(Region::new(region.to_owned()))
-        // Lambda hands a function its credentials in the environment and replaces the process before they expire.
-        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
         .identity_cache(IdentityCache::no_cache())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .retry_config(retries)
         .timeout_config(timeouts);
-    if let Some(url) = endpoint {
-        loader = loader.endpoint_url(url);
+    match endpoint {
+        Some(url) => loader.endpoint_url(url),
+        None => loader,
     }
-    loader.load().await
 }

@@ -35,11 +35,11 @@ impl Rendered {
         match guard {
             Guard::All(guards) => {
                 let parts: Vec<_> = guards.iter().filter_map(|guard| self.guard(guard)).collect();
-                (!parts.is_empty()).then(|| format!("({})", parts.join(" AND ")))
+                (!parts.is_empty()).then(|| group(parts, " AND "))
             }
             Guard::Any(guards) => {
                 let parts: Option<Vec<_>> = guards.iter().map(|guard| self.guard(guard)).collect();
-                parts.map(|parts| format!("({})", parts.join(" OR ")))
+                parts.map(|parts| group(parts, " OR "))
             }
             Guard::Exists(attribute) => Some(format!("attribute_exists({})", self.name(*attribute))),
             Guard::Missing(attribute) => Some(format!("attribute_not_exists({})", self.name(*attribute))),
@@ -80,6 +80,11 @@ impl Rendered {
         self.values.insert(placeholder.clone(), attribute_value(value));
         placeholder
     }
+}
+
+/// DynamoDB refuses parentheses around what already has them.
+fn group(mut parts: Vec<String>, separator: &str) -> String {
+    if parts.len() == 1 { parts.remove(0) } else { format!("({})", parts.join(separator)) }
 }
 
 /// The key of a node's item.

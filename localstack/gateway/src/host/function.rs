@@ -1,11 +1,6 @@
 //! A function's processes and the invocations that wait for one.
 
-use std::{
-    collections::VecDeque,
-    path::{self, PathBuf},
-    sync::Mutex,
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
 use bytes::Bytes;
 use tokio::{sync::oneshot, time::Instant};
@@ -25,6 +20,9 @@ pub(super) struct Job {
     pub(super) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
 }
 
+/// Resolves when a process has asked for its first invocation, or to why none did.
+pub(super) type Ready = oneshot::Receiver<Result<(), String>>;
+
 /// A function and its pool.
 #[derive(Debug)]
 pub(super) struct Function {
@@ -36,32 +34,36 @@ pub(super) struct Function {
 #[derive(Debug, Default)]
 struct Pool {
     /// Warm processes, most recently used last.
-    idle: Vec<Idle>,
+    idle: Vec<(Place, oneshot::Sender<Job>)>,
     queue: VecDeque<Job>,
-    running: Vec<(String, u32)>,
-    /// Processes that count against the maximum: running, or about to.
-    claimed: usize,
-    /// Of those, the ones that have not asked for an invocation yet.
-    starting: usize,
+    processes: Vec<Slot>,
+    last_place: u64,
     failed_starts: u32,
     broken: Option<(Instant, InvokeError)>,
     awaiting_ready: Vec<oneshot::Sender<Result<(), String>>>,
     closed: bool,
 }
 
+/// A process's place in the pool, claimed before it is started and given back when it is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place(u64);
+
 #[derive(Debug)]
-struct Idle {
-    secret: String,
-    hand: oneshot::Sender<Job>,
+struct Slot {
+    place: Place,
+    pid: Option<u32>,
+    state: State,
 }
 
-/// What became of an invocation that was handed in.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Dispatched {
-    /// A process has it, or will.
-    Taken,
-    /// It waits, and the caller is to start a process: the place for it is claimed.
-    NeedsProcess,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It has not asked for an invocation yet.
+    Starting,
+    /// It has asked, and waits or works.
+    Ready,
+    /// It has answered and is about to ask for more: a caller that comes back at once waits for it instead of
+    /// having another process started.
+    Returning,
 }
 
 /// What a process gets when it asks for an invocation.
@@ -73,27 +75,30 @@ pub(super) enum Next {
 impl Function {
     pub(super) fn new(mut spec: FunctionSpec) -> Self {
         // Its processes run in another directory.
-        spec.program = path::absolute(&spec.program).unwrap_or_else(|_| PathBuf::from(&spec.program));
+        if let Ok(program) = std::path::absolute(&spec.program) {
+            spec.program = program;
+        }
         let arn = format!("arn:aws:lambda:us-east-1:123456789012:function:{}", spec.name);
         Self { spec, arn, pool: Mutex::default() }
     }
 
     pub(super) fn pids(&self) -> Vec<u32> {
-        lock(&self.pool).running.iter().map(|(_, pid)| *pid).collect()
+        lock(&self.pool).processes.iter().filter_map(|slot| slot.pid).collect()
     }
 
-    /// Hands an invocation to a warm process, or queues it.
+    /// Hands an invocation to a warm process, or queues it; then the caller is to start a process in the place,
+    /// if one is returned.
     ///
     /// # Errors
     /// Throttled if the queue is full; otherwise why no process can run it.
-    pub(super) fn dispatch(&self, mut job: Job) -> Result<Dispatched, InvokeError> {
+    pub(super) fn dispatch(&self, mut job: Job) -> Result<Option<Place>, InvokeError> {
         let mut pool = lock(&self.pool);
         if pool.closed {
-            return Err(InvokeError::Unavailable("the host has been shut down".into()));
+            return Err(closed());
         }
-        while let Some(idle) = pool.idle.pop() {
-            match idle.hand.send(job) {
-                Ok(()) => return Ok(Dispatched::Taken),
+        while let Some((_, hand)) = pool.idle.pop() {
+            match hand.send(job) {
+                Ok(()) => return Ok(None),
                 // Its poll is gone, so it is dying: the next one.
                 Err(back) => job = back,
             }
@@ -105,8 +110,8 @@ impl Function {
             pool.broken = None;
         }
         // An invocation for which a process is on its way does not count as waiting.
-        let may_start = self.spec.max_processes.saturating_sub(pool.claimed);
-        let room = self.spec.max_queued + pool.starting + may_start;
+        let may_start = self.spec.max_processes.saturating_sub(pool.processes.len());
+        let room = self.spec.max_queued + pool.on_their_way() + may_start;
         if pool.queue.len() >= room {
             pool.queue.retain(|job| !job.reply.is_closed());
         }
@@ -114,41 +119,44 @@ impl Function {
             return Err(InvokeError::Throttled);
         }
         pool.queue.push_back(job);
-        Ok(if pool.claim(&self.spec) { Dispatched::NeedsProcess } else { Dispatched::Taken })
+        Ok(pool.claim_if_wanted(&self.spec))
     }
 
-    /// None if a process is ready; otherwise what to wait for, and whether to start one.
-    pub(super) fn await_ready(&self) -> Option<(oneshot::Receiver<Result<(), String>>, bool)> {
+    /// None if a process is ready; otherwise what to wait for, and the place to start one in.
+    pub(super) fn await_ready(&self) -> Option<(Ready, Option<Place>)> {
         let mut pool = lock(&self.pool);
-        if pool.claimed > pool.starting {
+        if pool.any_ready() {
             return None;
         }
         let (tell, told) = oneshot::channel();
         // A sender that is dropped at once says that the host is shut down.
         if pool.closed {
-            return Some((told, false));
+            return Some((told, None));
         }
         pool.awaiting_ready.push(tell);
-        let start = pool.claimed == 0;
-        if start {
-            pool.claimed += 1;
-            pool.starting += 1;
-        }
-        Some((told, start))
+        let place = pool.processes.is_empty().then(|| pool.claim());
+        Some((told, place))
     }
 
-    /// A claimed process runs; false if it must not, since the host is shut down.
-    pub(super) fn started(&self, secret: &str, pid: u32) -> bool {
+    /// A process runs in its place; false if it must not, since the host is shut down.
+    pub(super) fn started(&self, place: Place, pid: Option<u32>) -> bool {
         let mut pool = lock(&self.pool);
-        pool.running.push((secret.to_owned(), pid));
+        if let Some(slot) = pool.slot(place) {
+            slot.pid = pid;
+        }
         !pool.closed
     }
 
-    /// A process asks for an invocation, `first` for the first time.
-    pub(super) fn next(&self, secret: &str, first: bool) -> Next {
+    /// Whether a process has asked for an invocation.
+    pub(super) fn is_ready(&self, place: Place) -> bool {
+        lock(&self.pool).slot(place).is_some_and(|slot| slot.state != State::Starting)
+    }
+
+    /// A process asks for an invocation. None if it is known to be gone.
+    pub(super) fn next(&self, place: Place) -> Option<Next> {
         let mut pool = lock(&self.pool);
-        if first {
-            pool.starting -= 1;
+        let before = std::mem::replace(&mut pool.slot(place)?.state, State::Ready);
+        if before == State::Starting {
             pool.failed_starts = 0;
             for tell in pool.awaiting_ready.drain(..) {
                 let _ = tell.send(Ok(()));
@@ -157,42 +165,48 @@ impl Function {
         // Whoever stopped waiting for an answer no longer needs the work done.
         while let Some(job) = pool.queue.pop_front() {
             if !job.reply.is_closed() {
-                return Next::Now(job);
+                return Some(Next::Now(job));
             }
         }
         let (hand, handed) = oneshot::channel();
-        pool.idle.push(Idle { secret: secret.to_owned(), hand });
-        Next::Later(handed)
+        pool.idle.push((place, hand));
+        Some(Next::Later(handed))
     }
 
-    /// A process is gone that had been ready. True if another is to be started, whose place is claimed.
-    pub(super) fn ended(&self, secret: &str) -> bool {
-        let mut pool = lock(&self.pool);
-        pool.forget(secret);
-        pool.claim(&self.spec)
+    /// A process has answered. To be called before its caller is told, who may come back sooner than it does.
+    pub(super) fn answered(&self, place: Place) {
+        if let Some(slot) = lock(&self.pool).slot(place) {
+            slot.state = State::Returning;
+        }
     }
 
-    /// A process, or the attempt to start one, ended before it was ready. True if another is to be started,
-    /// whose place is claimed.
-    pub(super) fn start_failed(&self, secret: &str, detail: &str, error: &InvokeError) -> bool {
+    /// A process is gone that had been ready. Returns the place to start another in, if one is wanted.
+    pub(super) fn ended(&self, place: Place) -> Option<Place> {
         let mut pool = lock(&self.pool);
-        pool.forget(secret);
-        pool.starting -= 1;
+        pool.give_back(place);
+        pool.claim_if_wanted(&self.spec)
+    }
+
+    /// A process, or the attempt to start one, ended before it was ready. Returns the place to start another in,
+    /// if one is wanted and not too many have failed.
+    pub(super) fn start_failed(&self, place: Place, detail: &str, error: &InvokeError) -> Option<Place> {
+        let mut pool = lock(&self.pool);
+        pool.give_back(place);
         pool.failed_starts += 1;
         for tell in pool.awaiting_ready.drain(..) {
             let _ = tell.send(Err(detail.to_owned()));
         }
         if pool.failed_starts < FAILED_STARTS {
-            return pool.claim(&self.spec);
+            return pool.claim_if_wanted(&self.spec);
         }
-        if pool.claimed == pool.starting {
+        if !pool.any_ready() {
             for job in pool.queue.drain(..) {
                 let _ = job.reply.send(Err(error.clone()));
             }
         }
         pool.failed_starts = 0;
         pool.broken = Some((Instant::now() + COOL_DOWN, error.clone()));
-        false
+        None
     }
 
     /// Nothing more is started or taken; what waits is told.
@@ -202,27 +216,46 @@ impl Function {
         pool.idle.clear();
         pool.awaiting_ready.clear();
         for job in pool.queue.drain(..) {
-            let error = InvokeError::Unavailable("the host has been shut down".into());
-            let _ = job.reply.send(Err(error));
+            let _ = job.reply.send(Err(closed()));
         }
     }
 }
 
 impl Pool {
-    /// Claims a place for a process if one is wanted and there is room.
-    fn claim(&mut self, spec: &FunctionSpec) -> bool {
-        let wanted = self.starting < self.queue.len() && self.claimed < spec.max_processes;
-        if wanted && !self.closed {
-            self.claimed += 1;
-            self.starting += 1;
-            return true;
-        }
-        false
+    fn slot(&mut self, place: Place) -> Option<&mut Slot> {
+        self.processes.iter_mut().find(|slot| slot.place == place)
     }
 
-    fn forget(&mut self, secret: &str) {
-        self.claimed -= 1;
-        self.running.retain(|(running, _)| running != secret);
-        self.idle.retain(|idle| idle.secret != secret);
+    fn any_ready(&self) -> bool {
+        self.processes.iter().any(|slot| slot.state != State::Starting)
+    }
+
+    /// Processes that will ask for work soon.
+    fn on_their_way(&self) -> usize {
+        self.processes.iter().filter(|slot| slot.state != State::Ready).count()
+    }
+
+    fn claim(&mut self) -> Place {
+        self.last_place += 1;
+        let place = Place(self.last_place);
+        self.processes.push(Slot { place, pid: None, state: State::Starting });
+        place
+    }
+
+    fn claim_if_wanted(&mut self, spec: &FunctionSpec) -> Option<Place> {
+        let wanted = self.on_their_way() < self.queue.len() && self.processes.len() < spec.max_processes;
+        (wanted && !self.closed).then(|| self.claim())
+    }
+
+    fn give_back(&mut self, place: Place) {
+        self.processes.retain(|slot| slot.place != place);
+        self.idle.retain(|(idle, _)| *idle != place);
     }
 }
+
+fn closed() -> InvokeError {
+    InvokeError::Unavailable("the host has been shut down".into())
+}
+
+#[cfg(test)]
+mod tests;

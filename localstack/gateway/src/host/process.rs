@@ -2,10 +2,7 @@
 
 use std::{
     process::{ExitStatus, Stdio},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -18,25 +15,28 @@ use tokio::{
     time::{Instant, sleep_until, timeout},
 };
 
-use super::{Inner, Logs, function::Function, lock};
+use super::{
+    Inner, Logs,
+    function::{Function, Place},
+    lock,
+};
 use crate::{ids, invoke::InvokeError};
 
 /// How long a process may take until it asks for its first invocation ("Understanding the Lambda execution
 /// environment lifecycle", Init phase).
 const INIT_LIMIT: Duration = Duration::from_secs(10);
-/// Longer lines are cut, in bytes ("CloudWatch Logs quotas": an event is at most 256 KB).
+/// Longer lines are cut, in bytes ("Amazon `CloudWatch` Logs quotas": an event is at most 256 KB).
 const LINE_LIMIT: u64 = 256 * 1024;
 /// How long to wait for the last words of a process that has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// A process, as the Runtime API and its supervisor see it.
 pub(super) struct Process {
-    pub(super) secret: String,
+    pub(super) place: Place,
     pub(super) function: Arc<Function>,
     pub(super) kill: Notify,
     /// What it reported to `init/error`.
     pub(super) init_error: Mutex<Option<InvokeError>>,
-    pub(super) ready: AtomicBool,
     current: Mutex<Option<Current>>,
     last_line: Mutex<String>,
 }
@@ -74,30 +74,29 @@ impl Process {
 }
 
 /// Starts a process whose place in the pool is claimed.
-pub(super) fn start(inner: &Arc<Inner>, function: &Arc<Function>) {
-    match spawn(inner, function) {
-        Ok((process, child)) => {
-            inner.tasks.spawn(supervise(Arc::clone(inner), process, child));
+pub(super) fn start(inner: &Arc<Inner>, function: &Arc<Function>, place: Place) {
+    match spawn(inner, function, place) {
+        Ok((secret, process, child)) => {
+            inner.tasks.spawn(supervise(Arc::clone(inner), secret, process, child));
         }
         Err(error) => {
             let detail = error.to_string();
             let spec = &function.spec;
             let text = format!("{} ({}) can't be started: {detail}", spec.name, spec.program.display());
-            if function.start_failed("", &detail, &InvokeError::Unavailable(text)) {
-                start(inner, function);
+            if let Some(place) = function.start_failed(place, &detail, &InvokeError::Unavailable(text)) {
+                start(inner, function, place);
             }
         }
     }
 }
 
-fn spawn(inner: &Arc<Inner>, function: &Arc<Function>) -> std::io::Result<(Arc<Process>, Child)> {
+fn spawn(inner: &Arc<Inner>, function: &Arc<Function>, place: Place) -> std::io::Result<(String, Arc<Process>, Child)> {
     let secret = ids::secret().map_err(std::io::Error::other)?;
     let process = Arc::new(Process {
-        secret: secret.clone(),
+        place,
         function: Arc::clone(function),
         kill: Notify::new(),
         init_error: Mutex::default(),
-        ready: AtomicBool::new(false),
         current: Mutex::default(),
         last_line: Mutex::default(),
     });
@@ -106,12 +105,13 @@ fn spawn(inner: &Arc<Inner>, function: &Arc<Function>) -> std::io::Result<(Arc<P
     let child = command(inner, function, &secret).spawn().inspect_err(|_| {
         lock(&inner.processes).remove(&secret);
     })?;
-    if !function.started(&secret, child.id().unwrap_or_default()) {
+    if !function.started(place, child.id()) {
         process.kill.notify_one();
     }
-    Ok((process, child))
+    Ok((secret, process, child))
 }
 
+#[expect(clippy::disallowed_methods, reason = "a child inherits PATH and nothing else")]
 fn command(inner: &Inner, function: &Function, secret: &str) -> Command {
     let spec = &function.spec;
     let root = spec.program.parent().unwrap_or_else(|| "/".as_ref());
@@ -141,15 +141,15 @@ fn command(inner: &Inner, function: &Function, secret: &str) -> Command {
 }
 
 /// Stays with a process until it is gone, then settles what it leaves behind.
-async fn supervise(inner: Arc<Inner>, process: Arc<Process>, mut child: Child) {
+async fn supervise(inner: Arc<Inner>, secret: String, process: Arc<Process>, mut child: Child) {
     let stdout = child.stdout.take().map(|out| tail(out, &inner.logs, &process, false));
     let stderr = child.stderr.take().map(|err| tail(err, &inner.logs, &process, true));
     let status = watch(&inner, &process, &mut child).await;
-    lock(&inner.processes).remove(&process.secret);
+    lock(&inner.processes).remove(&secret);
 
     let function = &process.function;
-    let again = if process.ready.load(Ordering::Acquire) {
-        let again = function.ended(&process.secret);
+    let again = if function.is_ready(process.place) {
+        let again = function.ended(process.place);
         if let Some(current) = lock(&process.current).take() {
             let _ = current.reply.send(Err(exit_error(&describe(status))));
         }
@@ -161,16 +161,17 @@ async fn supervise(inner: Arc<Inner>, process: Arc<Process>, mut child: Child) {
         }
         let (detail, error) = start_failure(&process, status);
         tracing::warn!(function = %function.spec.name, %detail, "a function does not start");
-        function.start_failed(&process.secret, &detail, &error)
+        function.start_failed(process.place, &detail, &error)
     };
-    if again {
-        start(&inner, function);
+    if let Some(place) = again {
+        start(&inner, function, place);
     }
 }
 
 async fn watch(inner: &Inner, process: &Process, child: &mut Child) -> std::io::Result<ExitStatus> {
     let limit = process.function.spec.timeout;
-    let mut alarm = std::pin::pin!(sleep_until(Instant::now() + INIT_LIMIT));
+    let init_deadline = Instant::now() + INIT_LIMIT;
+    let mut alarm = std::pin::pin!(sleep_until(init_deadline.min(Instant::now() + limit)));
     loop {
         tokio::select! {
             status = child.wait() => return status,
@@ -178,10 +179,9 @@ async fn watch(inner: &Inner, process: &Process, child: &mut Child) -> std::io::
             () = inner.stopping.cancelled() => {}
             () = alarm.as_mut() => {
                 let now = Instant::now();
-                let ready = process.ready.load(Ordering::Acquire);
                 if let Some(late) = process.take_overdue(now) {
                     let _ = late.reply.send(Err(InvokeError::TimedOut));
-                } else if ready {
+                } else if process.function.is_ready(process.place) || now < init_deadline {
                     // Whatever begins from now on is due only a whole timeout later, so that this alarm
                     // need not be moved for every invocation.
                     alarm.as_mut().reset(process.deadline().unwrap_or(now + limit));

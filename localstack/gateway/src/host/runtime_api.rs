@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     Inner,
-    function::{Dispatched, Job, Next},
+    function::{Job, Next},
     lock,
     process::{self, Current, Process},
 };
@@ -91,16 +91,16 @@ async fn respond(inner: &Arc<Inner>, request: Request<Incoming>) -> Answer {
 }
 
 async fn next(inner: &Arc<Inner>, process: &Arc<Process>) -> Answer {
-    let first = !process.ready.swap(true, Ordering::AcqRel);
-    let job = match process.function.next(&process.secret, first) {
-        Next::Now(job) => job,
-        Next::Later(handed) => {
+    let job = match process.function.next(process.place) {
+        Some(Next::Now(job)) => job,
+        Some(Next::Later(handed)) => {
             let mut poll = Poll { inner, process, handed };
             match (&mut poll.handed).await {
                 Ok(job) => job,
                 Err(_) => return status(StatusCode::GONE),
             }
         }
+        None => return status(StatusCode::GONE),
     };
     begin(process, job)
 }
@@ -120,12 +120,13 @@ impl Drop for Poll<'_> {
             return;
         };
         // A refusal drops the job, which its caller sees as a process that went away.
-        if let Ok(Dispatched::NeedsProcess) = self.process.function.dispatch(job) {
-            process::start(self.inner, &self.process.function);
+        if let Ok(Some(place)) = self.process.function.dispatch(job) {
+            process::start(self.inner, &self.process.function, place);
         }
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "the deadline is told to another process, in wall-clock time")]
 fn begin(process: &Process, job: Job) -> Answer {
     let limit = process.function.spec.timeout;
     let request_id = ids::invocation();
@@ -163,7 +164,7 @@ async fn response(process: &Process, request_id: &str, request: Request<Incoming
         }
         Err(Unread::Broken) => (StatusCode::BAD_REQUEST, Err(process::exit_error("the response was cut off"))),
     };
-    let _ = current.reply.send(result);
+    reply(process, current, result);
     status(code)
 }
 
@@ -172,8 +173,13 @@ async fn error(process: &Process, request_id: &str, request: Request<Incoming>) 
     let Some(current) = process.take(request_id) else {
         return status(StatusCode::BAD_REQUEST);
     };
-    let _ = current.reply.send(Err(failure));
+    reply(process, current, Err(failure));
     status(StatusCode::ACCEPTED)
+}
+
+fn reply(process: &Process, current: Current, result: Result<Bytes, InvokeError>) {
+    process.function.answered(process.place);
+    let _ = current.reply.send(result);
 }
 
 async fn init_error(process: &Process, request: Request<Incoming>) -> Answer {

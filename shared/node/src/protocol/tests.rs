@@ -139,6 +139,7 @@ impl Bench {
         let opened = self.opened.len();
         let mut acked = self.said.len();
         while self.opened.len() == opened {
+            assert!(self.said.len() < 1000, "it never opens another connection");
             self.now = self.machine.deadline().expect("something to wait for");
             self.settle();
             while let Some((link, check_in)) = self.said.get(acked).cloned() {

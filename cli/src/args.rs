@@ -1,0 +1,115 @@
+//! What can be asked for.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use rollcall_core::{NodeId, Seconds};
+
+/// Serverless device check-in: the whole cloud on this machine, and a look at the fleet.
+#[derive(Debug, Parser)]
+#[command(name = "rollcall", version, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole cloud on loopback: DynamoDB, the functions, the gateway, and simulated nodes if you like
+    Up(Up),
+    /// Print a token for a node, signed with this machine's development key
+    Token(Token),
+    /// List the nodes: presence, since when, last seen, firmware
+    Nodes(Nodes),
+    /// Run one node in this terminal
+    Node(Node),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Up {
+    /// Simulated nodes to run: they connect, check in, drop and reconnect
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000), value_name = "N")]
+    pub(crate) nodes: u32,
+    /// Stop after this many seconds and print a summary
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..), value_name = "S")]
+    pub(crate) seconds: Option<Seconds>,
+    /// Port of WebSockets and @connections
+    #[arg(long, default_value_t = 8787, value_name = "PORT")]
+    pub(crate) ws_port: u16,
+    /// Port of the HTTP API (reserved: nothing is served there yet)
+    #[arg(long, default_value_t = 8788, value_name = "PORT")]
+    pub(crate) http_port: u16,
+    /// Port of the embedded DynamoDB
+    #[arg(long, default_value_t = 8789, value_name = "PORT")]
+    pub(crate) dynamodb_port: u16,
+    /// Keep the table in this folder, instead of in memory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Whether a valid token registers its node
+    #[arg(long, default_value = "open")]
+    pub(crate) registration: Registration,
+    /// How long a connection may last before the node replaces it
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub(crate) lifetime: Seconds,
+    /// How often an idle node checks in
+    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    pub(crate) check_in_every: Seconds,
+    /// Use the functions' binaries in this folder, instead of building them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) functions: Option<PathBuf>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show every line that the functions log, not only warnings and errors
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Registration {
+    /// A valid token registers its node
+    Open,
+    /// The node must have been registered
+    Closed,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Token {
+    /// The node's id
+    pub(crate) node: NodeId,
+    /// The credential version
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) credential_version: u32,
+    /// For how many days it is valid
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650), value_name = "N")]
+    pub(crate) days: u32,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Nodes {
+    /// Where DynamoDB is
+    #[arg(long, default_value = "http://127.0.0.1:8789", value_name = "URL")]
+    pub(crate) endpoint_url: String,
+    /// The table
+    #[arg(long, default_value = rollcall_stack::TABLE, value_name = "NAME")]
+    pub(crate) table: String,
+    /// Print JSON, one array
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Node {
+    /// The node's id
+    #[arg(long)]
+    pub(crate) id: NodeId,
+    /// Where to connect, such as `ws://127.0.0.1:8787/local`
+    #[arg(long)]
+    pub(crate) url: String,
+    /// Its token (see `rollcall token`)
+    #[arg(long)]
+    pub(crate) token: String,
+    /// The firmware version to report
+    #[arg(long, default_value = concat!("rollcall-", env!("CARGO_PKG_VERSION")))]
+    pub(crate) firmware: String,
+}

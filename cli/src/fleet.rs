@@ -1,0 +1,120 @@
+//! Simulated nodes: they connect, check in, drop and reconnect.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
+use rollcall_core::{CredentialVersion, NodeId};
+use rollcall_node::wire::Health;
+use rollcall_node::{DisconnectReason, Handler, Node, NodeConfig, NodeEvent, Report};
+use rollcall_token::Signer;
+use tokio::task::JoinSet;
+
+use crate::clock;
+use crate::meter::Meter;
+use crate::problem::Problem;
+
+/// How many nodes connect a second at the start: below API Gateway's 500 new connections a second (Amazon API Gateway
+/// quotas, WebSocket API).
+const CONNECTS_PER_SECOND: u32 = 200;
+/// After what time a node drops its connection, on average.
+const DROPS_AFTER: Duration = Duration::from_mins(1);
+/// How long the tokens are valid, in seconds.
+const TOKEN_LIFE: u32 = 7 * 24 * 60 * 60;
+
+/// Simulated nodes, running until this is dropped.
+pub(crate) struct Fleet {
+    _tasks: JoinSet<()>,
+    state: Arc<State>,
+}
+
+/// How the fleet is doing.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) connected: AtomicI64,
+    pub(crate) drops: AtomicU64,
+    pub(crate) returns: AtomicU64,
+}
+
+struct Simulated {
+    state: Arc<State>,
+    meter: Meter,
+    started: Instant,
+    was_connected: bool,
+}
+
+impl Handler for Simulated {
+    fn report(&mut self) -> Report {
+        let uptime_s = Some(self.started.elapsed().as_secs());
+        Report {
+            firmware: Some("simulated-1.0".to_owned()),
+            config: None,
+            health: Some(Health { uptime_s, ..Health::default() }),
+        }
+    }
+
+    fn event(&mut self, event: NodeEvent) {
+        match event {
+            NodeEvent::Connected { .. } => {
+                self.state.connected.fetch_add(1, Ordering::Relaxed);
+                if std::mem::replace(&mut self.was_connected, true) {
+                    self.state.returns.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            NodeEvent::Disconnected { reason, .. } => {
+                self.state.connected.fetch_sub(1, Ordering::Relaxed);
+                if reason == DisconnectReason::Dropped {
+                    self.state.drops.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            NodeEvent::Acked { rtt, .. } => self.meter.acked(rtt),
+            _ => {}
+        }
+    }
+}
+
+impl Fleet {
+    /// Starts this many nodes, a few at a time.
+    pub(crate) fn start(nodes: u32, url: &str, signer: &Signer, meter: &Meter) -> Result<Self, Problem> {
+        let state = Arc::<State>::default();
+        let mut tasks = JoinSet::new();
+        let expires_at = clock::now().plus_seconds(TOKEN_LIFE);
+        for number in 1..=nodes {
+            let id: NodeId = format!("sim-{number:05}").parse().map_err(|error| Problem::plain(&error))?;
+            let token = signer.sign(&id, CredentialVersion(1), expires_at).map_err(|error| Problem::plain(&error))?;
+            let simulated = Simulated {
+                state: Arc::clone(&state),
+                meter: meter.clone(),
+                started: Instant::now(),
+                was_connected: false,
+            };
+            let after = Duration::from_secs(1) * (number - 1) / CONNECTS_PER_SECOND;
+            tasks.spawn(live(NodeConfig::new(url, token), simulated, after, u64::from(number)));
+        }
+        Ok(Self { _tasks: tasks, state })
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+}
+
+async fn live(config: NodeConfig, simulated: Simulated, after: Duration, seed: u64) {
+    let mut random = SmallRng::seed_from_u64(seed);
+    tokio::time::sleep(after).await;
+    let mut node = Node::start(config, simulated);
+    loop {
+        // Exponentially distributed, like failures that do not remember each other.
+        let drops_after = DROPS_AFTER.mul_f64(-(1.0 - random.random::<f64>()).ln());
+        tokio::select! {
+            () = tokio::time::sleep(drops_after) => node.drop_connection(),
+            ended = node.ended() => {
+                if let Err(error) = ended {
+                    crate::up::say(&format!("a simulated node ended: {error}"));
+                }
+                return;
+            }
+        }
+    }
+}

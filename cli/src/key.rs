@@ -1,0 +1,76 @@
+//! This machine's development key: made at first use, kept from others, good for nothing but this machine.
+
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rollcall_aws::{Environment, Lookup as _};
+use rollcall_token::Signer;
+
+use crate::problem::Problem;
+
+/// The key's name in tokens.
+const KID: &str = "development";
+/// What HS256 needs, in bytes (RFC 7518, section 3.2).
+const BYTES: usize = 32;
+
+/// The development key.
+///
+/// # Errors
+/// If its file can't be read or made.
+pub(crate) fn development() -> Result<Signer, Problem> {
+    let path = path()?;
+    let secret = match fs::read_to_string(&path) {
+        Ok(text) => {
+            URL_SAFE_NO_PAD.decode(text.trim()).ok().filter(|secret| secret.len() == BYTES).ok_or_else(|| {
+                Problem::new(format!("{} is not a development key; delete it, and a new one is made", path.display()))
+            })?
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => make(&path)?,
+        Err(error) => return Err(unusable(&path, &error)),
+    };
+    Ok(Signer::hs256(KID, &secret))
+}
+
+fn path() -> Result<PathBuf, Problem> {
+    let folder = Environment
+        .get("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Environment.get("HOME").map(|home| PathBuf::from(home).join(".local/state")))
+        .ok_or_else(|| Problem::new("HOME is not set: set it, so that the development key has a place"))?;
+    Ok(folder.join("rollcall/development.key"))
+}
+
+/// Of two commands that make it at once, the first wins and the other reads its key.
+fn make(path: &PathBuf) -> Result<Vec<u8>, Problem> {
+    let mut secret = vec![0; BYTES];
+    getrandom::fill(&mut secret).map_err(|error| Problem::new(format!("the system gives no randomness: {error}")))?;
+    let write = || {
+        let folder = path.parent().unwrap_or(path);
+        fs::create_dir_all(folder)?;
+        let draft = folder.join(format!("development.key.{}", std::process::id()));
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        file.write_all(URL_SAFE_NO_PAD.encode(&secret).as_bytes())?;
+        file.sync_all()?;
+        let linked = fs::hard_link(&draft, path);
+        fs::remove_file(&draft)?;
+        match linked {
+            Ok(()) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::read_to_string(path).map(Some),
+            Err(error) => Err(error),
+        }
+    };
+    match write().map_err(|error| unusable(path, &error))? {
+        None => Ok(secret),
+        Some(text) => URL_SAFE_NO_PAD
+            .decode(text.trim())
+            .map_err(|_| Problem::new(format!("{} is not a development key; delete it", path.display()))),
+    }
+}
+
+fn unusable(path: &std::path::Path, error: &std::io::Error) -> Problem {
+    Problem::new(format!("the development key {} can't be used ({error}); check its folder's rights", path.display()))
+}

@@ -1,0 +1,128 @@
+//! What happened: counted from what the nodes saw and from what the functions logged.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Deserialize;
+
+/// The slowest answer that is told apart, in microseconds: a minute.
+const SLOWEST_US: u64 = 60_000_000;
+
+/// The counts of one run.
+#[derive(Clone, Debug)]
+pub(crate) struct Counts {
+    /// Connections that were let in.
+    pub(crate) connects: u64,
+    /// Connections that ended.
+    pub(crate) disconnects: u64,
+    /// Check-ins that were stored.
+    pub(crate) check_ins: u64,
+    /// Acknowledgements that nodes got.
+    pub(crate) acks: u64,
+    /// Write units of stored check-ins.
+    pub(crate) write_units: f64,
+    /// Read units of stored check-ins.
+    pub(crate) read_units: f64,
+    /// What was refused, by function and reason.
+    pub(crate) refusals: BTreeMap<String, u64>,
+    /// What failed, by function.
+    pub(crate) failures: BTreeMap<String, u64>,
+    /// From sending a check-in to its acknowledgement, in microseconds.
+    pub(crate) answer_us: Histogram<u64>,
+}
+
+/// Counts. Clones count together.
+#[derive(Clone, Debug)]
+pub(crate) struct Meter(Arc<Mutex<Counts>>);
+
+/// The part of a function's log line that is counted.
+#[derive(Debug, Deserialize)]
+struct Line {
+    message: String,
+    #[serde(default)]
+    level: String,
+    #[serde(default)]
+    outcome: String,
+    #[serde(default)]
+    reason: Option<String>,
+    #[serde(default)]
+    write_units: f64,
+    #[serde(default)]
+    read_units: f64,
+}
+
+impl Meter {
+    pub(crate) fn new() -> Result<Self, hdrhistogram::CreationError> {
+        let answer_us = Histogram::new_with_bounds(1, SLOWEST_US, 3)?;
+        Ok(Self(Arc::new(Mutex::new(Counts {
+            connects: 0,
+            disconnects: 0,
+            check_ins: 0,
+            acks: 0,
+            write_units: 0.0,
+            read_units: 0.0,
+            refusals: BTreeMap::new(),
+            failures: BTreeMap::new(),
+            answer_us,
+        }))))
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The counts so far.
+    pub(crate) fn read(&self) -> Counts {
+        self.counts().clone()
+    }
+
+    /// A node got its acknowledgement.
+    pub(crate) fn acked(&self, after: Duration) {
+        let mut counts = self.counts();
+        counts.acks += 1;
+        counts.answer_us.saturating_record(u64::try_from(after.as_micros()).unwrap_or(SLOWEST_US));
+    }
+
+    /// A function logged a line; says whether a person should see it.
+    pub(crate) fn logged(&self, line: &str) -> bool {
+        let Ok(line) = serde_json::from_str::<Line>(line) else { return true };
+        let mut counts = self.counts();
+        match (line.message.as_str(), line.outcome.as_str()) {
+            ("connect", "stored") => counts.connects += 1,
+            ("disconnect", "stored") => counts.disconnects += 1,
+            ("check-in", "stored") => {
+                counts.check_ins += 1;
+                counts.write_units += line.write_units;
+                counts.read_units += line.read_units;
+            }
+            (function, "refused") => {
+                let reason = line.reason.unwrap_or_else(|| "no reason".to_owned());
+                *counts.refusals.entry(format!("{function}: {reason}")).or_default() += 1;
+            }
+            (function, "failed") => *counts.failures.entry(function.to_owned()).or_default() += 1,
+            _ => {}
+        }
+        matches!(line.level.as_str(), "WARN" | "ERROR")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_functions_log_is_counted() {
+        let meter = Meter::new().expect("bounds");
+        let stored = r#"{"level":"INFO","message":"check-in","outcome":"stored","write_units":1.0,"read_units":0.0}"#;
+        assert!(!meter.logged(stored));
+        let refused = r#"{"level":"INFO","message":"check-in","outcome":"refused","reason":"stale-seq"}"#;
+        assert!(!meter.logged(refused));
+        assert!(meter.logged(r#"{"level":"ERROR","message":"connect","outcome":"failed"}"#));
+        assert!(meter.logged("a panic message"));
+        let counts = meter.read();
+        assert_eq!((counts.check_ins, counts.write_units, counts.failures["connect"]), (1, 1.0, 1));
+        assert_eq!(counts.refusals, BTreeMap::from([("check-in: stale-seq".to_owned(), 1)]));
+    }
+}

@@ -1,0 +1,74 @@
+//! `rollcall node`.
+
+use std::time::Instant;
+
+use rollcall_node::wire::Health;
+use rollcall_node::{Handler, NodeConfig, NodeEvent, Pushed, Report};
+
+use crate::args::Node;
+use crate::problem::Problem;
+use crate::up::stop_signal;
+
+struct Terminal {
+    firmware: String,
+    started: Instant,
+}
+
+impl Handler for Terminal {
+    fn report(&mut self) -> Report {
+        let uptime_s = Some(self.started.elapsed().as_secs());
+        Report {
+            firmware: Some(self.firmware.clone()),
+            config: None,
+            health: Some(Health { uptime_s, ..Health::default() }),
+        }
+    }
+
+    fn pushed(&mut self, message: Pushed) {
+        self.say(&format!("pushed        {message:?}"));
+    }
+
+    fn event(&mut self, event: NodeEvent) {
+        self.say(&match event {
+            NodeEvent::Connected { planned: false } => "connected".to_owned(),
+            NodeEvent::Connected { planned: true } => "connected     to replace the old connection".to_owned(),
+            NodeEvent::CheckedIn { seq, asked: true } => format!("checked in    seq {seq}, asking for an answer"),
+            NodeEvent::CheckedIn { seq, asked: false } => format!("checked in    seq {seq}"),
+            NodeEvent::Acked { ack, rtt } => format!(
+                "acknowledged  seq {} after {:.1} ms; next check-in in {} s, reconnect within {} s",
+                ack.seq,
+                rtt.as_secs_f64() * 1000.0,
+                ack.next_check_in_s,
+                ack.reconnect_within_s
+            ),
+            NodeEvent::Refused { status, body } => format!("refused       HTTP {status} {}", body.trim()),
+            NodeEvent::Unreachable { why } => format!("unreachable   {why}"),
+            NodeEvent::Error(error) => format!("error         {}: {}", error.code, error.message),
+            NodeEvent::Disconnected { reason, planned: true } => format!("disconnected  as planned: {reason:?}"),
+            NodeEvent::Disconnected { reason, planned: false } => format!("disconnected  {reason:?}"),
+            NodeEvent::BackingOff { delay } => format!("waiting       {:.1} s", delay.as_secs_f64()),
+            event => format!("{event:?}"),
+        });
+    }
+}
+
+impl Terminal {
+    #[expect(clippy::print_stdout, reason = "this is what was asked for")]
+    fn say(&self, text: &str) {
+        println!("{:8.3}  {text}", self.started.elapsed().as_secs_f64());
+    }
+}
+
+/// Runs one node until it is refused or interrupted.
+pub(crate) async fn run(args: Node) -> Result<(), Problem> {
+    let terminal = Terminal { firmware: args.firmware, started: Instant::now() };
+    let signal = stop_signal()?;
+    terminal.say(&format!("{} connects to {}", args.id, args.url));
+    let mut node = rollcall_node::Node::start(NodeConfig::new(args.url, args.token), terminal);
+    tokio::select! {
+        ended = node.ended() => ended.map_err(|error| {
+            Problem::with_advice(&error, "`rollcall token NODE` prints a token that a local `rollcall up` accepts")
+        }),
+        () = signal => node.stop().await.map_err(|error| Problem::plain(&error)),
+    }
+}

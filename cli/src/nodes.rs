@@ -1,0 +1,113 @@
+//! `rollcall nodes`.
+
+use rollcall_aws::{DynamoStore, StoreError, local_dynamo_client};
+use rollcall_core::{Node, NodeId, Presence, Timestamp};
+use serde::Serialize;
+
+use crate::args::Nodes;
+use crate::clock;
+use crate::problem::Problem;
+
+/// A line of the list.
+#[derive(Debug, Serialize)]
+struct Line {
+    node: String,
+    presence: &'static str,
+    /// Since when, in milliseconds since the Unix epoch.
+    since_ms: Option<u64>,
+    /// When it was last heard of, likewise.
+    last_seen_ms: Option<u64>,
+    firmware: Option<String>,
+}
+
+/// Reads the whole table, a page at a time, and prints it in the order of the nodes' ids.
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+pub(crate) async fn run(args: &Nodes) -> Result<(), Problem> {
+    let store = DynamoStore::new(local_dynamo_client(&args.endpoint_url).await, &args.table);
+    let mut lines = vec![];
+    let mut cursor = None;
+    loop {
+        let (page, next) = store.page(cursor).await.map_err(|error| unreadable(&error, args))?;
+        for (id, item) in page {
+            let node = Node::read(&item).map_err(|error| Problem::new(format!("node {id}: {error}")))?;
+            lines.push(line(&id, &node));
+        }
+        match next {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    lines.sort_by(|a, b| a.node.cmp(&b.node));
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&lines).map_err(|error| Problem::plain(&error))?);
+    } else {
+        print!("{}", table(&lines, clock::now()));
+    }
+    Ok(())
+}
+
+fn unreadable(error: &StoreError, args: &Nodes) -> Problem {
+    let advice = match error {
+        StoreError::Rejected(_) => format!("is {} the right table? (--table)", args.table),
+        _ => format!("is anything running at {}? (`cargo up`, or --endpoint-url)", args.endpoint_url),
+    };
+    Problem::with_advice(error, &advice)
+}
+
+fn line(id: &NodeId, node: &Node) -> Line {
+    let (presence, since) = match node.presence {
+        Presence::Online(since) => ("online", Some(since)),
+        Presence::Offline(since) => ("offline", since),
+    };
+    Line {
+        node: id.to_string(),
+        presence,
+        since_ms: since.map(|at| at.0),
+        last_seen_ms: node.last_heard().map(|at| at.0),
+        firmware: node.firmware.clone(),
+    }
+}
+
+fn table(lines: &[Line], now: Timestamp) -> String {
+    if lines.is_empty() {
+        return "no nodes yet\n".to_owned();
+    }
+    let width = lines.iter().map(|line| line.node.len()).max().unwrap_or_default().max(4);
+    let head = format!("{:width$}  {:8}  {:19}  {:>9}  FIRMWARE", "NODE", "PRESENCE", "SINCE (UTC)", "LAST SEEN");
+    let mut rows = vec![head];
+    for line in lines {
+        let since = line.since_ms.map_or_else(|| "-".to_owned(), |at| clock::utc(Timestamp(at)));
+        let seen =
+            line.last_seen_ms.map_or_else(|| "-".to_owned(), |at| format!("{} ago", clock::ago(Timestamp(at), now)));
+        let firmware = line.firmware.as_deref().unwrap_or("-");
+        rows.push(format!("{:width$}  {:8}  {since:19}  {seen:>9}  {firmware}", line.node, line.presence));
+    }
+    let online = lines.iter().filter(|line| line.presence == "online").count();
+    rows.push(format!("{online} of {} online\n", lines.len()));
+    rows.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_aligned() {
+        let line = |node: &str, presence, since_ms| Line {
+            node: node.to_owned(),
+            presence,
+            since_ms,
+            last_seen_ms: since_ms,
+            firmware: None,
+        };
+        let lines = [line("ap-1", "online", Some(1_707_503_008_941)), line("sensor-long", "offline", None)];
+        let text = table(&lines, Timestamp(1_707_503_018_941));
+        let expected = "\
+NODE         PRESENCE  SINCE (UTC)          LAST SEEN  FIRMWARE
+ap-1         online    2024-02-09 18:23:28    10s ago  -
+sensor-long  offline   -                            -  -
+1 of 2 online
+";
+        assert_eq!(text, expected);
+    }
+}

@@ -1,0 +1,96 @@
+use std::collections::BTreeMap;
+
+use super::*;
+
+fn function(max_processes: usize, max_queued: usize) -> Function {
+    Function::new(FunctionSpec {
+        name: "f".into(),
+        program: "/f".into(),
+        env: BTreeMap::new(),
+        timeout: Duration::from_secs(1),
+        memory_mb: 128,
+        max_processes,
+        max_queued,
+    })
+}
+
+type Reply = oneshot::Receiver<Result<Bytes, InvokeError>>;
+
+fn job() -> (Job, Reply) {
+    let (reply, replied) = oneshot::channel();
+    (Job { payload: Bytes::new(), reply }, replied)
+}
+
+fn waits(function: &Function, place: Place) -> oneshot::Receiver<Job> {
+    match function.next(place) {
+        Some(Next::Later(handed)) => handed,
+        _ => unreachable!("nothing is queued"),
+    }
+}
+
+/// A function with `N` processes that wait for work, in the order in which they began to wait.
+fn warm<const N: usize>() -> (Function, [(Place, oneshot::Receiver<Job>); N]) {
+    let function = function(N, 0);
+    let replies: Vec<Reply> = (0..N)
+        .map(|_| {
+            let (job, reply) = job();
+            assert!(function.dispatch(job).is_ok_and(|place| place.is_some()));
+            reply
+        })
+        .collect();
+    drop(replies);
+    let places: Vec<Place> = lock(&function.pool).processes.iter().map(|slot| slot.place).collect();
+    let mut places = places.into_iter();
+    let processes = std::array::from_fn(|_| {
+        let place = places.next().expect("a place for each invocation");
+        (place, waits(&function, place))
+    });
+    (function, processes)
+}
+
+#[test]
+fn of_several_warm_processes_the_one_that_waits_shortest_is_used() {
+    let (function, [(_, mut longest), (_, mut shortest)]) = warm();
+    let (one, _one) = job();
+    assert_eq!(function.dispatch(one), Ok(None));
+    assert!(shortest.try_recv().is_ok());
+    assert!(longest.try_recv().is_err());
+    let (two, _two) = job();
+    assert_eq!(function.dispatch(two), Ok(None));
+    assert!(longest.try_recv().is_ok());
+}
+
+#[test]
+fn a_warm_process_whose_poll_is_gone_is_passed_over() {
+    let (function, [(_, mut living), (_, dying)]) = warm();
+    drop(dying);
+    let (job, _reply) = job();
+    assert_eq!(function.dispatch(job), Ok(None));
+    assert!(living.try_recv().is_ok());
+}
+
+#[test]
+fn a_caller_that_comes_back_sooner_than_the_process_waits_for_it() {
+    let function = function(2, 0);
+    let (one, _one) = job();
+    let place = function.dispatch(one).ok().flatten().expect("a process is wanted");
+    assert!(matches!(function.next(place), Some(Next::Now(_))));
+    function.answered(place);
+    let (two, _two) = job();
+    assert_eq!(function.dispatch(two), Ok(None), "no second process");
+    let (three, _three) = job();
+    assert!(function.dispatch(three).is_ok_and(|place| place.is_some()), "but one for more than it can take");
+}
+
+#[test]
+fn a_process_that_answers_and_dies_is_replaced_for_whoever_waits_for_it() {
+    let function = function(1, 0);
+    let (one, _one) = job();
+    let place = function.dispatch(one).ok().flatten().expect("a process is wanted");
+    assert!(matches!(function.next(place), Some(Next::Now(_))));
+    function.answered(place);
+    let (two, _two) = job();
+    assert_eq!(function.dispatch(two), Ok(None));
+    assert!(function.ended(place).is_some());
+    assert!(function.next(place).is_none(), "the dead are given nothing");
+}

@@ -1,0 +1,94 @@
+//! A DynamoDB engine in this process.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+
+use dynoxide::Database;
+use tokio::sync::oneshot;
+
+/// The file that the engine keeps in its data folder.
+const FILE: &str = "dynamodb.sqlite";
+
+/// A DynamoDB engine, serving HTTP on loopback from a thread of its own, because its calls block.
+#[derive(Debug)]
+pub struct EmbeddedDynamo {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<Result<(), String>>>,
+}
+
+/// An engine that does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DynamoError {
+    /// Its data folder can't be made.
+    #[error("can't make the folder {}", folder.display())]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Its database can't be opened.
+    #[error("can't open the database")]
+    Open(#[source] dynoxide::DynoxideError),
+    /// Its socket or thread can't be used.
+    #[error("can't serve DynamoDB")]
+    Serve(#[source] std::io::Error),
+}
+
+impl EmbeddedDynamo {
+    /// Serves on this socket: from memory, or from a file in `data` that survives a restart.
+    ///
+    /// # Errors
+    /// If the file can't be used.
+    pub fn start(listener: TcpListener, data: Option<&Path>) -> Result<Self, DynamoError> {
+        let database = match data {
+            None => Database::memory(),
+            Some(folder) => {
+                std::fs::create_dir_all(folder)
+                    .map_err(|source| DynamoError::Folder { folder: folder.to_owned(), source })?;
+                Database::new(&folder.join(FILE).to_string_lossy())
+            }
+        };
+        let database = database.map_err(DynamoError::Open)?;
+        let address = listener.local_addr().map_err(DynamoError::Serve)?;
+        listener.set_nonblocking(true).map_err(DynamoError::Serve)?;
+        let (stop, stopped) = oneshot::channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DynamoError::Serve)?;
+        let thread = std::thread::Builder::new()
+            .name("dynamodb".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+                    tokio::select! {
+                        // Not the engine's own graceful end: that waits for clients to let go of their connections.
+                        _ = stopped => Ok(()),
+                        ended = dynoxide::server::serve_with_shutdown(listener, database, std::future::pending()) => ended,
+                    }
+                })
+            })
+            .map_err(DynamoError::Serve)?;
+        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Where it is: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Stops it, and waits until its file is closed.
+    pub fn stop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            // Its own failure has shown in every request.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for EmbeddedDynamo {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
