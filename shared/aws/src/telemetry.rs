@@ -1,15 +1,15 @@
 //! Logs: JSON lines on standard error, one an event.
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::Lookup;
 
-/// The variable that sets which lines are written, in the syntax of `tracing_subscriber::EnvFilter`.
+/// The variable that sets which lines are written: `error`, `warn`, `info`, `debug`, `trace` or `off`.
 const LEVEL: &str = "ROLLCALL_LOG";
 
 /// Starts writing logs. Lines carry no time of their own: Lambda stamps them.
 pub fn start(lookup: &impl Lookup) {
-    let filter = lookup.get(LEVEL).unwrap_or_else(|| "info".to_owned());
+    let level = lookup.get(LEVEL).and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -17,7 +17,7 @@ pub fn start(lookup: &impl Lookup) {
         .with_span_list(false)
         .with_target(false)
         .without_time()
-        .with_env_filter(EnvFilter::new(filter))
+        .with_max_level(level)
         .with_writer(std::io::stderr)
         .init();
 }

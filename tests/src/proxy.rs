@@ -1,0 +1,146 @@
+//! A proxy before DynamoDB that loses, refuses and delays what it is told to, and counts what passes.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+
+/// What happens to the next requests.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// Nothing: they pass.
+    None,
+    /// This many reach DynamoDB, but their answers are lost.
+    LoseAnswers(usize),
+    /// DynamoDB is down.
+    Down,
+    /// DynamoDB throttles.
+    Throttle,
+    /// They wait until they are released, one permit each.
+    Hold(Arc<Semaphore>),
+}
+
+/// A proxy before DynamoDB.
+#[derive(Debug)]
+pub struct FaultProxy {
+    address: SocketAddr,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    target: String,
+    fault: Mutex<Fault>,
+    passed: AtomicUsize,
+    held: watch::Sender<usize>,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+impl FaultProxy {
+    /// Listens before this address, which need not answer yet.
+    pub async fn start(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let inner = Arc::new(Inner {
+            target: format!("http://{target}"),
+            fault: Mutex::new(Fault::None),
+            passed: AtomicUsize::new(0),
+            held: watch::Sender::new(0),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        });
+        let serving = Arc::clone(&inner);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).expect("a socket");
+                let inner = Arc::clone(&serving);
+                let service = service_fn(move |request| Arc::clone(&inner).pass(request));
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+                );
+            }
+        });
+        Self { address, inner }
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// From now on, this happens.
+    pub fn set(&self, fault: Fault) {
+        *self.inner.fault.lock().unwrap() = fault;
+    }
+
+    /// How many requests reached DynamoDB.
+    pub fn passed(&self) -> usize {
+        self.inner.passed.load(Ordering::SeqCst)
+    }
+
+    /// Waits until this many requests have been held, in all.
+    pub async fn until_held(&self, count: usize) {
+        self.inner.held.subscribe().wait_for(|held| *held >= count).await.expect("the proxy lives");
+    }
+}
+
+/// The answer is lost: the connection closes without one.
+#[derive(Debug)]
+struct Lost;
+
+impl std::fmt::Display for Lost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the answer is lost")
+    }
+}
+
+impl std::error::Error for Lost {}
+
+impl Inner {
+    async fn pass(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Lost> {
+        let fault = self.fault.lock().unwrap().clone();
+        match fault {
+            Fault::Down => return Err(Lost),
+            Fault::Throttle => return Ok(throttled()),
+            Fault::Hold(gate) => {
+                self.held.send_modify(|held| *held += 1);
+                gate.acquire().await.expect("the gate stays").forget();
+            }
+            Fault::None | Fault::LoseAnswers(_) => {}
+        }
+        let answer = self.forward(request).await;
+        let mut fault = self.fault.lock().unwrap();
+        if let Fault::LoseAnswers(left @ 1..) = &mut *fault {
+            *left -= 1;
+            return Err(Lost);
+        }
+        answer
+    }
+
+    async fn forward(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Lost> {
+        let (mut parts, body) = request.into_parts();
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        parts.uri = format!("{}{path}", self.target).parse().expect("a URI");
+        let body = body.collect().await.map_err(|_| Lost)?.to_bytes();
+        let answer = self.client.request(Request::from_parts(parts, Full::new(body))).await.map_err(|_| Lost)?;
+        let (parts, body) = answer.into_parts();
+        let body = body.collect().await.map_err(|_| Lost)?.to_bytes();
+        self.passed.fetch_add(1, Ordering::SeqCst);
+        Ok(Response::from_parts(parts, Full::new(body)))
+    }
+}
+
+fn throttled() -> Response<Full<Bytes>> {
+    let body =
+        r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException","message":"slow"}"#;
+    let answer = Response::builder().status(400).header("content-type", "application/x-amz-json-1.0");
+    answer.body(Full::from(body)).expect("a response")
+}

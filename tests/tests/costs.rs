@@ -1,0 +1,32 @@
+//! What nodes cost, counted where the functions meet DynamoDB.
+
+use rollcall_tests::{Cloud, Frame};
+use rollcall_wire::ServerMessage;
+
+#[tokio::test]
+async fn an_idle_check_in_is_one_request_one_write_unit_and_no_read_unit() {
+    let cloud = Cloud::start().await;
+    let mut socket = cloud.socket("ap-1").await;
+    let before = cloud.dynamodb.passed();
+    for seq in 1..=5 {
+        socket.check_in(seq).await;
+        let Frame::Message(ServerMessage::Ack(ack)) = socket.next().await else { panic!("an ack") };
+        assert_eq!(ack.seq, seq);
+    }
+    assert_eq!(cloud.dynamodb.passed() - before, 5, "one request each");
+    for event in cloud.journal.until("check-in", "stored", 5).await {
+        assert_eq!((event["write_units"].as_f64(), event["read_units"].as_f64()), (Some(1.0), Some(0.0)));
+    }
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_planned_reconnect_costs_one_write_unit_for_the_connect() {
+    let cloud = Cloud::start().await;
+    let _first = cloud.socket("ap-1").await;
+    let _second = cloud.socket("ap-1").await;
+    for event in cloud.journal.until("connect", "stored", 2).await {
+        assert_eq!(event["write_units"].as_f64(), Some(1.0));
+    }
+    cloud.stop().await;
+}
