@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rollcall_aws::{Environment, Lookup as _};
-use rollcall_stack::FUNCTIONS;
+use rollcall_stack::build_command;
 use tokio::process::Command;
 
 use crate::problem::Problem;
@@ -42,15 +42,9 @@ async fn build(root: &Path, folder: &Path) -> Result<(), Problem> {
     }
     crate::up::say("building the functions");
     let cargo = Environment.get("CARGO").unwrap_or_else(|| "cargo".to_owned());
-    let mut command = Command::new(cargo);
-    command.current_dir(root).args(["build", "--profile", "local", "--target-dir"]);
-    command.arg(folder.parent().unwrap_or(folder));
-    // This command is named as well, so that what it shares with the functions is built once, with the same features.
-    command.args(["-p", env!("CARGO_PKG_NAME")]);
-    for function in FUNCTIONS {
-        command.args(["-p", function]);
-    }
-    let status = command.stdin(std::process::Stdio::null()).kill_on_drop(true).status().await.map_err(|error| {
+    let target = folder.parent().unwrap_or(folder);
+    let mut command = Command::from(build_command(&cargo, root, target, &["-p", env!("CARGO_PKG_NAME")]));
+    let status = command.kill_on_drop(true).status().await.map_err(|error| {
         Problem::new(format!(
             "cargo can't be run ({error}): install Rust, or give the folder of ready-made functions with --functions"
         ))

@@ -30,11 +30,19 @@ pub struct Options {
     pub processes: usize,
     /// Something between the gateway and the functions.
     pub between: Option<Between>,
+    /// Whether the functions reach DynamoDB through a proxy that can inject faults.
+    pub faults: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { policy: policy(Registration::Open, 6600), limits: Limits::default(), processes: 2, between: None }
+        Self {
+            policy: policy(Registration::Open, 6600),
+            limits: Limits::default(),
+            processes: 2,
+            between: None,
+            faults: true,
+        }
     }
 }
 
@@ -84,7 +92,7 @@ impl Cloud {
             token_keys: signer.jwks().expect("a key"),
             limits: options.limits,
             logs: journal.sink(),
-            dynamodb_seen_at: Some(proxy.url()),
+            dynamodb_seen_at: options.faults.then(|| proxy.url()),
             between: options.between,
         };
         let stack = Stack::start(config).await.expect("the cloud starts");

@@ -1,8 +1,9 @@
 //! The functions' binaries.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+
+use rollcall_stack::build_command;
 
 /// The folder with the real binaries, built from what is checked out: a test never runs yesterday's.
 pub fn functions() -> PathBuf {
@@ -11,11 +12,9 @@ pub fn functions() -> PathBuf {
         .get_or_init(|| {
             let own = std::env::current_exe().expect("a path");
             let folder = own.ancestors().nth(2).expect("target/local/deps/test").to_owned();
-            let status = Command::new(env!("CARGO"))
-                .current_dir(env!("CARGO_MANIFEST_DIR"))
-                .args(["build", "--quiet", "--profile", "local", "--workspace", "--target-dir"])
-                .arg(folder.parent().expect("target"))
-                .status();
+            let target = folder.parent().expect("target");
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+            let status = build_command(env!("CARGO"), root, target, &["--quiet", "--workspace"]).status();
             assert!(status.expect("cargo runs").success(), "the functions don't build");
             folder
         })

@@ -10,12 +10,16 @@
 
 mod cloud;
 mod functions;
+mod hold;
 mod journal;
 mod proxy;
 mod socket;
+mod watched;
 
 pub use cloud::{Cloud, Options, policy};
 pub use functions::functions;
+pub use hold::hold;
 pub use journal::Journal;
 pub use proxy::{Fault, FaultProxy};
 pub use socket::{Frame, Socket, refused};
+pub use watched::Watched;

@@ -122,5 +122,5 @@ impl Socket {
 
 /// The status that refuses a connection with this token.
 pub async fn refused(url: &str, token: &str) -> u16 {
-    Socket::open(url, token).await.err().expect("a refusal")
+    Socket::open(url, token).await.expect_err("a refusal")
 }

@@ -1,4 +1,5 @@
 //! Which tokens are accepted, and why others are not.
+#![allow(clippy::expect_used)]
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use rollcall_core::{CredentialVersion, NodeId, Timestamp};

@@ -1,0 +1,29 @@
+//! Building the functions.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::functions::FUNCTIONS;
+
+/// Variables that cargo sets for what it runs. A cargo that inherits them from another one takes them for a changed
+/// environment, and builds again whatever asked to be built again for that.
+const OF_ANOTHER_CARGO: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+
+/// The cargo command that builds the functions into `target/local`, beside `also`, whose shared crates are then built
+/// once and with the same features.
+pub fn build_command(cargo: &str, root: &Path, target: &Path, also: &[&str]) -> Command {
+    let mut command = Command::new(cargo);
+    command.current_dir(root).args(["build", "--profile", "local", "--target-dir"]).arg(target).args(also);
+    for function in FUNCTIONS {
+        command.args(["-p", function]);
+    }
+    #[expect(clippy::disallowed_methods, reason = "names only, to take them away")]
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if OF_ANOTHER_CARGO.iter().any(|prefix| name.starts_with(prefix)) {
+            command.env_remove(&*name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}

@@ -1,0 +1,35 @@
+//! Invocations that are held back: a gateway that is slow to tell.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use rollcall_gateway::{Invoke, InvokeError};
+use rollcall_stack::Between;
+use tokio::sync::Semaphore;
+
+struct Hold {
+    function: &'static str,
+    gate: Arc<Semaphore>,
+    invoke: Arc<dyn Invoke>,
+}
+
+impl Invoke for Hold {
+    fn invoke(&self, function: &str, payload: Bytes) -> BoxFuture<'static, Result<Bytes, InvokeError>> {
+        let invocation = self.invoke.invoke(function, payload);
+        if function != self.function {
+            return invocation;
+        }
+        let gate = Arc::clone(&self.gate);
+        Box::pin(async move {
+            gate.acquire().await.expect("the gate stays").forget();
+            invocation.await
+        })
+    }
+}
+
+/// Holds back every invocation of a function until the gate gets a permit for it.
+pub fn hold(function: &'static str, gate: &Arc<Semaphore>) -> Between {
+    let gate = Arc::clone(gate);
+    Box::new(move |invoke| Arc::new(Hold { function, gate, invoke }))
+}

@@ -1,0 +1,117 @@
+//! What breaks, breaks: the node hears of it and sends again, and nothing is acknowledged that is not stored.
+#![allow(clippy::expect_used, clippy::panic)]
+
+use std::process::Command;
+use std::sync::Arc;
+
+use rollcall_node::NodeEvent;
+use rollcall_tests::{Cloud, Fault, Frame, Socket, Watched};
+use rollcall_wire::{ErrorCode, ServerMessage};
+use tokio::sync::Semaphore;
+
+#[tokio::test]
+async fn a_check_in_whose_write_lost_its_answer_is_stored_once_and_acknowledged() {
+    let cloud = Cloud::start().await;
+    let mut socket = cloud.socket("ap-1").await;
+    let before = cloud.dynamodb.passed();
+    cloud.dynamodb.set(Fault::LoseAnswers(1));
+    socket.check_in(1).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(ack)) if ack.seq == 1));
+    assert_eq!(cloud.dynamodb.passed() - before, 2, "it was written, and asked for again");
+    assert_eq!(cloud.stored("ap-1").await.expect("stored").seq, Some(1));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_connect_whose_write_lost_its_answer_lets_the_node_in() {
+    let cloud = Cloud::start().await;
+    cloud.dynamodb.set(Fault::LoseAnswers(1));
+    let mut socket = cloud.socket("ap-1").await;
+    socket.check_in(1).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn while_dynamodb_is_down_check_ins_get_an_error_and_none_is_acknowledged() {
+    no_ack_without_storage(|_| Fault::Down).await;
+}
+
+#[tokio::test]
+async fn while_dynamodb_throttles_check_ins_get_an_error_and_none_is_acknowledged() {
+    no_ack_without_storage(|_| Fault::Throttle).await;
+}
+
+#[tokio::test]
+async fn while_dynamodb_does_not_answer_check_ins_get_an_error_and_none_is_acknowledged() {
+    no_ack_without_storage(|gate| Fault::Hold(Arc::clone(gate))).await;
+}
+
+async fn no_ack_without_storage(fault: impl Fn(&Arc<Semaphore>) -> Fault) {
+    let cloud = Cloud::start().await;
+    let mut socket = cloud.socket("ap-1").await;
+    let never = Arc::new(Semaphore::new(0));
+    cloud.dynamodb.set(fault(&never));
+    socket.check_in(1).await;
+    let Frame::Message(ServerMessage::Error(error)) = socket.next().await else { panic!("an error") };
+    assert_eq!((error.code, error.seq), (ErrorCode::Unavailable, Some(1)));
+    assert_eq!(cloud.stored("ap-1").await.expect("stored").seq, None);
+    assert_eq!(cloud.journal.events("check-in", "failed").len(), 1, "it is logged once");
+
+    cloud.dynamodb.set(Fault::None);
+    socket.check_in(1).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))), "the same connection goes on");
+    assert_eq!(cloud.stored("ap-1").await.expect("stored").seq, Some(1));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn the_reference_node_sends_again_until_it_is_stored() {
+    let cloud = Cloud::start().await;
+    let watched = Watched::start(cloud.node_config("ap-1"));
+    watched.until_acked(1).await;
+    cloud.dynamodb.set(Fault::Throttle);
+    watched.node.check_in_now();
+    watched.until(1, |event| matches!(event, NodeEvent::Error(error) if error.code == ErrorCode::Unavailable)).await;
+    let before = cloud.stored("ap-1").await.expect("stored").seq;
+    assert_eq!(before, Some(1), "nothing is stored meanwhile");
+    cloud.dynamodb.set(Fault::None);
+    watched.until_acked(2).await;
+    assert!(cloud.stored("ap-1").await.expect("stored").seq > before);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn while_dynamodb_is_down_nobody_is_let_in_and_afterwards_everybody_is() {
+    let cloud = Cloud::start().await;
+    cloud.dynamodb.set(Fault::Down);
+    let status = Socket::open(&cloud.stack.ws_url(), &cloud.token("ap-1")).await.expect_err("refused");
+    assert_eq!(status, 503);
+    assert_eq!(cloud.stored("ap-1").await, None);
+    cloud.dynamodb.set(Fault::None);
+    let _socket = cloud.socket("ap-1").await;
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_function_that_is_killed_costs_an_error_frame_and_the_next_message_works() {
+    let cloud = Cloud::start().await;
+    let mut socket = cloud.socket("ap-1").await;
+    let gate = Arc::new(Semaphore::new(0));
+    cloud.dynamodb.set(Fault::Hold(Arc::clone(&gate)));
+    socket.check_in(1).await;
+    cloud.dynamodb.until_held(1).await;
+    for process in cloud.stack.host().processes("check-in") {
+        let killed = Command::new("kill").args(["-9", &process.to_string()]).status().expect("kill runs");
+        assert!(killed.success());
+    }
+    let Frame::Other(frame) = socket.next().await else { panic!("the gateway's own words") };
+    assert_eq!(frame["message"], "Internal server error");
+    assert!(frame["connectionId"].is_string() && frame["requestId"].is_string());
+
+    cloud.dynamodb.set(Fault::None);
+    gate.add_permits(10);
+    socket.check_in(2).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(ack)) if ack.seq == 2));
+    cloud.stop().await;
+}

@@ -1,0 +1,62 @@
+//! Running a program so that a person can follow it.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// A cargo command in the profile that everything is built with, from the workspace's root.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO"));
+    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    command.args(arguments).stdin(Stdio::null());
+    // This program is run by cargo: its variables would look like a changed environment to the one that it runs.
+    #[expect(clippy::disallowed_methods, reason = "names only, to take them away")]
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|of| name.starts_with(of)) {
+            command.env_remove(&*name);
+        }
+    }
+    command
+}
+
+/// Runs a command, whose output goes where ours goes.
+pub(crate) fn succeed(command: &mut Command) -> Result<(), String> {
+    let status = command.status().map_err(|error| format!("{command:?} can't be run: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}")) }
+}
+
+/// Runs a command, shows the lines that it writes to standard output, and hands each to `line`.
+pub(crate) fn follow(command: &mut Command, mut line: impl FnMut(&str)) -> Result<(), String> {
+    let cannot = |error| format!("it can't be run: {error}");
+    let mut child = command.stdout(Stdio::piped()).spawn().map_err(cannot)?;
+    if let Some(output) = child.stdout.take() {
+        for text in BufReader::new(output).lines().map_while(Result::ok) {
+            say(&text);
+            line(&text);
+        }
+    }
+    let status = child.wait().map_err(cannot)?;
+    if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}")) }
+}
+
+/// What a command writes to standard output.
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
+    let output = command.stderr(Stdio::inherit()).output().map_err(|error| format!("it can't be run: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{command:?} ended with {}", output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|error| format!("{command:?} wrote something that is not text: {error}"))
+}
+
+/// A line for whoever follows.
+#[expect(clippy::print_stdout, reason = "this is what is followed")]
+pub(crate) fn say(text: &str) {
+    println!("{text}");
+}
+
+/// A duration as `m:ss`.
+pub(crate) fn minutes(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    format!("{:3}:{:02}", seconds / 60, seconds % 60)
+}
