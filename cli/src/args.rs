@@ -33,13 +33,13 @@ pub(crate) struct Up {
     /// Stop after this many seconds and print a summary
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..), value_name = "S")]
     pub(crate) seconds: Option<Seconds>,
-    /// Port of WebSockets and @connections
+    /// Port of WebSockets and @connections; 0 for any that is free
     #[arg(long, default_value_t = 8787, value_name = "PORT")]
     pub(crate) ws_port: u16,
     /// Port of the HTTP API (reserved: nothing is served there yet)
     #[arg(long, default_value_t = 8788, value_name = "PORT")]
     pub(crate) http_port: u16,
-    /// Port of the embedded DynamoDB
+    /// Port of the embedded DynamoDB; 0 for any that is free
     #[arg(long, default_value_t = 8789, value_name = "PORT")]
     pub(crate) dynamodb_port: u16,
     /// Keep the table in this folder, instead of in memory
@@ -57,7 +57,7 @@ pub(crate) struct Up {
     /// Use the functions' binaries in this folder, instead of building them
     #[arg(long, value_name = "DIR")]
     pub(crate) functions: Option<PathBuf>,
-    /// Print the summary as JSON
+    /// Print the summary as JSON, and nothing else on standard output: the line `ready …` goes to standard error
     #[arg(long)]
     pub(crate) json: bool,
     /// Show every line that the functions log, not only warnings and errors
@@ -88,7 +88,7 @@ pub(crate) struct Token {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Nodes {
     /// Where DynamoDB is
-    #[arg(long, default_value = "http://127.0.0.1:8789", value_name = "URL")]
+    #[arg(long, default_value = "http://127.0.0.1:8789", value_parser = http_url, value_name = "URL")]
     pub(crate) endpoint_url: String,
     /// The table
     #[arg(long, default_value = rollcall_stack::TABLE, value_name = "NAME")]
@@ -112,4 +112,13 @@ pub(crate) struct Node {
     /// The firmware version to report
     #[arg(long, default_value = concat!("rollcall-", env!("CARGO_PKG_VERSION")))]
     pub(crate) firmware: String,
+}
+
+/// Text that begins as a URL must; the rest shows when it is used.
+fn http_url(text: &str) -> Result<String, &'static str> {
+    if text.starts_with("http://") || text.starts_with("https://") {
+        Ok(text.to_owned())
+    } else {
+        Err("it must begin with http:// or https://")
+    }
 }

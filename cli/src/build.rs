@@ -40,7 +40,7 @@ async fn build(root: &Path, folder: &Path) -> Result<(), Problem> {
              or give the folder of ready-made functions with --functions",
         ));
     }
-    crate::up::say("building the functions");
+    crate::out::say("building the functions");
     let cargo = Environment.get("CARGO").unwrap_or_else(|| "cargo".to_owned());
     let target = folder.parent().unwrap_or(folder);
     let mut command = Command::from(build_command(&cargo, root, target, &["-p", env!("CARGO_PKG_NAME")]));

@@ -111,7 +111,7 @@ async fn live(config: NodeConfig, simulated: Simulated, after: Duration, seed: u
             () = tokio::time::sleep(drops_after) => node.drop_connection(),
             ended = node.ended() => {
                 if let Err(error) = ended {
-                    crate::up::say(&format!("a simulated node ended: {error}"));
+                    crate::out::say(&format!("a simulated node ended: {error}"));
                 }
                 return;
             }

@@ -8,6 +8,7 @@ mod key;
 mod meter;
 mod node;
 mod nodes;
+mod out;
 mod problem;
 mod summary;
 mod token;

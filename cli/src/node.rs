@@ -1,9 +1,12 @@
 //! `rollcall node`.
 
+use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rollcall_node::wire::Health;
-use rollcall_node::{Handler, NodeConfig, NodeEvent, Pushed, Report};
+use rollcall_node::{Handler, NodeConfig, NodeError, NodeEvent, Pushed, Report};
+use tokio::sync::Notify;
 
 use crate::args::Node;
 use crate::problem::Problem;
@@ -12,6 +15,8 @@ use crate::up::stop_signal;
 struct Terminal {
     firmware: String,
     started: Instant,
+    /// Nobody reads what is printed any more.
+    unread: Arc<Notify>,
 }
 
 impl Handler for Terminal {
@@ -53,22 +58,31 @@ impl Handler for Terminal {
 }
 
 impl Terminal {
-    #[expect(clippy::print_stdout, reason = "this is what was asked for")]
     fn say(&self, text: &str) {
-        println!("{:8.3}  {text}", self.started.elapsed().as_secs_f64());
+        let line = format!("{:8.3}  {text}\n", self.started.elapsed().as_secs_f64());
+        if std::io::stdout().write_all(line.as_bytes()).is_err() {
+            self.unread.notify_one();
+        }
     }
 }
 
-/// Runs one node until it is refused or interrupted.
+/// Runs one node until it is refused or interrupted, or nobody reads what it prints.
 pub(crate) async fn run(args: Node) -> Result<(), Problem> {
-    let terminal = Terminal { firmware: args.firmware, started: Instant::now() };
+    let unread = Arc::<Notify>::default();
+    let terminal = Terminal { firmware: args.firmware, started: Instant::now(), unread: Arc::clone(&unread) };
     let signal = stop_signal()?;
-    terminal.say(&format!("{} connects to {}", args.id, args.url));
+    // Without the query: it may hold a token as well.
+    terminal.say(&format!("{} connects to {}", args.id, args.url.split('?').next().unwrap_or_default()));
     let mut node = rollcall_node::Node::start(NodeConfig::new(args.url, args.token), terminal);
     tokio::select! {
-        ended = node.ended() => ended.map_err(|error| {
-            Problem::with_advice(&error, "`rollcall token NODE` prints a token that a local `rollcall up` accepts")
-        }),
-        () = signal => node.stop().await.map_err(|error| Problem::plain(&error)),
+        ended = node.ended() => ended,
+        () = signal => node.stop().await,
+        () = unread.notified() => node.stop().await,
     }
+    .map_err(|error| match error {
+        NodeError::Refused { .. } | NodeError::InvalidToken => {
+            Problem::with_advice(&error, "`rollcall token NODE` prints a token that a local `rollcall up` accepts")
+        }
+        _ => Problem::plain(&error),
+    })
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::args::Nodes;
 use crate::clock;
+use crate::out::print;
 use crate::problem::Problem;
 
 /// A line of the list.
@@ -21,7 +22,6 @@ struct Line {
 }
 
 /// Reads the whole table, a page at a time, and prints it in the order of the nodes' ids.
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
 pub(crate) async fn run(args: &Nodes) -> Result<(), Problem> {
     let store = DynamoStore::new(local_dynamo_client(&args.endpoint_url).await, &args.table);
     let mut lines = vec![];
@@ -39,11 +39,11 @@ pub(crate) async fn run(args: &Nodes) -> Result<(), Problem> {
     }
     lines.sort_by(|a, b| a.node.cmp(&b.node));
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&lines).map_err(|error| Problem::plain(&error))?);
+        let list = serde_json::to_string_pretty(&lines).map_err(|error| Problem::plain(&error))?;
+        print(&format!("{list}\n"))
     } else {
-        print!("{}", table(&lines, clock::now()));
+        print(&table(&lines, clock::now()))
     }
-    Ok(())
 }
 
 fn unreadable(error: &StoreError, args: &Nodes) -> Problem {

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use rollcall_aws::chain;
 
+use crate::out::say;
+
 /// Why a command failed, in one sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -26,9 +28,8 @@ impl Problem {
     }
 
     /// Says it on standard error. The exit code is 1: 2 is for a command that can't be understood.
-    #[expect(clippy::print_stderr, reason = "this is what a person sees")]
     pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("rollcall: {self}");
+        say(&format!("rollcall: {self}"));
         ExitCode::FAILURE
     }
 }

@@ -3,6 +3,7 @@
 use rollcall_core::CredentialVersion;
 
 use crate::args::Token;
+use crate::out::print;
 use crate::problem::Problem;
 use crate::{clock, key};
 
@@ -10,12 +11,10 @@ use crate::{clock, key};
 const DAY: u32 = 24 * 60 * 60;
 
 /// Prints a token and nothing else.
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
 pub(crate) fn run(args: &Token) -> Result<(), Problem> {
     let expires_at = clock::now().plus_seconds(args.days.saturating_mul(DAY));
     let token = key::development()?
         .sign(&args.node, CredentialVersion(args.credential_version), expires_at)
         .map_err(|error| Problem::plain(&error))?;
-    println!("{token}");
-    Ok(())
+    print(&format!("{token}\n"))
 }

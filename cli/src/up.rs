@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use rollcall_core::Policy;
 use rollcall_gateway::{HostError, Limits, Logs};
-use rollcall_stack::{Stack, StackConfig, StackError, TABLE};
+use rollcall_stack::{DynamoError, Stack, StackConfig, StackError, TABLE};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::{Registration, Up};
 use crate::fleet::Fleet;
 use crate::meter::Meter;
+use crate::out::{print, say};
 use crate::problem::Problem;
 use crate::summary::Summary;
 use crate::{build, key};
@@ -56,7 +57,7 @@ pub(crate) async fn run(args: Up) -> Result<(), Problem> {
         started = start => started?,
         () = &mut stop => return Ok(()),
     };
-    ready(&stack);
+    ready(&stack, args.json)?;
 
     let started = Instant::now();
     let fleet = Fleet::start(args.nodes, &stack.ws_url(), &signer, &meter)?;
@@ -95,11 +96,14 @@ fn policy(args: &Up) -> Result<Policy, Problem> {
 
 fn not_started(error: &StackError) -> Problem {
     match error {
-        StackError::Function(HostError::Start { .. }) => Problem::with_advice(
-            error,
+        StackError::Function(function @ HostError::Start { .. }) => Problem::with_advice(
+            function,
             "`cargo build --profile local --workspace` builds the functions into target/local, and --functions names \
              the folder they are in",
         ),
+        StackError::Dynamo(DynamoError::Folder { .. } | DynamoError::InUse { .. } | DynamoError::Open(_)) => {
+            Problem::with_advice(error, "choose another folder with --data")
+        }
         _ => Problem::plain(error),
     }
 }
@@ -114,10 +118,14 @@ fn logs(meter: &Meter, verbose: bool) -> Logs {
     })
 }
 
-/// The one line for scripts.
-#[expect(clippy::print_stdout, reason = "this is what scripts wait for")]
-fn ready(stack: &Stack) {
-    println!("ready ws={} dynamodb={} table={TABLE}", stack.ws_url(), stack.dynamodb_url());
+/// The one line for scripts to wait for: on standard output, unless that is to be JSON.
+fn ready(stack: &Stack, json: bool) -> Result<(), Problem> {
+    let line = format!("ready ws={} dynamodb={} table={TABLE}", stack.ws_url(), stack.dynamodb_url());
+    if json {
+        say(&line);
+        return Ok(());
+    }
+    print(&format!("{line}\n"))
 }
 
 /// Says how the fleet is doing: every second to a person, seldom to a log. Never ends.
@@ -144,20 +152,13 @@ async fn progress(fleet: &Fleet, meter: &Meter, started: Instant) {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
 fn summarise(summary: &Summary, json: bool) -> Result<(), Problem> {
     if json {
-        println!("{}", serde_json::to_string_pretty(summary).map_err(|error| Problem::plain(&error))?);
+        let summary = serde_json::to_string_pretty(summary).map_err(|error| Problem::plain(&error))?;
+        print(&format!("{summary}\n"))
     } else {
-        print!("{}", summary.text());
+        print(&summary.text())
     }
-    Ok(())
-}
-
-/// A line for a person.
-#[expect(clippy::print_stderr, reason = "this is what a person sees")]
-pub(crate) fn say(text: &str) {
-    eprintln!("{text}");
 }
 
 /// Resolves at SIGINT or SIGTERM.

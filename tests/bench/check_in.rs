@@ -1,9 +1,11 @@
 //! How fast check-ins are: `cargo bench --profile local -p rollcall-tests --bench check_in`.
 //!
 //! Everything runs on this machine at once: nodes, gateway, functions and DynamoDB. Figures of different runs, or of
-//! different machines, don't compare; the ratios within one run do.
+//! different machines, don't compare; the ratios within one run do. With `-- --functions target/release`, the functions
+//! are the ones that are deployed (`cargo build --release` makes them).
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -30,7 +32,10 @@ const WARM_UP: u64 = 300;
 #[tokio::main]
 async fn main() {
     let limits = Limits { new_connections_per_second: 5_000, requests_per_second: 1_000_000, ..Limits::default() };
-    let cloud = Cloud::with(Options { processes: 4, limits, faults: false, ..Options::default() }).await;
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--functions").skip(1);
+    let functions = arguments.next().map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder));
+    println!("functions: {}", functions.as_ref().map_or("profile local".into(), |folder| folder.to_string_lossy()));
+    let cloud = Cloud::with(Options { processes: 4, limits, faults: false, functions, ..Options::default() }).await;
     throughput(&cloud).await;
     latency(&cloud).await;
     cloud.stop().await;

@@ -90,7 +90,7 @@ impl Invoke for Nobody {
     }
 }
 
-/// `VmRSS` of a process (proc_pid_status(5)), in KiB.
+/// `VmRSS` of a process (`proc_pid_status(5)`), in KiB.
 fn resident_kib(pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("its memory");

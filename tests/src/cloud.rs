@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 
 use rollcall_aws::Store as _;
 use rollcall_core::{CredentialVersion, Node, NodeId, Policy, Registration, Timestamp};
@@ -32,6 +33,8 @@ pub struct Options {
     pub between: Option<Between>,
     /// Whether the functions reach DynamoDB through a proxy that can inject faults.
     pub faults: bool,
+    /// Where the functions' binaries are, if not those of this build.
+    pub functions: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -42,6 +45,7 @@ impl Default for Options {
             processes: 2,
             between: None,
             faults: true,
+            functions: None,
         }
     }
 }
@@ -77,7 +81,7 @@ impl Cloud {
 
     /// Starts one as a test wants it.
     pub async fn with(options: Options) -> Self {
-        let functions = functions();
+        let functions = options.functions.unwrap_or_else(functions);
         let journal = Journal::default();
         let dynamodb = free_address();
         let proxy = FaultProxy::start(dynamodb).await;

@@ -4,9 +4,12 @@
 use std::process::Command;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use rollcall_gateway::Invoke as _;
 use rollcall_node::NodeEvent;
 use rollcall_tests::{Cloud, Fault, Frame, Socket, Watched};
 use rollcall_wire::{ErrorCode, ServerMessage};
+use serde_json::json;
 use tokio::sync::Semaphore;
 
 #[tokio::test]
@@ -113,5 +116,36 @@ async fn a_function_that_is_killed_costs_an_error_frame_and_the_next_message_wor
     gate.add_permits(10);
     socket.check_in(2).await;
     assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(ack)) if ack.seq == 2));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn events_without_an_identity_are_logged_and_change_nothing() {
+    let cloud = Cloud::start().await;
+    let mut socket = cloud.socket("ap-1").await;
+    let before = cloud.stored("ap-1").await;
+    let connection = before.as_ref().and_then(|node| node.open()).expect("open").connection.clone();
+    let event = |event_type: &str, route: &str| {
+        json!({
+            "headers": {}, "isBase64Encoded": false, "body": r#"{"type":"check-in","seq":1}"#,
+            "requestContext": {
+                "routeKey": route, "eventType": event_type, "connectionId": connection.id.as_str(),
+                "connectedAt": connection.opened_at.0, "requestTimeEpoch": connection.opened_at.0 + 1,
+            },
+        })
+    };
+    for (function, event_type, route) in [
+        ("connect", "CONNECT", "$connect"),
+        ("check-in", "MESSAGE", "check-in"),
+        ("disconnect", "DISCONNECT", "$disconnect"),
+    ] {
+        let payload = Bytes::from(event(event_type, route).to_string());
+        cloud.stack.host().invoke(function, payload).await.expect("an answer, not a crash");
+        let failed = cloud.journal.until(function, "failed", 1).await;
+        assert_eq!(failed[0]["error"], "the event carries no identity");
+    }
+    assert_eq!(cloud.stored("ap-1").await, before);
+    socket.check_in(1).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))), "the connection goes on");
     cloud.stop().await;
 }

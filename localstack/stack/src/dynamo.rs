@@ -1,5 +1,6 @@
 //! A DynamoDB engine in this process.
 
+use std::fs::{File, TryLockError};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
@@ -9,25 +10,35 @@ use tokio::sync::oneshot;
 
 /// The file that the engine keeps in its data folder.
 const FILE: &str = "dynamodb.sqlite";
+/// The file that says that a data folder is in use.
+const LOCK: &str = "lock";
 
 /// A DynamoDB engine, serving HTTP on loopback from a thread of its own, because its calls block.
 #[derive(Debug)]
 pub struct EmbeddedDynamo {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
+    /// Held as long as the engine lives, even if it dies: the system lets go of it.
+    _lock: Option<File>,
     thread: Option<JoinHandle<Result<(), String>>>,
 }
 
 /// An engine that does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum DynamoError {
-    /// Its data folder can't be made.
-    #[error("can't make the folder {}", folder.display())]
+    /// Its data folder can't be made or used.
+    #[error("can't use the folder {}", folder.display())]
     Folder {
         /// Which.
         folder: PathBuf,
         /// Why not.
         source: std::io::Error,
+    },
+    /// Another engine uses its data folder.
+    #[error("another rollcall is using the folder {}", folder.display())]
+    InUse {
+        /// Which.
+        folder: PathBuf,
     },
     /// Its database can't be opened.
     #[error("can't open the database")]
@@ -43,13 +54,9 @@ impl EmbeddedDynamo {
     /// # Errors
     /// If the file can't be used.
     pub fn start(listener: TcpListener, data: Option<&Path>) -> Result<Self, DynamoError> {
-        let database = match data {
-            None => Database::memory(),
-            Some(folder) => {
-                std::fs::create_dir_all(folder)
-                    .map_err(|source| DynamoError::Folder { folder: folder.to_owned(), source })?;
-                Database::new(&folder.join(FILE).to_string_lossy())
-            }
+        let (lock, database) = match data {
+            None => (None, Database::memory()),
+            Some(folder) => (Some(claim(folder)?), Database::new(&folder.join(FILE).to_string_lossy())),
         };
         let database = database.map_err(DynamoError::Open)?;
         let address = listener.local_addr().map_err(DynamoError::Serve)?;
@@ -69,7 +76,7 @@ impl EmbeddedDynamo {
                 })
             })
             .map_err(DynamoError::Serve)?;
-        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, stop: Some(stop), _lock: lock, thread: Some(thread) })
     }
 
     /// Where it is: `http://127.0.0.1:PORT`.
@@ -90,5 +97,17 @@ impl EmbeddedDynamo {
 impl Drop for EmbeddedDynamo {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Makes the folder, and claims it for one engine.
+fn claim(folder: &Path) -> Result<File, DynamoError> {
+    let unusable = |source| DynamoError::Folder { folder: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(unusable)?;
+    let lock = File::create(folder.join(LOCK)).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(DynamoError::InUse { folder: folder.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
 }

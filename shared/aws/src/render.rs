@@ -45,6 +45,7 @@ impl Rendered {
             Guard::Missing(attribute) => Some(format!("attribute_not_exists({})", self.name(*attribute))),
             Guard::Equal(attribute, value) => Some(format!("{} = {}", self.name(*attribute), self.value(value))),
             Guard::Less(attribute, value) => Some(format!("{} < {}", self.name(*attribute), self.value(value))),
+            Guard::AtMost(attribute, value) => Some(format!("{} <= {}", self.name(*attribute), self.value(value))),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Conditions on a stored item, with DynamoDB's meaning.
 
+use std::cmp::Ordering;
+
 use crate::attribute::{Attribute, Item, Value};
 
 /// A condition on the stored item. A comparison with an attribute that is absent, or of another type, does not hold
@@ -18,15 +20,11 @@ pub enum Guard {
     Equal(Attribute, Value),
     /// The attribute is less than this. Text compares byte by byte.
     Less(Attribute, Value),
+    /// The attribute is this or less.
+    AtMost(Attribute, Value),
 }
 
 impl Guard {
-    /// The attribute is at most this.
-    pub(crate) fn at_most(attribute: Attribute, value: impl Into<Value>) -> Self {
-        let value = value.into();
-        Self::Any(vec![Self::Equal(attribute, value.clone()), Self::Less(attribute, value)])
-    }
-
     /// The attribute is this, or absent if there is none.
     pub(crate) fn same(attribute: Attribute, value: Option<Value>) -> Self {
         value.map_or(Self::Missing(attribute), |value| Self::Equal(attribute, value))
@@ -40,11 +38,17 @@ impl Guard {
             Self::Exists(attribute) => item.contains_key(attribute),
             Self::Missing(attribute) => !item.contains_key(attribute),
             Self::Equal(attribute, value) => item.get(attribute) == Some(value),
-            Self::Less(attribute, value) => match (item.get(attribute), value) {
-                (Some(Value::Number(stored)), Value::Number(value)) => stored < value,
-                (Some(Value::Text(stored)), Value::Text(value)) => stored < value,
-                _ => false,
-            },
+            Self::Less(attribute, value) => compare(item, *attribute, value) == Some(Ordering::Less),
+            Self::AtMost(attribute, value) => compare(item, *attribute, value).is_some_and(Ordering::is_le),
         }
+    }
+}
+
+/// How a stored attribute compares with a value; not at all if it is absent or of another type.
+fn compare(item: &Item, attribute: Attribute, value: &Value) -> Option<Ordering> {
+    match (item.get(&attribute)?, value) {
+        (Value::Number(stored), Value::Number(value)) => Some(stored.cmp(value)),
+        (Value::Text(stored), Value::Text(value)) => Some(stored.cmp(value)),
+        _ => None,
     }
 }

@@ -112,7 +112,7 @@ fn poll(at: Timestamp, credentials: CredentialVersion, report: &Report, policy: 
 /// A node that polls is not offline because its socket closed: only the suspicion goes, and the slow scan notices
 /// polls that stay away.
 fn expire(at: Timestamp, found: &Found) -> Parts {
-    let guard = vec![connection_as(found), Guard::at_most(A::Due, at.0)];
+    let guard = vec![connection_as(found), Guard::AtMost(A::Due, at.0.into())];
     let mut made = vec![connection_as(found), Guard::Missing(A::Due), polls_as(found)];
     let mut changes = vec![Change::Remove(A::Due), Change::Remove(A::DueShard)];
     if !found.polls {
@@ -152,7 +152,7 @@ fn registered(policy: &Policy) -> Guard {
 }
 
 fn current(credentials: CredentialVersion) -> Guard {
-    Guard::Any(vec![Guard::Missing(A::CredentialVersion), Guard::at_most(A::CredentialVersion, credentials.0)])
+    Guard::Any(vec![Guard::Missing(A::CredentialVersion), Guard::AtMost(A::CredentialVersion, credentials.0.into())])
 }
 
 fn is(connection: &Connection) -> Guard {
@@ -176,7 +176,7 @@ fn newer(connection: &Connection) -> Guard {
 }
 
 fn seen_no_later_than(at: Timestamp) -> Guard {
-    Guard::Any(vec![Guard::Missing(A::Seen), Guard::at_most(A::Seen, at.0)])
+    Guard::Any(vec![Guard::Missing(A::Seen), Guard::AtMost(A::Seen, at.0.into())])
 }
 
 fn connection_as(found: &Found) -> Guard {
