@@ -21,6 +21,7 @@ use clap::Parser as _;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    out::show_warnings();
     let done = match Args::parse().command {
         Command::Up(args) => up::run(args).await,
         Command::Token(args) => token::run(&args),

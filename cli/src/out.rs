@@ -2,6 +2,8 @@
 
 use std::io::{ErrorKind, Write as _};
 
+use tracing_subscriber::filter::LevelFilter;
+
 use crate::problem::Problem;
 
 /// Prints what was asked for.
@@ -21,4 +23,14 @@ pub(crate) fn print(text: &str) -> Result<(), Problem> {
 /// A line for a person.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Shows what the gateway warns of (a function that fails, say), from here on.
+pub(crate) fn show_warnings() {
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::WARN)
+        .with_target(false)
+        .without_time()
+        .with_writer(std::io::stderr)
+        .init();
 }

@@ -1,21 +1,19 @@
 //! The `rollcall` command, as a user runs it.
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod user;
+
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use rollcall_stack::FUNCTIONS;
-use rollcall_tests::{Ended, Frame, Program, Socket, functions};
+use rollcall_tests::{Frame, Socket};
 use rollcall_wire::ServerMessage;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::process::Command;
+use user::{Up, User, free_port, problem};
 
 /// Far longer than anything takes that a test waits for.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -324,135 +322,4 @@ async fn whoever_stops_reading_the_output_has_seen_enough() {
         assert_eq!(ended.status.code(), Some(0), "{arguments:?}: {stderr}");
         assert!(!stderr.contains("Broken pipe"), "{arguments:?}: {stderr}");
     }
-}
-
-/// Somebody who uses the command, with a key, functions and data of their own.
-struct User {
-    folder: TempDir,
-}
-
-impl User {
-    fn new() -> Self {
-        let user = Self { folder: tempfile::tempdir().expect("a folder") };
-        std::fs::create_dir(user.functions()).expect("a folder");
-        for function in FUNCTIONS {
-            symlink(functions().join(function), user.functions().join(function)).expect("a link");
-        }
-        user
-    }
-
-    /// Their functions: links, so that their processes can be told from others'.
-    fn functions(&self) -> PathBuf {
-        self.folder.path().join("functions")
-    }
-
-    /// The arguments that run a cloud on any ports.
-    fn up(&self, more: &[&str]) -> Vec<String> {
-        self.up_on(0, 0, more)
-    }
-
-    /// The arguments that run a cloud on these ports.
-    fn up_on(&self, ws: u16, dynamodb: u16, more: &[&str]) -> Vec<String> {
-        let (ws, dynamodb) = (ws.to_string(), dynamodb.to_string());
-        let functions = self.functions().to_string_lossy().into_owned();
-        let arguments = ["up", "--functions", &functions, "--ws-port", &ws, "--dynamodb-port", &dynamodb];
-        arguments.iter().chain(more).map(ToString::to_string).collect()
-    }
-
-    fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
-        let mut command = Command::new(functions().join("rollcall"));
-        command.args(arguments).current_dir(&self.folder).env("XDG_STATE_HOME", self.folder.path().join("state"));
-        command
-    }
-
-    fn start(&self, arguments: &[impl AsRef<OsStr>]) -> Program {
-        Program::start(&mut self.command(arguments))
-    }
-
-    async fn run(&self, arguments: &[impl AsRef<OsStr>]) -> Ended {
-        self.start(arguments).ended().await
-    }
-
-    /// What `rollcall token` prints: one line, and nothing besides.
-    async fn token(&self, node: &str) -> String {
-        let ended = self.run(&["token", node]).await;
-        assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{ended:?}");
-        let token = ended.stdout.strip_suffix('\n').expect("a line");
-        assert!(token.split('.').count() == 3 && !token.contains(char::is_whitespace), "no JWT: {token:?}");
-        token.to_owned()
-    }
-
-    /// A raw connection of a node, let in with its token.
-    async fn socket(&self, up: &Up, node: &str) -> Socket {
-        Socket::open(&up.ws, &self.token(node).await).await.expect("let in")
-    }
-
-    /// What `rollcall nodes --json` prints.
-    async fn nodes(&self, dynamodb: &str) -> Value {
-        let ended = self.run(&["nodes", "--json", "--endpoint-url", dynamodb]).await;
-        assert_eq!(ended.code, Some(0), "{ended:?}");
-        serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
-    }
-
-    /// The processes that were started with a path of this user's, by id: a cloud and its functions.
-    fn processes(&self) -> BTreeMap<u32, String> {
-        let own = self.functions().to_string_lossy().into_owned();
-        let ids = std::fs::read_dir("/proc")
-            .expect("processes")
-            .filter_map(|entry| entry.expect("an entry").file_name().to_string_lossy().parse::<u32>().ok());
-        // One that has just ended can't be read any more.
-        let lines = ids.filter_map(|id| Some((id, std::fs::read(format!("/proc/{id}/cmdline")).ok()?)));
-        let lines = lines.map(|(id, line)| (id, String::from_utf8_lossy(&line).replace('\0', " ")));
-        lines.filter(|(_, line)| line.contains(&own)).collect()
-    }
-
-    /// Waits until none of them is there any more.
-    async fn nothing_is_left(&self) {
-        let gone = async {
-            let mut every = tokio::time::interval(Duration::from_millis(10));
-            while !self.processes().is_empty() {
-                every.tick().await;
-            }
-        };
-        let gone = tokio::time::timeout(PATIENCE, gone).await;
-        assert!(gone.is_ok(), "still running: {:#?}", self.processes());
-    }
-}
-
-/// Where a cloud is that has said that it is ready.
-struct Up {
-    ws: String,
-    dynamodb: String,
-}
-
-impl Up {
-    async fn of(program: &Program) -> Self {
-        let line = program.says("ready ").await;
-        let named = |name: &str| {
-            let word = line.split_whitespace().find_map(|word| word.strip_prefix(name));
-            word.unwrap_or_else(|| panic!("no {name} in {line:?}")).to_owned()
-        };
-        Self { ws: named("ws="), dynamodb: named("dynamodb=") }
-    }
-}
-
-/// The one sentence of a command that failed.
-fn problem(ended: &Ended) -> String {
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    let mut problems = ended.stderr.lines().filter_map(|line| line.strip_prefix("rollcall: "));
-    let (Some(problem), None) = (problems.next(), problems.next()) else { panic!("no one sentence: {ended:?}") };
-    assert!(ended.stderr.ends_with(&format!("rollcall: {problem}\n")), "it comes last: {ended:?}");
-    assert!(!ended.stdout.contains("ready"), "{ended:?}");
-    assert!(!ended.stderr.contains("panicked"), "something panics: {ended:?}");
-    problem.to_owned()
-}
-
-/// A port for a server that is to be told its number. Not one that the system chose: those it may give to any
-/// connection, in the time until the server has it.
-fn free_port() -> u16 {
-    static OFFSET: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + u16::try_from(std::process::id() % 100).expect("small") * 100;
-    let ports = std::iter::repeat_with(|| first + OFFSET.fetch_add(1, Ordering::Relaxed) % 100);
-    let mut free = ports.take(100).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    free.next().expect("a free port")
 }
