@@ -1,7 +1,7 @@
 //! `rollcall nodes`.
 
 use rollcall_aws::{DynamoStore, StoreError, local_dynamo_client};
-use rollcall_core::{Node, NodeId, Presence, Timestamp};
+use rollcall_core::{Node, NodeId, Presence, Timestamp, presence_at};
 use serde::Serialize;
 
 use crate::args::Nodes;
@@ -24,13 +24,14 @@ struct Line {
 /// Reads the whole table, a page at a time, and prints it in the order of the nodes' ids.
 pub(crate) async fn run(args: &Nodes) -> Result<(), Problem> {
     let store = DynamoStore::new(local_dynamo_client(&args.endpoint_url).await, &args.table);
+    let now = clock::now();
     let mut lines = vec![];
     let mut cursor = None;
     loop {
         let (page, next) = store.page(cursor).await.map_err(|error| unreadable(&error, args))?;
         for (id, item) in page {
             let node = Node::read(&item).map_err(|error| Problem::new(format!("node {id}: {error}")))?;
-            lines.push(line(&id, &node));
+            lines.push(line(&id, &node, now));
         }
         match next {
             Some(next) => cursor = Some(next),
@@ -42,7 +43,7 @@ pub(crate) async fn run(args: &Nodes) -> Result<(), Problem> {
         let list = serde_json::to_string_pretty(&lines).map_err(|error| Problem::plain(&error))?;
         print(&format!("{list}\n"))
     } else {
-        print(&table(&lines, clock::now()))
+        print(&table(&lines, now))
     }
 }
 
@@ -54,8 +55,8 @@ fn unreadable(error: &StoreError, args: &Nodes) -> Problem {
     Problem::with_advice(error, &advice)
 }
 
-fn line(id: &NodeId, node: &Node) -> Line {
-    let (presence, since) = match node.presence {
+fn line(id: &NodeId, node: &Node, now: Timestamp) -> Line {
+    let (presence, since) = match presence_at(node, now) {
         Presence::Online(since) => ("online", Some(since)),
         Presence::Offline(since) => ("offline", since),
     };

@@ -37,5 +37,5 @@ pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
 pub use report::{ConfigOutcome, ConfigState, Health, Report, ReportError};
 pub use settle::{AckTerms, Effect, Refusal, Reply, SettleError, Settled, settle};
-pub use sweep::{expired, lost};
+pub use sweep::{expired, lost, presence_at};
 pub use update::{Change, Outcome, Update};

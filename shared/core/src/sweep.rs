@@ -15,6 +15,15 @@ pub fn expired(id: &NodeId, node: &Node, now: Timestamp) -> Option<Event> {
     (closed && over).then(|| Event { node: id.clone(), at: now, kind: EventKind::Expire { found: node.found() } })
 }
 
+/// Whether a node counts as online at this moment: as it would be if a sweep came by now. Between two sweeps, a closed
+/// node may be stored as online although its grace period is over.
+pub fn presence_at(node: &Node, now: Timestamp) -> Presence {
+    match (node.presence, node.due) {
+        (Presence::Online(_), Some(due)) if due <= now && !node.polls => Presence::Offline(Some(due)),
+        (presence, _) => presence,
+    }
+}
+
 /// The event for an online node, found by the slow scan, that nothing was heard of for so long that its close must
 /// have been lost; nothing if there is no reason to think so.
 ///
@@ -31,4 +40,18 @@ pub fn lost(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> Option
     };
     let silent = node.last_heard().is_some_and(|heard| heard.plus_seconds(patience) < now);
     silent.then(|| Event { node: id.clone(), at: now, kind: EventKind::Lost { found: node.found() } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::{Attribute, Item, Value};
+
+    #[test]
+    fn a_node_whose_grace_period_is_over_counts_as_offline_before_a_sweep_says_so() {
+        let item = Item::from([(Attribute::OnlineSince, Value::Number(1_000)), (Attribute::Due, Value::Number(9_000))]);
+        let node = Node::read(&item).expect("well-formed");
+        assert_eq!(presence_at(&node, Timestamp(8_999)), Presence::Online(Timestamp(1_000)));
+        assert_eq!(presence_at(&node, Timestamp(9_000)), Presence::Offline(Some(Timestamp(9_000))));
+    }
 }

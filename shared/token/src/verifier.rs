@@ -23,7 +23,7 @@ pub struct Claims {
 /// Why a token is not accepted. Never contains the token or a part of it, except for the name of its key.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// It is not a JWT, or its header or payload is not what ours are.
+    /// It is not a JWT, or its header or payload is not what ours are; an algorithm that is none (`none`) included.
     #[error("the token is malformed")]
     Malformed(#[source] jsonwebtoken::errors::Error),
     /// It names no key.
@@ -171,7 +171,6 @@ fn usable(kid: &str, jwk: &Jwk) -> Result<(Algorithm, DecodingKey), KeysError> {
 fn unreadable(error: jsonwebtoken::errors::Error) -> TokenError {
     match error.kind() {
         ErrorKind::InvalidSignature => TokenError::WrongSignature(error),
-        // Algorithms that the library doesn't know, `none` among them, fail as the header is read.
         ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName | ErrorKind::UnsupportedAlgorithm => {
             TokenError::WrongAlgorithm
         }

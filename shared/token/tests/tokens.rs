@@ -70,7 +70,8 @@ fn a_token_does_not_choose_how_it_is_checked() {
     assert!(matches!(verifier().verify(&token(&header("e"), &payload), NOW), Err(TokenError::WrongAlgorithm)));
     let none =
         format!("{}.{}.", "eyJhbGciOiJub25lIiwia2lkIjoiaCJ9", "eyJzdWIiOiJhcC0xIiwiY3YiOjEsImV4cCI6OTk5OTk5OTk5OX0");
-    assert!(matches!(verifier().verify(&none, NOW), Err(TokenError::WrongAlgorithm)), "alg none");
+    // To the library, `none` is no algorithm at all.
+    assert!(matches!(verifier().verify(&none, NOW), Err(TokenError::Malformed(_))), "alg none");
     let header = Header { kid: Some("h".to_owned()), ..Header::new(Algorithm::HS512) };
     assert!(matches!(verifier().verify(&token(&header, &payload), NOW), Err(TokenError::WrongAlgorithm)));
 }
