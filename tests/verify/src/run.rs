@@ -1,7 +1,7 @@
 //! Running a program so that a person can follow it.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// A cargo command in the profile that everything is built with, from the workspace's root.
@@ -22,8 +22,8 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 
 /// Runs a command, whose output goes where ours goes.
 pub(crate) fn succeed(command: &mut Command) -> Result<(), String> {
-    let status = command.status().map_err(|error| format!("{command:?} can't be run: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}")) }
+    let status = command.status().map_err(|error| format!("{} can't be run: {error}", shown(command)))?;
+    ended(command, status)
 }
 
 /// Runs a command, shows the lines that it writes to standard output, and hands each to `line`.
@@ -37,16 +37,25 @@ pub(crate) fn follow(command: &mut Command, mut line: impl FnMut(&str)) -> Resul
         }
     }
     let status = child.wait().map_err(cannot)?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?} ended with {status}")) }
+    ended(command, status)
 }
 
 /// What a command writes to standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String, String> {
     let output = command.stderr(Stdio::inherit()).output().map_err(|error| format!("it can't be run: {error}"))?;
-    if !output.status.success() {
-        return Err(format!("{command:?} ended with {}", output.status));
-    }
-    String::from_utf8(output.stdout).map_err(|error| format!("{command:?} wrote something that is not text: {error}"))
+    ended(command, output.status)?;
+    String::from_utf8(output.stdout)
+        .map_err(|error| format!("{} wrote something that is not text: {error}", shown(command)))
+}
+
+fn ended(command: &Command, status: ExitStatus) -> Result<(), String> {
+    if status.success() { Ok(()) } else { Err(format!("{} ended with {status}", shown(command))) }
+}
+
+/// A command as a person would type it.
+fn shown(command: &Command) -> String {
+    let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
+    format!("`cargo {}`", arguments.join(" "))
 }
 
 /// A line for whoever follows.
