@@ -1,7 +1,6 @@
 //! The cloud on loopback, with faults to inject.
 
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use rollcall_aws::Store as _;
@@ -83,12 +82,11 @@ impl Cloud {
     pub async fn with(options: Options) -> Self {
         let functions = options.functions.unwrap_or_else(functions);
         let journal = Journal::default();
-        let dynamodb = free_address();
-        let proxy = FaultProxy::start(dynamodb).await;
+        let proxy = FaultProxy::start().await;
         let signer = Signer::hs256("test", &SECRET);
         let config = StackConfig {
             ws_port: 0,
-            dynamodb_port: dynamodb.port(),
+            dynamodb_port: 0,
             data: None,
             functions,
             processes: options.processes,
@@ -100,6 +98,7 @@ impl Cloud {
             between: options.between,
         };
         let stack = Stack::start(config).await.expect("the cloud starts");
+        proxy.stand_before(stack.dynamodb_url());
         Self { stack, journal, dynamodb: proxy, signer }
     }
 
@@ -141,8 +140,4 @@ impl Cloud {
     pub async fn stop(self) {
         self.stack.shutdown().await;
     }
-}
-
-fn free_address() -> SocketAddr {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a port")
 }

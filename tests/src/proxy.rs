@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -38,7 +38,7 @@ pub struct FaultProxy {
 
 #[derive(Debug)]
 struct Inner {
-    target: String,
+    target: OnceLock<String>,
     fault: Mutex<Fault>,
     passed: AtomicUsize,
     held: watch::Sender<usize>,
@@ -46,12 +46,12 @@ struct Inner {
 }
 
 impl FaultProxy {
-    /// Listens before this address, which need not answer yet.
-    pub async fn start(target: SocketAddr) -> Self {
+    /// Listens, for functions to be told of before DynamoDB has an address.
+    pub async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let inner = Arc::new(Inner {
-            target: format!("http://{target}"),
+            target: OnceLock::new(),
             fault: Mutex::new(Fault::None),
             passed: AtomicUsize::new(0),
             held: watch::Sender::new(0),
@@ -69,6 +69,11 @@ impl FaultProxy {
             }
         });
         Self { address, inner }
+    }
+
+    /// Passes requests on to DynamoDB at this URL.
+    pub fn stand_before(&self, target: String) {
+        self.inner.target.set(target).expect("it stands before nothing yet");
     }
 
     /// Where it listens.
@@ -128,7 +133,8 @@ impl Inner {
     async fn forward(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Lost> {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        parts.uri = format!("{}{path}", self.target).parse().expect("a URI");
+        let target = self.target.get().ok_or(Lost)?;
+        parts.uri = format!("{target}{path}").parse().expect("a URI");
         let body = body.collect().await.map_err(|_| Lost)?.to_bytes();
         let answer = self.client.request(Request::from_parts(parts, Full::new(body))).await.map_err(|_| Lost)?;
         let (parts, body) = answer.into_parts();
