@@ -17,6 +17,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run the whole cloud on loopback: DynamoDB, the functions, the gateway, and simulated nodes if you like
     Up(Up),
+    /// Build the functions, and create or update them and the table in Lambda and DynamoDB at an endpoint: LocalStack's
+    Deploy(Deploy),
     /// Print a token for a node, signed with this machine's development key
     Token(Token),
     /// List the nodes: presence, since when, last seen, firmware
@@ -45,15 +47,22 @@ pub(crate) struct Up {
     /// Keep the table in this folder, instead of in memory
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Whether a valid token registers its node
-    #[arg(long, default_value = "open")]
-    pub(crate) registration: Registration,
-    /// How long a connection may last before the node replaces it
-    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
-    pub(crate) lifetime: Seconds,
-    /// How often an idle node checks in
-    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
-    pub(crate) check_in_every: Seconds,
+    #[command(flatten)]
+    pub(crate) rules: Rules,
+    /// Where the functions run: here, as processes; or where Lambda's Invoke API is served
+    #[arg(long, default_value = "embedded", requires_if("lambda", "endpoint_url"))]
+    pub(crate) backend: Backend,
+    /// Where Lambda's Invoke API is served, for --backend lambda: LocalStack, `cargo lambda watch` or AWS
+    #[arg(
+        long,
+        value_parser = http_url,
+        value_name = "URL",
+        conflicts_with_all = ["data", "functions", "dynamodb_port", "registration", "lifetime", "check_in_every"]
+    )]
+    pub(crate) endpoint_url: Option<String>,
+    /// What the functions' names begin with there
+    #[arg(long, default_value = PREFIX, value_name = "TEXT", requires = "endpoint_url")]
+    pub(crate) function_prefix: String,
     /// Use the functions' binaries in this folder, instead of building them
     #[arg(long, value_name = "DIR")]
     pub(crate) functions: Option<PathBuf>,
@@ -63,6 +72,61 @@ pub(crate) struct Up {
     /// Show every line that the functions log, not only warnings and errors
     #[arg(long, short)]
     pub(crate) verbose: bool,
+}
+
+/// What the functions' names begin with, if nothing else is said.
+const PREFIX: &str = "rollcall-";
+
+/// What the rules go by.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Rules {
+    /// Whether a valid token registers its node
+    #[arg(long, default_value = "open")]
+    pub(crate) registration: Registration,
+    /// How long a connection may last before the node replaces it
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    pub(crate) lifetime: Seconds,
+    /// How often an idle node checks in
+    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
+    pub(crate) check_in_every: Seconds,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    /// An embedded DynamoDB, and the functions as processes
+    Embedded,
+    /// Functions that were deployed (see `rollcall deploy`), invoked through Lambda's API
+    Lambda,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Deploy {
+    /// Where Lambda and DynamoDB are, such as `http://127.0.0.1:4566`
+    #[arg(long, value_parser = http_url, value_name = "URL")]
+    pub(crate) endpoint_url: String,
+    /// What the functions' names begin with
+    #[arg(long, default_value = PREFIX, value_name = "TEXT")]
+    pub(crate) function_prefix: String,
+    /// The table
+    #[arg(long, default_value = rollcall_stack::TABLE, value_name = "NAME")]
+    pub(crate) table: String,
+    /// Where the functions find @connections: `rollcall up --backend lambda` serves it
+    #[arg(long, default_value = "http://127.0.0.1:8787/local", value_parser = http_url, value_name = "URL")]
+    pub(crate) connections_url: String,
+    #[command(flatten)]
+    pub(crate) rules: Rules,
+    /// A variable of the functions' environment, besides or instead of what they are told anyway; may be repeated
+    #[arg(long, value_parser = variable, value_name = "NAME=VALUE")]
+    pub(crate) env: Vec<(String, String)>,
+    /// The role that the functions run as; LocalStack takes any
+    #[arg(long, default_value = "arn:aws:iam::000000000000:role/rollcall", value_name = "ARN")]
+    pub(crate) role: String,
+    /// Use the functions' binaries in this folder, instead of building them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) functions: Option<PathBuf>,
+    /// Print what was done as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -112,6 +176,13 @@ pub(crate) struct Node {
     /// The firmware version to report
     #[arg(long, default_value = concat!("rollcall-", env!("CARGO_PKG_VERSION")))]
     pub(crate) firmware: String,
+}
+
+fn variable(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it must be NAME=VALUE"),
+    }
 }
 
 /// Text that begins as a URL must; the rest shows when it is used.

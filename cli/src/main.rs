@@ -3,6 +3,7 @@
 mod args;
 mod build;
 mod clock;
+mod deploy;
 mod fleet;
 mod key;
 mod meter;
@@ -10,6 +11,7 @@ mod node;
 mod nodes;
 mod out;
 mod problem;
+mod rules;
 mod summary;
 mod token;
 mod up;
@@ -24,6 +26,7 @@ async fn main() -> ExitCode {
     out::show_warnings();
     let done = match Args::parse().command {
         Command::Up(args) => up::run(args).await,
+        Command::Deploy(args) => deploy::run(args).await,
         Command::Token(args) => token::run(&args),
         Command::Nodes(args) => nodes::run(&args).await,
         Command::Node(args) => node::run(args).await,

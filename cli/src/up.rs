@@ -1,63 +1,52 @@
 //! `rollcall up`.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rollcall_core::Policy;
+use rollcall_aws::Environment;
 use rollcall_gateway::{HostError, Limits, Logs};
-use rollcall_stack::{DynamoError, Stack, StackConfig, StackError, TABLE};
+use rollcall_stack::{
+    Backend, DynamoError, Here, LambdaInvoke, Mismatch, Stack, StackConfig, StackError, Surroundings, TABLE,
+    connections_url, lambda_client, listen, mismatch,
+};
+use rollcall_token::Signer;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::args::{Registration, Up};
+use crate::args::{self, Up};
+use crate::deploy::refuse_outdated;
 use crate::fleet::Fleet;
 use crate::meter::Meter;
 use crate::out::{print, say};
 use crate::problem::Problem;
 use crate::summary::Summary;
-use crate::{build, key};
+use crate::{build, key, rules};
 
-/// The grace period: short, so that a person sees nodes go offline.
-const GRACE: u32 = 30;
-/// The spread of reconnects: short, so that a person sees nodes come back.
-const SPREAD: u32 = 5;
 /// How many processes a function may have.
 const PROCESSES: usize = 4;
 
 /// Runs the cloud until it is told to stop, or its time is over.
 pub(crate) async fn run(args: Up) -> Result<(), Problem> {
-    let policy = policy(&args)?;
     let signer = key::development()?;
-    let token_keys = signer.jwks().map_err(|error| Problem::plain(&error))?;
     let meter = Meter::new().map_err(|error| Problem::plain(&error))?;
     let stop = stop_signal()?;
     tokio::pin!(stop);
 
     let start = async {
-        let functions = build::functions(args.functions.clone()).await?;
-        say("starting DynamoDB, the functions and the gateway");
-        let config = StackConfig {
-            ws_port: args.ws_port,
-            dynamodb_port: args.dynamodb_port,
-            data: args.data.clone(),
-            functions,
-            processes: PROCESSES,
-            policy,
-            token_keys,
-            limits: Limits::default(),
-            logs: logs(&meter, args.verbose),
-            dynamodb_seen_at: None,
-            between: None,
-        };
-        Stack::start(config).await.map_err(|error| not_started(&error))
+        match (args.backend, args.endpoint_url.as_deref()) {
+            (args::Backend::Lambda, Some(endpoint)) => elsewhere(&args, endpoint, &meter).await,
+            (args::Backend::Embedded, Some(_)) => Err(Problem::new("--endpoint-url is for --backend lambda")),
+            (_, None) => here(&args, &signer, &meter).await,
+        }
     };
     let stack = tokio::select! {
         started = start => started?,
         () = &mut stop => return Ok(()),
     };
-    ready(&stack, args.json)?;
+    ready(&stack, &args)?;
 
     let started = Instant::now();
     let fleet = Fleet::start(args.nodes, &stack.ws_url(), &signer, &meter)?;
@@ -83,15 +72,62 @@ pub(crate) async fn run(args: Up) -> Result<(), Problem> {
     Ok(())
 }
 
-fn policy(args: &Up) -> Result<Policy, Problem> {
-    let registration = match args.registration {
-        Registration::Open => rollcall_core::Registration::Open,
-        Registration::Closed => rollcall_core::Registration::Closed,
+/// Everything on this machine.
+async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<Stack, Problem> {
+    let policy = rules::policy(&args.rules)?;
+    let token_keys = signer.jwks().map_err(|error| Problem::plain(&error))?;
+    let functions = build::functions(args.functions.clone()).await?;
+    say("starting DynamoDB, the functions and the gateway");
+    let start = async {
+        let ws = listen(args.ws_port, "WebSockets", "--ws-port")?;
+        let connections = connections_url(&ws)?;
+        let here = Here {
+            dynamodb: listen(args.dynamodb_port, "DynamoDB", "--dynamodb-port")?,
+            data: args.data.clone(),
+            functions,
+            processes: PROCESSES,
+            surroundings: Surroundings {
+                table: TABLE.to_owned(),
+                connections,
+                token_keys,
+                policy,
+                more: BTreeMap::new(),
+            },
+            logs: logs(meter, args.verbose),
+        };
+        let config = StackConfig { ws, limits: Limits::default(), between: None, backend: Backend::Here(here) };
+        Stack::start(config).await
     };
-    Policy::new(registration, args.lifetime, args.check_in_every, GRACE, SPREAD).map_err(|errors| {
-        let errors: Vec<_> = errors.iter().map(|error| format!("--{error}")).collect();
-        Problem::new(errors.join("; "))
-    })
+    start.await.map_err(|error| not_started(&error))
+}
+
+/// The gateway on this machine, and the functions where Lambda's API is served.
+async fn elsewhere(args: &Up, endpoint: &str, meter: &Meter) -> Result<Stack, Problem> {
+    refuse_outdated(endpoint).await?;
+    let ws = listen(args.ws_port, "WebSockets", "--ws-port").map_err(|error| not_started(&error))?;
+    let connections = connections_url(&ws).map_err(|error| not_started(&error))?;
+    let client = lambda_client(&Environment, endpoint).await;
+    match mismatch(&client, &args.function_prefix, &connections).await {
+        Some(Mismatch::Missing(function)) => {
+            let advice = format!("rollcall deploy --endpoint-url {endpoint}");
+            return Err(Problem::new(format!("there is no function {function} at {endpoint}: `{advice}` deploys it")));
+        }
+        Some(Mismatch::Unreachable(reason)) => {
+            return Err(Problem::new(format!(
+                "nobody answers at {endpoint} ({reason}): `localstack/host/localstack start` starts LocalStack"
+            )));
+        }
+        Some(Mismatch::Connections(told)) => say(&format!(
+            "the functions look for @connections at {told}, but it is at {connections}: nothing reaches a node but the \
+             answers to what it says. `rollcall deploy --endpoint-url {endpoint} --connections-url {connections}` \
+             tells them"
+        )),
+        None => {}
+    }
+    let invoke = LambdaInvoke::new(client, &args.function_prefix, logs(meter, args.verbose));
+    let backend = Backend::Elsewhere(Arc::new(invoke));
+    let config = StackConfig { ws, limits: Limits::default(), between: None, backend };
+    Stack::start(config).await.map_err(|error| not_started(&error))
 }
 
 fn not_started(error: &StackError) -> Problem {
@@ -119,9 +155,11 @@ fn logs(meter: &Meter, verbose: bool) -> Logs {
 }
 
 /// The one line for scripts to wait for: on standard output, unless that is to be JSON.
-fn ready(stack: &Stack, json: bool) -> Result<(), Problem> {
-    let line = format!("ready ws={} dynamodb={} table={TABLE}", stack.ws_url(), stack.dynamodb_url());
-    if json {
+fn ready(stack: &Stack, args: &Up) -> Result<(), Problem> {
+    let elsewhere = || args.endpoint_url.clone().unwrap_or_default();
+    let dynamodb = stack.dynamodb_url().unwrap_or_else(elsewhere);
+    let line = format!("ready ws={} dynamodb={dynamodb} table={TABLE}", stack.ws_url());
+    if args.json {
         say(&line);
         return Ok(());
     }

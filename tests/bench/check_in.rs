@@ -79,7 +79,7 @@ async fn check_in_until(end: Instant, mut socket: Socket) -> Histogram<u64> {
 
 /// One call after the other: the warm function as the gateway invokes it, and the SDK's own call in turns with it.
 async fn latency(cloud: &Cloud) {
-    let host = cloud.stack.host();
+    let host = cloud.stack.host().expect("it runs here");
     let invoke = async |function: &str, event: Value| {
         let answer = host.invoke(function, Bytes::from(event.to_string())).await.expect("an answer");
         let answer: Value = serde_json::from_slice(&answer).expect("JSON");
@@ -137,13 +137,13 @@ fn connection() -> Connection {
 
 async fn connect_directly(cloud: &Cloud, policy: &Policy) {
     let event = direct(EventKind::Connect { connection: connection(), credentials: CredentialVersion(1) });
-    let written = cloud.stack.store().write(&plan(&event, policy)).await.expect("stored");
+    let written = cloud.store().write(&plan(&event, policy)).await.expect("stored");
     assert!(matches!(written.outcome, Outcome::Applied { .. }));
 }
 
 async fn write_directly(cloud: &Cloud, policy: &Policy, seq: u64) {
     let kind = EventKind::CheckIn { connection: connection(), seq, ack: true, report: Report::default() };
-    let written = cloud.stack.store().write(&plan(&direct(kind), policy)).await.expect("stored");
+    let written = cloud.store().write(&plan(&direct(kind), policy)).await.expect("stored");
     assert!(matches!(written.outcome, Outcome::Applied { .. }));
 }
 

@@ -1,24 +1,27 @@
 //! The cloud on loopback, with faults to inject.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use rollcall_aws::Store as _;
-use rollcall_core::{CredentialVersion, Node, NodeId, Policy, Registration, Timestamp};
+use rand::RngExt as _;
+use rollcall_aws::{local_dynamo_client, variable};
+use rollcall_core::{Policy, Registration};
 use rollcall_gateway::Limits;
-use rollcall_node::{NodeConfig, Timing};
-use rollcall_stack::{Between, Stack, StackConfig};
+use rollcall_stack::{Between, Here, LambdaInvoke, Stack, StackConfig, Surroundings, TABLE, connections_url, listen};
 use rollcall_token::Signer;
 
+use crate::api::Api;
+use crate::backend::{Backend, localstack_dynamodb};
+use crate::deployed::Deployed;
 use crate::functions::functions;
 use crate::journal::Journal;
 use crate::proxy::FaultProxy;
-use crate::socket::Socket;
 
 /// The secret that test tokens are signed with.
 const SECRET: [u8; 32] = [9; 32];
-/// When test tokens expire: 2100.
-const EXPIRY: Timestamp = Timestamp(4_102_444_800_000);
 
 /// How a test wants its cloud.
 pub struct Options {
@@ -26,13 +29,13 @@ pub struct Options {
     pub policy: Policy,
     /// API Gateway's limits.
     pub limits: Limits,
-    /// How many processes a function may have.
+    /// How many processes a function may have, if they run here.
     pub processes: usize,
     /// Something between the gateway and the functions.
     pub between: Option<Between>,
     /// Whether the functions reach DynamoDB through a proxy that can inject faults.
     pub faults: bool,
-    /// Where the functions' binaries are, if not those of this build.
+    /// Where the functions' binaries are, if they run here and are not those of this build.
     pub functions: Option<PathBuf>,
 }
 
@@ -60,16 +63,26 @@ pub fn policy(registration: Registration, lifetime: u32) -> Policy {
     Policy::new(registration, lifetime, 300, 60, 0).expect("in range")
 }
 
-/// The cloud on loopback.
+/// The cloud on loopback: our gateway, and behind it the embedded backend or LocalStack.
 #[derive(Debug)]
 pub struct Cloud {
-    /// What runs.
+    /// What runs here.
     pub stack: Stack,
     /// What the functions logged.
     pub journal: Journal,
     /// What is between the functions and DynamoDB.
     pub dynamodb: FaultProxy,
-    signer: Signer,
+    api: Api,
+    deployed: Option<Deployed>,
+}
+
+/// What can be seen of it from outside.
+impl Deref for Cloud {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
 }
 
 impl Cloud {
@@ -80,64 +93,88 @@ impl Cloud {
 
     /// Starts one as a test wants it.
     pub async fn with(options: Options) -> Self {
-        let functions = options.functions.unwrap_or_else(functions);
-        let journal = Journal::default();
-        let proxy = FaultProxy::start().await;
-        let signer = Signer::hs256("test", &SECRET);
-        let config = StackConfig {
-            ws_port: 0,
-            dynamodb_port: 0,
+        match Backend::chosen() {
+            Backend::Embedded => Self::embedded(options).await,
+            Backend::LocalStack(url) => Self::on_localstack(options, &url).await,
+        }
+    }
+
+    async fn embedded(options: Options) -> Self {
+        let (journal, proxy, signer) = (Journal::default(), FaultProxy::start().await, signer());
+        let ws = listen(0, "sockets", "").expect("a port");
+        let mut surroundings = surroundings(TABLE, &connections_url(&ws).expect("bound"), &options, &signer);
+        if options.faults {
+            surroundings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
+        }
+        let here = Here {
+            dynamodb: listen(0, "DynamoDB", "").expect("a port"),
             data: None,
-            functions,
+            functions: options.functions.unwrap_or_else(functions),
             processes: options.processes,
-            policy: options.policy,
-            token_keys: signer.jwks().expect("a key"),
-            limits: options.limits,
+            surroundings,
             logs: journal.sink(),
-            dynamodb_seen_at: options.faults.then(|| proxy.url()),
-            between: options.between,
         };
+        let backend = rollcall_stack::Backend::Here(here);
+        let config = StackConfig { ws, limits: options.limits, between: options.between, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
-        proxy.stand_before(stack.dynamodb_url());
-        Self { stack, journal, dynamodb: proxy, signer }
+        let dynamodb = stack.dynamodb_url().expect("it runs here");
+        let api = Api::new(stack.ws_url(), local_dynamo_client(&dynamodb).await, TABLE, signer);
+        proxy.stand_before(dynamodb);
+        Self { stack, journal, dynamodb: proxy, api, deployed: None }
     }
 
-    /// A token for a node.
-    pub fn token(&self, node: &str) -> String {
-        self.token_of_version(node, 1)
+    /// Starts one on the LocalStack at this URL.
+    pub async fn on_localstack(options: Options, url: &str) -> Self {
+        let (journal, proxy, signer) = (Journal::default(), FaultProxy::start().await, signer());
+        proxy.stand_before(url.to_owned());
+        let ws = listen(0, "sockets", "").expect("a port");
+        let own = format!("test-{:08x}", rand::rng().random::<u32>());
+        let mut surroundings = surroundings(&own, &connections_url(&ws).expect("bound"), &options, &signer);
+        surroundings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
+        let deployed = Deployed::to(url, format!("{own}-"), surroundings).await;
+        let invoke = LambdaInvoke::new(deployed.lambda(), deployed.prefix(), journal.sink());
+        let backend = rollcall_stack::Backend::Elsewhere(Arc::new(invoke));
+        let config = StackConfig { ws, limits: options.limits, between: options.between, backend };
+        let stack = Stack::start(config).await.expect("the cloud starts");
+        let api = Api::new(stack.ws_url(), localstack_dynamodb(url).await, &own, signer);
+        Self { stack, journal, dynamodb: proxy, api, deployed: Some(deployed) }
     }
 
-    /// A token for a node, of this credential version.
-    pub fn token_of_version(&self, node: &str, version: u32) -> String {
-        self.token_that_expires(node, version, EXPIRY)
+    /// Deploys the functions again, if LocalStack runs them: one that was killed has forgotten them.
+    pub async fn deploy_again(&self) {
+        if let Some(deployed) = &self.deployed {
+            deployed.deploy().await;
+        }
     }
 
-    /// A token for a node, of this credential version, that expires then.
-    pub fn token_that_expires(&self, node: &str, version: u32, at: Timestamp) -> String {
-        let node: NodeId = node.parse().expect("a node id");
-        self.signer.sign(&node, CredentialVersion(version), at).expect("signed")
-    }
-
-    /// A raw connection of a node, let in.
-    pub async fn socket(&self, node: &str) -> Socket {
-        Socket::open(&self.stack.ws_url(), &self.token(node)).await.expect("let in")
-    }
-
-    /// How the reference library connects a node.
-    pub fn node_config(&self, node: &str) -> NodeConfig {
-        let timing = Timing { ack_every: 1, ..Timing::default() };
-        NodeConfig { timing, ..NodeConfig::new(self.stack.ws_url(), self.token(node)) }
-    }
-
-    /// A node as it is stored; nothing if it is not.
-    pub async fn stored(&self, node: &str) -> Option<Node> {
-        let node: NodeId = node.parse().expect("a node id");
-        let item = self.stack.store().read(&node).await.expect("readable");
-        item.map(|item| Node::read(&item).expect("well-formed"))
+    /// The processes that run a function.
+    pub fn processes(&self, function: &str) -> Vec<u32> {
+        match (&self.deployed, self.stack.host()) {
+            (Some(deployed), _) => deployed.processes(function),
+            (None, Some(host)) => host.processes(function),
+            (None, None) => vec![],
+        }
     }
 
     /// Ends it, and shows that nothing is left.
     pub async fn stop(self) {
         self.stack.shutdown().await;
+        if let Some(deployed) = self.deployed {
+            deployed.remove().await;
+        }
+    }
+}
+
+fn signer() -> Signer {
+    Signer::hs256("test", &SECRET)
+}
+
+fn surroundings(table: &str, connections: &str, options: &Options, signer: &Signer) -> Surroundings {
+    Surroundings {
+        table: table.to_owned(),
+        connections: connections.to_owned(),
+        token_keys: signer.jwks().expect("a key"),
+        policy: options.policy,
+        more: BTreeMap::new(),
     }
 }

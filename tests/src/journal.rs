@@ -46,6 +46,14 @@ impl Journal {
         events.filter(|event| event["outcome"] == outcome).collect()
     }
 
+    /// Waits until a function has logged this line.
+    pub async fn until_line(&self, function: &str, line: &str) {
+        let mut counts = self.count.subscribe();
+        let logged = counts.wait_for(|_| self.lines().iter().any(|(name, text)| name == function && text == line));
+        let logged = tokio::time::timeout(PATIENCE, logged).await;
+        assert!(logged.is_ok(), "{function} did not log {line:?}; it logged {:#?}", self.lines());
+    }
+
     /// Waits until a function has logged this many events with an outcome, and returns them.
     pub async fn until(&self, function: &str, outcome: &str, count: usize) -> Vec<Value> {
         let mut counts = self.count.subscribe();

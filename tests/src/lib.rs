@@ -8,15 +8,23 @@
     reason = "a test that can't go on says so"
 )]
 
+mod anywhere;
+mod api;
+mod backend;
 mod cloud;
+mod deployed;
 mod functions;
 mod hold;
 mod journal;
 mod program;
 mod proxy;
 mod socket;
+mod user;
 mod watched;
 
+pub use anywhere::Anywhere;
+pub use api::Api;
+pub use backend::{Backend, localstack_dynamodb};
 pub use cloud::{Cloud, Options, policy};
 pub use functions::functions;
 pub use hold::hold;
@@ -24,4 +32,5 @@ pub use journal::Journal;
 pub use program::{Ended, Program};
 pub use proxy::{Fault, FaultProxy};
 pub use socket::{Frame, Socket, refused};
+pub use user::{Up, User, free_port, problem};
 pub use watched::Watched;

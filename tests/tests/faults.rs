@@ -5,7 +5,6 @@ use std::process::Command;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rollcall_gateway::Invoke as _;
 use rollcall_node::NodeEvent;
 use rollcall_tests::{Cloud, Fault, Frame, Socket, Watched};
 use rollcall_wire::{ErrorCode, ServerMessage};
@@ -88,7 +87,7 @@ async fn the_reference_node_sends_again_until_it_is_stored() {
 async fn while_dynamodb_is_down_nobody_is_let_in_and_afterwards_everybody_is() {
     let cloud = Cloud::start().await;
     cloud.dynamodb.set(Fault::Down);
-    let status = Socket::open(&cloud.stack.ws_url(), &cloud.token("ap-1")).await.expect_err("refused");
+    let status = Socket::open(&cloud.ws_url(), &cloud.token("ap-1")).await.expect_err("refused");
     assert_eq!(status, 503);
     assert_eq!(cloud.stored("ap-1").await, None);
     cloud.dynamodb.set(Fault::None);
@@ -104,7 +103,7 @@ async fn a_function_that_is_killed_costs_an_error_frame_and_the_next_message_wor
     cloud.dynamodb.set(Fault::Hold(Arc::clone(&gate)));
     socket.check_in(1).await;
     cloud.dynamodb.until_held(1).await;
-    for process in cloud.stack.host().processes("check-in") {
+    for process in cloud.processes("check-in") {
         let killed = Command::new("kill").args(["-9", &process.to_string()]).status().expect("kill runs");
         assert!(killed.success());
     }
@@ -140,7 +139,7 @@ async fn events_without_an_identity_are_logged_and_change_nothing() {
         ("disconnect", "DISCONNECT", "$disconnect"),
     ] {
         let payload = Bytes::from(event(event_type, route).to_string());
-        cloud.stack.host().invoke(function, payload).await.expect("an answer, not a crash");
+        cloud.stack.functions().invoke(function, payload).await.expect("an answer, not a crash");
         let failed = cloud.journal.until(function, "failed", 1).await;
         assert_eq!(failed[0]["error"], "the event carries no identity");
     }

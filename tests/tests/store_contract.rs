@@ -1,4 +1,5 @@
-//! The store's contract, on every store: in memory, and in DynamoDB (here the embedded engine).
+//! The store's contract, on every store: in memory, and in DynamoDB. Which DynamoDB that is, the backend decides: the
+//! embedded engine, or DynamoDB Local in LocalStack.
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::net::TcpListener;
@@ -13,13 +14,22 @@ use rollcall_core::{
     plan,
 };
 use rollcall_stack::EmbeddedDynamo;
+use rollcall_tests::{Backend, localstack_dynamodb};
 
-async fn embedded() -> (EmbeddedDynamo, DynamoStore) {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    let engine = EmbeddedDynamo::start(listener, None).expect("an engine");
-    let client = local_dynamo_client(&engine.url()).await;
-    create_table(&client, "contract").await.expect("a table");
-    (engine, DynamoStore::new(client, "contract"))
+/// A table of this test's own, and the engine behind it if that is this test's own, too.
+async fn dynamodb() -> (Option<EmbeddedDynamo>, DynamoStore) {
+    let table = format!("contract-{:016x}", rand::rng().random::<u64>());
+    let (engine, client) = match Backend::chosen() {
+        Backend::Embedded => {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+            let engine = EmbeddedDynamo::start(listener, None).expect("an engine");
+            let client = local_dynamo_client(&engine.url()).await;
+            (Some(engine), client)
+        }
+        Backend::LocalStack(url) => (None, localstack_dynamodb(&url).await),
+    };
+    create_table(&client, &table).await.expect("a table");
+    (engine, DynamoStore::new(client, table))
 }
 
 fn policy(registration: Registration) -> Policy {
@@ -75,7 +85,7 @@ fn any_event(random: &mut SmallRng, id: &NodeId, stored: Option<&Item>, policy: 
 
 #[tokio::test]
 async fn dynamodb_and_memory_agree_on_every_outcome_of_long_histories() {
-    let (_engine, dynamo) = embedded().await;
+    let (_engine, dynamo) = dynamodb().await;
     let memory = MemoryStore::default();
     let mut random = SmallRng::seed_from_u64(1);
     let (mut applied, mut refused) = (0, 0);
@@ -102,7 +112,7 @@ async fn dynamodb_and_memory_agree_on_every_outcome_of_long_histories() {
 
 #[tokio::test]
 async fn a_repeated_write_is_recognised_as_our_own() {
-    let (_engine, dynamo) = embedded().await;
+    let (_engine, dynamo) = dynamodb().await;
     recognises_its_own(&dynamo).await;
     recognises_its_own(&MemoryStore::default()).await;
 }
@@ -137,7 +147,7 @@ async fn applied(store: &impl Store, update: &Update) -> Item {
 
 #[tokio::test]
 async fn an_idle_check_in_and_a_planned_reconnect_cost_one_write_unit_each() {
-    let (_engine, dynamo) = embedded().await;
+    let (_engine, dynamo) = dynamodb().await;
     let policy = policy(Registration::Open);
     let connection = |id: &str, at| Connection { id: id.parse().expect("an id"), opened_at: Timestamp(at) };
     let connect = |id, at| EventKind::Connect { connection: connection(id, at), credentials: CredentialVersion(1) };
@@ -165,7 +175,7 @@ async fn an_idle_check_in_and_a_planned_reconnect_cost_one_write_unit_each() {
 
 #[tokio::test]
 async fn the_largest_item_still_costs_one_write_unit() {
-    let (_engine, dynamo) = embedded().await;
+    let (_engine, dynamo) = dynamodb().await;
     let policy = policy(Registration::Open);
     let [connect, ..] = a_life(&"n".repeat(64));
     let _ = dynamo.write(&plan(&connect, &policy)).await.expect("stored");
@@ -187,7 +197,7 @@ async fn the_largest_item_still_costs_one_write_unit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn racing_writes_to_one_node_come_out_as_in_some_order() {
-    let (_engine, dynamo) = embedded().await;
+    let (_engine, dynamo) = dynamodb().await;
     let dynamo = Arc::new(dynamo);
     let policy = policy(Registration::Open);
     let mut random = SmallRng::seed_from_u64(2);

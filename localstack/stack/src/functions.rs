@@ -12,7 +12,7 @@ use rollcall_gateway::{FunctionSpec, Route, Routes};
 pub const FUNCTIONS: [&str; 4] = [AUTHORIZE, CONNECT, CHECK_IN, DISCONNECT];
 
 const AUTHORIZE: &str = "authorize";
-const CONNECT: &str = "connect";
+pub(crate) const CONNECT: &str = "connect";
 const CHECK_IN: &str = "check-in";
 const DISCONNECT: &str = "disconnect";
 
@@ -20,9 +20,9 @@ const DISCONNECT: &str = "disconnect";
 pub const ROUTE_CHECK_IN: &str = "check-in";
 
 /// How long an invocation may take: the store's own timeouts end before it.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 /// What each function has on AWS, in MB.
-const MEMORY_MB: u32 = 128;
+pub(crate) const MEMORY_MB: u32 = 128;
 /// Invocations that wait for a process here, where Lambda would start another.
 const QUEUED: usize = 10_000;
 
@@ -39,49 +39,65 @@ pub(crate) fn routes() -> Routes {
     }
 }
 
-/// What the functions are told.
-pub(crate) struct Surroundings<'a> {
-    pub(crate) dynamodb: &'a str,
-    pub(crate) connections: &'a str,
-    pub(crate) table: &'a str,
-    pub(crate) token_keys: &'a str,
-    pub(crate) policy: &'a Policy,
+/// What the functions are told, wherever they run; Lambda itself tells them the region and their credentials.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The table's name.
+    pub table: String,
+    /// Where `@connections` is.
+    pub connections: String,
+    /// The keys that node tokens are checked with: a JWK set.
+    pub token_keys: String,
+    /// What the rules go by.
+    pub policy: Policy,
+    /// Variables besides, or instead.
+    pub more: BTreeMap<String, String>,
 }
 
-pub(crate) fn specs(folder: &Path, processes: usize, surroundings: &Surroundings<'_>) -> Vec<FunctionSpec> {
-    let spec = |name: &str| FunctionSpec {
-        name: name.to_owned(),
-        program: folder.join(name),
-        env: environment(name, surroundings),
-        timeout: TIMEOUT,
-        memory_mb: MEMORY_MB,
-        max_processes: processes,
-        max_queued: QUEUED,
+/// Runs the binaries in `folder` as child processes.
+pub(crate) fn specs(folder: &Path, processes: usize, surroundings: &Surroundings) -> Vec<FunctionSpec> {
+    let lambdas = [
+        (variable::REGION, LOCAL_REGION),
+        ("AWS_ACCESS_KEY_ID", LOCAL_CREDENTIALS),
+        ("AWS_SECRET_ACCESS_KEY", LOCAL_CREDENTIALS),
+    ];
+    let spec = |name: &str| {
+        let mut env = environment(name, surroundings);
+        env.extend(lambdas.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        FunctionSpec {
+            name: name.to_owned(),
+            program: folder.join(name),
+            env,
+            timeout: TIMEOUT,
+            memory_mb: MEMORY_MB,
+            max_processes: processes,
+            max_queued: QUEUED,
+        }
     };
     FUNCTIONS.map(spec).into()
 }
 
-fn environment(name: &str, surroundings: &Surroundings<'_>) -> BTreeMap<String, String> {
+/// What one function is told: nothing that it has no use for.
+pub(crate) fn environment(function: &str, surroundings: &Surroundings) -> BTreeMap<String, String> {
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    if name == AUTHORIZE {
-        return BTreeMap::from([own(variable::TOKEN_KEYS, surroundings.token_keys)]);
-    }
     let policy = surroundings.policy;
     let registration = match policy.registration {
         Registration::Open => "open",
         Registration::Closed => "closed",
     };
-    BTreeMap::from([
-        own(variable::TABLE, surroundings.table),
-        own(variable::REGION, LOCAL_REGION),
-        own(variable::ENDPOINT_URL_DYNAMODB, surroundings.dynamodb),
-        own(variable::CONNECTIONS_URL, surroundings.connections),
-        own(variable::REGISTRATION, registration),
-        own(variable::LIFETIME, &policy.lifetime.to_string()),
-        own(variable::CHECK_IN_EVERY, &policy.check_in_every.to_string()),
-        own(variable::GRACE, &policy.grace.to_string()),
-        own(variable::SPREAD, &policy.spread.to_string()),
-        own("AWS_ACCESS_KEY_ID", LOCAL_CREDENTIALS),
-        own("AWS_SECRET_ACCESS_KEY", LOCAL_CREDENTIALS),
-    ])
+    let mut variables = if function == AUTHORIZE {
+        BTreeMap::from([own(variable::TOKEN_KEYS, &surroundings.token_keys)])
+    } else {
+        BTreeMap::from([
+            own(variable::TABLE, &surroundings.table),
+            own(variable::CONNECTIONS_URL, &surroundings.connections),
+            own(variable::REGISTRATION, registration),
+            own(variable::LIFETIME, &policy.lifetime.to_string()),
+            own(variable::CHECK_IN_EVERY, &policy.check_in_every.to_string()),
+            own(variable::GRACE, &policy.grace.to_string()),
+            own(variable::SPREAD, &policy.spread.to_string()),
+        ])
+    };
+    variables.extend(surroundings.more.clone());
+    variables
 }

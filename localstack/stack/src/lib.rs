@@ -1,11 +1,20 @@
-//! The cloud on loopback, assembled: an embedded DynamoDB, the real function binaries, and the gateway before them.
+//! The cloud on loopback, assembled: the gateway, and behind it either an embedded DynamoDB and the real function
+//! binaries, or functions that Lambda runs elsewhere, which are deployed from here, too.
 
 mod build;
+mod deploy;
 mod dynamo;
 mod functions;
+mod lambda;
+mod localstack;
+mod package;
 mod stack;
 
 pub use build::build_command;
+pub use deploy::{DeployError, Deployed, Target};
 pub use dynamo::{DynamoError, EmbeddedDynamo};
-pub use functions::{FUNCTIONS, ROUTE_CHECK_IN};
-pub use stack::{Between, STAGE, Stack, StackConfig, StackError, TABLE};
+pub use functions::{FUNCTIONS, ROUTE_CHECK_IN, Surroundings};
+pub use lambda::{LambdaInvoke, lambda_client};
+pub use localstack::{Mismatch, mismatch, outdated_localstack};
+pub use package::{Package, PackageError};
+pub use stack::{Backend, Between, Here, STAGE, Stack, StackConfig, StackError, TABLE, connections_url, listen};

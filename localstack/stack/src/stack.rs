@@ -5,8 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rollcall_aws::{DynamoStore, TableError, create_table, local_dynamo_client};
-use rollcall_core::Policy;
+use rollcall_aws::{TableError, create_table, local_dynamo_client, variable};
 use rollcall_gateway::{Gateway, GatewayConfig, Host, HostError, Invoke, Limits, Logs};
 
 use crate::dynamo::{DynamoError, EmbeddedDynamo};
@@ -19,28 +18,38 @@ pub const TABLE: &str = "rollcall";
 
 /// What a stack is made of.
 pub struct StackConfig {
-    /// The port of sockets and `@connections`; 0 for any.
-    pub ws_port: u16,
-    /// The port of the embedded DynamoDB; 0 for any.
-    pub dynamodb_port: u16,
-    /// Where the table is kept; in memory if nowhere.
+    /// Where sockets and `@connections` are served. Bound already: functions elsewhere are told of it before it starts.
+    pub ws: TcpListener,
+    /// API Gateway's limits.
+    pub limits: Limits,
+    /// Something between the gateway and the functions, if anything.
+    pub between: Option<Between>,
+    /// Where the functions run.
+    pub backend: Backend,
+}
+
+/// Where the functions run, and DynamoDB with them.
+pub enum Backend {
+    /// In this process and its children.
+    Here(Here),
+    /// Elsewhere: in LocalStack or AWS, say.
+    Elsewhere(Arc<dyn Invoke>),
+}
+
+/// An embedded DynamoDB, and the functions as child processes.
+pub struct Here {
+    /// Where the embedded DynamoDB is served.
+    pub dynamodb: TcpListener,
+    /// Where its table is kept; in memory if nowhere.
     pub data: Option<PathBuf>,
     /// Where the functions' binaries are.
     pub functions: PathBuf,
     /// How many processes a function may have.
     pub processes: usize,
-    /// What the rules go by.
-    pub policy: Policy,
-    /// The keys that node tokens are checked with: a JWK set.
-    pub token_keys: String,
-    /// API Gateway's limits.
-    pub limits: Limits,
+    /// What the functions are told. Where DynamoDB is, unless that is told already: a proxy that injects faults, say.
+    pub surroundings: Surroundings,
     /// Where the functions' log lines go.
     pub logs: Logs,
-    /// Where the functions look for DynamoDB, if not directly at the embedded one: a proxy that injects faults, say.
-    pub dynamodb_seen_at: Option<String>,
-    /// Something between the gateway and the functions, if anything.
-    pub between: Option<Between>,
 }
 
 /// Wraps what runs the functions.
@@ -48,7 +57,19 @@ pub type Between = Box<dyn FnOnce(Arc<dyn Invoke>) -> Arc<dyn Invoke> + Send>;
 
 impl fmt::Debug for StackConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StackConfig").field("functions", &self.functions).finish_non_exhaustive()
+        f.debug_struct("StackConfig").field("ws", &self.ws).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Here(_)) { "Here" } else { "Elsewhere" })
+    }
+}
+
+impl fmt::Debug for Here {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Here").field("functions", &self.functions).finish_non_exhaustive()
     }
 }
 
@@ -81,51 +102,49 @@ pub enum StackError {
     Gateway(#[source] std::io::Error),
 }
 
-/// The cloud on loopback. [`Stack::shutdown`] ends it in order; dropping it ends it at once.
-#[derive(Debug)]
+/// The cloud on loopback, or the part of it that is here. [`Stack::shutdown`] ends it in order; dropping it ends it at
+/// once.
 pub struct Stack {
     gateway: Gateway,
+    invoke: Arc<dyn Invoke>,
+    here: Option<Running>,
+}
+
+/// What runs here besides the gateway.
+#[derive(Debug)]
+struct Running {
     host: Arc<Host>,
     dynamo: EmbeddedDynamo,
-    store: DynamoStore,
+}
+
+impl fmt::Debug for Stack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stack").field("gateway", &self.gateway).field("here", &self.here).finish_non_exhaustive()
+    }
 }
 
 impl Stack {
-    /// Starts everything, and waits until every function has asked for its first event.
+    /// Starts everything, and waits until every function that runs here has asked for its first event.
     ///
     /// # Errors
     /// If a part does not start. Nothing is left running then.
     pub async fn start(config: StackConfig) -> Result<Self, StackError> {
-        let ws = listen(config.ws_port, "WebSockets", "--ws-port")?;
-        let dynamodb = listen(config.dynamodb_port, "DynamoDB", "--dynamodb-port")?;
-        let connections = format!("http://{}/{STAGE}", ws.local_addr().map_err(StackError::Gateway)?);
-
-        let dynamo = EmbeddedDynamo::start(dynamodb, config.data.as_deref())?;
-        let client = local_dynamo_client(&dynamo.url()).await;
-        create_table(&client, TABLE).await?;
-
-        let surroundings = Surroundings {
-            dynamodb: &config.dynamodb_seen_at.unwrap_or_else(|| dynamo.url()),
-            connections: &connections,
-            table: TABLE,
-            token_keys: &config.token_keys,
-            policy: &config.policy,
+        let (here, invoke): (_, Arc<dyn Invoke>) = match config.backend {
+            Backend::Here(here) => {
+                let running = Running::start(here).await?;
+                let invoke = Arc::clone(&running.host) as _;
+                (Some(running), invoke)
+            }
+            Backend::Elsewhere(invoke) => (None, invoke),
         };
-        let host = Host::start(specs(&config.functions, config.processes, &surroundings), config.logs)?;
-        let host = Arc::new(host);
-        for function in FUNCTIONS {
-            host.ensure_ready(function).await?;
-        }
-
-        let invoke: Arc<dyn Invoke> = Arc::clone(&host) as _;
-        let invoke = match config.between {
-            Some(between) => between(invoke),
-            None => invoke,
+        let routed = match config.between {
+            Some(between) => between(Arc::clone(&invoke)),
+            None => Arc::clone(&invoke),
         };
-        let ws = tokio::net::TcpListener::from_std(ws).map_err(StackError::Gateway)?;
+        let ws = tokio::net::TcpListener::from_std(config.ws).map_err(StackError::Gateway)?;
         let gateway_config = GatewayConfig { limits: config.limits, ..GatewayConfig::new(STAGE, routes()) };
-        let gateway = Gateway::start(ws, gateway_config, invoke);
-        Ok(Self { gateway, host, dynamo, store: DynamoStore::new(client, TABLE) })
+        let gateway = Gateway::start(ws, gateway_config, routed);
+        Ok(Self { gateway, invoke, here })
     }
 
     /// Where nodes connect: `ws://127.0.0.1:PORT/local`.
@@ -138,19 +157,19 @@ impl Stack {
         format!("http://{}/{STAGE}", self.gateway.local_addr())
     }
 
-    /// Where DynamoDB is: `http://127.0.0.1:PORT`.
-    pub fn dynamodb_url(&self) -> String {
-        self.dynamo.url()
+    /// Where the embedded DynamoDB is, if it runs: `http://127.0.0.1:PORT`.
+    pub fn dynamodb_url(&self) -> Option<String> {
+        self.here.as_ref().map(|here| here.dynamo.url())
     }
 
-    /// The nodes as they are stored.
-    pub fn store(&self) -> &DynamoStore {
-        &self.store
+    /// What runs the functions, if they run here.
+    pub fn host(&self) -> Option<&Host> {
+        self.here.as_ref().map(|here| &*here.host)
     }
 
-    /// What runs the functions.
-    pub fn host(&self) -> &Host {
-        &self.host
+    /// What runs the functions, wherever that is.
+    pub fn functions(&self) -> &dyn Invoke {
+        &*self.invoke
     }
 
     /// What holds the sockets.
@@ -158,19 +177,48 @@ impl Stack {
         &self.gateway
     }
 
-    /// Closes every socket with 1001, lets the functions note it, and ends everything.
-    pub async fn shutdown(mut self) {
+    /// Closes every socket with 1001, lets the functions note it, and ends everything that is here.
+    pub async fn shutdown(self) {
         self.gateway.shutdown().await;
-        self.host.shutdown().await;
-        self.dynamo.stop();
+        if let Some(mut here) = self.here {
+            here.host.shutdown().await;
+            here.dynamo.stop();
+        }
     }
 }
 
-fn listen(port: u16, purpose: &'static str, flag: &'static str) -> Result<TcpListener, StackError> {
+impl Running {
+    async fn start(config: Here) -> Result<Self, StackError> {
+        let dynamo = EmbeddedDynamo::start(config.dynamodb, config.data.as_deref())?;
+        let mut surroundings = config.surroundings;
+        create_table(&local_dynamo_client(&dynamo.url()).await, &surroundings.table).await?;
+        surroundings.more.entry(variable::ENDPOINT_URL_DYNAMODB.to_owned()).or_insert_with(|| dynamo.url());
+        let specs = specs(&config.functions, config.processes, &surroundings);
+        let host = Arc::new(Host::start(specs, config.logs)?);
+        for function in FUNCTIONS {
+            host.ensure_ready(function).await?;
+        }
+        Ok(Self { host, dynamo })
+    }
+}
+
+/// Claims a port of 127.0.0.1; 0 for any that is free.
+///
+/// # Errors
+/// If it is taken: the error says what the port is for and which setting chooses another.
+pub fn listen(port: u16, purpose: &'static str, flag: &'static str) -> Result<TcpListener, StackError> {
     let listen = || {
         let listener = TcpListener::bind(("127.0.0.1", port))?;
         listener.set_nonblocking(true)?;
         Ok(listener)
     };
     listen().map_err(|source| StackError::Port { port, purpose, flag, source })
+}
+
+/// Where `@connections` will be, once a gateway serves here.
+///
+/// # Errors
+/// If the socket has no address.
+pub fn connections_url(ws: &TcpListener) -> Result<String, StackError> {
+    Ok(format!("http://{}/{STAGE}", ws.local_addr().map_err(StackError::Gateway)?))
 }

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+use crate::config::{Lookup, variable};
 
 /// The region that everything on this machine claims to be in.
 pub const LOCAL_REGION: &str = "us-east-1";
@@ -36,8 +39,19 @@ pub async fn dynamo_client(region: &str, endpoint: Option<&str>) -> aws_sdk_dyna
 pub async fn local_dynamo_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
     let timeouts = timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT);
     let config = loader(LOCAL_REGION, Some(endpoint), timeouts, RetryConfig::standard());
-    let credentials = Credentials::new(LOCAL_CREDENTIALS, LOCAL_CREDENTIALS, None, None, LOCAL_CREDENTIALS);
-    aws_sdk_dynamodb::Client::new(&config.credentials_provider(credentials).load().await)
+    aws_sdk_dynamodb::Client::new(&config.credentials_provider(local_credentials()).load().await)
+}
+
+/// What a client of any service needs for an endpoint that a person names: the credentials and the region of the
+/// environment, or those that every service on this machine takes. A call is tried once, and may take this long.
+pub async fn endpoint_config(lookup: &impl Lookup, endpoint: &str, patience: Duration) -> SdkConfig {
+    let region = lookup.get(variable::REGION).unwrap_or_else(|| LOCAL_REGION.to_owned());
+    let loader = loader(&region, Some(endpoint), timeouts(patience, patience), RetryConfig::disabled());
+    if endpoint.starts_with("https://") {
+        return loader.credentials_provider(from_environment()).load().await;
+    }
+    let chain = CredentialsProviderChain::first_try("Environment", from_environment());
+    loader.credentials_provider(chain.or_else("Local", local_credentials())).load().await
 }
 
 /// A client of `@connections`. Calls are tried once: they are best effort.
@@ -45,6 +59,10 @@ pub async fn connections_client(region: &str, url: &str) -> aws_sdk_apigatewayma
     let timeouts = timeouts(BEST_EFFORT_TIMEOUT, BEST_EFFORT_TIMEOUT);
     let config = loader(region, Some(url), timeouts, RetryConfig::disabled());
     aws_sdk_apigatewaymanagement::Client::new(&config.credentials_provider(from_environment()).load().await)
+}
+
+fn local_credentials() -> Credentials {
+    Credentials::new(LOCAL_CREDENTIALS, LOCAL_CREDENTIALS, None, None, LOCAL_CREDENTIALS)
 }
 
 fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {

@@ -113,13 +113,13 @@ impl<'a, L: Lookup> Reader<'a, L> {
     }
 
     /// A number, or what it is if not set.
-    pub fn number<T: FromStr + Default>(&mut self, name: &'static str, default: T) -> T {
+    pub fn number<T: FromStr>(&mut self, name: &'static str, default: T) -> T {
         match self.optional(name).map(|text| text.parse()) {
             None => default,
             Some(Ok(number)) => number,
             Some(Err(_)) => {
                 self.invalid(name, "must be a whole number".to_owned());
-                T::default()
+                default
             }
         }
     }

@@ -18,7 +18,9 @@ mod store;
 mod table;
 pub mod telemetry;
 
-pub use client::{LOCAL_CREDENTIALS, LOCAL_REGION, connections_client, dynamo_client, local_dynamo_client};
+pub use client::{
+    LOCAL_CREDENTIALS, LOCAL_REGION, connections_client, dynamo_client, endpoint_config, local_dynamo_client,
+};
 pub use config::{ConfigError, ConfigErrors, Environment, Lookup, Reader, Settings, policy, variable};
 pub use connections::{ApiConnections, ConnectionError, Connections, Delivery};
 pub use dynamo::DynamoStore;

@@ -25,11 +25,11 @@ pub enum TableError {
     },
 }
 
-/// Makes the table, unless it is there already.
+/// Makes the table, unless it is there already; says whether it did.
 ///
 /// # Errors
 /// If DynamoDB does not.
-pub async fn create_table(client: &Client, table: &str) -> Result<(), TableError> {
+pub async fn create_table(client: &Client, table: &str) -> Result<bool, TableError> {
     let request = client
         .create_table()
         .table_name(table)
@@ -44,8 +44,8 @@ pub async fn create_table(client: &Client, table: &str) -> Result<(), TableError
         .global_secondary_indexes(index(INDEX_DUE, Attribute::DueShard.name(), Attribute::Due.name())?)
         .global_secondary_indexes(index(INDEX_SITE, Attribute::Site.name(), PARTITION_KEY)?);
     match request.send().await {
-        Ok(_) => Ok(()),
-        Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => Ok(()),
+        Ok(_) => Ok(true),
+        Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => Ok(false),
         Err(source) => Err(TableError::Refused { table: table.to_owned(), source: Box::new(source) }),
     }
 }

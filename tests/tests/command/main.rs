@@ -1,8 +1,6 @@
 //! The `rollcall` command, as a user runs it.
 #![allow(clippy::expect_used, clippy::panic)]
 
-mod user;
-
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -10,10 +8,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rollcall_stack::FUNCTIONS;
-use rollcall_tests::{Frame, Socket};
+use rollcall_tests::{Frame, Socket, Up, User, free_port, problem};
 use rollcall_wire::ServerMessage;
 use serde_json::{Value, json};
-use user::{Up, User, free_port, problem};
 
 /// Far longer than anything takes that a test waits for.
 const PATIENCE: Duration = Duration::from_mins(1);

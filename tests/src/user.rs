@@ -9,20 +9,29 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use rollcall_stack::FUNCTIONS;
-use rollcall_tests::{Ended, Program, Socket, functions};
+
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::PATIENCE;
+use crate::functions::functions;
+use crate::program::{Ended, Program};
+use crate::socket::Socket;
+
+/// Far longer than anything takes that a test waits for.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Somebody who uses the command, with a key, functions and data of their own.
-pub(crate) struct User {
-    pub(crate) folder: TempDir,
+#[derive(Debug)]
+pub struct User {
+    /// Their place.
+    pub folder: TempDir,
 }
 
 impl User {
-    pub(crate) fn new() -> Self {
+    /// A new one.
+    #[expect(clippy::new_without_default, reason = "it makes a folder")]
+    pub fn new() -> Self {
         let user = Self { folder: tempfile::tempdir().expect("a folder") };
         std::fs::create_dir(user.functions()).expect("a folder");
         for function in FUNCTIONS {
@@ -32,39 +41,42 @@ impl User {
     }
 
     /// Their functions: links, so that their processes can be told from others'.
-    pub(crate) fn functions(&self) -> PathBuf {
+    pub fn functions(&self) -> PathBuf {
         self.folder.path().join("functions")
     }
 
     /// The arguments that run a cloud on any ports.
-    pub(crate) fn up(&self, more: &[&str]) -> Vec<String> {
+    pub fn up(&self, more: &[&str]) -> Vec<String> {
         self.up_on(0, 0, more)
     }
 
     /// The arguments that run a cloud on these ports.
-    pub(crate) fn up_on(&self, ws: u16, dynamodb: u16, more: &[&str]) -> Vec<String> {
+    pub fn up_on(&self, ws: u16, dynamodb: u16, more: &[&str]) -> Vec<String> {
         let (ws, dynamodb) = (ws.to_string(), dynamodb.to_string());
         let functions = self.functions().to_string_lossy().into_owned();
         let arguments = ["up", "--functions", &functions, "--ws-port", &ws, "--dynamodb-port", &dynamodb];
         arguments.iter().chain(more).map(ToString::to_string).collect()
     }
 
-    pub(crate) fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
+    /// The command with these arguments.
+    pub fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(functions().join("rollcall"));
         command.args(arguments).current_dir(&self.folder).env("XDG_STATE_HOME", self.folder.path().join("state"));
         command
     }
 
-    pub(crate) fn start(&self, arguments: &[impl AsRef<OsStr>]) -> Program {
+    /// Runs the command with these arguments, until it is dropped or ends.
+    pub fn start(&self, arguments: &[impl AsRef<OsStr>]) -> Program {
         Program::start(&mut self.command(arguments))
     }
 
-    pub(crate) async fn run(&self, arguments: &[impl AsRef<OsStr>]) -> Ended {
+    /// Runs the command with these arguments until it ends.
+    pub async fn run(&self, arguments: &[impl AsRef<OsStr>]) -> Ended {
         self.start(arguments).ended().await
     }
 
     /// What `rollcall token` prints: one line, and nothing besides.
-    pub(crate) async fn token(&self, node: &str) -> String {
+    pub async fn token(&self, node: &str) -> String {
         let ended = self.run(&["token", node]).await;
         assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{ended:?}");
         let token = ended.stdout.strip_suffix('\n').expect("a line");
@@ -73,19 +85,19 @@ impl User {
     }
 
     /// A raw connection of a node, let in with its token.
-    pub(crate) async fn socket(&self, up: &Up, node: &str) -> Socket {
+    pub async fn socket(&self, up: &Up, node: &str) -> Socket {
         Socket::open(&up.ws, &self.token(node).await).await.expect("let in")
     }
 
     /// What `rollcall nodes --json` prints.
-    pub(crate) async fn nodes(&self, dynamodb: &str) -> Value {
+    pub async fn nodes(&self, dynamodb: &str) -> Value {
         let ended = self.run(&["nodes", "--json", "--endpoint-url", dynamodb]).await;
         assert_eq!(ended.code, Some(0), "{ended:?}");
         serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
     }
 
     /// The processes that were started with a path of this user's, by id: a cloud and its functions.
-    pub(crate) fn processes(&self) -> BTreeMap<u32, String> {
+    pub fn processes(&self) -> BTreeMap<u32, String> {
         let own = self.functions().to_string_lossy().into_owned();
         let ids = std::fs::read_dir("/proc")
             .expect("processes")
@@ -97,7 +109,7 @@ impl User {
     }
 
     /// Waits until none of them is there any more.
-    pub(crate) async fn nothing_is_left(&self) {
+    pub async fn nothing_is_left(&self) {
         let gone = async {
             let mut every = tokio::time::interval(Duration::from_millis(10));
             while !self.processes().is_empty() {
@@ -110,13 +122,17 @@ impl User {
 }
 
 /// Where a cloud is that has said that it is ready.
-pub(crate) struct Up {
-    pub(crate) ws: String,
-    pub(crate) dynamodb: String,
+#[derive(Debug)]
+pub struct Up {
+    /// Where nodes connect.
+    pub ws: String,
+    /// Where DynamoDB is.
+    pub dynamodb: String,
 }
 
 impl Up {
-    pub(crate) async fn of(program: &Program) -> Self {
+    /// What a program says that runs a cloud.
+    pub async fn of(program: &Program) -> Self {
         let line = program.says("ready ").await;
         let named = |name: &str| {
             let word = line.split_whitespace().find_map(|word| word.strip_prefix(name));
@@ -127,7 +143,7 @@ impl Up {
 }
 
 /// The one sentence of a command that failed.
-pub(crate) fn problem(ended: &Ended) -> String {
+pub fn problem(ended: &Ended) -> String {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let mut problems = ended.stderr.lines().filter_map(|line| line.strip_prefix("rollcall: "));
     let (Some(problem), None) = (problems.next(), problems.next()) else { panic!("no one sentence: {ended:?}") };
@@ -139,7 +155,7 @@ pub(crate) fn problem(ended: &Ended) -> String {
 
 /// A port for a server that is to be told its number. Not one that the system chose: those it may give to any
 /// connection, in the time until the server has it.
-pub(crate) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static OFFSET: AtomicU16 = AtomicU16::new(0);
     let first = 20_000 + u16::try_from(std::process::id() % 100).expect("small") * 100;
     let ports = std::iter::repeat_with(|| first + OFFSET.fetch_add(1, Ordering::Relaxed) % 100);

@@ -1,0 +1,100 @@
+//! `rollcall deploy`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
+use rollcall_aws::{Environment, create_table, endpoint_config};
+use rollcall_stack::{FUNCTIONS, Package, Surroundings, Target, lambda_client, outdated_localstack};
+use serde::Serialize;
+
+use crate::args::Deploy;
+use crate::out::{print, say};
+use crate::problem::Problem;
+use crate::{build, key, rules, up};
+
+/// How long making a table may take: DynamoDB Local may have to start first.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What was done to one thing.
+#[derive(Debug, Serialize)]
+struct Line {
+    kind: &'static str,
+    name: String,
+    done: &'static str,
+}
+
+/// Creates or updates the table and the functions, or stops half-way when told to.
+pub(crate) async fn run(args: Deploy) -> Result<(), Problem> {
+    let stop = up::stop_signal()?;
+    tokio::select! {
+        done = deploy(args) => done,
+        () = stop => Err(Problem::new("stopped; what was done so far stays, and `rollcall deploy` goes on from there")),
+    }
+}
+
+async fn deploy(args: Deploy) -> Result<(), Problem> {
+    let policy = rules::policy(&args.rules)?;
+    let token_keys = key::development()?.jwks().map_err(|error| Problem::plain(&error))?;
+    refuse_outdated(&args.endpoint_url).await?;
+    let functions = build::functions(args.functions.clone()).await?;
+    let surroundings = Surroundings {
+        table: args.table.clone(),
+        connections: args.connections_url.clone(),
+        token_keys,
+        policy,
+        more: args.env.iter().cloned().collect(),
+    };
+    let mut done = vec![table(&args).await?];
+    show(&done[0], args.json)?;
+    let client = lambda_client(&Environment, &args.endpoint_url).await;
+    let target =
+        Target { client: &client, prefix: &args.function_prefix, role: &args.role, surroundings: &surroundings };
+    let mut deploys: FuturesOrdered<_> =
+        FUNCTIONS.into_iter().map(|function| deploy_one(&target, function, &functions)).collect();
+    while let Some(line) = deploys.next().await {
+        let line = line?;
+        show(&line, args.json)?;
+        done.push(line);
+    }
+    if args.json {
+        let done = serde_json::to_string_pretty(&done).map_err(|error| Problem::plain(&error))?;
+        return print(&format!("{done}\n"));
+    }
+    say(&format!("now: rollcall up --backend lambda --endpoint-url {}", args.endpoint_url));
+    Ok(())
+}
+
+async fn table(args: &Deploy) -> Result<Line, Problem> {
+    let config = endpoint_config(&Environment, &args.endpoint_url, PATIENCE).await;
+    let client = aws_sdk_dynamodb::Client::new(&config);
+    let made = create_table(&client, &args.table).await.map_err(|error| {
+        Problem::with_advice(&error, "is LocalStack running there? `localstack/host/localstack start` starts one")
+    })?;
+    Ok(Line { kind: "table", name: args.table.clone(), done: if made { "created" } else { "unchanged" } })
+}
+
+async fn deploy_one(target: &Target<'_>, function: &str, functions: &Path) -> Result<Line, Problem> {
+    let package = Package::of(functions, function).map_err(|error| Problem::plain(&error))?;
+    let done = target.deploy(function, &package).await.map_err(|error| Problem::plain(&error))?;
+    Ok(Line { kind: "function", name: format!("{}{function}", target.prefix), done: done.word() })
+}
+
+fn show(line: &Line, json: bool) -> Result<(), Problem> {
+    let text = format!("{:8}  {:28}  {}", line.kind, line.name, line.done);
+    if json {
+        say(&text);
+        return Ok(());
+    }
+    print(&format!("{text}\n"))
+}
+
+/// A LocalStack that is too old would fail later, and less clearly.
+pub(crate) async fn refuse_outdated(endpoint: &str) -> Result<(), Problem> {
+    let Some(version) = outdated_localstack(endpoint).await else { return Ok(()) };
+    Err(Problem::new(format!(
+        "LocalStack {version} is at {endpoint}, which is too old: stop it, and start the right one with \
+         `localstack/host/localstack start` or `docker compose -f localstack/docker-compose.yml up`"
+    )))
+}

@@ -1,0 +1,15 @@
+"""LocalStack runs this when it is ready: it makes the table of ../table.json, unless that is there already."""
+
+import json
+import os
+
+from localstack import config
+from localstack.aws.connect import connect_to
+
+with open(os.path.join(config.dirs.init, "table.json"), encoding="utf-8") as definition:
+    table = json.load(definition)
+dynamodb = connect_to(region_name="us-east-1").dynamodb
+try:
+    dynamodb.create_table(**table)
+except dynamodb.exceptions.ResourceInUseException:
+    pass

@@ -1,0 +1,105 @@
+//! What Lambda is given to run: a zip with one file, `bootstrap`.
+
+use std::io::{Cursor, Write as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+/// A function's code, ready to be uploaded.
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// The zip.
+    pub zip: Vec<u8>,
+    /// Its SHA-256 in base64, which is what Lambda calls `CodeSha256`.
+    pub sha256: String,
+}
+
+/// A function's code that can't be packed.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// Its binary is not where it should be.
+    #[error("there is no binary of the function {function} in {}", folder.display())]
+    Missing {
+        /// Which.
+        function: String,
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// Its binary can't be read.
+    #[error("{} can't be read", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Its binary can't be packed.
+    #[error("{} can't be packed", path.display())]
+    Pack {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: zip::result::ZipError,
+    },
+}
+
+impl Package {
+    /// Packs the binary `folder/function`, or `folder/function/bootstrap`, which is where cargo lambda leaves it. The
+    /// same binary always gives the same bytes.
+    ///
+    /// # Errors
+    /// If it is not there or can't be read.
+    pub fn of(folder: &Path, function: &str) -> Result<Self, PackageError> {
+        let candidates = [folder.join(function), folder.join(function).join("bootstrap")];
+        let path = candidates.into_iter().find(|path| path.is_file());
+        let path =
+            path.ok_or_else(|| PackageError::Missing { function: function.to_owned(), folder: folder.into() })?;
+        let binary = std::fs::read(&path).map_err(|source| PackageError::Read { path: path.clone(), source })?;
+        let zip = pack(&binary).map_err(|source| PackageError::Pack { path, source })?;
+        let sha256 = STANDARD.encode(Sha256::digest(&zip));
+        Ok(Self { zip, sha256 })
+    }
+}
+
+fn pack(binary: &[u8]) -> Result<Vec<u8>, zip::result::ZipError> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        // It goes nowhere but to this machine: quick rather than small.
+        .compression_level(Some(1))
+        .last_modified_time(DateTime::default())
+        .unix_permissions(0o755);
+    let mut zip = ZipWriter::new(Cursor::new(vec![]));
+    zip.start_file("bootstrap", options)?;
+    zip.write_all(binary)?;
+    Ok(zip.finish()?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_binary_gives_the_same_zip_with_an_executable_bootstrap() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::create_dir(folder.path().join("b")).expect("a folder");
+        std::fs::write(folder.path().join("a"), "code").expect("written");
+        std::fs::write(folder.path().join("b/bootstrap"), "code").expect("written");
+        let (a, b) =
+            (Package::of(folder.path(), "a").expect("packed"), Package::of(folder.path(), "b").expect("packed"));
+        assert_eq!(a.sha256, b.sha256);
+        let mut zip = zip::ZipArchive::new(Cursor::new(a.zip)).expect("a zip");
+        let entry = zip.by_index(0).expect("one file");
+        assert_eq!((&*entry.name().expect("text"), entry.unix_mode()), ("bootstrap", Some(0o100_755)));
+    }
+
+    #[test]
+    fn a_missing_binary_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let error = Package::of(folder.path(), "connect").expect_err("missing").to_string();
+        assert!(error.contains("connect"), "{error}");
+    }
+}

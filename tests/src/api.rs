@@ -1,0 +1,113 @@
+//! A deployed API, seen from outside: sockets, tokens, and what is stored.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use rollcall_aws::{DynamoStore, Store as _};
+use rollcall_core::{
+    Attribute, CredentialVersion, Node, NodeId, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Timestamp, partition_key,
+};
+use rollcall_node::{NodeConfig, Timing};
+use rollcall_token::Signer;
+
+use crate::socket::Socket;
+
+/// When test tokens expire: 2100.
+const EXPIRY: Timestamp = Timestamp(4_102_444_800_000);
+/// Far longer than anything takes that a test waits for.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long to wait before looking again at what is stored: nothing else tells when a function elsewhere is done.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// A deployed API.
+#[derive(Debug)]
+pub struct Api {
+    ws_url: String,
+    dynamodb: aws_sdk_dynamodb::Client,
+    table: String,
+    store: DynamoStore,
+    signer: Signer,
+}
+
+impl Api {
+    /// Nodes connect at `ws_url` with tokens of `signer`, and are stored in `table`.
+    pub fn new(ws_url: String, dynamodb: aws_sdk_dynamodb::Client, table: &str, signer: Signer) -> Self {
+        let store = DynamoStore::new(dynamodb.clone(), table);
+        Self { ws_url, dynamodb, table: table.to_owned(), store, signer }
+    }
+
+    /// Where nodes connect.
+    pub fn ws_url(&self) -> String {
+        self.ws_url.clone()
+    }
+
+    /// The nodes as they are stored.
+    pub fn store(&self) -> &DynamoStore {
+        &self.store
+    }
+
+    /// A token for a node.
+    pub fn token(&self, node: &str) -> String {
+        self.token_of_version(node, 1)
+    }
+
+    /// A token for a node, of this credential version.
+    pub fn token_of_version(&self, node: &str, version: u32) -> String {
+        self.token_that_expires(node, version, EXPIRY)
+    }
+
+    /// A token for a node, of this credential version, that expires then.
+    pub fn token_that_expires(&self, node: &str, version: u32, at: Timestamp) -> String {
+        self.signer.sign(&id(node), CredentialVersion(version), at).expect("signed")
+    }
+
+    /// A raw connection of a node, let in.
+    pub async fn socket(&self, node: &str) -> Socket {
+        Socket::open(&self.ws_url, &self.token(node)).await.expect("let in")
+    }
+
+    /// How the reference library connects a node.
+    pub fn node_config(&self, node: &str) -> NodeConfig {
+        let timing = Timing { ack_every: 1, ..Timing::default() };
+        NodeConfig { timing, ..NodeConfig::new(self.ws_url(), self.token(node)) }
+    }
+
+    /// A node as it is stored; nothing if it is not.
+    pub async fn stored(&self, node: &str) -> Option<Node> {
+        let item = self.store.read(&id(node)).await.expect("readable");
+        item.map(|item| Node::read(&item).expect("well-formed"))
+    }
+
+    /// Waits until a node is stored like this, and returns it.
+    pub async fn until_stored(&self, node: &str, like: impl Fn(&Node) -> bool) -> Node {
+        let reached = async {
+            loop {
+                match self.stored(node).await {
+                    Some(stored) if like(&stored) => return stored,
+                    _ => tokio::time::sleep(LOOK_AGAIN).await,
+                }
+            }
+        };
+        match tokio::time::timeout(PATIENCE, reached).await {
+            Ok(stored) => stored,
+            Err(_) => panic!("{node} does not become what is waited for; it is {:#?}", self.stored(node).await),
+        }
+    }
+
+    /// Sets a number of a node, as the monolith's side will.
+    pub async fn set(&self, node: &str, attribute: Attribute, number: u32) {
+        let set = self.dynamodb.update_item().table_name(&self.table);
+        set.key(PARTITION_KEY, AttributeValue::S(partition_key(&id(node))))
+            .key(SORT_KEY, AttributeValue::S(SORT_KEY_NODE.to_owned()))
+            .update_expression("SET #a = :n")
+            .expression_attribute_names("#a", attribute.name())
+            .expression_attribute_values(":n", AttributeValue::N(number.to_string()))
+            .send()
+            .await
+            .expect("set");
+    }
+}
+
+fn id(node: &str) -> NodeId {
+    node.parse().expect("a node id")
+}
