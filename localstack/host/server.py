@@ -110,7 +110,7 @@ def launch(place: Place, installed: Installed, keep: bool) -> subprocess.Popen:
     with open(place.log, "wb") as log:
         return subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", str(installed.python), "-B", "-m", "localstack.runtime.main"],
-            cwd=place.folder, env=_environment(place, keep), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            cwd=place.folder, env=_environment(place, installed, keep), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             start_new_session=True,
         )
 
@@ -121,9 +121,10 @@ def _link(path: Path, target: Path) -> None:
     path.symlink_to(target)
 
 
-def _environment(place: Place, keep: bool) -> dict[str, str]:
+def _environment(place: Place, installed: Installed, keep: bool) -> dict[str, str]:
     """Nothing of the user's but PATH: neither a proxy nor an AWS profile is for loopback."""
     return {
+        "LD_PRELOAD": str(installed.loopback),
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(place.tmp),
         "TMPDIR": str(place.tmp),

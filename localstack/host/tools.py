@@ -1,4 +1,4 @@
-"""The programs that must be there already: Node (for npm), Java, and setpriv."""
+"""The programs that must be there already: Node (for npm), Java, setpriv and a C compiler."""
 
 import re
 import shutil
@@ -18,7 +18,11 @@ def check() -> str:
         problems.append("this is for Linux; elsewhere, use Docker: docker compose -f localstack/docker-compose.yml up")
     problems += filter(None, [_version("node", NODE, r"v(\d+)", "apt install nodejs npm, or https://nodejs.org")])
     problems += filter(None, [_version("java", JAVA, r'version "(\d+)', "apt install openjdk-17-jre-headless")])
-    for program, advice in [("npm", "apt install npm"), ("setpriv", "apt install util-linux")]:
+    for program, advice in [
+        ("npm", "apt install npm"),
+        ("setpriv", "apt install util-linux"),
+        ("cc", "apt install build-essential"),
+    ]:
         if not shutil.which(program):
             problems.append(f"{program} is missing: {advice}")
     try:

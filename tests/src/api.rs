@@ -88,10 +88,10 @@ impl Api {
                 }
             }
         };
-        match tokio::time::timeout(PATIENCE, reached).await {
-            Ok(stored) => stored,
-            Err(_) => panic!("{node} does not become what is waited for; it is {:#?}", self.stored(node).await),
-        }
+        let Ok(stored) = tokio::time::timeout(PATIENCE, reached).await else {
+            panic!("{node} does not become what is waited for; it is {:#?}", self.stored(node).await)
+        };
+        stored
     }
 
     /// Sets a number of a node, as the monolith's side will.

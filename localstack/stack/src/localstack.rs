@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationError;
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::client::legacy::Client as Http;
 use hyper_util::rt::TokioExecutor;
@@ -73,7 +74,11 @@ pub async fn mismatch(client: &Client, prefix: &str, connections: &str) -> Optio
                 }
             }
             Ok(_) => {}
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetFunctionConfigurationError::is_resource_not_found_exception) =>
+            {
                 return Some(Mismatch::Missing(name));
             }
             Err(error @ (SdkError::DispatchFailure(_) | SdkError::TimeoutError(_))) => {

@@ -1,13 +1,18 @@
 //! `cargo verify`: everything that CI checks, one step after the other, each by name and with the time it took.
 
+mod cloud;
+mod localstack;
 mod purity;
 mod run;
+mod runner;
 mod steps;
+mod tools;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use run::{minutes, say};
+use runner::Report;
 use steps::STEPS;
 
 fn main() -> ExitCode {
@@ -17,24 +22,25 @@ fn main() -> ExitCode {
         say(&format!("verify: there is no step {unknown:?}; the steps are: {}", names.join(", ")));
         return ExitCode::from(2);
     }
-    let started = Instant::now();
-    let mut closing = vec![];
+    let (started, mut closing, mut report) = (Instant::now(), vec![], Report::default());
     for step in STEPS.iter().filter(|step| wanted.is_empty() || wanted.iter().any(|name| name == step.name)) {
         let began = Instant::now();
         say(&format!("\n==> {}: {}", step.name, step.purpose));
-        match (step.check)() {
-            Ok(summary) => {
-                closing.push(format!("{:10} {}  ok", step.name, minutes(began.elapsed())));
-                closing.extend(summary);
+        let done = (step.check)();
+        let line = format!("{:12} {}", step.name, minutes(began.elapsed()));
+        match done {
+            Ok(ran) if ran == Report::default() => closing.push(format!("{line}  ok")),
+            Ok(ran) => {
+                report.add(ran);
+                closing.push(format!("{line}  ok      {:4} passed, {:2} skipped", ran.passed, ran.skipped));
             }
             Err(problem) => {
-                closing.push(format!("{:10} {}  FAILED: {problem}", step.name, minutes(began.elapsed())));
+                closing.push(format!("{line}  FAILED  {problem}"));
                 say(&format!("\n{}", closing.join("\n")));
                 return ExitCode::FAILURE;
             }
         }
     }
-    say(&format!("\nverified in {}", minutes(started.elapsed()).trim()));
-    say(&closing.join("\n"));
+    say(&format!("\nverified in {}\n{}\n{report}", minutes(started.elapsed()).trim(), closing.join("\n")));
     ExitCode::SUCCESS
 }

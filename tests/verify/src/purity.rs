@@ -1,18 +1,19 @@
 //! The rules stay pure: what `shared/core` depends on is on this list, or CI fails.
 
 use crate::run::{cargo, output};
+use crate::runner::Report;
 
 /// Every crate that the rules may be built from, with all that those need: an error derive, at compile time.
 const ALLOWED: [&str; 7] =
     ["proc-macro2", "quote", "rollcall-core", "syn", "thiserror", "thiserror-impl", "unicode-ident"];
 
 /// Checks the list against what cargo resolves.
-pub(crate) fn check() -> Result<Vec<String>, String> {
+pub(crate) fn check() -> Result<Report, String> {
     let tree =
         output(&mut cargo(&["tree", "-p", "rollcall-core", "-e", "normal,build", "--prefix", "none", "--locked"]))?;
     let strangers = strangers(&tree);
     if strangers.is_empty() {
-        return Ok(vec![]);
+        return Ok(Report::default());
     }
     Err(format!(
         "shared/core depends on {}, which {} not on its list",

@@ -1,13 +1,37 @@
 //! Running a program so that a person can follow it.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Command, ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
+
+/// The workspace's root.
+pub(crate) fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_owned()
+}
+
+/// Where cargo leaves the binaries of the profile that everything is built with: beside this one.
+pub(crate) fn profile() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    own.parent().unwrap_or(&own).to_owned()
+}
+
+/// Cargo's target folder.
+pub(crate) fn target() -> PathBuf {
+    let profile = profile();
+    profile.parent().unwrap_or(&profile).to_owned()
+}
+
+/// Sends a child a signal, such as `INT`.
+pub(crate) fn signal(child: &Child, signal: &str) {
+    let _ = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).stderr(Stdio::null()).status();
+}
 
 /// A cargo command in the profile that everything is built with, from the workspace's root.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO"));
-    command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    command.current_dir(root());
     command.args(arguments).stdin(Stdio::null());
     // This program is run by cargo: its variables would look like a changed environment to the one that it runs.
     #[expect(clippy::disallowed_methods, reason = "names only, to take them away")]
@@ -54,8 +78,9 @@ fn ended(command: &Command, status: ExitStatus) -> Result<(), String> {
 
 /// A command as a person would type it.
 fn shown(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy();
     let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
-    format!("`cargo {}`", arguments.join(" "))
+    format!("`{program} {}`", arguments.join(" "))
 }
 
 /// A line for whoever follows.
