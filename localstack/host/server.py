@@ -18,7 +18,7 @@ from problem import Problem
 VERSION = "4.9.2"
 INIT = Path(__file__).resolve().parent.parent / "init"
 # How long it may take, in seconds: starting on a busy machine, and ending before it is killed.
-PATIENCE, GRACE = 180, 10
+PATIENCE, GRACE = 180, 3
 
 
 class Place:
