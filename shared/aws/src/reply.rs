@@ -37,6 +37,7 @@ pub fn ack(seq: u64, terms: AckTerms) -> ServerMessage {
         next_check_in_s: terms.next_check_in,
         reconnect_within_s: terms.reconnect_within,
         spread_s: terms.spread,
+        config: None,
     })
 }
 

@@ -4,13 +4,15 @@
 //! ignored; an unknown `type` is answered with an [`ErrorCode::UnknownType`]. A change that would break a node is a new
 //! subprotocol beside [`SUBPROTOCOL`], never a guess.
 
+mod document;
 mod node;
 mod parse;
 mod server;
 
+pub use document::{Document, DocumentError};
 pub use node::{CheckIn, ConfigReport, ConfigStatus, Health, NodeMessage};
 pub use parse::{MessageError, parse_node_message};
-pub use server::{Ack, ByeReason, ErrorCode, ErrorMessage, ServerMessage};
+pub use server::{Ack, ByeReason, ConfigNews, ErrorCode, ErrorMessage, ServerMessage};
 
 /// The WebSocket subprotocol of this version. Offering it is optional; offering only others is refused.
 pub const SUBPROTOCOL: &str = "rollcall.v1";
@@ -18,6 +20,16 @@ pub const SUBPROTOCOL: &str = "rollcall.v1";
 /// The largest message in either direction, in bytes: one frame and one billed unit of an API Gateway WebSocket
 /// (Amazon API Gateway quotas, "WebSocket frame size": 32 KB).
 pub const MESSAGE_LIMIT_BYTES: usize = 32 * 1024;
+
+/// The largest configuration document, in bytes: what a console may set.
+pub const DOCUMENT_BYTES: usize = 96 * 1024;
+
+/// The largest document that is sent to a node in a frame, in bytes. A larger one is fetched over HTTP: it would not fit
+/// [`MESSAGE_LIMIT_BYTES`] once it is quoted.
+pub const DOCUMENT_IN_FRAME_BYTES: usize = 24 * 1024;
+
+/// How deeply a document may be nested: within what JSON parsers of small machines allow, and a quarter of ours.
+pub const DOCUMENT_LEVELS: usize = 32;
 
 /// The largest sequence number: the largest integer that every JSON parser keeps exact (RFC 8259, section 6).
 pub const SEQ_MAX: u64 = (1 << 53) - 1;

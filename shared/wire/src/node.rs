@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub enum NodeMessage {
     /// "I am here, and this is how I am."
     CheckIn(CheckIn),
+    /// "Tell me my configuration again": answered with [`ServerMessage::Config`](crate::ServerMessage::Config), or with
+    /// [`ErrorCode::NoConfig`](crate::ErrorCode::NoConfig).
+    Config,
 }
 
 /// A check-in: the node is alive, and what changed about it since the last one.

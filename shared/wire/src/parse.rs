@@ -45,7 +45,8 @@ pub fn parse_node_message(text: &str) -> Result<NodeMessage, MessageError> {
             let check_in = CheckIn::deserialize_fields(fields).map_err(|why| refuse(ErrorCode::InvalidField, why))?;
             Ok(NodeMessage::CheckIn(check_in))
         }
-        _ => Err(refuse(ErrorCode::UnknownType, "this server knows the type check-in".to_owned())),
+        "config" => Ok(NodeMessage::Config),
+        _ => Err(refuse(ErrorCode::UnknownType, "this server knows the types check-in and config".to_owned())),
     }
 }
 

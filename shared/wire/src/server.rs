@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum ServerMessage {
     /// The check-in is stored.
     Ack(Ack),
+    /// Pushed, or the answer to [`NodeMessage::Config`](crate::NodeMessage::Config): the configuration to run.
+    Config(ConfigNews),
     /// The message was not accepted.
     Error(ErrorMessage),
     /// Pushed: open a new connection within this time, then close this one.
@@ -26,7 +28,7 @@ pub enum ServerMessage {
 }
 
 /// "Your check-in is stored, and this is how we go on."
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
     /// The check-in's sequence number.
     pub seq: u64,
@@ -37,6 +39,23 @@ pub struct Ack {
     /// After a loss, wait a random time up to this before connecting again, in seconds, so that a fleet does not
     /// return at once.
     pub spread_s: u32,
+    /// The configuration to run, while the node has not reported on its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigNews>,
+}
+
+/// A configuration that a node is to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigNews {
+    /// Its version: the server counts, from 1. The one with the highest version is to run.
+    pub version: u64,
+    /// The SHA-256 of the document's UTF-8 bytes, in lower-case hexadecimal. The node checks it.
+    pub sha256: String,
+    /// The document: JSON as text, so that the very bytes that were hashed arrive. Absent if it is larger than
+    /// [`DOCUMENT_IN_FRAME_BYTES`](crate::DOCUMENT_IN_FRAME_BYTES): fetch it with `GET /v1/configs/{sha256}` and the
+    /// token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
 }
 
 /// A message was not accepted; the connection stays as it is.
@@ -72,6 +91,8 @@ pub enum ErrorCode {
     StaleSeq,
     /// This connection is not, or no longer, the node's: connect again.
     NotConnected,
+    /// The node is to run no configuration.
+    NoConfig,
     /// Rollcall could not store it: nothing is lost, send it again a little later.
     Unavailable,
     /// Rollcall made a mistake, and it is in its log.
