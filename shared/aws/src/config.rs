@@ -23,6 +23,10 @@ pub mod variable {
     pub const CONNECTIONS_URL: &str = "ROLLCALL_CONNECTIONS_URL";
     /// The keys that node tokens are checked with: a JWK set.
     pub const TOKEN_KEYS: &str = "ROLLCALL_TOKEN_KEYS";
+    /// The console's keys: `read:` or `write:` and the SHA-256 of each in hexadecimal, with spaces between them.
+    pub const CONSOLE_KEYS: &str = "ROLLCALL_CONSOLE_KEYS";
+    /// How the console knows who asks: `keys`, or `iam` where API Gateway has checked that already.
+    pub const CONSOLE_AUTH: &str = "ROLLCALL_CONSOLE_AUTH";
     /// The AWS region.
     pub const REGION: &str = "AWS_REGION";
     /// Where all of AWS is, if not at its own address.

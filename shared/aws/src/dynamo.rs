@@ -16,8 +16,8 @@ use crate::store::{Store, StoreError, Units, Written};
 /// Node items in a DynamoDB table.
 #[derive(Clone, Debug)]
 pub struct DynamoStore {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
 }
 
 impl DynamoStore {
@@ -100,7 +100,7 @@ fn units(consumed: &ConsumedCapacity) -> Units {
     Units { write, read }
 }
 
-fn classify<E>(error: SdkError<E>) -> StoreError
+pub(crate) fn classify<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {

@@ -89,6 +89,11 @@ pub fn disconnect(request: &ApiGatewayWebsocketProxyRequest) -> Result<Event, Ev
     event(context, node, kind)
 }
 
+/// The event of a check-in by polling.
+pub fn poll(node: NodeId, at: Timestamp, credentials: CredentialVersion, report: Report) -> Event {
+    Event { node, at, kind: EventKind::Poll { credentials, report } }
+}
+
 /// What a check-in says about its node.
 ///
 /// # Errors

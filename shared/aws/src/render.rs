@@ -44,6 +44,11 @@ impl Rendered {
             Guard::Exists(attribute) => Some(format!("attribute_exists({})", self.name(*attribute))),
             Guard::Missing(attribute) => Some(format!("attribute_not_exists({})", self.name(*attribute))),
             Guard::Equal(attribute, value) => Some(format!("{} = {}", self.name(*attribute), self.value(value))),
+            // A comparison with what is absent does not hold, not even this one.
+            Guard::Differs(attribute, value) => {
+                let name = self.name(*attribute);
+                Some(format!("(attribute_not_exists({name}) OR {name} <> {})", self.value(value)))
+            }
             Guard::Less(attribute, value) => Some(format!("{} < {}", self.name(*attribute), self.value(value))),
             Guard::AtMost(attribute, value) => Some(format!("{} <= {}", self.name(*attribute), self.value(value))),
         }
@@ -58,6 +63,10 @@ impl Rendered {
                 }
                 Change::SetIfMissing(attribute, value) => set.push(self.copy(*attribute, *attribute, value)),
                 Change::Copy { to, from, otherwise } => set.push(self.copy(*to, *from, otherwise)),
+                Change::Increment(attribute) => {
+                    let count = self.copy(*attribute, *attribute, &Value::Number(0));
+                    set.push(format!("{count} + {}", self.value(&Value::Number(1))));
+                }
                 Change::Remove(attribute) => remove.push(self.name(*attribute)),
             }
         }

@@ -1,8 +1,11 @@
 //! What the rules decided, as status codes and frames.
 
 use rollcall_core::{AckTerms, Refusal};
-use rollcall_wire::{Ack, ByeReason, ErrorCode, ErrorMessage, ServerMessage};
+use rollcall_wire::{Ack, ByeReason, ConfigNews, Document, ErrorCode, ErrorMessage, ServerMessage};
 use serde::Serialize;
+
+use crate::documents::Documents;
+use crate::error::chain;
 
 /// A function's answer to API Gateway (Amazon API Gateway, "Lambda proxy integrations for WebSocket APIs").
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -30,15 +33,49 @@ impl Answer {
     }
 }
 
-/// The acknowledgement of a check-in.
-pub fn ack(seq: u64, terms: AckTerms) -> ServerMessage {
+/// The acknowledgement of a check-in, with the news that go with it.
+pub fn ack(seq: u64, terms: &AckTerms, news: News) -> ServerMessage {
     ServerMessage::Ack(Ack {
         seq,
         next_check_in_s: terms.next_check_in,
         reconnect_within_s: terms.reconnect_within,
         spread_s: terms.spread,
-        config: None,
+        config: news.config,
     })
+}
+
+/// What a node is told besides that its check-in is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// The configuration to run.
+    pub config: Option<ConfigNews>,
+}
+
+impl News {
+    /// What the terms of an acknowledgement promise. A document that can't be read now is left for the next check-in.
+    pub async fn read(terms: &AckTerms, documents: &impl Documents) -> Self {
+        let Some(wanted) = &terms.config else { return Self::default() };
+        match documents.get(&wanted.sha256).await {
+            Ok(Some(document)) => Self { config: Some(config_news(wanted.version, &document)) },
+            Ok(None) => {
+                tracing::error!(sha256 = wanted.sha256, "a configuration that is wanted has no document");
+                Self::default()
+            }
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "a configuration can't be read now");
+                Self::default()
+            }
+        }
+    }
+}
+
+/// News of a configuration, with its document if that fits a frame.
+pub fn config_news(version: u64, document: &Document) -> ConfigNews {
+    ConfigNews {
+        version,
+        sha256: document.sha256().to_owned(),
+        document: document.fits_a_frame().then(|| document.text().to_owned()),
+    }
 }
 
 /// The frame for a check-in that changed nothing.
@@ -82,7 +119,8 @@ pub(crate) fn bye(refusal: Refusal) -> String {
     text(&ServerMessage::Bye { reason: bye_reason(refusal) })
 }
 
-fn text(message: &ServerMessage) -> String {
+/// A message as it goes over the wire.
+pub fn text(message: &ServerMessage) -> String {
     // Of plain structs with text keys, which always can be written.
     serde_json::to_string(message).unwrap_or_default()
 }

@@ -10,6 +10,10 @@ pub const PARTITION_KEY: &str = "pk";
 pub const SORT_KEY: &str = "sk";
 /// The sort key of a node's own item.
 pub const SORT_KEY_NODE: &str = "node";
+/// The sort key of a configuration document.
+pub const SORT_KEY_DOCUMENT: &str = "document";
+/// The attribute that holds a document's text. Names are short, because they count towards an item's size.
+pub const DOCUMENT_TEXT: &str = "d";
 /// The index of suspected nodes: [`Attribute::DueShard`] and [`Attribute::Due`]. Sparse: only who closed and has not
 /// come back is in it.
 pub const INDEX_DUE: &str = "due";
@@ -25,6 +29,11 @@ const NODE_PREFIX: &str = "node#";
 /// The partition key of a node's items.
 pub fn partition_key(node: &NodeId) -> String {
     format!("{NODE_PREFIX}{node}")
+}
+
+/// The partition key of a configuration document: known by the hash of its bytes, and so never changed.
+pub fn document_key(sha256: &str) -> String {
+    format!("config#{sha256}")
 }
 
 /// The node that a partition key belongs to; nothing if it is not a node's.
@@ -115,6 +124,14 @@ attributes! {
     Revoked = "rv",
     /// The site that the node belongs to.
     Site = "site",
+    /// The node's model.
+    Model = "md",
+    /// The node's tags, with commas between them.
+    Tags = "tg",
+    /// The version of the configuration that the node is to run: counted up at every change, from 1.
+    WantedVersion = "wv",
+    /// The SHA-256 of that configuration's document, in hexadecimal.
+    WantedHash = "wh",
 }
 
 /// What an attribute holds.

@@ -18,6 +18,8 @@ pub enum Guard {
     Missing(Attribute),
     /// The attribute is this.
     Equal(Attribute, Value),
+    /// The attribute is absent, or something else than this.
+    Differs(Attribute, Value),
     /// The attribute is less than this. Text compares byte by byte.
     Less(Attribute, Value),
     /// The attribute is this or less.
@@ -38,6 +40,7 @@ impl Guard {
             Self::Exists(attribute) => item.contains_key(attribute),
             Self::Missing(attribute) => !item.contains_key(attribute),
             Self::Equal(attribute, value) => item.get(attribute) == Some(value),
+            Self::Differs(attribute, value) => item.get(attribute) != Some(value),
             Self::Less(attribute, value) => compare(item, *attribute, value) == Some(Ordering::Less),
             Self::AtMost(attribute, value) => compare(item, *attribute, value).is_some_and(Ordering::is_le),
         }

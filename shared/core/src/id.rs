@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::limits::{CONNECTION_ID_BYTES, NODE_ID_BYTES};
+use crate::limits::{CONNECTION_ID_BYTES, MODEL_BYTES, NODE_ID_BYTES, SITE_BYTES, TAGS_BYTES};
 
 /// Text that is not an id of the kind that it was meant to be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -128,6 +128,87 @@ impl Timestamp {
     /// Whole seconds since `earlier`; 0 if that is later, because clocks step back.
     pub fn seconds_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0) / 1000
+    }
+}
+
+/// Where a node is: the monolith's name for it. Made like a [`NodeId`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Site(String);
+
+/// What a node is: its model. Made like a [`NodeId`], with `.` besides, and shorter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Model(String);
+
+impl FromStr for Site {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-');
+        check("site", text, SITE_BYTES, "ASCII letters, digits, ':', '_' and '-'", allowed)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromStr for Model {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-' | '.');
+        check("model", text, MODEL_BYTES, "ASCII letters, digits, ':', '_', '-' and '.'", allowed)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Site {
+    /// The site as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Model {
+    /// The model as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What the monolith marks a node with, in order and each once. They mean nothing here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tags(Vec<String>);
+
+impl Tags {
+    /// Checks them: each consists of what a [`NodeId`] does, `.` and `=`, and together they fit [`TAGS_BYTES`].
+    ///
+    /// # Errors
+    /// The first that can't be one, or their length.
+    pub fn new(mut tags: Vec<String>) -> Result<Self, InvalidId> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-' | '.' | '=');
+        for tag in &tags {
+            check("tag", tag, TAGS_BYTES, "ASCII letters, digits, ':', '_', '-', '.' and '='", allowed)?;
+        }
+        tags.sort_unstable();
+        tags.dedup();
+        let length = tags.join(",").len();
+        if length > TAGS_BYTES {
+            return Err(InvalidId::TooLong { kind: "list of tags", limit: TAGS_BYTES, length });
+        }
+        Ok(Self(tags))
+    }
+
+    /// One by one.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// As they are stored; nothing if there are none.
+    pub(crate) fn stored(&self) -> Option<String> {
+        (!self.0.is_empty()).then(|| self.0.join(","))
+    }
+
+    /// As they were stored.
+    pub(crate) fn read(text: &str) -> Self {
+        Self(text.split(',').map(str::to_owned).collect())
     }
 }
 

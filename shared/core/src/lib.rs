@@ -12,6 +12,7 @@
 //! losing a race costs no read either.
 
 mod attribute;
+mod desired;
 mod event;
 mod guard;
 mod id;
@@ -25,14 +26,17 @@ mod sweep;
 mod update;
 
 pub use attribute::{Attribute, INDEX_DUE, INDEX_SITE, Item, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Value};
-pub use attribute::{DUE_SHARDS, due_shard, node_of_partition_key, partition_key};
+pub use attribute::{DOCUMENT_TEXT, DUE_SHARDS, SORT_KEY_DOCUMENT, document_key};
+pub use attribute::{due_shard, node_of_partition_key, partition_key};
+pub use desired::{Denied, Registering, Wanted, register, registered, revoke, want_config, wanted};
 pub use event::{Connection, Event, EventKind, Found};
 pub use guard::Guard;
-pub use id::{ConnectionId, CredentialVersion, InvalidId, NodeId, Timestamp};
+pub use id::{ConnectionId, CredentialVersion, InvalidId, Model, NodeId, Site, Tags, Timestamp};
 pub use limits::{
-    CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES,
+    CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES,
+    SITE_BYTES, TAGS_BYTES,
 };
-pub use node::{Closed, Held, Malformed, Node, Presence};
+pub use node::{Closed, Held, Malformed, Node, Presence, WantedConfig};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
 pub use report::{ConfigOutcome, ConfigState, Health, Report, ReportError};

@@ -13,6 +13,15 @@ pub const CONNECTION_ID_BYTES: usize = 64;
 /// The longest firmware version, in bytes.
 pub const FIRMWARE_BYTES: usize = 64;
 
+/// The longest name of a site, in bytes.
+pub const SITE_BYTES: usize = 64;
+
+/// The longest name of a model, in bytes.
+pub const MODEL_BYTES: usize = 32;
+
+/// What a node's tags may take together, in bytes, with a comma between two.
+pub const TAGS_BYTES: usize = 96;
+
 /// How much of the detail of a configuration report is kept, in bytes.
 pub const DETAIL_BYTES: usize = 96;
 

@@ -2,7 +2,8 @@
 
 use crate::attribute::{Attribute, Item, Value};
 use crate::event::{Connection, Found};
-use crate::id::{ConnectionId, CredentialVersion, Timestamp};
+use crate::id::{ConnectionId, CredentialVersion, Tags, Timestamp};
+use crate::report::{ConfigOutcome, ConfigState};
 
 /// A node as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,25 @@ pub struct Node {
     pub credentials: Option<CredentialVersion>,
     /// Whether its credentials were revoked.
     pub revoked: bool,
+    /// The site that it belongs to.
+    pub site: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+    /// The configuration that it is to run.
+    pub wanted: Option<WantedConfig>,
+    /// What it last reported of a configuration.
+    pub config: Option<ConfigOutcome>,
+}
+
+/// A configuration that a node is to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedConfig {
+    /// Its version.
+    pub version: u64,
+    /// The SHA-256 of its document, in hexadecimal.
+    pub sha256: String,
 }
 
 /// The connection that holds a node.
@@ -91,12 +111,23 @@ impl Node {
             firmware: text(item, Attribute::Firmware)?.map(str::to_owned),
             credentials,
             revoked: item.contains_key(&Attribute::Revoked),
+            site: text(item, Attribute::Site)?.map(str::to_owned),
+            model: text(item, Attribute::Model)?.map(str::to_owned),
+            tags: text(item, Attribute::Tags)?.map(Tags::read).unwrap_or_default(),
+            wanted: wanted(item)?,
+            config: config(item)?,
         })
     }
 
     /// The open connection that holds it.
     pub fn open(&self) -> Option<&Held> {
         self.held.as_ref().filter(|held| held.closed.is_none())
+    }
+
+    /// What it is to run and has not reported on yet.
+    pub fn news(&self) -> Option<&WantedConfig> {
+        let reported = self.config.as_ref().map(|config| config.version);
+        self.wanted.as_ref().filter(|wanted| reported != Some(wanted.version))
     }
 
     /// When it was last heard of: a check-in, or the opening of its connection.
@@ -135,6 +166,20 @@ fn held(item: &Item) -> Result<Option<Held>, Malformed> {
         }),
     };
     Ok(Some(Held { connection: Connection { id, opened_at }, previous, closed }))
+}
+
+fn wanted(item: &Item) -> Result<Option<WantedConfig>, Malformed> {
+    let Some(version) = number(item, Attribute::WantedVersion)? else { return Ok(None) };
+    let sha256 = text(item, Attribute::WantedHash)?.ok_or_else(|| malformed(Attribute::WantedHash))?.to_owned();
+    Ok(Some(WantedConfig { version, sha256 }))
+}
+
+fn config(item: &Item) -> Result<Option<ConfigOutcome>, Malformed> {
+    let Some(version) = number(item, Attribute::ConfigVersion)? else { return Ok(None) };
+    let state = text(item, Attribute::ConfigState)?.and_then(ConfigState::read);
+    let state = state.ok_or_else(|| malformed(Attribute::ConfigState))?;
+    let detail = text(item, Attribute::ConfigDetail)?.map(str::to_owned);
+    Ok(Some(ConfigOutcome { version, state, detail }))
 }
 
 fn malformed(attribute: Attribute) -> Malformed {

@@ -41,6 +41,11 @@ impl ConfigState {
             Self::Rejected => "rejected",
         }
     }
+
+    /// As it was stored.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        [Self::Applied, Self::Substituted, Self::Rejected].into_iter().find(|state| state.as_str() == text)
+    }
 }
 
 /// How a node is doing.

@@ -3,7 +3,7 @@
 use crate::attribute::Item;
 use crate::event::{Connection, Event, EventKind};
 use crate::id::{ConnectionId, CredentialVersion, NodeId, Timestamp};
-use crate::node::{Malformed, Node};
+use crate::node::{Malformed, Node, WantedConfig};
 use crate::policy::{Policy, Registration, Seconds};
 use crate::update::Outcome;
 
@@ -34,7 +34,7 @@ pub enum Reply {
 }
 
 /// How a node is to go on after a check-in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AckTerms {
     /// The check-in's place in its connection; nothing for a poll.
     pub seq: Option<u64>,
@@ -44,6 +44,8 @@ pub struct AckTerms {
     pub reconnect_within: Seconds,
     /// Over how long to spread a reconnect after a loss.
     pub spread: Seconds,
+    /// The configuration to run, while the node has not reported on it.
+    pub config: Option<WantedConfig>,
 }
 
 /// Something to do besides replying. Best effort: another event repairs what is lost.
@@ -128,8 +130,9 @@ pub enum SettleError {
 pub fn settle(event: Event, outcome: Outcome, policy: &Policy) -> Result<Settled, SettleError> {
     match outcome {
         Outcome::Applied { after } => {
-            let effects = replaced(&event, &read(&event.node, &after)?).into_iter().map(Effect::Close).collect();
-            Ok(Settled::Done { reply: reply(&event, policy), effects })
+            let after = read(&event.node, &after)?;
+            let effects = replaced(&event, &after).into_iter().map(Effect::Close).collect();
+            Ok(Settled::Done { reply: reply(&event, &after, policy), effects })
         }
         Outcome::Refused { stored } => {
             let stored = stored.map(|item| read(&event.node, &item)).transpose()?;
@@ -146,12 +149,15 @@ fn read(node: &NodeId, item: &Item) -> Result<Node, SettleError> {
     Node::read(item).map_err(|source| SettleError::Malformed { node: node.clone(), source })
 }
 
-fn reply(event: &Event, policy: &Policy) -> Reply {
+fn reply(event: &Event, after: &Node, policy: &Policy) -> Reply {
+    let news = || after.news().cloned();
     let terms = |seq, reconnect_within| {
-        Reply::Ack(AckTerms { seq, next_check_in: policy.check_in_every, reconnect_within, spread: policy.spread })
+        let (next_check_in, spread) = (policy.check_in_every, policy.spread);
+        Reply::Ack(AckTerms { seq, next_check_in, reconnect_within, spread, config: news() })
     };
     match &event.kind {
-        EventKind::CheckIn { connection, seq, ack: true, .. } => {
+        // News gets through, whether an answer is wanted or not.
+        EventKind::CheckIn { connection, seq, ack, .. } if *ack || news().is_some() => {
             let age = Seconds::try_from(event.at.seconds_since(connection.opened_at)).unwrap_or(Seconds::MAX);
             terms(Some(*seq), policy.lifetime.saturating_sub(age))
         }

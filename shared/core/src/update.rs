@@ -34,6 +34,8 @@ pub enum Change {
         /// What to set if that is absent.
         otherwise: Value,
     },
+    /// Count it up by one, from 0 if it is absent.
+    Increment(Attribute),
     /// Remove it.
     Remove(Attribute),
 }
@@ -86,6 +88,10 @@ impl Update {
                 }
                 Change::Copy { to, from, otherwise } => {
                     after.insert(*to, before.get(from).unwrap_or(otherwise).clone());
+                }
+                Change::Increment(attribute) => {
+                    let count = if let Some(Value::Number(count)) = before.get(attribute) { *count } else { 0 };
+                    after.insert(*attribute, Value::Number(count + 1));
                 }
                 Change::Remove(attribute) => {
                     after.remove(attribute);

@@ -1,23 +1,26 @@
 //! The largest node item that the rules can produce stays within one write unit.
 
-#![allow(clippy::expect_used)]
+#![allow(clippy::expect_used, clippy::panic)]
 
 use rollcall_core::{
     Attribute, CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, ConfigOutcome, ConfigState, Connection, CredentialVersion,
-    DETAIL_BYTES, Event, EventKind, FIRMWARE_BYTES, Found, Health, Item, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId,
-    Outcome, PARTITION_KEY, Policy, Registration, Report, SORT_KEY, SORT_KEY_NODE, Timestamp, Value, partition_key,
-    plan,
+    DETAIL_BYTES, Event, EventKind, FIRMWARE_BYTES, Found, Health, Item, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES,
+    NodeId, Outcome, PARTITION_KEY, Policy, Registering, Registration, Report, SITE_BYTES, SORT_KEY, SORT_KEY_NODE,
+    TAGS_BYTES, Tags, Timestamp, Value, partition_key, plan, register, want_config,
 };
 
 /// The year 2286, when milliseconds get their fourteenth digit.
 const NOW: Timestamp = Timestamp(9_999_999_999_999);
 
+/// What is kept free for commands and firmware.
+const RESERVED_BYTES: usize = 128;
+
 #[test]
 fn the_largest_node_item_fits_one_write_unit() {
-    let largest = largest_after(&Item::from([site()]), 4);
+    let largest = largest_after(&wanted(), 4);
     let attributes = largest.len();
     let bytes = size(&largest);
-    assert!(bytes <= NODE_ITEM_BYTES, "{bytes} bytes in {attributes} attributes");
+    assert!(bytes <= NODE_ITEM_BYTES - RESERVED_BYTES, "{bytes} bytes in {attributes} attributes");
     assert!(attributes > 18, "only {attributes} attributes: the largest item is not among those tried");
 }
 
@@ -77,8 +80,22 @@ fn report() -> Report {
     Report::new(Some("f".repeat(FIRMWARE_BYTES)), Some(config), health).expect("fits")
 }
 
-fn site() -> (Attribute, Value) {
-    (Attribute::Site, Value::Text("s".repeat(64)))
+/// What the monolith may have said of the node.
+fn wanted() -> Item {
+    let registering = Registering {
+        site: "s".repeat(SITE_BYTES).parse().ok(),
+        model: "m".repeat(MODEL_BYTES).parse().ok(),
+        tags: Tags::new(vec!["t".repeat(TAGS_BYTES)]).expect("fits"),
+        credentials: CredentialVersion(u32::MAX),
+    };
+    let mut item = Item::new();
+    for update in [register(&node(), &registering), want_config(&node(), &"f".repeat(64), None)] {
+        let Outcome::Applied { after } = update.apply(Some(&item)) else { panic!("refused") };
+        item = after;
+    }
+    assert!(item.len() >= 6, "everything that can be said");
+    item.insert(Attribute::WantedVersion, Value::Number(u64::MAX));
+    item
 }
 
 fn node() -> NodeId {

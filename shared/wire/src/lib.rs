@@ -4,6 +4,7 @@
 //! ignored; an unknown `type` is answered with an [`ErrorCode::UnknownType`]. A change that would break a node is a new
 //! subprotocol beside [`SUBPROTOCOL`], never a guess.
 
+pub mod console;
 mod document;
 mod node;
 mod parse;

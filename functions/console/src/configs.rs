@@ -1,0 +1,149 @@
+//! What nodes are to run.
+
+use futures_util::{StreamExt as _, stream};
+use rollcall_aws::http::HttpAnswer;
+use rollcall_aws::{Connections, Delivery, Documents, chain, config_news, record, text};
+use rollcall_core::{Event, EventKind, NodeId, Site, Timestamp, Wanted, want_config, wanted};
+use rollcall_wire::console::{BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, ProblemCode, SiteConfigSet};
+use rollcall_wire::{Document, ServerMessage};
+use serde_json::Value;
+
+use crate::handle::{Answered, Asked, Console, denied, failed, internal, parse};
+use crate::{cursor, view};
+
+/// How many nodes of a site are set in one request: what fits its 30 seconds with ease (Amazon API Gateway quotas).
+const SITE_PAGE: i32 = 100;
+/// How many of them are under way at once.
+const AT_ONCE: usize = 16;
+/// What is stored as the reason of a close that a push has noticed.
+const REASON_GONE: &str = "gone";
+
+impl<D: Documents, C: Connections> Console<D, C> {
+    pub(crate) async fn set_config(&self, asked: &Asked<'_>, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let expected = if_match(asked)?;
+        let document = self.keep(asked).await?;
+        let set = self.want(&node, &document, expected, asked.now).await?;
+        let tag = etag(set.version);
+        Ok(HttpAnswer::json(200, &set).with("etag", tag))
+    }
+
+    /// Keeps the document of the body: nobody is told of one that can't be read.
+    async fn keep(&self, asked: &Asked<'_>) -> Result<Document, Problem> {
+        let document = Document::parse(&asked.body()?)?;
+        self.documents.put(document.clone()).await.map_err(|error| failed(&error))?;
+        Ok(document)
+    }
+
+    /// Sets what a node is to run, and pushes it.
+    async fn want(
+        &self,
+        node: &NodeId,
+        document: &Document,
+        expected: Option<u64>,
+        now: Timestamp,
+    ) -> Result<ConfigSet, Problem> {
+        let outcome = self.write(&want_config(node, document.sha256(), expected)).await?;
+        let set = wanted(outcome, document.sha256(), expected).map_err(|error| internal(&error))?.map_err(denied)?;
+        let delivery = match (set.changed, set.node.news()) {
+            (false, None) => DeliveryState::Unchanged,
+            // It is pushed again if the node has not reported on it: the first try may have been lost.
+            (changed, _) => match (self.push(node, &set, document, now).await, changed) {
+                (true, true) => DeliveryState::Pushed,
+                (false, true) => DeliveryState::Pending,
+                (_, false) => DeliveryState::Unchanged,
+            },
+        };
+        let (version, sha256) = (set.config.version, set.config.sha256);
+        tracing::info!(%node, version, outcome = ?delivery, "config");
+        Ok(ConfigSet { node: node.to_string(), version, sha256, delivery })
+    }
+
+    /// Whether the node's connection took it. A connection that is gone is noted as closed, as its `$disconnect` would.
+    async fn push(&self, node: &NodeId, set: &Wanted, document: &Document, now: Timestamp) -> bool {
+        let Some(held) = set.node.open() else { return false };
+        let frame = text(&ServerMessage::Config(config_news(set.config.version, document)));
+        match self.connections.post(&held.connection.id, frame).await {
+            Ok(Delivery::Delivered) => true,
+            Ok(Delivery::Gone) => {
+                let connection = held.connection.clone();
+                let kind = EventKind::Disconnect { connection, code: None, reason: Some(REASON_GONE.to_owned()) };
+                let event = Event { node: node.clone(), at: now, kind };
+                if let Err(error) = record(&self.store, event, &self.policy).await {
+                    tracing::warn!(%node, error = chain(&error), "a connection that is gone could not be noted");
+                }
+                false
+            }
+            Err(error) => {
+                tracing::warn!(%node, error = chain(&error), "a configuration could not be pushed");
+                false
+            }
+        }
+    }
+
+    pub(crate) async fn config(&self, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let stored = self.known(&node).await?;
+        let document = match &stored.wanted {
+            Some(wanted) => self.documents.get(&wanted.sha256).await.map_err(|error| failed(&error))?,
+            None => None,
+        };
+        let document = document.map(|document| json(document.text())).transpose()?;
+        let view = ConfigView {
+            status: view::progress(&stored),
+            wanted: view::wanted(&stored),
+            document,
+            reported: stored.config.as_ref().map(view::reported),
+        };
+        let version = stored.wanted.map_or(0, |wanted| wanted.version);
+        Ok(HttpAnswer::json(200, &view).with("etag", etag(version)))
+    }
+
+    /// Sets what the next nodes of a site are to run. Whoever asks goes on with the cursor until there is none.
+    pub(crate) async fn set_site_config(&self, asked: &Asked<'_>, site: &str) -> Answered {
+        let site: Site = parse(site, "site")?;
+        let (secret, list) = (self.keys.secret(), format!("config of {site:?}"));
+        let after = asked.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
+        let document = self.keep(asked).await?;
+        let page = self.store.page_of_site(&site, after, SITE_PAGE).await;
+        let (nodes, next) = page.map_err(|error| failed(&error))?;
+        let results = nodes
+            .iter()
+            .map(|(node, _)| async { (node.to_string(), self.want(node, &document, None, asked.now).await) });
+        let results: Vec<_> = stream::iter(results).buffer_unordered(AT_ONCE).collect().await;
+        let mut set = SiteConfigSet::default();
+        for (node, result) in results {
+            match result.map(|set| set.delivery) {
+                Ok(DeliveryState::Pushed) => set.pushed += 1,
+                Ok(DeliveryState::Pending) => set.pending += 1,
+                Ok(DeliveryState::Unchanged) => set.unchanged += 1,
+                Err(problem) => {
+                    set.failed.push(BatchResult { node, status: problem.status, problem: Some(problem) });
+                }
+            }
+        }
+        set.cursor = next.map(|next| cursor::write(&secret, &list, &next));
+        Ok(HttpAnswer::json(200, &set))
+    }
+}
+
+/// The version that must be wanted now: `If-Match: "7"` (RFC 9110, section 13.1.1); nothing for any.
+fn if_match(asked: &Asked<'_>) -> Result<Option<u64>, Problem> {
+    let Some(header) = asked.request.headers.get("if-match") else { return Ok(None) };
+    let version = header.to_str().ok().map(str::trim).and_then(|text| match text {
+        "*" => Some(None),
+        text => text.strip_prefix('"')?.strip_suffix('"')?.parse().ok().map(Some),
+    });
+    version.ok_or_else(|| {
+        let detail = "If-Match: must be one version in quotes, such as \"7\", or *";
+        Problem::new(ProblemCode::InvalidParameter, detail)
+    })
+}
+
+fn etag(version: u64) -> String {
+    format!("\"{version}\"")
+}
+
+fn json(text: &str) -> Result<Value, Problem> {
+    serde_json::from_str(text).map_err(|error| internal(&error))
+}

@@ -1,0 +1,63 @@
+//! Where the next page begins, as text that nobody else can make.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rollcall_aws::PageKey;
+use rollcall_wire::console::{Problem, ProblemCode};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+/// How much of the signature is kept, in bytes: enough, where every guess is a request.
+const SIGNATURE: usize = 16;
+
+/// Signs where the next page of this list begins.
+pub(crate) fn write(secret: &[u8; 32], list: &str, after: &PageKey) -> String {
+    // Of a plain struct, which always can be written.
+    let mut bytes = serde_json::to_vec(after).unwrap_or_default();
+    let signature = sign(secret, list, &bytes);
+    bytes.extend_from_slice(&signature);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Where a page of this list begins.
+pub(crate) fn read(secret: &[u8; 32], list: &str, cursor: &str) -> Result<PageKey, Problem> {
+    let wrong = || Problem::new(ProblemCode::InvalidCursor, "the cursor is not one of this list: begin without one");
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
+    let (bytes, signature) = bytes.split_at_checked(bytes.len().wrapping_sub(SIGNATURE)).ok_or_else(wrong)?;
+    if !bool::from(sign(secret, list, bytes).ct_eq(signature)) {
+        return Err(wrong());
+    }
+    serde_json::from_slice(bytes).map_err(|_| wrong())
+}
+
+/// The secret is as long as a block's half and comes first and last: nothing can be appended (RFC 2104 in short).
+fn sign(secret: &[u8; 32], list: &str, bytes: &[u8]) -> [u8; SIGNATURE] {
+    let inner = Sha256::new_with_prefix(secret).chain_update(Sha256::digest(list)).chain_update(bytes).finalize();
+    let outer = Sha256::new_with_prefix(secret).chain_update(inner).finalize();
+    let mut signature = [0; SIGNATURE];
+    signature.copy_from_slice(&outer[..SIGNATURE]);
+    signature
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_leads_on_in_its_own_list_and_nowhere_else() {
+        let (secret, after) = ([7; 32], PageKey { pk: "node#ap-1".to_owned(), sk: "node".to_owned() });
+        let cursor = write(&secret, "site=hq", &after);
+        assert_eq!(read(&secret, "site=hq", &cursor), Ok(after));
+        assert_eq!(read(&secret, "site=lab", &cursor).map_err(|problem| problem.status), Err(400));
+        assert!(read(&[8; 32], "site=hq", &cursor).is_err(), "of another deployment");
+        for position in 0..cursor.len() {
+            let mut tampered = cursor.clone().into_bytes();
+            tampered[position] = if tampered[position] == b'A' { b'B' } else { b'A' };
+            let tampered = String::from_utf8(tampered).expect("ASCII");
+            assert!(read(&secret, "site=hq", &tampered).is_err(), "{position}");
+        }
+        for text in ["", "A", "???", &"A".repeat(500)] {
+            assert!(read(&secret, "site=hq", text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Who may ask.
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use rollcall_aws::{ConfigErrors, Lookup, Reader, http, variable};
+use rollcall_wire::console::{Problem, ProblemCode};
+use sha2::{Digest as _, Sha256};
+use subtle::{Choice, ConstantTimeEq as _};
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Read,
+    Write,
+}
+
+/// Who may do what. Keys are random, so that a plain hash of one tells nothing; several are valid at once, so that they
+/// can be exchanged.
+pub(crate) enum Keys {
+    /// The bearer of one of these, of which only the hashes are known.
+    Hashed(Vec<(Scope, [u8; 32])>),
+    /// Whoever API Gateway's IAM authorizer let through.
+    Iam,
+}
+
+impl Keys {
+    /// Reads them from the configuration.
+    pub(crate) fn read(lookup: &impl Lookup) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(lookup);
+        match reader.optional(variable::CONSOLE_AUTH).as_deref() {
+            Some("iam") => return reader.finish(|| Some(Self::Iam)),
+            None | Some("keys") => {}
+            Some(_) => reader.invalid(variable::CONSOLE_AUTH, "must be keys or iam".to_owned()),
+        }
+        let text = reader.required(variable::CONSOLE_KEYS);
+        let keys: Option<Vec<_>> = text.split_whitespace().map(parse).collect();
+        if keys.as_ref().is_none_or(Vec::is_empty) {
+            let problem = "must be read: or write: and a SHA-256 in hexadecimal, with spaces between them".to_owned();
+            reader.invalid(variable::CONSOLE_KEYS, problem);
+        }
+        reader.finish(|| keys.map(Self::Hashed))
+    }
+
+    /// Whether whoever sent the request may do this.
+    pub(crate) fn admit(&self, request: &ApiGatewayV2httpRequest, scope: Scope) -> Result<(), Problem> {
+        let Self::Hashed(keys) = self else { return Ok(()) };
+        let hash = Sha256::digest(http::bearer(request).unwrap_or_default());
+        // Every key is compared, whether one has matched or not.
+        let (mut reads, mut writes) = (Choice::from(0), Choice::from(0));
+        for (scope, key) in keys {
+            let same = key.ct_eq(&*hash);
+            match scope {
+                Scope::Read => reads |= same,
+                Scope::Write => writes |= same,
+            }
+        }
+        match (bool::from(writes), bool::from(reads), scope) {
+            (true, _, _) | (false, true, Scope::Read) => Ok(()),
+            (false, true, Scope::Write) => {
+                Err(Problem::new(ProblemCode::Forbidden, "this key may read; writing needs another"))
+            }
+            (false, false, _) => {
+                Err(Problem::new(ProblemCode::Unauthenticated, "an authorization header with a bearer key is needed"))
+            }
+        }
+    }
+
+    /// What cursors are signed with: known to every instance, and to nobody who doesn't know the hashes.
+    pub(crate) fn secret(&self) -> [u8; 32] {
+        let mut digest = Sha256::new_with_prefix("rollcall cursor");
+        if let Self::Hashed(keys) = self {
+            for (_, key) in keys {
+                digest.update(key);
+            }
+        }
+        digest.finalize().into()
+    }
+}
+
+fn parse(key: &str) -> Option<(Scope, [u8; 32])> {
+    let (scope, hex) = match key.split_once(':')? {
+        ("read", hex) => (Scope::Read, hex),
+        ("write", hex) => (Scope::Write, hex),
+        _ => return None,
+    };
+    if hex.len() != 64 || !hex.is_ascii() {
+        return None;
+    }
+    let mut hash = [0; 32];
+    for (byte, digits) in hash.iter_mut().zip(0..) {
+        *byte = u8::from_str_radix(&hex[digits * 2..digits * 2 + 2], 16).ok()?;
+    }
+    Some((scope, hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(text: &str) -> Result<Keys, ConfigErrors> {
+        let text = text.to_owned();
+        Keys::read(&move |name: &str| (name == variable::CONSOLE_KEYS).then(|| text.clone()))
+    }
+
+    fn hash(key: &str) -> String {
+        Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn request(key: Option<&str>) -> ApiGatewayV2httpRequest {
+        let mut request = ApiGatewayV2httpRequest::default();
+        if let Some(key) = key {
+            request.headers.insert("authorization", format!("Bearer {key}").parse().expect("a header"));
+        }
+        request
+    }
+
+    #[test]
+    fn a_read_key_reads_a_write_key_does_both_and_others_do_nothing() {
+        let keys = keys(&format!("read:{} write:{} write:{}", hash("r"), hash("w"), hash("w2"))).ok().expect("keys");
+        let status = |key, scope| keys.admit(&request(key), scope).map_err(|problem| problem.status);
+        assert_eq!([status(Some("r"), Scope::Read), status(Some("r"), Scope::Write)], [Ok(()), Err(403)]);
+        for key in ["w", "w2"] {
+            assert_eq!([status(Some(key), Scope::Read), status(Some(key), Scope::Write)], [Ok(()), Ok(())]);
+        }
+        for key in [None, Some(""), Some("x"), Some(&*hash("w"))] {
+            assert_eq!([status(key, Scope::Read), status(key, Scope::Write)], [Err(401), Err(401)], "{key:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_a_mistake_that_does_not_repeat_it() {
+        for text in ["", "write:", "admin:00", "write:zz", &format!("write:{}0", hash("w")), "secret"] {
+            let error = keys(text).err().unwrap_or_else(|| panic!("{text:?} is taken")).to_string();
+            assert!(error.contains(variable::CONSOLE_KEYS) && !error.contains("secret"), "{error}");
+        }
+    }
+}

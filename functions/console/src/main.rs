@@ -1,0 +1,24 @@
+//! The console: what the monolith says of nodes, and what it is told of them.
+
+mod batch;
+mod configs;
+mod cursor;
+mod handle;
+mod keys;
+mod nodes;
+mod view;
+
+use handle::Console;
+use keys::Keys;
+use rollcall_aws::{ApiConnections, DynamoDocuments, DynamoStore, Environment, Fatal, Settings, serve, telemetry};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Fatal> {
+    telemetry::start(&Environment);
+    let settings = Settings::read(&Environment, true)?;
+    let keys = Keys::read(&Environment)?;
+    let (store, connections) = (DynamoStore::open(&settings).await, ApiConnections::open(&settings).await);
+    let documents = DynamoDocuments::open(&settings).await;
+    let console = Console { keys, store, documents, connections, policy: settings.policy };
+    serve(async |request| console.handle(&request).await).await
+}

@@ -1,0 +1,110 @@
+//! What nodes are.
+
+use rollcall_aws::http::HttpAnswer;
+use rollcall_aws::{Connections, Documents};
+use rollcall_core::{CredentialVersion, Node, NodeId, Outcome, Registering, Site, Tags, register, registered, revoke};
+use rollcall_wire::console::{NodePage, NodeSpec, Problem, ProblemCode};
+use rollcall_wire::{ByeReason, ServerMessage};
+
+use crate::handle::{Answered, Asked, Console, body, denied, failed, internal, parse};
+use crate::{cursor, view};
+
+/// How many nodes a page has, if nothing is said; and at most, which is what one BatchGetItem reads (Amazon DynamoDB
+/// quotas).
+const PAGE: i32 = 50;
+const PAGE_MOST: i32 = 100;
+
+impl<D: Documents, C: Connections> Console<D, C> {
+    pub(crate) async fn register(&self, asked: &Asked<'_>, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let stored = self.register_one(&node, &body(&asked.body()?)?).await?;
+        Ok(HttpAnswer::json(200, &view::node(&node, &stored, asked.now)))
+    }
+
+    /// Registers a node, or says anew what it is.
+    pub(crate) async fn register_one(&self, node: &NodeId, spec: &NodeSpec) -> Result<Node, Problem> {
+        let invalid = |error: rollcall_core::InvalidId| Problem::new(ProblemCode::InvalidBody, error.to_string());
+        let registering = Registering {
+            site: spec.site.as_deref().map(str::parse).transpose().map_err(invalid)?,
+            model: spec.model.as_deref().map(str::parse).transpose().map_err(invalid)?,
+            tags: Tags::new(spec.tags.clone()).map_err(invalid)?,
+            credentials: CredentialVersion(spec.credential_version),
+        };
+        let outcome = self.write(&register(node, &registering)).await?;
+        registered(outcome).map_err(|error| internal(&error))?.map_err(denied)
+    }
+
+    pub(crate) async fn show(&self, asked: &Asked<'_>, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let stored = self.known(&node).await?;
+        Ok(HttpAnswer::json(200, &view::node(&node, &stored, asked.now)))
+    }
+
+    /// Revokes a node's credentials, tells it, and closes its socket.
+    pub(crate) async fn revoke(&self, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let Outcome::Applied { after } = self.write(&revoke(&node)).await? else {
+            return Err(denied(rollcall_core::Denied::Unknown));
+        };
+        let stored = Node::read(&after).map_err(|error| internal(&error))?;
+        if let Some(held) = stored.open() {
+            let bye = rollcall_aws::text(&ServerMessage::Bye { reason: ByeReason::Revoked });
+            // Best effort: whoever is revoked is refused at the next message anyway.
+            let told = self.connections.post(&held.connection.id, bye).await;
+            let closed = self.connections.close(&held.connection.id).await;
+            if let Err(error) = told.and(closed) {
+                tracing::warn!(%node, error = rollcall_aws::chain(&error), "a connection could not be closed");
+            }
+        }
+        Ok(HttpAnswer::status(204))
+    }
+
+    /// Closes a node's socket; it connects again.
+    pub(crate) async fn disconnect(&self, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let stored = self.known(&node).await?;
+        if let Some(held) = stored.open() {
+            let closed = self.connections.close(&held.connection.id).await;
+            closed.map_err(|error| {
+                tracing::error!(%node, error = rollcall_aws::chain(&error), "a connection could not be closed");
+                Problem::new(ProblemCode::Unavailable, "the node's connection can't be reached now")
+            })?;
+        }
+        Ok(HttpAnswer::status(204))
+    }
+
+    pub(crate) async fn list(&self, asked: &Asked<'_>) -> Answered {
+        let site: Option<Site> = asked.parameter("site").map(|site| parse(site, "site")).transpose()?;
+        let online = match asked.parameter("presence") {
+            None => None,
+            Some("online") => Some(true),
+            Some("offline") => Some(false),
+            Some(_) => return Err(invalid("presence: must be online or offline")),
+        };
+        let limit = match asked.parameter("limit").map(str::parse) {
+            None => PAGE,
+            Some(Ok(limit @ 1..=PAGE_MOST)) => limit,
+            Some(_) => return Err(invalid(&format!("limit: must be a number from 1 to {PAGE_MOST}"))),
+        };
+        let list = format!("{site:?} {online:?}");
+        let secret = self.keys.secret();
+        let after = asked.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
+        let (nodes, next) = match &site {
+            Some(site) => self.store.page_of_site(site, after, limit).await,
+            None => self.store.page_of_all(after, limit).await,
+        }
+        .map_err(|error| failed(&error))?;
+        let mut views = vec![];
+        for (id, item) in &nodes {
+            let stored = Node::read(item).map_err(|error| internal(&error))?;
+            views.push(view::node(id, &stored, asked.now));
+        }
+        views.retain(|view| online.is_none_or(|online| view.online == online));
+        let cursor = next.map(|next| cursor::write(&secret, &list, &next));
+        Ok(HttpAnswer::json(200, &NodePage { nodes: views, cursor }))
+    }
+}
+
+fn invalid(detail: &str) -> Problem {
+    Problem::new(ProblemCode::InvalidParameter, detail)
+}

@@ -1,0 +1,139 @@
+//! One request of a node.
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_runtime::Diagnostic;
+use rollcall_aws::http::{self, HttpAnswer};
+use rollcall_aws::{
+    Documents, News, RecordError, Store, ack, chain, error_frame, poll, record, refusal_frame, status, text,
+};
+use rollcall_core::{Node, Policy, Reply};
+use rollcall_token::{Claims, Verifier};
+use rollcall_wire::{CheckIn, ErrorCode, ErrorMessage, NodeMessage, ServerMessage, parse_node_message};
+
+/// When a node whose check-in could not be stored is to come again, in seconds.
+const AGAIN_S: u32 = 10;
+
+/// What polling needs.
+pub(crate) struct Poll<S, D> {
+    pub(crate) verifier: Verifier,
+    pub(crate) store: S,
+    pub(crate) documents: D,
+    pub(crate) policy: Policy,
+}
+
+impl<S: Store, D: Documents> Poll<S, D> {
+    /// Checks the token, and does what is asked.
+    pub(crate) async fn handle(&self, request: &ApiGatewayV2httpRequest) -> Result<HttpAnswer, Diagnostic> {
+        let claims = match self.claims(request) {
+            Ok(claims) => claims,
+            Err(reason) => {
+                tracing::warn!(outcome = "refused", reason, "poll");
+                return Ok(HttpAnswer::status(401).with("www-authenticate", "Bearer".to_owned()));
+            }
+        };
+        let path = request.raw_path.as_deref().unwrap_or_default();
+        Ok(match path.strip_prefix("/v1/configs/") {
+            Some(sha256) => self.document(&claims, sha256).await,
+            None => self.check_in(&claims, request).await,
+        })
+    }
+
+    fn claims(&self, request: &ApiGatewayV2httpRequest) -> Result<Claims, String> {
+        let token = http::bearer(request).ok_or("there is no bearer token")?;
+        let now = http::time(request).map_err(|error| error.to_string())?;
+        // Without its sources, which may quote what the token says.
+        self.verifier.verify(token, now).map_err(|error| error.to_string())
+    }
+
+    async fn check_in(&self, claims: &Claims, request: &ApiGatewayV2httpRequest) -> HttpAnswer {
+        let node = &claims.node;
+        let (seq, event) = match Self::read(claims, request) {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::info!(%node, outcome = "refused", reason = %error.code, "poll");
+                return answer(400, &ServerMessage::Error(error));
+            }
+        };
+        match record(&self.store, event, &self.policy).await {
+            Ok(recorded) => match recorded.reply {
+                Reply::Refused(refusal) => {
+                    tracing::info!(%node, outcome = "refused", reason = refusal.code(), "poll");
+                    answer(status(refusal), &refusal_frame(refusal, seq))
+                }
+                Reply::Ack(terms) => {
+                    let (write_units, read_units) = (recorded.units.write, recorded.units.read);
+                    tracing::info!(%node, outcome = "stored", write_units, read_units, "poll");
+                    let news = News::read(&terms, &self.documents).await;
+                    come_again(terms.next_check_in, answer(200, &ack(seq, &terms, news)))
+                }
+                Reply::Stored => HttpAnswer::status(204),
+            },
+            Err(error) => {
+                tracing::error!(%node, outcome = "failed", error = chain(&error), "poll");
+                failure(&error, seq)
+            }
+        }
+    }
+
+    fn read(claims: &Claims, request: &ApiGatewayV2httpRequest) -> Result<(u64, rollcall_core::Event), ErrorMessage> {
+        let wrong = |code, message: String, seq| ErrorMessage { code, message, seq };
+        let body = http::body(request);
+        let body = body.ok_or_else(|| wrong(ErrorCode::NotJson, "the body is not text".to_owned(), None))?;
+        let check_in: CheckIn = match parse_node_message(&body)? {
+            NodeMessage::CheckIn(check_in) => check_in,
+            _ => return Err(wrong(ErrorCode::UnknownType, "only check-ins are polled".to_owned(), None)),
+        };
+        let seq = check_in.seq;
+        let invalid = |error: String| wrong(ErrorCode::InvalidField, error, Some(seq));
+        let report = rollcall_aws::report(check_in).map_err(|error| invalid(error.to_string()))?;
+        let at = http::time(request).map_err(|error| invalid(error.to_string()))?;
+        Ok((seq, poll(claims.node.clone(), at, claims.credentials, report)))
+    }
+
+    /// The document of the configuration that this node is to run, and no other.
+    async fn document(&self, claims: &Claims, sha256: &str) -> HttpAnswer {
+        let node = &claims.node;
+        let found = async {
+            let item = self.store.read(node).await.map_err(|error| chain(&error))?.unwrap_or_default();
+            let stored = Node::read(&item).map_err(|error| chain(&error))?;
+            let current = stored.credentials.is_none_or(|current| claims.credentials >= current);
+            if stored.revoked || !current || stored.wanted.is_none_or(|wanted| wanted.sha256 != sha256) {
+                return Ok(None);
+            }
+            self.documents.get(sha256).await.map_err(|error| chain(&error))
+        };
+        let found: Result<_, String> = found.await;
+        match found {
+            Ok(Some(document)) => {
+                tracing::info!(%node, outcome = "served", "config");
+                let cached = "private, max-age=31536000, immutable".to_owned();
+                HttpAnswer::body(200, "application/json", document.text().to_owned()).with("cache-control", cached)
+            }
+            Ok(None) => {
+                tracing::info!(%node, outcome = "refused", reason = "not the node's", "config");
+                HttpAnswer::status(404)
+            }
+            Err(error) => {
+                tracing::error!(%node, outcome = "failed", error, "config");
+                come_again(AGAIN_S, HttpAnswer::status(503))
+            }
+        }
+    }
+}
+
+fn answer(status: u16, message: &ServerMessage) -> HttpAnswer {
+    HttpAnswer::body(status, "application/json", text(message))
+}
+
+/// When to come again (RFC 9110, section 10.2.3).
+fn come_again(seconds: u32, answer: HttpAnswer) -> HttpAnswer {
+    answer.with("retry-after", seconds.to_string())
+}
+
+fn failure(error: &RecordError, seq: u64) -> HttpAnswer {
+    if error.is_passing() {
+        let message = "not stored: send it again a little later".to_owned();
+        return come_again(AGAIN_S, answer(503, &error_frame(ErrorCode::Unavailable, message, Some(seq))));
+    }
+    answer(500, &error_frame(ErrorCode::Internal, "not stored: the server's log says why".to_owned(), Some(seq)))
+}

@@ -1,0 +1,73 @@
+//! API Gateway's HTTP events, and the answers to them (payload format 2.0).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rollcall_core::Timestamp;
+use serde::Serialize;
+
+use crate::gateway::EventError;
+
+/// A function's answer to an HTTP API.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HttpAnswer {
+    /// The HTTP status.
+    pub status_code: u16,
+    /// HTTP headers.
+    pub headers: BTreeMap<&'static str, String>,
+    /// The body; none for an answer without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+impl HttpAnswer {
+    /// Nothing but a status.
+    pub fn status(status_code: u16) -> Self {
+        Self { status_code, ..Self::default() }
+    }
+
+    /// A body of this media type.
+    pub fn body(status_code: u16, media_type: &str, body: String) -> Self {
+        Self { status_code, body: Some(body), ..Self::default() }.with("content-type", media_type.to_owned())
+    }
+
+    /// A value as JSON.
+    pub fn json(status_code: u16, value: &impl Serialize) -> Self {
+        // Of plain structs with text keys, which always can be written.
+        Self::body(status_code, "application/json", serde_json::to_string(value).unwrap_or_default())
+    }
+
+    /// With another header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: String) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+}
+
+/// The token or key in `Authorization: Bearer …`; nothing if there is none of that kind.
+pub fn bearer(request: &ApiGatewayV2httpRequest) -> Option<&str> {
+    let (scheme, token) = request.headers.get("authorization")?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+/// The body as text; nothing if it is none.
+pub fn body(request: &ApiGatewayV2httpRequest) -> Option<Cow<'_, str>> {
+    let body = request.body.as_deref().unwrap_or_default();
+    if !request.is_base64_encoded {
+        return Some(Cow::Borrowed(body));
+    }
+    String::from_utf8(STANDARD.decode(body).ok()?).ok().map(Cow::Owned)
+}
+
+/// When API Gateway got the request.
+///
+/// # Errors
+/// If that is no time.
+pub fn time(request: &ApiGatewayV2httpRequest) -> Result<Timestamp, EventError> {
+    u64::try_from(request.request_context.time_epoch).map(Timestamp).map_err(|_| EventError::Time)
+}

@@ -1,0 +1,228 @@
+//! What the monolith wants of a node: that it is known, and what it runs.
+
+use crate::attribute::{Attribute as A, Value};
+use crate::guard::Guard;
+use crate::id::{CredentialVersion, Model, NodeId, Site, Tags};
+use crate::node::{Malformed, Node, WantedConfig};
+use crate::update::{Change, Outcome, Update};
+
+/// What the monolith says of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registering {
+    /// Where it is.
+    pub site: Option<Site>,
+    /// What it is.
+    pub model: Option<Model>,
+    /// What it is marked with.
+    pub tags: Tags,
+    /// The lowest credential version that is accepted from now on. It never goes back.
+    pub credentials: CredentialVersion,
+}
+
+/// Why the monolith does not get what it wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// There is no such node.
+    #[error("no such node is registered")]
+    Unknown,
+    /// The node's credentials were revoked.
+    #[error("the node's credentials were revoked; registering it with a higher credential version lets it back in")]
+    Revoked,
+    /// Credential versions never go back.
+    #[error("the node's credential version is {} already", current.0)]
+    CredentialsGoBack {
+        /// The one that is accepted.
+        current: CredentialVersion,
+    },
+    /// Somebody else has set another configuration meanwhile.
+    #[error("the node's configuration is at version {current}")]
+    Stale {
+        /// The version that is wanted; 0 if there is none.
+        current: u64,
+    },
+}
+
+/// Registers a node, or says anew what it is. A revoked one is let back in by a higher credential version.
+pub fn register(node: &NodeId, registering: &Registering) -> Update {
+    let credentials = || Value::from(registering.credentials.0);
+    let (site, model) = (registering.site.as_ref().map(Site::as_str), registering.model.as_ref().map(Model::as_str));
+    let tags = registering.tags.stored();
+    let said = [(A::Site, site), (A::Model, model), (A::Tags, tags.as_deref())];
+    let guard = vec![
+        Guard::Any(vec![Guard::Missing(A::CredentialVersion), Guard::AtMost(A::CredentialVersion, credentials())]),
+        Guard::Any(vec![Guard::Missing(A::Revoked), Guard::Less(A::CredentialVersion, credentials())]),
+    ];
+    let mut made = vec![Guard::Equal(A::CredentialVersion, credentials()), Guard::Missing(A::Revoked)];
+    made.extend(said.map(|(attribute, value)| Guard::same(attribute, value.map(Value::from))));
+    let mut changes = vec![Change::Set(A::CredentialVersion, credentials()), Change::Remove(A::Revoked)];
+    changes.extend(said.map(|(attribute, value)| {
+        value.map_or(Change::Remove(attribute), |value| Change::Set(attribute, value.into()))
+    }));
+    Update { node: node.clone(), guard: Guard::All(guard), made: Guard::All(made), changes }
+}
+
+/// What registering a node came to: the node, or why not.
+///
+/// # Errors
+/// If the stored item is unreadable.
+pub fn registered(outcome: Outcome) -> Result<Result<Node, Denied>, Malformed> {
+    match outcome {
+        Outcome::Applied { after } => Node::read(&after).map(Ok),
+        Outcome::Refused { stored } => {
+            let stored = stored.as_ref().map(Node::read).transpose()?;
+            Ok(Err(match stored {
+                Some(Node { revoked: true, .. }) => Denied::Revoked,
+                Some(Node { credentials: Some(current), .. }) => Denied::CredentialsGoBack { current },
+                _ => Denied::Unknown,
+            }))
+        }
+    }
+}
+
+/// Revokes a node's credentials, for every version up to the present one. It leaves its site; what it was stays known.
+pub fn revoke(node: &NodeId) -> Update {
+    Update {
+        node: node.clone(),
+        guard: Guard::Exists(A::CredentialVersion),
+        made: Guard::Exists(A::Revoked),
+        changes: vec![Change::Set(A::Revoked, 1_u32.into()), Change::Remove(A::Site)],
+    }
+}
+
+/// Sets what a node is to run. `expected`: only if this version is wanted now; 0 for none. The same document again is no
+/// new version.
+pub fn want_config(node: &NodeId, sha256: &str, expected: Option<u64>) -> Update {
+    let mut guard = vec![
+        Guard::Exists(A::CredentialVersion),
+        Guard::Missing(A::Revoked),
+        Guard::Differs(A::WantedHash, sha256.into()),
+    ];
+    guard.extend(expected.map(|expected| Guard::same(A::WantedVersion, (expected > 0).then(|| expected.into()))));
+    Update {
+        node: node.clone(),
+        guard: Guard::All(guard),
+        // Our own earlier try looks like a document that was wanted already, and is answered like one.
+        made: Guard::Any(vec![]),
+        changes: vec![Change::Increment(A::WantedVersion), Change::Set(A::WantedHash, sha256.into())],
+    }
+}
+
+/// What setting a configuration came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The node, with what it is to run.
+    pub node: Node,
+    /// What it is to run.
+    pub config: WantedConfig,
+    /// Whether that is new.
+    pub changed: bool,
+}
+
+/// What setting a configuration came to, or why it was not set.
+///
+/// # Errors
+/// If the stored item is unreadable.
+pub fn wanted(outcome: Outcome, sha256: &str, expected: Option<u64>) -> Result<Result<Wanted, Denied>, Malformed> {
+    let (stored, changed) = match outcome {
+        Outcome::Applied { after } => (Some(after), true),
+        Outcome::Refused { stored } => (stored, false),
+    };
+    let Some(node) = stored.as_ref().map(Node::read).transpose()?.filter(|node| node.credentials.is_some()) else {
+        return Ok(Err(Denied::Unknown));
+    };
+    if node.revoked {
+        return Ok(Err(Denied::Revoked));
+    }
+    let current = node.wanted.as_ref().map_or(0, |wanted| wanted.version);
+    match node.wanted.clone().filter(|wanted| wanted.sha256 == sha256) {
+        // A try of our own whose answer was lost has counted the version up.
+        Some(config) if expected.is_none_or(|expected| expected == current || expected + 1 == current) => {
+            Ok(Ok(Wanted { node, config, changed }))
+        }
+        _ => Ok(Err(Denied::Stale { current })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::Item;
+
+    fn node() -> NodeId {
+        "ap-1".parse().expect("an id")
+    }
+
+    fn registering(credentials: u32) -> Registering {
+        let tags = Tags::new(vec!["lobby".to_owned()]).expect("tags");
+        Registering {
+            site: "hq".parse().ok(),
+            model: "ax-2".parse().ok(),
+            tags,
+            credentials: CredentialVersion(credentials),
+        }
+    }
+
+    fn item_after(update: &Update, item: Option<&Item>) -> Item {
+        match update.apply(item) {
+            Outcome::Applied { after } => after,
+            Outcome::Refused { stored } => panic!("refused by {stored:?}"),
+        }
+    }
+
+    #[test]
+    fn a_registered_node_is_what_was_said_of_it() {
+        let item = item_after(&register(&node(), &registering(3)), None);
+        let node = Node::read(&item).expect("readable");
+        assert_eq!((node.credentials, node.revoked), (Some(CredentialVersion(3)), false));
+        assert_eq!(node.site.as_deref().zip(node.model.as_deref()), Some(("hq", "ax-2")));
+        assert_eq!(node.tags.iter().collect::<Vec<_>>(), ["lobby"]);
+    }
+
+    #[test]
+    fn credentials_never_go_back_and_a_revoked_node_needs_newer_ones() {
+        let item = item_after(&register(&node(), &registering(3)), None);
+        let denied = |item: &Item, version| registered(register(&node(), &registering(version)).apply(Some(item)));
+        assert_eq!(denied(&item, 2), Ok(Err(Denied::CredentialsGoBack { current: CredentialVersion(3) })));
+        let revoked = item_after(&revoke(&node()), Some(&item));
+        assert!(!revoked.contains_key(&A::Site), "it is in no list of its site");
+        assert_eq!(denied(&revoked, 3), Ok(Err(Denied::Revoked)));
+        assert!(matches!(denied(&revoked, 4), Ok(Ok(Node { revoked: false, .. }))));
+    }
+
+    #[test]
+    fn revoking_nobody_is_refused_and_revoking_twice_is_not() {
+        assert!(matches!(revoke(&node()).apply(None), Outcome::Refused { stored: None }));
+        let item = item_after(&register(&node(), &registering(1)), None);
+        let revoked = item_after(&revoke(&node()), Some(&item));
+        assert_eq!(item_after(&revoke(&node()), Some(&revoked)), revoked);
+    }
+
+    #[test]
+    fn versions_count_up_by_one_and_the_same_document_is_none() {
+        let mut item = item_after(&register(&node(), &registering(1)), None);
+        let mut set = |hash: &str, expected| {
+            let outcome = want_config(&node(), hash, expected).apply(Some(&item));
+            if let Outcome::Applied { after } = &outcome {
+                item = after.clone();
+            }
+            wanted(outcome, hash, expected).expect("readable").map(|wanted| (wanted.config.version, wanted.changed))
+        };
+        assert_eq!(set("a", None), Ok((1, true)));
+        assert_eq!(set("a", None), Ok((1, false)), "the same again");
+        assert_eq!(set("b", Some(1)), Ok((2, true)));
+        assert_eq!(set("c", Some(1)), Err(Denied::Stale { current: 2 }), "somebody was faster");
+        assert_eq!(set("c", Some(0)), Err(Denied::Stale { current: 2 }));
+        assert_eq!(set("b", Some(2)), Ok((2, false)));
+        assert_eq!(set("a", Some(2)), Ok((3, true)), "back to an earlier one is a new version");
+    }
+
+    #[test]
+    fn the_unknown_and_the_revoked_run_nothing() {
+        let set = |item: Option<&Item>| wanted(want_config(&node(), "a", None).apply(item), "a", None);
+        assert_eq!(set(None), Ok(Err(Denied::Unknown)));
+        let known_only_by_its_socket = Item::from([(A::Seen, Value::Number(1))]);
+        assert_eq!(set(Some(&known_only_by_its_socket)), Ok(Err(Denied::Unknown)));
+        let item = item_after(&register(&node(), &registering(1)), None);
+        assert_eq!(set(Some(&item_after(&revoke(&node()), Some(&item)))), Ok(Err(Denied::Revoked)));
+    }
+}

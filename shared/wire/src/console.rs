@@ -1,0 +1,277 @@
+//! What the monolith says over the console API, and what it is told.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{ConfigReport, DocumentError};
+
+/// What a node is: the body of `PUT /v1/nodes/{id}`. What is left out is taken away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeSpec {
+    /// Where it is: at most 64 ASCII letters, digits, `:`, `_` and `-`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// Its model: at most 32 of those, and `.`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Its tags: at most 96 of those, and `=`, with commas between them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// The lowest credential version that is accepted from now on; 1 if it is left out. It never goes back.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub credential_version: u32,
+}
+
+/// One of a batch: the body of `POST /v1/nodes:batch` is a list of these, up to [`BATCH_NODES`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchNode {
+    /// The node's id.
+    pub node: String,
+    /// What it is.
+    #[serde(flatten)]
+    pub spec: Value,
+}
+
+/// How many nodes a batch may have.
+pub const BATCH_NODES: usize = 100;
+
+/// What became of one of a batch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BatchResult {
+    /// The node's id, as it was given.
+    pub node: String,
+    /// The status that it would have got on its own.
+    pub status: u16,
+    /// What is wrong, if something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Problem>,
+}
+
+/// A node, as the console sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeView {
+    /// Its id.
+    pub node: String,
+    /// Whether it counts as online.
+    pub online: bool,
+    /// Since when it does or does not, in milliseconds since 1970; nothing if it was never online.
+    pub since_ms: Option<u64>,
+    /// When it was last heard of, in milliseconds since 1970.
+    pub last_seen_ms: Option<u64>,
+    /// Where it is.
+    pub site: Option<String>,
+    /// Its model.
+    pub model: Option<String>,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// The lowest credential version that is accepted; nothing if it only ever connected with a token.
+    pub credential_version: Option<u32>,
+    /// Whether its credentials were revoked.
+    pub revoked: bool,
+    /// The firmware version that it reported.
+    pub firmware: Option<String>,
+    /// The configuration that it is to run.
+    pub wanted: Option<WantedView>,
+    /// What it last reported of a configuration.
+    pub reported: Option<ConfigReport>,
+    /// How it stands with its configuration.
+    pub config: ConfigProgress,
+}
+
+/// A configuration that a node is to run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WantedView {
+    /// Its version.
+    pub version: u64,
+    /// The SHA-256 of its document, in hexadecimal.
+    pub sha256: String,
+}
+
+/// How a node stands with its configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConfigProgress {
+    /// None is wanted.
+    None,
+    /// It has not reported on the wanted version yet.
+    Pending,
+    /// The wanted version runs.
+    Applied,
+    /// Something close to it runs.
+    Substituted,
+    /// It was refused or rolled back.
+    Rejected,
+}
+
+/// A page of nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodePage {
+    /// The nodes, in no particular order. A page may have fewer than asked for, and there may be more all the same.
+    pub nodes: Vec<NodeView>,
+    /// Where the next page begins; nothing on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// How a configuration got to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeliveryState {
+    /// It was handed to the node's connection.
+    Pushed,
+    /// The node gets it with its next check-in.
+    Pending,
+    /// It is the one that was wanted already: no new version, and nothing to do.
+    Unchanged,
+}
+
+/// What setting a node's configuration came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigSet {
+    /// The node.
+    pub node: String,
+    /// The version that is wanted now.
+    pub version: u64,
+    /// The SHA-256 of its document.
+    pub sha256: String,
+    /// How it got to the node.
+    pub delivery: DeliveryState,
+}
+
+/// What setting a site's configuration came to, so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SiteConfigSet {
+    /// How many nodes it was pushed to.
+    pub pushed: u32,
+    /// How many get it with their next check-in.
+    pub pending: u32,
+    /// How many were to run it already.
+    pub unchanged: u32,
+    /// Which could not be set, and why.
+    pub failed: Vec<BatchResult>,
+    /// With what to ask again, for the rest of the site; nothing once it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// A node's configuration: what is wanted, and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConfigView {
+    /// How the node stands.
+    pub status: ConfigProgress,
+    /// What it is to run; nothing if nothing is wanted.
+    pub wanted: Option<WantedView>,
+    /// The wanted document.
+    pub document: Option<Value>,
+    /// What it last reported.
+    pub reported: Option<ConfigReport>,
+}
+
+/// What was wrong with a request (RFC 9457).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// What kind of problem, as a URI reference: `about:blank`, the status says it all.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What kind of problem, for programs. Codes are never renamed or reused.
+    pub code: ProblemCode,
+    /// What was wrong, for people.
+    pub detail: String,
+    /// For [`ProblemCode::VersionMismatch`]: the version that is wanted now; 0 if none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current_version: Option<u64>,
+}
+
+/// What was wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProblemCode {
+    /// There is no such path.
+    NoRoute,
+    /// The path exists, and not with this method.
+    MethodNotAllowed,
+    /// There is no key, or it is not one of ours.
+    Unauthenticated,
+    /// The key may read, and not write.
+    Forbidden,
+    /// An id, a site or a parameter can't be one.
+    InvalidParameter,
+    /// The body is not what it must be.
+    InvalidBody,
+    /// The body is too large.
+    TooLarge,
+    /// The cursor is not one of ours, or belongs to another list.
+    InvalidCursor,
+    /// No such node is registered.
+    UnknownNode,
+    /// The node's credentials were revoked.
+    RevokedNode,
+    /// Credential versions never go back.
+    CredentialsGoBack,
+    /// `If-Match` names another version than is wanted now.
+    VersionMismatch,
+    /// It could not be stored or read now: try again a little later.
+    Unavailable,
+    /// A mistake of ours: the log says which.
+    Internal,
+}
+
+impl ProblemCode {
+    /// Its HTTP status, and the status in words (RFC 9110, section 15).
+    pub const fn status(self) -> (u16, &'static str) {
+        match self {
+            Self::InvalidParameter | Self::InvalidBody | Self::InvalidCursor => (400, "Bad Request"),
+            Self::Unauthenticated => (401, "Unauthorized"),
+            Self::Forbidden => (403, "Forbidden"),
+            Self::NoRoute | Self::UnknownNode => (404, "Not Found"),
+            Self::MethodNotAllowed => (405, "Method Not Allowed"),
+            Self::CredentialsGoBack => (409, "Conflict"),
+            Self::RevokedNode => (410, "Gone"),
+            Self::VersionMismatch => (412, "Precondition Failed"),
+            Self::TooLarge => (413, "Content Too Large"),
+            Self::Internal => (500, "Internal Server Error"),
+            Self::Unavailable => (503, "Service Unavailable"),
+        }
+    }
+}
+
+impl Problem {
+    /// A problem of this kind.
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        let (status, title) = code.status();
+        Self {
+            kind: "about:blank".to_owned(),
+            title: title.to_owned(),
+            status,
+            code,
+            detail: detail.into(),
+            current_version: None,
+        }
+    }
+}
+
+impl From<DocumentError> for Problem {
+    fn from(error: DocumentError) -> Self {
+        let code = match error {
+            DocumentError::TooLarge(_) => ProblemCode::TooLarge,
+            DocumentError::NotJson(_) | DocumentError::TooDeep | DocumentError::WrongHash { .. } => {
+                ProblemCode::InvalidBody
+            }
+        };
+        Self::new(code, error.to_string())
+    }
+}
+
+const fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+const fn is_first(version: &u32) -> bool {
+    *version == first()
+}
