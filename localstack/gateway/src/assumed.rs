@@ -2,6 +2,8 @@
 //!
 //! Everything here is **assumed**. It is kept together so that a correction is one edit.
 
+pub(crate) mod http_api;
+
 use http::StatusCode;
 
 use crate::invoke::InvokeError;

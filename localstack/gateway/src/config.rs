@@ -10,6 +10,12 @@ use std::{
 /// Where the gateway reads wall-clock time; tests hand in their own.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
+/// The account in every event.
+pub(crate) const ACCOUNT_ID: &str = "123456789012";
+
+/// The API in every event.
+pub(crate) const API_ID: &str = "loopback00";
+
 /// The routes of a WebSocket API, as function names that [`crate::Invoke`] understands.
 #[derive(Debug, Clone, Default)]
 pub struct Routes {
@@ -121,8 +127,8 @@ impl GatewayConfig {
             clock: Arc::new(SystemTime::now),
             identity_sources: Vec::new(),
             region: "us-east-1".into(),
-            account_id: "123456789012".into(),
-            api_id: "loopback00".into(),
+            account_id: ACCOUNT_ID.into(),
+            api_id: API_ID.into(),
             domain_name: None,
         }
     }

@@ -134,10 +134,7 @@ impl Events {
             message_id: None,
             event_type,
             extended_request_id: request_id,
-            request_time: formatted(
-                at,
-                format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000"),
-            ),
+            request_time: request_time(at),
             message_direction: "IN",
             disconnect_reason: None,
             stage: &self.stage,
@@ -160,6 +157,11 @@ pub(crate) fn epoch_ms(at: SystemTime) -> u64 {
 /// ISO 8601 with milliseconds, as `@connections` GET answers.
 pub(crate) fn iso8601(at: SystemTime) -> String {
     formatted(at, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"))
+}
+
+/// The common log format's time, as `requestContext` has it.
+pub(crate) fn request_time(at: SystemTime) -> String {
+    formatted(at, format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000"))
 }
 
 fn formatted(at: SystemTime, format: StaticFormatDescription) -> String {

@@ -1,11 +1,10 @@
-//! The listener, and what all connections share.
+//! The WebSocket API: what all its connections share, and which request is what.
 
-use std::{convert::Infallible, fmt, net::SocketAddr, sync::Arc, time::Duration, time::SystemTime};
+use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use http::Request;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -16,7 +15,7 @@ use crate::{
     event::Events,
     handshake,
     invoke::{Invoke, InvokeError},
-    management,
+    listener, management,
     messages::Selection,
     refusal::{self, Answer},
     registry::Registry,
@@ -38,7 +37,10 @@ impl Gateway {
         let local_addr = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)));
         let core = Arc::new(Core::new(config, local_addr, invoke));
         let accepting = TaskTracker::new();
-        accepting.spawn(accept(Arc::clone(&core), listener));
+        let serving = Arc::clone(&core);
+        accepting.spawn(listener::accept(listener, core.stopping.clone(), core.tasks.clone(), move |stream, peer| {
+            serve(Arc::clone(&serving), stream, peer)
+        }));
         accepting.close();
         Self { core, local_addr, accepting }
     }
@@ -134,48 +136,10 @@ impl Core {
     }
 }
 
-async fn accept(core: Arc<Core>, listener: TcpListener) {
-    loop {
-        let accepted = tokio::select! {
-            () = core.stopping.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
-                let connection = serve(Arc::clone(&core), stream, peer);
-                core.tasks.spawn(connection);
-            }
-            Err(error) => {
-                // Out of file descriptors, most likely: trying again at once would only burn the processor.
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
-}
-
 /// Serves HTTP until the peer is done or has become a WebSocket, which has a task of its own.
 async fn serve(core: Arc<Core>, stream: TcpStream, peer: SocketAddr) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set");
-    }
     let stopping = core.stopping.clone();
-    let service = service_fn(move |request| {
-        let core = Arc::clone(&core);
-        async move { Ok::<_, Infallible>(respond(core, peer, request).await) }
-    });
-    let http = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
-    let mut http = std::pin::pin!(http);
-    let served = tokio::select! {
-        served = http.as_mut() => served,
-        () = stopping.cancelled() => {
-            http.as_mut().graceful_shutdown();
-            http.await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!(%error, %peer, "an HTTP connection ended early");
-    }
+    listener::serve(stream, peer, &stopping, move |request| respond(Arc::clone(&core), peer, request)).await;
 }
 
 async fn respond(core: Arc<Core>, peer: SocketAddr, request: Request<Incoming>) -> Answer {

@@ -1,4 +1,4 @@
-//! A handshake's headers and query string, as events show them.
+//! A request's headers and query string, as events show them.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::SystemTime};
 
@@ -24,19 +24,10 @@ impl Arrival {
                 multi_value_headers.entry(assumed::header_name(name.as_str())).or_default().push(text(value));
             }
         }
-        // What AWS's own front end adds. A client connects to it over TLS, whatever it does here.
-        for (name, value) in [
-            ("X-Amzn-Trace-Id", ids::trace(event::epoch_ms(at) / 1000)),
-            ("X-Forwarded-For", peer.ip().to_string()),
-            ("X-Forwarded-Port", "443".to_owned()),
-            ("X-Forwarded-Proto", "https".to_owned()),
-        ] {
+        for (name, value) in front_end_headers(at, peer) {
             multi_value_headers.insert(name.to_owned(), vec![value]);
         }
-        let mut multi_value_query = BTreeMap::<String, Vec<String>>::new();
-        for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()) {
-            multi_value_query.entry(name.into_owned()).or_default().push(value.into_owned());
-        }
+        let multi_value_query = query(uri);
         Self {
             at,
             headers: last_values(&multi_value_headers),
@@ -59,10 +50,30 @@ impl Arrival {
     }
 }
 
+/// What AWS's own front end adds. A client connects to it over TLS, whatever it does here.
+pub(crate) fn front_end_headers(at: SystemTime, peer: SocketAddr) -> [(&'static str, String); 4] {
+    [
+        ("X-Amzn-Trace-Id", ids::trace(event::epoch_ms(at) / 1000)),
+        ("X-Forwarded-For", peer.ip().to_string()),
+        ("X-Forwarded-Port", "443".to_owned()),
+        ("X-Forwarded-Proto", "https".to_owned()),
+    ]
+}
+
+/// The decoded query string: all values of every name, in their order.
+pub(crate) fn query(uri: &Uri) -> BTreeMap<String, Vec<String>> {
+    let mut values = BTreeMap::<String, Vec<String>>::new();
+    for (name, value) in url::form_urlencoded::parse(uri.query().unwrap_or("").as_bytes()) {
+        values.entry(name.into_owned()).or_default().push(value.into_owned());
+    }
+    values
+}
+
 fn last_values(multi: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, String> {
     multi.iter().filter_map(|(name, values)| Some((name.clone(), values.last()?.clone()))).collect()
 }
 
-fn text(value: &HeaderValue) -> String {
+/// A header's value; whatever of it is not UTF-8 is replaced.
+pub(crate) fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }

@@ -1,0 +1,214 @@
+//! API Gateway's HTTP API: requests, routed to functions in payload format 2.0.
+
+mod config;
+mod event;
+mod response;
+mod routes;
+
+use std::{fmt, net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, StatusCode, header::EXPECT, request::Parts};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    assumed::http_api::{self as assumed, Refused},
+    bucket::Bucket,
+    ids,
+    invoke::{Invoke, InvokeError},
+    listener,
+    refusal::{self, Answer},
+};
+
+pub use config::{HttpConfig, HttpLimits, HttpRoute};
+pub(crate) use routes::Segment;
+
+use event::Arrival;
+use routes::Routes;
+
+/// What a client is told if no route is for its request ("Create routes for HTTP APIs, Routing API requests").
+const NOT_FOUND: Refused = (StatusCode::NOT_FOUND, "Not Found");
+
+/// A running HTTP API. Dropping it stops it without waiting; [`HttpApi::shutdown`] waits.
+pub struct HttpApi {
+    core: Arc<Core>,
+    local_addr: SocketAddr,
+    accepting: TaskTracker,
+}
+
+impl HttpApi {
+    /// Serves HTTP/1.1 without TLS, with connections that are kept alive, and has every request answered by the
+    /// function of the most specific route. Routes that can't be read are logged and left out.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime with IO and time enabled.
+    pub fn start(listener: TcpListener, config: HttpConfig, invoke: Arc<dyn Invoke>) -> Self {
+        let local_addr = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)));
+        let core = Arc::new(Core::new(config, local_addr, invoke));
+        let accepting = TaskTracker::new();
+        let serving = Arc::clone(&core);
+        accepting.spawn(listener::accept(listener, core.stopping.clone(), core.tasks.clone(), move |stream, peer| {
+            serve(Arc::clone(&serving), stream, peer)
+        }));
+        accepting.close();
+        Self { core, local_addr, accepting }
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Stops accepting, lets the requests that have begun be answered, and waits for that, but not longer than
+    /// [`HttpLimits::shutdown`]; whatever is left then is cut off. The port is free afterwards.
+    pub async fn shutdown(&self) {
+        self.stop();
+        self.accepting.wait().await;
+        self.core.tasks.wait().await;
+    }
+
+    fn stop(&self) {
+        self.core.stopping.cancel();
+        self.core.tasks.close();
+    }
+}
+
+impl Drop for HttpApi {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for HttpApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpApi").field("local_addr", &self.local_addr).finish_non_exhaustive()
+    }
+}
+
+/// What all connections share.
+struct Core {
+    config: HttpConfig,
+    routes: Routes,
+    domain_name: String,
+    requests: Bucket,
+    /// The connections.
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+    invoke: Arc<dyn Invoke>,
+}
+
+impl Core {
+    fn new(config: HttpConfig, local_addr: SocketAddr, invoke: Arc<dyn Invoke>) -> Self {
+        Self {
+            routes: Routes::new(&config),
+            domain_name: local_addr.to_string(),
+            requests: Bucket::new(config.limits.requests_per_second, config.limits.burst),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            config,
+            invoke,
+        }
+    }
+
+    async fn handle(
+        &self,
+        peer: SocketAddr,
+        request_id: &str,
+        parts: &Parts,
+        body: &mut Incoming,
+    ) -> Result<Answer, Refused> {
+        if !self.requests.admit() {
+            return Err(assumed::THROTTLED);
+        }
+        let at = (self.config.clock)();
+        let selected = self.routes.select(&parts.method, parts.uri.path()).ok_or(NOT_FOUND)?;
+        let body = &read(body, self.config.limits.body).await?;
+        let (stage, domain_name) = (&self.config.stage, &self.domain_name);
+        let arrival = Arrival { at, peer, request_id, stage, domain_name, parts, body };
+        let output = self.invoke(selected.function, arrival.event(&selected), request_id).await?;
+        response::answer(output).map_err(|malformed| {
+            tracing::warn!(malformed, function = selected.function, request_id, "a function's answer is unusable");
+            assumed::FAILED
+        })
+    }
+
+    async fn invoke(&self, function: &str, event: Bytes, request_id: &str) -> Result<Bytes, Refused> {
+        let running = self.invoke.invoke(function, event);
+        match tokio::time::timeout(self.config.limits.integration_timeout, running).await {
+            Ok(Ok(output)) => Ok(output),
+            Ok(Err(error)) => {
+                // What a function says of its failure may quote the request.
+                let kind = match &error {
+                    InvokeError::Function { kind, .. } => kind.clone(),
+                    other => other.to_string(),
+                };
+                tracing::warn!(error = kind, function, request_id, "a request's function failed");
+                Err(assumed::invoke_error(&error))
+            }
+            Err(_) => {
+                tracing::warn!(function, request_id, "a request's function takes longer than the integration may");
+                Err(assumed::TIMED_OUT)
+            }
+        }
+    }
+}
+
+/// Serves a connection until the client is done, or its time after the order to stop is up.
+async fn serve(core: Arc<Core>, stream: TcpStream, peer: SocketAddr) {
+    let (stopping, bound) = (core.stopping.clone(), core.config.limits.shutdown);
+    let served = listener::serve(stream, peer, &stopping, move |request| respond(Arc::clone(&core), peer, request));
+    let overtime = async {
+        stopping.cancelled().await;
+        tokio::time::sleep(bound).await;
+    };
+    tokio::select! {
+        () = served => {}
+        () = overtime => tracing::warn!(%peer, "a request outlives the API and is cut off"),
+    }
+}
+
+/// Answers a request. Its future is dropped when the client leaves, and the invocation's with it.
+async fn respond(core: Arc<Core>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+    let request_id = ids::request();
+    let (parts, mut body) = request.into_parts();
+    let mut answer = match core.handle(peer, &request_id, &parts, &mut body).await {
+        Ok(answer) => answer,
+        Err(refused) => {
+            // A client that asks first has sent nothing yet, and need not.
+            if !parts.headers.contains_key(EXPECT) {
+                discard(&mut body, core.config.limits.body).await;
+            }
+            refusal::message(refused)
+        }
+    };
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        answer.headers_mut().insert(HeaderName::from_static(assumed::REQUEST_ID), id);
+    }
+    answer
+}
+
+/// The whole body, if it is not larger than `limit` bytes.
+async fn read(body: &mut Incoming, limit: usize) -> Result<Bytes, Refused> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(assumed::TOO_LARGE);
+    }
+    match Limited::new(body, limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(assumed::TOO_LARGE),
+        Err(_) => Err(assumed::BROKEN_BODY),
+    }
+}
+
+/// Reads what is left of a body, up to `limit` bytes: a client that is still sending would lose its answer to the
+/// reset.
+async fn discard(body: &mut Incoming, limit: usize) {
+    let mut left = Some(limit);
+    while let Some(bound) = left
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        left = bound.checked_sub(frame.data_ref().map_or(0, Bytes::len));
+    }
+}

@@ -1,0 +1,89 @@
+//! What a function's answer is to the client ("Lambda function response for format 2.0").
+
+use std::collections::BTreeMap;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE},
+};
+use http_body_util::Full;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    assumed::http_api::{self as assumed, HeaderText},
+    refusal::{self, Answer},
+};
+
+/// Why an answer can't be passed on. It never quotes the answer, so that it may be logged.
+pub(crate) type Malformed = &'static str;
+
+/// An answer with a `statusCode` is taken apart; any other JSON is itself the body.
+pub(crate) fn answer(output: Bytes) -> Result<Answer, Malformed> {
+    match serde_json::from_slice::<Value>(&output) {
+        Ok(value) if value.get("statusCode").is_some_and(|status| !status.is_null()) => {
+            Proxy::deserialize(value).map_err(|_| "a field has the wrong type")?.into_answer()
+        }
+        Err(_) if !assumed::NOT_JSON_IS_AN_ANSWER => Err("it is not JSON"),
+        _ => Ok(refusal::answer(StatusCode::OK, output)),
+    }
+}
+
+/// An answer that says what it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Proxy {
+    status_code: u16,
+    headers: Option<BTreeMap<String, Value>>,
+    cookies: Option<Vec<String>>,
+    body: Option<String>,
+    is_base64_encoded: Option<bool>,
+}
+
+impl Proxy {
+    fn into_answer(self) -> Result<Answer, Malformed> {
+        let status = assumed::usable_status(self.status_code).ok_or("its statusCode is none for an answer")?;
+        let mut headers = headers(self.headers.unwrap_or_default())?;
+        for cookie in self.cookies.unwrap_or_default() {
+            headers.append(SET_COOKIE, header_value(&cookie)?);
+        }
+        let body = self.body.unwrap_or_default();
+        let body = if self.is_base64_encoded == Some(true) {
+            STANDARD.decode(body).map_err(|_| "its body is not base64")?.into()
+        } else {
+            Bytes::from(body)
+        };
+        if !body.is_empty() && !headers.contains_key(CONTENT_TYPE) {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(assumed::DEFAULT_CONTENT_TYPE));
+        }
+        let mut answer = Response::new(Full::new(body));
+        *answer.status_mut() = status;
+        *answer.headers_mut() = headers;
+        Ok(answer)
+    }
+}
+
+fn headers(given: BTreeMap<String, Value>) -> Result<HeaderMap, Malformed> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in given {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "a header's name is none")?;
+        // The length is that of the body, whatever the function says of it.
+        if assumed::is_hop_header(name.as_str()) || name == CONTENT_LENGTH {
+            continue;
+        }
+        match assumed::header_text(value) {
+            HeaderText::Text(text) => {
+                headers.append(name, header_value(&text)?);
+            }
+            HeaderText::LeftOut => {}
+            HeaderText::Invalid => return Err("a header is no text"),
+        }
+    }
+    Ok(headers)
+}
+
+fn header_value(text: &str) -> Result<HeaderValue, Malformed> {
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| "a header's value is none")
+}
