@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Deploy(Deploy),
     /// Print a token for a node, signed with this machine's development key
     Token(Token),
+    /// Print the key for the console API of a cloud on this machine
+    Key,
     /// List the nodes: presence, since when, last seen, firmware
     Nodes(Nodes),
     /// Run one node in this terminal
@@ -38,7 +40,7 @@ pub(crate) struct Up {
     /// Port of WebSockets and @connections; 0 for any that is free
     #[arg(long, default_value_t = 8787, value_name = "PORT")]
     pub(crate) ws_port: u16,
-    /// Port of the HTTP API (reserved: nothing is served there yet)
+    /// Port of the HTTP API: the console, and polling; 0 for any that is free
     #[arg(long, default_value_t = 8788, value_name = "PORT")]
     pub(crate) http_port: u16,
     /// Port of the embedded DynamoDB; 0 for any that is free

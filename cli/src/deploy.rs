@@ -43,6 +43,7 @@ async fn deploy(args: Deploy) -> Result<(), Problem> {
         table: args.table.clone(),
         connections: args.connections_url.clone(),
         token_keys,
+        console_keys: key::console_keys(&key::console()?),
         policy,
         more: args.env.iter().cloned().collect(),
     };

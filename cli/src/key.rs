@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rollcall_aws::{Environment, Lookup as _};
 use rollcall_token::Signer;
+use sha2::{Digest as _, Sha256};
 
 use crate::problem::Problem;
 
@@ -17,22 +18,38 @@ const KID: &str = "development";
 /// What HS256 needs, in bytes (RFC 7518, section 3.2).
 const BYTES: usize = 32;
 
-/// The development key.
+/// The signer of the development key.
 ///
 /// # Errors
 /// If its file can't be read or made.
 pub(crate) fn development() -> Result<Signer, Problem> {
+    Ok(Signer::hs256(KID, &secret()?))
+}
+
+/// The key for the console of a cloud on this machine: made from the development key, so that it needs no file.
+///
+/// # Errors
+/// If the development key's file can't be read or made.
+pub(crate) fn console() -> Result<String, Problem> {
+    let digest = Sha256::new_with_prefix("rollcall console").chain_update(secret()?).finalize();
+    Ok(URL_SAFE_NO_PAD.encode(digest))
+}
+
+/// What a console that takes this key is told.
+pub(crate) fn console_keys(key: &str) -> String {
+    let hex: Vec<_> = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("write:{}", hex.concat())
+}
+
+fn secret() -> Result<Vec<u8>, Problem> {
     let path = path()?;
-    let secret = match fs::read_to_string(&path) {
-        Ok(text) => {
-            URL_SAFE_NO_PAD.decode(text.trim()).ok().filter(|secret| secret.len() == BYTES).ok_or_else(|| {
-                Problem::new(format!("{} is not a development key; delete it, and a new one is made", path.display()))
-            })?
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => make(&path)?,
-        Err(error) => return Err(unusable(&path, &error)),
-    };
-    Ok(Signer::hs256(KID, &secret))
+    match fs::read_to_string(&path) {
+        Ok(text) => URL_SAFE_NO_PAD.decode(text.trim()).ok().filter(|secret| secret.len() == BYTES).ok_or_else(|| {
+            Problem::new(format!("{} is not a development key; delete it, and a new one is made", path.display()))
+        }),
+        Err(error) if error.kind() == ErrorKind::NotFound => make(&path),
+        Err(error) => Err(unusable(&path, &error)),
+    }
 }
 
 fn path() -> Result<PathBuf, Problem> {

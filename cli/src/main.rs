@@ -28,6 +28,7 @@ async fn main() -> ExitCode {
         Command::Up(args) => up::run(args).await,
         Command::Deploy(args) => deploy::run(args).await,
         Command::Token(args) => token::run(&args),
+        Command::Key => token::console(),
         Command::Nodes(args) => nodes::run(&args).await,
         Command::Node(args) => node::run(args).await,
     };

@@ -18,3 +18,8 @@ pub(crate) fn run(args: &Token) -> Result<(), Problem> {
         .map_err(|error| Problem::plain(&error))?;
     print(&format!("{token}\n"))
 }
+
+/// Prints the console's key and nothing else.
+pub(crate) fn console() -> Result<(), Problem> {
+    print(&format!("{}\n", key::console()?))
+}

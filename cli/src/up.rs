@@ -76,10 +76,12 @@ pub(crate) async fn run(args: Up) -> Result<(), Problem> {
 async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<Stack, Problem> {
     let policy = rules::policy(&args.rules)?;
     let token_keys = signer.jwks().map_err(|error| Problem::plain(&error))?;
+    let console_keys = key::console_keys(&key::console()?);
     let functions = build::functions(args.functions.clone()).await?;
     say("starting DynamoDB, the functions and the gateway");
     let start = async {
         let ws = listen(args.ws_port, "WebSockets", "--ws-port")?;
+        let http = listen(args.http_port, "HTTP", "--http-port")?;
         let connections = connections_url(&ws)?;
         let here = Here {
             dynamodb: listen(args.dynamodb_port, "DynamoDB", "--dynamodb-port")?,
@@ -90,12 +92,13 @@ async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<Stack, Proble
                 table: TABLE.to_owned(),
                 connections,
                 token_keys,
+                console_keys,
                 policy,
                 more: BTreeMap::new(),
             },
             logs: logs(meter, args.verbose),
         };
-        let config = StackConfig { ws, limits: Limits::default(), between: None, backend: Backend::Here(here) };
+        let config = StackConfig { ws, http, limits: Limits::default(), between: None, backend: Backend::Here(here) };
         Stack::start(config).await
     };
     start.await.map_err(|error| not_started(&error))
@@ -105,6 +108,7 @@ async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<Stack, Proble
 async fn elsewhere(args: &Up, endpoint: &str, meter: &Meter) -> Result<Stack, Problem> {
     refuse_outdated(endpoint).await?;
     let ws = listen(args.ws_port, "WebSockets", "--ws-port").map_err(|error| not_started(&error))?;
+    let http = listen(args.http_port, "HTTP", "--http-port").map_err(|error| not_started(&error))?;
     let connections = connections_url(&ws).map_err(|error| not_started(&error))?;
     let client = lambda_client(&Environment, endpoint).await;
     match mismatch(&client, &args.function_prefix, &connections).await {
@@ -126,7 +130,7 @@ async fn elsewhere(args: &Up, endpoint: &str, meter: &Meter) -> Result<Stack, Pr
     }
     let invoke = LambdaInvoke::new(client, &args.function_prefix, logs(meter, args.verbose));
     let backend = Backend::Elsewhere(Arc::new(invoke));
-    let config = StackConfig { ws, limits: Limits::default(), between: None, backend };
+    let config = StackConfig { ws, http, limits: Limits::default(), between: None, backend };
     Stack::start(config).await.map_err(|error| not_started(&error))
 }
 
@@ -158,7 +162,7 @@ fn logs(meter: &Meter, verbose: bool) -> Logs {
 fn ready(stack: &Stack, args: &Up) -> Result<(), Problem> {
     let elsewhere = || args.endpoint_url.clone().unwrap_or_default();
     let dynamodb = stack.dynamodb_url().unwrap_or_else(elsewhere);
-    let line = format!("ready ws={} dynamodb={dynamodb} table={TABLE}", stack.ws_url());
+    let line = format!("ready ws={} http={} dynamodb={dynamodb} table={TABLE}", stack.ws_url(), stack.http_url());
     if args.json {
         say(&line);
         return Ok(());

@@ -17,6 +17,7 @@ use crate::api::Api;
 use crate::backend::{Backend, localstack_dynamodb};
 use crate::deployed::Deployed;
 use crate::functions::functions;
+use crate::http::{Http, WRITE_KEY, console_keys};
 use crate::journal::Journal;
 use crate::proxy::FaultProxy;
 
@@ -115,7 +116,8 @@ impl Cloud {
             logs: journal.sink(),
         };
         let backend = rollcall_stack::Backend::Here(here);
-        let config = StackConfig { ws, limits: options.limits, between: options.between, backend };
+        let http = listen(0, "HTTP", "").expect("a port");
+        let config = StackConfig { ws, http, limits: options.limits, between: options.between, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
         let dynamodb = stack.dynamodb_url().expect("it runs here");
         let api = Api::new(stack.ws_url(), local_dynamo_client(&dynamodb).await, TABLE, signer);
@@ -134,7 +136,8 @@ impl Cloud {
         let deployed = Deployed::to(url, format!("{own}-"), surroundings).await;
         let invoke = LambdaInvoke::new(deployed.lambda(), deployed.prefix(), journal.sink());
         let backend = rollcall_stack::Backend::Elsewhere(Arc::new(invoke));
-        let config = StackConfig { ws, limits: options.limits, between: options.between, backend };
+        let http = listen(0, "HTTP", "").expect("a port");
+        let config = StackConfig { ws, http, limits: options.limits, between: options.between, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
         let api = Api::new(stack.ws_url(), localstack_dynamodb(url).await, &own, signer);
         Self { stack, journal, dynamodb: proxy, api, deployed: Some(deployed) }
@@ -145,6 +148,16 @@ impl Cloud {
         if let Some(deployed) = &self.deployed {
             deployed.deploy().await;
         }
+    }
+
+    /// The HTTP API, as somebody with this key or token sees it.
+    pub fn http(&self, bearer: &str) -> Http {
+        Http::new(self.stack.http_url(), bearer)
+    }
+
+    /// The console, as the monolith sees it.
+    pub fn console(&self) -> Http {
+        self.http(WRITE_KEY)
     }
 
     /// The processes that run a function.
@@ -174,6 +187,7 @@ fn surroundings(table: &str, connections: &str, options: &Options, signer: &Sign
         table: table.to_owned(),
         connections: connections.to_owned(),
         token_keys: signer.jwks().expect("a key"),
+        console_keys: console_keys(),
         policy: options.policy,
         more: BTreeMap::new(),
     }

@@ -54,7 +54,8 @@ impl User {
     pub fn up_on(&self, ws: u16, dynamodb: u16, more: &[&str]) -> Vec<String> {
         let (ws, dynamodb) = (ws.to_string(), dynamodb.to_string());
         let functions = self.functions().to_string_lossy().into_owned();
-        let arguments = ["up", "--functions", &functions, "--ws-port", &ws, "--dynamodb-port", &dynamodb];
+        let arguments =
+            ["up", "--functions", &functions, "--ws-port", &ws, "--http-port", "0", "--dynamodb-port", &dynamodb];
         arguments.iter().chain(more).map(ToString::to_string).collect()
     }
 

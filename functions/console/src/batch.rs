@@ -5,7 +5,7 @@ use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents};
 use rollcall_wire::console::{BATCH_NODES, BatchNode, BatchResult, NodeSpec, Problem, ProblemCode};
 
-use crate::handle::{Answered, Asked, Console, body, parse};
+use crate::handle::{Answered, Asked, Console, body, object, parse};
 
 /// How many writes are under way at once.
 const AT_ONCE: usize = 16;
@@ -26,8 +26,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
     async fn one(&self, node: BatchNode) -> BatchResult {
         let done = async {
             let id = parse(&node.node, "node")?;
-            let spec: NodeSpec = serde_json::from_value(node.spec)
-                .map_err(|error| Problem::new(ProblemCode::InvalidBody, error.to_string()))?;
+            let spec: NodeSpec = object(node.spec)?;
             self.register_one(&id, &spec).await
         };
         match done.await {

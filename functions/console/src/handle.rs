@@ -120,7 +120,19 @@ pub(crate) fn parse<T: std::str::FromStr<Err = rollcall_core::InvalidId>>(
 
 /// A body that must be JSON of this form.
 pub(crate) fn body<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Problem> {
-    serde_json::from_str(text).map_err(|error| Problem::new(ProblemCode::InvalidBody, error.to_string()))
+    serde_json::from_str(text).map_err(|error| invalid_body(&error))
+}
+
+/// A body, or a part of one, that must be a JSON object of this form: a list of its fields' values is none.
+pub(crate) fn object<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
+    if !value.is_object() {
+        return Err(Problem::new(ProblemCode::InvalidBody, "it must be a JSON object"));
+    }
+    serde_json::from_value(value).map_err(|error| invalid_body(&error))
+}
+
+fn invalid_body(error: &serde_json::Error) -> Problem {
+    Problem::new(ProblemCode::InvalidBody, error.to_string())
 }
 
 pub(crate) fn denied(denied: Denied) -> Problem {
@@ -159,7 +171,7 @@ fn no_route() -> Problem {
     Problem::new(ProblemCode::NoRoute, "there is no such path")
 }
 
-/// A segment of a path, which may be percent-encoded.
+/// A segment of a path. API Gateway may have decoded it already: what an id consists of is the same before and after.
 fn decode(segment: &str) -> Result<String, Problem> {
     let decoded = percent_encoding::percent_decode_str(segment).decode_utf8();
     let decoded = decoded.map_err(|_| Problem::new(ProblemCode::InvalidParameter, "the path is not UTF-8"))?;

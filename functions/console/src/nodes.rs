@@ -6,7 +6,7 @@ use rollcall_core::{CredentialVersion, Node, NodeId, Outcome, Registering, Site,
 use rollcall_wire::console::{NodePage, NodeSpec, Problem, ProblemCode};
 use rollcall_wire::{ByeReason, ServerMessage};
 
-use crate::handle::{Answered, Asked, Console, body, denied, failed, internal, parse};
+use crate::handle::{Answered, Asked, Console, body, denied, failed, internal, object, parse};
 use crate::{cursor, view};
 
 /// How many nodes a page has, if nothing is said; and at most, which is what one BatchGetItem reads (Amazon DynamoDB
@@ -17,7 +17,7 @@ const PAGE_MOST: i32 = 100;
 impl<D: Documents, C: Connections> Console<D, C> {
     pub(crate) async fn register(&self, asked: &Asked<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let stored = self.register_one(&node, &body(&asked.body()?)?).await?;
+        let stored = self.register_one(&node, &object(body(&asked.body()?)?)?).await?;
         Ok(HttpAnswer::json(200, &view::node(&node, &stored, asked.now)))
     }
 

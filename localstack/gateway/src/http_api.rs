@@ -179,7 +179,7 @@ async fn respond(core: Arc<Core>, peer: SocketAddr, request: Request<Incoming>) 
         Err(refused) => {
             // A client that asks first has sent nothing yet, and need not.
             if !parts.headers.contains_key(EXPECT) {
-                discard(&mut body, core.config.limits.body).await;
+                discard(&mut body, core.config.limits.body.saturating_mul(2)).await;
             }
             refusal::message(refused)
         }
@@ -202,10 +202,10 @@ async fn read(body: &mut Incoming, limit: usize) -> Result<Bytes, Refused> {
     }
 }
 
-/// Reads what is left of a body, up to `limit` bytes: a client that is still sending would lose its answer to the
+/// Reads what is left of a body, up to `bound` bytes: a client that is still sending would lose its answer to the
 /// reset.
-async fn discard(body: &mut Incoming, limit: usize) {
-    let mut left = Some(limit);
+async fn discard(body: &mut Incoming, bound: usize) {
+    let mut left = Some(bound);
     while let Some(bound) = left
         && let Some(Ok(frame)) = body.frame().await
     {

@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use rollcall_aws::{LOCAL_CREDENTIALS, LOCAL_REGION, variable};
 use rollcall_core::{Policy, Registration};
-use rollcall_gateway::{FunctionSpec, Route, Routes};
+use rollcall_gateway::{FunctionSpec, HttpRoute, Route, Routes};
 
 /// The functions, which are also the names of their binaries.
-pub const FUNCTIONS: [&str; 4] = [AUTHORIZE, CONNECT, CHECK_IN, DISCONNECT];
+pub const FUNCTIONS: [&str; 6] = [AUTHORIZE, CONNECT, CHECK_IN, DISCONNECT, POLL, CONSOLE];
 
 const AUTHORIZE: &str = "authorize";
 pub(crate) const CONNECT: &str = "connect";
 const CHECK_IN: &str = "check-in";
 const DISCONNECT: &str = "disconnect";
+const POLL: &str = "poll";
+const CONSOLE: &str = "console";
 
 /// The route of check-ins: their `type`.
 pub const ROUTE_CHECK_IN: &str = "check-in";
@@ -39,6 +41,12 @@ pub(crate) fn routes() -> Routes {
     }
 }
 
+/// How the HTTP API routes: nodes to one function, the monolith to the other.
+pub(crate) fn http_routes() -> Vec<HttpRoute> {
+    let route = |key: &str, function: &str| HttpRoute { key: key.to_owned(), function: function.to_owned() };
+    vec![route("POST /v1/check-in", POLL), route("GET /v1/configs/{sha256}", POLL), route("ANY /v1/{proxy+}", CONSOLE)]
+}
+
 /// What the functions are told, wherever they run; Lambda itself tells them the region and their credentials.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
@@ -48,6 +56,8 @@ pub struct Surroundings {
     pub connections: String,
     /// The keys that node tokens are checked with: a JWK set.
     pub token_keys: String,
+    /// Who may use the console: `read:` or `write:` and the SHA-256 of each key, in hexadecimal.
+    pub console_keys: String,
     /// What the rules go by.
     pub policy: Policy,
     /// Variables besides, or instead.
@@ -85,10 +95,15 @@ pub(crate) fn environment(function: &str, surroundings: &Surroundings) -> BTreeM
         Registration::Open => "open",
         Registration::Closed => "closed",
     };
-    let mut variables = if function == AUTHORIZE {
-        BTreeMap::from([own(variable::TOKEN_KEYS, &surroundings.token_keys)])
-    } else {
-        BTreeMap::from([
+    let mut variables = BTreeMap::new();
+    if matches!(function, AUTHORIZE | POLL) {
+        variables.extend([own(variable::TOKEN_KEYS, &surroundings.token_keys)]);
+    }
+    if function == CONSOLE {
+        variables.extend([own(variable::CONSOLE_KEYS, &surroundings.console_keys)]);
+    }
+    if function != AUTHORIZE {
+        variables.extend([
             own(variable::TABLE, &surroundings.table),
             own(variable::CONNECTIONS_URL, &surroundings.connections),
             own(variable::REGISTRATION, registration),
@@ -96,8 +111,8 @@ pub(crate) fn environment(function: &str, surroundings: &Surroundings) -> BTreeM
             own(variable::CHECK_IN_EVERY, &policy.check_in_every.to_string()),
             own(variable::GRACE, &policy.grace.to_string()),
             own(variable::SPREAD, &policy.spread.to_string()),
-        ])
-    };
+        ]);
+    }
     variables.extend(surroundings.more.clone());
     variables
 }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use rollcall_aws::{TableError, create_table, local_dynamo_client, variable};
-use rollcall_gateway::{Gateway, GatewayConfig, Host, HostError, Invoke, Limits, Logs};
+use rollcall_gateway::{Gateway, GatewayConfig, Host, HostError, HttpApi, HttpConfig, Invoke, Limits, Logs};
 
 use crate::dynamo::{DynamoError, EmbeddedDynamo};
-use crate::functions::{FUNCTIONS, Surroundings, routes, specs};
+use crate::functions::{FUNCTIONS, Surroundings, http_routes, routes, specs};
 
 /// The stage that the API is deployed to.
 pub const STAGE: &str = "local";
@@ -20,6 +20,8 @@ pub const TABLE: &str = "rollcall";
 pub struct StackConfig {
     /// Where sockets and `@connections` are served. Bound already: functions elsewhere are told of it before it starts.
     pub ws: TcpListener,
+    /// Where the HTTP API is served.
+    pub http: TcpListener,
     /// API Gateway's limits.
     pub limits: Limits,
     /// Something between the gateway and the functions, if anything.
@@ -106,6 +108,7 @@ pub enum StackError {
 /// once.
 pub struct Stack {
     gateway: Gateway,
+    http: HttpApi,
     invoke: Arc<dyn Invoke>,
     here: Option<Running>,
 }
@@ -143,8 +146,10 @@ impl Stack {
         };
         let ws = tokio::net::TcpListener::from_std(config.ws).map_err(StackError::Gateway)?;
         let gateway_config = GatewayConfig { limits: config.limits, ..GatewayConfig::new(STAGE, routes()) };
-        let gateway = Gateway::start(ws, gateway_config, routed);
-        Ok(Self { gateway, invoke, here })
+        let http = tokio::net::TcpListener::from_std(config.http).map_err(StackError::Gateway)?;
+        let gateway = Gateway::start(ws, gateway_config, Arc::clone(&routed));
+        let http = HttpApi::start(http, HttpConfig::new(http_routes()), routed);
+        Ok(Self { gateway, http, invoke, here })
     }
 
     /// Where nodes connect: `ws://127.0.0.1:PORT/local`.
@@ -155,6 +160,11 @@ impl Stack {
     /// Where `@connections` is: `http://127.0.0.1:PORT/local`.
     pub fn connections_url(&self) -> String {
         format!("http://{}/{STAGE}", self.gateway.local_addr())
+    }
+
+    /// Where the HTTP API is: `http://127.0.0.1:PORT`.
+    pub fn http_url(&self) -> String {
+        format!("http://{}", self.http.local_addr())
     }
 
     /// Where the embedded DynamoDB is, if it runs: `http://127.0.0.1:PORT`.
@@ -179,6 +189,7 @@ impl Stack {
 
     /// Closes every socket with 1001, lets the functions note it, and ends everything that is here.
     pub async fn shutdown(self) {
+        self.http.shutdown().await;
         self.gateway.shutdown().await;
         if let Some(mut here) = self.here {
             here.host.shutdown().await;

@@ -41,10 +41,14 @@ impl Developer {
 #[ignore = "needs LocalStack: cargo verify localstack"]
 async fn a_second_deployment_changes_nothing_and_another_setting_only_what_it_concerns() {
     let developer = Developer::new();
-    assert_eq!(developer.done(&[]).await, ["created"; 5]);
-    assert_eq!(developer.done(&[]).await, ["unchanged"; 5]);
+    assert_eq!(developer.done(&[]).await, ["created"; 7]);
+    assert_eq!(developer.done(&[]).await, ["unchanged"; 7]);
     let changed = developer.done(&["--lifetime", "60"]).await;
-    assert_eq!(changed, ["unchanged", "unchanged", "updated", "updated", "updated"], "the authorizer is not told");
+    assert_eq!(
+        changed,
+        ["unchanged", "unchanged", "updated", "updated", "updated", "updated", "updated"],
+        "the authorizer is not told"
+    );
 }
 
 #[tokio::test]
@@ -57,7 +61,7 @@ async fn a_wrong_environment_is_reported_with_the_variable_and_can_be_corrected(
     assert!(said.contains(&developer.prefix), "which function: {said}");
     let refused = developer.deploy(&["--env", "ROLLCALL_TOKEN_KEYS={}"]).await;
     assert!(problem(&refused).contains("ROLLCALL_TOKEN_KEYS is no usable key set"), "{refused:?}");
-    assert_eq!(developer.done(&[]).await.len(), 5, "it goes on from there");
+    assert_eq!(developer.done(&[]).await.len(), 7, "it goes on from there");
 }
 
 #[tokio::test]
@@ -69,7 +73,8 @@ async fn the_gateway_serves_what_was_deployed() {
     developer.done(&["--connections-url", &connections]).await;
     let port = port.to_string();
     let up = ["up", "--backend", "lambda", "--endpoint-url", &developer.url, "--function-prefix", &developer.prefix];
-    let mut program = user.start(&[&up[..], &["--ws-port", &port, "--nodes", "3", "--verbose"]].concat());
+    let mut program =
+        user.start(&[&up[..], &["--ws-port", &port, "--http-port", "0", "--nodes", "3", "--verbose"]].concat());
     let ready = Up::of(&program).await;
     assert_eq!(ready.dynamodb, developer.url);
     let mut first = user.socket(&ready, "ap-1").await;
@@ -87,7 +92,8 @@ async fn the_gateway_serves_what_was_deployed() {
 async fn what_does_not_fit_is_said_before_anything_is_served() {
     let developer = Developer::new();
     let up = |url: &str| {
-        let arguments = ["up", "--ws-port", "0", "--backend", "lambda", "--function-prefix", &developer.prefix];
+        let arguments =
+            ["up", "--ws-port", "0", "--http-port", "0", "--backend", "lambda", "--function-prefix", &developer.prefix];
         [&arguments[..], &["--endpoint-url", url]].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
     let refused = developer.user.run(&up(&developer.url)).await;

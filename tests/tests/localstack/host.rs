@@ -79,7 +79,9 @@ async fn an_old_localstack_on_the_port_is_refused_with_its_version() {
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains("is taken by LocalStack 3.8.1"), "{refused:?}");
 
-    for arguments in [&["deploy", "--functions", "."][..], &["up", "--ws-port", "0", "--backend", "lambda"]] {
+    for arguments in
+        [&["deploy", "--functions", "."][..], &["up", "--ws-port", "0", "--http-port", "0", "--backend", "lambda"]]
+    {
         let user = rollcall_tests::User::new();
         let url = localstack.url();
         let refused = user.run(&[arguments, &["--endpoint-url", &url]].concat()).await;

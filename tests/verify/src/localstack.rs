@@ -116,7 +116,8 @@ fn deployed(url: &str) -> Result<Report, String> {
     let connections = format!("http://127.0.0.1:{port}/local");
     let deploy = ["deploy", "--endpoint-url", url, "--functions", &functions, "--connections-url", &connections];
     succeed(&mut command(&deploy))?;
-    let up = Running::start(&mut command(&["up", "--backend", "lambda", "--endpoint-url", url, "--ws-port", &port]))?;
+    let up = ["up", "--backend", "lambda", "--endpoint-url", url, "--ws-port", &port, "--http-port", "0"];
+    let up = Running::start(&mut command(&up))?;
     let ws_url = up.said("ws")?;
     let key = key.to_string_lossy().into_owned();
     let report = runner::everywhere(&[

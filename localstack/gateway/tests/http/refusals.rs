@@ -82,6 +82,18 @@ async fn a_client_that_asks_before_it_sends_too_much_is_refused_without_having_s
     assert!(exchange(&api, &ask(8)).await.starts_with("HTTP/1.1 100 "));
 }
 
+#[tokio::test]
+async fn a_client_that_does_not_read_until_it_has_sent_everything_gets_its_refusal() {
+    const SIZE: usize = 16 * 1024 * 1024;
+    let api = start(config(&[("POST /known", "echo")]), functions().0).await;
+    // The first is refused for its size, the second for its path.
+    for (path, size, status) in [("/known", SIZE, 413), ("/unknown", SIZE / 2, 404)] {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n");
+        let answer = exchange(&api, &(head + &"x".repeat(size))).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+}
+
 /// Sends, and reads what comes first.
 async fn exchange(api: &rollcall_gateway::HttpApi, request: &str) -> String {
     let mut stream = TcpStream::connect(api.local_addr()).await.unwrap();

@@ -1,0 +1,261 @@
+//! What nodes are to run: set once, pushed to whoever is connected, and repaired by the check-in.
+#![allow(clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+
+use rollcall_core::Presence;
+use rollcall_tests::{Cloud, Frame, Socket};
+use rollcall_wire::{ConfigNews, Document, ServerMessage};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+/// A document that is a little larger than a frame holds.
+fn large() -> String {
+    json!({"text": "x".repeat(25 * 1024)}).to_string()
+}
+
+async fn next_config(socket: &mut Socket) -> ConfigNews {
+    match socket.next().await {
+        Frame::Message(ServerMessage::Config(news)) => news,
+        other => panic!("no configuration: {other:?}"),
+    }
+}
+
+async fn next_ack(socket: &mut Socket, message: &str) -> Option<ConfigNews> {
+    socket.send(message).await;
+    match socket.next().await {
+        Frame::Message(ServerMessage::Ack(ack)) => ack.config,
+        other => panic!("no ack: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_connected_node_is_pushed_its_configuration_and_reports_on_it() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let mut socket = cloud.socket("ap-1").await;
+    let set = console.put("/v1/nodes/ap-1/config", r#"{"ssid": "guests"}"#).await;
+    assert_eq!((set.status, set.header("etag")), (200, "\"1\""), "{set:?}");
+    assert_eq!((&set.json()["version"], &set.json()["delivery"]), (&json!(1), &json!("pushed")));
+    let news = next_config(&mut socket).await;
+    assert_eq!((news.version, news.document.as_deref()), (1, Some(r#"{"ssid":"guests"}"#)));
+    assert!(Document::verify(news.document.expect("there"), &news.sha256).is_ok());
+
+    assert_eq!(console.get("/v1/nodes/ap-1/config").await.json()["status"], "pending");
+    let report = r#"{"type":"check-in","seq":1,"config":{"version":1,"status":"substituted","detail":"channel 36"}}"#;
+    assert_eq!(next_ack(&mut socket, report).await, None, "it has reported on it");
+    let shown = console.get("/v1/nodes/ap-1/config").await.json();
+    assert_eq!((&shown["status"], &shown["reported"]["detail"]), (&json!("substituted"), &json!("channel 36")));
+    assert_eq!(shown["document"], json!({"ssid": "guests"}));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_was_away_gets_its_configuration_with_its_next_check_in_until_it_reports() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let set = console.put("/v1/nodes/ap-1/config", "[1]").await.json();
+    assert_eq!(set["delivery"], "pending");
+    let mut socket = cloud.socket("ap-1").await;
+    // News gets through whether an answer is wanted or not.
+    for message in [r#"{"type":"check-in","seq":1}"#, r#"{"type":"check-in","seq":2,"ack":false}"#] {
+        let news = next_ack(&mut socket, message).await.expect("news");
+        assert_eq!((news.version, news.document.as_deref()), (1, Some("[1]")));
+    }
+    let report = r#"{"type":"check-in","seq":3,"config":{"version":1,"status":"applied"}}"#;
+    assert_eq!(next_ack(&mut socket, report).await, None);
+    assert_eq!(next_ack(&mut socket, r#"{"type":"check-in","seq":4}"#).await, None);
+    socket.send(r#"{"type":"config"}"#).await;
+    assert_eq!(next_config(&mut socket).await.version, 1, "it may ask again");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_polling_node_gets_its_configuration_too() {
+    let cloud = Cloud::start().await;
+    cloud.console().put("/v1/nodes/ap-1", "{}").await;
+    cloud.console().put("/v1/nodes/ap-1/config", "[1]").await;
+    let node = cloud.http(&cloud.token("ap-1"));
+    let ack = node.send("POST", "/v1/check-in", r#"{"type":"check-in","seq":1}"#).await.json();
+    assert_eq!((&ack["config"]["version"], &ack["config"]["document"]), (&json!(1), &json!("[1]")));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn what_does_not_fit_a_frame_is_fetched_by_its_hash_and_only_by_whom_it_is_for() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    for node in ["ap-1", "ap-2"] {
+        console.put(&format!("/v1/nodes/{node}"), "{}").await;
+    }
+    let mut socket = cloud.socket("ap-1").await;
+    console.put("/v1/nodes/ap-1/config", large()).await;
+    let news = next_config(&mut socket).await;
+    assert_eq!(news.document, None);
+    let path = format!("/v1/configs/{}", news.sha256);
+    let fetched = cloud.http(&cloud.token("ap-1")).get(&path).await;
+    assert_eq!(fetched.status, 200);
+    assert_eq!(Document::verify(fetched.text, &news.sha256).expect("verified").text(), large());
+    assert_eq!(cloud.http(&cloud.token("ap-2")).get(&path).await.status, 404, "it is not for this one");
+    assert_eq!(cloud.http("").get(&path).await.status, 401);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_document_is_no_new_version_and_is_pushed_again_until_it_is_reported_on() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let mut socket = cloud.socket("ap-1").await;
+    for (document, delivery) in [(r#"{"a":1,"b":2}"#, "pushed"), ("{\"b\": 2,\n \"a\": 1}", "unchanged")] {
+        let set = console.put("/v1/nodes/ap-1/config", document).await.json();
+        assert_eq!((&set["version"], &set["delivery"]), (&json!(1), &json!(delivery)));
+        assert_eq!(next_config(&mut socket).await.version, 1);
+    }
+    let report = r#"{"type":"check-in","seq":1,"config":{"version":1,"status":"rejected"}}"#;
+    assert_eq!(next_ack(&mut socket, report).await, None);
+    console.put("/v1/nodes/ap-1/config", r#"{"a":1,"b":2}"#).await;
+    assert!(socket.is_quiet().await, "it knows");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_stale_if_match_is_refused_with_the_current_version() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let set = |version: &'static str, document: &'static str| {
+        let console = console.clone();
+        async move { console.send_with("PUT", "/v1/nodes/ap-1/config", &[("if-match", version)], document).await }
+    };
+    assert_eq!(set("\"0\"", "[1]").await.status, 200);
+    assert_eq!(set("\"1\"", "[2]").await.status, 200);
+    let stale = set("\"1\"", "[3]").await;
+    assert_eq!(stale.problem(), (412, "version-mismatch".to_owned()));
+    assert_eq!(stale.json()["current_version"], 2);
+    assert_eq!(set("*", "[3]").await.json()["version"], 3);
+    assert_eq!(set("three", "[4]").await.problem(), (400, "invalid-parameter".to_owned()));
+    assert_eq!(console.get("/v1/nodes/ap-1/config").await.header("etag"), "\"3\"");
+    cloud.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_operators_who_set_at_once_with_if_match_one_wins_and_no_version_is_skipped_or_used_twice() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    for round in 0_u64..5 {
+        let mut operators = JoinSet::new();
+        for operator in 0..6 {
+            let (console, expected) = (console.clone(), format!("\"{round}\""));
+            operators.spawn(async move {
+                let document = json!([round, operator]).to_string();
+                let headers = [("if-match", expected.as_str())];
+                console.send_with("PUT", "/v1/nodes/ap-1/config", &headers, document).await
+            });
+        }
+        let replies = operators.join_all().await;
+        let won: Vec<_> = replies.iter().filter(|reply| reply.status == 200).collect();
+        assert_eq!(won.len(), 1, "{replies:?}");
+        assert_eq!(won[0].json()["version"], round + 1);
+        assert!(replies.iter().filter(|reply| reply.status != 200).all(|reply| reply.problem().0 == 412));
+    }
+    let mut operators = JoinSet::new();
+    for operator in 0..20 {
+        let console = console.clone();
+        operators.spawn(async move { console.put("/v1/nodes/ap-1/config", json!({"of": operator}).to_string()).await });
+    }
+    let versions: BTreeSet<_> =
+        operators.join_all().await.iter().map(|reply| reply.json()["version"].as_u64().expect("set")).collect();
+    assert_eq!(versions, (6..26).collect(), "without If-Match, everybody gets a version of their own");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_document_that_can_not_be_one_is_refused() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let deep = format!("{}{}", "[".repeat(400), "]".repeat(400));
+    let huge = json!("x".repeat(97 * 1024)).to_string();
+    for (body, problem) in [
+        ("not json".to_owned(), (400, "invalid-body")),
+        (String::new(), (400, "invalid-body")),
+        (deep, (400, "invalid-body")),
+        (huge, (413, "too-large")),
+    ] {
+        let reply = console.put("/v1/nodes/ap-1/config", body).await;
+        assert_eq!(reply.problem(), (problem.0, problem.1.to_owned()));
+    }
+    let not_utf8 = console.send("PUT", "/v1/nodes/ap-1/config", vec![b'"', 0xff, b'"']).await;
+    assert_eq!(not_utf8.problem(), (400, "invalid-body".to_owned()));
+    assert_eq!(console.get("/v1/nodes/ap-1/config").await.json()["status"], "none");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_push_to_a_connection_that_is_gone_is_pending_and_the_node_is_suspected() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let online = held_elsewhere(&cloud, "ap-1").await;
+    let set = console.put("/v1/nodes/ap-1/config", "[1]").await.json();
+    assert_eq!(set["delivery"], "pending");
+    let node = cloud.stored("ap-1").await.expect("stored");
+    assert!(node.open().is_none() && node.due.is_some(), "{node:#?}");
+    assert_eq!(node.presence, online, "it has its grace period to return");
+    cloud.stop().await;
+}
+
+/// A connection that holds the node, and that this gateway does not have: its `$disconnect` was lost.
+async fn held_elsewhere(cloud: &Cloud, node: &str) -> Presence {
+    use rollcall_aws::Store as _;
+    use rollcall_core::{Connection, CredentialVersion, Event, EventKind, Registration, Timestamp, plan};
+    let at = Timestamp(1_000);
+    let connection = Connection { id: "Z29uZS1mb3ItZXZlcg=".parse().expect("an id"), opened_at: at };
+    let kind = EventKind::Connect { connection, credentials: CredentialVersion(1) };
+    let update = plan(
+        &Event { node: node.parse().expect("an id"), at, kind },
+        &rollcall_tests::policy(Registration::Open, 6600),
+    );
+    let _ = cloud.store().write(&update).await.expect("stored");
+    cloud.stored(node).await.expect("stored").presence
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_whole_site_is_set_page_by_page_and_its_document_is_read_a_handful_of_times() {
+    const NODES: usize = 250;
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    let nodes: Vec<_> = (0..NODES).map(|n| json!({"node": format!("ap-{n}"), "site": "hq"})).collect();
+    for batch in nodes.chunks(100) {
+        assert_eq!(console.send("POST", "/v1/nodes:batch", json!(batch).to_string()).await.status, 200);
+    }
+    let mut connected = cloud.socket("ap-7").await;
+    let (mut set, mut pages, mut cursor) = ([0, 0], 0, String::new());
+    loop {
+        let page = console.put(&format!("/v1/sites/hq/config?{cursor}"), r#"{"ssid":"staff"}"#).await.json();
+        assert_eq!(page["failed"], json!([]), "{page}");
+        set[0] += page["pushed"].as_u64().expect("a number");
+        set[1] += page["pending"].as_u64().expect("a number");
+        pages += 1;
+        match page["cursor"].as_str() {
+            Some(next) => cursor = format!("cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!((set, pages >= 3), ([1, NODES as u64 - 1], true), "{pages} pages");
+    assert_eq!(next_config(&mut connected).await.version, 1);
+
+    let before = cloud.dynamodb.passed();
+    for n in 0..NODES {
+        let node = cloud.http(&cloud.token(&format!("ap-{n}")));
+        let ack = node.send("POST", "/v1/check-in", r#"{"type":"check-in","seq":1}"#).await.json();
+        assert_eq!(ack["config"]["document"], r#"{"ssid":"staff"}"#, "{ack}");
+    }
+    let read = cloud.dynamodb.passed() - before - NODES;
+    assert!(read <= 8, "the document was read {read} times");
+    cloud.stop().await;
+}
