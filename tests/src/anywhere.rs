@@ -45,6 +45,14 @@ impl Anywhere {
         Self::There(Api::new(cloud.ws_url, dynamodb, &cloud.table, signer))
     }
 
+    /// Whether a push reaches its node.
+    pub fn pushes(&self) -> bool {
+        match self {
+            Self::Here(cloud) => cloud.pushes,
+            Self::There(_) => true,
+        }
+    }
+
     /// A node that nobody else uses, registered.
     pub async fn node(&self) -> String {
         let node = format!("test-{:016x}", rand::rng().random::<u64>());

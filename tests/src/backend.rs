@@ -26,6 +26,15 @@ impl Backend {
     }
 }
 
+/// Whether every push is to be lost on its way to its node: `ROLLCALL_PUSHES=lost`.
+pub(crate) fn pushes_are_lost() -> bool {
+    match Environment.get("ROLLCALL_PUSHES").as_deref() {
+        None | Some("delivered") => false,
+        Some("lost") => true,
+        Some(other) => panic!("ROLLCALL_PUSHES is delivered or lost, not {other:?}"),
+    }
+}
+
 /// A client of LocalStack's DynamoDB.
 pub async fn localstack_dynamodb(url: &str) -> Client {
     Client::new(&endpoint_config(&Environment, url, PATIENCE).await)

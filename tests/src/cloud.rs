@@ -14,12 +14,12 @@ use rollcall_stack::{Between, Here, LambdaInvoke, Stack, StackConfig, Surroundin
 use rollcall_token::Signer;
 
 use crate::api::Api;
-use crate::backend::{Backend, localstack_dynamodb};
+use crate::backend::{Backend, localstack_dynamodb, pushes_are_lost};
 use crate::deployed::Deployed;
 use crate::functions::functions;
 use crate::http::{Http, WRITE_KEY, console_keys};
 use crate::journal::Journal;
-use crate::proxy::FaultProxy;
+use crate::proxy::{Fault, FaultProxy};
 
 /// The secret that test tokens are signed with.
 const SECRET: [u8; 32] = [9; 32];
@@ -73,6 +73,8 @@ pub struct Cloud {
     pub journal: Journal,
     /// What is between the functions and DynamoDB.
     pub dynamodb: FaultProxy,
+    /// Whether a push reaches its node: tests that await one await the next check-in's answer instead.
+    pub pushes: bool,
     api: Api,
     deployed: Option<Deployed>,
 }
@@ -103,7 +105,8 @@ impl Cloud {
     async fn embedded(options: Options) -> Self {
         let (journal, proxy, signer) = (Journal::default(), FaultProxy::start().await, signer());
         let ws = listen(0, "sockets", "").expect("a port");
-        let mut surroundings = surroundings(TABLE, &connections_url(&ws).expect("bound"), &options, &signer);
+        let (connections, pushes) = connections(&ws).await;
+        let mut surroundings = surroundings(TABLE, &connections, &options, &signer);
         if options.faults {
             surroundings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
         }
@@ -122,7 +125,7 @@ impl Cloud {
         let dynamodb = stack.dynamodb_url().expect("it runs here");
         let api = Api::new(stack.ws_url(), local_dynamo_client(&dynamodb).await, TABLE, signer);
         proxy.stand_before(dynamodb);
-        Self { stack, journal, dynamodb: proxy, api, deployed: None }
+        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: None }
     }
 
     /// Starts one on the LocalStack at this URL.
@@ -131,7 +134,8 @@ impl Cloud {
         proxy.stand_before(url.to_owned());
         let ws = listen(0, "sockets", "").expect("a port");
         let own = format!("test-{:08x}", rand::rng().random::<u32>());
-        let mut surroundings = surroundings(&own, &connections_url(&ws).expect("bound"), &options, &signer);
+        let (connections, pushes) = connections(&ws).await;
+        let mut surroundings = surroundings(&own, &connections, &options, &signer);
         surroundings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
         let deployed = Deployed::to(url, format!("{own}-"), surroundings).await;
         let invoke = LambdaInvoke::new(deployed.lambda(), deployed.prefix(), journal.sink());
@@ -140,7 +144,7 @@ impl Cloud {
         let config = StackConfig { ws, http, limits: options.limits, between: options.between, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
         let api = Api::new(stack.ws_url(), localstack_dynamodb(url).await, &own, signer);
-        Self { stack, journal, dynamodb: proxy, api, deployed: Some(deployed) }
+        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: Some(deployed) }
     }
 
     /// Deploys the functions again, if LocalStack runs them: one that was killed has forgotten them.
@@ -176,6 +180,19 @@ impl Cloud {
             deployed.remove().await;
         }
     }
+}
+
+/// Where the functions find `@connections`, and whether what they push arrives.
+async fn connections(ws: &std::net::TcpListener) -> (String, bool) {
+    let url = connections_url(ws).expect("bound");
+    if !pushes_are_lost() {
+        return (url, true);
+    }
+    let (base, stage) = url.rsplit_once('/').expect("a stage");
+    let proxy = FaultProxy::start().await;
+    proxy.stand_before(base.to_owned());
+    proxy.set(Fault::LosePosts);
+    (format!("{}/{stage}", proxy.url()), false)
 }
 
 fn signer() -> Signer {

@@ -1,5 +1,6 @@
 //! Functions of a test's own in LocalStack.
 
+use std::process::Command;
 use std::sync::OnceLock;
 
 use futures_util::future::join_all;
@@ -74,11 +75,17 @@ impl Deployed {
     }
 }
 
-/// The functions, packed once.
+/// The functions, packed once; without what only a debugger needs, because LocalStack unpacks them for every test.
 fn packages() -> &'static [Package] {
     static PACKAGES: OnceLock<Vec<Package>> = OnceLock::new();
     PACKAGES.get_or_init(|| {
-        let folder = functions();
-        FUNCTIONS.iter().map(|function| Package::of(&folder, function).expect("packed")).collect()
+        let (folder, stripped) = (functions(), tempfile::tempdir().expect("a folder"));
+        let pack = |function: &&str| {
+            let mut strip = Command::new("strip");
+            strip.arg("-o").arg(stripped.path().join(function)).arg(folder.join(function));
+            assert!(strip.status().expect("binutils, which every linker comes with").success(), "{strip:?}");
+            Package::of(stripped.path(), function).expect("packed")
+        };
+        FUNCTIONS.iter().map(pack).collect()
     })
 }

@@ -25,6 +25,8 @@ pub enum Fault {
     Down,
     /// DynamoDB throttles.
     Throttle,
+    /// Requests that post something are answered, and go nowhere: a push that is lost without anybody noticing.
+    LosePosts,
     /// They wait until they are released, one permit each.
     Hold(Arc<Semaphore>),
 }
@@ -115,11 +117,12 @@ impl Inner {
         match fault {
             Fault::Down => return Err(Lost),
             Fault::Throttle => return Ok(throttled()),
+            Fault::LosePosts if request.method() == http::Method::POST => return Ok(Response::default()),
             Fault::Hold(gate) => {
                 self.held.send_modify(|held| *held += 1);
                 gate.acquire().await.expect("the gate stays").forget();
             }
-            Fault::None | Fault::LoseAnswers(_) => {}
+            Fault::None | Fault::LoseAnswers(_) | Fault::LosePosts => {}
         }
         let answer = self.forward(request).await;
         let mut fault = self.fault.lock().unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use rollcall_wire::ServerMessage;
+use rollcall_wire::{ByeReason, ServerMessage};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -99,6 +99,19 @@ impl Socket {
                 Some(Err(_)) | None => Frame::Broken,
             };
         }
+    }
+
+    /// How it is dismissed: it is told why, if pushes arrive, and it is closed either way.
+    pub async fn dismissed(&mut self, pushes: bool) -> Option<ByeReason> {
+        let mut next = self.next().await;
+        let mut why = None;
+        if let (true, Frame::Message(ServerMessage::Bye { reason })) = (pushes, &next) {
+            why = Some(*reason);
+            next = self.next().await;
+        }
+        assert!(matches!(next, Frame::Closed(_)), "it is not closed: {next:?}");
+        assert_eq!(why.is_some(), pushes, "it is told why");
+        why
     }
 
     /// Whether nothing is on its way: a ping overtakes nothing, so that its pong comes after all that was sent before.

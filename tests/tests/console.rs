@@ -38,8 +38,7 @@ async fn a_revoked_node_is_told_so_closed_and_stays_out_until_it_has_newer_crede
     console.put("/v1/nodes/ap-1", "{}").await;
     let mut socket = cloud.socket("ap-1").await;
     assert_eq!(console.send("DELETE", "/v1/nodes/ap-1", "").await.status, 204);
-    assert_eq!(socket.next().await, Frame::Message(ServerMessage::Bye { reason: ByeReason::Revoked }));
-    assert!(matches!(socket.next().await, Frame::Closed(_)));
+    assert_eq!(socket.dismissed(cloud.pushes).await, cloud.pushes.then_some(ByeReason::Revoked));
     assert_eq!(refused(&cloud.ws_url(), &cloud.token("ap-1")).await, 403);
     assert_eq!(console.send("DELETE", "/v1/nodes/ap-1", "").await.status, 204, "twice is as good as once");
     assert_eq!(console.put("/v1/nodes/ap-1/config", "{}").await.problem(), (410, "revoked-node".to_owned()));
@@ -195,5 +194,31 @@ async fn while_the_table_does_not_answer_nothing_is_said_to_be_done_and_health_s
     cloud.dynamodb.set(Fault::None);
     assert_eq!(console.get("/v1/health").await.status, 200);
     assert_eq!(console.get("/v1/nodes/ap-1").await.status, 404, "nothing was registered");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn the_openapi_document_describes_what_is_there_and_nothing_else() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    let document = cloud.http("").get("/v1/openapi.json").await.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().expect("paths");
+    assert_eq!(paths.len(), 8, "{:?}", paths.keys());
+    for (path, operations) in paths {
+        let declared = operations.as_object().expect("operations");
+        let path = path.replace("{node}", "ap-1").replace("{site}", "hq");
+        for method in ["GET", "PUT", "POST", "DELETE"] {
+            let reply = console.send(method, &path, "{}").await;
+            let there = declared.contains_key(&method.to_lowercase());
+            assert_eq!(reply.status != 405, there, "{method} {path}: {reply:?}");
+            assert!(!(reply.status == 404 && reply.problem().1 == "no-route"), "{method} {path}");
+            let allowed: Vec<_> = reply.header("allow").split(", ").collect();
+            assert!(there || declared.len() == allowed.len(), "{path} allows {allowed:?}");
+        }
+    }
+    let schemas = &document["components"]["schemas"];
+    let codes = schemas["ProblemCode"]["oneOf"].as_array().or(schemas["ProblemCode"]["enum"].as_array());
+    assert_eq!(codes.expect("codes").len(), 14, "every code is documented");
     cloud.stop().await;
 }

@@ -5,7 +5,7 @@
 use rollcall_core::{Attribute, Presence};
 use rollcall_node::NodeEvent;
 use rollcall_tests::{Anywhere, Frame, Socket, Watched, refused};
-use rollcall_wire::{ErrorCode, ServerMessage};
+use rollcall_wire::{ByeReason, ErrorCode, ServerMessage};
 
 #[tokio::test]
 async fn a_node_of_the_reference_library_connects_checks_in_and_is_told_how_to_go_on() {
@@ -104,7 +104,7 @@ async fn a_revoked_node_is_refused_and_what_it_still_says_is_not_stored() {
     let before = cloud.stored(&id).await;
     assert_eq!(refused(&cloud.ws_url(), &cloud.token(&id)).await, 403);
     socket.check_in(1).await;
-    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Bye { .. })));
+    assert_eq!(socket.dismissed(cloud.pushes()).await, cloud.pushes().then_some(ByeReason::Revoked));
     assert_eq!(cloud.stored(&id).await.map(|node| node.seen), before.map(|node| node.seen));
     cloud.stop().await;
 }

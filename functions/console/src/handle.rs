@@ -8,6 +8,7 @@ use rollcall_core::{Denied, Node, NodeId, Policy, Timestamp, Update};
 use rollcall_wire::console::{Problem, ProblemCode};
 
 use crate::keys::{Keys, Scope};
+use crate::openapi;
 
 /// What the console needs.
 pub(crate) struct Console<D, C> {
@@ -36,7 +37,7 @@ impl Asked<'_> {
 
     /// A parameter of the query.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.request.query_string_parameters.first(name).filter(|value| !value.is_empty())
+        self.request.query_string_parameters.first(name)
     }
 }
 
@@ -49,7 +50,12 @@ impl<D: Documents, C: Connections> Console<D, C> {
             if problem.status >= 500 {
                 tracing::error!(method, outcome = "failed", error = problem.detail, "console");
             }
-            HttpAnswer::body(problem.status, "application/problem+json", json(&problem))
+            let answer = HttpAnswer::body(problem.status, "application/problem+json", json(&problem));
+            // A resource says what it can do (RFC 9110, section 15.5.6).
+            match allowed(path).filter(|_| problem.code == ProblemCode::MethodNotAllowed) {
+                Some(methods) => answer.with("allow", methods.to_owned()),
+                None => answer,
+            }
         });
         tracing::info!(method, status = answer.status_code, outcome = "answered", "console");
         Ok(answer)
@@ -59,8 +65,13 @@ impl<D: Documents, C: Connections> Console<D, C> {
         let path = path.strip_prefix("/v1/").ok_or_else(no_route)?;
         let segments: Vec<_> = path.split('/').map(decode).collect::<Result<_, _>>()?;
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        if (method, segments.as_slice()) == ("GET", &["health"]) {
-            return self.health().await;
+        match (method, segments.as_slice()) {
+            ("GET", ["health"]) => return self.health().await,
+            ("GET", ["openapi.json"]) => {
+                let document = openapi::document().map_err(|error| internal(&error))?;
+                return Ok(HttpAnswer::body(200, "application/json", document));
+            }
+            _ => {}
         }
         let scope = if method == "GET" { Scope::Read } else { Scope::Write };
         self.keys.admit(request, scope)?;
@@ -76,8 +87,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
             ("PUT", ["nodes", node, "config"]) => self.set_config(&asked, node).await,
             ("GET", ["nodes", node, "config"]) => self.config(node).await,
             ("PUT", ["sites", site, "config"]) => self.set_site_config(&asked, site).await,
-            (_, ["nodes"] | ["nodes:batch"] | ["nodes", _] | ["nodes", _, "disconnect" | "config"])
-            | (_, ["sites", _, "config"] | ["health"]) => {
+            _ if allowed(asked.request.raw_path.as_deref().unwrap_or_default()).is_some() => {
                 Err(Problem::new(ProblemCode::MethodNotAllowed, format!("{method} is not for this path")))
             }
             _ => Err(no_route()),
@@ -97,11 +107,15 @@ impl<D: Documents, C: Connections> Console<D, C> {
         }
     }
 
-    /// A node that is registered.
+    /// A node that is registered, and not revoked.
     pub(crate) async fn known(&self, node: &NodeId) -> Result<Node, Problem> {
         let item = self.store.read(node).await.map_err(|error| failed(&error))?;
         let stored = item.as_ref().map(Node::read).transpose().map_err(|error| internal(&error))?;
-        stored.filter(|stored| stored.credentials.is_some()).ok_or_else(|| denied(Denied::Unknown))
+        match stored {
+            Some(Node { revoked: true, .. }) => Err(denied(Denied::Revoked)),
+            Some(stored) if stored.credentials.is_some() => Ok(stored),
+            _ => Err(denied(Denied::Unknown)),
+        }
     }
 
     /// Makes one guarded write.
@@ -165,6 +179,19 @@ pub(crate) fn failed(error: &StoreError) -> Problem {
 pub(crate) fn internal(error: &dyn std::error::Error) -> Problem {
     tracing::error!(outcome = "failed", error = chain(error), "console");
     Problem::new(ProblemCode::Internal, "the server made a mistake, which is in its log")
+}
+
+/// The methods of a path; nothing if there is no such path.
+fn allowed(path: &str) -> Option<&'static str> {
+    let segments: Vec<_> = path.strip_prefix("/v1/")?.split('/').collect();
+    match segments.as_slice() {
+        ["nodes"] | ["health"] | ["openapi.json"] => Some("GET"),
+        ["nodes:batch"] | ["nodes", _, "disconnect"] => Some("POST"),
+        ["nodes", _] => Some("GET, PUT, DELETE"),
+        ["nodes", _, "config"] => Some("GET, PUT"),
+        ["sites", _, "config"] => Some("PUT"),
+        _ => None,
+    }
 }
 
 fn no_route() -> Problem {

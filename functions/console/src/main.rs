@@ -6,6 +6,7 @@ mod cursor;
 mod handle;
 mod keys;
 mod nodes;
+mod openapi;
 mod view;
 
 use handle::Console;

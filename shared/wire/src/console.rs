@@ -7,29 +7,42 @@ use crate::{ConfigReport, DocumentError};
 
 /// What a node is: the body of `PUT /v1/nodes/{id}`. What is left out is taken away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NodeSpec {
     /// Where it is: at most 64 ASCII letters, digits, `:`, `_` and `-`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_-]{1,64}$"))]
     pub site: Option<String>,
     /// Its model: at most 32 of those, and `.`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,32}$"))]
     pub model: Option<String>,
     /// Its tags: at most 96 of those, and `=`, with commas between them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Tag>))]
     pub tags: Vec<String>,
     /// The lowest credential version that is accepted from now on; 1 if it is left out. It never goes back.
     #[serde(default = "first", skip_serializing_if = "is_first")]
     pub credential_version: u32,
 }
 
+/// One of a node's tags.
+#[cfg(feature = "openapi")]
+#[derive(utoipa::ToSchema)]
+#[schema(value_type = String, pattern = "^[A-Za-z0-9:_.=-]{1,11}$")]
+#[expect(dead_code, reason = "it is only a schema: longer ones fit if they are fewer")]
+struct Tag(String);
+
 /// One of a batch: the body of `POST /v1/nodes:batch` is a list of these, up to [`BATCH_NODES`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchNode {
     /// The node's id.
     pub node: String,
     /// What it is.
     #[serde(flatten)]
+    #[cfg_attr(feature = "openapi", schema(value_type = NodeSpec))]
     pub spec: Value,
 }
 
@@ -38,6 +51,7 @@ pub const BATCH_NODES: usize = 100;
 
 /// What became of one of a batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchResult {
     /// The node's id, as it was given.
     pub node: String,
@@ -50,6 +64,7 @@ pub struct BatchResult {
 
 /// A node, as the console sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeView {
     /// Its id.
     pub node: String,
@@ -81,6 +96,7 @@ pub struct NodeView {
 
 /// A configuration that a node is to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WantedView {
     /// Its version.
     pub version: u64,
@@ -90,6 +106,7 @@ pub struct WantedView {
 
 /// How a node stands with its configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ConfigProgress {
     /// None is wanted.
@@ -106,6 +123,7 @@ pub enum ConfigProgress {
 
 /// A page of nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodePage {
     /// The nodes, in no particular order. A page may have fewer than asked for, and there may be more all the same.
     pub nodes: Vec<NodeView>,
@@ -116,6 +134,7 @@ pub struct NodePage {
 
 /// How a configuration got to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum DeliveryState {
     /// It was handed to the node's connection.
@@ -128,6 +147,7 @@ pub enum DeliveryState {
 
 /// What setting a node's configuration came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConfigSet {
     /// The node.
     pub node: String,
@@ -141,6 +161,7 @@ pub struct ConfigSet {
 
 /// What setting a site's configuration came to, so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SiteConfigSet {
     /// How many nodes it was pushed to.
     pub pushed: u32,
@@ -157,6 +178,7 @@ pub struct SiteConfigSet {
 
 /// A node's configuration: what is wanted, and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConfigView {
     /// How the node stands.
     pub status: ConfigProgress,
@@ -170,6 +192,7 @@ pub struct ConfigView {
 
 /// What was wrong with a request (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// What kind of problem, as a URI reference: `about:blank`, the status says it all.
     #[serde(rename = "type")]
@@ -189,6 +212,7 @@ pub struct Problem {
 
 /// What was wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ProblemCode {
     /// There is no such path.

@@ -45,6 +45,7 @@ impl CheckIn {
 
 /// What became of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConfigReport {
     /// The server's version number of the configuration.
     pub version: u64,
@@ -57,6 +58,7 @@ pub struct ConfigReport {
 
 /// What a node did with a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ConfigStatus {
     /// It runs.

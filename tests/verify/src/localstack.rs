@@ -17,6 +17,7 @@ pub(crate) fn check() -> Result<Report, String> {
     part("build", runner::build)?;
     let localstack = part("set up", LocalStack::start)?;
     let mut report = part("tests", || runner::on_localstack(&localstack.url))?;
+    report.add(part("tests, every push lost", || runner::on_localstack_without_pushes(&localstack.url))?);
     report.add(part("deployed with `rollcall deploy`", || deployed(&localstack.url))?);
     part("down", || localstack.stop())?;
     Ok(report)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
-use crate::run::{cargo, follow, root, succeed};
+use crate::run::{cargo, follow, root, say, succeed};
 
 /// The folder of the whole-system tests: the others' are about one crate each.
 const WHOLE_SYSTEM: &str = "tests";
@@ -51,6 +51,9 @@ impl std::fmt::Display for Report {
     }
 }
 
+/// The whole-system tests in which something is pushed to a node.
+const PUSHING: [&str; 4] = ["configs", "console", "everywhere", "scenarios"];
+
 /// Every crate's own tests.
 pub(crate) fn units() -> Result<Report, String> {
     build()?;
@@ -66,7 +69,12 @@ pub(crate) fn embedded() -> Result<Report, String> {
     build()?;
     let mut targets = targets(WHOLE_SYSTEM)?;
     targets.remove(LOCALSTACK);
-    run(test(&named(&targets), &[]).env_remove("ROLLCALL_LOCALSTACK_URL").env_remove("ROLLCALL_CLOUD_URL"))
+    let clean =
+        |command: &mut Command| run(command.env_remove("ROLLCALL_LOCALSTACK_URL").env_remove("ROLLCALL_CLOUD_URL"));
+    let mut report = clean(&mut test(&named(&targets), &[]))?;
+    say("--> again, with every push lost");
+    report.add(clean(test(&pushing(), &[]).env("ROLLCALL_PUSHES", "lost"))?);
+    Ok(report)
 }
 
 /// The whole system on the LocalStack at this URL.
@@ -75,6 +83,17 @@ pub(crate) fn on_localstack(url: &str) -> Result<Report, String> {
     targets.remove(COMMAND);
     let mut command = test(&named(&targets), &["--include-ignored"]);
     run(command.env("ROLLCALL_LOCALSTACK_URL", url).env_remove("ROLLCALL_CLOUD_URL"))
+}
+
+/// The same again, with every push to a node lost.
+pub(crate) fn on_localstack_without_pushes(url: &str) -> Result<Report, String> {
+    let mut command = test(&pushing(), &[]);
+    let command = command.env("ROLLCALL_LOCALSTACK_URL", url).env("ROLLCALL_PUSHES", "lost");
+    run(command.env_remove("ROLLCALL_CLOUD_URL"))
+}
+
+fn pushing() -> Vec<String> {
+    named(&PUSHING.map(str::to_owned).into())
 }
 
 /// What every deployment does, on one that the variables name; those of the environment if there are none.
@@ -168,7 +187,7 @@ mod tests {
                 assert!(seen.insert(target.clone()), "{target} is the name of two tests: cargo would run both");
             }
         }
-        for target in [LOCALSTACK, COMMAND, "everywhere", "scenarios", "histories"] {
+        for target in [LOCALSTACK, COMMAND, "histories"].into_iter().chain(PUSHING) {
             assert!(seen.contains(target), "{target} is not there: {seen:?}");
         }
     }

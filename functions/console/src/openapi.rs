@@ -1,0 +1,163 @@
+//! The console's OpenAPI document, made from the types that it speaks.
+
+use rollcall_wire::console::{BatchNode, BatchResult, ConfigSet, ConfigView, NodePage, NodeSpec, NodeView, Problem};
+use rollcall_wire::console::{ConfigProgress, DeliveryState, ProblemCode, SiteConfigSet, WantedView};
+use rollcall_wire::{ConfigReport, ConfigStatus};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+/// The document, as JSON.
+pub(crate) fn document() -> Result<String, serde_json::Error> {
+    Console::openapi().to_json()
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Rollcall console",
+        description = "What nodes are and what they are to run. Errors are problem documents (RFC 9457) with stable codes.",
+        version = "1"
+    ),
+    paths(
+        health, openapi, list, batch, register, show, revoke, disconnect, set_config, config, set_site_config
+    ),
+    components(schemas(
+        NodeSpec, BatchNode, BatchResult, NodeView, NodePage, WantedView, ConfigProgress, ConfigSet, DeliveryState,
+        SiteConfigSet, ConfigView, ConfigReport, ConfigStatus, Problem, ProblemCode
+    )),
+    modifiers(&Keys),
+    security(("key" = []))
+)]
+struct Console;
+
+/// The body of a batch.
+#[derive(utoipa::ToSchema)]
+#[schema(min_items = 1, max_items = 100)]
+#[expect(dead_code, reason = "it is only a schema")]
+struct Batch(Vec<BatchNode>);
+
+struct Keys;
+
+impl Modify for Keys {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A key that may read or write."));
+        let components = openapi.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("key", SecurityScheme::Http(key.build()));
+    }
+}
+
+macro_rules! operations {
+    ($($(#[$attribute:meta])* $name:ident;)*) => {
+        $($(#[$attribute])* #[expect(dead_code, reason = "it only carries its description")] fn $name() {})*
+    };
+}
+
+operations! {
+    /// Whether the parts that every request needs answer.
+    #[utoipa::path(get, path = "/v1/health", security(()), responses(
+        (status = 200, description = "They do", content_type = "application/json"),
+        (status = 503, description = "One does not: the detail says which", body = Problem, content_type = "application/problem+json"),
+    ))]
+    health;
+
+    /// This document.
+    #[utoipa::path(get, path = "/v1/openapi.json", security(()), responses(
+        (status = 200, description = "OpenAPI 3.1", content_type = "application/json"),
+    ))]
+    openapi;
+
+    /// A page of nodes.
+    #[utoipa::path(get, path = "/v1/nodes", params(
+        ("site" = Option<String>, Query, description = "Only of this site", pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        ("presence" = Option<String>, Query, description = "online or offline", pattern = "^(online|offline)$"),
+        ("limit" = Option<u32>, Query, description = "How many to look at", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "Where the page begins: from the page before"),
+    ), responses(
+        (status = 200, description = "A page", body = NodePage),
+        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+    ))]
+    list;
+
+    /// Registers up to 100 nodes, each with its own result.
+    #[utoipa::path(post, path = "/v1/nodes:batch", request_body = inline(Batch), responses(
+        (status = 200, description = "One result a node, in order", body = Vec<BatchResult>),
+        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+    ))]
+    batch;
+
+    /// Registers a node, or says anew what it is.
+    #[utoipa::path(put, path = "/v1/nodes/{node}", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+    ), request_body = NodeSpec, responses(
+        (status = 200, description = "The node", body = NodeView),
+        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+    ))]
+    register;
+
+    /// A node.
+    #[utoipa::path(get, path = "/v1/nodes/{node}", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+    ), responses(
+        (status = 200, description = "The node", body = NodeView),
+        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+    ))]
+    show;
+
+    /// Revokes a node's credentials, tells it, and closes its socket.
+    #[utoipa::path(delete, path = "/v1/nodes/{node}", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+    ), responses(
+        (status = 204, description = "Done"),
+        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+    ))]
+    revoke;
+
+    /// Closes a node's socket; it connects again.
+    #[utoipa::path(post, path = "/v1/nodes/{node}/disconnect", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+    ), responses(
+        (status = 204, description = "Done"),
+        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+    ))]
+    disconnect;
+
+    /// Sets what a node is to run: any JSON up to 96 KB.
+    #[utoipa::path(put, path = "/v1/nodes/{node}/config", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        ("If-Match" = Option<String>, Header, description = "Only if this version is wanted now", pattern = "^\"[0-9]{1,18}\"$"),
+    ), request_body = serde_json::Value, responses(
+        (status = 200, description = "The version, and how it got to the node", body = ConfigSet,
+            headers(("ETag" = String, description = "The version"))),
+        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+    ))]
+    set_config;
+
+    /// A node's configuration: what is wanted, and what became of it.
+    #[utoipa::path(get, path = "/v1/nodes/{node}/config", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+    ), responses(
+        (status = 200, description = "The configuration", body = ConfigView,
+            headers(("ETag" = String, description = "The version"))),
+        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+    ))]
+    config;
+
+    /// Sets what the nodes of a site are to run, some at a time: go on with the cursor until there is none.
+    #[utoipa::path(put, path = "/v1/sites/{site}/config", params(
+        ("site" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        ("cursor" = Option<String>, Query, description = "Where to go on: from the answer before"),
+    ), request_body = serde_json::Value, responses(
+        (status = 200, description = "How many nodes were set by now", body = SiteConfigSet),
+        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+    ))]
+    set_site_config;
+}
