@@ -7,6 +7,9 @@ use std::{fmt, time::Duration};
 pub struct NodeConfig {
     /// The server, as `ws://` or `wss://` with the stage as its path. A query is kept.
     pub url: String,
+    /// Where documents are fetched that are too large for a frame, as `http://` or `https://`: the part before
+    /// `/v1/configs`. Default: none, and such a configuration is rejected. Fetches carry the token.
+    pub http_url: Option<String>,
     /// Who the node is.
     pub token: Token,
     /// The rhythm.
@@ -16,16 +19,17 @@ pub struct NodeConfig {
 impl NodeConfig {
     /// A node with the default [`Timing`].
     pub fn new(url: impl Into<String>, token: impl Into<Token>) -> Self {
-        Self { url: url.into(), token: token.into(), timing: Timing::default() }
+        Self { url: url.into(), http_url: None, token: token.into(), timing: Timing::default() }
     }
 }
 
 impl fmt::Debug for NodeConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A query may carry a token as well.
-        let url = self.url.split_once('?').map_or(self.url.clone(), |(before, _)| format!("{before}?…"));
+        let shown = |url: &String| url.split_once('?').map_or(url.clone(), |(before, _)| format!("{before}?…"));
         f.debug_struct("NodeConfig")
-            .field("url", &url)
+            .field("url", &shown(&self.url))
+            .field("http_url", &self.http_url.as_ref().map(shown))
             .field("token", &self.token)
             .field("timing", &self.timing)
             .finish()
@@ -100,6 +104,11 @@ pub struct Timing {
     pub handshake_timeout: Duration,
     /// How long to wait for the server's half of a closing handshake (RFC 6455, section 7.1.1). Default: 2 s.
     pub close_timeout: Duration,
+    /// How long a configuration that was applied has to prove that the server can still be reached: a new connection,
+    /// and an acknowledged check-in on it. Default: 60 s.
+    pub proof_timeout: Duration,
+    /// How long one attempt to fetch a document may take. Default: 30 s.
+    pub fetch_timeout: Duration,
 }
 
 impl Default for Timing {
@@ -118,6 +127,8 @@ impl Default for Timing {
             dead_after: Duration::from_secs(50),
             handshake_timeout: Duration::from_secs(15),
             close_timeout: Duration::from_secs(2),
+            proof_timeout: Duration::from_mins(1),
+            fetch_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -128,7 +139,8 @@ mod tests {
 
     #[test]
     fn the_token_is_in_no_debug_output() {
-        let config = NodeConfig::new("wss://example.org/live?token=s3cret", "s3cret");
+        let http_url = Some("https://example.org/?token=s3cret".to_owned());
+        let config = NodeConfig { http_url, ..NodeConfig::new("wss://example.org/live?token=s3cret", "s3cret") };
         let shown = format!("{config:?} {:#?}", config.token);
         assert!(!shown.contains("s3cret"), "{shown}");
         assert!(shown.contains("wss://example.org/live?…"), "{shown}");

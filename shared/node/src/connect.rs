@@ -10,7 +10,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, client::IntoClientRequest, handshake::client::Request, protocol::WebSocketConfig},
 };
 
-use crate::{NodeConfig, NodeError, protocol::ConnectFailure};
+use crate::{NodeConfig, NodeError, Token, protocol::ConnectFailure};
 
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -42,10 +42,7 @@ impl Endpoint {
         if uri.host().is_none_or(str::is_empty) {
             return Err(invalid("it names no host"));
         }
-        let authorization = HeaderValue::from_str(&format!("Bearer {}", config.token.reveal()));
-        let mut authorization = authorization.map_err(|_| NodeError::InvalidToken)?;
-        authorization.set_sensitive(true);
-        Ok(Self { uri, authorization })
+        Ok(Self { uri, authorization: authorization(&config.token)? })
     }
 
     /// Opens a connection, without a limit of time.
@@ -75,8 +72,16 @@ impl Endpoint {
     }
 }
 
+/// The token as the header that carries it (RFC 6750, section 2.1).
+pub(crate) fn authorization(token: &Token) -> Result<HeaderValue, NodeError> {
+    let value = HeaderValue::from_str(&format!("Bearer {}", token.reveal()));
+    let mut value = value.map_err(|_| NodeError::InvalidToken)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
 /// The system's root certificates, read once a process.
-fn tls() -> Result<Arc<ClientConfig>, ConnectFailure> {
+pub(crate) fn tls() -> Result<Arc<ClientConfig>, ConnectFailure> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     if let Some(config) = CONFIG.get() {
         return Ok(Arc::clone(config));

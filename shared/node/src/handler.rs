@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use rollcall_wire::{Ack, ByeReason, ConfigReport, ErrorMessage, Health};
+use rollcall_wire::{Ack, ByeReason, ConfigNews, ConfigReport, ErrorMessage, Health};
 use serde_json::Value;
+
+use crate::{Applied, Configuration};
 
 /// What a node says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// The firmware version that is running.
     pub firmware: Option<String>,
-    /// What became of the newest configuration that the node was given.
+    /// What became of the newest configuration that the node was given. What [`Handler::apply`] applied, the library
+    /// reports itself from then on; this is for what the program knows from before: news up to this version is ignored,
+    /// and it is reported unless the library knows of a higher version.
     pub config: Option<ConfigReport>,
     /// How the node is doing. Said in every check-in; a change of it is no reason to ask for an ack.
     pub health: Option<Health>,
@@ -21,12 +25,30 @@ pub trait Handler: Send {
     /// How the node is at this moment; asked before every check-in.
     fn report(&mut self) -> Report;
 
+    /// Applies a configuration, and says what came of it. By default none is applied, and none is reported on. (One
+    /// whose document can't be had is reported as rejected before the program is asked.)
+    ///
+    /// What runs must then prove itself: a new connection is opened, and a check-in on it acknowledged, within
+    /// [`Timing::proof_timeout`](crate::Timing::proof_timeout). Only then is it reported, with
+    /// [`NodeEvent::ConfigApplied`]; a program that keeps what it runs over a restart keeps this one from that event on.
+    /// A node that restarts before hears of it again.
+    fn apply(&mut self, configuration: &Configuration) -> Applied {
+        let _ = configuration;
+        Applied::Unsupported
+    }
+
+    /// Goes back to what ran before [`apply`](Self::apply) applied this: with it the server could not be reached, or the
+    /// run ended before it was. A program that reports configurations itself takes that back as well.
+    fn roll_back(&mut self, from: &Configuration) {
+        let _ = from;
+    }
+
     /// The server pushed something.
     fn pushed(&mut self, message: Pushed) {
         drop(message);
     }
 
-    /// Something happened to the connection.
+    /// Something happened to the connection or the configuration.
     fn event(&mut self, event: NodeEvent) {
         drop(event);
     }
@@ -46,11 +68,14 @@ pub enum Pushed {
         /// Why.
         reason: ByeReason,
     },
+    /// The configuration to run, pushed or told again; the node acts on it. What came in an ack is in
+    /// [`NodeEvent::Acked`].
+    Config(ConfigNews),
     /// A message of a `type` that this library does not know: a newer server's, for the program to understand.
     Other(Value),
 }
 
-/// Something that happened to the node's connection.
+/// Something that happened to the node's connection or configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NodeEvent {
@@ -93,6 +118,20 @@ pub enum NodeEvent {
         reason: DisconnectReason,
         /// Whether another connection has taken its place, or is about to: `false` is an outage.
         planned: bool,
+    },
+    /// A configuration runs, and the server was reached with it.
+    ConfigApplied {
+        /// Its version.
+        version: u64,
+        /// What runs in its place, for people, if it was substituted.
+        substituted: Option<String>,
+    },
+    /// A configuration does not run: it was refused, could not be had, or was rolled back.
+    ConfigRejected {
+        /// Its version.
+        version: u64,
+        /// Why, for people.
+        why: String,
     },
     /// The node waits before it opens the next connection.
     BackingOff {
@@ -144,7 +183,7 @@ pub enum DisconnectReason {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NodeError {
-    /// The URL is none, or not one of a WebSocket.
+    /// A URL is none, or not of the kind that it should be.
     #[error("the URL is not usable: {why}")]
     InvalidUrl {
         /// What is wrong with it, for people.

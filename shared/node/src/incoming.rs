@@ -1,12 +1,13 @@
 //! From a text frame to what it means.
 
-use rollcall_wire::{Ack, ByeReason, ErrorCode, ErrorMessage, ServerMessage};
+use rollcall_wire::{Ack, ByeReason, ConfigNews, ErrorCode, ErrorMessage, ServerMessage};
 use serde_json::Value;
 
 /// What the server said.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Incoming {
     Ack(Ack),
+    Config(ConfigNews),
     Error(ErrorMessage),
     Reconnect {
         within_s: u32,
@@ -29,6 +30,7 @@ pub(crate) fn read(text: &str) -> Incoming {
     // A known type with fields that don't fit is as foreign as an unknown type. Keep the value for that case.
     match serde_json::from_str(text) {
         Ok(ServerMessage::Ack(ack)) => Incoming::Ack(ack),
+        Ok(ServerMessage::Config(news)) => Incoming::Config(news),
         Ok(ServerMessage::Error(error)) => Incoming::Error(error),
         Ok(ServerMessage::Reconnect { within_s }) => Incoming::Reconnect { within_s },
         Ok(ServerMessage::Bye { reason }) => Incoming::Bye { reason },
@@ -64,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_kept_as_it_came() {
-        for value in [json!({"type": "config", "version": 3}), json!({"type": "ack", "seq": "one"}), json!([1])] {
+        for value in [json!({"type": "command", "id": 3}), json!({"type": "ack", "seq": "one"}), json!([1])] {
             assert_eq!(read(&value.to_string()), Incoming::Other(value));
         }
     }

@@ -6,7 +6,7 @@ use tokio::{
 };
 
 use crate::{
-    Handler, NodeConfig, NodeError,
+    Fetch, Handler, NodeConfig, NodeError,
     run::{Command, run},
 };
 
@@ -24,13 +24,26 @@ enum State {
 }
 
 impl Node {
-    /// Starts a node on the current runtime. It connects at once.
+    /// Starts a node on the current runtime. It connects at once, and fetches large documents from
+    /// [`NodeConfig::http_url`].
     ///
     /// # Panics
     /// Outside of a tokio runtime.
     pub fn start(config: NodeConfig, handler: impl Handler + 'static) -> Self {
+        Self::spawn(config, handler, None)
+    }
+
+    /// Starts a node as [`start`](Self::start) does, that fetches large documents another way.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn start_with(config: NodeConfig, handler: impl Handler + 'static, fetch: impl Fetch + 'static) -> Self {
+        Self::spawn(config, handler, Some(Box::new(fetch)))
+    }
+
+    fn spawn(config: NodeConfig, handler: impl Handler + 'static, fetch: Option<Box<dyn Fetch>>) -> Self {
         let (commands, received) = unbounded_channel();
-        Self { commands, state: State::Running(tokio::spawn(run(config, handler, received))) }
+        Self { commands, state: State::Running(tokio::spawn(run(config, handler, fetch, received))) }
     }
 
     /// Something changed that the server should know: checks in at once, on a connection that is open.

@@ -6,6 +6,8 @@
 //! There are at most two connections: `current`, which had its first ack and holds the node, and `next`, which is on the
 //! way there. A connection becomes `current` with its first ack and only then is the one before it closed.
 
+mod action;
+mod configuring;
 mod inbound;
 #[cfg(test)]
 mod tests;
@@ -15,37 +17,15 @@ use std::{collections::VecDeque, time::Duration};
 use rand::{SeedableRng, rngs::SmallRng};
 use rollcall_wire::CheckIn;
 
+pub(crate) use action::{Action, ConnectFailure};
+
 use crate::{
-    DisconnectReason, NodeError, NodeEvent, Pushed, Report, Timing,
+    DisconnectReason, NodeError, NodeEvent, Report, Timing,
+    configs::Configs,
     conversation::{Conversation, Due},
     schedule::{full_jitter, up_to},
     session::{LinkId, Session, Sessions, Stage},
 };
-
-/// What is to be done, in this order.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Action {
-    /// Open a connection; tell [`Machine::opened`] or [`Machine::failed`].
-    Open(LinkId),
-    /// Ask the program how it is and give that to [`Machine::check_in`].
-    Report(LinkId),
-    Ping(LinkId),
-    /// Close with code 1000 (RFC 6455, section 7.4.1).
-    Close(LinkId),
-    /// Let go without a closing handshake.
-    Drop(LinkId),
-    Event(NodeEvent),
-    Pushed(Pushed),
-    /// The run is over; nothing follows.
-    End(Result<(), NodeError>),
-}
-
-/// Why a connection could not be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum ConnectFailure {
-    Refused { status: u16, body: String },
-    Unreachable { why: String },
-}
 
 /// What the server last said about the rhythm.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +58,7 @@ pub(crate) struct Machine {
     /// The connection that held the node ended while its replacement was on the way; the program was told that this is
     /// no outage, which may turn out wrong.
     covered: bool,
+    configs: Configs,
     links: u64,
     actions: VecDeque<Action>,
     ended: bool,
@@ -94,6 +75,7 @@ impl Machine {
             open_at: Some(Duration::ZERO),
             failures: 0,
             covered: false,
+            configs: Configs::new(),
             links: 0,
             actions: VecDeque::new(),
             ended: false,
@@ -113,16 +95,18 @@ impl Machine {
         let replacement = self.sessions.current.as_ref().and_then(|session| session.replacement).map(|plan| {
             if self.sessions.next.is_none() && self.open_at.is_none() { plan.begin } else { plan.deadline }
         });
-        sessions.chain(replacement).chain(self.open_at).min()
+        let configs = self.configs.deadline(self.sessions.current.is_some());
+        sessions.chain(replacement).chain(self.open_at).chain(configs).min()
     }
 
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Duration) {
-        for link in self.sessions.iter().map(|session| session.link).collect::<Vec<_>>() {
-            self.converse(now, link);
-        }
         if self.ended {
             return;
+        }
+        self.configure(now);
+        for link in self.sessions.iter().map(|session| session.link).collect::<Vec<_>>() {
+            self.converse(now, link);
         }
         if let Some(plan) = self.sessions.current.as_ref().and_then(|session| session.replacement) {
             if now >= plan.deadline {
@@ -156,7 +140,8 @@ impl Machine {
             ConnectFailure::Unreachable { why } => self.event(NodeEvent::Unreachable { why }),
             ConnectFailure::Refused { status, body } => {
                 self.event(NodeEvent::Refused { status, body: body.clone() });
-                if matches!(status, 401 | 403) {
+                // While a configuration is on trial, whoever refuses may not even be the server: the old one will show.
+                if matches!(status, 401 | 403) && !self.configs.is_proving() {
                     return self.end(&DisconnectReason::Stopped, Err(NodeError::Refused { status, body }));
                 }
             }
@@ -170,7 +155,8 @@ impl Machine {
     }
 
     /// The check-in that [`Action::Report`] asked for; `None` if the connection has ended meanwhile.
-    pub(crate) fn check_in(&mut self, now: Duration, link: LinkId, report: Report) -> Option<CheckIn> {
+    pub(crate) fn check_in(&mut self, now: Duration, link: LinkId, mut report: Report) -> Option<CheckIn> {
+        report.config = self.configs.report(report.config);
         let conversation = self.sessions.get(link)?.conversation()?;
         let check_in = conversation.compose(&self.timing, now, self.told.interval, report);
         self.event(NodeEvent::CheckedIn { seq: check_in.seq, asked: check_in.ack });
@@ -259,7 +245,14 @@ impl Machine {
     }
 
     fn let_go_of_next(&mut self, now: Duration, reason: DisconnectReason, farewell: Farewell) {
-        let Some(session) = self.sessions.next.take() else { return };
+        if self.end_next(reason, farewell) {
+            self.back_off(now);
+        }
+    }
+
+    /// Whether there was one.
+    fn end_next(&mut self, reason: DisconnectReason, farewell: Farewell) -> bool {
+        let Some(session) = self.sessions.next.take() else { return false };
         self.farewell(session.link, farewell);
         let covered = std::mem::take(&mut self.covered);
         if session.is_open() {
@@ -267,14 +260,22 @@ impl Machine {
         } else if covered {
             self.event(NodeEvent::Disconnected { reason: DisconnectReason::ReplacementFailed, planned: false });
         }
-        let (base, cap) = (self.timing.backoff_base, self.timing.backoff_cap);
-        let delay = full_jitter(&mut self.rng, base, cap, self.failures);
-        self.failures = self.failures.saturating_add(1);
-        self.wait(now, delay);
+        true
     }
 
     fn return_after_loss(&mut self, now: Duration) {
+        // The spread may be longer than a configuration has to prove itself.
+        if self.configs.is_proving() {
+            return self.back_off(now);
+        }
         let delay = up_to(&mut self.rng, self.told.spread);
+        self.wait(now, delay);
+    }
+
+    fn back_off(&mut self, now: Duration) {
+        let (base, cap) = (self.timing.backoff_base, self.timing.backoff_cap);
+        let delay = full_jitter(&mut self.rng, base, cap, self.failures);
+        self.failures = self.failures.saturating_add(1);
         self.wait(now, delay);
     }
 
@@ -288,6 +289,7 @@ impl Machine {
             return;
         }
         self.open_at = None;
+        self.actions.extend(self.configs.abandon().map(Action::RollBack));
         for session in self.sessions.take() {
             self.actions.push_back(Action::Close(session.link));
             if session.is_open() {

@@ -5,12 +5,13 @@ use std::{future::poll_fn, task::Poll, time::Duration};
 use rollcall_wire::NodeMessage;
 use tokio::{
     sync::mpsc::UnboundedReceiver,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout},
 };
 
 use crate::{
-    DisconnectReason, Handler, NodeConfig, NodeError,
+    DisconnectReason, Fetch, FetchError, Fetching, Handler, NodeConfig, NodeError,
     connect::Endpoint,
+    fetch::HttpFetch,
     link::{Link, LinkEvent},
     protocol::{Action, Machine},
     session::LinkId,
@@ -30,6 +31,10 @@ struct Run<H> {
     close_timeout: Duration,
     machine: Machine,
     links: Vec<Link>,
+    fetch: Box<dyn Fetch>,
+    fetch_timeout: Duration,
+    /// Of which version, and the fetch of its document.
+    fetching: Option<(u64, Fetching)>,
     handler: H,
     outcome: Option<Result<(), NodeError>>,
 }
@@ -38,14 +43,22 @@ struct Run<H> {
 pub(crate) async fn run(
     config: NodeConfig,
     handler: impl Handler,
+    fetch: Option<Box<dyn Fetch>>,
     mut commands: UnboundedReceiver<Command>,
 ) -> Result<(), NodeError> {
+    let fetch = match fetch {
+        Some(fetch) => fetch,
+        None => Box::new(HttpFetch::new(&config)?),
+    };
     let mut run = Run {
         started: Instant::now(),
         endpoint: Endpoint::new(&config)?,
         close_timeout: config.timing.close_timeout,
         machine: Machine::new(config.timing, rand::random()),
         links: Vec::new(),
+        fetch,
+        fetch_timeout: config.timing.fetch_timeout,
+        fetching: None,
         handler,
         outcome: None,
     };
@@ -62,6 +75,7 @@ pub(crate) async fn run(
             biased;
             command = commands.recv(), if run.outcome.is_none() => run.command(command.unwrap_or(Command::Stop)),
             (link, event) = next_event(&mut run.links) => run.link_event(link, event),
+            (version, outcome) = next_fetched(&mut run.fetching) => run.fetched(version, outcome),
             () = sleep_until(wake), if deadline.is_some() => {}
         }
     }
@@ -105,11 +119,21 @@ impl<H: Handler> Run<H> {
                 }
                 Action::Report(link) => self.check_in(link),
                 Action::Ping(link) => self.with(link, Link::ping),
+                Action::AskForConfig(link) => self.say(link, &NodeMessage::Config),
+                Action::Fetch { version, sha256 } => self.begin_to_fetch(version, &sha256),
+                Action::Apply(configuration) => {
+                    let applied = self.handler.apply(&configuration);
+                    self.machine.applied(self.now(), applied);
+                }
+                Action::RollBack(configuration) => self.handler.roll_back(&configuration),
                 Action::Close(link) => self.with(link, Link::close),
                 Action::Drop(link) => self.links.retain(|kept| kept.id != link),
                 Action::Event(event) => self.handler.event(event),
                 Action::Pushed(message) => self.handler.pushed(message),
-                Action::End(outcome) => self.outcome = Some(outcome),
+                Action::End(outcome) => {
+                    self.fetching = None;
+                    self.outcome = Some(outcome);
+                }
             }
         }
     }
@@ -117,10 +141,28 @@ impl<H: Handler> Run<H> {
     fn check_in(&mut self, link: LinkId) {
         let report = self.handler.report();
         let Some(check_in) = self.machine.check_in(self.now(), link, report) else { return };
-        match serde_json::to_string(&NodeMessage::CheckIn(check_in)) {
+        self.say(link, &NodeMessage::CheckIn(check_in));
+    }
+
+    fn say(&mut self, link: LinkId, message: &NodeMessage) {
+        match serde_json::to_string(message) {
             Ok(text) => self.with(link, |link| link.send(text)),
-            Err(error) => tracing::error!(%error, "a check-in could not be written as JSON"),
+            Err(error) => tracing::error!(%error, "a message could not be written as JSON"),
         }
+    }
+
+    fn begin_to_fetch(&mut self, version: u64, sha256: &str) {
+        let (limit, fetch) = (self.fetch_timeout, self.fetch.fetch(sha256));
+        let fetching = async move {
+            let too_long = |_| Err(FetchError::Failed(format!("it took longer than {limit:?}")));
+            timeout(limit, fetch).await.unwrap_or_else(too_long)
+        };
+        self.fetching = Some((version, Box::pin(fetching)));
+    }
+
+    fn fetched(&mut self, version: u64, outcome: Result<String, FetchError>) {
+        self.fetching = None;
+        self.machine.fetched(self.now(), version, outcome);
     }
 
     fn with(&mut self, link: LinkId, act: impl FnOnce(&mut Link)) {
@@ -141,4 +183,12 @@ async fn next_event(links: &mut [Link]) -> (LinkId, LinkEvent) {
         Poll::Pending
     })
     .await
+}
+
+/// How the fetch ended; pending while there is none.
+async fn next_fetched(fetching: &mut Option<(u64, Fetching)>) -> (u64, Result<String, FetchError>) {
+    match fetching {
+        Some((version, fetch)) => (*version, fetch.await),
+        None => std::future::pending().await,
+    }
 }

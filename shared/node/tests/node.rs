@@ -7,6 +7,7 @@
     reason = "tests stop at what they did not expect"
 )]
 
+mod configs;
 mod server;
 
 use std::time::Duration;
@@ -244,9 +245,9 @@ async fn any_other_bye_brings_the_node_back() {
 async fn messages_of_an_unknown_type_arrive_as_they_were_sent() {
     let Running { server, mut told, node: _node } = running(quick()).await;
     let mut peer = server.held().await;
-    let config = json!({"type": "config", "version": 3, "document": {"channel": 36}});
-    peer.push(config.clone()).await;
-    assert_eq!(told.pushed().await, Pushed::Other(config));
+    let command = json!({"type": "command", "id": 3, "what": {"blink": true}});
+    peer.push(command.clone()).await;
+    assert_eq!(told.pushed().await, Pushed::Other(command));
 }
 
 #[tokio::test]

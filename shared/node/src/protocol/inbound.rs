@@ -20,6 +20,10 @@ impl Machine {
         match read(text) {
             // A replaced connection still delivers what was pushed to it; the rest concerned only itself.
             Incoming::Other(value) if !self.ended => self.actions.push_back(Action::Pushed(Pushed::Other(value))),
+            Incoming::Config(news) if !self.ended => {
+                self.actions.push_back(Action::Pushed(Pushed::Config(news.clone())));
+                self.configs.hear(now, news);
+            }
             Incoming::Ack(ack) if known => self.on_ack(now, link, ack),
             Incoming::Error(error) if known => self.on_error(now, link, &error),
             Incoming::Reconnect { within_s } if known => {
@@ -48,9 +52,13 @@ impl Machine {
         };
         let Some(rtt) = self.settled(now, link, ack.seq, told.interval) else { return };
         self.told = told;
+        let news = ack.config.clone();
         self.event(NodeEvent::Acked { ack, rtt });
         self.replace_within(now, link, told.life);
-        self.promote(link);
+        self.promote(now, link);
+        if let Some(news) = news {
+            self.configs.hear(now, news);
+        }
     }
 
     fn on_error(&mut self, now: Duration, link: LinkId, error: &ErrorMessage) {
@@ -65,12 +73,14 @@ impl Machine {
             ErrorCode::StaleSeq => {
                 if self.settled(now, link, seq, interval).is_some() {
                     self.plan_if_untold(now, link);
-                    self.promote(link);
+                    self.promote(now, link);
                 }
             }
             ErrorCode::NotConnected => {
                 self.let_go(now, link, DisconnectReason::NotConnected, Farewell::Close);
             }
+            // The answer to a question of ours, which is no check-in.
+            ErrorCode::NoConfig => self.configs.withdrawn(),
             _ => conversation.rejected(now, seq, interval),
         }
     }
@@ -107,11 +117,12 @@ impl Machine {
     }
 
     /// The first ack of a connection: from here on it holds the node, and the one before it may go.
-    fn promote(&mut self, link: LinkId) {
+    fn promote(&mut self, now: Duration, link: LinkId) {
         let Some(session) = self.sessions.next.take_if(|session| session.link == link) else { return };
         self.failures = 0;
         self.covered = false;
         self.open_at = None;
+        self.configs.proved(now);
         if let Some(old) = self.sessions.current.replace(session) {
             self.actions.push_back(Action::Close(old.link));
             self.event(NodeEvent::Disconnected { reason: DisconnectReason::Replaced, planned: true });

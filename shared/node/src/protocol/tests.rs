@@ -1,9 +1,11 @@
+mod configuring;
 mod replacing;
 mod returning;
 
 use serde_json::json;
 
 use super::*;
+use crate::{Applied, Configuration, Pushed};
 
 fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -11,7 +13,7 @@ fn s(seconds: u64) -> Duration {
 
 const LIFE_S: u64 = 6000;
 
-/// A node whose program does nothing but collect.
+/// A node whose program collects, and does with configurations what a test says.
 struct Bench {
     machine: Machine,
     now: Duration,
@@ -22,6 +24,11 @@ struct Bench {
     dropped: Vec<LinkId>,
     pushed: Vec<Pushed>,
     pings: usize,
+    asked: Vec<LinkId>,
+    fetches: Vec<(u64, String)>,
+    applies: Applied,
+    applied: Vec<Configuration>,
+    rolled_back: Vec<Configuration>,
     end: Option<Result<(), NodeError>>,
 }
 
@@ -47,6 +54,11 @@ impl Bench {
             dropped: Vec::new(),
             pushed: Vec::new(),
             pings: 0,
+            asked: Vec::new(),
+            fetches: Vec::new(),
+            applies: Applied::Applied,
+            applied: Vec::new(),
+            rolled_back: Vec::new(),
             end: None,
         };
         bench.settle();
@@ -73,21 +85,38 @@ impl Bench {
 
     fn settle(&mut self) {
         self.machine.tick(self.now);
+        let mut acted = false;
         while let Some(action) = self.machine.next_action() {
             assert!(self.end.is_none(), "{action:?} after the end");
-            match action {
-                Action::Open(link) => self.opened.push(link),
-                Action::Report(link) => {
-                    let said = self.machine.check_in(self.now, link, Report::default());
-                    self.said.extend(said.map(|check_in| (link, check_in)));
-                }
-                Action::Ping(_) => self.pings += 1,
-                Action::Close(link) => self.closed.push(link),
-                Action::Drop(link) => self.dropped.push(link),
-                Action::Event(event) => self.events.push(event),
-                Action::Pushed(message) => self.pushed.push(message),
-                Action::End(result) => self.end = Some(result),
+            self.act(action);
+            acted = true;
+        }
+        // What an action brought about may be due at once.
+        if acted {
+            self.settle();
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Open(link) => self.opened.push(link),
+            Action::Report(link) => {
+                let said = self.machine.check_in(self.now, link, Report::default());
+                self.said.extend(said.map(|check_in| (link, check_in)));
             }
+            Action::Ping(_) => self.pings += 1,
+            Action::AskForConfig(link) => self.asked.push(link),
+            Action::Fetch { version, sha256 } => self.fetches.push((version, sha256)),
+            Action::Apply(configuration) => {
+                self.applied.push(configuration);
+                self.machine.applied(self.now, self.applies.clone());
+            }
+            Action::RollBack(configuration) => self.rolled_back.push(configuration),
+            Action::Close(link) => self.closed.push(link),
+            Action::Drop(link) => self.dropped.push(link),
+            Action::Event(event) => self.events.push(event),
+            Action::Pushed(message) => self.pushed.push(message),
+            Action::End(result) => self.end = Some(result),
         }
     }
 

@@ -1,10 +1,12 @@
 //! A server that does what a test says, over real sockets, and a program that tells the test what its node does.
 
+pub mod http;
+
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use rollcall_node::{Handler, NodeConfig, NodeEvent, Pushed, Report, Timing};
-use rollcall_wire::{CheckIn, NodeMessage, parse_node_message};
+use rollcall_node::{Applied, Configuration, Handler, NodeConfig, NodeEvent, Pushed, Report, Timing};
+use rollcall_wire::{CheckIn, ConfigNews, NodeMessage, parse_node_message};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -92,14 +94,19 @@ pub struct Peer {
 
 impl Peer {
     pub async fn greet(tcp: TcpStream) -> Self {
+        Self::greeted(tcp).await.expect("a handshake")
+    }
+
+    /// `None` if the node has left before its handshake.
+    pub async fn greeted(tcp: TcpStream) -> Option<Self> {
         let mut request = None;
         #[expect(clippy::result_large_err, reason = "the callback's type is tungstenite's")]
         let keep = |seen: &Request, response: Response| {
             request = Some(seen.clone());
             Ok(response)
         };
-        let socket = patiently(accept_hdr_async(tcp, keep)).await.expect("a handshake");
-        Self { socket, request: request.expect("a request") }
+        let socket = patiently(accept_hdr_async(tcp, keep)).await.ok()?;
+        Some(Self { socket, request: request.expect("a request") })
     }
 
     /// The next message that is no ping or pong; `None` if the connection broke.
@@ -121,6 +128,12 @@ impl Peer {
         }
     }
 
+    /// Waits until the node asks for its configuration.
+    pub async fn question(&mut self) {
+        let message = self.message().await.expect("a question, not the end");
+        assert_eq!(parse_node_message(message.to_text().expect("text")), Ok(NodeMessage::Config));
+    }
+
     /// The code with which the node closes; `None` if it just goes away.
     pub async fn closing(&mut self) -> Option<u16> {
         match self.message().await {
@@ -139,6 +152,19 @@ impl Peer {
         self.push(json!({"type":"ack","seq":seq,"next_check_in_s":60,"reconnect_within_s":600,"spread_s":0})).await;
     }
 
+    pub async fn ack_with(&mut self, seq: u64, news: &ConfigNews) {
+        self.push(
+            json!({"type":"ack","seq":seq,"next_check_in_s":60,"reconnect_within_s":600,"spread_s":0,"config":news}),
+        )
+        .await;
+    }
+
+    pub async fn push_config(&mut self, news: &ConfigNews) {
+        let mut message = serde_json::to_value(news).expect("JSON");
+        message["type"] = json!("config");
+        self.push(message).await;
+    }
+
     pub async fn close(&mut self) {
         let frame = CloseFrame { code: CloseCode::Away, reason: "going".into() };
         self.socket.close(Some(frame)).await.expect("closed");
@@ -150,15 +176,27 @@ impl Peer {
 pub enum Seen {
     Event(NodeEvent),
     Pushed(Pushed),
+    Applies(Configuration),
+    RollsBack(u64),
 }
 
 pub struct Program {
     seen: UnboundedSender<Seen>,
+    applied: Applied,
 }
 
 impl Handler for Program {
     fn report(&mut self) -> Report {
         Report { firmware: Some("2.4.1".to_owned()), ..Report::default() }
+    }
+
+    fn apply(&mut self, configuration: &Configuration) -> Applied {
+        let _ = self.seen.send(Seen::Applies(configuration.clone()));
+        self.applied.clone()
+    }
+
+    fn roll_back(&mut self, from: &Configuration) {
+        let _ = self.seen.send(Seen::RollsBack(from.version));
     }
 
     fn pushed(&mut self, message: Pushed) {
@@ -174,20 +212,28 @@ impl Handler for Program {
 pub struct Told(UnboundedReceiver<Seen>);
 
 pub fn program() -> (Program, Told) {
+    program_that(Applied::Unsupported)
+}
+
+/// A program that says this about every configuration.
+pub fn program_that(applied: Applied) -> (Program, Told) {
     let (seen, told) = unbounded_channel();
-    (Program { seen }, Told(told))
+    (Program { seen, applied }, Told(told))
 }
 
 impl Told {
-    /// What the first event that fits holds.
-    pub async fn event<T>(&mut self, pick: impl Fn(&NodeEvent) -> Option<T>) -> T {
+    /// What the first thing that fits holds.
+    pub async fn seen<T>(&mut self, pick: impl Fn(Seen) -> Option<T>) -> T {
         loop {
-            if let Seen::Event(event) = patiently(self.0.recv()).await.expect("the run goes on")
-                && let Some(picked) = pick(&event)
-            {
+            if let Some(picked) = pick(patiently(self.0.recv()).await.expect("the run goes on")) {
                 return picked;
             }
         }
+    }
+
+    /// What the first event that fits holds.
+    pub async fn event<T>(&mut self, pick: impl Fn(&NodeEvent) -> Option<T>) -> T {
+        self.seen(|seen| if let Seen::Event(event) = seen { pick(&event) } else { None }).await
     }
 
     /// All events up to the first that fits.
@@ -202,11 +248,11 @@ impl Told {
     }
 
     pub async fn pushed(&mut self) -> Pushed {
-        loop {
-            if let Seen::Pushed(message) = patiently(self.0.recv()).await.expect("the run goes on") {
-                return message;
-            }
-        }
+        self.seen(|seen| if let Seen::Pushed(message) = seen { Some(message) } else { None }).await
+    }
+
+    pub async fn applies(&mut self) -> Configuration {
+        self.seen(|seen| if let Seen::Applies(configuration) = seen { Some(configuration) } else { None }).await
     }
 
     /// Everything that was told and not yet looked at.

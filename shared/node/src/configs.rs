@@ -1,0 +1,252 @@
+//! From the news of a configuration to what became of it. No IO, no clock, no randomness of its own.
+//!
+//! One configuration is worked on at a time. Until the program has it, a newer one takes its place; from then on a newer
+//! one waits until it is settled: proven, rejected or rolled back.
+
+mod getting;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use rand::Rng;
+use rollcall_wire::{ConfigNews, ConfigReport, ConfigStatus};
+
+use crate::{Applied, Configuration, FetchError, Timing};
+use getting::Getting;
+
+/// How often the server is asked again after a wrong hash, and how often a fetch is repeated.
+const RETRIES: u32 = 3;
+
+/// How much of a reason is reported, in bytes. The server keeps less, and a check-in must fit a frame.
+const DETAIL_BYTES: usize = 512;
+
+const ROLLED_BACK: &str = "rolled back: the server could not be reached";
+
+/// What is to be done about configurations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Ask the server for its configuration again.
+    Ask,
+    /// Fetch a document; tell [`Configs::fetched`].
+    Fetch { version: u64, sha256: String },
+    /// Hand it to the program; tell [`Configs::applied`].
+    Apply(Configuration),
+    /// The program is to go back to what it ran before.
+    RollBack(Configuration),
+    /// This is what became of one: say it.
+    Settled(ConfigReport),
+}
+
+#[derive(Debug)]
+enum Stage {
+    Idle,
+    Getting(Getting),
+    /// The program has it and has not said yet what it did.
+    Applying(Configuration),
+    /// It runs, and the server is to be reached with it before that counts.
+    Proving {
+        configuration: Configuration,
+        report: ConfigReport,
+        by: Duration,
+    },
+}
+
+/// What a run knows of configurations.
+#[derive(Debug)]
+pub(crate) struct Configs {
+    stage: Stage,
+    /// The highest version that there was news of, or that the program named. Nothing up to it is news again.
+    seen: u64,
+    /// The newest one that came while another was being applied.
+    waiting: Option<ConfigNews>,
+    /// What became of the last one that was settled here.
+    own: Option<ConfigReport>,
+    /// What became of it has not been handed on.
+    settled: Option<ConfigReport>,
+    /// The last report of the program's that claims nothing unproven.
+    program: Option<ConfigReport>,
+    unsupported: bool,
+}
+
+impl Configs {
+    pub(crate) fn new() -> Self {
+        Self { stage: Stage::Idle, seen: 0, waiting: None, own: None, settled: None, program: None, unsupported: false }
+    }
+
+    /// When [`tick`](Self::tick) has something to do next; `held`: a connection holds the node.
+    pub(crate) fn deadline(&self, held: bool) -> Option<Duration> {
+        match &self.stage {
+            Stage::Getting(getting) if held => getting.deadline(),
+            Stage::Proving { by, .. } => Some(*by),
+            _ => None,
+        }
+    }
+
+    /// What is due, if anything. Ask again until nothing is.
+    ///
+    /// Without a connection that holds the node, nothing is fetched and nothing applied: its failure would say nothing
+    /// about the configuration.
+    pub(crate) fn tick(&mut self, now: Duration, held: bool) -> Option<Due> {
+        if let Some(report) = self.settled.take() {
+            return Some(Due::Settled(report));
+        }
+        match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Proving { configuration, by, .. } if now >= by => {
+                self.reject(now, configuration.version, ROLLED_BACK);
+                Some(Due::RollBack(configuration))
+            }
+            Stage::Getting(mut getting) if held => {
+                let next = getting.next(now);
+                self.stage = match &next {
+                    Some(Due::Apply(configuration)) => Stage::Applying(configuration.clone()),
+                    _ => Stage::Getting(getting),
+                };
+                next
+            }
+            stage => {
+                self.stage = stage;
+                None
+            }
+        }
+    }
+
+    /// The server named the configuration to run.
+    pub(crate) fn hear(&mut self, now: Duration, news: ConfigNews) {
+        let asked = match &self.stage {
+            Stage::Getting(getting) if getting.is_answered_by(&news) => getting.asked,
+            _ if news.version <= self.seen => return,
+            _ => 0,
+        };
+        self.seen = news.version;
+        if self.unsupported {
+            return;
+        }
+        match self.stage {
+            Stage::Idle | Stage::Getting(_) => self.begin(now, news, asked),
+            Stage::Applying(_) | Stage::Proving { .. } => self.waiting = Some(news),
+        }
+    }
+
+    /// The server has no configuration for this node (any more).
+    pub(crate) fn withdrawn(&mut self) {
+        if matches!(self.stage, Stage::Getting(_)) {
+            self.stage = Stage::Idle;
+        }
+    }
+
+    /// How a fetch ended.
+    pub(crate) fn fetched(
+        &mut self,
+        timing: &Timing,
+        rng: &mut impl Rng,
+        now: Duration,
+        version: u64,
+        outcome: Result<String, FetchError>,
+    ) {
+        let Stage::Getting(getting) = &mut self.stage else { return };
+        if getting.version == version
+            && let Err(why) = getting.fetched(timing, rng, now, outcome)
+        {
+            self.reject(now, version, &why);
+        }
+    }
+
+    /// What the program did with the configuration of [`Due::Apply`]. Whether that is to be proven, until `by`.
+    pub(crate) fn applied(&mut self, now: Duration, by: Duration, applied: Applied) -> bool {
+        let configuration = match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Applying(configuration) => configuration,
+            stage => {
+                self.stage = stage;
+                return false;
+            }
+        };
+        let version = configuration.version;
+        let report = match applied {
+            Applied::Unsupported => {
+                self.unsupported = true;
+                self.waiting = None;
+                return false;
+            }
+            Applied::Rejected(why) => {
+                self.reject(now, version, &why);
+                return false;
+            }
+            Applied::Applied => ConfigReport { version, status: ConfigStatus::Applied, detail: None },
+            Applied::Substituted(with) => {
+                ConfigReport { version, status: ConfigStatus::Substituted, detail: Some(clipped(&with)) }
+            }
+        };
+        self.stage = Stage::Proving { configuration, report, by };
+        true
+    }
+
+    /// Whether a configuration runs that the server has not been reached with.
+    pub(crate) fn is_proving(&self) -> bool {
+        matches!(self.stage, Stage::Proving { .. })
+    }
+
+    /// The server was reached over a connection that was opened after the program applied what it has.
+    pub(crate) fn proved(&mut self, now: Duration) {
+        if let Stage::Proving { report, .. } = &self.stage {
+            let report = report.clone();
+            self.settle(now, report);
+        }
+    }
+
+    /// The run is over: what is to be rolled back because nothing will prove it.
+    pub(crate) fn abandon(&mut self) -> Option<Configuration> {
+        match std::mem::replace(&mut self.stage, Stage::Idle) {
+            Stage::Proving { configuration, .. } => Some(configuration),
+            _ => None,
+        }
+    }
+
+    /// What to report, given what the program does. What is not proven yet isn't said, whoever claims it.
+    pub(crate) fn report(&mut self, program: Option<ConfigReport>) -> Option<ConfigReport> {
+        let named = program.as_ref().map_or(0, |report| report.version);
+        let unproven = match &self.stage {
+            Stage::Applying(configuration) | Stage::Proving { configuration, .. } => Some(configuration.version),
+            Stage::Idle | Stage::Getting(_) => None,
+        };
+        self.seen = self.seen.max(named);
+        self.waiting.take_if(|news| news.version <= named);
+        if matches!(&self.stage, Stage::Getting(getting) if getting.version <= named) {
+            self.stage = Stage::Idle;
+        }
+        if unproven != Some(named) {
+            self.program = program;
+        }
+        match (&self.program, &self.own) {
+            (Some(program), Some(own)) if program.version < own.version => Some(own.clone()),
+            (Some(program), _) => Some(program.clone()),
+            (None, own) => own.clone(),
+        }
+    }
+
+    fn begin(&mut self, now: Duration, news: ConfigNews, asked: u32) {
+        let version = news.version;
+        match Getting::begun(now, news, asked) {
+            Ok(getting) => self.stage = Stage::Getting(getting),
+            Err(why) => self.reject(now, version, &why),
+        }
+    }
+
+    fn reject(&mut self, now: Duration, version: u64, why: &str) {
+        let detail = Some(clipped(why));
+        self.settle(now, ConfigReport { version, status: ConfigStatus::Rejected, detail });
+    }
+
+    fn settle(&mut self, now: Duration, report: ConfigReport) {
+        self.own = Some(report.clone());
+        self.settled = Some(report);
+        self.stage = Stage::Idle;
+        if let Some(news) = self.waiting.take() {
+            self.begin(now, news, 0);
+        }
+    }
+}
+
+fn clipped(text: &str) -> String {
+    text[..text.floor_char_boundary(DETAIL_BYTES)].to_owned()
+}

@@ -1,0 +1,73 @@
+//! Configurations: applied, proven over a new connection, or rolled back.
+
+use std::time::Duration;
+
+use rollcall_wire::{ConfigReport, ConfigStatus};
+
+use super::{Action, Farewell, Machine};
+use crate::{Applied, DisconnectReason, FetchError, NodeEvent, configs::Due};
+
+impl Machine {
+    /// How the fetch of [`Action::Fetch`] ended.
+    pub(crate) fn fetched(&mut self, now: Duration, version: u64, outcome: Result<String, FetchError>) {
+        self.configs.fetched(&self.timing, &mut self.rng, now, version, outcome);
+    }
+
+    /// What the program did with the configuration of [`Action::Apply`].
+    pub(crate) fn applied(&mut self, now: Duration, applied: Applied) {
+        if self.ended {
+            return;
+        }
+        if self.configs.applied(now, now + self.timing.proof_timeout, applied) {
+            self.prove(now);
+        }
+        self.configure(now);
+    }
+
+    /// Does what is due about configurations.
+    pub(super) fn configure(&mut self, now: Duration) {
+        while let Some(due) = self.configs.tick(now, self.sessions.current.is_some()) {
+            match due {
+                Due::Ask => {
+                    let current = self.sessions.current.as_ref().map(|session| session.link);
+                    self.actions.extend(current.map(Action::AskForConfig));
+                }
+                Due::Fetch { version, sha256 } => self.actions.push_back(Action::Fetch { version, sha256 }),
+                Due::Apply(configuration) => self.actions.push_back(Action::Apply(configuration)),
+                Due::RollBack(configuration) => {
+                    self.actions.push_back(Action::RollBack(configuration));
+                    self.return_after_roll_back(now);
+                }
+                Due::Settled(report) => {
+                    self.event(settled(report));
+                    self.check_in_now(now);
+                }
+            }
+        }
+    }
+
+    /// Only a connection that is opened from now on shows that the server can be reached.
+    fn prove(&mut self, now: Duration) {
+        self.failures = 0;
+        self.end_next(DisconnectReason::Replaced, Farewell::Close);
+        self.open(now);
+    }
+
+    /// What was on the way was begun with what is rolled back.
+    fn return_after_roll_back(&mut self, now: Duration) {
+        self.failures = 0;
+        self.open_at = None;
+        self.end_next(DisconnectReason::ReplacementFailed, Farewell::Drop);
+        if self.sessions.current.is_none() {
+            self.return_after_loss(now);
+        }
+    }
+}
+
+fn settled(report: ConfigReport) -> NodeEvent {
+    let ConfigReport { version, status, detail } = report;
+    match status {
+        ConfigStatus::Rejected => NodeEvent::ConfigRejected { version, why: detail.unwrap_or_default() },
+        ConfigStatus::Applied | ConfigStatus::Substituted => NodeEvent::ConfigApplied { version, substituted: detail },
+    }
+}

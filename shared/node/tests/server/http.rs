@@ -1,0 +1,47 @@
+//! A server that documents are fetched from.
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use super::patiently;
+
+pub struct Documents {
+    listener: TcpListener,
+}
+
+impl Documents {
+    pub async fn start() -> Self {
+        Self { listener: TcpListener::bind("127.0.0.1:0").await.expect("a port") }
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/api/", self.listener.local_addr().expect("address"))
+    }
+
+    /// Answers the next request, and returns what was asked.
+    pub async fn answer(&self, status: &str, body: &str) -> String {
+        let (mut tcp, _) = patiently(self.listener.accept()).await.expect("accept");
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            patiently(tcp.read_buf(&mut request)).await.expect("a request");
+        }
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
+        // A client that has seen enough may be gone before the end.
+        let _ = tcp.write_all(format!("{head}{body}").as_bytes()).await;
+        String::from_utf8(request).expect("text")
+    }
+
+    /// Answers the next request with a body that goes on until the client has had enough.
+    pub async fn answer_without_end(&self) {
+        let (mut tcp, _) = patiently(self.listener.accept()).await.expect("accept");
+        let writing = async {
+            let mut written = tcp.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            while written.is_ok() {
+                written = tcp.write_all(&[b'x'; 4096]).await;
+            }
+        };
+        patiently(writing).await;
+    }
+}
