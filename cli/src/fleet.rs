@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use rollcall_core::{CredentialVersion, NodeId};
 use rollcall_node::wire::Health;
-use rollcall_node::{DisconnectReason, Handler, Node, NodeConfig, NodeEvent, Report};
+use rollcall_node::{Applied, Configuration, DisconnectReason, Handler, Node, NodeConfig, NodeEvent, Report};
+use rollcall_stack::Stack;
 use rollcall_token::Signer;
 use tokio::task::JoinSet;
 
@@ -54,6 +55,10 @@ impl Handler for Simulated {
         }
     }
 
+    fn apply(&mut self, _: &Configuration) -> Applied {
+        Applied::Applied
+    }
+
     fn event(&mut self, event: NodeEvent) {
         match event {
             NodeEvent::Connected { .. } => {
@@ -76,7 +81,7 @@ impl Handler for Simulated {
 
 impl Fleet {
     /// Starts this many nodes, a few at a time.
-    pub(crate) fn start(nodes: u32, url: &str, signer: &Signer, meter: &Meter) -> Result<Self, Problem> {
+    pub(crate) fn start(nodes: u32, stack: &Stack, signer: &Signer, meter: &Meter) -> Result<Self, Problem> {
         let state = Arc::<State>::default();
         let mut tasks = JoinSet::new();
         let expires_at = clock::now().plus_seconds(TOKEN_LIFE);
@@ -90,7 +95,8 @@ impl Fleet {
                 was_connected: false,
             };
             let after = Duration::from_secs(1) * (number - 1) / CONNECTS_PER_SECOND;
-            tasks.spawn(live(NodeConfig::new(url, token), simulated, after, u64::from(number)));
+            let config = NodeConfig { http_url: Some(stack.http_url()), ..NodeConfig::new(stack.ws_url(), token) };
+            tasks.spawn(live(config, simulated, after, u64::from(number)));
         }
         Ok(Self { _tasks: tasks, state })
     }

@@ -49,7 +49,7 @@ pub(crate) async fn run(args: Up) -> Result<(), Problem> {
     ready(&stack, &args)?;
 
     let started = Instant::now();
-    let fleet = Fleet::start(args.nodes, &stack.ws_url(), &signer, &meter)?;
+    let fleet = Fleet::start(args.nodes, &stack, &signer, &meter)?;
     let over = async {
         match args.seconds {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
@@ -98,7 +98,8 @@ async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<Stack, Proble
             },
             logs: logs(meter, args.verbose),
         };
-        let config = StackConfig { ws, http, limits: Limits::default(), between: None, backend: Backend::Here(here) };
+        let config =
+            StackConfig { ws, http, limits: Limits::default(), between: None, backend: Backend::Here(Box::new(here)) };
         Stack::start(config).await
     };
     start.await.map_err(|error| not_started(&error))

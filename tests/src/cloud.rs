@@ -118,7 +118,7 @@ impl Cloud {
             surroundings,
             logs: journal.sink(),
         };
-        let backend = rollcall_stack::Backend::Here(here);
+        let backend = rollcall_stack::Backend::Here(Box::new(here));
         let http = listen(0, "HTTP", "").expect("a port");
         let config = StackConfig { ws, http, limits: options.limits, between: options.between, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");

@@ -15,7 +15,7 @@ pub const WRITE_KEY: &str = "test-key-that-writes";
 
 /// What a console is told of them; each twice over, as while keys are exchanged.
 pub(crate) fn console_keys() -> String {
-    let hash = |key: &str| Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hash = |key: &str| Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     format!("write:{} read:{} write:{}", hash("an older key"), hash(READ_KEY), hash(WRITE_KEY))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rollcall_node::{Handler, Node, NodeConfig, NodeEvent, Report};
+use rollcall_node::{Applied, Configuration, Handler, Node, NodeConfig, NodeEvent, Report};
 use tokio::sync::watch;
 
 /// Far longer than anything takes that a test waits for.
@@ -16,16 +16,30 @@ pub struct Watched {
     pub node: Node,
     events: Arc<Mutex<Vec<NodeEvent>>>,
     count: Arc<watch::Sender<usize>>,
+    running: Arc<Mutex<Vec<String>>>,
 }
 
 struct Recorder {
     events: Arc<Mutex<Vec<NodeEvent>>>,
     count: Arc<watch::Sender<usize>>,
+    running: Arc<Mutex<Vec<String>>>,
 }
 
 impl Handler for Recorder {
     fn report(&mut self) -> Report {
         Report { firmware: Some("9.9".to_owned()), ..Report::default() }
+    }
+
+    fn apply(&mut self, configuration: &Configuration) -> Applied {
+        if configuration.document.contains("impossible") {
+            return Applied::Rejected("it is impossible".to_owned());
+        }
+        self.running.lock().unwrap().push(configuration.document.clone());
+        Applied::Applied
+    }
+
+    fn roll_back(&mut self, _from: &Configuration) {
+        self.running.lock().unwrap().pop();
     }
 
     fn event(&mut self, event: NodeEvent) {
@@ -39,8 +53,15 @@ impl Watched {
     pub fn start(config: NodeConfig) -> Self {
         let events: Arc<Mutex<Vec<NodeEvent>>> = Arc::default();
         let count = Arc::new(watch::Sender::new(0));
-        let recorder = Recorder { events: Arc::clone(&events), count: Arc::clone(&count) };
-        Self { node: Node::start(config, recorder), events, count }
+        let running: Arc<Mutex<Vec<String>>> = Arc::default();
+        let recorder =
+            Recorder { events: Arc::clone(&events), count: Arc::clone(&count), running: Arc::clone(&running) };
+        Self { node: Node::start(config, recorder), events, count, running }
+    }
+
+    /// The document that it runs; nothing if it was given none that it kept.
+    pub fn running(&self) -> Option<String> {
+        self.running.lock().unwrap().last().cloned()
     }
 
     /// What happened so far.

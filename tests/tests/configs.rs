@@ -2,11 +2,15 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
-use rollcall_core::Presence;
-use rollcall_tests::{Cloud, Frame, Socket};
+use rollcall_core::{ConfigOutcome, ConfigState, Presence};
+use rollcall_node::{NodeConfig, Timing};
+use rollcall_tests::{Cloud, Frame, Options, Socket, Watched, hold};
 use rollcall_wire::{ConfigNews, Document, ServerMessage};
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 /// A document that is a little larger than a frame holds.
@@ -268,5 +272,59 @@ async fn a_whole_site_is_set_page_by_page_and_its_document_is_read_a_handful_of_
     }
     let read = cloud.dynamodb.passed() - before - NODES;
     assert!(read <= 8, "the document was read {read} times");
+    cloud.stop().await;
+}
+
+/// How a node of the reference library finds this cloud.
+fn node_config(cloud: &Cloud, node: &str) -> NodeConfig {
+    let timing = Timing { ack_every: 1, proof_timeout: Duration::from_secs(3), ..Timing::default() };
+    NodeConfig { timing, http_url: Some(cloud.stack.http_url()), ..cloud.node_config(node) }
+}
+
+/// Sets a configuration and waits until the node has reported on it; says what.
+async fn set_and_reported(cloud: &Cloud, watched: &Watched, node: &str, document: String) -> ConfigOutcome {
+    let set = cloud.console().put(&format!("/v1/nodes/{node}/config"), document).await.json();
+    // Where pushes are lost, the next check-in brings it: here, at once.
+    watched.node.check_in_now();
+    let version = set["version"].as_u64().expect("set");
+    let stored = cloud.until_stored(node, |node| node.wanted.is_some() && node.news().is_none()).await;
+    let reported = stored.config.expect("reported");
+    assert_eq!(reported.version, version);
+    reported
+}
+
+#[tokio::test]
+async fn a_node_of_the_reference_library_applies_what_it_can_and_says_why_it_can_not() {
+    let cloud = Cloud::start().await;
+    cloud.console().put("/v1/nodes/ap-1", "{}").await;
+    let watched = Watched::start(node_config(&cloud, "ap-1"));
+    watched.until_acked(1).await;
+    for document in [r#"{"ssid":"guests"}"#.to_owned(), large()] {
+        let reported = set_and_reported(&cloud, &watched, "ap-1", document.clone()).await;
+        assert_eq!(reported.state, ConfigState::Applied);
+        assert_eq!(watched.running(), Some(document), "over the socket, and fetched");
+    }
+    let reported = set_and_reported(&cloud, &watched, "ap-1", r#"{"impossible":1}"#.to_owned()).await;
+    assert_eq!((reported.state, reported.detail.as_deref()), (ConfigState::Rejected, Some("it is impossible")));
+    assert_eq!(watched.running(), Some(large()), "it goes on as before");
+    watched.node.stop().await.expect("it had not ended");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_can_not_reach_the_server_any_more_goes_back_to_what_it_ran_before_and_says_so() {
+    let gate = Arc::new(Semaphore::new(1));
+    let options = Options { between: Some(hold("connect", &gate)), ..Options::default() };
+    let cloud = Cloud::with(options).await;
+    cloud.console().put("/v1/nodes/ap-1", "{}").await;
+    let watched = Watched::start(node_config(&cloud, "ap-1"));
+    watched.until_acked(1).await;
+    // With this configuration, no new connection opens.
+    let reported = set_and_reported(&cloud, &watched, "ap-1", r#"{"channel":165}"#.to_owned()).await;
+    assert_eq!(reported.state, ConfigState::Rejected);
+    assert!(reported.detail.expect("why").contains("rolled back"));
+    assert_eq!(watched.running(), None);
+    gate.add_permits(100);
+    watched.node.stop().await.expect("it had not ended");
     cloud.stop().await;
 }

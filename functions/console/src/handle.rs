@@ -185,7 +185,7 @@ pub(crate) fn internal(error: &dyn std::error::Error) -> Problem {
 fn allowed(path: &str) -> Option<&'static str> {
     let segments: Vec<_> = path.strip_prefix("/v1/")?.split('/').collect();
     match segments.as_slice() {
-        ["nodes"] | ["health"] | ["openapi.json"] => Some("GET"),
+        ["nodes" | "health" | "openapi.json"] => Some("GET"),
         ["nodes:batch"] | ["nodes", _, "disconnect"] => Some("POST"),
         ["nodes", _] => Some("GET, PUT, DELETE"),
         ["nodes", _, "config"] => Some("GET, PUT"),

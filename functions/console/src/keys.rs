@@ -102,7 +102,8 @@ mod tests {
     }
 
     fn hash(key: &str) -> String {
-        Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect()
+        let hex: Vec<_> = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+        hex.concat()
     }
 
     fn request(key: Option<&str>) -> ApiGatewayV2httpRequest {
@@ -115,7 +116,8 @@ mod tests {
 
     #[test]
     fn a_read_key_reads_a_write_key_does_both_and_others_do_nothing() {
-        let keys = keys(&format!("read:{} write:{} write:{}", hash("r"), hash("w"), hash("w2"))).ok().expect("keys");
+        let keys = keys(&format!("read:{} write:{} write:{}", hash("r"), hash("w"), hash("w2")))
+            .unwrap_or_else(|error| panic!("{error}"));
         let status = |key, scope| keys.admit(&request(key), scope).map_err(|problem| problem.status);
         assert_eq!([status(Some("r"), Scope::Read), status(Some("r"), Scope::Write)], [Ok(()), Err(403)]);
         for key in ["w", "w2"] {

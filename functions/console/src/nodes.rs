@@ -9,7 +9,7 @@ use rollcall_wire::{ByeReason, ServerMessage};
 use crate::handle::{Answered, Asked, Console, body, denied, failed, internal, object, parse};
 use crate::{cursor, view};
 
-/// How many nodes a page has, if nothing is said; and at most, which is what one BatchGetItem reads (Amazon DynamoDB
+/// How many nodes a page has, if nothing is said; and at most, which is what one `BatchGetItem` reads (Amazon DynamoDB
 /// quotas).
 const PAGE: i32 = 50;
 const PAGE_MOST: i32 = 100;

@@ -33,7 +33,7 @@ pub struct StackConfig {
 /// Where the functions run, and DynamoDB with them.
 pub enum Backend {
     /// In this process and its children.
-    Here(Here),
+    Here(Box<Here>),
     /// Elsewhere: in LocalStack or AWS, say.
     Elsewhere(Arc<dyn Invoke>),
 }
@@ -134,7 +134,7 @@ impl Stack {
     pub async fn start(config: StackConfig) -> Result<Self, StackError> {
         let (here, invoke): (_, Arc<dyn Invoke>) = match config.backend {
             Backend::Here(here) => {
-                let running = Running::start(here).await?;
+                let running = Running::start(*here).await?;
                 let invoke = Arc::clone(&running.host) as _;
                 (Some(running), invoke)
             }
