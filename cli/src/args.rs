@@ -1,8 +1,12 @@
 //! What can be asked for.
 
+mod console;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+pub(crate) use console::{ConfigCommand, Connection, List, NodesCommand, One, Register, SetConfig};
 use rollcall_core::{NodeId, Seconds};
 
 /// Serverless device check-in: the whole cloud on this machine, and a look at the fleet.
@@ -23,10 +27,15 @@ pub(crate) enum Command {
     Token(Token),
     /// Print the key for the console API of a cloud on this machine
     Key,
-    /// List the nodes: presence, since when, last seen, firmware
+    /// List the nodes straight from the table; or, with a subcommand, through the console API
     Nodes(Nodes),
+    /// Set or show what nodes are to run, through the console API
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Run one node in this terminal
     Node(Node),
+    /// Print what a shell needs to complete this command
+    Completions(Completions),
 }
 
 #[derive(Debug, clap::Args)]
@@ -152,7 +161,10 @@ pub(crate) struct Token {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Nodes {
+    #[command(subcommand)]
+    pub(crate) command: Option<NodesCommand>,
     /// Where DynamoDB is
     #[arg(long, default_value = "http://127.0.0.1:8789", value_parser = http_url, value_name = "URL")]
     pub(crate) endpoint_url: String,
@@ -178,6 +190,12 @@ pub(crate) struct Node {
     /// The firmware version to report
     #[arg(long, default_value = concat!("rollcall-", env!("CARGO_PKG_VERSION")))]
     pub(crate) firmware: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Completions {
+    /// The shell
+    pub(crate) shell: Shell,
 }
 
 fn variable(text: &str) -> Result<(String, String), &'static str> {

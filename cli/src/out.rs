@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Write as _};
 
+use serde::Serialize;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::problem::Problem;
@@ -11,13 +12,29 @@ use crate::problem::Problem;
 /// # Errors
 /// If it can't be written, other than because its reader has gone.
 pub(crate) fn print(text: &str) -> Result<(), Problem> {
+    print_on(text).map(|_| ())
+}
+
+/// Prints a part of what was asked for, and says whether its reader is still there.
+///
+/// # Errors
+/// If it can't be written, other than because its reader has gone.
+pub(crate) fn print_on(text: &str) -> Result<bool, Problem> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Problem::new(format!("standard output can't be written: {error}")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Problem::new(format!("standard output can't be written: {error}"))),
     }
+}
+
+/// Prints one JSON value, for a program.
+///
+/// # Errors
+/// If it can't be written, other than because its reader has gone.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Problem> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Problem::plain(&error))?;
+    print(&format!("{text}\n"))
 }
 
 /// A line for a person.

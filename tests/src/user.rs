@@ -63,6 +63,7 @@ impl User {
     pub fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(functions().join("rollcall"));
         command.args(arguments).current_dir(&self.folder).env("XDG_STATE_HOME", self.folder.path().join("state"));
+        command.env_remove("ROLLCALL_CONSOLE_URL").env_remove("ROLLCALL_CONSOLE_KEY");
         command
     }
 
@@ -127,6 +128,8 @@ impl User {
 pub struct Up {
     /// Where nodes connect.
     pub ws: String,
+    /// Where the HTTP API is.
+    pub http: String,
     /// Where DynamoDB is.
     pub dynamodb: String,
 }
@@ -139,7 +142,7 @@ impl Up {
             let word = line.split_whitespace().find_map(|word| word.strip_prefix(name));
             word.unwrap_or_else(|| panic!("no {name} in {line:?}")).to_owned()
         };
-        Self { ws: named("ws="), dynamodb: named("dynamodb=") }
+        Self { ws: named("ws="), http: named("http="), dynamodb: named("dynamodb=") }
     }
 }
 

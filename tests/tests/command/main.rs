@@ -1,6 +1,8 @@
 //! The `rollcall` command, as a user runs it.
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod console;
+
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;

@@ -1,0 +1,131 @@
+//! What can be asked of the console API.
+
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use rollcall_core::{InvalidId, Model, NodeId, Site, Tags};
+
+use crate::console::ConsoleUrl;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum NodesCommand {
+    /// List the nodes, as the console API shows them
+    List(List),
+    /// Show one node
+    Show(One),
+    /// Register a node, or say anew what it is: what is left out is taken away
+    Register(Register),
+    /// Revoke a node's credentials: it is disconnected, and stays out until it is registered with higher ones
+    Revoke(One),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Set what a node, or every node of a site, is to run
+    Set(SetConfig),
+    /// Show what a node is to run, and what became of it
+    Get(One),
+}
+
+/// Where the console is, and how its answer is printed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Connection {
+    /// Where the console API is; or else `ROLLCALL_CONSOLE_URL`, or else `http://127.0.0.1:8788`
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<ConsoleUrl>,
+    /// Print JSON, one value
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct One {
+    /// The node's id
+    #[arg(value_name = "ID")]
+    pub(crate) node: NodeId,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    /// Only the nodes of this site
+    #[arg(long)]
+    pub(crate) site: Option<Site>,
+    /// Only the nodes that are online, or that are not
+    #[arg(long)]
+    pub(crate) presence: Option<Presence>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Presence {
+    /// Connected, or within the grace period of a lost connection
+    Online,
+    /// Not connected
+    Offline,
+}
+
+impl Presence {
+    /// As the console names it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Register {
+    /// The node's id
+    #[arg(value_name = "ID")]
+    pub(crate) node: NodeId,
+    /// Where it is
+    #[arg(long)]
+    pub(crate) site: Option<Site>,
+    /// Its model
+    #[arg(long)]
+    pub(crate) model: Option<Model>,
+    /// A tag; may be repeated
+    #[arg(long, value_name = "T", value_parser = tag)]
+    pub(crate) tag: Vec<String>,
+    /// The lowest credential version that is accepted from now on; it never goes back
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) credential_version: u32,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(allow_missing_positional = true)]
+pub(crate) struct SetConfig {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// The file with the document, which is any JSON; - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Only if this version is wanted of the node now; 0 for none
+    #[arg(long, value_name = "N", conflicts_with = "site")]
+    pub(crate) if_match: Option<u64>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// Whose configuration is set.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Target {
+    /// The node's id
+    #[arg(value_name = "ID")]
+    pub(crate) node: Option<NodeId>,
+    /// Every node of this site
+    #[arg(long)]
+    pub(crate) site: Option<Site>,
+}
+
+/// One tag; how many there may be shows when all are there.
+fn tag(text: &str) -> Result<String, InvalidId> {
+    Tags::new(vec![text.to_owned()]).map(|_| text.to_owned())
+}

@@ -1,0 +1,178 @@
+//! `rollcall config`.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use http::Method;
+use rollcall_core::{NodeId, Site};
+use rollcall_wire::console::{BatchResult, ConfigSet, ConfigView, DeliveryState, SiteConfigSet};
+use rollcall_wire::{DOCUMENT_BYTES, Document};
+use serde::Serialize;
+
+use super::client::{Ask, Client};
+use super::nodes::{NOTHING, reported, wanted};
+use super::table::{clean, pairs};
+use crate::args::{ConfigCommand, One, SetConfig};
+use crate::out::{print, print_json, say};
+use crate::problem::Problem;
+
+/// How many nodes a sentence names.
+const NAMED: usize = 20;
+
+/// What setting a site's configuration came to.
+#[derive(Debug, Serialize)]
+struct SiteTotals<'a> {
+    site: &'a str,
+    sha256: &'a str,
+    #[serde(flatten)]
+    set: SiteConfigSet,
+}
+
+/// Does what is asked about configurations.
+///
+/// # Errors
+/// Why it could not be done, and what to do about it.
+pub(crate) async fn config(command: &ConfigCommand) -> Result<(), Problem> {
+    match command {
+        ConfigCommand::Set(args) => {
+            let document = read(&args.file)?;
+            let client = Client::open(&args.connection)?;
+            match (&args.target.node, &args.target.site) {
+                (Some(node), _) => set_node(&client, args, node, &document).await,
+                (None, Some(site)) => set_site(&client, args, site, &document).await,
+                (None, None) => Err(Problem::new("give the id of a node, or --site")),
+            }
+        }
+        ConfigCommand::Get(args) => get(args).await,
+    }
+}
+
+async fn set_node(client: &Client, args: &SetConfig, node: &NodeId, document: &Document) -> Result<(), Problem> {
+    let ask = Ask::node(Method::PUT, node, "/config").with_body(document.text().to_owned()).if_match(args.if_match);
+    let set: ConfigSet = client.ask(ask).await?;
+    if args.connection.json {
+        return print_json(&set);
+    }
+    let delivery = match set.delivery {
+        DeliveryState::Pushed => "pushed",
+        DeliveryState::Pending => "pending: the node gets it with its next check-in",
+        DeliveryState::Unchanged => "unchanged: it was wanted already",
+    };
+    let rows = [("node", set.node), ("version", set.version.to_string()), ("sha256", set.sha256)];
+    print(&pairs(&[&rows[..], &[("delivery", delivery.to_owned())]].concat()))
+}
+
+/// Goes on until the site has no more nodes. The totals are printed even if some could not be set, which is said after.
+async fn set_site(client: &Client, args: &SetConfig, site: &Site, document: &Document) -> Result<(), Problem> {
+    let mut total = SiteConfigSet::default();
+    let first = format!("/v1/sites/{}/config", site.as_str());
+    let mut path = first.clone();
+    loop {
+        let ask = Ask::new(Method::PUT, path).with_body(document.text().to_owned());
+        let page: SiteConfigSet = client.ask(ask).await.map_err(|problem| {
+            let done = nodes(&total);
+            if done == 0 {
+                return problem;
+            }
+            Problem::new(format!(
+                "{problem}; {done} of the site were done before that, and it does no harm to begin again"
+            ))
+        })?;
+        for failed in &page.failed {
+            say(&format!("{}: {}", clean(&failed.node), reason(failed)));
+        }
+        total.pushed += page.pushed;
+        total.pending += page.pending;
+        total.unchanged += page.unchanged;
+        total.failed.extend(page.failed);
+        say(&format!("{}: {} done so far", site.as_str(), nodes(&total)));
+        let Some(cursor) = page.cursor else { break };
+        path = format!("{first}?cursor={cursor}");
+    }
+    let outcome = outcome(site, &total);
+    print_totals(SiteTotals { site: site.as_str(), sha256: document.sha256(), set: total }, args.connection.json)?;
+    outcome
+}
+
+async fn get(args: &One) -> Result<(), Problem> {
+    let client = Client::open(&args.connection)?;
+    let view: ConfigView = client.ask(Ask::node(Method::GET, &args.node, "/config")).await?;
+    if args.connection.json {
+        return print_json(&view);
+    }
+    let sha256 = view.wanted.as_ref().map_or_else(|| NOTHING.to_owned(), |wanted| wanted.sha256.clone());
+    let mut text = pairs(&[
+        ("node", args.node.to_string()),
+        ("config", wanted(view.wanted.as_ref(), view.status)),
+        ("sha256", sha256),
+        ("reported", reported(view.reported.as_ref())),
+    ]);
+    if let Some(document) = &view.document {
+        let document = serde_json::to_string_pretty(document).map_err(|error| Problem::plain(&error))?;
+        text += "\n";
+        // A line at a time: what ends a line is meant to.
+        text.extend(document.lines().map(|line| format!("{}\n", clean(line))));
+    }
+    print(&text)
+}
+
+fn print_totals(totals: SiteTotals<'_>, json: bool) -> Result<(), Problem> {
+    if json {
+        return print_json(&totals);
+    }
+    let SiteTotals { site, sha256, set } = totals;
+    print(&pairs(&[
+        ("site", site.to_owned()),
+        ("sha256", sha256.to_owned()),
+        ("pushed", set.pushed.to_string()),
+        ("pending", set.pending.to_string()),
+        ("unchanged", set.unchanged.to_string()),
+        ("failed", set.failed.len().to_string()),
+    ]))
+}
+
+fn nodes(set: &SiteConfigSet) -> usize {
+    let counts = [set.pushed, set.pending, set.unchanged];
+    counts.into_iter().map(|count| usize::try_from(count).unwrap_or(usize::MAX)).sum::<usize>() + set.failed.len()
+}
+
+fn reason(failed: &BatchResult) -> String {
+    failed.problem.as_ref().map_or_else(|| format!("HTTP {}", failed.status), |problem| clean(&problem.detail))
+}
+
+fn outcome(site: &Site, total: &SiteConfigSet) -> Result<(), Problem> {
+    if total.failed.is_empty() {
+        return Ok(());
+    }
+    let mut names: Vec<_> = total.failed.iter().take(NAMED).map(|failed| clean(&failed.node)).collect();
+    if total.failed.len() > NAMED {
+        names.push(format!("and {} more, named above", total.failed.len() - NAMED));
+    }
+    let (failed, all) = (total.failed.len(), nodes(total));
+    Err(Problem::new(format!(
+        "{failed} of {all} nodes of {} could not be set ({}): the same command tries them again",
+        site.as_str(),
+        names.join(", ")
+    )))
+}
+
+/// Reads a document and checks it, so that what is wrong with it is said of the file.
+fn read(file: &Path) -> Result<Document, Problem> {
+    let (name, input): (_, Box<dyn Read>) = if file == Path::new("-") {
+        ("standard input".to_owned(), Box::new(std::io::stdin().lock()))
+    } else {
+        let name = clean(&file.display().to_string());
+        let opened = File::open(file).map_err(|error| Problem::new(format!("{name} can't be opened: {error}")))?;
+        (name, Box::new(opened))
+    };
+    let mut bytes = vec![];
+    let most = u64::try_from(DOCUMENT_BYTES).unwrap_or(u64::MAX);
+    let read = input.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|error| Problem::new(format!("{name} can't be read: {error}")))?;
+    if bytes.len() > DOCUMENT_BYTES {
+        return Err(Problem::new(format!("{name} is too large: a document has at most {DOCUMENT_BYTES} bytes")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| Problem::new(format!("{name} is not UTF-8, as JSON must be")))?;
+    Document::parse(&text).map_err(|error| Problem::new(format!("{name}: {error}")))
+}

@@ -1,0 +1,178 @@
+//! `rollcall nodes list`, `show`, `register` and `revoke`.
+
+use http::Method;
+use rollcall_core::{Tags, Timestamp};
+use rollcall_wire::console::{ConfigProgress, NodePage, NodeSpec, NodeView, WantedView};
+use rollcall_wire::{ConfigReport, ConfigStatus};
+use serde_json::json;
+
+use super::client::{Ask, Client};
+use super::table::{Columns, pairs};
+use crate::args::{List, NodesCommand, One, Register};
+use crate::clock;
+use crate::out::{print, print_json, print_on};
+use crate::problem::Problem;
+
+/// How many nodes are asked for at once: the most that a console gives.
+const PAGE: u32 = 100;
+/// What stands where nothing is known.
+pub(super) const NOTHING: &str = "-";
+
+/// Does what is asked about nodes.
+///
+/// # Errors
+/// Why it could not be done, and what to do about it.
+pub(crate) async fn nodes(command: &NodesCommand) -> Result<(), Problem> {
+    match command {
+        NodesCommand::List(args) => list(args).await,
+        NodesCommand::Show(args) => show(args).await,
+        NodesCommand::Register(args) => register(args).await,
+        NodesCommand::Revoke(args) => revoke(args).await,
+    }
+}
+
+/// Prints page after page for a person, in no particular order; for a program all of it at once, or nothing.
+async fn list(args: &List) -> Result<(), Problem> {
+    let client = Client::open(&args.connection)?;
+    let site = args.site.as_ref().map_or_else(String::new, |site| format!("&site={}", site.as_str()));
+    let presence = args.presence.map_or_else(String::new, |presence| format!("&presence={}", presence.word()));
+    let first = format!("/v1/nodes?limit={PAGE}{site}{presence}");
+    let mut columns = Columns::new(["NODE", "PRESENCE", "SEEN", "SITE", "CONFIG", "FIRMWARE"]);
+    let (mut all, mut nodes, mut online) = (vec![], 0, 0);
+    let mut path = first.clone();
+    loop {
+        let page: NodePage = client.ask(Ask::new(Method::GET, path)).await?;
+        nodes += page.nodes.len();
+        online += page.nodes.iter().filter(|node| node.online).count();
+        if args.connection.json {
+            all.extend(page.nodes);
+        } else if !page.nodes.is_empty() {
+            let now = clock::now();
+            if !print_on(&columns.rows(page.nodes.iter().map(|node| row(node, now))))? {
+                return Ok(());
+            }
+        }
+        let Some(cursor) = page.cursor else { break };
+        path = format!("{first}&cursor={cursor}");
+    }
+    if args.connection.json {
+        return print_json(&all);
+    }
+    print(&match (nodes, args.site.is_some() || args.presence.is_some()) {
+        (0, false) => "no nodes yet\n".to_owned(),
+        (0, true) => "no such nodes\n".to_owned(),
+        _ => format!("{online} of {nodes} online\n"),
+    })
+}
+
+async fn show(args: &One) -> Result<(), Problem> {
+    let client = Client::open(&args.connection)?;
+    let node = client.ask(Ask::node(Method::GET, &args.node, "")).await?;
+    print_node(&node, args.connection.json)
+}
+
+async fn register(args: &Register) -> Result<(), Problem> {
+    let tags = Tags::new(args.tag.clone()).map_err(|error| Problem::new(format!("--tag: {error}")))?;
+    let spec = NodeSpec {
+        site: args.site.as_ref().map(|site| site.as_str().to_owned()),
+        model: args.model.as_ref().map(|model| model.as_str().to_owned()),
+        tags: tags.iter().map(str::to_owned).collect(),
+        credential_version: args.credential_version,
+    };
+    let body = serde_json::to_vec(&spec).map_err(|error| Problem::plain(&error))?;
+    let client = Client::open(&args.connection)?;
+    let node = client.ask(Ask::node(Method::PUT, &args.node, "").with_body(body)).await?;
+    print_node(&node, args.connection.json)
+}
+
+async fn revoke(args: &One) -> Result<(), Problem> {
+    let client = Client::open(&args.connection)?;
+    client.send(Ask::node(Method::DELETE, &args.node, "")).await?;
+    if args.connection.json {
+        return print_json(&json!({"node": args.node.as_str(), "revoked": true}));
+    }
+    print(&format!("{} is revoked\n", args.node))
+}
+
+fn print_node(node: &NodeView, json: bool) -> Result<(), Problem> {
+    if json {
+        return print_json(node);
+    }
+    print(&text(node, clock::now()))
+}
+
+fn row(node: &NodeView, now: Timestamp) -> [String; 6] {
+    let config = match &node.wanted {
+        Some(wanted) => format!("v{} {}", wanted.version, progress(node.config)),
+        None => NOTHING.to_owned(),
+    };
+    [
+        node.node.clone(),
+        presence(node).to_owned(),
+        node.last_seen_ms.map_or_else(nothing, |at| clock::ago(Timestamp(at), now)),
+        node.site.clone().unwrap_or_else(nothing),
+        config,
+        node.firmware.clone().unwrap_or_else(nothing),
+    ]
+}
+
+fn text(node: &NodeView, now: Timestamp) -> String {
+    let since = node.since_ms.map_or_else(String::new, |at| format!(" since {} UTC", clock::utc(Timestamp(at))));
+    let tags = if node.tags.is_empty() { nothing() } else { node.tags.join(", ") };
+    pairs(&[
+        ("node", node.node.clone()),
+        ("presence", format!("{}{since}", if node.online { "online" } else { "offline" })),
+        ("last seen", node.last_seen_ms.map_or_else(nothing, |at| format!("{} ago", clock::ago(Timestamp(at), now)))),
+        ("site", node.site.clone().unwrap_or_else(nothing)),
+        ("model", node.model.clone().unwrap_or_else(nothing)),
+        ("tags", tags),
+        ("credentials", credentials(node)),
+        ("firmware", node.firmware.clone().unwrap_or_else(nothing)),
+        ("config", wanted(node.wanted.as_ref(), node.config)),
+        ("reported", reported(node.reported.as_ref())),
+    ])
+}
+
+fn presence(node: &NodeView) -> &'static str {
+    match (node.revoked, node.online) {
+        (true, _) => "revoked",
+        (false, true) => "online",
+        (false, false) => "offline",
+    }
+}
+
+fn credentials(node: &NodeView) -> String {
+    let version = node.credential_version.map_or_else(nothing, |version| format!("version {version}"));
+    if node.revoked { format!("{version}, revoked") } else { version }
+}
+
+/// The configuration that is wanted, and how the node stands with it.
+pub(super) fn wanted(wanted: Option<&WantedView>, status: ConfigProgress) -> String {
+    wanted.map_or_else(nothing, |wanted| format!("version {} {}", wanted.version, progress(status)))
+}
+
+/// What a node reported of a configuration.
+pub(super) fn reported(report: Option<&ConfigReport>) -> String {
+    let Some(report) = report else { return nothing() };
+    let detail = report.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
+    let status = match report.status {
+        ConfigStatus::Applied => "applied",
+        ConfigStatus::Substituted => "substituted",
+        ConfigStatus::Rejected => "rejected",
+    };
+    format!("version {} {status}{detail}", report.version)
+}
+
+fn progress(progress: ConfigProgress) -> &'static str {
+    match progress {
+        ConfigProgress::None => NOTHING,
+        ConfigProgress::Pending => "pending",
+        ConfigProgress::Applied => "applied",
+        ConfigProgress::Substituted => "substituted",
+        ConfigProgress::Rejected => "rejected",
+    }
+}
+
+fn nothing() -> String {
+    NOTHING.to_owned()
+}
