@@ -3,7 +3,8 @@
 use futures_util::{StreamExt as _, stream};
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents};
-use rollcall_wire::console::{BATCH_NODES, BatchNode, BatchResult, NodeSpec, Problem, ProblemCode};
+use rollcall_wire::console::{BATCH_NODES, BatchResult, NodeSpec, Problem, ProblemCode};
+use serde_json::Value;
 
 use crate::handle::{Answered, Asked, Console, body, object, parse};
 
@@ -13,7 +14,7 @@ const AT_ONCE: usize = 16;
 impl<D: Documents, C: Connections> Console<D, C> {
     /// Registers up to [`BATCH_NODES`] nodes, each with its own result, in the order in which they were given.
     pub(crate) async fn batch(&self, asked: &Asked<'_>) -> Answered {
-        let nodes: Vec<BatchNode> = body(&asked.body()?)?;
+        let nodes: Vec<Value> = body(&asked.body()?)?;
         if nodes.is_empty() || nodes.len() > BATCH_NODES {
             let detail = format!("a batch has from 1 to {BATCH_NODES} nodes, not {}", nodes.len());
             return Err(Problem::new(ProblemCode::InvalidBody, detail));
@@ -23,15 +24,17 @@ impl<D: Documents, C: Connections> Console<D, C> {
         Ok(HttpAnswer::json(200, &results))
     }
 
-    async fn one(&self, node: BatchNode) -> BatchResult {
+    /// Each on its own: one that is wrong does not stop the others.
+    async fn one(&self, mut node: Value) -> BatchResult {
+        let id = node.as_object_mut().and_then(|fields| fields.remove("node"));
+        let id = id.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
         let done = async {
-            let id = parse(&node.node, "node")?;
-            let spec: NodeSpec = object(node.spec)?;
-            self.register_one(&id, &spec).await
+            let spec: NodeSpec = object(node)?;
+            self.register_one(&parse(&id, "node")?, &spec).await
         };
         match done.await {
-            Ok(_) => BatchResult { node: node.node, status: 200, problem: None },
-            Err(problem) => BatchResult { node: node.node, status: problem.status, problem: Some(problem) },
+            Ok(_) => BatchResult { node: id, status: 200, problem: None },
+            Err(problem) => BatchResult { node: id, status: problem.status, problem: Some(problem) },
         }
     }
 }

@@ -24,6 +24,7 @@ pub struct NodeSpec {
     pub tags: Vec<String>,
     /// The lowest credential version that is accepted from now on; 1 if it is left out. It never goes back.
     #[serde(default = "first", skip_serializing_if = "is_first")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64, maximum = 4_294_967_295_u64))]
     pub credential_version: u32,
 }
 
@@ -34,16 +35,26 @@ pub struct NodeSpec {
 #[expect(dead_code, reason = "it is only a schema: longer ones fit if they are fewer")]
 struct Tag(String);
 
-/// One of a batch: the body of `POST /v1/nodes:batch` is a list of these, up to [`BATCH_NODES`].
+/// One of a batch: the body of `POST /v1/nodes:batch` is a list of these, up to [`BATCH_NODES`]. Each is a [`NodeSpec`]
+/// and the node's id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchNode {
     /// The node's id.
     pub node: String,
-    /// What it is.
-    #[serde(flatten)]
-    #[cfg_attr(feature = "openapi", schema(value_type = NodeSpec))]
-    pub spec: Value,
+    /// As in [`NodeSpec`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<String>,
+    /// As in [`NodeSpec`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// As in [`NodeSpec`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// As in [`NodeSpec`].
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64, maximum = 4_294_967_295_u64))]
+    pub credential_version: u32,
 }
 
 /// How many nodes a batch may have.
