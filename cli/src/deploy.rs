@@ -54,10 +54,19 @@ async fn deploy(args: Deploy) -> Result<(), Problem> {
         Target { client: &client, prefix: &args.function_prefix, role: &args.role, surroundings: &surroundings };
     let mut deploys: FuturesOrdered<_> =
         FUNCTIONS.into_iter().map(|function| deploy_one(&target, function, &functions)).collect();
+    let mut problems = vec![];
+    // All of them are seen through, also if one fails: what is half done would be in the way of the next try.
     while let Some(line) = deploys.next().await {
-        let line = line?;
-        show(&line, args.json)?;
-        done.push(line);
+        match line {
+            Ok(line) => {
+                show(&line, args.json)?;
+                done.push(line);
+            }
+            Err(problem) => problems.push(problem.to_string()),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Problem::new(problems.join("; ")));
     }
     if args.json {
         let done = serde_json::to_string_pretty(&done).map_err(|error| Problem::plain(&error))?;
