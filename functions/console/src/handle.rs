@@ -7,8 +7,9 @@ use rollcall_aws::{Connections, Documents, DynamoStore, Store as _, StoreError, 
 use rollcall_core::{Denied, Node, NodeId, Policy, Timestamp, Update};
 use rollcall_wire::console::{Problem, ProblemCode};
 
-use crate::keys::{Keys, Scope};
+use crate::keys::Keys;
 use crate::openapi;
+use crate::routes::{Keyed, NoRoute, Route, route};
 
 /// What the console needs.
 pub(crate) struct Console<D, C> {
@@ -44,61 +45,46 @@ impl Asked<'_> {
 impl<D: Documents, C: Connections> Console<D, C> {
     /// Lets in who may ask, does what is asked, and says what was wrong as a problem document (RFC 9457).
     pub(crate) async fn handle(&self, request: &ApiGatewayV2httpRequest) -> Result<HttpAnswer, Diagnostic> {
-        let method = request.request_context.http.method.as_str().to_owned();
+        let method = request.request_context.http.method.as_str();
         let path = request.raw_path.as_deref().unwrap_or_default();
-        let answer = self.answer(request, &method, path).await.unwrap_or_else(|problem| {
-            if problem.status >= 500 {
-                tracing::error!(method, outcome = "failed", error = problem.detail, "console");
+        let answer = match route(method, path) {
+            Ok(Route::Health) => self.health().await.unwrap_or_else(|problem| refuse(&problem)),
+            Ok(Route::OpenApi) => match openapi::document() {
+                Ok(document) => HttpAnswer::body(200, "application/json", document),
+                Err(error) => refuse(&internal(&error)),
+            },
+            Ok(Route::Keyed(route)) => self.answer(request, route).await.unwrap_or_else(|problem| refuse(&problem)),
+            Err(NoRoute::Path) => refuse(&Problem::new(ProblemCode::NoRoute, "there is no such path")),
+            Err(NoRoute::Method(allowed)) => {
+                let detail = format!("{method} is not for this path");
+                refuse(&Problem::new(ProblemCode::MethodNotAllowed, detail)).with("allow", allowed)
             }
-            let answer = HttpAnswer::body(problem.status, "application/problem+json", json(&problem));
-            // A resource says what it can do (RFC 9110, section 15.5.6).
-            match allowed(path).filter(|_| problem.code == ProblemCode::MethodNotAllowed) {
-                Some(methods) => answer.with("allow", methods.to_owned()),
-                None => answer,
-            }
-        });
+        };
         tracing::info!(method, status = answer.status_code, outcome = "answered", "console");
         Ok(answer)
     }
 
-    async fn answer(&self, request: &ApiGatewayV2httpRequest, method: &str, path: &str) -> Answered {
-        let path = path.strip_prefix("/v1/").ok_or_else(no_route)?;
-        let segments: Vec<_> = path.split('/').map(decode).collect::<Result<_, _>>()?;
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        match (method, segments.as_slice()) {
-            ("GET", ["health"]) => return self.health().await,
-            ("GET", ["openapi.json"]) => {
-                let document = openapi::document().map_err(|error| internal(&error))?;
-                return Ok(HttpAnswer::body(200, "application/json", document));
-            }
-            _ => {}
-        }
-        let scope = if method == "GET" { Scope::Read } else { Scope::Write };
-        self.keys.admit(request, scope)?;
-        let now = http::time(request).map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))?;
+    async fn answer(&self, request: &ApiGatewayV2httpRequest, route: Keyed<'_>) -> Answered {
+        self.keys.admit(request, route.scope())?;
+        let now = http::time(request).map_err(|error| internal(&error))?;
         let asked = Asked { request, now };
-        match (method, segments.as_slice()) {
-            ("GET", ["nodes"]) => self.list(&asked).await,
-            ("POST", ["nodes:batch"]) => self.batch(&asked).await,
-            ("PUT", ["nodes", node]) => self.register(&asked, node).await,
-            ("GET", ["nodes", node]) => self.show(&asked, node).await,
-            ("DELETE", ["nodes", node]) => self.revoke(node).await,
-            ("POST", ["nodes", node, "disconnect"]) => self.disconnect(node).await,
-            ("PUT", ["nodes", node, "config"]) => self.set_config(&asked, node).await,
-            ("GET", ["nodes", node, "config"]) => self.config(node).await,
-            ("PUT", ["sites", site, "config"]) => self.set_site_config(&asked, site).await,
-            _ if allowed(asked.request.raw_path.as_deref().unwrap_or_default()).is_some() => {
-                Err(Problem::new(ProblemCode::MethodNotAllowed, format!("{method} is not for this path")))
-            }
-            _ => Err(no_route()),
+        match route {
+            Keyed::List => self.list(&asked).await,
+            Keyed::Batch => self.batch(&asked).await,
+            Keyed::Register(node) => self.register(&asked, node).await,
+            Keyed::Show(node) => self.show(&asked, node).await,
+            Keyed::Revoke(node) => self.revoke(node).await,
+            Keyed::Disconnect(node) => self.disconnect(node).await,
+            Keyed::SetConfig(node) => self.set_config(&asked, node).await,
+            Keyed::Config(node) => self.config(node).await,
+            Keyed::SetSiteConfig(site) => self.set_site_config(&asked, site).await,
         }
     }
 
     /// Whether the parts that every request needs answer.
     async fn health(&self) -> Answered {
-        // Nobody's id: ids have no more than 64 letters, and this node is never registered.
-        let nobody: NodeId = parse("health-check", "node")?;
-        match self.store.read(&nobody).await {
+        // Any node will do: what is asked is whether there is an answer.
+        match self.store.read(&parse("health-check", "node")?).await {
             Ok(_) => Ok(HttpAnswer::body(200, "application/json", r#"{"table":"ok"}"#.to_owned())),
             Err(error) => {
                 tracing::error!(outcome = "failed", error = chain(&error), "health");
@@ -181,28 +167,9 @@ pub(crate) fn internal(error: &dyn std::error::Error) -> Problem {
     Problem::new(ProblemCode::Internal, "the server made a mistake, which is in its log")
 }
 
-/// The methods of a path; nothing if there is no such path.
-fn allowed(path: &str) -> Option<&'static str> {
-    let segments: Vec<_> = path.strip_prefix("/v1/")?.split('/').collect();
-    match segments.as_slice() {
-        ["nodes" | "health" | "openapi.json"] => Some("GET"),
-        ["nodes:batch"] | ["nodes", _, "disconnect"] => Some("POST"),
-        ["nodes", _] => Some("GET, PUT, DELETE"),
-        ["nodes", _, "config"] => Some("GET, PUT"),
-        ["sites", _, "config"] => Some("PUT"),
-        _ => None,
-    }
-}
-
-fn no_route() -> Problem {
-    Problem::new(ProblemCode::NoRoute, "there is no such path")
-}
-
-/// A segment of a path. API Gateway may have decoded it already: what an id consists of is the same before and after.
-fn decode(segment: &str) -> Result<String, Problem> {
-    let decoded = percent_encoding::percent_decode_str(segment).decode_utf8();
-    let decoded = decoded.map_err(|_| Problem::new(ProblemCode::InvalidParameter, "the path is not UTF-8"))?;
-    Ok(decoded.into_owned())
+/// A problem document (RFC 9457).
+fn refuse(problem: &Problem) -> HttpAnswer {
+    HttpAnswer::body(problem.status, "application/problem+json", json(problem))
 }
 
 fn json(value: &impl serde::Serialize) -> String {

@@ -64,7 +64,8 @@ impl Keys {
         }
     }
 
-    /// What cursors are signed with: known to every instance, and to nobody who doesn't know the hashes.
+    /// What cursors are signed with: known to every instance, and to nobody who doesn't know the hashes. With IAM there
+    /// are none: whoever was let in could make a cursor then, and would see no more than the list holds anyway.
     pub(crate) fn secret(&self) -> [u8; 32] {
         let mut digest = Sha256::new_with_prefix("rollcall cursor");
         if let Self::Hashed(keys) = self {

@@ -7,6 +7,7 @@ mod handle;
 mod keys;
 mod nodes;
 mod openapi;
+mod routes;
 mod view;
 
 use handle::Console;
