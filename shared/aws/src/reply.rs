@@ -41,6 +41,8 @@ pub fn ack(seq: u64, terms: &AckTerms, news: News) -> ServerMessage {
         reconnect_within_s: terms.reconnect_within,
         spread_s: terms.spread,
         config: news.config,
+        command: None,
+        firmware: None,
     })
 }
 

@@ -202,6 +202,8 @@ mod tests {
                     reconnect_within_s: u32::MAX,
                     spread_s: u32::MAX,
                     config: Some(news),
+                    command: None,
+                    firmware: None,
                 };
                 let frame = serde_json::to_string(&crate::ServerMessage::Ack(ack)).expect("JSON");
                 assert!(!document.fits_a_frame() || frame.len() <= MESSAGE_LIMIT_BYTES, "{length} times {text}");

@@ -11,9 +11,13 @@ mod parse;
 mod server;
 
 pub use document::{Document, DocumentError};
-pub use node::{CheckIn, ConfigReport, ConfigStatus, Health, NodeMessage};
+pub use node::{
+    CheckIn, CommandResult, CommandStatus, ConfigReport, ConfigStatus, Health, NodeMessage, UpdateReport, UpdateStatus,
+};
 pub use parse::{MessageError, parse_node_message};
-pub use server::{Ack, ByeReason, ConfigNews, ErrorCode, ErrorMessage, ServerMessage};
+pub use server::{
+    Ack, ByeReason, CommandNews, ConfigNews, ErrorCode, ErrorMessage, FirmwareNews, FirmwareUrl, ServerMessage,
+};
 
 /// The WebSocket subprotocol of this version. Offering it is optional; offering only others is refused.
 pub const SUBPROTOCOL: &str = "rollcall.v1";
@@ -31,6 +35,15 @@ pub const DOCUMENT_IN_FRAME_BYTES: usize = 24 * 1024;
 
 /// How deeply a document may be nested: within what JSON parsers of small machines allow, and a quarter of ours.
 pub const DOCUMENT_LEVELS: usize = 32;
+
+/// The largest arguments of a command, in bytes of JSON.
+pub const COMMAND_ARGS_BYTES: usize = 4 * 1024;
+
+/// How much of what a command said is kept, in bytes.
+pub const COMMAND_OUTPUT_BYTES: usize = 2 * 1024;
+
+/// The most results that one check-in may bring. A node has one command under way; more are left from lost answers.
+pub const RESULTS: usize = 8;
 
 /// The largest sequence number: the largest integer that every JSON parser keeps exact (RFC 8259, section 6).
 pub const SEQ_MAX: u64 = (1 << 53) - 1;

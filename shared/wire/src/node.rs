@@ -12,6 +12,12 @@ pub enum NodeMessage {
     /// "Tell me my configuration again": answered with [`ServerMessage::Config`](crate::ServerMessage::Config), or with
     /// [`ErrorCode::NoConfig`](crate::ErrorCode::NoConfig).
     Config,
+    /// "Where is this firmware?": answered with [`ServerMessage::FirmwareUrl`](crate::ServerMessage::FirmwareUrl), as often
+    /// as it is asked, or with [`ErrorCode::NoFirmware`](crate::ErrorCode::NoFirmware).
+    FirmwareUrl {
+        /// Its version: the one that the node is to run.
+        version: String,
+    },
 }
 
 /// A check-in: the node is alive, and what changed about it since the last one.
@@ -31,15 +37,22 @@ pub struct CheckIn {
     /// What became of the newest configuration that the node was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<ConfigReport>,
+    /// How the node is getting on with the firmware that it is to run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<UpdateReport>,
     /// How the node is doing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
+    /// What became of commands: at most [`RESULTS`](crate::RESULTS). Each is said until a check-in that said it is
+    /// acknowledged; saying it again changes nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<CommandResult>,
 }
 
 impl CheckIn {
     /// The smallest check-in: alive, nothing new, and an answer wanted.
     pub fn idle(seq: u64) -> Self {
-        Self { seq, ack: true, firmware: None, config: None, health: None }
+        Self { seq, ack: true, firmware: None, config: None, update: None, health: None, results: vec![] }
     }
 }
 
@@ -67,6 +80,56 @@ pub enum ConfigStatus {
     Substituted,
     /// It was refused, or rolled back.
     Rejected,
+}
+
+/// How a node is getting on with a firmware version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UpdateReport {
+    /// The version.
+    pub version: String,
+    /// How far it got.
+    pub status: UpdateStatus,
+    /// What went wrong: for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// How far a firmware update got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateStatus {
+    /// The image is on its way, or being installed.
+    Downloading,
+    /// It runs.
+    Applied,
+    /// It could not be had, verified or installed.
+    Failed,
+    /// It ran, did not prove itself, and what ran before it runs again.
+    RolledBack,
+}
+
+/// What became of a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandResult {
+    /// The command's number.
+    pub command: u64,
+    /// Whether it did what it was for.
+    pub status: CommandStatus,
+    /// What it said: for people. The first [`COMMAND_OUTPUT_BYTES`](crate::COMMAND_OUTPUT_BYTES) of it are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
+}
+
+/// Whether a command did what it was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommandStatus {
+    /// It did.
+    Done,
+    /// It did not, and the output says why; or nobody can say, since the node went down while it ran.
+    Failed,
 }
 
 /// How a node is doing. Every figure is optional; figures that this type does not name are ignored.

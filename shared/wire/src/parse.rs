@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::{CheckIn, ErrorCode, ErrorMessage, MESSAGE_LIMIT_BYTES, NodeMessage, SEQ_MAX};
+use crate::{CheckIn, ErrorCode, ErrorMessage, MESSAGE_LIMIT_BYTES, NodeMessage, RESULTS, SEQ_MAX};
 
 /// Why a node's message can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +46,14 @@ pub fn parse_node_message(text: &str) -> Result<NodeMessage, MessageError> {
             Ok(NodeMessage::CheckIn(check_in))
         }
         "config" => Ok(NodeMessage::Config),
-        _ => Err(refuse(ErrorCode::UnknownType, "this server knows the types check-in and config".to_owned())),
+        "firmware-url" => match fields.remove("version") {
+            Some(Value::String(version)) => Ok(NodeMessage::FirmwareUrl { version }),
+            _ => Err(refuse(ErrorCode::InvalidField, "version: must be text".to_owned())),
+        },
+        _ => {
+            let known = "this server knows the types check-in, config and firmware-url";
+            Err(refuse(ErrorCode::UnknownType, known.to_owned()))
+        }
     }
 }
 
@@ -60,6 +67,9 @@ impl CheckIn {
         })?;
         if check_in.seq == 0 || check_in.seq > SEQ_MAX {
             return Err(format!("seq: must be from 1 to {SEQ_MAX}"));
+        }
+        if check_in.results.len() > RESULTS {
+            return Err(format!("results: at most {RESULTS}, not {}", check_in.results.len()));
         }
         Ok(check_in)
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A message to a node: the answer to one of its own, or pushed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,12 @@ pub enum ServerMessage {
     Ack(Ack),
     /// Pushed, or the answer to [`NodeMessage::Config`](crate::NodeMessage::Config): the configuration to run.
     Config(ConfigNews),
+    /// Pushed: something to do.
+    Command(CommandNews),
+    /// Pushed: the firmware to run.
+    Firmware(FirmwareNews),
+    /// The answer to [`NodeMessage::FirmwareUrl`](crate::NodeMessage::FirmwareUrl).
+    FirmwareUrl(FirmwareUrl),
     /// The message was not accepted.
     Error(ErrorMessage),
     /// Pushed: open a new connection within this time, then close this one.
@@ -42,6 +49,12 @@ pub struct Ack {
     /// The configuration to run, while the node has not reported on its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<ConfigNews>,
+    /// The command to execute, until the node has said what became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandNews>,
+    /// The firmware to run, until the node has said what became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<FirmwareNews>,
 }
 
 /// A configuration that a node is to run.
@@ -56,6 +69,45 @@ pub struct ConfigNews {
     /// token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
+}
+
+/// Something for a node to do, once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandNews {
+    /// Its number: the server counts, from 1, for each node. The same number is the same command, told again; a node
+    /// executes no command whose number is not above that of the last one that it began.
+    pub command: u64,
+    /// What to do.
+    pub name: String,
+    /// With what.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub args: Value,
+    /// How long it may wait until it is begun, in seconds from now: nodes have no clock that could be trusted.
+    pub expires_in_s: u32,
+}
+
+/// The firmware that a node is to run: where it is, is told to whoever asks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirmwareNews {
+    /// Its version.
+    pub version: String,
+}
+
+/// Where a firmware image is, and how to know it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirmwareUrl {
+    /// Its version.
+    pub version: String,
+    /// Its size, in bytes.
+    pub size: u64,
+    /// Its SHA-256, in lower-case hexadecimal. The node checks it.
+    pub sha256: String,
+    /// The vendor's signature of it, as the console was given it: the node checks it with the key that it was built with.
+    pub signature: String,
+    /// Where it is: good for a GET, without the token, until it expires.
+    pub url: String,
+    /// When that is, in seconds from now. A download that has begun goes on; for another one, ask again.
+    pub expires_in_s: u32,
 }
 
 /// A message was not accepted; the connection stays as it is.
@@ -93,6 +145,8 @@ pub enum ErrorCode {
     NotConnected,
     /// The node is to run no configuration.
     NoConfig,
+    /// The node is to run no firmware of this version.
+    NoFirmware,
     /// Rollcall could not store it: nothing is lost, send it again a little later.
     Unavailable,
     /// Rollcall made a mistake, and it is in its log.
