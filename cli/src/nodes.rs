@@ -9,6 +9,9 @@ use crate::clock;
 use crate::out::print;
 use crate::problem::Problem;
 
+/// How many items are read at once: what one answer of DynamoDB may hold, at a kilobyte each.
+const PAGE: i32 = 1000;
+
 /// A line of the list.
 #[derive(Debug, Serialize)]
 struct Line {
@@ -28,7 +31,7 @@ pub(crate) async fn run(args: &Nodes) -> Result<(), Problem> {
     let mut lines = vec![];
     let mut cursor = None;
     loop {
-        let (page, next) = store.page(cursor).await.map_err(|error| unreadable(&error, args))?;
+        let (page, next) = store.page_of_all(cursor, PAGE).await.map_err(|error| unreadable(&error, args))?;
         for (id, item) in page {
             let node = Node::read(&item).map_err(|error| Problem::new(format!("node {id}: {error}")))?;
             lines.push(line(&id, &node, now));

@@ -28,6 +28,18 @@ pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, statu
         ProblemCode::CredentialsGoBack => {
             format!("{detail}, and versions never go back: give it or a higher one with --credential-version")
         }
+        ProblemCode::UnknownCommand => {
+            format!("{detail}: `rollcall command list {node}` shows those that it has")
+        }
+        ProblemCode::UnknownFirmware => format!("{detail}: `rollcall firmware add` makes one known"),
+        ProblemCode::KeyReused => format!("{detail}: give this one another --key, or none"),
+        ProblemCode::QueueFull => {
+            format!("{detail}: `rollcall command list {node}` shows them, and each goes when it is done or expires")
+        }
+        ProblemCode::CommandNotQueued | ProblemCode::FirmwareDiffers => detail,
+        ProblemCode::OtherModel => {
+            format!("{detail}: `rollcall nodes register {node} --model MODEL` says what it is")
+        }
         ProblemCode::VersionMismatch => mismatch(node, refused.current_version.unwrap_or_default()),
         ProblemCode::Unavailable => {
             let detail = detail.trim_end_matches(": try again a little later");

@@ -3,77 +3,118 @@
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use lambda_runtime::Diagnostic;
 use rollcall_aws::{
-    Answer, Connections, Documents, News, RecordError, Store, ack, carry_out, chain, config_news, error_frame,
-    identify, record, refusal_frame,
+    Answer, Connections, Documents, DynamoStore, Images, News, RecordError, Store as _, ack, carry_out, chain,
+    config_news, error_frame, identify, record, refusal_frame,
 };
 use rollcall_core::{Event, EventKind, Node, Policy, Reply};
-use rollcall_wire::{ErrorCode, NodeMessage, ServerMessage, parse_node_message};
+use rollcall_wire::{CommandResult, ErrorCode, NodeMessage, ServerMessage, parse_node_message};
 
-/// Reads the message, records it, carries out what follows, and answers.
-pub(crate) async fn handle(
-    request: ApiGatewayWebsocketProxyRequest,
-    store: &impl Store,
-    documents: &impl Documents,
-    connections: &impl Connections,
-    policy: &Policy,
-) -> Result<Answer, Diagnostic> {
-    let connection = request.request_context.connection_id.clone().unwrap_or_default();
-    let event = match read(&request, &connection) {
-        Ok(Asked::CheckIn(event)) => event,
-        Ok(Asked::Config) => return Ok(Answer::frame(&config(&request, &connection, store, documents).await)),
-        Err(error) => return Ok(Answer::frame(&error)),
-    };
-    let (node, seq) = (event.node.clone(), seq(&event));
-    match record(store, event, policy).await {
-        Ok(recorded) => {
-            carry_out(connections, &recorded.effects).await;
-            if let Reply::Refused(refusal) = recorded.reply {
-                tracing::info!(%node, connection, seq, outcome = "refused", reason = refusal.code(), "check-in");
-                return Ok(Answer::frame(&refusal_frame(refusal, seq)));
-            }
-            let (write_units, read_units) = (recorded.units.write, recorded.units.read);
-            tracing::info!(%node, connection, seq, outcome = "stored", write_units, read_units, "check-in");
-            match recorded.reply {
-                Reply::Ack(terms) => Ok(Answer::frame(&ack(seq, &terms, News::read(&terms, documents).await))),
-                Reply::Stored | Reply::Refused(_) => Ok(Answer::status(200)),
-            }
-        }
-        Err(error) => {
-            tracing::error!(%node, connection, seq, outcome = "failed", error = chain(&error), "check-in");
-            Ok(Answer::frame(&failure(&error, seq)))
-        }
-    }
+/// What check-ins need.
+pub(crate) struct Handler<D, C> {
+    pub(crate) store: DynamoStore,
+    pub(crate) documents: D,
+    pub(crate) images: Images,
+    pub(crate) connections: C,
+    pub(crate) policy: Policy,
 }
 
 /// What a node asks for.
 enum Asked {
-    CheckIn(Event),
+    CheckIn(Event, Vec<CommandResult>),
     Config,
+    FirmwareUrl(String),
 }
 
-/// The node's configuration again: for one that got it damaged, or lost it.
-async fn config(
-    request: &ApiGatewayWebsocketProxyRequest,
-    connection: &str,
-    store: &impl Store,
-    documents: &impl Documents,
-) -> ServerMessage {
-    let found = async {
-        let (node, _) = identify(&request.request_context).map_err(|error| chain(&error))?;
-        let item = store.read(&node).await.map_err(|error| chain(&error))?.unwrap_or_default();
-        let Some(wanted) = Node::read(&item).map_err(|error| chain(&error))?.wanted else { return Ok(None) };
-        let document = documents.get(&wanted.sha256).await.map_err(|error| chain(&error))?;
-        Ok(document.map(|document| config_news(wanted.version, &document)))
-    };
-    let found: Result<_, String> = found.await;
-    match found {
-        Ok(Some(news)) => ServerMessage::Config(news),
-        Ok(None) => error_frame(ErrorCode::NoConfig, "the node is to run no configuration".to_owned(), None),
-        Err(error) => {
-            tracing::error!(connection, outcome = "failed", error, "config");
-            error_frame(ErrorCode::Unavailable, "ask again a little later".to_owned(), None)
+impl<D: Documents, C: Connections> Handler<D, C> {
+    /// Reads the message, records it, carries out what follows, and answers.
+    pub(crate) async fn handle(&self, request: ApiGatewayWebsocketProxyRequest) -> Result<Answer, Diagnostic> {
+        let connection = request.request_context.connection_id.clone().unwrap_or_default();
+        Ok(match read(&request, &connection) {
+            Ok(Asked::CheckIn(event, results)) => self.check_in(event, &results, &connection).await,
+            Ok(Asked::Config) => Answer::frame(&self.config(&request, &connection).await),
+            Ok(Asked::FirmwareUrl(version)) => Answer::frame(&self.firmware(&request, &connection, &version).await),
+            Err(error) => Answer::frame(&error),
+        })
+    }
+
+    async fn check_in(&self, event: Event, results: &[CommandResult], connection: &str) -> Answer {
+        let (node, seq, at) = (event.node.clone(), seq(&event), event.at);
+        let recorded = match record(&self.store, event, &self.policy).await {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                tracing::error!(%node, connection, seq, outcome = "failed", error = chain(&error), "check-in");
+                return Answer::frame(&failure(&error, seq));
+            }
+        };
+        carry_out(&self.connections, &recorded.effects).await;
+        if let Reply::Refused(refusal) = recorded.reply {
+            tracing::info!(%node, connection, seq, outcome = "refused", reason = refusal.code(), "check-in");
+            return Answer::frame(&refusal_frame(refusal, seq));
+        }
+        // Nothing is acknowledged that is not stored, and results come with the check-in.
+        if let Err(error) = self.store.end_commands(&node, results, at).await {
+            tracing::error!(%node, connection, seq, outcome = "failed", error = chain(&error), "check-in");
+            return Answer::frame(&failure(&error.into(), seq));
+        }
+        let (write_units, read_units) = (recorded.units.write, recorded.units.read);
+        tracing::info!(%node, connection, seq, outcome = "stored", write_units, read_units, "check-in");
+        match recorded.reply {
+            Reply::Ack(terms) => {
+                let news = News::read(&terms, &node, at, &self.store, &self.documents).await;
+                Answer::frame(&ack(seq, &terms, news))
+            }
+            Reply::Stored | Reply::Refused(_) => Answer::status(200),
         }
     }
+
+    /// The node's configuration again: for one that got it damaged, or lost it.
+    async fn config(&self, request: &ApiGatewayWebsocketProxyRequest, connection: &str) -> ServerMessage {
+        let found = async {
+            let Some(wanted) = self.stored(request).await?.wanted else { return Ok(None) };
+            let document = self.documents.get(&wanted.sha256).await.map_err(|error| chain(&error))?;
+            Ok(document.map(|document| config_news(wanted.version, &document, 0)))
+        };
+        let found: Result<_, String> = found.await;
+        match found {
+            Ok(Some(news)) => ServerMessage::Config(news),
+            Ok(None) => error_frame(ErrorCode::NoConfig, "the node is to run no configuration".to_owned(), None),
+            Err(error) => unavailable(connection, "config", &error),
+        }
+    }
+
+    /// Where the firmware is that the node is to run.
+    async fn firmware(
+        &self,
+        request: &ApiGatewayWebsocketProxyRequest,
+        connection: &str,
+        version: &str,
+    ) -> ServerMessage {
+        let found = async {
+            let stored = self.stored(request).await?;
+            let now = rollcall_aws::time(&request.request_context).map_err(|error| chain(&error))?;
+            self.images.of(&stored, version, now).await.map_err(|error| chain(&error))
+        };
+        let found: Result<_, String> = found.await;
+        match found {
+            Ok(Some(image)) => ServerMessage::FirmwareUrl(image),
+            Ok(None) => {
+                error_frame(ErrorCode::NoFirmware, "the node is to run no firmware of this version".to_owned(), None)
+            }
+            Err(error) => unavailable(connection, "firmware-url", &error),
+        }
+    }
+
+    /// The node that asks.
+    async fn stored(&self, request: &ApiGatewayWebsocketProxyRequest) -> Result<Node, String> {
+        let (node, _) = identify(&request.request_context).map_err(|error| chain(&error))?;
+        let item = self.store.read(&node).await.map_err(|error| chain(&error))?.unwrap_or_default();
+        Node::read(&item).map_err(|error| chain(&error))
+    }
+}
+
+fn unavailable(connection: &str, asked: &str, error: &str) -> ServerMessage {
+    tracing::error!(connection, outcome = "failed", error, "{asked}");
+    error_frame(ErrorCode::Unavailable, "ask again a little later".to_owned(), None)
 }
 
 /// The event that the message is.
@@ -86,16 +127,18 @@ fn read(request: &ApiGatewayWebsocketProxyRequest, connection: &str) -> Result<A
         error_frame(code, message, seq)
     };
     let text = request.body.as_deref().unwrap_or_default();
-    let check_in = match parse_node_message(text) {
+    let mut check_in = match parse_node_message(text) {
         Ok(NodeMessage::CheckIn(check_in)) => check_in,
         Ok(NodeMessage::Config) => return Ok(Asked::Config),
+        Ok(NodeMessage::FirmwareUrl { version }) => return Ok(Asked::FirmwareUrl(version)),
         Ok(_) => return Err(refuse(ErrorCode::UnknownType, "not a message for this route".to_owned(), None)),
         Err(error) => return Err(refuse(error.code, error.message, error.seq)),
     };
-    let (seq, ack) = (check_in.seq, check_in.ack);
+    let (seq, ack, results) = (check_in.seq, check_in.ack, std::mem::take(&mut check_in.results));
     let report = rollcall_aws::report(check_in)
         .map_err(|error| refuse(ErrorCode::InvalidField, error.to_string(), Some(seq)))?;
-    rollcall_aws::check_in(&request.request_context, seq, ack, report).map(Asked::CheckIn).map_err(|error| {
+    let event = rollcall_aws::check_in(&request.request_context, seq, ack, report);
+    event.map(|event| Asked::CheckIn(event, results)).map_err(|error| {
         tracing::error!(connection, seq, outcome = "failed", error = chain(&error), "check-in");
         error_frame(ErrorCode::Internal, "the server does not know whose connection this is".to_owned(), Some(seq))
     })

@@ -2,13 +2,16 @@
 
 mod handle;
 
-use rollcall_aws::{ApiConnections, DynamoDocuments, DynamoStore, Environment, Fatal, Settings, serve, telemetry};
+use handle::Handler;
+use rollcall_aws::{ApiConnections, DynamoDocuments, DynamoStore, Images, Settings};
+use rollcall_aws::{Environment, Fatal, serve, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
     telemetry::start(&Environment);
     let settings = Settings::read(&Environment, true)?;
     let (store, connections) = (DynamoStore::open(&settings).await, ApiConnections::open(&settings).await);
-    let documents = DynamoDocuments::open(&settings).await;
-    serve(|request| handle::handle(request, &store, &documents, &connections, &settings.policy)).await
+    let (documents, images) = (DynamoDocuments::open(&settings).await, Images::open(&settings).await);
+    let handler = Handler { store, documents, images, connections, policy: settings.policy };
+    serve(async |request| handler.handle(request).await).await
 }

@@ -2,8 +2,8 @@
 
 use futures_util::{StreamExt as _, stream};
 use rollcall_aws::http::HttpAnswer;
-use rollcall_aws::{Connections, Delivery, Documents, chain, config_news, record, text};
-use rollcall_core::{Event, EventKind, NodeId, Site, Timestamp, Wanted, want_config, wanted};
+use rollcall_aws::{Connections, Documents, config_news};
+use rollcall_core::{NodeId, Site, Timestamp, want_config, wanted};
 use rollcall_wire::console::{BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, ProblemCode, SiteConfigSet};
 use rollcall_wire::{Document, ServerMessage};
 use serde_json::Value;
@@ -15,8 +15,6 @@ use crate::{cursor, view};
 const SITE_PAGE: i32 = 100;
 /// How many of them are under way at once.
 const AT_ONCE: usize = 16;
-/// What is stored as the reason of a close that a push has noticed.
-const REASON_GONE: &str = "gone";
 
 impl<D: Documents, C: Connections> Console<D, C> {
     pub(crate) async fn set_config(&self, asked: &Asked<'_>, node: &str) -> Answered {
@@ -48,37 +46,15 @@ impl<D: Documents, C: Connections> Console<D, C> {
         let delivery = match (set.changed, set.node.news()) {
             (false, None) => DeliveryState::Unchanged,
             // It is pushed again if the node has not reported on it: the first try may have been lost.
-            (changed, _) => match (self.push(node, &set, document, now).await, changed) {
-                (true, true) => DeliveryState::Pushed,
-                (false, true) => DeliveryState::Pending,
-                (_, false) => DeliveryState::Unchanged,
-            },
+            (changed, _) => {
+                let news = ServerMessage::Config(config_news(set.config.version, document, 0));
+                let delivery = self.push(node, &set.node, &news, now).await;
+                if changed { delivery } else { DeliveryState::Unchanged }
+            }
         };
         let (version, sha256) = (set.config.version, set.config.sha256);
         tracing::info!(%node, version, outcome = ?delivery, "config");
         Ok(ConfigSet { node: node.to_string(), version, sha256, delivery })
-    }
-
-    /// Whether the node's connection took it. A connection that is gone is noted as closed, as its `$disconnect` would.
-    async fn push(&self, node: &NodeId, set: &Wanted, document: &Document, now: Timestamp) -> bool {
-        let Some(held) = set.node.open() else { return false };
-        let frame = text(&ServerMessage::Config(config_news(set.config.version, document)));
-        match self.connections.post(&held.connection.id, frame).await {
-            Ok(Delivery::Delivered) => true,
-            Ok(Delivery::Gone) => {
-                let connection = held.connection.clone();
-                let kind = EventKind::Disconnect { connection, code: None, reason: Some(REASON_GONE.to_owned()) };
-                let event = Event { node: node.clone(), at: now, kind };
-                if let Err(error) = record(&self.store, event, &self.policy).await {
-                    tracing::warn!(%node, error = chain(&error), "a connection that is gone could not be noted");
-                }
-                false
-            }
-            Err(error) => {
-                tracing::warn!(%node, error = chain(&error), "a configuration could not be pushed");
-                false
-            }
-        }
     }
 
     pub(crate) async fn config(&self, node: &str) -> Answered {

@@ -3,16 +3,17 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use rollcall_aws::PageKey;
 use rollcall_wire::console::{Problem, ProblemCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 /// How much of the signature is kept, in bytes: enough, where every guess is a request.
 const SIGNATURE: usize = 16;
 
 /// Signs where the next page of this list begins.
-pub(crate) fn write(secret: &[u8; 32], list: &str, after: &PageKey) -> String {
-    // Of a plain struct, which always can be written.
+pub(crate) fn write(secret: &[u8; 32], list: &str, after: &impl Serialize) -> String {
+    // Of a plain struct or a number, which always can be written.
     let mut bytes = serde_json::to_vec(after).unwrap_or_default();
     let signature = signing(secret, list, &bytes).finalize().into_bytes();
     bytes.extend_from_slice(&signature[..SIGNATURE]);
@@ -20,7 +21,7 @@ pub(crate) fn write(secret: &[u8; 32], list: &str, after: &PageKey) -> String {
 }
 
 /// Where a page of this list begins.
-pub(crate) fn read(secret: &[u8; 32], list: &str, cursor: &str) -> Result<PageKey, Problem> {
+pub(crate) fn read<T: DeserializeOwned>(secret: &[u8; 32], list: &str, cursor: &str) -> Result<T, Problem> {
     let wrong = || Problem::new(ProblemCode::InvalidCursor, "the cursor is not one of this list: begin without one");
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
     let (bytes, signature) = bytes.split_at_checked(bytes.len().wrapping_sub(SIGNATURE)).ok_or_else(wrong)?;
@@ -37,6 +38,8 @@ fn signing(secret: &[u8; 32], list: &str, bytes: &[u8]) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
+    use rollcall_aws::PageKey;
+
     use super::*;
 
     #[test]
@@ -44,16 +47,16 @@ mod tests {
         let (secret, after) = ([7; 32], PageKey { pk: "node#ap-1".to_owned(), sk: "node".to_owned() });
         let cursor = write(&secret, "site=hq", &after);
         assert_eq!(read(&secret, "site=hq", &cursor), Ok(after));
-        assert_eq!(read(&secret, "site=lab", &cursor).map_err(|problem| problem.status), Err(400));
-        assert!(read(&[8; 32], "site=hq", &cursor).is_err(), "of another deployment");
+        assert_eq!(read::<PageKey>(&secret, "site=lab", &cursor).map_err(|problem| problem.status), Err(400));
+        assert!(read::<PageKey>(&[8; 32], "site=hq", &cursor).is_err(), "of another deployment");
         for position in 0..cursor.len() {
             let mut tampered = cursor.clone().into_bytes();
             tampered[position] = if tampered[position] == b'A' { b'B' } else { b'A' };
             let tampered = String::from_utf8(tampered).expect("ASCII");
-            assert!(read(&secret, "site=hq", &tampered).is_err(), "{position}");
+            assert!(read::<PageKey>(&secret, "site=hq", &tampered).is_err(), "{position}");
         }
         for text in ["", "A", "???", &"A".repeat(500)] {
-            assert!(read(&secret, "site=hq", text).is_err(), "{text}");
+            assert!(read::<PageKey>(&secret, "site=hq", text).is_err(), "{text}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::Diagnostic;
 use rollcall_aws::http::{self, HttpAnswer};
-use rollcall_aws::{Connections, Documents, DynamoStore, Store as _, StoreError, chain};
+use rollcall_aws::{Connections, Documents, DynamoFirmware, DynamoStore, Store as _, StoreError, chain};
 use rollcall_core::{Denied, Node, NodeId, Policy, Timestamp, Update};
 use rollcall_wire::console::{Problem, ProblemCode};
 
@@ -16,6 +16,7 @@ pub(crate) struct Console<D, C> {
     pub(crate) keys: Keys,
     pub(crate) store: DynamoStore,
     pub(crate) documents: D,
+    pub(crate) firmware: DynamoFirmware,
     pub(crate) connections: C,
     pub(crate) policy: Policy,
 }
@@ -78,6 +79,12 @@ impl<D: Documents, C: Connections> Console<D, C> {
             Keyed::SetConfig(node) => self.set_config(&asked, node).await,
             Keyed::Config(node) => self.config(node).await,
             Keyed::SetSiteConfig(site) => self.set_site_config(&asked, site).await,
+            Keyed::Queue(node) => self.queue(&asked, node).await,
+            Keyed::Commands(node) => self.commands(&asked, node).await,
+            Keyed::Cancel(node, command) => self.cancel(&asked, node, command).await,
+            Keyed::SetFirmware(node) => self.set_firmware(&asked, node).await,
+            Keyed::AddFirmware(model, version) => self.add_firmware(&asked, model, version).await,
+            Keyed::Firmware(model, version) => self.firmware(model, version).await,
         }
     }
 
@@ -141,6 +148,8 @@ pub(crate) fn denied(denied: Denied) -> Problem {
         Denied::Revoked => ProblemCode::RevokedNode,
         Denied::CredentialsGoBack { .. } => ProblemCode::CredentialsGoBack,
         Denied::Stale { .. } => ProblemCode::VersionMismatch,
+        Denied::OtherModel => ProblemCode::OtherModel,
+        Denied::QueueFull => ProblemCode::QueueFull,
     };
     let mut problem = Problem::new(code, denied.to_string());
     if let Denied::Stale { current } = denied {

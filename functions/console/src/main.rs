@@ -1,18 +1,22 @@
 //! The console: what the monolith says of nodes, and what it is told of them.
 
 mod batch;
+mod commands;
 mod configs;
 mod cursor;
+mod firmware;
 mod handle;
 mod keys;
 mod nodes;
 mod openapi;
+mod push;
 mod routes;
 mod view;
 
 use handle::Console;
 use keys::Keys;
-use rollcall_aws::{ApiConnections, DynamoDocuments, DynamoStore, Environment, Fatal, Settings, serve, telemetry};
+use rollcall_aws::{ApiConnections, DynamoDocuments, DynamoFirmware, DynamoStore, Settings};
+use rollcall_aws::{Environment, Fatal, serve, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
@@ -20,7 +24,7 @@ async fn main() -> Result<(), Fatal> {
     let settings = Settings::read(&Environment, true)?;
     let keys = Keys::read(&Environment)?;
     let (store, connections) = (DynamoStore::open(&settings).await, ApiConnections::open(&settings).await);
-    let documents = DynamoDocuments::open(&settings).await;
-    let console = Console { keys, store, documents, connections, policy: settings.policy };
+    let (documents, firmware) = (DynamoDocuments::open(&settings).await, DynamoFirmware::open(&settings).await);
+    let console = Console { keys, store, documents, firmware, connections, policy: settings.policy };
     serve(async |request| console.handle(&request).await).await
 }

@@ -81,11 +81,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
             Some("offline") => Some(false),
             Some(_) => return Err(invalid("presence: must be online or offline")),
         };
-        let limit = match asked.parameter("limit").map(str::parse) {
-            None => PAGE,
-            Some(Ok(limit @ 1..=PAGE_MOST)) => limit,
-            Some(_) => return Err(invalid(&format!("limit: must be a number from 1 to {PAGE_MOST}"))),
-        };
+        let limit = limit(asked)?;
         let list = format!("{site:?} {online:?}");
         let secret = self.keys.secret();
         let after = asked.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
@@ -102,6 +98,15 @@ impl<D: Documents, C: Connections> Console<D, C> {
         views.retain(|view| online.is_none_or(|online| view.online == online));
         let cursor = next.map(|next| cursor::write(&secret, &list, &next));
         Ok(HttpAnswer::json(200, &NodePage { nodes: views, cursor }))
+    }
+}
+
+/// How much whoever asks for a page wants on it.
+pub(crate) fn limit(asked: &Asked<'_>) -> Result<i32, Problem> {
+    match asked.parameter("limit").map(str::parse) {
+        None => Ok(PAGE),
+        Some(Ok(limit @ 1..=PAGE_MOST)) => Ok(limit),
+        Some(_) => Err(invalid(&format!("limit: must be a number from 1 to {PAGE_MOST}"))),
     }
 }
 

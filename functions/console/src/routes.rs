@@ -28,6 +28,12 @@ pub(crate) enum Keyed<'a> {
     SetConfig(&'a str),
     Config(&'a str),
     SetSiteConfig(&'a str),
+    Queue(&'a str),
+    Commands(&'a str),
+    Cancel(&'a str, &'a str),
+    AddFirmware(&'a str, &'a str),
+    Firmware(&'a str, &'a str),
+    SetFirmware(&'a str),
 }
 
 /// Why nothing is asked for.
@@ -43,13 +49,17 @@ impl Keyed<'_> {
     /// What a key must be for.
     pub(crate) fn scope(self) -> Scope {
         match self {
-            Self::List | Self::Show(_) | Self::Config(_) => Scope::Read,
+            Self::List | Self::Show(_) | Self::Config(_) | Self::Commands(_) | Self::Firmware(..) => Scope::Read,
             Self::Batch
             | Self::Register(_)
             | Self::Revoke(_)
             | Self::Disconnect(_)
             | Self::SetConfig(_)
-            | Self::SetSiteConfig(_) => Scope::Write,
+            | Self::SetSiteConfig(_)
+            | Self::Queue(_)
+            | Self::Cancel(..)
+            | Self::AddFirmware(..)
+            | Self::SetFirmware(_) => Scope::Write,
         }
     }
 }
@@ -77,6 +87,12 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
         ("PUT", ["nodes", node, "config"]) => Route::Keyed(Keyed::SetConfig(node)),
         ("GET", ["nodes", node, "config"]) => Route::Keyed(Keyed::Config(node)),
         ("PUT", ["sites", site, "config"]) => Route::Keyed(Keyed::SetSiteConfig(site)),
+        ("POST", ["nodes", node, "commands"]) => Route::Keyed(Keyed::Queue(node)),
+        ("GET", ["nodes", node, "commands"]) => Route::Keyed(Keyed::Commands(node)),
+        ("DELETE", ["nodes", node, "commands", command]) => Route::Keyed(Keyed::Cancel(node, command)),
+        ("PUT", ["nodes", node, "firmware"]) => Route::Keyed(Keyed::SetFirmware(node)),
+        ("PUT", ["firmware", model, version]) => Route::Keyed(Keyed::AddFirmware(model, version)),
+        ("GET", ["firmware", model, version]) => Route::Keyed(Keyed::Firmware(model, version)),
         _ => return None,
     })
 }

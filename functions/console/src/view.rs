@@ -1,8 +1,9 @@
 //! A stored node, as the console shows it.
 
-use rollcall_core::{ConfigOutcome, ConfigState, Node, NodeId, Presence, Timestamp, presence_at};
-use rollcall_wire::console::{ConfigProgress, NodeView, WantedView};
-use rollcall_wire::{ConfigReport, ConfigStatus};
+use rollcall_core::{Command, CommandState, ConfigOutcome, ConfigState, Ending, Node, NodeId, Presence, Timestamp};
+use rollcall_core::{UpdateOutcome, UpdateState, presence_at};
+use rollcall_wire::console::{CommandProgress, CommandView, ConfigProgress, FirmwareProgress, NodeView, WantedView};
+use rollcall_wire::{ConfigReport, ConfigStatus, UpdateReport, UpdateStatus};
 
 /// A node as it is at this time: one whose grace period is over counts as offline, swept or not.
 pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp) -> NodeView {
@@ -24,7 +25,60 @@ pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp) -> NodeView {
         wanted: wanted(node),
         reported: node.config.as_ref().map(reported),
         config: progress(node),
+        wanted_firmware: node.wanted_firmware.clone(),
+        update: node.update.as_ref().map(updated),
+        firmware_update: firmware_progress(node),
+        open_commands: node.open_commands().map_or(0, |open| open.end() + 1 - open.start()),
     }
+}
+
+fn updated(update: &UpdateOutcome) -> UpdateReport {
+    UpdateReport {
+        version: update.version.as_str().to_owned(),
+        status: match update.state {
+            UpdateState::Downloading => UpdateStatus::Downloading,
+            UpdateState::Applied => UpdateStatus::Applied,
+            UpdateState::Failed => UpdateStatus::Failed,
+            UpdateState::RolledBack => UpdateStatus::RolledBack,
+        },
+        detail: update.detail.clone(),
+    }
+}
+
+fn firmware_progress(node: &Node) -> FirmwareProgress {
+    let Some(wanted) = &node.wanted_firmware else { return FirmwareProgress::None };
+    if node.firmware.as_ref() == Some(wanted) {
+        return FirmwareProgress::Applied;
+    }
+    match node.update.as_ref().filter(|update| update.version.as_str() == wanted).map(|update| update.state) {
+        None => FirmwareProgress::Pending,
+        Some(UpdateState::Downloading) => FirmwareProgress::Downloading,
+        Some(UpdateState::Applied) => FirmwareProgress::Applied,
+        Some(UpdateState::Failed) => FirmwareProgress::Failed,
+        Some(UpdateState::RolledBack) => FirmwareProgress::RolledBack,
+    }
+}
+
+/// A command, as it stands at this time.
+pub(crate) fn command(command: &Command, now: Timestamp) -> Result<CommandView, serde_json::Error> {
+    Ok(CommandView {
+        command: command.number,
+        name: command.name.clone(),
+        args: serde_json::from_str(&command.args)?,
+        state: match command.state(now) {
+            CommandState::Queued => CommandProgress::Queued,
+            CommandState::Sent => CommandProgress::Sent,
+            CommandState::Expired => CommandProgress::Expired,
+            CommandState::Ended(Ending::Done) => CommandProgress::Done,
+            CommandState::Ended(Ending::Failed) => CommandProgress::Failed,
+            CommandState::Ended(Ending::Cancelled) => CommandProgress::Cancelled,
+        },
+        queued_at_ms: command.queued_at.0,
+        expires_at_ms: command.expires_at.0,
+        sent_at_ms: command.sent_at.map(|at| at.0),
+        ended_at_ms: command.ended.as_ref().map(|ended| ended.at.0),
+        output: command.ended.as_ref().and_then(|ended| ended.output.clone()),
+    })
 }
 
 pub(crate) fn wanted(node: &Node) -> Option<WantedView> {

@@ -4,24 +4,26 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::Diagnostic;
 use rollcall_aws::http::{self, HttpAnswer};
 use rollcall_aws::{
-    Documents, News, RecordError, Store, ack, chain, error_frame, poll, record, refusal_frame, status, text,
+    Documents, DynamoStore, Images, News, RecordError, Store as _, ack, chain, error_frame, poll, record,
+    refusal_frame, status, text,
 };
 use rollcall_core::{Node, Policy, Reply};
 use rollcall_token::{Claims, Verifier};
-use rollcall_wire::{CheckIn, ErrorCode, ErrorMessage, NodeMessage, ServerMessage, parse_node_message};
+use rollcall_wire::{CheckIn, CommandResult, ErrorCode, ErrorMessage, NodeMessage, ServerMessage, parse_node_message};
 
 /// When a node whose check-in could not be stored is to come again, in seconds.
 const AGAIN_S: u32 = 10;
 
 /// What polling needs.
-pub(crate) struct Poll<S, D> {
+pub(crate) struct Poll<D> {
     pub(crate) verifier: Verifier,
-    pub(crate) store: S,
+    pub(crate) store: DynamoStore,
     pub(crate) documents: D,
+    pub(crate) images: Images,
     pub(crate) policy: Policy,
 }
 
-impl<S: Store, D: Documents> Poll<S, D> {
+impl<D: Documents> Poll<D> {
     /// Checks the token, and does what is asked.
     pub(crate) async fn handle(&self, request: &ApiGatewayV2httpRequest) -> Result<HttpAnswer, Diagnostic> {
         let claims = match self.claims(request) {
@@ -32,9 +34,10 @@ impl<S: Store, D: Documents> Poll<S, D> {
             }
         };
         let path = request.raw_path.as_deref().unwrap_or_default();
-        Ok(match path.strip_prefix("/v1/configs/") {
-            Some(sha256) => self.document(&claims, sha256).await,
-            None => self.check_in(&claims, request).await,
+        Ok(match (path.strip_prefix("/v1/configs/"), path.strip_prefix("/v1/firmware/")) {
+            (Some(sha256), _) => self.document(&claims, sha256).await,
+            (None, Some(version)) => self.firmware(&claims, request, version).await,
+            (None, None) => self.check_in(&claims, request).await,
         })
     }
 
@@ -47,13 +50,14 @@ impl<S: Store, D: Documents> Poll<S, D> {
 
     async fn check_in(&self, claims: &Claims, request: &ApiGatewayV2httpRequest) -> HttpAnswer {
         let node = &claims.node;
-        let (seq, event) = match Self::read(claims, request) {
+        let (seq, event, results) = match Self::read(claims, request) {
             Ok(read) => read,
             Err(error) => {
                 tracing::info!(%node, outcome = "refused", reason = %error.code, "poll");
                 return answer(400, &ServerMessage::Error(error));
             }
         };
+        let at = event.at;
         match record(&self.store, event, &self.policy).await {
             Ok(recorded) => match recorded.reply {
                 Reply::Refused(refusal) => {
@@ -61,9 +65,14 @@ impl<S: Store, D: Documents> Poll<S, D> {
                     answer(status(refusal), &refusal_frame(refusal, seq))
                 }
                 Reply::Ack(terms) => {
+                    // Nothing is acknowledged that is not stored, and results come with the check-in.
+                    if let Err(error) = self.store.end_commands(node, &results, at).await {
+                        tracing::error!(%node, outcome = "failed", error = chain(&error), "poll");
+                        return failure(&error.into(), seq);
+                    }
                     let (write_units, read_units) = (recorded.units.write, recorded.units.read);
                     tracing::info!(%node, outcome = "stored", write_units, read_units, "poll");
-                    let news = News::read(&terms, &self.documents).await;
+                    let news = News::read(&terms, node, at, &self.store, &self.documents).await;
                     come_again(terms.next_check_in, answer(200, &ack(seq, &terms, news)))
                 }
                 Reply::Stored => HttpAnswer::status(204),
@@ -75,29 +84,35 @@ impl<S: Store, D: Documents> Poll<S, D> {
         }
     }
 
-    fn read(claims: &Claims, request: &ApiGatewayV2httpRequest) -> Result<(u64, rollcall_core::Event), ErrorMessage> {
+    fn read(claims: &Claims, request: &ApiGatewayV2httpRequest) -> Result<Read, ErrorMessage> {
         let wrong = |code, message: String, seq| ErrorMessage { code, message, seq };
         let body = http::body(request);
         let body = body.ok_or_else(|| wrong(ErrorCode::NotJson, "the body is not text".to_owned(), None))?;
-        let check_in: CheckIn = match parse_node_message(&body)? {
+        let mut check_in: CheckIn = match parse_node_message(&body)? {
             NodeMessage::CheckIn(check_in) => check_in,
             _ => return Err(wrong(ErrorCode::UnknownType, "only check-ins are polled".to_owned(), None)),
         };
-        let seq = check_in.seq;
+        let (seq, results) = (check_in.seq, std::mem::take(&mut check_in.results));
         let invalid = |error: String| wrong(ErrorCode::InvalidField, error, Some(seq));
         let report = rollcall_aws::report(check_in).map_err(|error| invalid(error.to_string()))?;
         let at = http::time(request).map_err(|error| invalid(error.to_string()))?;
-        Ok((seq, poll(claims.node.clone(), at, claims.credentials, report)))
+        Ok((seq, poll(claims.node.clone(), at, claims.credentials, report), results))
+    }
+
+    /// The node that asks, unless it was revoked or its token is outdated.
+    async fn stored(&self, claims: &Claims) -> Result<Option<Node>, String> {
+        let item = self.store.read(&claims.node).await.map_err(|error| chain(&error))?.unwrap_or_default();
+        let stored = Node::read(&item).map_err(|error| chain(&error))?;
+        let current = stored.credentials.is_none_or(|current| claims.credentials >= current);
+        Ok(Some(stored).filter(|stored| current && !stored.revoked))
     }
 
     /// The document of the configuration that this node is to run, and no other.
     async fn document(&self, claims: &Claims, sha256: &str) -> HttpAnswer {
         let node = &claims.node;
         let found = async {
-            let item = self.store.read(node).await.map_err(|error| chain(&error))?.unwrap_or_default();
-            let stored = Node::read(&item).map_err(|error| chain(&error))?;
-            let current = stored.credentials.is_none_or(|current| claims.credentials >= current);
-            if stored.revoked || !current || stored.wanted.is_none_or(|wanted| wanted.sha256 != sha256) {
+            let wanted = self.stored(claims).await?.and_then(|stored| stored.wanted);
+            if wanted.is_none_or(|wanted| wanted.sha256 != sha256) {
                 return Ok(None);
             }
             self.documents.get(sha256).await.map_err(|error| chain(&error))
@@ -119,7 +134,35 @@ impl<S: Store, D: Documents> Poll<S, D> {
             }
         }
     }
+
+    /// Where the firmware is that this node is to run, and no other.
+    async fn firmware(&self, claims: &Claims, request: &ApiGatewayV2httpRequest, version: &str) -> HttpAnswer {
+        let node = &claims.node;
+        let found = async {
+            let now = http::time(request).map_err(|error| chain(&error))?;
+            let Some(stored) = self.stored(claims).await? else { return Ok(None) };
+            self.images.of(&stored, version, now).await.map_err(|error| chain(&error))
+        };
+        let found: Result<_, String> = found.await;
+        match found {
+            Ok(Some(image)) => {
+                tracing::info!(%node, version, outcome = "served", "firmware");
+                answer(200, &ServerMessage::FirmwareUrl(image)).with("cache-control", "no-store".to_owned())
+            }
+            Ok(None) => {
+                tracing::info!(%node, outcome = "refused", reason = "not the node's", "firmware");
+                HttpAnswer::status(404)
+            }
+            Err(error) => {
+                tracing::error!(%node, outcome = "failed", error, "firmware");
+                come_again(AGAIN_S, HttpAnswer::status(503))
+            }
+        }
+    }
 }
+
+/// What a node says: the check-in's sequence number, the event, and what became of commands.
+type Read = (u64, rollcall_core::Event, Vec<CommandResult>);
 
 fn answer(status: u16, message: &ServerMessage) -> HttpAnswer {
     HttpAnswer::body(status, "application/json", text(message))

@@ -3,7 +3,9 @@
 mod handle;
 
 use handle::Poll;
-use rollcall_aws::{ConfigErrors, DynamoDocuments, DynamoStore, Environment, Fatal, Settings, serve, telemetry};
+use rollcall_aws::{
+    ConfigErrors, DynamoDocuments, DynamoStore, Environment, Fatal, Images, Settings, serve, telemetry,
+};
 use rollcall_aws::{Reader, variable};
 use rollcall_token::Verifier;
 
@@ -13,8 +15,10 @@ async fn main() -> Result<(), Fatal> {
     let settings = Settings::read(&Environment, false)?;
     let verifier = verifier()?;
     let (store, documents) = (DynamoStore::open(&settings).await, DynamoDocuments::open(&settings).await);
-    let poll = Poll { verifier, store, documents, policy: settings.policy };
-    serve(async |request| poll.handle(&request).await).await
+    let images = Images::open(&settings).await;
+    let poll = Poll { verifier, store, documents, images, policy: settings.policy };
+    // Boxed: the compiler counts how deeply futures are nested.
+    serve(async |request| Box::pin(poll.handle(&request)).await).await
 }
 
 fn verifier() -> Result<Verifier, ConfigErrors> {

@@ -44,7 +44,12 @@ pub(crate) fn routes() -> Routes {
 /// How the HTTP API routes: nodes to one function, the monolith to the other.
 pub(crate) fn http_routes() -> Vec<HttpRoute> {
     let route = |key: &str, function: &str| HttpRoute { key: key.to_owned(), function: function.to_owned() };
-    vec![route("POST /v1/check-in", POLL), route("GET /v1/configs/{sha256}", POLL), route("ANY /v1/{proxy+}", CONSOLE)]
+    vec![
+        route("POST /v1/check-in", POLL),
+        route("GET /v1/configs/{sha256}", POLL),
+        route("GET /v1/firmware/{version}", POLL),
+        route("ANY /v1/{proxy+}", CONSOLE),
+    ]
 }
 
 /// What the functions are told, wherever they run; Lambda itself tells them the region and their credentials.

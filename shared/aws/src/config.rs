@@ -31,6 +31,10 @@ pub mod variable {
     pub const REGION: &str = "AWS_REGION";
     /// Where all of AWS is, if not at its own address.
     pub const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+    /// Where S3 is, if not at its own address or [`ENDPOINT_URL`].
+    pub const ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
+    /// The S3 bucket that firmware images are in. Without it, no node is told where one is.
+    pub const FIRMWARE_BUCKET: &str = "ROLLCALL_FIRMWARE_BUCKET";
     /// Where DynamoDB is, if not at its own address or [`ENDPOINT_URL`].
     pub const ENDPOINT_URL_DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 }

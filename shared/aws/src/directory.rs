@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use rollcall_core::{
-    Attribute, INDEX_SITE, Item, NodeId, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Site, node_of_partition_key,
+    Attribute, INDEX_SITE, Item, ItemKey, NodeId, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Site, node_of_partition_key,
     partition_key,
 };
 
@@ -63,7 +63,7 @@ impl DynamoStore {
 
     /// The items of these nodes, as far as they are there, in no particular order.
     async fn read_all(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
-        let mut left: Vec<_> = nodes.iter().map(key).collect();
+        let mut left: Vec<_> = nodes.iter().map(|node| key(node, &ItemKey::Node)).collect();
         let mut found = vec![];
         for round in 0..ROUNDS {
             if left.is_empty() {

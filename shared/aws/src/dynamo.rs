@@ -4,9 +4,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    ConsumedCapacity, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
 };
-use rollcall_core::{Item, NodeId, Outcome, PARTITION_KEY, Update, node_of_partition_key};
+use rollcall_core::{Item, ItemKey, NodeId, Outcome, Update};
 
 use crate::client::dynamo_client;
 use crate::config::Settings;
@@ -30,29 +30,7 @@ impl DynamoStore {
     pub async fn open(settings: &Settings) -> Self {
         Self::new(dynamo_client(&settings.region, settings.dynamodb.as_deref()).await, &settings.table)
     }
-
-    /// Nodes in no particular order, a page at a time, for a person to look at: from `after` on, or from the start; and
-    /// where the next page begins, if there is one.
-    ///
-    /// # Errors
-    /// If they can't be read.
-    pub async fn page(&self, after: Option<Cursor>) -> Result<(Vec<(NodeId, Item)>, Option<Cursor>), StoreError> {
-        let answer = self.client.scan().table_name(&self.table).set_exclusive_start_key(after);
-        let answer = answer.send().await.map_err(classify)?;
-        let mut nodes = vec![];
-        for stored in answer.items() {
-            let key = stored.get(PARTITION_KEY).and_then(|key| key.as_s().ok()).map(String::as_str).unwrap_or_default();
-            let malformed = || StoreError::Malformed(PARTITION_KEY.to_owned());
-            if let Some(node) = node_of_partition_key(key).map_err(|_| malformed())? {
-                nodes.push((node, item(stored)?));
-            }
-        }
-        Ok((nodes, answer.last_evaluated_key))
-    }
 }
-
-/// Where a page begins.
-type Cursor = std::collections::HashMap<String, AttributeValue>;
 
 impl Store for DynamoStore {
     async fn write(&self, update: &Update) -> Result<Written, StoreError> {
@@ -61,7 +39,7 @@ impl Store for DynamoStore {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key(&update.node)))
+            .set_key(Some(key(&update.node, &update.item)))
             .set_condition_expression(rendered.condition)
             .update_expression(rendered.update)
             .set_expression_attribute_names(Some(rendered.names))
@@ -88,8 +66,7 @@ impl Store for DynamoStore {
     }
 
     async fn read(&self, node: &NodeId) -> Result<Option<Item>, StoreError> {
-        let request = self.client.get_item().table_name(&self.table).set_key(Some(key(node))).consistent_read(true);
-        request.send().await.map_err(classify)?.item.as_ref().map(item).transpose()
+        self.read_item(node, &ItemKey::Node).await
     }
 }
 

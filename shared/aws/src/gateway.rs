@@ -4,9 +4,9 @@
 use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext as Context};
 use rollcall_core::{
     ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Health, InvalidId, NodeId, Report,
-    ReportError, Timestamp,
+    ReportError, Timestamp, UpdateOutcome, UpdateState,
 };
-use rollcall_wire::{CheckIn, ConfigStatus};
+use rollcall_wire::{CheckIn, ConfigStatus, UpdateStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -114,11 +114,30 @@ pub fn report(check_in: CheckIn) -> Result<Report, ReportError> {
         memory_free_kib: health.memory_free_kib,
         clients: health.clients,
     });
-    Report::new(check_in.firmware, config, health.unwrap_or_default())
+    let update = check_in.update.map(|update| {
+        let version = update.version.parse()?;
+        let state = match update.status {
+            UpdateStatus::Downloading => UpdateState::Downloading,
+            UpdateStatus::Applied => UpdateState::Applied,
+            UpdateStatus::Failed => UpdateState::Failed,
+            UpdateStatus::RolledBack => UpdateState::RolledBack,
+        };
+        Ok::<_, ReportError>(UpdateOutcome { version, state, detail: update.detail.filter(|text| !text.is_empty()) })
+    });
+    let report = Report::new(check_in.firmware, config, health.unwrap_or_default())?;
+    Ok(report.with_update(update.transpose()?))
+}
+
+/// When API Gateway got what an event is about.
+///
+/// # Errors
+/// If that is no time.
+pub fn time(context: &Context) -> Result<Timestamp, EventError> {
+    timestamp(context.request_time_epoch)
 }
 
 fn event(context: &Context, node: NodeId, kind: EventKind) -> Result<Event, EventError> {
-    Ok(Event { node, at: timestamp(context.request_time_epoch)?, kind })
+    Ok(Event { node, at: time(context)?, kind })
 }
 
 fn connection(context: &Context) -> Result<Connection, EventError> {

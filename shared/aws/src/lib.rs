@@ -4,15 +4,18 @@
 //! `UpdateItem`; what they decide becomes a status code, a frame or a call of `@connections`. Nothing is decided here.
 
 mod client;
+mod commands;
 mod config;
 mod connections;
 mod directory;
 mod documents;
 mod dynamo;
 mod error;
+mod firmware;
 mod gateway;
 pub mod http;
 mod memory;
+mod presign;
 mod record;
 mod render;
 mod reply;
@@ -24,14 +27,17 @@ pub mod telemetry;
 pub use client::{
     LOCAL_CREDENTIALS, LOCAL_REGION, connections_client, dynamo_client, endpoint_config, local_dynamo_client,
 };
+pub use commands::command_news;
 pub use config::{ConfigError, ConfigErrors, Environment, Lookup, Reader, Settings, policy, variable};
 pub use connections::{ApiConnections, ConnectionError, Connections, Delivery};
 pub use directory::{Page, PageKey};
 pub use documents::{Documents, DynamoDocuments};
 pub use dynamo::DynamoStore;
 pub use error::{Fatal, chain};
-pub use gateway::{EventError, Identity, check_in, connect, disconnect, identify, poll, report};
+pub use firmware::{DynamoFirmware, ImageError, Images, Kept};
+pub use gateway::{EventError, Identity, check_in, connect, disconnect, identify, poll, report, time};
 pub use memory::MemoryStore;
+pub use presign::PresignError;
 pub use record::{RecordError, Recorded, carry_out, record};
 pub use reply::{Answer, News, ack, bye_reason, config_news, error_frame, refusal_frame, status, text};
 pub use serve::serve;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use rollcall_core::{
-    Attribute, Change, Guard, Item, NodeId, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Update, Value, partition_key,
+    Attribute, Change, Guard, Item, ItemKey, NodeId, PARTITION_KEY, SORT_KEY, Update, Value, partition_key,
 };
 
 use crate::store::StoreError;
@@ -97,11 +97,11 @@ fn group(mut parts: Vec<String>, separator: &str) -> String {
     if parts.len() == 1 { parts.remove(0) } else { format!("({})", parts.join(separator)) }
 }
 
-/// The key of a node's item.
-pub(crate) fn key(node: &NodeId) -> HashMap<String, AttributeValue> {
+/// The key of one of a node's items.
+pub(crate) fn key(node: &NodeId, which: &ItemKey) -> HashMap<String, AttributeValue> {
     HashMap::from([
         (PARTITION_KEY.to_owned(), AttributeValue::S(partition_key(node))),
-        (SORT_KEY.to_owned(), AttributeValue::S(SORT_KEY_NODE.to_owned())),
+        (SORT_KEY.to_owned(), AttributeValue::S(which.sort_key())),
     ])
 }
 

@@ -1,11 +1,18 @@
 //! What the rules decided, as status codes and frames.
 
-use rollcall_core::{AckTerms, Refusal};
-use rollcall_wire::{Ack, ByeReason, ConfigNews, Document, ErrorCode, ErrorMessage, ServerMessage};
+use std::ops::RangeInclusive;
+
+use rollcall_core::{AckTerms, NodeId, Refusal, Timestamp, WantedConfig};
+use rollcall_wire::{
+    Ack, ByeReason, CommandNews, ConfigNews, Document, ErrorCode, ErrorMessage, FirmwareNews, ServerMessage,
+};
 use serde::Serialize;
 
+use crate::commands::command_news;
 use crate::documents::Documents;
+use crate::dynamo::DynamoStore;
 use crate::error::chain;
+use crate::store::StoreError;
 
 /// A function's answer to API Gateway (Amazon API Gateway, "Lambda proxy integrations for WebSocket APIs").
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -41,8 +48,8 @@ pub fn ack(seq: u64, terms: &AckTerms, news: News) -> ServerMessage {
         reconnect_within_s: terms.reconnect_within,
         spread_s: terms.spread,
         config: news.config,
-        command: None,
-        firmware: None,
+        command: news.command,
+        firmware: news.firmware,
     })
 }
 
@@ -51,32 +58,69 @@ pub fn ack(seq: u64, terms: &AckTerms, news: News) -> ServerMessage {
 pub struct News {
     /// The configuration to run.
     pub config: Option<ConfigNews>,
+    /// The command to execute.
+    pub command: Option<CommandNews>,
+    /// The firmware to run.
+    pub firmware: Option<FirmwareNews>,
 }
 
 impl News {
-    /// What the terms of an acknowledgement promise. A document that can't be read now is left for the next check-in.
-    pub async fn read(terms: &AckTerms, documents: &impl Documents) -> Self {
-        let Some(wanted) = &terms.config else { return Self::default() };
-        match documents.get(&wanted.sha256).await {
-            Ok(Some(document)) => Self { config: Some(config_news(wanted.version, &document)) },
-            Ok(None) => {
-                tracing::error!(sha256 = wanted.sha256, "a configuration that is wanted has no document");
-                Self::default()
-            }
-            Err(error) => {
-                tracing::warn!(error = chain(&error), "a configuration can't be read now");
-                Self::default()
-            }
+    /// What the terms of an acknowledgement promise. What can't be read now is left for the next check-in.
+    pub async fn read(
+        terms: &AckTerms,
+        node: &NodeId,
+        now: Timestamp,
+        store: &DynamoStore,
+        documents: &impl Documents,
+    ) -> Self {
+        let command = match &terms.commands {
+            Some(numbers) => next_command(store, node, numbers.clone(), now).await,
+            None => Ok(None),
+        };
+        let command = command.unwrap_or_else(|error| {
+            tracing::warn!(%node, error = chain(&error), "the next command can't be read now");
+            None
+        });
+        let beside = command.as_ref().map_or(0, |command| json(command).len());
+        let config = match &terms.config {
+            Some(wanted) => config(wanted, beside, documents).await,
+            None => None,
+        };
+        let firmware = terms.firmware.clone().map(|version| FirmwareNews { version });
+        Self { config, command, firmware }
+    }
+}
+
+async fn next_command(
+    store: &DynamoStore,
+    node: &NodeId,
+    numbers: RangeInclusive<u64>,
+    now: Timestamp,
+) -> Result<Option<CommandNews>, StoreError> {
+    let command = store.next_command(node, numbers, now).await?;
+    command.map(|command| command_news(&command, now)).transpose()
+}
+
+async fn config(wanted: &WantedConfig, beside: usize, documents: &impl Documents) -> Option<ConfigNews> {
+    match documents.get(&wanted.sha256).await {
+        Ok(Some(document)) => Some(config_news(wanted.version, &document, beside)),
+        Ok(None) => {
+            tracing::error!(sha256 = wanted.sha256, "a configuration that is wanted has no document");
+            None
+        }
+        Err(error) => {
+            tracing::warn!(error = chain(&error), "a configuration can't be read now");
+            None
         }
     }
 }
 
-/// News of a configuration, with its document if that fits a frame.
-pub fn config_news(version: u64, document: &Document) -> ConfigNews {
+/// News of a configuration, with its document if that fits a frame with this many bytes of other news.
+pub fn config_news(version: u64, document: &Document, beside: usize) -> ConfigNews {
     ConfigNews {
         version,
         sha256: document.sha256().to_owned(),
-        document: document.fits_a_frame().then(|| document.text().to_owned()),
+        document: document.fits_a_frame(beside).then(|| document.text().to_owned()),
     }
 }
 
@@ -123,6 +167,10 @@ pub(crate) fn bye(refusal: Refusal) -> String {
 
 /// A message as it goes over the wire.
 pub fn text(message: &ServerMessage) -> String {
+    json(message)
+}
+
+fn json(message: &impl Serialize) -> String {
     // Of plain structs with text keys, which always can be written.
     serde_json::to_string(message).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::id::{InvalidId, NodeId};
+use crate::id::{IdempotencyKey, InvalidId, Model, NodeId};
 
 /// The table's partition key.
 pub const PARTITION_KEY: &str = "pk";
@@ -25,6 +25,7 @@ pub const INDEX_SITE: &str = "site";
 pub const DUE_SHARDS: u64 = 8;
 
 const NODE_PREFIX: &str = "node#";
+const COMMAND_PREFIX: &str = "command#";
 
 /// The partition key of a node's items.
 pub fn partition_key(node: &NodeId) -> String {
@@ -34,6 +35,39 @@ pub fn partition_key(node: &NodeId) -> String {
 /// The partition key of a configuration document: known by the hash of its bytes, and so never changed.
 pub fn document_key(sha256: &str) -> String {
     format!("config#{sha256}")
+}
+
+/// The partition key of a model's firmware. The sort key is the version.
+pub fn firmware_key(model: &Model) -> String {
+    format!("firmware#{}", model.as_str())
+}
+
+/// Which of a node's items.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ItemKey {
+    /// The node itself.
+    Node,
+    /// The command with this number.
+    Command(u64),
+    /// Which command was queued with this key.
+    Queued(IdempotencyKey),
+}
+
+impl ItemKey {
+    /// Its sort key. Commands are in the order of their numbers.
+    pub fn sort_key(&self) -> String {
+        match self {
+            Self::Node => SORT_KEY_NODE.to_owned(),
+            // Twelve digits are thirty years of a thousand commands a second.
+            Self::Command(number) => format!("{COMMAND_PREFIX}{number:012}"),
+            Self::Queued(key) => format!("queued#{}", key.as_str()),
+        }
+    }
+
+    /// The number of the command with this sort key; nothing if it is not a command's.
+    pub fn command_of_sort_key(key: &str) -> Option<u64> {
+        key.strip_prefix(COMMAND_PREFIX)?.parse().ok()
+    }
 }
 
 /// The node that a partition key belongs to; nothing if it is not a node's.
@@ -55,7 +89,7 @@ pub fn due_shard(node: &NodeId) -> u64 {
 
 macro_rules! attributes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// An attribute of a node item.
+        /// An attribute of a node's item, or of one of its commands.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Attribute {
             $($(#[$doc])* $variant,)*
@@ -132,6 +166,40 @@ attributes! {
     WantedVersion = "wv",
     /// The SHA-256 of that configuration's document, in hexadecimal.
     WantedHash = "wh",
+    /// How many commands were ever queued for the node: the number of the last one.
+    CommandsQueued = "kq",
+    /// Up to which number commands are over, or nothing if none is. Whatever is above may still be open.
+    CommandsOver = "ko",
+    /// The firmware version that the node is to run.
+    WantedFirmware = "wf",
+    /// The firmware version that the node reported on.
+    UpdateVersion = "uv",
+    /// How far it got with that.
+    UpdateState = "us",
+    /// What went wrong with it.
+    UpdateDetail = "ud",
+    /// Of a command: what to do.
+    CommandName = "cn",
+    /// Of a command: with what, as JSON.
+    CommandArgs = "ca",
+    /// Of a command: when it was queued.
+    QueuedAt = "qt",
+    /// Of a command: until when it may be begun.
+    ExpiresAt = "et",
+    /// Of a command: when it was first handed out.
+    SentAt = "st",
+    /// Of a command: when it ended.
+    EndedAt = "dt",
+    /// Of a command: how it ended.
+    Ending = "de",
+    /// Of a command: what it said.
+    Output = "out",
+    /// Of an idempotency key: the number of the command that was queued with it.
+    CommandNumber = "k",
+    /// Of an idempotency key: the SHA-256 of the request that came with it.
+    RequestHash = "rh",
+    /// When DynamoDB may forget the item, in seconds since 1970 (Amazon DynamoDB, "Time to Live").
+    ForgetAt = "ttl",
 }
 
 /// What an attribute holds.
@@ -161,7 +229,7 @@ impl From<&str> for Value {
     }
 }
 
-/// A node item without its keys.
+/// An item without its keys.
 pub type Item = BTreeMap<Attribute, Value>;
 
 #[cfg(test)]

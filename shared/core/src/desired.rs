@@ -1,8 +1,9 @@
 //! What the monolith wants of a node: that it is known, and what it runs.
 
-use crate::attribute::{Attribute as A, Value};
+use crate::attribute::{Attribute as A, ItemKey, Value};
 use crate::guard::Guard;
-use crate::id::{CredentialVersion, Model, NodeId, Site, Tags};
+use crate::id::{CredentialVersion, FirmwareVersion, Model, NodeId, Site, Tags};
+use crate::limits::COMMANDS_OPEN;
 use crate::node::{Malformed, Node, WantedConfig};
 use crate::update::{Change, Outcome, Update};
 
@@ -40,6 +41,12 @@ pub enum Denied {
         /// The version that is wanted; 0 if there is none.
         current: u64,
     },
+    /// It is of another model than the firmware is for, or of none.
+    #[error("the node's model is not the one that this firmware is for")]
+    OtherModel,
+    /// There are too many open commands.
+    #[error("the node has {COMMANDS_OPEN} open commands already")]
+    QueueFull,
 }
 
 /// Registers a node, or says anew what it is. A revoked one is let back in by a higher credential version.
@@ -58,7 +65,8 @@ pub fn register(node: &NodeId, registering: &Registering) -> Update {
     changes.extend(said.map(|(attribute, value)| {
         value.map_or(Change::Remove(attribute), |value| Change::Set(attribute, value.into()))
     }));
-    Update { node: node.clone(), guard: Guard::All(guard), made: Guard::All(made), changes }
+    let (guard, made) = (Guard::All(guard), Guard::All(made));
+    Update { node: node.clone(), item: ItemKey::Node, guard, made, changes }
 }
 
 /// What registering a node came to: the node, or why not.
@@ -83,6 +91,7 @@ pub fn registered(outcome: Outcome) -> Result<Result<Node, Denied>, Malformed> {
 pub fn revoke(node: &NodeId) -> Update {
     Update {
         node: node.clone(),
+        item: ItemKey::Node,
         guard: Guard::Exists(A::CredentialVersion),
         made: Guard::Exists(A::Revoked),
         changes: vec![Change::Set(A::Revoked, 1_u32.into()), Change::Remove(A::Site)],
@@ -100,6 +109,7 @@ pub fn want_config(node: &NodeId, sha256: &str, expected: Option<u64>) -> Update
     guard.extend(expected.map(|expected| Guard::same(A::WantedVersion, (expected > 0).then(|| expected.into()))));
     Update {
         node: node.clone(),
+        item: ItemKey::Node,
         guard: Guard::All(guard),
         // Our own earlier try looks like a document that was wanted already, and is answered like one.
         made: Guard::Any(vec![]),
@@ -140,6 +150,44 @@ pub fn wanted(outcome: Outcome, sha256: &str, expected: Option<u64>) -> Result<R
             Ok(Ok(Wanted { node, config, changed }))
         }
         _ => Ok(Err(Denied::Stale { current })),
+    }
+}
+
+/// Sets the firmware version that a node of this model is to run: what it reported on an earlier try is forgotten.
+pub fn want_firmware(node: &NodeId, model: &Model, version: &FirmwareVersion) -> Update {
+    Update {
+        node: node.clone(),
+        item: ItemKey::Node,
+        guard: Guard::All(vec![
+            Guard::Exists(A::CredentialVersion),
+            Guard::Missing(A::Revoked),
+            Guard::Equal(A::Model, model.as_str().into()),
+        ]),
+        made: Guard::Any(vec![]),
+        changes: vec![
+            Change::Set(A::WantedFirmware, version.as_str().into()),
+            Change::Remove(A::UpdateVersion),
+            Change::Remove(A::UpdateState),
+            Change::Remove(A::UpdateDetail),
+        ],
+    }
+}
+
+/// What setting a firmware version came to: the node, or why it was not set.
+///
+/// # Errors
+/// If the stored item is unreadable.
+pub fn firmware_wanted(outcome: Outcome) -> Result<Result<Node, Denied>, Malformed> {
+    match outcome {
+        Outcome::Applied { after } => Node::read(&after).map(Ok),
+        Outcome::Refused { stored } => {
+            let stored = stored.as_ref().map(Node::read).transpose()?.filter(|node| node.credentials.is_some());
+            Ok(Err(match stored {
+                None => Denied::Unknown,
+                Some(Node { revoked: true, .. }) => Denied::Revoked,
+                Some(_) => Denied::OtherModel,
+            }))
+        }
     }
 }
 
@@ -214,6 +262,43 @@ mod tests {
         assert_eq!(set("c", Some(0)), Err(Denied::Stale { current: 2 }));
         assert_eq!(set("b", Some(2)), Ok((2, false)));
         assert_eq!(set("a", Some(2)), Ok((3, true)), "back to an earlier one is a new version");
+    }
+
+    #[test]
+    fn firmware_is_news_until_it_runs_or_was_given_up_and_is_tried_again_when_it_is_set_again() {
+        let (model, version) = ("ax-2".parse().expect("a model"), "2.5".parse().expect("a version"));
+        let item = item_after(&register(&node(), &registering(1)), None);
+        let want = want_firmware(&node(), &model, &version);
+        let item = item_after(&want, Some(&item));
+        let read = |item: &Item| Node::read(item).expect("readable");
+        assert_eq!((read(&item).firmware_news(), read(&item).is_updating()), (Some("2.5"), false));
+        let reported = |state: &str| {
+            let mut item = item.clone();
+            item.extend([(A::UpdateVersion, Value::from("2.5")), (A::UpdateState, Value::from(state))]);
+            item
+        };
+        assert_eq!(read(&reported("downloading")).firmware_news(), Some("2.5"));
+        assert!(read(&reported("downloading")).is_updating());
+        for over in ["applied", "failed", "rolled-back"] {
+            assert_eq!(read(&reported(over)).firmware_news(), None, "{over}");
+        }
+        assert_eq!(read(&item_after(&want, Some(&reported("failed")))).firmware_news(), Some("2.5"));
+        let mut runs = item.clone();
+        runs.insert(A::Firmware, "2.5".into());
+        assert_eq!(read(&runs).firmware_news(), None);
+    }
+
+    #[test]
+    fn firmware_is_for_registered_nodes_of_its_model() {
+        let (model, version) = ("bx-1".parse().expect("a model"), "2.5".parse().expect("a version"));
+        let denied = |item: Option<&Item>| {
+            let outcome = want_firmware(&node(), &model, &version).apply(item);
+            firmware_wanted(outcome).expect("readable").expect_err("denied")
+        };
+        let item = item_after(&register(&node(), &registering(1)), None);
+        assert_eq!(denied(None), Denied::Unknown);
+        assert_eq!(denied(Some(&item)), Denied::OtherModel);
+        assert_eq!(denied(Some(&item_after(&revoke(&node()), Some(&item)))), Denied::Revoked);
     }
 
     #[test]

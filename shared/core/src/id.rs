@@ -3,7 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::limits::{CONNECTION_ID_BYTES, MODEL_BYTES, NODE_ID_BYTES, SITE_BYTES, TAGS_BYTES};
+use crate::limits::{
+    COMMAND_NAME_BYTES, CONNECTION_ID_BYTES, FIRMWARE_VERSION_BYTES, IDEMPOTENCY_KEY_BYTES, MODEL_BYTES, NODE_ID_BYTES,
+    SITE_BYTES, TAGS_BYTES,
+};
 
 /// Text that is not an id of the kind that it was meant to be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -153,8 +156,7 @@ impl FromStr for Model {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-' | '.');
-        check("model", text, MODEL_BYTES, "ASCII letters, digits, ':', '_', '-' and '.'", allowed)?;
+        check("model", text, MODEL_BYTES, MODEL_CHARACTERS, is_of_model)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -171,6 +173,72 @@ impl Model {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// What a node is told to do. Made like a [`Model`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandName(String);
+
+/// A firmware version that a node may be told to run. Made like a [`Model`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FirmwareVersion(String);
+
+/// What whoever queues a command names that request with, so that it may be sent again. Visible ASCII.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdempotencyKey(String);
+
+impl FromStr for CommandName {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        check("command name", text, COMMAND_NAME_BYTES, MODEL_CHARACTERS, is_of_model)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromStr for FirmwareVersion {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        check("firmware version", text, FIRMWARE_VERSION_BYTES, MODEL_CHARACTERS, is_of_model)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromStr for IdempotencyKey {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        check("idempotency key", text, IDEMPOTENCY_KEY_BYTES, "visible ASCII", |c| c.is_ascii_graphic())?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl CommandName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FirmwareVersion {
+    /// The version as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl IdempotencyKey {
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+const MODEL_CHARACTERS: &str = "ASCII letters, digits, ':', '_', '-' and '.'";
+
+fn is_of_model(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-' | '.')
 }
 
 /// What the monolith marks a node with, in order and each once. They mean nothing here.

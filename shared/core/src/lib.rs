@@ -12,6 +12,7 @@
 //! losing a race costs no read either.
 
 mod attribute;
+mod commands;
 mod desired;
 mod event;
 mod guard;
@@ -26,20 +27,26 @@ mod sweep;
 mod update;
 
 pub use attribute::{Attribute, INDEX_DUE, INDEX_SITE, Item, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Value};
-pub use attribute::{DOCUMENT_TEXT, DUE_SHARDS, SORT_KEY_DOCUMENT, document_key};
+pub use attribute::{DOCUMENT_TEXT, DUE_SHARDS, ItemKey, SORT_KEY_DOCUMENT, document_key, firmware_key};
 pub use attribute::{due_shard, node_of_partition_key, partition_key};
+pub use commands::{
+    Command, CommandState, Ended, Ending, Queueing, cancel, end, first_open, over, queue, queued_before, send,
+};
 pub use desired::{Denied, Registering, Wanted, register, registered, revoke, want_config, wanted};
+pub use desired::{firmware_wanted, want_firmware};
 pub use event::{Connection, Event, EventKind, Found};
 pub use guard::Guard;
-pub use id::{ConnectionId, CredentialVersion, InvalidId, Model, NodeId, Site, Tags, Timestamp};
+pub use id::{CommandName, ConnectionId, CredentialVersion, FirmwareVersion, IdempotencyKey, InvalidId, Model, NodeId};
+pub use id::{Site, Tags, Timestamp};
 pub use limits::{
     CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES,
     SITE_BYTES, TAGS_BYTES,
 };
+pub use limits::{COMMANDS_OPEN, FIRMWARE_VERSION_BYTES, UPDATE_DETAIL_BYTES};
 pub use node::{Closed, Held, Malformed, Node, Presence, WantedConfig};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
-pub use report::{ConfigOutcome, ConfigState, Health, Report, ReportError};
+pub use report::{ConfigOutcome, ConfigState, Health, Report, ReportError, UpdateOutcome, UpdateState};
 pub use settle::{AckTerms, Effect, Refusal, Reply, SettleError, Settled, settle};
 pub use sweep::{expired, lost, presence_at};
 pub use update::{Change, Outcome, Update};

@@ -22,6 +22,22 @@ pub const MODEL_BYTES: usize = 32;
 /// What a node's tags may take together, in bytes, with a comma between two.
 pub const TAGS_BYTES: usize = 96;
 
+/// The longest firmware version that a node may be told to run, in bytes: every version that is stored counts twice, once
+/// as wanted and once as reported on.
+pub const FIRMWARE_VERSION_BYTES: usize = 32;
+
+/// How much of the detail of an update report is kept, in bytes.
+pub const UPDATE_DETAIL_BYTES: usize = 32;
+
+/// The longest name of a command, in bytes.
+pub(crate) const COMMAND_NAME_BYTES: usize = 64;
+
+/// The longest idempotency key, in bytes: what a UUID or a hash takes, and more.
+pub(crate) const IDEMPOTENCY_KEY_BYTES: usize = 128;
+
+/// How many commands may be open for a node: a queue that grows without an end has a mistake behind it.
+pub const COMMANDS_OPEN: u64 = 100;
+
 /// How much of the detail of a configuration report is kept, in bytes.
 pub const DETAIL_BYTES: usize = 96;
 

@@ -1,9 +1,11 @@
 //! A stored node, read back.
 
+use std::ops::RangeInclusive;
+
 use crate::attribute::{Attribute, Item, Value};
 use crate::event::{Connection, Found};
-use crate::id::{ConnectionId, CredentialVersion, Tags, Timestamp};
-use crate::report::{ConfigOutcome, ConfigState};
+use crate::id::{ConnectionId, CredentialVersion, FirmwareVersion, Model, Tags, Timestamp};
+use crate::report::{ConfigOutcome, ConfigState, UpdateOutcome, UpdateState};
 
 /// A node as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +38,14 @@ pub struct Node {
     pub wanted: Option<WantedConfig>,
     /// What it last reported of a configuration.
     pub config: Option<ConfigOutcome>,
+    /// How many commands were ever queued for it: the number of the last one.
+    pub commands_queued: u64,
+    /// Up to which number they are over.
+    pub commands_over: u64,
+    /// The firmware version that it is to run.
+    pub wanted_firmware: Option<String>,
+    /// How it is getting on with a firmware version.
+    pub update: Option<UpdateOutcome>,
 }
 
 /// A configuration that a node is to run.
@@ -116,6 +126,10 @@ impl Node {
             tags: text(item, Attribute::Tags)?.map(Tags::read).unwrap_or_default(),
             wanted: wanted(item)?,
             config: config(item)?,
+            commands_queued: number(item, Attribute::CommandsQueued)?.unwrap_or_default(),
+            commands_over: number(item, Attribute::CommandsOver)?.unwrap_or_default(),
+            wanted_firmware: text(item, Attribute::WantedFirmware)?.map(str::to_owned),
+            update: update(item)?,
         })
     }
 
@@ -128,6 +142,32 @@ impl Node {
     pub fn news(&self) -> Option<&WantedConfig> {
         let reported = self.config.as_ref().map(|config| config.version);
         self.wanted.as_ref().filter(|wanted| reported != Some(wanted.version))
+    }
+
+    /// The numbers of the commands that may be open; nothing if none is.
+    pub fn open_commands(&self) -> Option<RangeInclusive<u64>> {
+        (self.commands_over < self.commands_queued).then(|| self.commands_over + 1..=self.commands_queued)
+    }
+
+    /// The firmware version that it is to run, does not run, and has not given up on.
+    pub fn firmware_news(&self) -> Option<&str> {
+        let wanted = self.wanted_firmware.as_deref().filter(|wanted| self.firmware.as_deref() != Some(*wanted))?;
+        match self.update.as_ref().filter(|update| update.version.as_str() == wanted).map(|update| update.state) {
+            None | Some(UpdateState::Downloading) => Some(wanted),
+            Some(UpdateState::Applied | UpdateState::Failed | UpdateState::RolledBack) => None,
+        }
+    }
+
+    /// Whether it has said that it knows of the firmware version that it is to run.
+    pub fn is_updating(&self) -> bool {
+        let reported = self.update.as_ref().map(|update| update.version.as_str());
+        self.wanted_firmware.is_some() && reported == self.wanted_firmware.as_deref()
+    }
+
+    /// The model and the version of firmware that it may fetch, if this is the version that it is to run.
+    pub fn may_fetch_firmware(&self, version: &str) -> Option<(Model, FirmwareVersion)> {
+        let wanted = self.wanted_firmware.as_deref().filter(|wanted| *wanted == version && !self.revoked)?;
+        Some((self.model.as_deref()?.parse().ok()?, wanted.parse().ok()?))
     }
 
     /// When it was last heard of: a check-in, or the opening of its connection.
@@ -182,11 +222,20 @@ fn config(item: &Item) -> Result<Option<ConfigOutcome>, Malformed> {
     Ok(Some(ConfigOutcome { version, state, detail }))
 }
 
-fn malformed(attribute: Attribute) -> Malformed {
+fn update(item: &Item) -> Result<Option<UpdateOutcome>, Malformed> {
+    let Some(version) = text(item, Attribute::UpdateVersion)? else { return Ok(None) };
+    let version = version.parse().map_err(|_| malformed(Attribute::UpdateVersion))?;
+    let state = text(item, Attribute::UpdateState)?.and_then(UpdateState::read);
+    let state = state.ok_or_else(|| malformed(Attribute::UpdateState))?;
+    let detail = text(item, Attribute::UpdateDetail)?.map(str::to_owned);
+    Ok(Some(UpdateOutcome { version, state, detail }))
+}
+
+pub(crate) fn malformed(attribute: Attribute) -> Malformed {
     Malformed { attribute }
 }
 
-fn number(item: &Item, attribute: Attribute) -> Result<Option<u64>, Malformed> {
+pub(crate) fn number(item: &Item, attribute: Attribute) -> Result<Option<u64>, Malformed> {
     match item.get(&attribute) {
         None => Ok(None),
         Some(Value::Number(number)) => Ok(Some(*number)),
@@ -194,11 +243,11 @@ fn number(item: &Item, attribute: Attribute) -> Result<Option<u64>, Malformed> {
     }
 }
 
-fn time(item: &Item, attribute: Attribute) -> Result<Option<Timestamp>, Malformed> {
+pub(crate) fn time(item: &Item, attribute: Attribute) -> Result<Option<Timestamp>, Malformed> {
     Ok(number(item, attribute)?.map(Timestamp))
 }
 
-fn text(item: &Item, attribute: Attribute) -> Result<Option<&str>, Malformed> {
+pub(crate) fn text(item: &Item, attribute: Attribute) -> Result<Option<&str>, Malformed> {
     match item.get(&attribute) {
         None => Ok(None),
         Some(Value::Text(text)) => Ok(Some(text)),

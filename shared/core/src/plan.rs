@@ -1,6 +1,6 @@
 //! From an event to its one guarded write.
 
-use crate::attribute::{Attribute, Value, due_shard};
+use crate::attribute::{Attribute, ItemKey, Value, due_shard};
 use crate::event::{Connection, Event, EventKind, Found};
 use crate::guard::Guard;
 use crate::id::{CredentialVersion, NodeId, Timestamp};
@@ -29,7 +29,8 @@ pub fn plan(event: &Event, policy: &Policy) -> Update {
         EventKind::Expire { found } => expire(at, found),
         EventKind::Lost { found } => lost(at, found),
     };
-    Update { node: event.node.clone(), guard: Guard::All(guard), made: Guard::All(made), changes }
+    let (guard, made) = (Guard::All(guard), Guard::All(made));
+    Update { node: event.node.clone(), item: ItemKey::Node, guard, made, changes }
 }
 
 type Parts = (Vec<Guard>, Vec<Guard>, Vec<Change>);
@@ -207,6 +208,11 @@ fn reported(report: &Report) -> Vec<Change> {
         changes.push(Change::Set(A::ConfigVersion, config.version.into()));
         changes.push(Change::Set(A::ConfigState, config.state.as_str().into()));
         changes.push(set_or_remove(A::ConfigDetail, config.detail.as_deref().map(Value::from)));
+    }
+    if let Some(update) = report.update() {
+        changes.push(Change::Set(A::UpdateVersion, update.version.as_str().into()));
+        changes.push(Change::Set(A::UpdateState, update.state.as_str().into()));
+        changes.push(set_or_remove(A::UpdateDetail, update.detail.as_deref().map(Value::from)));
     }
     changes
 }

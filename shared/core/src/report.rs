@@ -1,12 +1,14 @@
 //! What a node says of itself in a check-in.
 
-use crate::limits::{DETAIL_BYTES, FIRMWARE_BYTES, clip};
+use crate::id::{FirmwareVersion, InvalidId};
+use crate::limits::{DETAIL_BYTES, FIRMWARE_BYTES, UPDATE_DETAIL_BYTES, clip};
 
 /// What a node says of itself. What is absent leaves what is stored as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     firmware: Option<String>,
     config: Option<ConfigOutcome>,
+    update: Option<UpdateOutcome>,
     health: Health,
 }
 
@@ -48,6 +50,48 @@ impl ConfigState {
     }
 }
 
+/// How a node is getting on with a firmware version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateOutcome {
+    /// The version.
+    pub version: FirmwareVersion,
+    /// How far it got.
+    pub state: UpdateState,
+    /// What went wrong.
+    pub detail: Option<String>,
+}
+
+/// How far a firmware update got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpdateState {
+    /// It is under way.
+    Downloading,
+    /// It runs.
+    Applied,
+    /// It could not be had, verified or installed.
+    Failed,
+    /// What ran before it runs again.
+    RolledBack,
+}
+
+impl UpdateState {
+    /// How it is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Downloading => "downloading",
+            Self::Applied => "applied",
+            Self::Failed => "failed",
+            Self::RolledBack => "rolled-back",
+        }
+    }
+
+    /// As it was stored.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        let all = [Self::Downloading, Self::Applied, Self::Failed, Self::RolledBack];
+        all.into_iter().find(|state| state.as_str() == text)
+    }
+}
+
 /// How a node is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Health {
@@ -73,6 +117,9 @@ pub enum ReportError {
         /// Its length, in bytes.
         length: usize,
     },
+    /// The version of an update can't be one.
+    #[error("update: {0}")]
+    Update(#[from] InvalidId),
 }
 
 impl Report {
@@ -91,7 +138,17 @@ impl Report {
             detail: config.detail.map(|detail| clip(&detail, DETAIL_BYTES).to_owned()),
             ..config
         });
-        Ok(Self { firmware, config, health })
+        Ok(Self { firmware, config, update: None, health })
+    }
+
+    /// With how the node is getting on with a firmware version. A long detail is clipped.
+    #[must_use]
+    pub fn with_update(self, update: Option<UpdateOutcome>) -> Self {
+        let update = update.map(|update| UpdateOutcome {
+            detail: update.detail.map(|detail| clip(&detail, UPDATE_DETAIL_BYTES).to_owned()),
+            ..update
+        });
+        Self { update, ..self }
     }
 
     /// The firmware version that runs.
@@ -102,6 +159,11 @@ impl Report {
     /// What became of a configuration.
     pub fn config(&self) -> Option<&ConfigOutcome> {
         self.config.as_ref()
+    }
+
+    /// How the node is getting on with a firmware version.
+    pub fn update(&self) -> Option<&UpdateOutcome> {
+        self.update.as_ref()
     }
 
     /// How the node is doing.

@@ -1,5 +1,7 @@
 //! What follows from an event, once its write has answered.
 
+use std::ops::RangeInclusive;
+
 use crate::attribute::Item;
 use crate::event::{Connection, Event, EventKind};
 use crate::id::{ConnectionId, CredentialVersion, NodeId, Timestamp};
@@ -46,6 +48,10 @@ pub struct AckTerms {
     pub spread: Seconds,
     /// The configuration to run, while the node has not reported on it.
     pub config: Option<WantedConfig>,
+    /// The numbers of the commands that may be open.
+    pub commands: Option<RangeInclusive<u64>>,
+    /// The firmware version to run, until the node runs it or has given up on it.
+    pub firmware: Option<String>,
 }
 
 /// Something to do besides replying. Best effort: another event repairs what is lost.
@@ -150,14 +156,20 @@ fn read(node: &NodeId, item: &Item) -> Result<Node, SettleError> {
 }
 
 fn reply(event: &Event, after: &Node, policy: &Policy) -> Reply {
-    let news = || after.news().cloned();
     let terms = |seq, reconnect_within| {
-        let (next_check_in, spread) = (policy.check_in_every, policy.spread);
-        Reply::Ack(AckTerms { seq, next_check_in, reconnect_within, spread, config: news() })
+        Reply::Ack(AckTerms {
+            seq,
+            next_check_in: policy.check_in_every,
+            reconnect_within,
+            spread: policy.spread,
+            config: after.news().cloned(),
+            commands: after.open_commands(),
+            firmware: after.firmware_news().map(str::to_owned),
+        })
     };
     match &event.kind {
         // News gets through, whether an answer is wanted or not.
-        EventKind::CheckIn { connection, seq, ack, .. } if *ack || news().is_some() => {
+        EventKind::CheckIn { connection, seq, ack, .. } if *ack || is_news(after) => {
             let age = Seconds::try_from(event.at.seconds_since(connection.opened_at)).unwrap_or(Seconds::MAX);
             terms(Some(*seq), policy.lifetime.saturating_sub(age))
         }
@@ -168,6 +180,12 @@ fn reply(event: &Event, after: &Node, policy: &Policy) -> Reply {
         | EventKind::Expire { .. }
         | EventKind::Lost { .. } => Reply::Stored,
     }
+}
+
+/// Whether there is something that the node must be told. That it is to go on with what it has begun is not.
+fn is_news(after: &Node) -> bool {
+    let firmware = after.firmware_news().is_some() && !after.is_updating();
+    after.news().is_some() || after.open_commands().is_some() || firmware
 }
 
 fn replaced(event: &Event, after: &Node) -> Option<ConnectionId> {

@@ -1,14 +1,16 @@
 //! The one guarded write of an event, as data.
 
-use crate::attribute::{Attribute, Item, Value};
+use crate::attribute::{Attribute, Item, ItemKey, Value};
 use crate::guard::Guard;
 use crate::id::NodeId;
 
-/// One guarded write to one node item.
+/// One guarded write to one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
     /// Whose item.
     pub node: NodeId,
+    /// Which of the node's.
+    pub item: ItemKey,
     /// When the changes may be made.
     pub guard: Guard,
     /// What shows in a stored item that this very write was made already: a client that repeats a write after a lost

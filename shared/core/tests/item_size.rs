@@ -4,23 +4,21 @@
 
 use rollcall_core::{
     Attribute, CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, ConfigOutcome, ConfigState, Connection, CredentialVersion,
-    DETAIL_BYTES, Event, EventKind, FIRMWARE_BYTES, Found, Health, Item, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES,
-    NodeId, Outcome, PARTITION_KEY, Policy, Registering, Registration, Report, SITE_BYTES, SORT_KEY, SORT_KEY_NODE,
-    TAGS_BYTES, Tags, Timestamp, Value, partition_key, plan, register, want_config,
+    DETAIL_BYTES, Event, EventKind, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES, FirmwareVersion, Found, Health, Item,
+    MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId, Outcome, PARTITION_KEY, Policy, Registering, Registration,
+    Report, SITE_BYTES, SORT_KEY, SORT_KEY_NODE, TAGS_BYTES, Tags, Timestamp, UPDATE_DETAIL_BYTES, UpdateOutcome,
+    UpdateState, Value, partition_key, plan, register, want_config, want_firmware,
 };
 
 /// The year 2286, when milliseconds get their fourteenth digit.
 const NOW: Timestamp = Timestamp(9_999_999_999_999);
-
-/// What is kept free for commands and firmware.
-const RESERVED_BYTES: usize = 128;
 
 #[test]
 fn the_largest_node_item_fits_one_write_unit() {
     let largest = largest_after(&wanted(), 4);
     let attributes = largest.len();
     let bytes = size(&largest);
-    assert!(bytes <= NODE_ITEM_BYTES - RESERVED_BYTES, "{bytes} bytes in {attributes} attributes");
+    assert!(bytes <= NODE_ITEM_BYTES, "{bytes} bytes in {attributes} attributes");
     assert!(attributes > 18, "only {attributes} attributes: the largest item is not among those tried");
 }
 
@@ -77,7 +75,12 @@ fn report() -> Report {
         memory_free_kib: Some(u64::MAX),
         clients: Some(u32::MAX),
     };
-    Report::new(Some("f".repeat(FIRMWARE_BYTES)), Some(config), health).expect("fits")
+    let update = UpdateOutcome {
+        version: version('u'),
+        state: UpdateState::Downloading,
+        detail: Some("d".repeat(UPDATE_DETAIL_BYTES * 2)),
+    };
+    Report::new(Some("f".repeat(FIRMWARE_BYTES)), Some(config), health).expect("fits").with_update(Some(update))
 }
 
 /// What the monolith may have said of the node.
@@ -89,13 +92,26 @@ fn wanted() -> Item {
         credentials: CredentialVersion(u32::MAX),
     };
     let mut item = Item::new();
-    for update in [register(&node(), &registering), want_config(&node(), &"f".repeat(64), None)] {
+    let model = registering.model.clone().expect("a model");
+    let wanted = [
+        register(&node(), &registering),
+        want_config(&node(), &"f".repeat(64), None),
+        want_firmware(&node(), &model, &version('w')),
+    ];
+    for update in wanted {
         let Outcome::Applied { after } = update.apply(Some(&item)) else { panic!("refused") };
         item = after;
     }
-    assert!(item.len() >= 6, "everything that can be said");
+    assert!(item.len() >= 7, "everything that can be said");
     item.insert(Attribute::WantedVersion, Value::Number(u64::MAX));
+    // As many as fit the sort key of a command.
+    item.insert(Attribute::CommandsQueued, Value::Number(999_999_999_999));
+    item.insert(Attribute::CommandsOver, Value::Number(999_999_999_998));
     item
+}
+
+fn version(letter: char) -> FirmwareVersion {
+    letter.to_string().repeat(FIRMWARE_VERSION_BYTES).parse().expect("a version")
 }
 
 fn node() -> NodeId {

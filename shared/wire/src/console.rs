@@ -1,9 +1,16 @@
 //! What the monolith says over the console API, and what it is told.
 
+mod commands;
+
+pub use commands::{
+    COMMAND_EXPIRES_MOST_S, COMMAND_EXPIRES_S, CommandPage, CommandProgress, CommandSpec, CommandView,
+    FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish,
+};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ConfigReport, DocumentError};
+use crate::{ConfigReport, DocumentError, UpdateReport};
 
 /// What a node is: the body of `PUT /v1/nodes/{id}`. What is left out is taken away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +110,14 @@ pub struct NodeView {
     pub reported: Option<ConfigReport>,
     /// How it stands with its configuration.
     pub config: ConfigProgress,
+    /// The firmware version that it is to run.
+    pub wanted_firmware: Option<String>,
+    /// What it last reported of a firmware version.
+    pub update: Option<UpdateReport>,
+    /// How it stands with its firmware.
+    pub firmware_update: FirmwareProgress,
+    /// How many commands may be open, at most.
+    pub open_commands: u64,
 }
 
 /// A configuration that a node is to run.
@@ -248,6 +263,20 @@ pub enum ProblemCode {
     RevokedNode,
     /// Credential versions never go back.
     CredentialsGoBack,
+    /// The node has no command with this number.
+    UnknownCommand,
+    /// No such firmware is known for this model.
+    UnknownFirmware,
+    /// The same idempotency key came with another request before.
+    KeyReused,
+    /// The node has as many open commands as it may have.
+    QueueFull,
+    /// The command was handed out, or is over: it can't be taken back.
+    CommandNotQueued,
+    /// Another image is known by this version.
+    FirmwareDiffers,
+    /// The node is of another model than the firmware is for, or of none.
+    OtherModel,
     /// `If-Match` names another version than is wanted now.
     VersionMismatch,
     /// It could not be stored or read now: try again a little later.
@@ -263,9 +292,14 @@ impl ProblemCode {
             Self::InvalidParameter | Self::InvalidBody | Self::InvalidCursor => (400, "Bad Request"),
             Self::Unauthenticated => (401, "Unauthorized"),
             Self::Forbidden => (403, "Forbidden"),
-            Self::NoRoute | Self::UnknownNode => (404, "Not Found"),
+            Self::NoRoute | Self::UnknownNode | Self::UnknownCommand | Self::UnknownFirmware => (404, "Not Found"),
             Self::MethodNotAllowed => (405, "Method Not Allowed"),
-            Self::CredentialsGoBack => (409, "Conflict"),
+            Self::CredentialsGoBack
+            | Self::KeyReused
+            | Self::QueueFull
+            | Self::CommandNotQueued
+            | Self::FirmwareDiffers
+            | Self::OtherModel => (409, "Conflict"),
             Self::RevokedNode => (410, "Gone"),
             Self::VersionMismatch => (412, "Precondition Failed"),
             Self::TooLarge => (413, "Content Too Large"),

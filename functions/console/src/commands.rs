@@ -1,0 +1,138 @@
+//! What nodes are to do.
+
+use rollcall_aws::http::HttpAnswer;
+use rollcall_aws::{Connections, Documents, command_news};
+use rollcall_core::{
+    Command, CommandState, Ending, IdempotencyKey, ItemKey, NodeId, Outcome, Queueing, cancel, queue, queued_before,
+};
+use rollcall_wire::console::{COMMAND_EXPIRES_MOST_S, CommandPage, CommandSpec, Problem, ProblemCode};
+use rollcall_wire::{COMMAND_ARGS_BYTES, Document, DocumentError, ServerMessage};
+
+use crate::handle::{Answered, Asked, Console, body, denied, failed, internal, object, parse};
+use crate::{cursor, nodes, view};
+
+/// How often a command is queued anew after somebody else's got the number.
+const ROUNDS: usize = 8;
+
+impl<D: Documents, C: Connections> Console<D, C> {
+    /// Queues a command; or, if the same request came before, says how that one stands.
+    pub(crate) async fn queue(&self, asked: &Asked<'_>, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let queueing = queueing(asked)?;
+        for _ in 0..ROUNDS {
+            if let Some(before) = self.queued_before(&node, &queueing).await? {
+                return Ok(HttpAnswer::json(200, &self.view(&before, asked)?));
+            }
+            let stored = self.known(&node).await?;
+            let (number, updates) = queue(&node, &stored, &queueing, asked.now).map_err(denied)?;
+            if self.store.transact(&updates).await.map_err(|error| failed(&error))? {
+                tracing::info!(%node, number, outcome = "queued", "command");
+                return self.hand_out(&node, number, asked).await;
+            }
+        }
+        Err(Problem::new(ProblemCode::Unavailable, "others queue commands for this node now: try again"))
+    }
+
+    async fn queued_before(&self, node: &NodeId, queueing: &Queueing) -> Result<Option<Command>, Problem> {
+        let key = ItemKey::Queued(queueing.key.clone());
+        let Some(item) = self.store.read_item(node, &key).await.map_err(|error| failed(&error))? else {
+            return Ok(None);
+        };
+        let number = queued_before(&item, &queueing.request).map_err(|error| internal(&error))?;
+        let reused = || Problem::new(ProblemCode::KeyReused, "the idempotency key came with another request before");
+        self.command(node, number.ok_or_else(reused)?).await.map(Some)
+    }
+
+    /// Pushes the command whose turn it is, which may be an earlier one, and says how the new one stands.
+    async fn hand_out(&self, node: &NodeId, number: u64, asked: &Asked<'_>) -> Answered {
+        let stored = self.known(node).await?;
+        if let (Some(_), Some(open)) = (stored.open(), stored.open_commands()) {
+            let next = self.store.next_command(node, open, asked.now).await.map_err(|error| failed(&error))?;
+            if let Some(next) = next {
+                let news = command_news(&next, asked.now).map_err(|error| failed(&error))?;
+                self.push(node, &stored, &ServerMessage::Command(news), asked.now).await;
+            }
+        }
+        let command = self.command(node, number).await?;
+        let location = format!("/v1/nodes/{node}/commands/{number}");
+        Ok(HttpAnswer::json(201, &self.view(&command, asked)?).with("location", location))
+    }
+
+    /// A page of a node's commands, the newest first.
+    pub(crate) async fn commands(&self, asked: &Asked<'_>, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let limit = nodes::limit(asked)?;
+        let (secret, list) = (self.keys.secret(), format!("commands of {node}"));
+        let stored = self.known(&node).await?;
+        let last = match asked.parameter("cursor") {
+            Some(cursor) => cursor::read::<u64>(&secret, &list, cursor)?,
+            None => stored.commands_queued,
+        };
+        // Numbers are counted without gaps, so that a page of the newest needs no order from DynamoDB.
+        let first = (last + 1).saturating_sub(u64::from(limit.unsigned_abs())).max(1);
+        let commands = self.store.commands(&node, first..=last, limit).await.map_err(|error| failed(&error))?;
+        let views: Result<Vec<_>, _> = commands.iter().rev().map(|command| self.view(command, asked)).collect();
+        // What is missing was forgotten, and so was everything before it.
+        let more = first > 1 && commands.first().is_some_and(|command| command.number == first);
+        let cursor = more.then(|| cursor::write(&secret, &list, &(first - 1)));
+        Ok(HttpAnswer::json(200, &CommandPage { commands: views?, cursor }))
+    }
+
+    /// Takes back a command that was not handed out yet.
+    pub(crate) async fn cancel(&self, asked: &Asked<'_>, node: &str, command: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let number = command.parse().map_err(|_| {
+            Problem::new(ProblemCode::InvalidParameter, "command: must be the number of one of the node's commands")
+        })?;
+        self.known(&node).await?;
+        let stored = match self.write(&cancel(&node, number, asked.now)).await? {
+            Outcome::Applied { after } => Some(after),
+            Outcome::Refused { stored } => stored,
+        };
+        let stored = stored.map(|item| Command::read(number, &item)).transpose().map_err(|error| internal(&error))?;
+        match stored.ok_or_else(unknown)?.state(asked.now) {
+            CommandState::Ended(Ending::Cancelled) => Ok(HttpAnswer::status(204)),
+            _ => Err(Problem::new(ProblemCode::CommandNotQueued, "the command was handed out already, or is over")),
+        }
+    }
+
+    async fn command(&self, node: &NodeId, number: u64) -> Result<Command, Problem> {
+        let item = self.store.read_item(node, &ItemKey::Command(number)).await.map_err(|error| failed(&error))?;
+        Command::read(number, &item.ok_or_else(unknown)?).map_err(|error| internal(&error))
+    }
+
+    fn view(&self, command: &Command, asked: &Asked<'_>) -> Result<rollcall_wire::console::CommandView, Problem> {
+        view::command(command, asked.now).map_err(|error| internal(&error))
+    }
+}
+
+fn unknown() -> Problem {
+    Problem::new(ProblemCode::UnknownCommand, "the node has no such command")
+}
+
+/// What is to be queued: the body, and the key that the request is named with.
+fn queueing(asked: &Asked<'_>) -> Result<Queueing, Problem> {
+    let invalid = |code, detail: String| Problem::new(code, detail);
+    let key = asked.request.headers.get("idempotency-key").ok_or_else(|| {
+        let detail = "a header Idempotency-Key is needed: a name of your own for this request, such as a UUID";
+        invalid(ProblemCode::InvalidParameter, detail.to_owned())
+    })?;
+    let key: IdempotencyKey = parse(key.to_str().unwrap_or("\u{fffd}"), "Idempotency-Key")?;
+    let spec: CommandSpec = object(body(&asked.body()?)?)?;
+    if !(1..=COMMAND_EXPIRES_MOST_S).contains(&spec.expires_in_s) {
+        let detail = format!("expires_in_s: must be from 1 to {COMMAND_EXPIRES_MOST_S}, not {}", spec.expires_in_s);
+        return Err(invalid(ProblemCode::InvalidBody, detail));
+    }
+    let args = Document::parse(&spec.args.to_string()).map_err(|error| match error {
+        DocumentError::TooDeep => invalid(ProblemCode::InvalidBody, format!("args: {error}")),
+        error => Problem::from(error),
+    })?;
+    if args.text().len() > COMMAND_ARGS_BYTES {
+        let detail = format!("args: {} bytes; at most {COMMAND_ARGS_BYTES} are taken", args.text().len());
+        return Err(invalid(ProblemCode::TooLarge, detail));
+    }
+    let name = spec.name.parse().map_err(|error| invalid(ProblemCode::InvalidBody, format!("name: {error}")))?;
+    let said = Document::parse(&serde_json::json!([spec.name, spec.args, spec.expires_in_s]).to_string())?;
+    let args = args.text().to_owned();
+    Ok(Queueing { name, args, expires_in: spec.expires_in_s, key, request: said.sha256().to_owned() })
+}

@@ -1,0 +1,153 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::update::Outcome;
+
+const NOW: Timestamp = Timestamp(1_000_000);
+
+/// A node's items, and what is done to them.
+#[derive(Clone, Default)]
+struct Table(BTreeMap<ItemKey, Item>);
+
+fn node() -> NodeId {
+    "ap-1".parse().expect("an id")
+}
+
+fn queueing(key: &str) -> Queueing {
+    Queueing {
+        name: "reboot".parse().expect("a name"),
+        args: "null".to_owned(),
+        expires_in: 60,
+        key: key.parse().expect("a key"),
+        request: format!("hash of {key}"),
+    }
+}
+
+impl Table {
+    fn registered() -> Self {
+        Self(BTreeMap::from([(ItemKey::Node, Item::from([(A::CredentialVersion, Value::Number(1))]))]))
+    }
+
+    fn node(&self) -> Node {
+        Node::read(&self.0[&ItemKey::Node]).expect("readable")
+    }
+
+    fn write(&mut self, update: &Update) -> bool {
+        match update.apply(self.0.get(&update.item)) {
+            Outcome::Applied { after } => {
+                self.0.insert(update.item.clone(), after);
+                true
+            }
+            Outcome::Refused { .. } => false,
+        }
+    }
+
+    /// As a transaction: all or nothing.
+    fn transact(&mut self, updates: &[Update]) -> bool {
+        let mut changed = self.clone();
+        let all = updates.iter().all(|update| changed.write(update));
+        if all {
+            *self = changed;
+        }
+        all
+    }
+
+    fn queue(&mut self, key: &str) -> u64 {
+        let (number, updates) = queue(&node(), &self.node(), &queueing(key), NOW).expect("not full");
+        assert!(self.transact(&updates));
+        number
+    }
+
+    fn commands(&self) -> Vec<Command> {
+        let commands = self.0.iter().filter_map(|(key, item)| match key {
+            ItemKey::Command(number) => Some(Command::read(*number, item).expect("readable")),
+            _ => None,
+        });
+        commands.collect()
+    }
+
+    fn state(&self, number: u64, now: Timestamp) -> CommandState {
+        self.commands().iter().find(|command| command.number == number).expect("there").state(now)
+    }
+
+    fn head(&self, now: Timestamp) -> Option<u64> {
+        first_open(&self.commands(), now).map(|command| command.number)
+    }
+}
+
+fn ended(how: Ending) -> Ended {
+    Ended { at: NOW, how, output: Some("ok".to_owned()) }
+}
+
+#[test]
+fn commands_are_numbered_in_order_and_two_at_once_never_get_the_same_number() {
+    let mut table = Table::registered();
+    let stale = table.node();
+    assert_eq!((table.queue("a"), table.queue("b")), (1, 2));
+    let (number, updates) = queue(&node(), &stale, &queueing("c"), NOW).expect("not full");
+    assert_eq!((number, table.transact(&updates)), (1, false), "the node has changed since");
+    let (_, updates) = queue(&node(), &table.node(), &queueing("a"), NOW).expect("not full");
+    assert!(!table.transact(&updates), "the key is taken");
+    assert_eq!(table.commands().len(), 2);
+    let item = &table.0[&ItemKey::Queued("a".parse().expect("a key"))];
+    assert_eq!(queued_before(item, "hash of a"), Ok(Some(1)));
+    assert_eq!(queued_before(item, "hash of something else"), Ok(None));
+}
+
+#[test]
+fn only_registered_nodes_have_commands_and_not_too_many() {
+    let mut table = Table::registered();
+    let updates = queue(&node(), &table.node(), &queueing("a"), NOW).expect("not full").1;
+    table.0.get_mut(&ItemKey::Node).expect("there").insert(A::Revoked, Value::Number(1));
+    assert!(!table.transact(&updates), "revoked meanwhile");
+    assert!(!Table(BTreeMap::new()).transact(&updates), "unknown");
+    let full = Node { commands_queued: 7 + COMMANDS_OPEN, commands_over: 7, ..table.node() };
+    assert_eq!(queue(&node(), &full, &queueing("a"), NOW).map(|_| ()), Err(Denied::QueueFull));
+    let not_full = Node { commands_over: 8, ..full };
+    assert!(queue(&node(), &not_full, &queueing("a"), NOW).is_ok());
+}
+
+#[test]
+fn the_first_that_is_open_has_its_turn_until_it_ends() {
+    let mut table = Table::registered();
+    for key in ["a", "b", "c"] {
+        table.queue(key);
+    }
+    assert_eq!(table.head(NOW), Some(1));
+    assert!(table.write(&send(&node(), 1, NOW)));
+    assert_eq!((table.head(NOW), table.state(1, NOW)), (Some(1), CommandState::Sent), "it stays the first");
+    assert!(!table.write(&cancel(&node(), 1, NOW)), "what is handed out can't be taken back");
+    assert!(table.write(&cancel(&node(), 2, NOW)));
+    assert!(!table.write(&send(&node(), 2, NOW)), "what was taken back is not handed out");
+    assert!(table.write(&end(&node(), 1, &ended(Ending::Done))));
+    assert!(!table.write(&end(&node(), 1, &ended(Ending::Failed))), "what was said first counts");
+    assert_eq!((table.state(1, NOW), table.head(NOW)), (CommandState::Ended(Ending::Done), Some(3)));
+    assert!(!table.write(&end(&node(), 3, &ended(Ending::Done))), "nobody was told of it yet");
+}
+
+#[test]
+fn a_command_expires_on_time_and_a_late_result_still_counts() {
+    let mut table = Table::registered();
+    table.queue("a");
+    let (before, after) = (Timestamp(NOW.0 + 59_999), Timestamp(NOW.0 + 60_000));
+    assert_eq!(table.state(1, before), CommandState::Queued);
+    assert_eq!(table.commands()[0].expires_in(before), 1);
+    assert_eq!((table.state(1, after), table.head(after)), (CommandState::Expired, None));
+    assert!(table.write(&send(&node(), 1, before)));
+    assert_eq!(table.state(1, after), CommandState::Expired);
+    assert!(table.write(&end(&node(), 1, &ended(Ending::Failed))));
+    assert_eq!(table.state(1, after), CommandState::Ended(Ending::Failed));
+}
+
+#[test]
+fn what_is_over_never_goes_back() {
+    let mut table = Table::registered();
+    table.queue("a");
+    table.queue("b");
+    assert_eq!(table.node().open_commands(), Some(1..=2));
+    assert!(table.write(&over(&node(), 2)));
+    assert!(!table.write(&over(&node(), 1)));
+    assert_eq!(table.node().open_commands(), None);
+    assert_eq!(table.queue("c"), 3);
+    assert_eq!(table.node().open_commands(), Some(3..=3));
+}

@@ -1,0 +1,147 @@
+//! Commands and firmware.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::DeliveryState;
+
+/// How long a command waits if nothing is said, and at most: an hour, and a week; in seconds.
+pub const COMMAND_EXPIRES_S: u32 = 3600;
+/// See [`COMMAND_EXPIRES_S`].
+pub const COMMAND_EXPIRES_MOST_S: u32 = 7 * 24 * 3600;
+
+/// Something for a node to do: the body of `POST /v1/nodes/{id}/commands`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CommandSpec {
+    /// What to do: at most 64 ASCII letters, digits, `:`, `_`, `-` and `.`. What it means is the node's affair.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,64}$"))]
+    pub name: String,
+    /// With what: any JSON of at most 4 KB and 32 levels.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub args: Value,
+    /// How long it may wait until the node begins it, in seconds.
+    #[serde(default = "expires")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64, minimum = 1, maximum = 604_800))]
+    pub expires_in_s: u32,
+}
+
+/// A command, as the console sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CommandView {
+    /// Its number: a node's commands are counted from 1, and executed in this order.
+    pub command: u64,
+    /// What to do.
+    pub name: String,
+    /// With what.
+    pub args: Value,
+    /// How it stands.
+    pub state: CommandProgress,
+    /// When it was queued, in milliseconds since 1970.
+    pub queued_at_ms: u64,
+    /// Until when the node may begin it, in milliseconds since 1970.
+    pub expires_at_ms: u64,
+    /// When it was first handed out.
+    pub sent_at_ms: Option<u64>,
+    /// When it ended.
+    pub ended_at_ms: Option<u64>,
+    /// What it said.
+    pub output: Option<String>,
+}
+
+/// How a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum CommandProgress {
+    /// It waits: for the node, or for the command before it.
+    Queued,
+    /// It was handed out, and nothing was heard of it yet. It can't be taken back any more.
+    Sent,
+    /// It did what it was for.
+    Done,
+    /// It did not, and the output says why.
+    Failed,
+    /// Its time was over before anything was heard of it. A result that comes later still counts.
+    Expired,
+    /// It was taken back.
+    Cancelled,
+}
+
+/// A page of a node's commands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct CommandPage {
+    /// The commands, the newest first. They are remembered for a week after they expired.
+    pub commands: Vec<CommandView>,
+    /// Where the next page begins; nothing on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// What a firmware image is: the body of `PUT /v1/firmware/{model}/{version}`. It never changes: another image is another
+/// version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct FirmwareSpec {
+    /// The key of the object in the firmware bucket: at most 512 bytes of visible ASCII.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[!-~]{1,512}$"))]
+    pub object_key: String,
+    /// Its size, in bytes.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 5_368_709_120_u64))]
+    pub size: u64,
+    /// Its SHA-256, in lower-case hexadecimal.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{64}$"))]
+    pub sha256: String,
+    /// The vendor's signature of it, for the node to check: at most 1,024 bytes of visible ASCII. It means nothing here.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[!-~]{1,1024}$"))]
+    pub signature: String,
+}
+
+/// Which firmware a node is to run: the body of `PUT /v1/nodes/{id}/firmware`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct FirmwareWish {
+    /// Its version, which must be known for the node's model.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,32}$"))]
+    pub version: String,
+}
+
+/// What setting a node's firmware came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FirmwareSet {
+    /// The node.
+    pub node: String,
+    /// The version that is wanted now.
+    pub version: String,
+    /// How it got to the node. Unchanged: it runs that version.
+    pub delivery: DeliveryState,
+}
+
+/// How a node stands with its firmware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum FirmwareProgress {
+    /// None is wanted.
+    None,
+    /// It has not reported on the wanted version yet.
+    Pending,
+    /// The image is on its way, or being installed.
+    Downloading,
+    /// The wanted version runs.
+    Applied,
+    /// It could not be had, verified or installed.
+    Failed,
+    /// It ran, did not prove itself, and what ran before it runs again.
+    RolledBack,
+}
+
+const fn expires() -> u32 {
+    COMMAND_EXPIRES_S
+}
