@@ -55,7 +55,10 @@ pub(crate) struct Up {
     /// Port of the embedded DynamoDB; 0 for any that is free
     #[arg(long, default_value_t = 8789, value_name = "PORT")]
     pub(crate) dynamodb_port: u16,
-    /// Keep the table in this folder, instead of in memory
+    /// Port of the embedded S3 with firmware images; any that is free, if none is given
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub(crate) s3_port: u16,
+    /// Keep the table and firmware images in this folder, instead of until the end
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     #[command(flatten)]
@@ -68,7 +71,7 @@ pub(crate) struct Up {
         long,
         value_parser = http_url,
         value_name = "URL",
-        conflicts_with_all = ["data", "functions", "dynamodb_port", "registration", "lifetime", "check_in_every"]
+        conflicts_with_all = ["data", "functions", "dynamodb_port", "s3_port", "registration", "lifetime", "check_in_every"]
     )]
     pub(crate) endpoint_url: Option<String>,
     /// What the functions' names begin with there
@@ -121,6 +124,9 @@ pub(crate) struct Deploy {
     /// The table
     #[arg(long, default_value = rollcall_stack::TABLE, value_name = "NAME")]
     pub(crate) table: String,
+    /// The S3 bucket of firmware images, which is made if S3 is on this machine
+    #[arg(long, default_value = rollcall_stack::FIRMWARE_BUCKET, value_name = "NAME")]
+    pub(crate) firmware_bucket: String,
     /// Where the functions find @connections: `rollcall up --backend lambda` serves it
     #[arg(long, default_value = "http://127.0.0.1:8787/local", value_parser = http_url, value_name = "URL")]
     pub(crate) connections_url: String,

@@ -44,6 +44,7 @@ async fn deploy(args: Deploy) -> Result<(), Problem> {
         connections: args.connections_url.clone(),
         token_keys,
         console_keys: key::console_keys(&key::console()?),
+        firmware_bucket: args.firmware_bucket.clone(),
         policy,
         more: args.env.iter().cloned().collect(),
     };

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use rollcall_aws::Environment;
 use rollcall_gateway::{HostError, Limits, Logs};
 use rollcall_stack::{
-    Backend, DynamoError, Here, LambdaInvoke, Mismatch, Stack, StackConfig, StackError, Surroundings, TABLE,
-    connections_url, lambda_client, listen, mismatch,
+    Backend, DynamoError, FIRMWARE_BUCKET, Here, LambdaInvoke, Mismatch, Stack, StackConfig, StackError, Surroundings,
+    TABLE, connections_url, lambda_client, listen, mismatch,
 };
 use rollcall_token::Signer;
 use tokio::signal::unix::{SignalKind, signal};
@@ -85,6 +85,7 @@ async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<Stack, Proble
         let connections = connections_url(&ws)?;
         let here = Here {
             dynamodb: listen(args.dynamodb_port, "DynamoDB", "--dynamodb-port")?,
+            s3: listen(args.s3_port, "S3", "--s3-port")?,
             data: args.data.clone(),
             functions,
             processes: PROCESSES,
@@ -93,6 +94,7 @@ async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<Stack, Proble
                 connections,
                 token_keys,
                 console_keys,
+                firmware_bucket: FIRMWARE_BUCKET.to_owned(),
                 policy,
                 more: BTreeMap::new(),
             },

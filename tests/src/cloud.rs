@@ -8,9 +8,12 @@ use std::sync::Arc;
 
 use rand::RngExt as _;
 use rollcall_aws::{local_dynamo_client, variable};
-use rollcall_core::{Policy, Registration};
+use rollcall_core::{Policy, Registration, Timestamp};
 use rollcall_gateway::Limits;
-use rollcall_stack::{Between, Here, LambdaInvoke, Stack, StackConfig, Surroundings, TABLE, connections_url, listen};
+use rollcall_stack::{
+    Between, FIRMWARE_BUCKET, Here, LambdaInvoke, Stack, StackConfig, Surroundings, TABLE, connections_url,
+    create_bucket, listen,
+};
 use rollcall_token::Signer;
 
 use crate::api::Api;
@@ -77,6 +80,7 @@ pub struct Cloud {
     pub pushes: bool,
     api: Api,
     deployed: Option<Deployed>,
+    s3: String,
 }
 
 /// What can be seen of it from outside.
@@ -112,6 +116,7 @@ impl Cloud {
         }
         let here = Here {
             dynamodb: listen(0, "DynamoDB", "").expect("a port"),
+            s3: listen(0, "S3", "").expect("a port"),
             data: None,
             functions: options.functions.unwrap_or_else(functions),
             processes: options.processes,
@@ -125,7 +130,8 @@ impl Cloud {
         let dynamodb = stack.dynamodb_url().expect("it runs here");
         let api = Api::new(stack.ws_url(), local_dynamo_client(&dynamodb).await, TABLE, signer);
         proxy.stand_before(dynamodb);
-        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: None }
+        let s3 = stack.s3_url().expect("it runs here");
+        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: None, s3 }
     }
 
     /// Starts one on the LocalStack at this URL.
@@ -144,7 +150,8 @@ impl Cloud {
         let config = StackConfig { ws, http, limits: options.limits, between: options.between, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
         let api = Api::new(stack.ws_url(), localstack_dynamodb(url).await, &own, signer);
-        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: Some(deployed) }
+        create_bucket(url, FIRMWARE_BUCKET, now()).await.expect("a bucket");
+        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: Some(deployed), s3: url.to_owned() }
     }
 
     /// Deploys the functions again, if LocalStack runs them: one that was killed has forgotten them.
@@ -164,6 +171,16 @@ impl Cloud {
         self.http(WRITE_KEY)
     }
 
+    /// Where S3 is.
+    pub fn s3_url(&self) -> &str {
+        &self.s3
+    }
+
+    /// The bucket of firmware images.
+    pub fn firmware_bucket(&self) -> &'static str {
+        FIRMWARE_BUCKET
+    }
+
     /// The processes that run a function.
     pub fn processes(&self, function: &str) -> Vec<u32> {
         match (&self.deployed, self.stack.host()) {
@@ -180,6 +197,12 @@ impl Cloud {
             deployed.remove().await;
         }
     }
+}
+
+/// The time.
+pub fn now() -> Timestamp {
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970");
+    Timestamp(u64::try_from(now.as_millis()).expect("in range"))
 }
 
 /// Where the functions find `@connections`, and whether what they push arrives.
@@ -205,6 +228,7 @@ fn surroundings(table: &str, connections: &str, options: &Options, signer: &Sign
         connections: connections.to_owned(),
         token_keys: signer.jwks().expect("a key"),
         console_keys: console_keys(),
+        firmware_bucket: FIRMWARE_BUCKET.to_owned(),
         policy: options.policy,
         more: BTreeMap::new(),
     }

@@ -26,7 +26,7 @@ mod watched;
 pub use anywhere::Anywhere;
 pub use api::Api;
 pub use backend::{Backend, localstack_dynamodb};
-pub use cloud::{Cloud, Options, policy};
+pub use cloud::{Cloud, Options, now, policy};
 pub use functions::functions;
 pub use hold::hold;
 pub use http::{Http, HttpReply, READ_KEY, WRITE_KEY};

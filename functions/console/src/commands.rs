@@ -70,7 +70,10 @@ impl<D: Documents, C: Connections> Console<D, C> {
         };
         // Numbers are counted without gaps, so that a page of the newest needs no order from DynamoDB.
         let first = (last + 1).saturating_sub(u64::from(limit.unsigned_abs())).max(1);
-        let commands = self.store.commands(&node, first..=last, limit).await.map_err(|error| failed(&error))?;
+        let commands = match last {
+            0 => vec![],
+            last => self.store.commands(&node, first..=last, limit).await.map_err(|error| failed(&error))?,
+        };
         let views: Result<Vec<_>, _> = commands.iter().rev().map(|command| self.view(command, asked)).collect();
         // What is missing was forgotten, and so was everything before it.
         let more = first > 1 && commands.first().is_some_and(|command| command.number == first);

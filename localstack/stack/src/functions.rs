@@ -63,6 +63,8 @@ pub struct Surroundings {
     pub token_keys: String,
     /// Who may use the console: `read:` or `write:` and the SHA-256 of each key, in hexadecimal.
     pub console_keys: String,
+    /// The S3 bucket that firmware images are in.
+    pub firmware_bucket: String,
     /// What the rules go by.
     pub policy: Policy,
     /// Variables besides, or instead.
@@ -103,6 +105,9 @@ pub(crate) fn environment(function: &str, surroundings: &Surroundings) -> BTreeM
     let mut variables = BTreeMap::new();
     if matches!(function, AUTHORIZE | POLL) {
         variables.extend([own(variable::TOKEN_KEYS, &surroundings.token_keys)]);
+    }
+    if matches!(function, CHECK_IN | POLL) {
+        variables.extend([own(variable::FIRMWARE_BUCKET, &surroundings.firmware_bucket)]);
     }
     if function == CONSOLE {
         variables.extend([own(variable::CONSOLE_KEYS, &surroundings.console_keys)]);

@@ -8,6 +8,7 @@ mod functions;
 mod lambda;
 mod localstack;
 mod package;
+mod s3;
 mod stack;
 
 pub use build::build_command;
@@ -17,4 +18,7 @@ pub use functions::{FUNCTIONS, ROUTE_CHECK_IN, Surroundings};
 pub use lambda::{LambdaInvoke, lambda_client};
 pub use localstack::{Mismatch, mismatch, outdated_localstack};
 pub use package::{Package, PackageError};
-pub use stack::{Backend, Between, Here, STAGE, Stack, StackConfig, StackError, TABLE, connections_url, listen};
+pub use s3::{EmbeddedS3, S3Error, create_bucket};
+pub use stack::{
+    Backend, Between, FIRMWARE_BUCKET, Here, STAGE, Stack, StackConfig, StackError, TABLE, connections_url, listen,
+};

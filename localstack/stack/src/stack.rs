@@ -10,11 +10,15 @@ use rollcall_gateway::{Gateway, GatewayConfig, Host, HostError, HttpApi, HttpCon
 
 use crate::dynamo::{DynamoError, EmbeddedDynamo};
 use crate::functions::{FUNCTIONS, Surroundings, http_routes, routes, specs};
+use crate::s3::{EmbeddedS3, S3Error};
 
 /// The stage that the API is deployed to.
 pub const STAGE: &str = "local";
 /// The table's name.
 pub const TABLE: &str = "rollcall";
+
+/// The bucket of firmware images.
+pub const FIRMWARE_BUCKET: &str = "rollcall-firmware";
 
 /// What a stack is made of.
 pub struct StackConfig {
@@ -42,7 +46,9 @@ pub enum Backend {
 pub struct Here {
     /// Where the embedded DynamoDB is served.
     pub dynamodb: TcpListener,
-    /// Where its table is kept; in memory if nowhere.
+    /// Where the embedded S3, with firmware images, is served.
+    pub s3: TcpListener,
+    /// Where the table and the images are kept; if nowhere, in memory and in a folder that goes with the stack.
     pub data: Option<PathBuf>,
     /// Where the functions' binaries are.
     pub functions: PathBuf,
@@ -93,6 +99,9 @@ pub enum StackError {
     /// The embedded DynamoDB does not start.
     #[error("the embedded DynamoDB does not start")]
     Dynamo(#[from] DynamoError),
+    /// The embedded S3 does not start.
+    #[error("the embedded S3 does not start")]
+    S3(#[from] S3Error),
     /// The table can't be made.
     #[error("the table can't be made")]
     Table(#[from] TableError),
@@ -118,6 +127,7 @@ pub struct Stack {
 struct Running {
     host: Arc<Host>,
     dynamo: EmbeddedDynamo,
+    s3: EmbeddedS3,
 }
 
 impl fmt::Debug for Stack {
@@ -172,6 +182,11 @@ impl Stack {
         self.here.as_ref().map(|here| here.dynamo.url())
     }
 
+    /// Where the embedded S3 is, if it runs: `http://127.0.0.1:PORT`.
+    pub fn s3_url(&self) -> Option<String> {
+        self.here.as_ref().map(|here| here.s3.url())
+    }
+
     /// What runs the functions, if they run here.
     pub fn host(&self) -> Option<&Host> {
         self.here.as_ref().map(|here| &*here.host)
@@ -193,6 +208,7 @@ impl Stack {
         self.gateway.shutdown().await;
         if let Some(mut here) = self.here {
             here.host.shutdown().await;
+            here.s3.stop().await;
             here.dynamo.stop();
         }
     }
@@ -203,13 +219,15 @@ impl Running {
         let dynamo = EmbeddedDynamo::start(config.dynamodb, config.data.as_deref())?;
         let mut surroundings = config.surroundings;
         create_table(&local_dynamo_client(&dynamo.url()).await, &surroundings.table).await?;
+        let s3 = EmbeddedS3::start(config.s3, config.data.as_deref(), &surroundings.firmware_bucket)?;
         surroundings.more.entry(variable::ENDPOINT_URL_DYNAMODB.to_owned()).or_insert_with(|| dynamo.url());
+        surroundings.more.entry(variable::ENDPOINT_URL_S3.to_owned()).or_insert_with(|| s3.url());
         let specs = specs(&config.functions, config.processes, &surroundings);
         let host = Arc::new(Host::start(specs, config.logs)?);
         for function in FUNCTIONS {
             host.ensure_ready(function).await?;
         }
-        Ok(Self { host, dynamo })
+        Ok(Self { host, dynamo, s3 })
     }
 }
 

@@ -61,7 +61,8 @@ pub async fn connections_client(region: &str, url: &str) -> aws_sdk_apigatewayma
     aws_sdk_apigatewaymanagement::Client::new(&config.credentials_provider(from_environment()).load().await)
 }
 
-fn local_credentials() -> Credentials {
+/// Credentials for services on this machine, which take any.
+pub fn local_credentials() -> Credentials {
     Credentials::new(LOCAL_CREDENTIALS, LOCAL_CREDENTIALS, None, None, LOCAL_CREDENTIALS)
 }
 

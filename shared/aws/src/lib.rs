@@ -25,7 +25,8 @@ mod table;
 pub mod telemetry;
 
 pub use client::{
-    LOCAL_CREDENTIALS, LOCAL_REGION, connections_client, dynamo_client, endpoint_config, local_dynamo_client,
+    LOCAL_CREDENTIALS, LOCAL_REGION, connections_client, dynamo_client, endpoint_config, local_credentials,
+    local_dynamo_client,
 };
 pub use commands::command_news;
 pub use config::{ConfigError, ConfigErrors, Environment, Lookup, Reader, Settings, policy, variable};
@@ -37,7 +38,7 @@ pub use error::{Fatal, chain};
 pub use firmware::{DynamoFirmware, ImageError, Images, Kept};
 pub use gateway::{EventError, Identity, check_in, connect, disconnect, identify, poll, report, time};
 pub use memory::MemoryStore;
-pub use presign::PresignError;
+pub use presign::{PresignError, presign};
 pub use record::{RecordError, Recorded, carry_out, record};
 pub use reply::{Answer, News, ack, bye_reason, config_news, error_frame, refusal_frame, status, text};
 pub use serve::serve;

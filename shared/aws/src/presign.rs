@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials as _;
 use aws_sigv4::http_request::{
     PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation, SigningSettings, UriPathNormalizationMode,
@@ -62,30 +63,8 @@ impl Presigner {
     pub(crate) async fn url(&self, object_key: &str, now: Timestamp) -> Result<String, PresignError> {
         let url = self.object(object_key)?;
         let credentials = EnvironmentVariableCredentialsProvider::new().provide_credentials().await;
-        let identity = credentials.map_err(PresignError::Credentials)?.into();
-        let mut settings = SigningSettings::default();
-        settings.signature_location = SignatureLocation::QueryParams;
-        settings.expires_in = Some(Duration::from_secs(Self::EXPIRES_IN_S.into()));
-        settings.percent_encoding_mode = PercentEncodingMode::Single;
-        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("s3")
-            .time(SystemTime::UNIX_EPOCH + Duration::from_millis(now.0))
-            .settings(settings)
-            .build()
-            .map_err(signing)?
-            .into();
-        let request = SignableRequest::new("GET", url.as_str(), std::iter::empty(), SignableBody::UnsignedPayload)
-            .map_err(signing)?;
-        let (instructions, _) = sign(request, &parameters).map_err(signing)?.into_parts();
-        let query: Vec<_> = instructions
-            .params()
-            .iter()
-            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, QUERY)))
-            .collect();
-        Ok(format!("{url}?{}", query.join("&")))
+        let credentials = credentials.map_err(PresignError::Credentials)?;
+        presign("GET", &url, &self.region, credentials, now, Self::EXPIRES_IN_S)
     }
 
     /// Where an object is: under the bucket's own name, or below an endpoint that a person named.
@@ -97,6 +76,42 @@ impl Presigner {
             None => format!("https://{bucket}.s3.{}.amazonaws.com/{path}", self.region),
         })
     }
+}
+
+/// A URL in S3 that is good for one method, from a time on and for some seconds.
+///
+/// # Errors
+/// If it can't be signed.
+pub fn presign(
+    method: &str,
+    url: &str,
+    region: &str,
+    credentials: Credentials,
+    from: Timestamp,
+    seconds: u32,
+) -> Result<String, PresignError> {
+    let identity = credentials.into();
+    let mut settings = SigningSettings::default();
+    settings.signature_location = SignatureLocation::QueryParams;
+    settings.expires_in = Some(Duration::from_secs(seconds.into()));
+    settings.percent_encoding_mode = PercentEncodingMode::Single;
+    settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name("s3")
+        .time(SystemTime::UNIX_EPOCH + Duration::from_millis(from.0))
+        .settings(settings)
+        .build()
+        .map_err(signing)?
+        .into();
+    let request =
+        SignableRequest::new(method, url, std::iter::empty(), SignableBody::UnsignedPayload).map_err(signing)?;
+    let (instructions, _) = sign(request, &parameters).map_err(signing)?.into_parts();
+    let parameters = instructions.params().iter();
+    let query: Vec<_> =
+        parameters.map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, QUERY))).collect();
+    Ok(format!("{url}?{}", query.join("&")))
 }
 
 fn signing(error: impl std::error::Error + Send + Sync + 'static) -> PresignError {
