@@ -20,6 +20,7 @@ use crate::functions::functions;
 use crate::http::{Http, WRITE_KEY, console_keys};
 use crate::journal::Journal;
 use crate::proxy::{Fault, FaultProxy};
+use crate::turn::Turn;
 
 /// The secret that test tokens are signed with.
 const SECRET: [u8; 32] = [9; 32];
@@ -38,6 +39,8 @@ pub struct Options {
     pub faults: bool,
     /// Where the functions' binaries are, if they run here and are not those of this build.
     pub functions: Option<PathBuf>,
+    /// Whether no other cloud runs in this process meanwhile: for a test with a fleet, which leaves others no time.
+    pub alone: bool,
 }
 
 impl Default for Options {
@@ -49,6 +52,7 @@ impl Default for Options {
             between: None,
             faults: true,
             functions: None,
+            alone: false,
         }
     }
 }
@@ -77,6 +81,7 @@ pub struct Cloud {
     pub pushes: bool,
     api: Api,
     deployed: Option<Deployed>,
+    _turn: Turn,
 }
 
 /// What can be seen of it from outside.
@@ -103,6 +108,7 @@ impl Cloud {
     }
 
     async fn embedded(options: Options) -> Self {
+        let turn = Turn::take(options.alone).await;
         let (journal, proxy, signer) = (Journal::default(), FaultProxy::start().await, signer());
         let ws = listen(0, "sockets", "").expect("a port");
         let (connections, pushes) = connections(&ws).await;
@@ -125,11 +131,12 @@ impl Cloud {
         let dynamodb = stack.dynamodb_url().expect("it runs here");
         let api = Api::new(stack.ws_url(), local_dynamo_client(&dynamodb).await, TABLE, signer);
         proxy.stand_before(dynamodb);
-        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: None }
+        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: None, _turn: turn }
     }
 
     /// Starts one on the LocalStack at this URL.
     pub async fn on_localstack(options: Options, url: &str) -> Self {
+        let turn = Turn::take(options.alone).await;
         let (journal, proxy, signer) = (Journal::default(), FaultProxy::start().await, signer());
         proxy.stand_before(url.to_owned());
         let ws = listen(0, "sockets", "").expect("a port");
@@ -144,7 +151,7 @@ impl Cloud {
         let config = StackConfig { ws, http, limits: options.limits, between: options.between, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
         let api = Api::new(stack.ws_url(), localstack_dynamodb(url).await, &own, signer);
-        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: Some(deployed) }
+        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: Some(deployed), _turn: turn }
     }
 
     /// Deploys the functions again, if LocalStack runs them: one that was killed has forgotten them.

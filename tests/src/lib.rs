@@ -20,6 +20,7 @@ mod journal;
 mod program;
 mod proxy;
 mod socket;
+mod turn;
 mod user;
 mod watched;
 
