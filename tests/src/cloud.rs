@@ -10,7 +10,7 @@ use rand::RngExt as _;
 use rollcall_aws::{local_dynamo_client, variable};
 use rollcall_core::{Policy, Registration};
 use rollcall_gateway::Limits;
-use rollcall_stack::{Between, Here, LambdaInvoke, Stack, StackConfig, Surroundings, TABLE, connections_url, listen};
+use rollcall_stack::{Between, Here, Stack, StackConfig, Surroundings, TABLE, connections_url, listen};
 use rollcall_token::Signer;
 
 use crate::api::Api;
@@ -80,7 +80,7 @@ pub struct Cloud {
     /// Whether a push reaches its node: tests that await one await the next check-in's answer instead.
     pub pushes: bool,
     api: Api,
-    deployed: Option<Deployed>,
+    deployed: Option<Arc<Deployed>>,
     _turn: Turn,
 }
 
@@ -144,9 +144,8 @@ impl Cloud {
         let (connections, pushes) = connections(&ws).await;
         let mut surroundings = surroundings(&own, &connections, &options, &signer);
         surroundings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
-        let deployed = Deployed::to(url, format!("{own}-"), surroundings).await;
-        let invoke = LambdaInvoke::new(deployed.lambda(), deployed.prefix(), journal.sink());
-        let backend = rollcall_stack::Backend::Elsewhere(Arc::new(invoke));
+        let deployed = Arc::new(Deployed::to(url, surroundings).await);
+        let backend = rollcall_stack::Backend::Elsewhere(deployed.invoke(journal.sink()));
         let http = listen(0, "HTTP", "").expect("a port");
         let config = StackConfig { ws, http, limits: options.limits, between: options.between, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
@@ -154,10 +153,11 @@ impl Cloud {
         Self { stack, journal, dynamodb: proxy, pushes, api, deployed: Some(deployed), _turn: turn }
     }
 
-    /// Deploys the functions again, if LocalStack runs them: one that was killed has forgotten them.
-    pub async fn deploy_again(&self) {
+    /// Deploys the functions again when they are next invoked, if LocalStack runs them: one that was killed has
+    /// forgotten them.
+    pub fn deploy_again(&self) {
         if let Some(deployed) = &self.deployed {
-            deployed.deploy().await;
+            deployed.forget();
         }
     }
 

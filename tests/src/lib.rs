@@ -19,6 +19,7 @@ mod http;
 mod journal;
 mod program;
 mod proxy;
+mod slot;
 mod socket;
 mod turn;
 mod user;
