@@ -39,7 +39,7 @@ impl<S: Store, D: Documents> Poll<S, D> {
     }
 
     fn claims(&self, request: &ApiGatewayV2httpRequest) -> Result<Claims, String> {
-        let token = http::bearer(request).ok_or("there is no bearer token")?;
+        let token = http::bearer(&request.headers).ok_or("there is no bearer token")?;
         let now = http::time(request).map_err(|error| error.to_string())?;
         // Without its sources, which may quote what the token says.
         self.verifier.verify(token, now).map_err(|error| error.to_string())
