@@ -68,7 +68,8 @@ impl Api {
 
     /// How the reference library connects a node.
     pub fn node_config(&self, node: &str) -> NodeConfig {
-        let timing = Timing { ack_every: 1, ..Timing::default() };
+        // A handshake that a busy machine holds up is no outage.
+        let timing = Timing { ack_every: 1, handshake_timeout: PATIENCE, ..Timing::default() };
         NodeConfig { timing, ..NodeConfig::new(self.ws_url(), self.token(node)) }
     }
 

@@ -11,8 +11,7 @@ use rollcall_aws::{local_dynamo_client, variable};
 use rollcall_core::{Policy, Registration, Timestamp};
 use rollcall_gateway::Limits;
 use rollcall_stack::{
-    Between, FIRMWARE_BUCKET, Here, LambdaInvoke, Stack, StackConfig, Surroundings, TABLE, connections_url,
-    create_bucket, listen,
+    Between, FIRMWARE_BUCKET, Here, Stack, StackConfig, Surroundings, TABLE, connections_url, create_bucket, listen,
 };
 use rollcall_token::Signer;
 
@@ -23,6 +22,7 @@ use crate::functions::functions;
 use crate::http::{Http, WRITE_KEY, console_keys};
 use crate::journal::Journal;
 use crate::proxy::{Fault, FaultProxy};
+use crate::turn::Turn;
 
 /// The secret that test tokens are signed with.
 const SECRET: [u8; 32] = [9; 32];
@@ -41,6 +41,8 @@ pub struct Options {
     pub faults: bool,
     /// Where the functions' binaries are, if they run here and are not those of this build.
     pub functions: Option<PathBuf>,
+    /// Whether no other cloud runs in this process meanwhile: for a test with a fleet, which leaves others no time.
+    pub alone: bool,
 }
 
 impl Default for Options {
@@ -52,6 +54,7 @@ impl Default for Options {
             between: None,
             faults: true,
             functions: None,
+            alone: false,
         }
     }
 }
@@ -79,8 +82,9 @@ pub struct Cloud {
     /// Whether a push reaches its node: tests that await one await the next check-in's answer instead.
     pub pushes: bool,
     api: Api,
-    deployed: Option<Deployed>,
+    deployed: Option<Arc<Deployed>>,
     s3: String,
+    _turn: Turn,
 }
 
 /// What can be seen of it from outside.
@@ -107,6 +111,7 @@ impl Cloud {
     }
 
     async fn embedded(options: Options) -> Self {
+        let turn = Turn::take(options.alone).await;
         let (journal, proxy, signer) = (Journal::default(), FaultProxy::start().await, signer());
         let ws = listen(0, "sockets", "").expect("a port");
         let (connections, pushes) = connections(&ws).await;
@@ -131,11 +136,12 @@ impl Cloud {
         let api = Api::new(stack.ws_url(), local_dynamo_client(&dynamodb).await, TABLE, signer);
         proxy.stand_before(dynamodb);
         let s3 = stack.s3_url().expect("it runs here");
-        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: None, s3 }
+        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: None, s3, _turn: turn }
     }
 
     /// Starts one on the LocalStack at this URL.
     pub async fn on_localstack(options: Options, url: &str) -> Self {
+        let turn = Turn::take(options.alone).await;
         let (journal, proxy, signer) = (Journal::default(), FaultProxy::start().await, signer());
         proxy.stand_before(url.to_owned());
         let ws = listen(0, "sockets", "").expect("a port");
@@ -143,21 +149,21 @@ impl Cloud {
         let (connections, pushes) = connections(&ws).await;
         let mut surroundings = surroundings(&own, &connections, &options, &signer);
         surroundings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
-        let deployed = Deployed::to(url, format!("{own}-"), surroundings).await;
-        let invoke = LambdaInvoke::new(deployed.lambda(), deployed.prefix(), journal.sink());
-        let backend = rollcall_stack::Backend::Elsewhere(Arc::new(invoke));
+        let deployed = Arc::new(Deployed::to(url, surroundings).await);
+        let backend = rollcall_stack::Backend::Elsewhere(deployed.invoke(journal.sink()));
         let http = listen(0, "HTTP", "").expect("a port");
         let config = StackConfig { ws, http, limits: options.limits, between: options.between, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
         let api = Api::new(stack.ws_url(), localstack_dynamodb(url).await, &own, signer);
         create_bucket(url, FIRMWARE_BUCKET, now()).await.expect("a bucket");
-        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: Some(deployed), s3: url.to_owned() }
+        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: Some(deployed), s3: url.to_owned(), _turn: turn }
     }
 
-    /// Deploys the functions again, if LocalStack runs them: one that was killed has forgotten them.
-    pub async fn deploy_again(&self) {
+    /// Deploys the functions again when they are next invoked, if LocalStack runs them: one that was killed has
+    /// forgotten them.
+    pub fn deploy_again(&self) {
         if let Some(deployed) = &self.deployed {
-            deployed.deploy().await;
+            deployed.forget();
         }
     }
 

@@ -1,91 +1,137 @@
 //! Functions of a test's own in LocalStack.
 
+use std::collections::BTreeMap;
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::join_all;
-use rollcall_aws::{Environment, create_table};
-use rollcall_stack::{FUNCTIONS, Package, Surroundings, Target, lambda_client};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use rollcall_aws::{Environment, chain, create_table, variable};
+use rollcall_gateway::{Invoke, InvokeError, Logs};
+use rollcall_stack::{LambdaInvoke, Package, Surroundings, Target, lambda_client};
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::backend::localstack_dynamodb;
 use crate::functions::functions;
+use crate::slot::Slot;
 
 /// LocalStack takes any.
 const ROLE: &str = "arn:aws:iam::000000000000:role/rollcall-tests";
+/// How many invocations a function has at once, each in a process of its own; others wait. A fleet's hundreds would
+/// take LocalStack longer to start than it lets them take.
+const AT_ONCE: usize = 16;
 
-/// Functions and a table that nobody else uses.
+/// A table that nobody else uses, and functions that nobody else uses at the time. They stay for the next test, which
+/// tells them something else: LocalStack takes ten times as long to unpack new ones.
 #[derive(Debug)]
 pub(crate) struct Deployed {
     lambda: aws_sdk_lambda::Client,
     dynamodb: aws_sdk_dynamodb::Client,
-    prefix: String,
+    slot: Slot,
     surroundings: Surroundings,
+    used: Mutex<BTreeMap<String, Arc<Function>>>,
+}
+
+/// A function that was invoked.
+#[derive(Debug)]
+struct Function {
+    deployed: OnceCell<()>,
+    free: Semaphore,
+}
+
+impl Default for Function {
+    fn default() -> Self {
+        Self { deployed: OnceCell::new(), free: Semaphore::new(AT_ONCE) }
+    }
 }
 
 impl Deployed {
-    /// Deploys them.
-    pub(crate) async fn to(url: &str, prefix: String, surroundings: Surroundings) -> Self {
+    /// Makes the table. Each function is deployed when it is first invoked: no test needs all of them.
+    pub(crate) async fn to(url: &str, surroundings: Surroundings) -> Self {
         let (lambda, dynamodb) = (lambda_client(&Environment, url).await, localstack_dynamodb(url).await);
-        let deployed = Self { lambda, dynamodb, prefix, surroundings };
-        deployed.deploy().await;
-        deployed
+        create_table(&dynamodb, &surroundings.table).await.expect("a table");
+        Self { lambda, dynamodb, slot: Slot::take(), surroundings, used: Mutex::default() }
     }
 
-    /// Deploys what is not there, or not any more.
-    pub(crate) async fn deploy(&self) {
-        create_table(&self.dynamodb, &self.surroundings.table).await.expect("a table");
-        let target =
-            Target { client: &self.lambda, prefix: &self.prefix, role: ROLE, surroundings: &self.surroundings };
-        let target = &target;
-        let deploys = FUNCTIONS.into_iter().zip(packages()).map(|(function, package)| async move {
-            target.deploy(function, package).await.expect("deployed");
-        });
-        join_all(deploys).await;
+    /// What invokes them.
+    pub(crate) fn invoke(self: &Arc<Self>, logs: Logs) -> Arc<dyn Invoke> {
+        let invoke = LambdaInvoke::new(self.lambda.clone(), self.slot.prefix(), logs);
+        Arc::new(OnDemand { deployed: Arc::clone(self), invoke })
     }
 
-    /// What its functions' names begin with.
-    pub(crate) fn prefix(&self) -> &str {
-        &self.prefix
+    /// From now on, each is deployed again before it is invoked: LocalStack was killed, and has forgotten them.
+    pub(crate) fn forget(&self) {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// A client of its Lambda.
-    pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
-        self.lambda.clone()
+    fn used(&self, name: &str) -> Arc<Function> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(used.entry(name.to_owned()).or_default())
     }
 
-    /// The processes that run a function.
+    async fn deploy(&self, name: &str, function: &Function) -> Result<(), InvokeError> {
+        let deploy = || async {
+            let of = name.to_owned();
+            let package = tokio::task::spawn_blocking(move || package(&of)).await.expect("packed");
+            let prefix = self.slot.prefix();
+            let target = Target { client: &self.lambda, prefix, role: ROLE, surroundings: &self.surroundings };
+            target.deploy(name, &package).await.map(|_| ())
+        };
+        let deployed = function.deployed.get_or_try_init(deploy).await;
+        deployed.map(|()| ()).map_err(|error| InvokeError::Unavailable(chain(&error)))
+    }
+
+    /// The processes that run a function as it is told now.
     pub(crate) fn processes(&self, function: &str) -> Vec<u32> {
-        let marker = format!("AWS_LAMBDA_FUNCTION_NAME={}{function}", self.prefix);
+        let endpoint = &self.surroundings.more[variable::ENDPOINT_URL_DYNAMODB];
+        let markers = [
+            format!("AWS_LAMBDA_FUNCTION_NAME={}{function}", self.slot.prefix()),
+            format!("{}={endpoint}", variable::ENDPOINT_URL_DYNAMODB),
+        ];
         let runs = |pid: &u32| {
             let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes())
+            let variables: Vec<_> = environment.split(|byte| *byte == 0).collect();
+            markers.iter().all(|marker| variables.contains(&marker.as_bytes()))
         };
         let processes = std::fs::read_dir("/proc").expect("Linux").filter_map(Result::ok);
         processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(runs).collect()
     }
 
-    /// Takes them away again.
-    pub(crate) async fn remove(self) {
-        let (lambda, prefix) = (&self.lambda, &self.prefix);
-        let deletes = FUNCTIONS.map(|function| async move {
-            lambda.delete_function().function_name(format!("{prefix}{function}")).send().await.expect("deleted");
-        });
-        join_all(deletes).await;
-        self.dynamodb.delete_table().table_name(self.surroundings.table).send().await.expect("deleted");
+    /// Takes the table away again.
+    pub(crate) async fn remove(&self) {
+        self.dynamodb.delete_table().table_name(&self.surroundings.table).send().await.expect("deleted");
     }
 }
 
-/// The functions, packed once; without what only a debugger needs, because LocalStack unpacks them for every test.
-fn packages() -> &'static [Package] {
-    static PACKAGES: OnceLock<Vec<Package>> = OnceLock::new();
-    PACKAGES.get_or_init(|| {
-        let (folder, stripped) = (functions(), tempfile::tempdir().expect("a folder"));
-        let pack = |function: &&str| {
-            let mut strip = Command::new("strip");
-            strip.arg("-o").arg(stripped.path().join(function)).arg(folder.join(function));
-            assert!(strip.status().expect("binutils, which every linker comes with").success(), "{strip:?}");
-            Package::of(stripped.path(), function).expect("packed")
-        };
-        FUNCTIONS.iter().map(pack).collect()
-    })
+/// Invokes functions that are deployed by then.
+struct OnDemand {
+    deployed: Arc<Deployed>,
+    invoke: LambdaInvoke,
+}
+
+impl Invoke for OnDemand {
+    fn invoke(&self, function: &str, payload: Bytes) -> BoxFuture<'static, Result<Bytes, InvokeError>> {
+        let (deployed, name) = (Arc::clone(&self.deployed), function.to_owned());
+        let invocation = self.invoke.invoke(function, payload);
+        Box::pin(async move {
+            let function = deployed.used(&name);
+            deployed.deploy(&name, &function).await?;
+            let _free = function.free.acquire().await.expect("it stays open");
+            invocation.await
+        })
+    }
+}
+
+/// A function, packed once; without what only a debugger needs, because LocalStack unpacks it.
+fn package(function: &str) -> Arc<Package> {
+    static PACKAGES: Mutex<BTreeMap<String, Arc<Package>>> = Mutex::new(BTreeMap::new());
+    let mut packages = PACKAGES.lock().unwrap_or_else(PoisonError::into_inner);
+    let pack = || {
+        let stripped = tempfile::tempdir().expect("a folder");
+        let mut strip = Command::new("strip");
+        strip.arg("-o").arg(stripped.path().join(function)).arg(functions().join(function));
+        assert!(strip.status().expect("binutils, which every linker comes with").success(), "{strip:?}");
+        Arc::new(Package::of(stripped.path(), function).expect("packed"))
+    };
+    Arc::clone(packages.entry(function.to_owned()).or_insert_with(pack))
 }

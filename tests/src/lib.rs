@@ -19,7 +19,9 @@ mod http;
 mod journal;
 mod program;
 mod proxy;
+mod slot;
 mod socket;
+mod turn;
 mod user;
 mod watched;
 

@@ -7,7 +7,7 @@ use rollcall_node::{Applied, Configuration, Handler, Node, NodeConfig, NodeEvent
 use tokio::sync::watch;
 
 /// Far longer than anything takes that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A node of the reference library, and all that happened to it.
 #[derive(Debug)]

@@ -242,7 +242,7 @@ async fn held_elsewhere(cloud: &Cloud, node: &str) -> Presence {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whole_site_is_set_page_by_page_and_its_document_is_read_a_handful_of_times() {
     const NODES: usize = 250;
-    let cloud = Cloud::start().await;
+    let cloud = Cloud::with(Options { alone: true, ..Options::default() }).await;
     let console = cloud.console();
     let nodes: Vec<_> = (0..NODES).map(|n| json!({"node": format!("ap-{n}"), "site": "hq"})).collect();
     for batch in nodes.chunks(100) {
@@ -277,8 +277,7 @@ async fn a_whole_site_is_set_page_by_page_and_its_document_is_read_a_handful_of_
 
 /// How a node of the reference library finds this cloud.
 fn node_config(cloud: &Cloud, node: &str) -> NodeConfig {
-    let timing = Timing { ack_every: 1, proof_timeout: Duration::from_secs(3), ..Timing::default() };
-    NodeConfig { timing, http_url: Some(cloud.stack.http_url()), ..cloud.node_config(node) }
+    NodeConfig { http_url: Some(cloud.stack.http_url()), ..cloud.node_config(node) }
 }
 
 /// Sets a configuration and waits until the node has reported on it; says what.
@@ -317,7 +316,9 @@ async fn a_node_that_can_not_reach_the_server_any_more_goes_back_to_what_it_ran_
     let options = Options { between: Some(hold("connect", &gate)), ..Options::default() };
     let cloud = Cloud::with(options).await;
     cloud.console().put("/v1/nodes/ap-1", "{}").await;
-    let watched = Watched::start(node_config(&cloud, "ap-1"));
+    let config = node_config(&cloud, "ap-1");
+    let timing = Timing { proof_timeout: Duration::from_secs(3), ..config.timing };
+    let watched = Watched::start(NodeConfig { timing, ..config });
     watched.until_acked(1).await;
     // With this configuration, no new connection opens.
     let reported = set_and_reported(&cloud, &watched, "ap-1", r#"{"channel":165}"#.to_owned()).await;

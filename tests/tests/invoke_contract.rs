@@ -20,8 +20,10 @@ use tokio::task::JoinSet;
 
 /// The function that does as its payload says: an example of the gateway's.
 const PROBE: &str = "probe";
-/// How long an invocation may take.
-const TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an invocation may take: far longer than any does, and not as long as the probe sleeps.
+const TIMEOUT: Duration = Duration::from_secs(40);
+/// How long one may take that is to take too long.
+const SHORT: Duration = Duration::from_secs(3);
 
 /// Somebody who runs the probe.
 struct Runner {
@@ -31,11 +33,15 @@ struct Runner {
 
 impl Runner {
     async fn new(env: &[(&str, &str)]) -> Self {
+        Self::with(TIMEOUT, env).await
+    }
+
+    async fn with(timeout: Duration, env: &[(&str, &str)]) -> Self {
         let env = env.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         let journal = Journal::default();
         let invoke = match Backend::chosen() {
-            Backend::Embedded => host(env, &journal),
-            Backend::LocalStack(url) => localstack(&url, env, &journal).await,
+            Backend::Embedded => host(timeout, env, &journal),
+            Backend::LocalStack(url) => localstack(&url, timeout, env, &journal).await,
         };
         Self { invoke, journal }
     }
@@ -46,12 +52,12 @@ impl Runner {
     }
 }
 
-fn host(env: BTreeMap<String, String>, journal: &Journal) -> Arc<dyn Invoke> {
+fn host(timeout: Duration, env: BTreeMap<String, String>, journal: &Journal) -> Arc<dyn Invoke> {
     let spec = FunctionSpec {
         name: PROBE.to_owned(),
         program: functions().join("examples").join(PROBE),
         env,
-        timeout: TIMEOUT,
+        timeout,
         memory_mb: 128,
         max_processes: 16,
         max_queued: 16,
@@ -59,14 +65,14 @@ fn host(env: BTreeMap<String, String>, journal: &Journal) -> Arc<dyn Invoke> {
     Arc::new(Host::start(vec![spec], journal.sink()).expect("a host"))
 }
 
-async fn localstack(url: &str, env: BTreeMap<String, String>, journal: &Journal) -> Arc<dyn Invoke> {
+async fn localstack(url: &str, timeout: Duration, env: BTreeMap<String, String>, journal: &Journal) -> Arc<dyn Invoke> {
     let client = lambda_client(&Environment, url).await;
     let package = Package::of(&functions().join("examples"), PROBE).expect("packed");
     let prefix = format!("contract-{:016x}-", rand::rng().random::<u64>());
     let variables = Variables::builder().set_variables(Some(env.into_iter().collect())).build();
     let create = client.create_function().function_name(format!("{prefix}{PROBE}")).runtime(Runtime::Providedal2023);
     let create = create.role("arn:aws:iam::000000000000:role/contract").handler("bootstrap").environment(variables);
-    let create = create.timeout(i32::try_from(TIMEOUT.as_secs()).expect("small"));
+    let create = create.timeout(i32::try_from(timeout.as_secs()).expect("small"));
     let code = FunctionCode::builder().zip_file(Blob::new(package.zip)).build();
     create.code(code).send().await.expect("created");
     let invoke = LambdaInvoke::new(client, &prefix, journal.sink());
@@ -112,7 +118,7 @@ async fn a_process_that_exits_fails_its_invocation_and_the_next_one_gets_another
 
 #[tokio::test]
 async fn an_invocation_that_takes_too_long_is_timed_out() {
-    let probe = Runner::new(&[]).await;
+    let probe = Runner::with(SHORT, &[]).await;
     assert_eq!(probe.run(json!({"do": "sleep"})).await, Err(InvokeError::TimedOut));
     assert_eq!(probe.run(json!({"n": 2})).await, Ok(json!({"n": 2})), "and the next one is not");
 }

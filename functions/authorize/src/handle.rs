@@ -3,6 +3,7 @@
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use lambda_runtime::Diagnostic;
 use rollcall_aws::Identity;
+use rollcall_aws::http::{AUTHORIZATION, bearer};
 use rollcall_core::Timestamp;
 use rollcall_token::{Claims, TokenError, Verifier};
 use serde::{Deserialize, Serialize};
@@ -73,13 +74,10 @@ pub(crate) fn handle(request: &Request, verifier: &Verifier) -> Result<Admission
 
 fn claims(connect: &ApiGatewayWebsocketProxyRequest, verifier: &Verifier) -> Result<Claims, Refused> {
     let now = u64::try_from(connect.request_context.request_time_epoch).map_err(|_| Refused::NoTime)?;
-    let token = match connect.headers.get("authorization") {
-        Some(header) => {
-            let header = header.to_str().map_err(|_| Refused::NotBearer)?;
-            let (scheme, token) = header.split_once(' ').ok_or(Refused::NotBearer)?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).ok_or(Refused::NotBearer)?
-        }
-        None => connect.query_string_parameters.first("token").ok_or(Refused::NoToken)?,
+    let token = if connect.headers.contains_key(AUTHORIZATION) {
+        bearer(&connect.headers).ok_or(Refused::NotBearer)?
+    } else {
+        connect.query_string_parameters.first("token").ok_or(Refused::NoToken)?
     };
     Ok(verifier.verify(token, Timestamp(now))?)
 }

@@ -42,7 +42,7 @@ impl<D: Documents> Poll<D> {
     }
 
     fn claims(&self, request: &ApiGatewayV2httpRequest) -> Result<Claims, String> {
-        let token = http::bearer(request).ok_or("there is no bearer token")?;
+        let token = http::bearer(&request.headers).ok_or("there is no bearer token")?;
         let now = http::time(request).map_err(|error| error.to_string())?;
         // Without its sources, which may quote what the token says.
         self.verifier.verify(token, now).map_err(|error| error.to_string())

@@ -16,8 +16,9 @@ use crate::functions::{MEMORY_MB, Surroundings, TIMEOUT, environment};
 use crate::lambda::LambdaInvoke;
 use crate::package::{Package, PackageError};
 
-/// How long a function may take until it can be used, and how often that is looked at.
+/// How long a function may take until it can be used; how soon that is looked at, and how often at last.
 const PATIENCE: Duration = Duration::from_mins(2);
+const LOOK_SOON: Duration = Duration::from_millis(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// What every function answers without doing anything: an event of nobody.
 const NOBODY: &[u8] = br#"{"methodArn":""}"#;
@@ -161,6 +162,7 @@ impl Target<'_> {
             reason: reason.unwrap_or("Lambda does not say why").to_owned(),
         };
         let settled = async {
+            let mut pause = LOOK_SOON;
             loop {
                 let there = self.client.get_function_configuration().function_name(name).send().await;
                 let there = there.map_err(|error| refused(name, "looked up", error))?;
@@ -170,7 +172,8 @@ impl Target<'_> {
                     (Some(State::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => {}
                     _ => return Ok(()),
                 }
-                tokio::time::sleep(LOOK_AGAIN).await;
+                tokio::time::sleep(pause).await;
+                pause = LOOK_AGAIN.min(2 * pause);
             }
         };
         tokio::time::timeout(PATIENCE, settled).await.unwrap_or_else(|_| Err(unusable(Some("it takes too long"))))

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use rollcall_core::{Policy, Registration, Seconds};
 
+use crate::error::chain;
+
 /// The names of Rollcall's environment variables.
 pub mod variable {
     /// The table's name.
@@ -118,6 +120,19 @@ impl<'a, L: Lookup> Reader<'a, L> {
     /// A variable that need not be set.
     pub fn optional(&self, name: &str) -> Option<String> {
         self.lookup.get(name)
+    }
+
+    /// A variable that must be set, as `parse` understands it; nothing if it does not.
+    pub fn parsed<T, E: std::error::Error>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let Some(text) = self.optional(name) else {
+            self.errors.push(ConfigError::Missing(name));
+            return None;
+        };
+        parse(&text).map_err(|error| self.invalid(name, format!("can't be used: {}", chain(&error)))).ok()
     }
 
     /// A number, or what it is if not set.
@@ -239,6 +254,20 @@ mod tests {
         ] {
             assert!(text.contains(mistake), "{mistake:?} is not in {text:?}");
         }
+    }
+
+    #[test]
+    fn what_can_not_be_parsed_is_reported_with_the_reason_and_what_is_not_set_only_as_that() {
+        let parsed = |value: Option<&str>| {
+            let lookup = |_: &str| value.map(str::to_owned);
+            let mut reader = Reader::new(&lookup);
+            let number = reader.parsed(variable::TOKEN_KEYS, str::parse::<u8>);
+            reader.finish(|| number).map_err(|errors| errors.to_string())
+        };
+        assert_eq!(parsed(Some("7")), Ok(7));
+        let wrong = |problem: &str| Err(format!("the configuration is wrong: ROLLCALL_TOKEN_KEYS {problem}"));
+        assert_eq!(parsed(Some("many")), wrong("can't be used: invalid digit found in string"));
+        assert_eq!(parsed(None), wrong("is not set"));
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use aws_lambda_events::http::HeaderMap;
+pub use aws_lambda_events::http::header::AUTHORIZATION;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rollcall_core::Timestamp;
@@ -50,8 +52,8 @@ impl HttpAnswer {
 }
 
 /// The token or key in `Authorization: Bearer …`; nothing if there is none of that kind.
-pub fn bearer(request: &ApiGatewayV2httpRequest) -> Option<&str> {
-    let (scheme, token) = request.headers.get("authorization")?.to_str().ok()?.split_once(' ')?;
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 

@@ -60,7 +60,7 @@ async fn a_wrong_environment_is_reported_with_the_variable_and_can_be_corrected(
     assert!(said.contains("ROLLCALL_GRACE_S must be a whole number"), "{said}");
     assert!(said.contains(&developer.prefix), "which function: {said}");
     let refused = developer.deploy(&["--env", "ROLLCALL_TOKEN_KEYS={}"]).await;
-    assert!(problem(&refused).contains("ROLLCALL_TOKEN_KEYS is no usable key set"), "{refused:?}");
+    assert!(problem(&refused).contains("ROLLCALL_TOKEN_KEYS can't be used: not a JWK set"), "{refused:?}");
     assert_eq!(developer.done(&[]).await.len(), 7, "it goes on from there");
 }
 

@@ -45,7 +45,7 @@ async fn while_it_is_dead_nodes_get_errors_and_afterwards_no_acknowledged_check_
         assert!(stored >= *acknowledged, "ap-{number}: {acknowledged:?} was acknowledged, {stored:?} is stored");
     }
 
-    cloud.deploy_again().await;
+    cloud.deploy_again();
     socket.check_in(3).await;
     assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(ack)) if ack.seq == 3), "it goes on");
     for watched in &fleet {
