@@ -1,8 +1,10 @@
 //! The console's OpenAPI document, made from the types that it speaks.
 
-use rollcall_wire::console::{BatchNode, BatchResult, ConfigSet, ConfigView, NodePage, NodeSpec, NodeView, Problem};
+use rollcall_wire::console::{
+    AppliedView, BatchNode, BatchResult, ConfigSet, ConfigView, NodePage, NodeSpec, NodeView, Problem,
+};
 use rollcall_wire::console::{ConfigProgress, DeliveryState, ProblemCode, SiteConfigSet, WantedView};
-use rollcall_wire::{ConfigReport, ConfigStatus};
+use rollcall_wire::{ConfigReport, ConfigStatus, Edit};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -23,7 +25,7 @@ pub(crate) fn document() -> Result<String, serde_json::Error> {
     ),
     components(schemas(
         NodeSpec, BatchNode, BatchResult, NodeView, NodePage, WantedView, ConfigProgress, ConfigSet, DeliveryState,
-        SiteConfigSet, ConfigView, ConfigReport, ConfigStatus, Problem, ProblemCode
+        SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode
     )),
     modifiers(&Keys),
     security(("key" = []))
@@ -139,7 +141,7 @@ operations! {
     ))]
     set_config;
 
-    /// A node's configuration: what is wanted, and what became of it.
+    /// A node's configuration: what is wanted, what runs, and how they differ.
     #[utoipa::path(get, path = "/v1/nodes/{node}/config", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), responses(

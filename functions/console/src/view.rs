@@ -1,8 +1,9 @@
 //! A stored node, as the console shows it.
 
-use rollcall_core::{ConfigOutcome, ConfigState, Node, NodeId, Presence, Timestamp, presence_at};
-use rollcall_wire::console::{ConfigProgress, NodeView, WantedView};
-use rollcall_wire::{ConfigReport, ConfigStatus};
+use rollcall_core::{ConfigOutcome, ConfigState, Node, NodeId, Presence, Timestamp, WantedConfig, presence_at};
+use rollcall_wire::console::{AppliedView, ConfigProgress, NodeView, WantedView};
+use rollcall_wire::{ConfigReport, ConfigStatus, Edit};
+use serde_json::Value;
 
 /// A node as it is at this time: one whose grace period is over counts as offline, swept or not.
 pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp) -> NodeView {
@@ -42,6 +43,19 @@ pub(crate) fn progress(node: &Node) -> ConfigProgress {
         },
         (Some(_), ..) => ConfigProgress::Pending,
     }
+}
+
+/// How to get from what a node runs to what it is to run; nothing if one of them is not known.
+pub(crate) fn difference(
+    applied: Option<&AppliedView>,
+    wanted: Option<&WantedConfig>,
+    document: Option<&Value>,
+) -> Option<Vec<Edit>> {
+    let (applied, wanted) = (applied?, wanted?);
+    if applied.sha256.as_ref() == Some(&wanted.sha256) {
+        return Some(vec![]);
+    }
+    Some(rollcall_wire::difference(applied.document.as_ref()?, document?))
 }
 
 pub(crate) fn reported(outcome: &ConfigOutcome) -> ConfigReport {

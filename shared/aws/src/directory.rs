@@ -35,11 +35,8 @@ impl DynamoStore {
     /// # Errors
     /// If they can't be read.
     pub async fn page_of_all(&self, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
-        let scan = self.client.scan().table_name(&self.table).limit(limit);
-        let scan = scan.filter_expression("#s = :node").expression_attribute_names("#s", SORT_KEY);
-        let scan = scan.expression_attribute_values(":node", AttributeValue::S(SORT_KEY_NODE.to_owned()));
-        let answer =
-            scan.set_exclusive_start_key(after.map(|after| start(after, None))).send().await.map_err(classify)?;
+        let scan = self.scan_of_nodes().limit(limit).set_exclusive_start_key(after.map(|after| start(after, None)));
+        let answer = scan.send().await.map_err(classify)?;
         let nodes = answer.items().iter().map(node).collect::<Result<_, _>>()?;
         Ok((nodes, answer.last_evaluated_key.as_ref().map(page_key).transpose()?))
     }

@@ -2,11 +2,12 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
 };
-use rollcall_core::{Item, NodeId, Outcome, PARTITION_KEY, Update, node_of_partition_key};
+use rollcall_core::{Item, NodeId, Outcome, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Update, node_of_partition_key};
 
 use crate::client::dynamo_client;
 use crate::config::Settings;
@@ -37,8 +38,7 @@ impl DynamoStore {
     /// # Errors
     /// If they can't be read.
     pub async fn page(&self, after: Option<Cursor>) -> Result<(Vec<(NodeId, Item)>, Option<Cursor>), StoreError> {
-        let answer = self.client.scan().table_name(&self.table).set_exclusive_start_key(after);
-        let answer = answer.send().await.map_err(classify)?;
+        let answer = self.scan_of_nodes().set_exclusive_start_key(after).send().await.map_err(classify)?;
         let mut nodes = vec![];
         for stored in answer.items() {
             let key = stored.get(PARTITION_KEY).and_then(|key| key.as_s().ok()).map(String::as_str).unwrap_or_default();
@@ -48,6 +48,15 @@ impl DynamoStore {
             }
         }
         Ok((nodes, answer.last_evaluated_key))
+    }
+}
+
+impl DynamoStore {
+    /// A scan that finds nodes' own items, and nothing else that is kept of them.
+    pub(crate) fn scan_of_nodes(&self) -> ScanFluentBuilder {
+        let scan = self.client.scan().table_name(&self.table);
+        let scan = scan.filter_expression("#s = :node").expression_attribute_names("#s", SORT_KEY);
+        scan.expression_attribute_values(":node", AttributeValue::S(SORT_KEY_NODE.to_owned()))
     }
 }
 

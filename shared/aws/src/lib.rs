@@ -11,6 +11,7 @@ mod documents;
 mod dynamo;
 mod error;
 mod gateway;
+mod history;
 pub mod http;
 mod memory;
 mod record;

@@ -99,9 +99,14 @@ fn group(mut parts: Vec<String>, separator: &str) -> String {
 
 /// The key of a node's item.
 pub(crate) fn key(node: &NodeId) -> HashMap<String, AttributeValue> {
+    key_of(node, SORT_KEY_NODE)
+}
+
+/// The key of something else of a node's.
+pub(crate) fn key_of(node: &NodeId, sort_key: &str) -> HashMap<String, AttributeValue> {
     HashMap::from([
         (PARTITION_KEY.to_owned(), AttributeValue::S(partition_key(node))),
-        (SORT_KEY.to_owned(), AttributeValue::S(SORT_KEY_NODE.to_owned())),
+        (SORT_KEY.to_owned(), AttributeValue::S(sort_key.to_owned())),
     ])
 }
 

@@ -12,6 +12,8 @@ pub const SORT_KEY: &str = "sk";
 pub const SORT_KEY_NODE: &str = "node";
 /// The sort key of a configuration document.
 pub const SORT_KEY_DOCUMENT: &str = "document";
+/// The sort key of a node's [`History`](crate::History).
+pub const SORT_KEY_HISTORY: &str = "history";
 /// The attribute that holds a document's text. Names are short, because they count towards an item's size.
 pub const DOCUMENT_TEXT: &str = "d";
 /// The index of suspected nodes: [`Attribute::DueShard`] and [`Attribute::Due`]. Sparse: only who closed and has not
@@ -110,6 +112,8 @@ attributes! {
     ConfigState = "gs",
     /// With what it was substituted, or why it was rejected.
     ConfigDetail = "gd",
+    /// The last configuration version that the node reported as applied or substituted: what it runs.
+    AppliedVersion = "av",
     /// Reported time since boot, in seconds.
     Uptime = "hu",
     /// Reported load, in percent.

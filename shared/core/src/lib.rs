@@ -15,6 +15,7 @@ mod attribute;
 mod desired;
 mod event;
 mod guard;
+mod history;
 mod id;
 mod limits;
 mod node;
@@ -26,11 +27,12 @@ mod sweep;
 mod update;
 
 pub use attribute::{Attribute, INDEX_DUE, INDEX_SITE, Item, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Value};
-pub use attribute::{DOCUMENT_TEXT, DUE_SHARDS, SORT_KEY_DOCUMENT, document_key};
+pub use attribute::{DOCUMENT_TEXT, DUE_SHARDS, SORT_KEY_DOCUMENT, SORT_KEY_HISTORY, document_key};
 pub use attribute::{due_shard, node_of_partition_key, partition_key};
 pub use desired::{Denied, Registering, Wanted, register, registered, revoke, want_config, wanted};
 pub use event::{Connection, Event, EventKind, Found};
 pub use guard::Guard;
+pub use history::{History, REMEMBERED, Remember, Slot, remember};
 pub use id::{ConnectionId, CredentialVersion, InvalidId, Model, NodeId, Site, Tags, Timestamp};
 pub use limits::{
     CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES,
