@@ -12,6 +12,7 @@ use rollcall_core::{Policy, Registration};
 use rollcall_gateway::Limits;
 use rollcall_stack::{Between, Here, LambdaInvoke, Stack, StackConfig, Surroundings, TABLE, connections_url, listen};
 use rollcall_token::Signer;
+use serde_json::Value;
 
 use crate::api::Api;
 use crate::backend::{Backend, localstack_dynamodb, pushes_are_lost};
@@ -36,6 +37,8 @@ pub struct Options {
     pub between: Option<Between>,
     /// Whether the functions reach DynamoDB through a proxy that can inject faults.
     pub faults: bool,
+    /// More of the functions' environment.
+    pub more: BTreeMap<String, String>,
     /// Where the functions' binaries are, if they run here and are not those of this build.
     pub functions: Option<PathBuf>,
 }
@@ -48,6 +51,7 @@ impl Default for Options {
             processes: 2,
             between: None,
             faults: true,
+            more: BTreeMap::new(),
             functions: None,
         }
     }
@@ -164,6 +168,12 @@ impl Cloud {
         self.http(WRITE_KEY)
     }
 
+    /// What a function answers to an event that the gateway does not make.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Value {
+        let answer = self.stack.functions().invoke(function, event.to_string().into()).await;
+        serde_json::from_slice(&answer.expect("an answer")).expect("JSON")
+    }
+
     /// The processes that run a function.
     pub fn processes(&self, function: &str) -> Vec<u32> {
         match (&self.deployed, self.stack.host()) {
@@ -206,6 +216,6 @@ fn surroundings(table: &str, connections: &str, options: &Options, signer: &Sign
         token_keys: signer.jwks().expect("a key"),
         console_keys: console_keys(),
         policy: options.policy,
-        more: BTreeMap::new(),
+        more: options.more.clone(),
     }
 }
