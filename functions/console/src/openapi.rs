@@ -38,6 +38,16 @@ struct Console;
 #[expect(dead_code, reason = "it is only a schema")]
 struct Batch(Vec<serde_json::Value>);
 
+/// A header that may be left out; said in a tuple, it could be null as well.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it is only a schema")]
+struct Expected {
+    /// Only if this version is wanted now
+    #[param(rename = "If-Match", required = false, pattern = "^\"[0-9]{1,18}\"$")]
+    if_match: String,
+}
+
 struct Keys;
 
 impl Modify for Keys {
@@ -132,7 +142,7 @@ operations! {
     /// Sets what a node is to run: any JSON up to 96 KB.
     #[utoipa::path(put, path = "/v1/nodes/{node}/config", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
-        ("If-Match" = Option<String>, Header, description = "Only if this version is wanted now", pattern = "^\"[0-9]{1,18}\"$"),
+        Expected,
     ), request_body = serde_json::Value, responses(
         (status = 200, description = "The version, and how it got to the node", body = ConfigSet,
             headers(("ETag" = String, description = "The version"))),
