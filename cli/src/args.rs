@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-pub(crate) use console::{ConfigCommand, Connection, List, NodesCommand, One, Register, SetConfig};
+pub(crate) use console::{ConfigCommand, Connection, DiffConfig, List, NodesCommand, One, Register, SetConfig, Watch};
 use rollcall_core::{NodeId, Seconds};
 
 /// Serverless device check-in: the whole cloud on this machine, and a look at the fleet.
@@ -32,6 +32,8 @@ pub(crate) enum Command {
     /// Set or show what nodes are to run, through the console API
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Show who comes and goes, through the console API, until Ctrl-C
+    Watch(Watch),
     /// Run one node in this terminal
     Node(Node),
     /// Print what a shell needs to complete this command

@@ -28,7 +28,7 @@ use clap::Parser as _;
 async fn main() -> ExitCode {
     out::show_warnings();
     match run::run(Args::parse().command).await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(problem) => problem.report(),
     }
 }

@@ -1,14 +1,16 @@
 //! Does what was asked for.
 
+use std::process::ExitCode;
+
 use crate::args::Command;
 use crate::problem::Problem;
 use crate::{completions, console, deploy, node, nodes, token, up};
 
-/// Does what was asked for.
+/// Does what was asked for, and says with which code to exit if that is an answer too.
 ///
 /// # Errors
 /// Why it could not be done, and what to do about it.
-pub(crate) async fn run(command: Command) -> Result<(), Problem> {
+pub(crate) async fn run(command: Command) -> Result<ExitCode, Problem> {
     match command {
         Command::Up(args) => up::run(args).await,
         Command::Deploy(args) => deploy::run(args).await,
@@ -18,8 +20,10 @@ pub(crate) async fn run(command: Command) -> Result<(), Problem> {
             Some(command) => console::nodes(command).await,
             None => nodes::run(&args).await,
         },
-        Command::Config(command) => console::config(&command).await,
+        Command::Config(command) => return console::config(&command).await,
+        Command::Watch(args) => console::watch(&args).await,
         Command::Node(args) => node::run(args).await,
         Command::Completions(args) => completions::run(&args),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -14,6 +14,7 @@ use rollcall_stack::{
     Between, FIRMWARE_BUCKET, Here, Stack, StackConfig, Surroundings, TABLE, connections_url, create_bucket, listen,
 };
 use rollcall_token::Signer;
+use serde_json::Value;
 
 use crate::api::Api;
 use crate::backend::{Backend, localstack_dynamodb, pushes_are_lost};
@@ -39,6 +40,8 @@ pub struct Options {
     pub between: Option<Between>,
     /// Whether the functions reach DynamoDB through a proxy that can inject faults.
     pub faults: bool,
+    /// More of the functions' environment.
+    pub more: BTreeMap<String, String>,
     /// Where the functions' binaries are, if they run here and are not those of this build.
     pub functions: Option<PathBuf>,
     /// Whether no other cloud runs in this process meanwhile: for a test with a fleet, which leaves others no time.
@@ -53,6 +56,7 @@ impl Default for Options {
             processes: 2,
             between: None,
             faults: true,
+            more: BTreeMap::new(),
             functions: None,
             alone: false,
         }
@@ -187,6 +191,12 @@ impl Cloud {
         FIRMWARE_BUCKET
     }
 
+    /// What a function answers to an event that the gateway does not make.
+    pub async fn invoke(&self, function: &str, event: &Value) -> Value {
+        let answer = self.stack.functions().invoke(function, event.to_string().into()).await;
+        serde_json::from_slice(&answer.expect("an answer")).expect("JSON")
+    }
+
     /// The processes that run a function.
     pub fn processes(&self, function: &str) -> Vec<u32> {
         match (&self.deployed, self.stack.host()) {
@@ -236,6 +246,6 @@ fn surroundings(table: &str, connections: &str, options: &Options, signer: &Sign
         console_keys: console_keys(),
         firmware_bucket: FIRMWARE_BUCKET.to_owned(),
         policy: options.policy,
-        more: BTreeMap::new(),
+        more: options.more.clone(),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
-use rollcall_core::{InvalidId, Model, NodeId, Site, Tags};
+use rollcall_core::{InvalidId, Model, NodeId, Seconds, Site, Tags};
 
 use crate::console::ConsoleUrl;
 
@@ -25,6 +25,8 @@ pub(crate) enum ConfigCommand {
     Set(SetConfig),
     /// Show what a node is to run, and what became of it
     Get(One),
+    /// Show how what a node runs differs from what it is to run, or that from a file; exits with 1 if it does
+    Diff(DiffConfig),
 }
 
 /// Where the console is, and how its answer is printed.
@@ -111,6 +113,34 @@ pub(crate) struct SetConfig {
     pub(crate) if_match: Option<u64>,
     #[command(flatten)]
     pub(crate) connection: Connection,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DiffConfig {
+    /// The node's id
+    #[arg(value_name = "ID")]
+    pub(crate) node: NodeId,
+    /// A file to compare with what the node is to run; - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Watch {
+    /// Only the nodes of this site
+    #[arg(long)]
+    pub(crate) site: Option<Site>,
+    /// How often to look, at most
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=3600), value_name = "SECONDS")]
+    pub(crate) every: Seconds,
+    /// Where the console API is; or else `ROLLCALL_CONSOLE_URL`, or else `http://127.0.0.1:8788`
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<ConsoleUrl>,
+    /// Print JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Whose configuration is set.

@@ -103,14 +103,14 @@ impl Client {
             let (head, body) = answer.into_parts();
             let body = Limited::new(body, ANSWER_BYTES).collect().await.map_err(|error| {
                 let advice = "whether it was done is not known: ask again";
-                Problem::new(format!("the answer of {} breaks off ({}); {advice}", self.url, chain(&*error)))
+                Problem::passing(format!("the answer of {} breaks off ({}); {advice}", self.url, chain(&*error)))
             })?;
             Ok((head.status, body.to_bytes()))
         };
         let (status, body) = tokio::time::timeout(PATIENCE, answer).await.map_err(|_| {
             let seconds = PATIENCE.as_secs();
             let advice = "whether it was done is not known: ask again a little later";
-            Problem::new(format!("{} has not answered for {seconds} seconds; {advice}", self.url))
+            Problem::passing(format!("{} has not answered for {seconds} seconds; {advice}", self.url))
         })??;
         if status.is_success() {
             return Ok(body);
@@ -137,7 +137,7 @@ impl Client {
         let url = &self.url;
         if !error.is_connect() {
             let advice = "whether it was done is not known: ask again";
-            return Problem::new(format!("{url} gives no whole answer ({}); {advice}", chain(error)));
+            return Problem::passing(format!("{url} gives no whole answer ({}); {advice}", chain(error)));
         }
         let advice = if url.is_loopback() {
             format!("`{}` serves it there", url.up())
@@ -145,9 +145,9 @@ impl Client {
             "is it the right address? (--url)".to_owned()
         };
         if is_refused(error) {
-            return Problem::new(format!("nobody answers at {url}: {advice}"));
+            return Problem::passing(format!("nobody answers at {url}: {advice}"));
         }
-        Problem::new(format!("{url} can't be reached ({}): {advice}", chain(error)))
+        Problem::passing(format!("{url} can't be reached ({}): {advice}", chain(error)))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::process::ExitCode;
 
 use http::Method;
 use rollcall_core::{NodeId, Site};
@@ -11,6 +12,7 @@ use rollcall_wire::{DOCUMENT_BYTES, Document};
 use serde::Serialize;
 
 use super::client::{Ask, Client};
+use super::difference;
 use super::nodes::{NOTHING, reported, wanted};
 use super::table::{clean, pairs};
 use crate::args::{ConfigCommand, One, SetConfig};
@@ -29,11 +31,11 @@ struct SiteTotals<'a> {
     set: SiteConfigSet,
 }
 
-/// Does what is asked about configurations.
+/// Does what is asked about configurations. Whether two are the same is told by the exit code.
 ///
 /// # Errors
 /// Why it could not be done, and what to do about it.
-pub(crate) async fn config(command: &ConfigCommand) -> Result<(), Problem> {
+pub(crate) async fn config(command: &ConfigCommand) -> Result<ExitCode, Problem> {
     match command {
         ConfigCommand::Set(args) => {
             let document = read(&args.file)?;
@@ -45,7 +47,9 @@ pub(crate) async fn config(command: &ConfigCommand) -> Result<(), Problem> {
             }
         }
         ConfigCommand::Get(args) => get(args).await,
-    }
+        ConfigCommand::Diff(args) => return difference::diff(args).await,
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn set_node(client: &Client, args: &SetConfig, node: &NodeId, document: &Document) -> Result<(), Problem> {
@@ -107,6 +111,7 @@ async fn get(args: &One) -> Result<(), Problem> {
         ("config", wanted(view.wanted.as_ref(), view.status)),
         ("sha256", sha256),
         ("reported", reported(view.reported.as_ref())),
+        ("runs", runs(&args.node, &view)),
     ]);
     if let Some(document) = &view.document {
         let document = serde_json::to_string_pretty(document).map_err(|error| Problem::plain(&error))?;
@@ -115,6 +120,15 @@ async fn get(args: &One) -> Result<(), Problem> {
         text.extend(document.lines().map(|line| format!("{}\n", clean(line))));
     }
     print(&text)
+}
+
+fn runs(node: &NodeId, view: &ConfigView) -> String {
+    let Some(applied) = &view.applied else { return NOTHING.to_owned() };
+    let differs = match view.difference.as_deref() {
+        None | Some([]) => String::new(),
+        Some(_) => format!(", which differs: `rollcall config diff {node}` shows how"),
+    };
+    format!("version {}{differs}", applied.version)
 }
 
 fn print_totals(totals: SiteTotals<'_>, json: bool) -> Result<(), Problem> {
@@ -158,7 +172,7 @@ fn outcome(site: &Site, total: &SiteConfigSet) -> Result<(), Problem> {
 }
 
 /// Reads a document and checks it, so that what is wrong with it is said of the file.
-fn read(file: &Path) -> Result<Document, Problem> {
+pub(super) fn read(file: &Path) -> Result<Document, Problem> {
     let (name, input): (_, Box<dyn Read>) = if file == Path::new("-") {
         ("standard input".to_owned(), Box::new(std::io::stdin().lock()))
     } else {

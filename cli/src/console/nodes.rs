@@ -14,7 +14,7 @@ use crate::out::{print, print_json, print_on};
 use crate::problem::Problem;
 
 /// How many nodes are asked for at once: the most that a console gives.
-const PAGE: u32 = 100;
+pub(super) const PAGE: u32 = 100;
 /// What stands where nothing is known.
 pub(super) const NOTHING: &str = "-";
 

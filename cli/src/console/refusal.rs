@@ -11,9 +11,8 @@ use crate::problem::Problem;
 /// What an answer says that is not a success. `node`: whom it was about, if about one.
 pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, status: StatusCode, body: &[u8]) -> Problem {
     let Ok(refused) = serde_json::from_slice::<Refused>(body) else {
-        return Problem::new(format!(
-            "{url} answers with HTTP {status}, as no console does: is it the right one? (--url)"
-        ));
+        let text = format!("{url} answers with HTTP {status}, as no console does: is it the right one? (--url)");
+        return if status.is_server_error() { Problem::passing(text) } else { Problem::new(text) };
     };
     let node = node.map_or("NODE", NodeId::as_str);
     let detail = clean(&refused.detail);
@@ -43,7 +42,8 @@ pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, statu
         ProblemCode::VersionMismatch => mismatch(node, refused.current_version.unwrap_or_default()),
         ProblemCode::Unavailable => {
             let detail = detail.trim_end_matches(": try again a little later");
-            format!("{url} can't do it now ({detail}): try again a little later")
+            let text = format!("{url} can't do it now ({detail}): try again a little later");
+            return Problem::passing(text);
         }
         ProblemCode::Internal => format!("{url} failed ({detail}): its log says why"),
         ProblemCode::NoRoute | ProblemCode::MethodNotAllowed => {

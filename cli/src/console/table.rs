@@ -17,7 +17,12 @@ pub(super) struct Columns<const N: usize> {
 impl<const N: usize> Columns<N> {
     /// Columns with these heads, for standard output: nothing is left out of what goes to a file.
     pub(super) fn new(head: [&'static str; N]) -> Self {
-        let cell = if std::io::stdout().is_terminal() { CELL } else { usize::MAX };
+        Self::of_cells(CELL, head)
+    }
+
+    /// Columns with this many characters in a cell at most, on a terminal.
+    pub(super) fn of_cells(most: usize, head: [&'static str; N]) -> Self {
+        let cell = if std::io::stdout().is_terminal() { most } else { usize::MAX };
         Self { head, widths: head.map(str::len), begun: false, cell }
     }
 

@@ -1,10 +1,13 @@
 //! What nodes are to run.
 
+use futures_util::future::join;
 use futures_util::{StreamExt as _, stream};
 use rollcall_aws::http::HttpAnswer;
-use rollcall_aws::{Connections, Documents, config_news};
-use rollcall_core::{NodeId, Site, Timestamp, want_config, wanted};
-use rollcall_wire::console::{BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, ProblemCode, SiteConfigSet};
+use rollcall_aws::{Connections, Documents, chain, config_news};
+use rollcall_core::{Node, NodeId, Site, Timestamp, Wanted, remember, want_config, wanted};
+use rollcall_wire::console::{
+    AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, ProblemCode, SiteConfigSet,
+};
 use rollcall_wire::{Document, ServerMessage};
 use serde_json::Value;
 
@@ -48,7 +51,8 @@ impl<D: Documents, C: Connections> Console<D, C> {
             // It is pushed again if the node has not reported on it: the first try may have been lost.
             (changed, _) => {
                 let news = ServerMessage::Config(config_news(set.config.version, document, 0));
-                let delivery = self.push(node, &set.node, &news, now).await;
+                let push = self.push(node, &set.node, &news, now);
+                let (delivery, ()) = join(push, self.remember(node, &set)).await;
                 if changed { delivery } else { DeliveryState::Unchanged }
             }
         };
@@ -57,22 +61,50 @@ impl<D: Documents, C: Connections> Console<D, C> {
         Ok(ConfigSet { node: node.to_string(), version, sha256, delivery })
     }
 
+    /// Best effort: without it, the difference is not known once something else is wanted.
+    async fn remember(&self, node: &NodeId, set: &Wanted) {
+        if let Err(error) = self.store.remember(node, &remember(&set.node, &set.config)).await {
+            tracing::warn!(%node, error = chain(&error), "a configuration's version could not be remembered");
+        }
+    }
+
     pub(crate) async fn config(&self, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let stored = self.known(&node).await?;
-        let document = match &stored.wanted {
-            Some(wanted) => self.documents.get(&wanted.sha256).await.map_err(|error| failed(&error))?,
-            None => None,
-        };
-        let document = document.map(|document| json(document.text())).transpose()?;
+        let wanted = stored.wanted.as_ref();
+        let document = self.value(wanted.map(|wanted| &*wanted.sha256)).await?;
+        let applied = self.applied(&node, &stored).await?;
         let view = ConfigView {
             status: view::progress(&stored),
             wanted: view::wanted(&stored),
+            difference: view::difference(applied.as_ref(), wanted, document.as_ref()),
             document,
             reported: stored.config.as_ref().map(view::reported),
+            applied,
         };
-        let version = stored.wanted.map_or(0, |wanted| wanted.version);
+        let version = wanted.map_or(0, |wanted| wanted.version);
         Ok(HttpAnswer::json(200, &view).with("etag", etag(version)))
+    }
+
+    /// What the node runs, as far as it is known.
+    async fn applied(&self, node: &NodeId, stored: &Node) -> Result<Option<AppliedView>, Problem> {
+        let Some(version) = stored.applied else { return Ok(None) };
+        let sha256 = match stored.wanted.as_ref().filter(|wanted| wanted.version == version) {
+            Some(wanted) => Some(wanted.sha256.clone()),
+            None => {
+                let history = self.store.history(node).await.map_err(|error| failed(&error))?;
+                history.sha256(version).map(str::to_owned)
+            }
+        };
+        let document = self.value(sha256.as_deref()).await?;
+        Ok(Some(AppliedView { version, sha256, document }))
+    }
+
+    /// What the document with this hash says, if there is one.
+    async fn value(&self, sha256: Option<&str>) -> Result<Option<Value>, Problem> {
+        let Some(sha256) = sha256 else { return Ok(None) };
+        let document = self.documents.get(sha256).await.map_err(|error| failed(&error))?;
+        Ok(document.and_then(|document| document.value()))
     }
 
     /// Sets what the next nodes of a site are to run. Whoever asks goes on with the cursor until there is none.
@@ -118,8 +150,4 @@ fn if_match(asked: &Asked<'_>) -> Result<Option<u64>, Problem> {
 
 fn etag(version: u64) -> String {
     format!("\"{version}\"")
-}
-
-fn json(text: &str) -> Result<Value, Problem> {
-    serde_json::from_str(text).map_err(|error| internal(&error))
 }

@@ -18,7 +18,8 @@ pub(crate) enum Scope {
 pub(crate) enum Keys {
     /// The bearer of one of these, of which only the hashes are known.
     Hashed(Vec<(Scope, [u8; 32])>),
-    /// Whoever API Gateway's IAM authorizer let through.
+    /// Whoever API Gateway's IAM authorizer let through. What they may do is for their IAM policies to say: each route is
+    /// a method and a path in the ARN of `execute-api:Invoke` ("Control access for invoking an API").
     Iam,
 }
 
@@ -42,7 +43,10 @@ impl Keys {
 
     /// Whether whoever sent the request may do this.
     pub(crate) fn admit(&self, request: &ApiGatewayV2httpRequest, scope: Scope) -> Result<(), Problem> {
-        let Self::Hashed(keys) = self else { return Ok(()) };
+        let keys = match self {
+            Self::Hashed(keys) => keys,
+            Self::Iam => return checked_by_iam(request),
+        };
         let hash = Sha256::digest(http::bearer(&request.headers).unwrap_or_default());
         // Every key is compared, whether one has matched or not.
         let (mut reads, mut writes) = (Choice::from(0), Choice::from(0));
@@ -77,6 +81,15 @@ impl Keys {
     }
 }
 
+/// Behind a route that has no IAM authorizer, nobody has been checked: such a console must not be open to all.
+fn checked_by_iam(request: &ApiGatewayV2httpRequest) -> Result<(), Problem> {
+    let iam = request.request_context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref());
+    if iam.and_then(|iam| iam.user_arn.as_deref()).is_some_and(|arn| !arn.is_empty()) {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemCode::Unauthenticated, "a request signed with IAM credentials is needed"))
+}
+
 fn parse(key: &str) -> Option<(Scope, [u8; 32])> {
     let (scope, hex) = match key.split_once(':')? {
         ("read", hex) => (Scope::Read, hex),
@@ -95,6 +108,8 @@ fn parse(key: &str) -> Option<(Scope, [u8; 32])> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn keys(text: &str) -> Result<Keys, ConfigErrors> {
@@ -126,6 +141,30 @@ mod tests {
         }
         for key in [None, Some(""), Some("x"), Some(&*hash("w"))] {
             assert_eq!([status(key, Scope::Read), status(key, Scope::Write)], [Err(401), Err(401)], "{key:?}");
+        }
+    }
+
+    #[test]
+    fn with_iam_whoever_was_checked_is_let_in_and_nobody_else() {
+        let iam = Keys::read(&|name: &str| (name == variable::CONSOLE_AUTH).then(|| "iam".to_owned()));
+        let iam = iam.unwrap_or_else(|error| panic!("{error}"));
+        let status = |authorizer: serde_json::Value| {
+            let mut request = request(Some("a key"));
+            request.request_context.authorizer = serde_json::from_value(authorizer).expect("an authorizer's words");
+            [Scope::Read, Scope::Write].map(|scope| iam.admit(&request, scope).map_err(|problem| problem.status))
+        };
+        let arn = "arn:aws:iam::123456789012:user/monolith";
+        assert_eq!(status(json!({"iam": {"userArn": arn, "userId": "AIDA"}})), [Ok(()), Ok(())]);
+        for authorizer in [
+            json!(null),
+            json!({}),
+            json!({"iam": null}),
+            json!({"iam": {}}),
+            json!({"iam": {"userArn": ""}}),
+            json!({"jwt": {"claims": {"sub": arn}}}),
+            json!({"lambda": {"iam": {"userArn": arn}}}),
+        ] {
+            assert_eq!(status(authorizer.clone()), [Err(401), Err(401)], "{authorizer}");
         }
     }
 

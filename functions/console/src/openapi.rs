@@ -1,8 +1,10 @@
 //! The console's OpenAPI document, made from the types that it speaks.
 
-use rollcall_wire::console::{BatchNode, BatchResult, ConfigSet, ConfigView, NodePage, NodeSpec, NodeView, Problem};
+use rollcall_wire::console::{
+    AppliedView, BatchNode, BatchResult, ConfigSet, ConfigView, NodePage, NodeSpec, NodeView, Problem,
+};
 use rollcall_wire::console::{ConfigProgress, DeliveryState, ProblemCode, SiteConfigSet, WantedView};
-use rollcall_wire::{ConfigReport, ConfigStatus};
+use rollcall_wire::{ConfigReport, ConfigStatus, Edit};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -23,7 +25,7 @@ pub(crate) fn document() -> Result<String, serde_json::Error> {
     ),
     components(schemas(
         NodeSpec, BatchNode, BatchResult, NodeView, NodePage, WantedView, ConfigProgress, ConfigSet, DeliveryState,
-        SiteConfigSet, ConfigView, ConfigReport, ConfigStatus, Problem, ProblemCode
+        SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode
     )),
     modifiers(&Keys),
     security(("key" = []))
@@ -35,6 +37,16 @@ struct Console;
 #[schema(min_items = 1, max_items = 100)]
 #[expect(dead_code, reason = "it is only a schema")]
 struct Batch(Vec<serde_json::Value>);
+
+/// A header that may be left out; said in a tuple, it could be null as well.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it is only a schema")]
+struct Expected {
+    /// Only if this version is wanted now
+    #[param(rename = "If-Match", required = false, pattern = "^\"[0-9]{1,18}\"$")]
+    if_match: String,
+}
 
 struct Keys;
 
@@ -130,7 +142,7 @@ operations! {
     /// Sets what a node is to run: any JSON up to 96 KB.
     #[utoipa::path(put, path = "/v1/nodes/{node}/config", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
-        ("If-Match" = Option<String>, Header, description = "Only if this version is wanted now", pattern = "^\"[0-9]{1,18}\"$"),
+        Expected,
     ), request_body = serde_json::Value, responses(
         (status = 200, description = "The version, and how it got to the node", body = ConfigSet,
             headers(("ETag" = String, description = "The version"))),
@@ -139,7 +151,7 @@ operations! {
     ))]
     set_config;
 
-    /// A node's configuration: what is wanted, and what became of it.
+    /// A node's configuration: what is wanted, what runs, and how they differ.
     #[utoipa::path(get, path = "/v1/nodes/{node}/config", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), responses(

@@ -1,9 +1,11 @@
 //! A stored node, as the console shows it.
 
 use rollcall_core::{Command, CommandState, ConfigOutcome, ConfigState, Ending, Node, NodeId, Presence, Timestamp};
-use rollcall_core::{UpdateOutcome, UpdateState, presence_at};
-use rollcall_wire::console::{CommandProgress, CommandView, ConfigProgress, FirmwareProgress, NodeView, WantedView};
-use rollcall_wire::{ConfigReport, ConfigStatus, UpdateReport, UpdateStatus};
+use rollcall_core::{UpdateOutcome, UpdateState, WantedConfig, presence_at};
+use rollcall_wire::console::WantedView;
+use rollcall_wire::console::{AppliedView, CommandProgress, CommandView, ConfigProgress, FirmwareProgress, NodeView};
+use rollcall_wire::{ConfigReport, ConfigStatus, Edit, UpdateReport, UpdateStatus};
+use serde_json::Value;
 
 /// A node as it is at this time: one whose grace period is over counts as offline, swept or not.
 pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp) -> NodeView {
@@ -96,6 +98,19 @@ pub(crate) fn progress(node: &Node) -> ConfigProgress {
         },
         (Some(_), ..) => ConfigProgress::Pending,
     }
+}
+
+/// How to get from what a node runs to what it is to run; nothing if one of them is not known.
+pub(crate) fn difference(
+    applied: Option<&AppliedView>,
+    wanted: Option<&WantedConfig>,
+    document: Option<&Value>,
+) -> Option<Vec<Edit>> {
+    let (applied, wanted) = (applied?, wanted?);
+    if applied.sha256.as_ref() == Some(&wanted.sha256) {
+        return Some(vec![]);
+    }
+    Some(rollcall_wire::difference(applied.document.as_ref()?, document?))
 }
 
 pub(crate) fn reported(outcome: &ConfigOutcome) -> ConfigReport {

@@ -13,6 +13,7 @@ mod dynamo;
 mod error;
 mod firmware;
 mod gateway;
+mod history;
 pub mod http;
 mod memory;
 mod presign;

@@ -47,6 +47,8 @@ pub fn firmware_key(model: &Model) -> String {
 pub enum ItemKey {
     /// The node itself.
     Node,
+    /// Its [`History`](crate::History).
+    History,
     /// The command with this number.
     Command(u64),
     /// Which command was queued with this key.
@@ -58,6 +60,7 @@ impl ItemKey {
     pub fn sort_key(&self) -> String {
         match self {
             Self::Node => SORT_KEY_NODE.to_owned(),
+            Self::History => "history".to_owned(),
             // Twelve digits are thirty years of a thousand commands a second.
             Self::Command(number) => format!("{COMMAND_PREFIX}{number:012}"),
             Self::Queued(key) => format!("queued#{}", key.as_str()),
@@ -144,6 +147,8 @@ attributes! {
     ConfigState = "gs",
     /// With what it was substituted, or why it was rejected.
     ConfigDetail = "gd",
+    /// The last configuration version that the node reported as applied or substituted: what it runs.
+    AppliedVersion = "av",
     /// Reported time since boot, in seconds.
     Uptime = "hu",
     /// Reported load, in percent.

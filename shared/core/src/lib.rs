@@ -16,6 +16,7 @@ mod commands;
 mod desired;
 mod event;
 mod guard;
+mod history;
 mod id;
 mod limits;
 mod node;
@@ -36,6 +37,7 @@ pub use desired::{Denied, Registering, Wanted, register, registered, revoke, wan
 pub use desired::{firmware_wanted, want_firmware};
 pub use event::{Connection, Event, EventKind, Found};
 pub use guard::Guard;
+pub use history::{History, REMEMBERED, Remember, Slot, remember};
 pub use id::{CommandName, ConnectionId, CredentialVersion, FirmwareVersion, IdempotencyKey, InvalidId, Model, NodeId};
 pub use id::{Site, Tags, Timestamp};
 pub use limits::{

@@ -36,6 +36,8 @@ pub struct Node {
     pub tags: Tags,
     /// The configuration that it is to run.
     pub wanted: Option<WantedConfig>,
+    /// The version of the configuration that it runs: the last one that it reported as applied or substituted.
+    pub applied: Option<u64>,
     /// What it last reported of a configuration.
     pub config: Option<ConfigOutcome>,
     /// How many commands were ever queued for it: the number of the last one.
@@ -125,6 +127,7 @@ impl Node {
             model: text(item, Attribute::Model)?.map(str::to_owned),
             tags: text(item, Attribute::Tags)?.map(Tags::read).unwrap_or_default(),
             wanted: wanted(item)?,
+            applied: number(item, Attribute::AppliedVersion)?,
             config: config(item)?,
             commands_queued: number(item, Attribute::CommandsQueued)?.unwrap_or_default(),
             commands_over: number(item, Attribute::CommandsOver)?.unwrap_or_default(),

@@ -6,7 +6,7 @@ use crate::guard::Guard;
 use crate::id::{CredentialVersion, NodeId, Timestamp};
 use crate::limits::{CLOSE_REASON_BYTES, clip};
 use crate::policy::{Policy, Registration};
-use crate::report::Report;
+use crate::report::{ConfigState, Report};
 use crate::update::{Change, Update};
 use Attribute as A;
 
@@ -208,6 +208,10 @@ fn reported(report: &Report) -> Vec<Change> {
         changes.push(Change::Set(A::ConfigVersion, config.version.into()));
         changes.push(Change::Set(A::ConfigState, config.state.as_str().into()));
         changes.push(set_or_remove(A::ConfigDetail, config.detail.as_deref().map(Value::from)));
+        // Who rejects one goes on with what it ran before.
+        if config.state != ConfigState::Rejected {
+            changes.push(Change::Set(A::AppliedVersion, config.version.into()));
+        }
     }
     if let Some(update) = report.update() {
         changes.push(Change::Set(A::UpdateVersion, update.version.as_str().into()));

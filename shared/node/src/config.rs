@@ -105,7 +105,8 @@ pub struct Timing {
     /// How long to wait for the server's half of a closing handshake (RFC 6455, section 7.1.1). Default: 2 s.
     pub close_timeout: Duration,
     /// How long a configuration that was applied has to prove that the server can still be reached: a new connection,
-    /// and an acknowledged check-in on it. Default: 60 s.
+    /// and an acknowledged check-in on it. Default: 60 s. The proof of one that was pushed begins at a random time within
+    /// the server's spread, and within this.
     pub proof_timeout: Duration,
     /// How long one attempt to fetch a document may take. Default: 30 s.
     pub fetch_timeout: Duration,

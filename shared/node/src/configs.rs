@@ -181,6 +181,14 @@ impl Configs {
         true
     }
 
+    /// The version that the program is applying.
+    pub(crate) fn applying(&self) -> Option<u64> {
+        match &self.stage {
+            Stage::Applying(configuration) => Some(configuration.version),
+            _ => None,
+        }
+    }
+
     /// Whether a configuration runs that the server has not been reached with.
     pub(crate) fn is_proving(&self) -> bool {
         matches!(self.stage, Stage::Proving { .. })

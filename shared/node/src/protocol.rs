@@ -59,6 +59,8 @@ pub(crate) struct Machine {
     /// no outage, which may turn out wrong.
     covered: bool,
     configs: Configs,
+    /// The highest configuration version that was pushed.
+    pushed: u64,
     links: u64,
     actions: VecDeque<Action>,
     ended: bool,
@@ -76,6 +78,7 @@ impl Machine {
             failures: 0,
             covered: false,
             configs: Configs::new(),
+            pushed: 0,
             links: 0,
             actions: VecDeque::new(),
             ended: false,

@@ -10,7 +10,7 @@ pub use commands::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ConfigReport, DocumentError, UpdateReport};
+use crate::{ConfigReport, DocumentError, Edit, UpdateReport};
 
 /// What a node is: the body of `PUT /v1/nodes/{id}`. What is left out is taken away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,6 +202,18 @@ pub struct SiteConfigSet {
     pub cursor: Option<String>,
 }
 
+/// What a node runs: what it last reported as applied, or as substituted by something close to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AppliedView {
+    /// Its version.
+    pub version: u64,
+    /// The SHA-256 of its document, in hexadecimal; nothing if that is not remembered any more.
+    pub sha256: Option<String>,
+    /// Its document, as in [`ConfigView`].
+    pub document: Option<Value>,
+}
+
 /// A node's configuration: what is wanted, and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -210,10 +222,17 @@ pub struct ConfigView {
     pub status: ConfigProgress,
     /// What it is to run; nothing if nothing is wanted.
     pub wanted: Option<WantedView>,
-    /// The wanted document.
+    /// The wanted document; nothing if a number in it is too large to be shown (as for most JSON libraries: above
+    /// 1.8e308).
     pub document: Option<Value>,
     /// What it last reported.
     pub reported: Option<ConfigReport>,
+    /// What it runs; nothing if it has not reported that it runs any.
+    pub applied: Option<AppliedView>,
+    /// How to get from what it runs to what is wanted, as a JSON Patch (RFC 6902): empty if that is the same, and absent
+    /// if one of them is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<Vec<Edit>>,
 }
 
 /// What was wrong with a request (RFC 9457).

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
@@ -81,6 +82,11 @@ impl Document {
     /// Its SHA-256, in lower-case hexadecimal.
     pub fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    /// What it says; nothing if a number in it is larger than any type of ours.
+    pub fn value(&self) -> Option<Value> {
+        serde_json::from_str(&self.text).ok()
     }
 
     /// Whether it is small enough to be sent in a frame, quoted, with the message around it and this many bytes of other

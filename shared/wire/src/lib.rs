@@ -5,12 +5,18 @@
 //! subprotocol beside [`SUBPROTOCOL`], never a guess.
 
 pub mod console;
+#[cfg(feature = "difference")]
+mod difference;
 mod document;
+mod edit;
 mod node;
 mod parse;
 mod server;
 
+#[cfg(feature = "difference")]
+pub use difference::{Step, difference, steps};
 pub use document::{Document, DocumentError};
+pub use edit::Edit;
 pub use node::{
     CheckIn, CommandResult, CommandStatus, ConfigReport, ConfigStatus, Health, NodeMessage, UpdateReport, UpdateStatus,
 };

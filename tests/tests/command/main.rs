@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod console;
+mod diff;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;

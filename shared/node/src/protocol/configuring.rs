@@ -5,7 +5,7 @@ use std::time::Duration;
 use rollcall_wire::{ConfigReport, ConfigStatus};
 
 use super::{Action, Farewell, Machine};
-use crate::{Applied, DisconnectReason, FetchError, NodeEvent, configs::Due};
+use crate::{Applied, DisconnectReason, FetchError, NodeEvent, configs::Due, schedule::up_to};
 
 impl Machine {
     /// How the fetch of [`Action::Fetch`] ended.
@@ -18,8 +18,9 @@ impl Machine {
         if self.ended {
             return;
         }
-        if self.configs.applied(now, now + self.timing.proof_timeout, applied) {
-            self.prove(now);
+        let begin = now + self.until_proof();
+        if self.configs.applied(now, begin + self.timing.proof_timeout, applied) {
+            self.prove(now, begin);
         }
         self.configure(now);
     }
@@ -46,11 +47,27 @@ impl Machine {
         }
     }
 
-    /// Only a connection that is opened from now on shows that the server can be reached.
-    fn prove(&mut self, now: Duration) {
+    /// How long the proof of what is being applied waits. What was pushed may have reached a whole fleet at this moment,
+    /// whose new connections must not all come at once. What an ack brought came in the node's own rhythm.
+    ///
+    /// Never longer than the proof itself may take: so long again may a node be cut off before it rolls back.
+    fn until_proof(&mut self) -> Duration {
+        if self.configs.applying().is_none_or(|version| version > self.pushed) {
+            return Duration::ZERO;
+        }
+        up_to(&mut self.rng, self.told.spread.min(self.timing.proof_timeout))
+    }
+
+    /// Only a connection that is opened from now on shows that the server can be reached: at `begin`, unless the
+    /// present one is to be replaced before that anyway.
+    fn prove(&mut self, now: Duration, begin: Duration) {
         self.failures = 0;
+        self.open_at = None;
         self.end_next(DisconnectReason::Replaced, Farewell::Close);
-        self.open(now);
+        match self.sessions.current.as_mut().and_then(|session| session.replacement.as_mut()) {
+            Some(plan) if begin > now => plan.begin = plan.begin.min(begin),
+            _ => self.open(now),
+        }
     }
 
     /// What was on the way was begun with what is rolled back.

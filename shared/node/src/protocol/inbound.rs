@@ -22,6 +22,7 @@ impl Machine {
             Incoming::Other(value) if !self.ended => self.actions.push_back(Action::Pushed(Pushed::Other(value))),
             Incoming::Config(news) if !self.ended => {
                 self.actions.push_back(Action::Pushed(Pushed::Config(news.clone())));
+                self.pushed = self.pushed.max(news.version);
                 self.configs.hear(now, news);
             }
             Incoming::Ack(ack) if known => self.on_ack(now, link, ack),

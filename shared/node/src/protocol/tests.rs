@@ -1,6 +1,7 @@
 mod configuring;
 mod replacing;
 mod returning;
+mod spreading;
 
 use serde_json::json;
 

@@ -7,12 +7,12 @@ use crate::FetchError;
 
 const ROLLED_BACK: &str = "rolled back: the server could not be reached";
 
-fn news(version: u64) -> serde_json::Value {
+pub(super) fn news(version: u64) -> serde_json::Value {
     let document = Document::parse(&format!("{{\"channel\":{version}}}")).expect("JSON");
     json!({"version": version, "sha256": document.sha256(), "document": document.text()})
 }
 
-fn pushed(version: u64) -> serde_json::Value {
+pub(super) fn pushed(version: u64) -> serde_json::Value {
     let mut message = news(version);
     message["type"] = json!("config");
     message
@@ -27,11 +27,14 @@ fn rejected(version: u64, why: &str) -> ConfigReport {
 }
 
 impl Bench {
-    /// A node that applied version 3 and is on its way to prove it: the old connection and the new one.
+    /// A node that applied version 3 and is on its way to prove it, without having waited: the old connection and the
+    /// new one.
     fn proving() -> (Self, LinkId, LinkId) {
         let mut bench = Self::connected();
         let old = bench.link();
+        let spread = std::mem::replace(&mut bench.machine.told.spread, s(0));
         bench.receive(old, &pushed(3));
+        bench.machine.told.spread = spread;
         assert_eq!(bench.applied.iter().map(|configuration| configuration.version).collect::<Vec<_>>(), [3]);
         let new = bench.link();
         assert_ne!(old, new, "no new connection");
@@ -39,7 +42,7 @@ impl Bench {
     }
 
     /// Lets time pass until what is on trial is rolled back, failing every attempt to connect.
-    fn fail_until_rolled_back(&mut self) {
+    pub(super) fn fail_until_rolled_back(&mut self) {
         while self.rolled_back.is_empty() {
             if self.machine.sessions.next.is_some() {
                 self.fail();
@@ -226,6 +229,7 @@ fn a_newer_version_that_comes_during_the_proof_is_applied_after_it() {
     bench.ack(new, 1);
     assert_eq!(bench.applied.last().map(|configuration| configuration.version), Some(4));
     assert_eq!(bench.said.last().and_then(|(_, check_in)| check_in.config.clone()), Some(applied(3)));
+    bench.advance_to_next_opening();
     let newest = bench.link();
     assert_ne!(newest, new);
     bench.opened();

@@ -1,0 +1,194 @@
+//! `rollcall config diff`.
+
+use std::process::ExitCode;
+
+use http::Method;
+use rollcall_core::NodeId;
+use rollcall_wire::console::{AppliedView, ConfigView, WantedView};
+use rollcall_wire::{Document, Edit, Step, difference, steps};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::client::{Ask, Client};
+use super::configs::read;
+use super::nodes::{NOTHING, reported, wanted};
+use super::table::{Columns, pairs};
+use crate::args::DiffConfig;
+use crate::out::{print, print_json};
+use crate::problem::Problem;
+
+/// How many characters an old and a new value have at most on a terminal.
+const CELL: usize = 28;
+/// What stands for the path of a whole document, which is empty.
+const ALL: &str = "(all)";
+
+/// One side of a comparison.
+#[derive(Debug, PartialEq, Serialize)]
+struct Side {
+    /// The version; nothing for a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    sha256: String,
+}
+
+/// A comparison.
+#[derive(Debug, Serialize)]
+struct Comparison<'a> {
+    node: &'a str,
+    /// Nothing if nothing was wanted.
+    from: Option<Side>,
+    to: Side,
+    difference: Vec<Edit>,
+    #[serde(skip)]
+    old: Value,
+}
+
+/// Compares, and exits with 1 if there is a difference.
+///
+/// # Errors
+/// Why it could not be compared, and what to do about it.
+pub(super) async fn diff(args: &DiffConfig) -> Result<ExitCode, Problem> {
+    let file = args.file.as_deref().map(read).transpose()?;
+    let client = Client::open(&args.connection)?;
+    let view: ConfigView = client.ask(Ask::node(Method::GET, &args.node, "/config")).await?;
+    let head = head(&args.node, &view, file.as_ref());
+    let comparison = match &file {
+        Some(file) => with_file(&args.node, view, file)?,
+        None => of_node(&args.node, view)?,
+    };
+    let code = if comparison.difference.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if args.connection.json {
+        print_json(&comparison)?;
+    } else {
+        print(&(head + &table(comparison)))?;
+    }
+    Ok(code)
+}
+
+/// From what the node runs to what it is to run.
+fn of_node(node: &NodeId, view: ConfigView) -> Result<Comparison<'_>, Problem> {
+    let Some(to) = view.wanted else {
+        return Err(Problem::new(format!("nothing is wanted of {node}: `rollcall config set {node} FILE` sets it")));
+    };
+    let Some(AppliedView { version, sha256, document }) = view.applied else {
+        return Err(Problem::new(format!(
+            "{node} has not reported that it runs a configuration: `rollcall config get {node}` shows what is wanted"
+        )));
+    };
+    let Some(sha256) = sha256 else {
+        return Err(Problem::new(format!(
+            "{node} runs version {version}, and which document that was is not remembered: `rollcall config get {node}` \
+             shows what is wanted"
+        )));
+    };
+    let from = Some(Side { version: Some(version), sha256 });
+    let (difference, old) = view.difference.zip(document).ok_or_else(unreadable)?;
+    Ok(Comparison { node: node.as_str(), from, to: side(to), difference, old })
+}
+
+/// From what the node is to run to what a file says.
+fn with_file<'a>(node: &'a NodeId, view: ConfigView, file: &Document) -> Result<Comparison<'a>, Problem> {
+    let to = Side { version: None, sha256: file.sha256().to_owned() };
+    let new = file.value().ok_or_else(unreadable)?;
+    let Some(from) = view.wanted.map(side) else {
+        let difference = vec![Edit::Add { path: String::new(), value: new }];
+        return Ok(Comparison { node: node.as_str(), from: None, to, difference, old: Value::Null });
+    };
+    let old = view.document.ok_or_else(unreadable)?;
+    let difference = if from.sha256 == to.sha256 { vec![] } else { difference(&old, &new) };
+    Ok(Comparison { node: node.as_str(), from: Some(from), to, difference, old })
+}
+
+fn side(wanted: WantedView) -> Side {
+    Side { version: Some(wanted.version), sha256: wanted.sha256 }
+}
+
+fn unreadable() -> Problem {
+    Problem::new("a number in one of the documents is too large to be compared (above 1.8e308)")
+}
+
+/// What is compared.
+fn head(node: &NodeId, view: &ConfigView, file: Option<&Document>) -> String {
+    let wanted = wanted(view.wanted.as_ref(), view.status);
+    let mut rows = vec![("node", node.to_string())];
+    match (file, &view.applied) {
+        (Some(file), _) => rows.extend([("wanted", wanted), ("file", file.sha256().to_owned())]),
+        (None, Some(applied)) => {
+            let report = view.reported.as_ref().filter(|report| report.version == applied.version);
+            let runs = report.map_or_else(|| format!("version {}", applied.version), |report| reported(Some(report)));
+            rows.extend([("runs", runs), ("wanted", wanted)]);
+        }
+        (None, None) => {}
+    }
+    pairs(&rows)
+}
+
+/// A line for each edit, or that there is none.
+fn table(comparison: Comparison<'_>) -> String {
+    if comparison.difference.is_empty() {
+        return "no difference\n".to_owned();
+    }
+    let mut columns = Columns::of_cells(CELL, ["PATH", "OLD", "NEW"]);
+    let value = |value: Option<Value>| value.map_or_else(|| NOTHING.to_owned(), |value| value.to_string());
+    let edited = comparison.from.is_some();
+    let row = |Step { path, old, new }: Step| {
+        [if path.is_empty() { ALL.to_owned() } else { path }, value(old.filter(|_| edited)), value(new)]
+    };
+    format!("\n{}", columns.rows(steps(comparison.old, &comparison.difference).into_iter().map(row)))
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_wire::console::ConfigProgress;
+    use serde_json::json;
+
+    use super::*;
+
+    fn view(applied: Option<AppliedView>, wanted: &Value) -> ConfigView {
+        let difference = applied.as_ref().and_then(|applied| Some(difference(applied.document.as_ref()?, wanted)));
+        ConfigView {
+            status: ConfigProgress::Pending,
+            wanted: Some(WantedView { version: 2, sha256: "two".to_owned() }),
+            document: Some(wanted.clone()),
+            reported: None,
+            applied,
+            difference,
+        }
+    }
+
+    fn applied(sha256: Option<&str>, document: &Value) -> Option<AppliedView> {
+        let document = sha256.map(|_| document.clone());
+        Some(AppliedView { version: 1, sha256: sha256.map(str::to_owned), document })
+    }
+
+    #[test]
+    fn each_edit_is_a_line_with_what_was_there_and_what_is_there_now() {
+        let node = "ap-1".parse().expect("an id");
+        let wanted = json!({"channel": 40, "ssid": "a\u{1b}b", "tags": []});
+        let before = applied(Some("one"), &json!({"channel": 36, "tags": ["x"]}));
+        let view = view(before, &wanted);
+        let head = head(&node, &view, None);
+        let text = head + &table(of_node(&node, view).unwrap_or_else(|problem| panic!("{problem}")));
+        let expected = "\
+node    ap-1
+runs    version 1
+wanted  version 2 pending
+
+PATH      OLD  NEW
+/channel  36   40
+/ssid     -    \"a\\u001bb\"
+/tags/0   \"x\"  -
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_called_the_same() {
+        let node = "ap-1".parse().expect("an id");
+        let problem = |view| of_node(&node, view).map(|_| ()).expect_err("not known").to_string();
+        assert!(problem(view(None, &json!(1))).contains("has not reported"));
+        assert!(problem(view(applied(None, &json!(1)), &json!(2))).contains("not remembered"));
+        let nothing = ConfigView { wanted: None, ..view(None, &json!(1)) };
+        assert!(problem(nothing).contains("`rollcall config set ap-1 FILE`"));
+    }
+}

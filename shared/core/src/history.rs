@@ -1,0 +1,178 @@
+//! Which documents a node's last configurations were: what tells how what it runs differs from what it is to run.
+//!
+//! The node's item knows what is wanted, and the number of the version that runs. That version's document is found here,
+//! in an item of its own: it costs the node's item no bytes, and a check-in nothing.
+
+use std::collections::BTreeMap;
+
+use crate::node::{Node, WantedConfig};
+
+/// How many versions are remembered besides the one that runs: with all of them the item is below one write unit, as a
+/// node's is.
+pub const REMEMBERED: u64 = 8;
+
+/// A place for one version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Slot {
+    /// The versions that leave this when they are divided by [`REMEMBERED`]: the newest of them.
+    Newest(u64),
+    /// The version that runs, once its own slot was needed for a newer one.
+    Running,
+}
+
+impl Slot {
+    /// Every slot.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..REMEMBERED).map(Self::Newest).chain([Self::Running])
+    }
+
+    /// The attributes that hold its version and the SHA-256 of its document.
+    pub fn names(self) -> [String; 2] {
+        match self {
+            Self::Newest(slot) => ["v", "h"].map(|name| format!("{name}{slot}")),
+            Self::Running => ["vr", "hr"].map(str::to_owned),
+        }
+    }
+}
+
+/// A version to be remembered. One that comes late does not replace a newer one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remember {
+    /// Where.
+    pub slot: Slot,
+    /// What.
+    pub config: WantedConfig,
+    /// Whether what the slot had is to be kept in [`Slot::Running`].
+    pub keep: bool,
+}
+
+/// What is to be remembered now that a node is to run this.
+pub fn remember(node: &Node, config: &WantedConfig) -> Remember {
+    Remember {
+        slot: slot(config.version),
+        config: config.clone(),
+        keep: node.applied.is_some() && config.version.checked_sub(REMEMBERED) == node.applied,
+    }
+}
+
+fn slot(version: u64) -> Slot {
+    Slot::Newest(version % REMEMBERED)
+}
+
+/// What is remembered of a node's configurations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History(BTreeMap<Slot, WantedConfig>);
+
+impl FromIterator<(Slot, WantedConfig)> for History {
+    fn from_iter<T: IntoIterator<Item = (Slot, WantedConfig)>>(slots: T) -> Self {
+        Self(slots.into_iter().collect())
+    }
+}
+
+impl History {
+    /// The SHA-256 of a version's document, in hexadecimal; nothing if it is not remembered.
+    pub fn sha256(&self, version: u64) -> Option<&str> {
+        let mut of_version = [slot(version), Slot::Running].into_iter().filter_map(|slot| self.0.get(&slot));
+        of_version.find(|config| config.version == version).map(|config| &*config.sha256)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::Item;
+    use crate::desired::want_config;
+    use crate::event::{Event, EventKind};
+    use crate::id::{CredentialVersion, NodeId, Timestamp};
+    use crate::plan::plan;
+    use crate::policy::{Policy, Registration};
+    use crate::report::{ConfigOutcome, ConfigState, Health, Report};
+    use crate::update::{Outcome, Update};
+
+    impl History {
+        fn remember(&mut self, remember: Remember) {
+            let had = self.0.get(&remember.slot).cloned();
+            if had.as_ref().is_some_and(|had| had.version >= remember.config.version) {
+                return;
+            }
+            self.0.extend(had.filter(|_| remember.keep).map(|had| (Slot::Running, had)));
+            self.0.insert(remember.slot, remember.config);
+        }
+
+        fn after(versions: impl IntoIterator<Item = u64>, applied: impl Fn(u64) -> Option<u64>) -> Self {
+            let mut history = Self::default();
+            for version in versions {
+                let node = Node { applied: applied(version), ..Node::read(&Item::new()).expect("a node") };
+                history.remember(remember(&node, &WantedConfig { version, sha256: format!("hash {version}") }));
+            }
+            history
+        }
+    }
+
+    #[test]
+    fn what_runs_is_remembered_however_far_behind_the_node_is() {
+        for applied in 1..=20 {
+            let history = History::after(1..=100, |wanted| (wanted > applied).then_some(applied));
+            for version in (93..=100).chain([applied]) {
+                assert_eq!(history.sha256(version), Some(&*format!("hash {version}")), "{applied} runs");
+            }
+        }
+    }
+
+    #[test]
+    fn a_node_that_follows_and_one_that_stays_two_behind_are_compared_too() {
+        for behind in 1..=2 {
+            let history = History::after(1..=50, |wanted| wanted.checked_sub(behind).filter(|applied| *applied > 0));
+            assert_eq!(history.sha256(50 - behind), Some(&*format!("hash {}", 50 - behind)));
+        }
+    }
+
+    #[test]
+    fn no_more_is_remembered_than_there_are_slots() {
+        let history = History::after(1..=1000, |wanted| wanted.checked_sub(30));
+        assert!(u64::try_from(history.0.len()).is_ok_and(|slots| slots <= REMEMBERED + 1), "{history:?}");
+        assert_eq!(history.sha256(500), None);
+    }
+
+    #[test]
+    fn a_late_one_replaces_no_newer_one() {
+        assert_eq!(History::after([11, 3], |_| None).sha256(11), Some("hash 11"));
+    }
+
+    #[test]
+    fn whatever_a_node_claims_to_run_it_is_only_what_it_was_to_run() {
+        for claimed in [0, 9, u64::MAX] {
+            let history = History::after(1..=8, |_| Some(claimed));
+            assert_eq!(history.sha256(claimed), None);
+        }
+    }
+
+    #[test]
+    fn who_rejects_a_version_goes_on_with_the_one_before_and_a_substitute_runs_too() {
+        let id: NodeId = "ap-1".parse().expect("an id");
+        let policy = Policy::new(Registration::Open, 600, 10, 60, 0).expect("in range");
+        let report = |version, state| {
+            let config = Some(ConfigOutcome { version, state, detail: None });
+            let report = Report::new(None, config, Health::default()).expect("a report");
+            let kind = EventKind::Poll { credentials: CredentialVersion(1), report };
+            plan(&Event { node: id.clone(), at: Timestamp(1), kind }, &policy)
+        };
+        let mut item = Item::new();
+        let mut applied_after = |update: Update| {
+            let Outcome::Applied { after } = update.apply(Some(&item)) else { panic!("refused") };
+            item = after;
+            Node::read(&item).expect("readable").applied
+        };
+        assert_eq!(applied_after(report(1, ConfigState::Rejected)), None);
+        assert_eq!(applied_after(report(2, ConfigState::Applied)), Some(2));
+        assert_eq!(applied_after(want_config(&id, "hash", None)), Some(2), "what is wanted does not run yet");
+        assert_eq!(applied_after(report(3, ConfigState::Rejected)), Some(2));
+        assert_eq!(applied_after(report(4, ConfigState::Substituted)), Some(4));
+    }
+
+    #[test]
+    fn no_two_slots_share_a_name() {
+        let names: std::collections::BTreeSet<_> = Slot::all().flat_map(Slot::names).collect();
+        assert_eq!(names.len(), Slot::all().count() * 2);
+    }
+}

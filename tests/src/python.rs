@@ -1,0 +1,57 @@
+//! Python programs that others wrote, in virtual environments of their own.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use tokio::process::Command;
+
+use crate::functions::functions;
+
+/// Where our scripts are, and the lists of what they require, which pin every file by its hash.
+pub fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
+}
+
+/// The Python of a virtual environment with what the list of this name requires, which is made if it is not there yet,
+/// or was made from another list or by another Python.
+pub async fn python(list: &str) -> PathBuf {
+    let target = functions().parent().expect("target").to_owned();
+    let folder = target.join("venv").join(list);
+    let python = folder.join("bin/python");
+    let stamp = folder.join("made-from.txt");
+    // One at a time, if tests run twice at once. The lock ends with this function, or with this process.
+    fs::create_dir_all(target.join("venv")).expect("a folder");
+    let lock = File::create(target.join(format!("venv/{list}.lock"))).expect("a file");
+    lock.lock().expect("locked");
+
+    let mut version = Command::new("python3");
+    let version =
+        version.args(["-c", "import sys; assert sys.version_info >= (3, 11), sys.version; print(sys.version)"]);
+    let version =
+        done(version, "Python 3.11 or newer is needed: apt install python3 python3-venv, or brew install python3")
+            .await;
+    let requirements = scripts().join(format!("{list}.txt"));
+    let wanted = format!("{version}{}", fs::read_to_string(&requirements).expect("requirements"));
+    if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == wanted) {
+        return python;
+    }
+    let mut make = Command::new("python3");
+    make.args(["-m", "venv", "--clear"]).arg(&folder);
+    done(&mut make, "Debian has venv in a package of its own: apt install python3-venv").await;
+    let mut install = Command::new(&python);
+    install
+        .args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--require-hashes", "--requirement"])
+        .arg(&requirements);
+    done(&mut install, "a package index must be reachable once: see pip config list").await;
+    fs::write(&stamp, wanted).expect("written");
+    python
+}
+
+/// What a command says that must not fail; if it does, `advice` says what to do.
+async fn done(command: &mut Command, advice: &str) -> String {
+    let output = command.kill_on_drop(true).output().await;
+    let output = output.unwrap_or_else(|error| panic!("{:?} does not run: {error}\n{advice}", command.as_std()));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{:?} fails:\n{errors}\n{advice}", command.as_std());
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

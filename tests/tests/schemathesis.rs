@@ -1,0 +1,33 @@
+//! The console keeps to its OpenAPI document: asked by schemathesis, which makes requests from it, valid and invalid.
+#![allow(clippy::expect_used, clippy::panic)]
+
+use rollcall_tests::{Cloud, Program, WRITE_KEY, python, scripts};
+use serde_json::{Map, Value};
+use tokio::process::Command;
+
+#[tokio::test]
+async fn the_console_does_what_its_openapi_document_says_and_nothing_else() {
+    let schemathesis = python("schemathesis").await.with_file_name("schemathesis");
+    let cloud = Cloud::start().await;
+    let home = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(schemathesis);
+    command.arg("--config-file").arg(scripts().join("schemathesis.toml")).args([
+        "--no-color",
+        "run",
+        "--checks",
+        "all",
+    ]);
+    command.arg(format!("{}/v1/openapi.json", cloud.stack.http_url()));
+    // Nor is a configuration of this machine's user asked.
+    command.env_clear().env("HOME", home.path()).env("PYTHONDONTWRITEBYTECODE", "1").current_dir(&home);
+    command.env("ROLLCALL_CONSOLE_KEY", WRITE_KEY);
+    let ended = Program::start(&mut command).ended().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let document = cloud.http("").get("/v1/openapi.json").await.json();
+    let operations: usize =
+        document["paths"].as_object().expect("paths").values().filter_map(Value::as_object).map(Map::len).sum();
+    let tested = ended.stdout.lines().find_map(|line| line.trim().strip_prefix("Tested: ")?.parse::<usize>().ok());
+    // It may leave out the one that the document itself is read with.
+    assert!(tested.is_some_and(|tested| tested + 1 >= operations), "of {operations} operations: {ended:?}");
+    cloud.stop().await;
+}
