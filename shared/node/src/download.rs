@@ -1,6 +1,7 @@
 //! Downloading a firmware image into a file. What is there already is not downloaded again.
 
 use std::{
+    fmt::Write,
     io,
     path::{Path, PathBuf},
     time::Duration,
@@ -151,8 +152,11 @@ impl Partial {
         if self.size > target.size {
             return Err(Failure::Wrong("it is too large"));
         }
-        let hash = self.hash.clone().finalize();
-        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut hash = String::new();
+        for byte in self.hash.clone().finalize() {
+            // Writing into a string can't fail.
+            let _ = write!(hash, "{byte:02x}");
+        }
         if hash == target.sha256 { Ok(()) } else { Err(Failure::Wrong("wrong hash")) }
     }
 }

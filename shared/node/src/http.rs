@@ -88,7 +88,6 @@ where
 }
 
 /// What went wrong, for people.
-#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands on")]
 pub(crate) fn text(error: impl Error) -> String {
     error.to_string()
 }

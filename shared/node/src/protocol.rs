@@ -132,7 +132,7 @@ impl Machine {
         else {
             return;
         };
-        session.stage = Stage::Open(Conversation::opened(now));
+        session.stage = Stage::Open(Box::new(Conversation::opened(now)));
         self.event(NodeEvent::Connected { planned });
     }
 

@@ -87,7 +87,7 @@ impl Updating {
 
     /// The node goes down, and comes back running this. Images are somewhere else then.
     async fn restarted(self, runs: &str) -> Self {
-        let Self { server, folder, node, mut held, .. } = self;
+        let Self { server, folder, node, held, .. } = self;
         let (stopped, ()) = tokio::join!(node.stop(), held.end());
         stopped.expect("stopped");
         let (node, hands) = start(&server, quick(), &folder, runs);

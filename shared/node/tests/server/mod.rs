@@ -149,7 +149,7 @@ impl Peer {
     }
 
     /// Waits until the node is gone, whatever it says before.
-    pub async fn end(&mut self) {
+    pub async fn end(mut self) {
         while self.message().await.is_some() {}
     }
 
