@@ -198,6 +198,10 @@ pub(crate) struct Node {
     /// The firmware version to report
     #[arg(long, default_value = concat!("rollcall-", env!("CARGO_PKG_VERSION")))]
     pub(crate) firmware: String,
+    /// Keep what must outlive a restart in this folder: the commands that were executed, and firmware images. Without it
+    /// they are forgotten at the end
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

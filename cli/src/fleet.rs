@@ -7,12 +7,17 @@ use std::time::{Duration, Instant};
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
 use rollcall_core::{CredentialVersion, NodeId};
 use rollcall_node::wire::Health;
-use rollcall_node::{Applied, Configuration, DisconnectReason, Handler, Node, NodeConfig, NodeEvent, Report};
+use rollcall_node::{
+    Applied, Command, Configuration, DisconnectReason, Firmware, Handler, Node, NodeConfig, NodeEvent, Report,
+};
 use rollcall_stack::Stack;
 use rollcall_token::Signer;
+use tempfile::TempDir;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::clock;
+use crate::duties;
 use crate::meter::Meter;
 use crate::problem::Problem;
 
@@ -27,6 +32,8 @@ const TOKEN_LIFE: u32 = 7 * 24 * 60 * 60;
 /// Simulated nodes, running until this is dropped.
 pub(crate) struct Fleet {
     _tasks: JoinSet<()>,
+    /// What the nodes would keep over a restart.
+    _folder: TempDir,
     state: Arc<State>,
 }
 
@@ -42,6 +49,9 @@ struct Simulated {
     state: Arc<State>,
     meter: Meter,
     started: Instant,
+    firmware: String,
+    /// The connection is to be dropped.
+    reboot: Arc<Notify>,
     was_connected: bool,
 }
 
@@ -49,7 +59,7 @@ impl Handler for Simulated {
     fn report(&mut self) -> Report {
         let uptime_s = Some(self.started.elapsed().as_secs());
         Report {
-            firmware: Some("simulated-1.0".to_owned()),
+            firmware: Some(self.firmware.clone()),
             config: None,
             health: Some(Health { uptime_s, ..Health::default() }),
         }
@@ -57,6 +67,18 @@ impl Handler for Simulated {
 
     fn apply(&mut self, _: &Configuration) -> Applied {
         Applied::Applied
+    }
+
+    fn execute(&mut self, command: Command) {
+        duties::execute(command, &self.reboot);
+    }
+
+    fn accept_firmware(&mut self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn install(&mut self, firmware: Firmware) {
+        self.firmware = duties::install(firmware);
     }
 
     fn event(&mut self, event: NodeEvent) {
@@ -84,21 +106,29 @@ impl Fleet {
     pub(crate) fn start(nodes: u32, stack: &Stack, signer: &Signer, meter: &Meter) -> Result<Self, Problem> {
         let state = Arc::<State>::default();
         let mut tasks = JoinSet::new();
+        let folder = tempfile::tempdir().map_err(|error| Problem::plain(&error))?;
         let expires_at = clock::now().plus_seconds(TOKEN_LIFE);
         for number in 1..=nodes {
             let id: NodeId = format!("sim-{number:05}").parse().map_err(|error| Problem::plain(&error))?;
             let token = signer.sign(&id, CredentialVersion(1), expires_at).map_err(|error| Problem::plain(&error))?;
+            let reboot = Arc::<Notify>::default();
             let simulated = Simulated {
                 state: Arc::clone(&state),
                 meter: meter.clone(),
                 started: Instant::now(),
+                firmware: "simulated-1.0".to_owned(),
+                reboot: Arc::clone(&reboot),
                 was_connected: false,
             };
             let after = Duration::from_secs(1) * (number - 1) / CONNECTS_PER_SECOND;
-            let config = NodeConfig { http_url: Some(stack.http_url()), ..NodeConfig::new(stack.ws_url(), token) };
-            tasks.spawn(live(config, simulated, after, u64::from(number)));
+            let config = NodeConfig {
+                http_url: Some(stack.http_url()),
+                state: Some(folder.path().join(id.as_str())),
+                ..NodeConfig::new(stack.ws_url(), token)
+            };
+            tasks.spawn(live(config, simulated, reboot, after, u64::from(number)));
         }
-        Ok(Self { _tasks: tasks, state })
+        Ok(Self { _tasks: tasks, _folder: folder, state })
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -106,7 +136,7 @@ impl Fleet {
     }
 }
 
-async fn live(config: NodeConfig, simulated: Simulated, after: Duration, seed: u64) {
+async fn live(config: NodeConfig, simulated: Simulated, reboot: Arc<Notify>, after: Duration, seed: u64) {
     let mut random = SmallRng::seed_from_u64(seed);
     tokio::time::sleep(after).await;
     let mut node = Node::start(config, simulated);
@@ -115,6 +145,7 @@ async fn live(config: NodeConfig, simulated: Simulated, after: Duration, seed: u
         let drops_after = DROPS_AFTER.mul_f64(-(1.0 - random.random::<f64>()).ln());
         tokio::select! {
             () = tokio::time::sleep(drops_after) => node.drop_connection(),
+            () = reboot.notified() => node.drop_connection(),
             ended = node.ended() => {
                 if let Err(error) = ended {
                     crate::out::say(&format!("a simulated node ended: {error}"));

@@ -6,6 +6,7 @@ mod clock;
 mod completions;
 mod console;
 mod deploy;
+mod duties;
 mod fleet;
 mod key;
 mod meter;

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rollcall_node::wire::Health;
-use rollcall_node::{Handler, NodeConfig, NodeError, NodeEvent, Pushed, Report};
+use rollcall_node::{Command, Firmware, Handler, NodeConfig, NodeError, NodeEvent, Pushed, Report};
 use tokio::sync::Notify;
 
 use crate::args::Node;
+use crate::duties;
 use crate::problem::Problem;
 use crate::up::stop_signal;
 
 struct Terminal {
     firmware: String,
     started: Instant,
+    /// The connection is to be dropped.
+    reboot: Arc<Notify>,
     /// Nobody reads what is printed any more.
     unread: Arc<Notify>,
 }
@@ -27,6 +30,21 @@ impl Handler for Terminal {
             config: None,
             health: Some(Health { uptime_s, ..Health::default() }),
         }
+    }
+
+    fn execute(&mut self, command: Command) {
+        self.say(&format!("executes      {} {} (command {})", command.name(), command.args(), command.number()));
+        duties::execute(command, &self.reboot);
+    }
+
+    fn accept_firmware(&mut self, version: &str) -> Result<(), String> {
+        self.say(&format!("downloads     firmware {version}"));
+        Ok(())
+    }
+
+    fn install(&mut self, firmware: Firmware) {
+        self.say(&format!("installs      firmware {} from {}", firmware.version(), firmware.path().display()));
+        self.firmware = duties::install(firmware);
     }
 
     fn pushed(&mut self, message: Pushed) {
@@ -68,18 +86,31 @@ impl Terminal {
 
 /// Runs one node until it is refused or interrupted, or nobody reads what it prints.
 pub(crate) async fn run(args: Node) -> Result<(), Problem> {
-    let unread = Arc::<Notify>::default();
-    let terminal = Terminal { firmware: args.firmware, started: Instant::now(), unread: Arc::clone(&unread) };
+    let (reboot, unread) = (Arc::<Notify>::default(), Arc::<Notify>::default());
+    let terminal = Terminal {
+        firmware: args.firmware,
+        started: Instant::now(),
+        reboot: Arc::clone(&reboot),
+        unread: Arc::clone(&unread),
+    };
+    let forgotten = args.state.is_none().then(tempfile::tempdir).transpose();
+    let forgotten = forgotten.map_err(|error| Problem::plain(&error))?;
+    let state = args.state.or_else(|| forgotten.as_ref().map(|folder| folder.path().to_owned()));
     let signal = stop_signal()?;
     // Without the query: it may hold a token as well.
     terminal.say(&format!("{} connects to {}", args.id, args.url.split('?').next().unwrap_or_default()));
-    let mut node = rollcall_node::Node::start(NodeConfig::new(args.url, args.token), terminal);
-    tokio::select! {
-        ended = node.ended() => ended,
-        () = signal => node.stop().await,
-        () = unread.notified() => node.stop().await,
-    }
-    .map_err(|error| match error {
+    let config = NodeConfig { state, ..NodeConfig::new(args.url, args.token) };
+    let mut node = rollcall_node::Node::start(config, terminal);
+    tokio::pin!(signal);
+    let ended = loop {
+        tokio::select! {
+            ended = node.ended() => break ended,
+            () = &mut signal => break node.stop().await,
+            () = unread.notified() => break node.stop().await,
+            () = reboot.notified() => node.drop_connection(),
+        }
+    };
+    ended.map_err(|error| match error {
         NodeError::Refused { .. } | NodeError::InvalidToken => {
             Problem::with_advice(&error, "`rollcall token NODE` prints a token that a local `rollcall up` accepts")
         }

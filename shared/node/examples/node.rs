@@ -2,21 +2,24 @@
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 #![allow(clippy::disallowed_methods, reason = "a node has no other configuration than this")]
 
-use std::{env, error::Error, time::Instant};
+use std::{env, error::Error, path::PathBuf, time::Instant};
 
-use rollcall_node::{Applied, Configuration, Handler, Node, NodeConfig, NodeEvent, Pushed, Report, wire::Health};
+use rollcall_node::{
+    Applied, Command, Configuration, Firmware, Handler, Node, NodeConfig, NodeEvent, Pushed, Report, wire::Health,
+};
 use serde_json::Value;
 
 struct AccessPoint {
     booted: Instant,
     channel: u64,
     channel_before: u64,
+    firmware: String,
 }
 
 impl Handler for AccessPoint {
     fn report(&mut self) -> Report {
         Report {
-            firmware: Some("2.4.1".to_owned()),
+            firmware: Some(self.firmware.clone()),
             health: Some(Health { uptime_s: Some(self.booted.elapsed().as_secs()), ..Health::default() }),
             // The library reports what it applied. A device that restarts also says here what it still runs.
             config: None,
@@ -40,6 +43,29 @@ impl Handler for AccessPoint {
         self.channel = self.channel_before;
     }
 
+    fn execute(&mut self, command: Command) {
+        match command.name() {
+            "channel" => command.done(self.channel.to_string()),
+            // What takes its time is moved to a task of its own, which finishes it.
+            "scan" => drop(tokio::spawn(async move { command.done(scan().await) })),
+            _ => command.unsupported(),
+        }
+    }
+
+    fn accept_firmware(&mut self, version: &str) -> Result<(), String> {
+        if version.starts_with("2.") { Ok(()) } else { Err("not for this board".to_owned()) }
+    }
+
+    /// A device checks the signature, writes the image to its other slot, and says `restarts` before it does. It keeps the
+    /// old slot until `NodeEvent::UpdateApplied`.
+    fn install(&mut self, firmware: Firmware) {
+        if firmware.signature().is_empty() {
+            return firmware.failed("not signed");
+        }
+        firmware.version().clone_into(&mut self.firmware);
+        firmware.runs();
+    }
+
     fn pushed(&mut self, message: Pushed) {
         // A type that the library does not know yet arrives as JSON, so that a node can be ahead of it.
         println!("pushed: {message:?}");
@@ -50,11 +76,18 @@ impl Handler for AccessPoint {
     }
 }
 
+async fn scan() -> String {
+    tokio::task::yield_now().await;
+    "2 neighbours".to_owned()
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut config = NodeConfig::new(env::var("ROLLCALL_URL")?, env::var("ROLLCALL_TOKEN")?);
     config.http_url = env::var("ROLLCALL_HTTP_URL").ok();
-    let access_point = AccessPoint { booted: Instant::now(), channel: 1, channel_before: 1 };
+    config.state = env::var("ROLLCALL_STATE").ok().map(PathBuf::from);
+    let firmware = "2.4.1".to_owned();
+    let access_point = AccessPoint { booted: Instant::now(), channel: 1, channel_before: 1, firmware };
     let mut node = Node::start(config, access_point);
     tokio::select! {
         ended = node.ended() => return Ok(ended?),

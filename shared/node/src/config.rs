@@ -1,6 +1,6 @@
 //! What a node is told before it starts.
 
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 /// Where a node connects, as whom, and in what rhythm.
 #[derive(Clone)]
@@ -12,6 +12,12 @@ pub struct NodeConfig {
     pub http_url: Option<String>,
     /// Who the node is.
     pub token: Token,
+    /// The folder for what must outlive a restart: which command was begun last, what became of it, and which firmware is
+    /// being installed; and for the image of that. It is made when it is needed, and belongs to one node.
+    ///
+    /// Default: none. Then a node forgets at every restart: a command that it has executed may be executed again, if the
+    /// server has not heard of its result. And there is no place for firmware, which is reported as failed.
+    pub state: Option<PathBuf>,
     /// The rhythm.
     pub timing: Timing,
 }
@@ -19,7 +25,7 @@ pub struct NodeConfig {
 impl NodeConfig {
     /// A node with the default [`Timing`].
     pub fn new(url: impl Into<String>, token: impl Into<Token>) -> Self {
-        Self { url: url.into(), http_url: None, token: token.into(), timing: Timing::default() }
+        Self { url: url.into(), http_url: None, token: token.into(), state: None, timing: Timing::default() }
     }
 }
 
@@ -31,6 +37,7 @@ impl fmt::Debug for NodeConfig {
             .field("url", &shown(&self.url))
             .field("http_url", &self.http_url.as_ref().map(shown))
             .field("token", &self.token)
+            .field("state", &self.state)
             .field("timing", &self.timing)
             .finish()
     }
@@ -108,7 +115,8 @@ pub struct Timing {
     /// and an acknowledged check-in on it. Default: 60 s. The proof of one that was pushed begins at a random time within
     /// the server's spread, and within this.
     pub proof_timeout: Duration,
-    /// How long one attempt to fetch a document may take. Default: 30 s.
+    /// How long one attempt to fetch a document may take, and how long nothing may come of a firmware image before its
+    /// download is begun again. Default: 30 s.
     pub fetch_timeout: Duration,
 }
 

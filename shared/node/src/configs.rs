@@ -255,6 +255,7 @@ impl Configs {
     }
 }
 
-fn clipped(text: &str) -> String {
+/// As much of a reason as is reported.
+pub(crate) fn clipped(text: &str) -> String {
     text[..text.floor_char_boundary(DETAIL_BYTES)].to_owned()
 }

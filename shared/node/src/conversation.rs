@@ -3,12 +3,12 @@
 use std::{collections::VecDeque, time::Duration};
 
 use rand::Rng;
-use rollcall_wire::{CheckIn, ConfigReport};
+use rollcall_wire::{CheckIn, CommandResult, ConfigReport, MESSAGE_LIMIT_BYTES, NodeMessage, RESULTS};
 
-use crate::{Report, Timing, schedule::full_jitter};
+use crate::{Report, Timing, schedule::full_jitter, updates::Attempt};
 
-/// How many unacknowledged check-ins to remember the sending times of.
-const TIMES_KEPT: usize = 32;
+/// How many unacknowledged check-ins to remember.
+const SENT_KEPT: usize = 32;
 
 /// What a connection wants at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,11 +23,40 @@ pub(crate) enum Due {
     Unanswered,
 }
 
+/// What there is to say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Saying {
+    pub(crate) report: Report,
+    pub(crate) update: Option<Attempt>,
+    /// What became of commands, the oldest first.
+    pub(crate) results: Vec<CommandResult>,
+}
+
+/// What an acknowledged check-in said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Acked {
+    /// The time since it was sent.
+    pub(crate) rtt: Duration,
+    pub(crate) update: Option<Attempt>,
+    /// The commands that it said the results of.
+    pub(crate) results: Vec<u64>,
+}
+
 /// What has to be acknowledged at least once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Facts {
     firmware: Option<String>,
     config: Option<ConfigReport>,
+    update: Option<Attempt>,
+}
+
+/// A check-in that is not acknowledged.
+#[derive(Debug)]
+struct Sent {
+    seq: u64,
+    at: Duration,
+    update: Option<Attempt>,
+    results: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +86,7 @@ pub(crate) struct Conversation {
     /// The last check-in that stated facts. Until it is acknowledged, every check-in states them again: so each one that
     /// is stored makes up for all before it, in whatever order they arrive.
     stated: Option<(u64, Facts)>,
-    sent: VecDeque<(u64, Duration)>,
+    sent: VecDeque<Sent>,
     heard_at: Duration,
     pinged_at: Duration,
 }
@@ -111,10 +140,11 @@ impl Conversation {
     }
 
     /// The check-in that was due; the next one is `interval` from now if no ack is asked for.
-    pub(crate) fn compose(&mut self, timing: &Timing, now: Duration, interval: Duration, report: Report) -> CheckIn {
-        let facts = Facts { firmware: report.firmware, config: report.config };
+    pub(crate) fn compose(&mut self, timing: &Timing, now: Duration, interval: Duration, saying: Saying) -> CheckIn {
+        let Saying { report, update, results } = saying;
+        let facts = Facts { firmware: report.firmware, config: report.config, update };
         let known = self.stated.as_ref().is_some_and(|(seq, stated)| *seq <= self.acked && *stated == facts);
-        let owed = self.asked > self.acked || self.failures > 0;
+        let owed = self.asked > self.acked || self.failures > 0 || !results.is_empty();
         let ack = self.seq == 0 || !known || owed || self.unasked_in_a_row + 1 >= timing.ack_every;
         self.seq += 1;
         if ack {
@@ -125,16 +155,20 @@ impl Conversation {
             self.unasked_in_a_row += 1;
             self.next = Next::CheckIn { at: now + interval };
         }
-        if self.sent.len() == TIMES_KEPT {
-            self.sent.pop_front();
-        }
-        self.sent.push_back((self.seq, now));
         let mut check_in = CheckIn { ack, health: report.health, ..CheckIn::idle(self.seq) };
         if !known {
             check_in.firmware.clone_from(&facts.firmware);
             check_in.config.clone_from(&facts.config);
-            self.stated = Some((self.seq, facts));
+            check_in.update = facts.update.as_ref().map(|attempt| attempt.report.clone());
+            self.stated = Some((self.seq, facts.clone()));
         }
+        let check_in = with_results(check_in, results);
+        if self.sent.len() == SENT_KEPT {
+            self.sent.pop_front();
+        }
+        let update = facts.update.filter(|_| !known);
+        let results = check_in.results.iter().map(|result| result.command).collect();
+        self.sent.push_back(Sent { seq: self.seq, at: now, update, results });
         check_in
     }
 
@@ -143,8 +177,8 @@ impl Conversation {
         self.heard_at = now;
     }
 
-    /// A check-in is stored; the time since it was sent. `None` if it was never sent, or settled before.
-    pub(crate) fn acked(&mut self, now: Duration, seq: u64, interval: Duration) -> Option<Duration> {
+    /// A check-in is stored; what it said. `None` if it was never sent, or settled before.
+    pub(crate) fn acked(&mut self, now: Duration, seq: u64, interval: Duration) -> Option<Acked> {
         if seq > self.seq || seq <= self.acked {
             return None;
         }
@@ -154,13 +188,13 @@ impl Conversation {
         if seq >= self.asked && self.next != Next::Composing {
             self.next = Next::CheckIn { at: now + interval };
         }
-        let mut rtt = Duration::ZERO;
-        while let Some((sent, at)) = self.sent.pop_front_if(|(sent, _)| *sent <= seq) {
-            if sent == seq {
-                rtt = now.saturating_sub(at);
+        let mut acked = Acked::default();
+        while let Some(sent) = self.sent.pop_front_if(|sent| sent.seq <= seq) {
+            if sent.seq == seq {
+                acked = Acked { rtt: now.saturating_sub(sent.at), update: sent.update, results: sent.results };
             }
         }
-        Some(rtt)
+        Some(acked)
     }
 
     /// The sequence number that an error is about: the last one, if it does not say.
@@ -205,6 +239,19 @@ impl Conversation {
     fn ping_at(&self, timing: &Timing) -> Duration {
         self.heard_at.max(self.pinged_at) + timing.ping_after
     }
+}
+
+/// With as many of these results as a message holds; the rest is said when those are acknowledged.
+fn with_results(mut check_in: CheckIn, results: Vec<CommandResult>) -> CheckIn {
+    for result in results.into_iter().take(RESULTS) {
+        check_in.results.push(result);
+        let message = NodeMessage::CheckIn(check_in.clone());
+        if serde_json::to_string(&message).is_ok_and(|text| text.len() > MESSAGE_LIMIT_BYTES) {
+            check_in.results.pop();
+            break;
+        }
+    }
+    check_in
 }
 
 #[cfg(test)]

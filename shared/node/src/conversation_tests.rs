@@ -34,7 +34,7 @@ impl Talk {
 
     fn compose(&mut self, now: Duration, firmware: &str) -> CheckIn {
         let report = Report { firmware: Some(firmware.to_owned()), ..Report::default() };
-        self.conversation.compose(&self.timing, now, INTERVAL, report)
+        self.conversation.compose(&self.timing, now, INTERVAL, Saying { report, ..Saying::default() })
     }
 
     /// The check-in that is due at `now`.
@@ -44,7 +44,7 @@ impl Talk {
     }
 
     fn ack(&mut self, now: Duration, seq: u64) -> Option<Duration> {
-        self.conversation.acked(now, seq, INTERVAL)
+        self.conversation.acked(now, seq, INTERVAL).map(|acked| acked.rtt)
     }
 
     fn not_stored(&mut self, now: Duration, seq: Option<u64>) {
@@ -74,7 +74,8 @@ fn the_first_check_in_is_due_at_once_says_everything_and_asks() {
     assert_eq!(talk.tick(Duration::ZERO), Some(Due::CheckIn));
     let config = ConfigReport { version: 3, status: ConfigStatus::Applied, detail: None };
     let report = Report { firmware: Some("1".to_owned()), config: Some(config), health: Some(Health::default()) };
-    let check_in = talk.conversation.compose(&talk.timing, Duration::ZERO, INTERVAL, report.clone());
+    let saying = Saying { report: report.clone(), ..Saying::default() };
+    let check_in = talk.conversation.compose(&talk.timing, Duration::ZERO, INTERVAL, saying);
     let expected =
         CheckIn { firmware: report.firmware, config: report.config, health: report.health, ..CheckIn::idle(1) };
     assert_eq!(check_in, expected);

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
-use rollcall_wire::{Ack, ByeReason, ConfigNews, ConfigReport, ErrorMessage, Health};
+use rollcall_wire::{
+    Ack, ByeReason, CommandNews, CommandResult, ConfigNews, ConfigReport, ErrorMessage, FirmwareNews, Health,
+};
 use serde_json::Value;
 
-use crate::{Applied, Configuration};
+use crate::{Applied, Command, Configuration, Firmware};
 
 /// What a node says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// The firmware version that is running.
+    /// The firmware version that is running. A program that takes firmware names it: it shows what became of an update.
     pub firmware: Option<String>,
     /// What became of the newest configuration that the node was given. What [`Handler::apply`] applied, the library
     /// reports itself from then on; this is for what the program knows from before: news up to this version is ignored,
@@ -43,12 +45,40 @@ pub trait Handler: Send {
         let _ = from;
     }
 
+    /// Executes a command, which is handed out once, whatever happens: what is known of it before it begins is in
+    /// [`NodeConfig::state`](crate::NodeConfig::state). One comes after another. By default none is known, which is
+    /// reported as a failure.
+    ///
+    /// A node that restarts before the command is finished reports it as failed, and does not execute it again.
+    fn execute(&mut self, command: Command) {
+        command.unsupported();
+    }
+
+    /// Whether the program takes this firmware version; if not, that is reported as a failure: why, for people, of which
+    /// the server keeps the first 32 bytes. By default none is taken.
+    ///
+    /// # Errors
+    /// Why it is not taken.
+    fn accept_firmware(&mut self, version: &str) -> Result<(), String> {
+        let _ = version;
+        Err("this node takes no firmware".to_owned())
+    }
+
+    /// Checks the signature of a firmware image, and installs it.
+    ///
+    /// What runs then must prove itself: it is reported as applied once [`Report::firmware`] is its version, and when
+    /// that is acknowledged, [`NodeEvent::UpdateApplied`] says so. A device that can go back to what ran before does so
+    /// unless that comes in time, which is then reported as well.
+    fn install(&mut self, firmware: Firmware) {
+        firmware.failed("this node takes no firmware");
+    }
+
     /// The server pushed something.
     fn pushed(&mut self, message: Pushed) {
         drop(message);
     }
 
-    /// Something happened to the connection or the configuration.
+    /// Something happened to the connection, or to what the node was given.
     fn event(&mut self, event: NodeEvent) {
         drop(event);
     }
@@ -71,11 +101,15 @@ pub enum Pushed {
     /// The configuration to run, pushed or told again; the node acts on it. What came in an ack is in
     /// [`NodeEvent::Acked`].
     Config(ConfigNews),
+    /// Something to do, told for the first time or again; the node acts on it.
+    Command(CommandNews),
+    /// The firmware to run, told for the first time or again; the node acts on it.
+    Firmware(FirmwareNews),
     /// A message of a `type` that this library does not know: a newer server's, for the program to understand.
     Other(Value),
 }
 
-/// Something that happened to the node's connection or configuration.
+/// Something that happened to the node's connection, or to what it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NodeEvent {
@@ -132,6 +166,26 @@ pub enum NodeEvent {
         version: u64,
         /// Why, for people.
         why: String,
+    },
+    /// A command is over, or could not be begun. Its result is on record, unless that could not be written, and is said
+    /// until it is acknowledged.
+    CommandFinished(CommandResult),
+    /// A firmware version runs, and the server has acknowledged that: it is good, and what ran before may go.
+    UpdateApplied {
+        /// The version.
+        version: String,
+    },
+    /// A firmware version was not taken, or could not be had, verified or installed.
+    UpdateFailed {
+        /// The version.
+        version: String,
+        /// Why, for people.
+        why: String,
+    },
+    /// A firmware version was installed, and another one runs.
+    UpdateRolledBack {
+        /// The version that was installed.
+        version: String,
     },
     /// The node waits before it opens the next connection.
     BackingOff {

@@ -1,6 +1,8 @@
 //! From a text frame to what it means.
 
-use rollcall_wire::{Ack, ByeReason, ConfigNews, ErrorCode, ErrorMessage, ServerMessage};
+use rollcall_wire::{
+    Ack, ByeReason, CommandNews, ConfigNews, ErrorCode, ErrorMessage, FirmwareNews, FirmwareUrl, ServerMessage,
+};
 use serde_json::Value;
 
 /// What the server said.
@@ -8,6 +10,9 @@ use serde_json::Value;
 pub(crate) enum Incoming {
     Ack(Ack),
     Config(ConfigNews),
+    Command(CommandNews),
+    Firmware(FirmwareNews),
+    FirmwareUrl(FirmwareUrl),
     Error(ErrorMessage),
     Reconnect {
         within_s: u32,
@@ -31,6 +36,9 @@ pub(crate) fn read(text: &str) -> Incoming {
     match serde_json::from_str(text) {
         Ok(ServerMessage::Ack(ack)) => Incoming::Ack(ack),
         Ok(ServerMessage::Config(news)) => Incoming::Config(news),
+        Ok(ServerMessage::Command(news)) => Incoming::Command(news),
+        Ok(ServerMessage::Firmware(news)) => Incoming::Firmware(news),
+        Ok(ServerMessage::FirmwareUrl(url)) => Incoming::FirmwareUrl(url),
         Ok(ServerMessage::Error(error)) => Incoming::Error(error),
         Ok(ServerMessage::Reconnect { within_s }) => Incoming::Reconnect { within_s },
         Ok(ServerMessage::Bye { reason }) => Incoming::Bye { reason },

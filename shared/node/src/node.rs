@@ -5,15 +5,12 @@ use tokio::{
     task::{JoinError, JoinHandle},
 };
 
-use crate::{
-    Fetch, Handler, NodeConfig, NodeError,
-    run::{Command, run},
-};
+use crate::{Fetch, Handler, NodeConfig, NodeError, promise::Request, run::run};
 
 /// A running node. Dropping it closes its connections and ends its run.
 #[derive(Debug)]
 pub struct Node {
-    commands: UnboundedSender<Command>,
+    requests: UnboundedSender<Request>,
     state: State,
 }
 
@@ -42,18 +39,19 @@ impl Node {
     }
 
     fn spawn(config: NodeConfig, handler: impl Handler + 'static, fetch: Option<Box<dyn Fetch>>) -> Self {
-        let (commands, received) = unbounded_channel();
-        Self { commands, state: State::Running(tokio::spawn(run(config, handler, fetch, received))) }
+        let (requests, received) = unbounded_channel();
+        let running = tokio::spawn(run(config, handler, fetch, requests.downgrade(), received));
+        Self { requests, state: State::Running(running) }
     }
 
     /// Something changed that the server should know: checks in at once, on a connection that is open.
     pub fn check_in_now(&self) {
-        self.tell(Command::CheckInNow);
+        self.tell(Request::CheckInNow);
     }
 
     /// Loses every connection without a closing handshake, for simulations. The node returns as after any loss.
     pub fn drop_connection(&self) {
-        self.tell(Command::DropConnection);
+        self.tell(Request::DropConnection);
     }
 
     /// Closes with code 1000 and waits for the end, at most about [`Timing::close_timeout`](crate::Timing::close_timeout).
@@ -61,7 +59,7 @@ impl Node {
     /// # Errors
     /// If the run had ended by itself: why.
     pub async fn stop(mut self) -> Result<(), NodeError> {
-        self.tell(Command::Stop);
+        self.tell(Request::Stop);
         self.ended().await
     }
 
@@ -82,8 +80,8 @@ impl Node {
     }
 
     /// A node that has ended needs no telling.
-    fn tell(&self, command: Command) {
-        let _ = self.commands.send(command);
+    fn tell(&self, request: Request) {
+        let _ = self.requests.send(request);
     }
 }
 

@@ -7,10 +7,13 @@
 //! way there. A connection becomes `current` with its first ack and only then is the one before it closed.
 
 mod action;
+mod commanding;
 mod configuring;
 mod inbound;
+mod parting;
 #[cfg(test)]
 mod tests;
+mod updating;
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -18,13 +21,16 @@ use rand::{SeedableRng, rngs::SmallRng};
 use rollcall_wire::CheckIn;
 
 pub(crate) use action::{Action, ConnectFailure};
+use parting::Farewell;
 
 use crate::{
     DisconnectReason, NodeError, NodeEvent, Report, Timing,
+    commands::Commands,
     configs::Configs,
-    conversation::{Conversation, Due},
-    schedule::{full_jitter, up_to},
+    conversation::{Conversation, Due, Saying},
+    record::Record,
     session::{LinkId, Session, Sessions, Stage},
+    updates::Updates,
 };
 
 /// What the server last said about the rhythm.
@@ -33,15 +39,6 @@ struct Told {
     interval: Duration,
     life: Duration,
     spread: Duration,
-}
-
-/// How to let go of a connection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Farewell {
-    /// It is gone already.
-    None,
-    Close,
-    Drop,
 }
 
 /// The state of one node's run.
@@ -61,13 +58,16 @@ pub(crate) struct Machine {
     configs: Configs,
     /// The highest configuration version that was pushed.
     pushed: u64,
+    commands: Commands,
+    updates: Updates,
     links: u64,
     actions: VecDeque<Action>,
     ended: bool,
 }
 
 impl Machine {
-    pub(crate) fn new(timing: Timing, seed: u64) -> Self {
+    /// A node that goes on from what it recorded.
+    pub(crate) fn new(timing: Timing, seed: u64, record: Record) -> Self {
         let told = Told { interval: timing.first_interval, life: timing.first_life, spread: timing.first_spread };
         Self {
             timing,
@@ -79,6 +79,8 @@ impl Machine {
             covered: false,
             configs: Configs::new(),
             pushed: 0,
+            commands: Commands::new(record.commands),
+            updates: Updates::new(record.updates),
             links: 0,
             actions: VecDeque::new(),
             ended: false,
@@ -98,8 +100,9 @@ impl Machine {
         let replacement = self.sessions.current.as_ref().and_then(|session| session.replacement).map(|plan| {
             if self.sessions.next.is_none() && self.open_at.is_none() { plan.begin } else { plan.deadline }
         });
-        let configs = self.configs.deadline(self.sessions.current.is_some());
-        sessions.chain(replacement).chain(self.open_at).chain(configs).min()
+        let held = self.sessions.current.is_some();
+        let (configs, updates) = (self.configs.deadline(held), self.updates.deadline(held));
+        sessions.chain(replacement).chain(self.open_at).chain(configs).chain(updates).min()
     }
 
     /// Does what is due.
@@ -108,6 +111,8 @@ impl Machine {
             return;
         }
         self.configure(now);
+        self.command(now);
+        self.update(now);
         for link in self.sessions.iter().map(|session| session.link).collect::<Vec<_>>() {
             self.converse(now, link);
         }
@@ -130,7 +135,7 @@ impl Machine {
         else {
             return;
         };
-        session.stage = Stage::Open(Conversation::opened(now));
+        session.stage = Stage::Open(Box::new(Conversation::opened(now)));
         self.event(NodeEvent::Connected { planned });
     }
 
@@ -160,10 +165,29 @@ impl Machine {
     /// The check-in that [`Action::Report`] asked for; `None` if the connection has ended meanwhile.
     pub(crate) fn check_in(&mut self, now: Duration, link: LinkId, mut report: Report) -> Option<CheckIn> {
         report.config = self.configs.report(report.config);
+        let update = self.updates.report(report.firmware.as_deref());
+        let results = self.commands.results().into_iter().cloned().collect();
         let conversation = self.sessions.get(link)?.conversation()?;
-        let check_in = conversation.compose(&self.timing, now, self.told.interval, report);
+        let saying = Saying { report, update, results };
+        let check_in = conversation.compose(&self.timing, now, self.told.interval, saying);
         self.event(NodeEvent::CheckedIn { seq: check_in.seq, asked: check_in.ack });
         Some(check_in)
+    }
+
+    /// What must outlive this run.
+    pub(crate) fn record(&self) -> Record {
+        Record { commands: self.commands.record().clone(), updates: self.updates.record().clone() }
+    }
+
+    /// What came of keeping [`record`](Self::record); `Err`: why it could not be kept.
+    pub(crate) fn kept(&mut self, now: Duration, kept: &Result<(), String>) {
+        if self.ended {
+            return;
+        }
+        self.commands.kept(kept);
+        self.updates.kept(kept);
+        self.command(now);
+        self.update(now);
     }
 
     /// Something changed: say it. Without a connection there is nothing to do, for the first check-in says everything.
@@ -225,68 +249,6 @@ impl Machine {
         self.actions.push_back(Action::Open(link));
     }
 
-    fn let_go(&mut self, now: Duration, link: LinkId, reason: DisconnectReason, farewell: Farewell) {
-        if self.sessions.current.as_ref().is_some_and(|session| session.link == link) {
-            self.let_go_of_current(now, reason, farewell);
-        } else if self.sessions.next.as_ref().is_some_and(|session| session.link == link) {
-            self.let_go_of_next(now, reason, farewell);
-        }
-    }
-
-    fn let_go_of_current(&mut self, now: Duration, reason: DisconnectReason, farewell: Farewell) {
-        let Some(session) = self.sessions.current.take() else { return };
-        self.farewell(session.link, farewell);
-        // The server closes a connection that was replaced, often before the new one has its first ack. Silence, though,
-        // is no word of the server's.
-        self.covered = self.sessions.next.is_some() && reason != DisconnectReason::Silent;
-        // At its deadline a connection has had its attempts to be replaced, and the next one has its time already.
-        let waits = reason == DisconnectReason::Expired && self.open_at.is_some();
-        self.event(NodeEvent::Disconnected { reason, planned: self.covered });
-        if self.sessions.next.is_none() && !waits {
-            self.return_after_loss(now);
-        }
-    }
-
-    fn let_go_of_next(&mut self, now: Duration, reason: DisconnectReason, farewell: Farewell) {
-        if self.end_next(reason, farewell) {
-            self.back_off(now);
-        }
-    }
-
-    /// Whether there was one.
-    fn end_next(&mut self, reason: DisconnectReason, farewell: Farewell) -> bool {
-        let Some(session) = self.sessions.next.take() else { return false };
-        self.farewell(session.link, farewell);
-        let covered = std::mem::take(&mut self.covered);
-        if session.is_open() {
-            self.event(NodeEvent::Disconnected { reason, planned: self.sessions.current.is_some() });
-        } else if covered {
-            self.event(NodeEvent::Disconnected { reason: DisconnectReason::ReplacementFailed, planned: false });
-        }
-        true
-    }
-
-    fn return_after_loss(&mut self, now: Duration) {
-        // The spread may be longer than a configuration has to prove itself.
-        if self.configs.is_proving() {
-            return self.back_off(now);
-        }
-        let delay = up_to(&mut self.rng, self.told.spread);
-        self.wait(now, delay);
-    }
-
-    fn back_off(&mut self, now: Duration) {
-        let (base, cap) = (self.timing.backoff_base, self.timing.backoff_cap);
-        let delay = full_jitter(&mut self.rng, base, cap, self.failures);
-        self.failures = self.failures.saturating_add(1);
-        self.wait(now, delay);
-    }
-
-    fn wait(&mut self, now: Duration, delay: Duration) {
-        self.open_at = Some(now + delay);
-        self.event(NodeEvent::BackingOff { delay });
-    }
-
     fn end(&mut self, reason: &DisconnectReason, result: Result<(), NodeError>) {
         if std::mem::replace(&mut self.ended, true) {
             return;
@@ -300,14 +262,6 @@ impl Machine {
             }
         }
         self.actions.push_back(Action::End(result));
-    }
-
-    fn farewell(&mut self, link: LinkId, farewell: Farewell) {
-        match farewell {
-            Farewell::None => {}
-            Farewell::Close => self.actions.push_back(Action::Close(link)),
-            Farewell::Drop => self.actions.push_back(Action::Drop(link)),
-        }
     }
 
     fn event(&mut self, event: NodeEvent) {

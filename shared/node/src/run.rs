@@ -1,29 +1,27 @@
 //! The run loop: carries out what the protocol decides, and tells it what happens.
 
-use std::{future::poll_fn, task::Poll, time::Duration};
+use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
-use rollcall_wire::NodeMessage;
+use rollcall_wire::{FirmwareUrl, NodeMessage};
 use tokio::{
-    sync::mpsc::UnboundedReceiver,
+    sync::mpsc::{UnboundedReceiver, WeakUnboundedSender},
     time::{Instant, sleep_until, timeout},
 };
 
 use crate::{
-    DisconnectReason, Fetch, FetchError, Fetching, Handler, NodeConfig, NodeError,
+    Command, DisconnectReason, Fetch, FetchError, Firmware, Handler, NodeConfig, NodeError,
     connect::Endpoint,
+    download::{Downloaded, download},
     fetch::HttpFetch,
     link::{Link, LinkEvent},
+    promise::Request,
     protocol::{Action, Machine},
+    record::Keeper,
     session::LinkId,
 };
 
-/// What the program asks of its node.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Command {
-    CheckInNow,
-    DropConnection,
-    Stop,
-}
+/// Work that is under way, and which version it is for.
+type Underway<V, T> = Option<(V, Pin<Box<dyn Future<Output = T> + Send>>)>;
 
 struct Run<H> {
     started: Instant,
@@ -34,7 +32,11 @@ struct Run<H> {
     fetch: Box<dyn Fetch>,
     fetch_timeout: Duration,
     /// Of which version, and the fetch of its document.
-    fetching: Option<(u64, Fetching)>,
+    fetching: Underway<u64, Result<String, FetchError>>,
+    /// Of which version, and the download of its image.
+    downloading: Underway<String, Downloaded>,
+    keeper: Keeper,
+    requests: WeakUnboundedSender<Request>,
     handler: H,
     outcome: Option<Result<(), NodeError>>,
 }
@@ -44,21 +46,26 @@ pub(crate) async fn run(
     config: NodeConfig,
     handler: impl Handler,
     fetch: Option<Box<dyn Fetch>>,
-    mut commands: UnboundedReceiver<Command>,
+    requests: WeakUnboundedSender<Request>,
+    mut received: UnboundedReceiver<Request>,
 ) -> Result<(), NodeError> {
     let fetch = match fetch {
         Some(fetch) => fetch,
         None => Box::new(HttpFetch::new(&config)?),
     };
+    let (keeper, record) = Keeper::open(config.state.clone());
     let mut run = Run {
         started: Instant::now(),
         endpoint: Endpoint::new(&config)?,
         close_timeout: config.timing.close_timeout,
-        machine: Machine::new(config.timing, rand::random()),
+        machine: Machine::new(config.timing, rand::random(), record),
         links: Vec::new(),
         fetch,
         fetch_timeout: config.timing.fetch_timeout,
         fetching: None,
+        downloading: None,
+        keeper,
+        requests,
         handler,
         outcome: None,
     };
@@ -73,9 +80,10 @@ pub(crate) async fn run(
         // In this order: on a busy machine, what has arrived must count before anybody is declared dead.
         tokio::select! {
             biased;
-            command = commands.recv(), if run.outcome.is_none() => run.command(command.unwrap_or(Command::Stop)),
+            request = received.recv(), if run.outcome.is_none() => run.request(request.unwrap_or(Request::Stop)),
             (link, event) = next_event(&mut run.links) => run.link_event(link, event),
-            (version, outcome) = next_fetched(&mut run.fetching) => run.fetched(version, outcome),
+            (version, outcome) = next_done(&mut run.fetching) => run.fetched(version, outcome),
+            (version, outcome) = next_done(&mut run.downloading) => run.downloaded(&version, outcome),
             () = sleep_until(wake), if deadline.is_some() => {}
         }
     }
@@ -86,11 +94,14 @@ impl<H: Handler> Run<H> {
         self.started.elapsed()
     }
 
-    fn command(&mut self, command: Command) {
-        match command {
-            Command::CheckInNow => self.machine.check_in_now(self.now()),
-            Command::DropConnection => self.machine.drop_connection(self.now()),
-            Command::Stop => self.machine.stop(),
+    fn request(&mut self, request: Request) {
+        let now = self.now();
+        match request {
+            Request::CheckInNow => self.machine.check_in_now(now),
+            Request::DropConnection => self.machine.drop_connection(now),
+            Request::Stop => self.machine.stop(),
+            Request::Finished { command, status, output } => self.machine.finished(now, command, status, &output),
+            Request::Installed { version, outcome } => self.machine.installed(now, &version, outcome),
         }
     }
 
@@ -126,16 +137,34 @@ impl<H: Handler> Run<H> {
                     self.machine.applied(self.now(), applied);
                 }
                 Action::RollBack(configuration) => self.handler.roll_back(&configuration),
+                Action::Keep => self.keep(),
+                Action::Execute(news) => self.handler.execute(Command::new(news, self.requests.clone())),
+                Action::Offer { version } => self.offer(&version),
+                Action::AskForFirmware { link, version } => self.say(link, &NodeMessage::FirmwareUrl { version }),
+                Action::Download(target) => self.begin_to_download(target),
+                Action::Install(image) => self.handler.install(Firmware::new(image, self.requests.clone())),
+                Action::Discard => self.keeper.discard_images(),
                 Action::Close(link) => self.with(link, Link::close),
                 Action::Drop(link) => self.links.retain(|kept| kept.id != link),
                 Action::Event(event) => self.handler.event(event),
                 Action::Pushed(message) => self.handler.pushed(message),
                 Action::End(outcome) => {
-                    self.fetching = None;
+                    (self.fetching, self.downloading) = (None, None);
                     self.outcome = Some(outcome);
                 }
             }
         }
+    }
+
+    fn keep(&mut self) {
+        let kept = self.keeper.keep(&self.machine.record());
+        self.machine.kept(self.now(), &kept);
+    }
+
+    fn offer(&mut self, version: &str) {
+        self.downloading = None;
+        let accepted = self.handler.accept_firmware(version);
+        self.machine.accepted(self.now(), version, accepted);
     }
 
     fn check_in(&mut self, link: LinkId) {
@@ -165,6 +194,22 @@ impl<H: Handler> Run<H> {
         self.machine.fetched(self.now(), version, outcome);
     }
 
+    fn begin_to_download(&mut self, target: FirmwareUrl) {
+        let (version, limit, images) = (target.version.clone(), self.fetch_timeout, self.keeper.images());
+        let downloading = async move {
+            match images {
+                Some(folder) => download(target, folder, limit).await,
+                None => Downloaded::Impossible("no folder for images".to_owned()),
+            }
+        };
+        self.downloading = Some((version, Box::pin(downloading)));
+    }
+
+    fn downloaded(&mut self, version: &str, outcome: Downloaded) {
+        self.downloading = None;
+        self.machine.downloaded(self.now(), version, outcome);
+    }
+
     fn with(&mut self, link: LinkId, act: impl FnOnce(&mut Link)) {
         if let Some(link) = self.links.iter_mut().find(|kept| kept.id == link) {
             act(link);
@@ -185,10 +230,10 @@ async fn next_event(links: &mut [Link]) -> (LinkId, LinkEvent) {
     .await
 }
 
-/// How the fetch ended; pending while there is none.
-async fn next_fetched(fetching: &mut Option<(u64, Fetching)>) -> (u64, Result<String, FetchError>) {
-    match fetching {
-        Some((version, fetch)) => (*version, fetch.await),
+/// How the work that is under way ended; pending while there is none.
+async fn next_done<V: Clone, T>(underway: &mut Underway<V, T>) -> (V, T) {
+    match underway {
+        Some((version, work)) => (version.clone(), work.await),
         None => std::future::pending().await,
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Session {
 #[derive(Debug)]
 pub(crate) enum Stage {
     Opening { by: Duration },
-    Open(Conversation),
+    Open(Box<Conversation>),
 }
 
 /// The connections of a run: see the protocol.

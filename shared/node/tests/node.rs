@@ -7,7 +7,9 @@
     reason = "tests stop at what they did not expect"
 )]
 
+mod commands;
 mod configs;
+mod firmware;
 mod server;
 
 use std::time::Duration;

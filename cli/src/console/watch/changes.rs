@@ -115,7 +115,7 @@ fn event(before: Option<&NodeView>, after: &NodeView) -> Option<(Event, Option<u
 
 #[cfg(test)]
 mod tests {
-    use rollcall_wire::console::ConfigProgress;
+    use rollcall_wire::console::{ConfigProgress, FirmwareProgress};
 
     use super::*;
 
@@ -136,6 +136,10 @@ mod tests {
             wanted: None,
             reported: None,
             config: ConfigProgress::None,
+            wanted_firmware: None,
+            update: None,
+            firmware_update: FirmwareProgress::None,
+            open_commands: 0,
         }
     }
 

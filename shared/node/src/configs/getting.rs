@@ -6,7 +6,7 @@ use rand::Rng;
 use rollcall_wire::{ConfigNews, DOCUMENT_BYTES, Document};
 
 use super::{Due, RETRIES};
-use crate::{Configuration, FetchError, Timing, schedule::full_jitter};
+use crate::{Configuration, FetchError, Timing, fetch::is_sha256, schedule::full_jitter};
 
 const WRONG_HASH: &str = "wrong hash";
 
@@ -40,7 +40,7 @@ impl Getting {
     pub(super) fn begun(now: Duration, news: ConfigNews, asked: u32) -> Result<Self, String> {
         let ConfigNews { version, sha256, document } = news;
         // The hash becomes part of a path.
-        let is_hash = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let is_hash = is_sha256(&sha256);
         let mut begun = Self { version, sha256, asked, failures: 0, step: Step::Fetch { at: now } };
         match document {
             Some(text) => begun.verify(text)?,

@@ -1,6 +1,8 @@
 //! What the protocol wants done.
 
-use crate::{Configuration, NodeError, NodeEvent, Pushed, session::LinkId};
+use rollcall_wire::{CommandNews, FirmwareUrl};
+
+use crate::{Configuration, NodeError, NodeEvent, Pushed, firmware::Image, session::LinkId};
 
 /// What is to be done, in this order.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +23,25 @@ pub(crate) enum Action {
     Apply(Configuration),
     /// Have the program go back to what it ran before it applied this.
     RollBack(Configuration),
+    /// Keep [`Machine::record`](super::Machine::record) as it is then; tell [`Machine::kept`](super::Machine::kept).
+    Keep,
+    /// Have the program execute it; tell [`Machine::finished`](super::Machine::finished).
+    Execute(CommandNews),
+    /// Ask the program whether it takes this firmware; tell [`Machine::accepted`](super::Machine::accepted).
+    Offer {
+        version: String,
+    },
+    /// Ask the server where this firmware is.
+    AskForFirmware {
+        link: LinkId,
+        version: String,
+    },
+    /// Download this image, instead of any other; tell [`Machine::downloaded`](super::Machine::downloaded).
+    Download(FirmwareUrl),
+    /// Have the program install it; tell [`Machine::installed`](super::Machine::installed).
+    Install(Image),
+    /// No image is needed any more.
+    Discard,
     /// Close with code 1000 (RFC 6455, section 7.4.1).
     Close(LinkId),
     /// Let go without a closing handshake.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollcall_wire::{ConfigReport, ConfigStatus};
 
-use super::{Action, Farewell, Machine};
+use super::{Action, Machine, parting::Farewell};
 use crate::{Applied, DisconnectReason, FetchError, NodeEvent, configs::Due, schedule::up_to};
 
 impl Machine {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use rollcall_wire::{Ack, ByeReason, ErrorCode, ErrorMessage};
 
-use super::{Action, Farewell, Machine, Told};
+use super::{Action, Machine, Told, parting::Farewell};
 use crate::{
     DisconnectReason, NodeError, NodeEvent, Pushed,
+    conversation::Acked,
     incoming::{Incoming, read},
     schedule::Replacement,
     session::LinkId,
@@ -25,6 +26,15 @@ impl Machine {
                 self.pushed = self.pushed.max(news.version);
                 self.configs.hear(now, news);
             }
+            Incoming::Command(news) if !self.ended => {
+                self.actions.push_back(Action::Pushed(Pushed::Command(news.clone())));
+                self.commands.hear(now, news);
+            }
+            Incoming::Firmware(news) if !self.ended => {
+                self.actions.push_back(Action::Pushed(Pushed::Firmware(news.clone())));
+                self.updates.hear(&self.timing, &mut self.rng, now, news.version);
+            }
+            Incoming::FirmwareUrl(url) if !self.ended => self.updates.located(now, url),
             Incoming::Ack(ack) if known => self.on_ack(now, link, ack),
             Incoming::Error(error) if known => self.on_error(now, link, &error),
             Incoming::Reconnect { within_s } if known => {
@@ -51,14 +61,24 @@ impl Machine {
             life: Duration::from_secs(ack.reconnect_within_s.into()).max(floor),
             spread: Duration::from_secs(ack.spread_s.into()),
         };
-        let Some(rtt) = self.settled(now, link, ack.seq, told.interval) else { return };
+        let Some(acked) = self.settled(now, link, ack.seq, told.interval) else { return };
         self.told = told;
-        let news = ack.config.clone();
-        self.event(NodeEvent::Acked { ack, rtt });
+        let (config, command, firmware) = (ack.config.clone(), ack.command.clone(), ack.firmware.clone());
+        self.event(NodeEvent::Acked { ack, rtt: acked.rtt });
         self.replace_within(now, link, told.life);
         self.promote(now, link);
-        if let Some(news) = news {
+        self.commands.acknowledged(&acked.results);
+        if let Some(update) = &acked.update {
+            self.updates.acknowledged(update);
+        }
+        if let Some(news) = config {
             self.configs.hear(now, news);
+        }
+        if let Some(news) = command {
+            self.commands.hear(now, news);
+        }
+        if let Some(news) = firmware {
+            self.updates.hear(&self.timing, &mut self.rng, now, news.version);
         }
     }
 
@@ -80,8 +100,9 @@ impl Machine {
             ErrorCode::NotConnected => {
                 self.let_go(now, link, DisconnectReason::NotConnected, Farewell::Close);
             }
-            // The answer to a question of ours, which is no check-in.
+            // The answers to questions of ours, which are no check-ins.
             ErrorCode::NoConfig => self.configs.withdrawn(),
+            ErrorCode::NoFirmware => self.updates.withdrawn(),
             _ => conversation.rejected(now, seq, interval),
         }
     }
@@ -96,7 +117,7 @@ impl Machine {
         }
     }
 
-    fn settled(&mut self, now: Duration, link: LinkId, seq: u64, interval: Duration) -> Option<Duration> {
+    fn settled(&mut self, now: Duration, link: LinkId, seq: u64, interval: Duration) -> Option<Acked> {
         self.sessions.get(link)?.conversation()?.acked(now, seq, interval)
     }
 

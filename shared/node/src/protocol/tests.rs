@@ -1,12 +1,17 @@
+mod commanding;
 mod configuring;
+mod histories;
 mod replacing;
 mod returning;
 mod spreading;
+mod updating;
 
 use serde_json::json;
 
 use super::*;
-use crate::{Applied, Configuration, Pushed};
+use rollcall_wire::{CommandNews, FirmwareUrl};
+
+use crate::{Applied, Configuration, Pushed, firmware::Image};
 
 fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -14,7 +19,7 @@ fn s(seconds: u64) -> Duration {
 
 const LIFE_S: u64 = 6000;
 
-/// A node whose program collects, and does with configurations what a test says.
+/// A node whose program collects what it is given, and does with it what a test says.
 struct Bench {
     machine: Machine,
     now: Duration,
@@ -30,6 +35,18 @@ struct Bench {
     applies: Applied,
     applied: Vec<Configuration>,
     rolled_back: Vec<Configuration>,
+    /// What is kept; or why nothing can be.
+    disk: Result<Record, String>,
+    crashes_once_it_is_kept: bool,
+    restarts: usize,
+    executed: Vec<CommandNews>,
+    firmware: Option<String>,
+    accepts: Result<(), String>,
+    offered: Vec<String>,
+    located: Vec<(LinkId, String)>,
+    downloads: Vec<FirmwareUrl>,
+    installs: Vec<Image>,
+    discards: usize,
     end: Option<Result<(), NodeError>>,
 }
 
@@ -46,7 +63,7 @@ impl Bench {
 
     fn with(timing: Timing, seed: u64) -> Self {
         let mut bench = Self {
-            machine: Machine::new(timing, seed),
+            machine: Machine::new(timing, seed, Record::default()),
             now: Duration::ZERO,
             events: Vec::new(),
             said: Vec::new(),
@@ -60,6 +77,17 @@ impl Bench {
             applies: Applied::Applied,
             applied: Vec::new(),
             rolled_back: Vec::new(),
+            disk: Ok(Record::default()),
+            crashes_once_it_is_kept: false,
+            restarts: 0,
+            executed: Vec::new(),
+            firmware: None,
+            accepts: Ok(()),
+            offered: Vec::new(),
+            located: Vec::new(),
+            downloads: Vec::new(),
+            installs: Vec::new(),
+            discards: 0,
             end: None,
         };
         bench.settle();
@@ -102,7 +130,8 @@ impl Bench {
         match action {
             Action::Open(link) => self.opened.push(link),
             Action::Report(link) => {
-                let said = self.machine.check_in(self.now, link, Report::default());
+                let report = Report { firmware: self.firmware.clone(), ..Report::default() };
+                let said = self.machine.check_in(self.now, link, report);
                 self.said.extend(said.map(|check_in| (link, check_in)));
             }
             Action::Ping(_) => self.pings += 1,
@@ -113,12 +142,41 @@ impl Bench {
                 self.machine.applied(self.now, self.applies.clone());
             }
             Action::RollBack(configuration) => self.rolled_back.push(configuration),
+            Action::Keep => self.keep(),
+            Action::Execute(news) => self.executed.push(news),
+            Action::Offer { version } => {
+                self.machine.accepted(self.now, &version, self.accepts.clone());
+                self.offered.push(version);
+            }
+            Action::AskForFirmware { link, version } => self.located.push((link, version)),
+            Action::Download(target) => self.downloads.push(target),
+            Action::Install(image) => self.installs.push(image),
+            Action::Discard => self.discards += 1,
             Action::Close(link) => self.closed.push(link),
             Action::Drop(link) => self.dropped.push(link),
             Action::Event(event) => self.events.push(event),
             Action::Pushed(message) => self.pushed.push(message),
             Action::End(result) => self.end = Some(result),
         }
+    }
+
+    fn keep(&mut self) {
+        if let Ok(disk) = &mut self.disk {
+            *disk = self.machine.record();
+            if std::mem::take(&mut self.crashes_once_it_is_kept) {
+                return self.restart();
+            }
+        }
+        let kept = self.disk.as_ref().map(|_| ()).map_err(Clone::clone);
+        self.machine.kept(self.now, &kept);
+    }
+
+    /// The power fails, and comes back.
+    fn restart(&mut self) {
+        self.restarts += 1;
+        let record = self.disk.clone().unwrap_or_default();
+        self.machine = Machine::new(self.machine.timing, 7, record);
+        self.settle();
     }
 
     fn link(&self) -> LinkId {

@@ -1,4 +1,4 @@
-//! A server that documents are fetched from.
+//! A server that documents and images are fetched from.
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -22,14 +22,19 @@ impl Documents {
 
     /// Answers the next request, and returns what was asked.
     pub async fn answer(&self, status: &str, body: &str) -> String {
+        self.answer_with(&format!("{status}\r\ncontent-length: {}", body.len()), body).await
+    }
+
+    /// Answers the next request with this status line and these headers, and closes the connection after what there is of
+    /// the body. Returns what was asked.
+    pub async fn answer_with(&self, head: &str, body: &str) -> String {
         let (mut tcp, _) = patiently(self.listener.accept()).await.expect("accept");
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
             patiently(tcp.read_buf(&mut request)).await.expect("a request");
         }
-        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
         // A client that has seen enough may be gone before the end.
-        let _ = tcp.write_all(format!("{head}{body}").as_bytes()).await;
+        let _ = tcp.write_all(format!("HTTP/1.1 {head}\r\n\r\n{body}").as_bytes()).await;
         String::from_utf8(request).expect("text")
     }
 

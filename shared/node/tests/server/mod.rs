@@ -1,6 +1,7 @@
 //! A server that does what a test says, over real sockets, and a program that tells the test what its node does.
 
 pub mod http;
+pub mod worker;
 
 use std::time::Duration;
 
@@ -121,17 +122,21 @@ impl Peer {
     }
 
     pub async fn check_in(&mut self) -> CheckIn {
-        let message = self.message().await.expect("a check-in, not the end");
-        match parse_node_message(message.to_text().expect("text")) {
-            Ok(NodeMessage::CheckIn(check_in)) => check_in,
+        match self.said().await {
+            NodeMessage::CheckIn(check_in) => check_in,
             other => panic!("no check-in: {other:?}"),
         }
     }
 
     /// Waits until the node asks for its configuration.
     pub async fn question(&mut self) {
-        let message = self.message().await.expect("a question, not the end");
-        assert_eq!(parse_node_message(message.to_text().expect("text")), Ok(NodeMessage::Config));
+        assert_eq!(self.said().await, NodeMessage::Config);
+    }
+
+    /// The next message of the node's.
+    pub async fn said(&mut self) -> NodeMessage {
+        let message = self.message().await.expect("a message, not the end");
+        parse_node_message(message.to_text().expect("text")).expect("a message of the protocol")
     }
 
     /// The code with which the node closes; `None` if it just goes away.
@@ -141,6 +146,11 @@ impl Peer {
             None => None,
             other => panic!("no close: {other:?}"),
         }
+    }
+
+    /// Waits until the node is gone, whatever it says before.
+    pub async fn end(mut self) {
+        while self.message().await.is_some() {}
     }
 
     pub async fn push(&mut self, message: Value) {

@@ -1,0 +1,31 @@
+//! What nodes of this command do when they are told to.
+
+use rollcall_node::{Command, Firmware};
+use serde_json::Value;
+use tokio::sync::Notify;
+
+/// Executes `echo`, which says its arguments, and `reboot`, which only has the connection dropped; knows no others.
+pub(crate) fn execute(command: Command, reboot: &Notify) {
+    match command.name() {
+        "echo" => {
+            let said = match command.args() {
+                Value::Null => String::new(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            command.done(said);
+        }
+        "reboot" => {
+            command.done("");
+            reboot.notify_one();
+        }
+        _ => command.unsupported(),
+    }
+}
+
+/// Installs firmware, which here is the version alone; returns that.
+pub(crate) fn install(firmware: Firmware) -> String {
+    let version = firmware.version().to_owned();
+    firmware.runs();
+    version
+}

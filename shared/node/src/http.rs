@@ -1,0 +1,106 @@
+//! HTTP/1.1, each request over a connection of its own. Redirects are not followed: what a request carries, and the
+//! permission to answer it, is for one server.
+
+use std::error::Error;
+
+use http::{HeaderValue, Request, Response, Uri, header::HOST};
+use http_body_util::Empty;
+use hyper::{
+    body::{Bytes, Incoming},
+    client::conn::http1,
+};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    task::JoinSet,
+};
+use tokio_rustls::TlsConnector;
+
+use crate::{connect::tls, protocol::ConnectFailure};
+
+/// Where requests go.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) secure: bool,
+    /// Without the brackets of an IPv6 address.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    header: HeaderValue,
+}
+
+/// An answer, and the connection that its body comes over. Dropping it closes the connection.
+pub(crate) struct Answer {
+    pub(crate) response: Response<Incoming>,
+    _connection: JoinSet<()>,
+}
+
+impl Origin {
+    /// The origin of this URL; `Err`: why it has none.
+    pub(crate) fn of(uri: &Uri) -> Result<Self, String> {
+        let secure = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err("it must begin with http:// or https://".to_owned()),
+        };
+        let Some(named) = uri.host().filter(|host| !host.is_empty()) else {
+            return Err("it names no host".to_owned());
+        };
+        let header = uri.port_u16().map_or(named.to_owned(), |port| format!("{named}:{port}"));
+        Ok(Self {
+            secure,
+            host: named.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }),
+            header: HeaderValue::from_str(&header).map_err(|error| error.to_string())?,
+        })
+    }
+
+    /// Sends a request, and returns once the head of the answer is there. No limit of time.
+    pub(crate) async fn ask(&self, mut request: Request<Empty<Bytes>>) -> Result<Answer, String> {
+        request.headers_mut().insert(HOST, self.header.clone());
+        let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(text)?;
+        if !self.secure {
+            return exchange(tcp, request).await;
+        }
+        let config = tls().map_err(|failure| match failure {
+            ConnectFailure::Unreachable { why } => why,
+            ConnectFailure::Refused { status, .. } => format!("HTTP status {status}"),
+        })?;
+        let name = ServerName::try_from(self.host.clone()).map_err(text)?;
+        let tls = TlsConnector::from(config).connect(name, tcp).await.map_err(text)?;
+        exchange(tls, request).await
+    }
+}
+
+async fn exchange<S>(stream: S, request: Request<Empty<Bytes>>) -> Result<Answer, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
+    let mut driven = JoinSet::new();
+    driven.spawn(async {
+        // How it failed shows in the answer.
+        let _ = connection.await;
+    });
+    let response = sender.send_request(request).await.map_err(text)?;
+    Ok(Answer { response, _connection: driven })
+}
+
+/// What went wrong, for people.
+pub(crate) fn text(error: impl Error) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_named_to_the_server_only_if_the_url_names_it() {
+        for (url, header) in [("https://[::1]:8788/live", "[::1]:8788"), ("http://example.org/x?y", "example.org")] {
+            let origin = Origin::of(&url.parse().expect("a URL")).expect("an origin");
+            assert_eq!(origin.header, header);
+        }
+    }
+}

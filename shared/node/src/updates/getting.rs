@@ -1,0 +1,144 @@
+//! Getting a firmware image: where it is, and then itself.
+
+use std::time::Duration;
+
+use rand::Rng;
+use rollcall_wire::FirmwareUrl;
+
+use super::Due;
+use crate::{Timing, download::Downloaded, fetch::is_sha256, firmware::Image, schedule::full_jitter};
+
+/// How often in a row the server is asked again, or a download begun again, without having got any further.
+const RETRIES: u32 = 8;
+
+/// How often a complete image may turn out to be another one: what is left of an earlier download may be damaged.
+const WRONG: u32 = 2;
+
+const SILENT: &str = "the server does not say where";
+const REFUSED: &str = "the URL is refused";
+
+/// A version whose image is not there yet.
+#[derive(Debug)]
+pub(super) struct Getting {
+    pub(super) version: String,
+    /// Where the image is, and until when that is good.
+    url: Option<(FirmwareUrl, Duration)>,
+    failures: u32,
+    wrong: u32,
+    step: Step,
+}
+
+#[derive(Debug)]
+enum Step {
+    Wait {
+        at: Duration,
+    },
+    Asked {
+        by: Duration,
+    },
+    /// The URL is new, and used however short its life is.
+    Located,
+    Downloading,
+}
+
+impl Getting {
+    pub(super) fn begun(now: Duration, version: &str) -> Self {
+        let step = Step::Wait { at: now };
+        Self { version: version.to_owned(), url: None, failures: 0, wrong: 0, step }
+    }
+
+    pub(super) fn is_asking(&self) -> bool {
+        matches!(self.step, Step::Asked { .. })
+    }
+
+    /// When there is something to do next.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        match self.step {
+            Step::Wait { at } | Step::Asked { by: at } => Some(at),
+            Step::Located | Step::Downloading => None,
+        }
+    }
+
+    /// What is due, if anything; `Err`: why the image can't be had.
+    pub(super) fn next(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration) -> Result<Option<Due>, String> {
+        let fresh = match self.step {
+            Step::Wait { at } if now >= at => false,
+            Step::Located => true,
+            Step::Asked { by } if now >= by => return self.again(timing, rng, now, SILENT).map(|()| None),
+            _ => return Ok(None),
+        };
+        Ok(Some(match &self.url {
+            Some((url, until)) if fresh || now < *until => {
+                self.step = Step::Downloading;
+                Due::Download(url.clone())
+            }
+            _ => {
+                self.step = Step::Asked { by: now + timing.answer_timeout };
+                Due::Ask { version: self.version.clone() }
+            }
+        }))
+    }
+
+    /// The server said where an image is; `Err`: why it is of no use.
+    pub(super) fn located(&mut self, now: Duration, url: FirmwareUrl) -> Result<(), String> {
+        if url.version != self.version || !self.is_asking() {
+            return Ok(());
+        }
+        // The hash becomes the name of a file.
+        if !is_sha256(&url.sha256) {
+            return Err("its SHA-256 is none".to_owned());
+        }
+        let until = now + Duration::from_secs(url.expires_in_s.into());
+        self.url = Some((url, until));
+        self.step = Step::Located;
+        Ok(())
+    }
+
+    /// How a download ended: the image, if it is there; `Err`: why it can't be had.
+    pub(super) fn downloaded(
+        &mut self,
+        timing: &Timing,
+        rng: &mut impl Rng,
+        now: Duration,
+        outcome: Downloaded,
+    ) -> Result<Option<Image>, String> {
+        let Some((url, _)) = self.url.as_ref().filter(|_| matches!(self.step, Step::Downloading)) else {
+            return Ok(None);
+        };
+        match outcome {
+            Downloaded::Complete(path) => {
+                let signature = url.signature.clone();
+                return Ok(Some(Image { version: self.version.clone(), path, signature }));
+            }
+            Downloaded::Refused => {
+                self.url = None;
+                self.again(timing, rng, now, REFUSED)?;
+            }
+            Downloaded::Broken { why, further } => {
+                if further {
+                    self.failures = 0;
+                }
+                self.again(timing, rng, now, &why)?;
+            }
+            Downloaded::Wrong(why) => {
+                self.wrong += 1;
+                if self.wrong >= WRONG {
+                    return Err(why);
+                }
+                self.step = Step::Wait { at: now };
+            }
+            Downloaded::Impossible(why) => return Err(why),
+        }
+        Ok(None)
+    }
+
+    fn again(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration, why: &str) -> Result<(), String> {
+        if self.failures >= RETRIES {
+            return Err(why.to_owned());
+        }
+        let delay = full_jitter(rng, timing.backoff_base, timing.backoff_cap, self.failures);
+        self.failures += 1;
+        self.step = Step::Wait { at: now + delay };
+        Ok(())
+    }
+}

@@ -1,0 +1,257 @@
+//! Firmware, from the news to what runs.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use rollcall_node::{Node, NodeConfig, NodeEvent, Timing};
+use rollcall_wire::{Document, NodeMessage, UpdateReport, UpdateStatus};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::server::{
+    Peer, Server,
+    http::Documents,
+    quick,
+    worker::{Hands, worker},
+};
+
+/// JSON, so that its hash can be had.
+const IMAGE: &str = r#""0123456789""#;
+
+struct Updating {
+    server: Server,
+    images: Documents,
+    folder: TempDir,
+    node: Node,
+    held: Peer,
+    hands: Hands,
+}
+
+/// A node that runs 2.4, and the connection that holds it.
+async fn updating(timing: Timing) -> Updating {
+    let (server, images) = (Server::start().await, Documents::start().await);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (node, hands) = start(&server, timing, &folder, "2.4");
+    let held = server.held().await;
+    Updating { server, images, folder, node, held, hands }
+}
+
+fn start(server: &Server, timing: Timing, folder: &TempDir, runs: &str) -> (Node, Hands) {
+    let (program, hands) = worker(runs);
+    let config = NodeConfig { state: Some(folder.path().to_owned()), ..server.config(timing) };
+    (Node::start(config, program), hands)
+}
+
+fn report(status: UpdateStatus, detail: Option<&str>) -> UpdateReport {
+    UpdateReport { version: "2.5".to_owned(), status, detail: detail.map(str::to_owned) }
+}
+
+fn hash() -> String {
+    Document::parse(IMAGE).expect("JSON").sha256().to_owned()
+}
+
+impl Updating {
+    fn url(&self) -> Value {
+        json!({
+            "type": "firmware-url", "version": "2.5", "size": IMAGE.len(), "sha256": hash(), "signature": "signed",
+            "url": format!("{}2.5.bin?X-Amz-Signature=1", self.images.url()), "expires_in_s": 60,
+        })
+    }
+
+    /// The server tells the node to run 2.5.
+    async fn tell(&mut self) {
+        self.held.push(json!({"type": "firmware", "version": "2.5"})).await;
+        let messages = [self.held.said().await, self.held.said().await];
+        let asked = NodeMessage::FirmwareUrl { version: "2.5".to_owned() };
+        assert!(messages.contains(&asked), "{messages:?}");
+        let said = messages.into_iter().find_map(|message| match message {
+            NodeMessage::CheckIn(check_in) => Some((check_in.seq, check_in.update)),
+            _ => None,
+        });
+        let (seq, update) = said.expect("a check-in");
+        assert_eq!(update, Some(report(UpdateStatus::Downloading, None)));
+        self.held.ack(seq).await;
+    }
+
+    /// The server says where it is.
+    async fn locate(&mut self) {
+        self.held.push(self.url()).await;
+    }
+
+    /// What the next check-in reports; it is acknowledged.
+    async fn reported(&mut self) -> UpdateReport {
+        let check_in = self.held.check_in().await;
+        assert!(check_in.ack);
+        self.held.ack(check_in.seq).await;
+        check_in.update.expect("an update")
+    }
+
+    /// The node goes down, and comes back running this. Images are somewhere else then.
+    async fn restarted(self, runs: &str) -> Self {
+        let Self { server, folder, node, held, .. } = self;
+        let (stopped, ()) = tokio::join!(node.stop(), held.end());
+        stopped.expect("stopped");
+        let (node, hands) = start(&server, quick(), &folder, runs);
+        let (images, held) = (Documents::start().await, server.peer().await);
+        Self { server, images, folder, node, held, hands }
+    }
+
+    fn left(&self) -> Vec<PathBuf> {
+        let images = fs::read_dir(self.folder.path().join("firmware"));
+        images.into_iter().flatten().map(|entry| entry.expect("an entry").path()).collect()
+    }
+}
+
+#[tokio::test]
+async fn an_image_is_downloaded_without_the_token_installed_and_reported_once_it_runs() {
+    let mut node = updating(quick()).await;
+    node.tell().await;
+    node.locate().await;
+    let request = node.images.answer("200 OK", IMAGE).await;
+    assert!(request.starts_with("GET /api/2.5.bin?X-Amz-Signature=1 HTTP/1.1\r\n"), "{request}");
+    assert!(!request.to_lowercase().contains("authorization") && !request.contains("s3cret"), "{request}");
+    let firmware = node.hands.firmware().await;
+    assert_eq!((firmware.version(), firmware.signature()), ("2.5", "signed"));
+    assert_eq!(fs::read_to_string(firmware.path()).expect("an image"), IMAGE);
+    *node.hands.runs.lock().unwrap() = "2.5".to_owned();
+    firmware.runs();
+    assert_eq!(node.reported().await, report(UpdateStatus::Applied, None));
+    node.hands.event(&NodeEvent::UpdateApplied { version: "2.5".to_owned() }).await;
+    node.node.check_in_now();
+    assert_eq!((node.held.check_in().await.update, node.left()), (None, vec![]));
+}
+
+#[tokio::test]
+async fn after_a_restart_the_node_says_whether_the_new_version_runs() {
+    for (runs, status) in [("2.5", UpdateStatus::Applied), ("2.4", UpdateStatus::RolledBack)] {
+        let mut node = updating(quick()).await;
+        node.tell().await;
+        node.locate().await;
+        node.images.answer("200 OK", IMAGE).await;
+        node.hands.firmware().await.restarts();
+        let mut node = node.restarted(runs).await;
+        let check_in = node.held.check_in().await;
+        assert_eq!((check_in.seq, check_in.firmware.as_deref()), (1, Some(runs)));
+        assert_eq!(check_in.update.map(|update| update.status), Some(status));
+    }
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_goes_on_where_it_was() {
+    let mut node = updating(quick()).await;
+    node.tell().await;
+    node.locate().await;
+    node.images.answer_with(&format!("200 OK\r\ncontent-length: {}", IMAGE.len()), &IMAGE[..4]).await;
+    let range = format!("206 Partial Content\r\ncontent-range: bytes 4-7/{}\r\ncontent-length: 4", IMAGE.len());
+    let request = node.images.answer_with(&range, &IMAGE[4..8]).await;
+    assert!(request.contains("range: bytes=4-\r\n"), "{request}");
+    // This server begins anew, whatever it was asked.
+    let request = node.images.answer("200 OK", IMAGE).await;
+    assert!(request.contains("range: bytes=8-\r\n"), "{request}");
+    let firmware = node.hands.firmware().await;
+    assert_eq!(fs::read_to_string(firmware.path()).expect("an image"), IMAGE);
+}
+
+#[tokio::test]
+async fn a_download_goes_on_after_a_restart() {
+    let mut node = updating(quick()).await;
+    node.tell().await;
+    node.locate().await;
+    node.images.answer_with(&format!("200 OK\r\ncontent-length: {}", IMAGE.len()), &IMAGE[..4]).await;
+    node.images.answer("503 Later", "").await;
+    let mut node = node.restarted("2.4").await;
+    node.held.check_in().await;
+    node.held.ack(1).await;
+    node.tell().await;
+    node.locate().await;
+    let range = format!("206 Partial Content\r\ncontent-range: bytes 4-11/{}\r\ncontent-length: 8", IMAGE.len());
+    let request = node.images.answer_with(&range, &IMAGE[4..]).await;
+    assert!(request.contains("range: bytes=4-\r\n"), "{request}");
+    assert_eq!(fs::read_to_string(node.hands.firmware().await.path()).expect("an image"), IMAGE);
+}
+
+#[tokio::test]
+async fn a_url_that_is_refused_is_renewed() {
+    let mut node = updating(quick()).await;
+    node.tell().await;
+    node.locate().await;
+    node.images.answer("403 Forbidden", "<Code>AccessDenied</Code><Message>Request has expired</Message>").await;
+    assert_eq!(node.held.said().await, NodeMessage::FirmwareUrl { version: "2.5".to_owned() });
+    node.locate().await;
+    node.images.answer("200 OK", IMAGE).await;
+    assert_eq!(node.hands.firmware().await.version(), "2.5");
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_the_image_are_downloaded_once_more_and_then_reported() {
+    let longer = format!("{IMAGE}x");
+    for (body, why) in [(&IMAGE.replace('5', "6"), "wrong hash"), (&longer, "it is too large")] {
+        let mut node = updating(quick()).await;
+        node.tell().await;
+        node.locate().await;
+        for _ in 0..2 {
+            let request = node.images.answer("200 OK", body).await;
+            assert!(!request.contains("range:"), "{request}");
+        }
+        assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some(why)));
+    }
+}
+
+#[tokio::test]
+async fn an_image_without_end_is_not_downloaded_to_its_end() {
+    let mut node = updating(quick()).await;
+    node.tell().await;
+    node.locate().await;
+    for _ in 0..2 {
+        node.images.answer_without_end().await;
+    }
+    assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("it is too large")));
+}
+
+#[tokio::test]
+async fn what_is_somewhere_else_is_not_looked_for_there() {
+    let mut node = updating(quick()).await;
+    let elsewhere = Documents::start().await;
+    node.tell().await;
+    node.locate().await;
+    let redirect = format!("302 Found\r\nlocation: {}\r\ncontent-length: 0", elsewhere.url());
+    for _ in 0..9 {
+        node.images.answer_with(&redirect, "").await;
+    }
+    assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("HTTP status 302")));
+}
+
+#[tokio::test]
+async fn a_server_of_images_that_says_nothing_is_not_waited_for() {
+    let mut node = updating(Timing { fetch_timeout: Duration::from_millis(20), ..quick() }).await;
+    node.tell().await;
+    node.locate().await;
+    assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("nothing came for 20ms")));
+}
+
+#[tokio::test]
+async fn what_the_program_refuses_or_can_not_install_is_reported() {
+    let mut node = updating(quick()).await;
+    node.held.push(json!({"type": "firmware", "version": "0.1"})).await;
+    assert_eq!(node.reported().await.detail.as_deref(), Some("too old"));
+    node.tell().await;
+    node.locate().await;
+    node.images.answer("200 OK", IMAGE).await;
+    node.hands.firmware().await.failed("wrong signature");
+    assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("wrong signature")));
+    let failed = NodeEvent::UpdateFailed { version: "2.5".to_owned(), why: "wrong signature".to_owned() };
+    node.hands.event(&failed).await;
+    assert_eq!(node.left(), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn a_node_without_a_folder_has_no_place_for_firmware() {
+    let (server, images) = (Server::start().await, Documents::start().await);
+    let (program, hands) = worker("2.4");
+    let node = Node::start(server.config(quick()), program);
+    let held = server.held().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut node = Updating { server, images, folder, node, held, hands };
+    node.tell().await;
+    node.locate().await;
+    assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("no folder for images")));
+}
