@@ -3,8 +3,10 @@
 use rollcall_wire::console::{
     AppliedView, BatchNode, BatchResult, ConfigSet, ConfigView, NodePage, NodeSpec, NodeView, Problem,
 };
+use rollcall_wire::console::{CommandPage, CommandProgress, CommandSpec, CommandView};
 use rollcall_wire::console::{ConfigProgress, DeliveryState, ProblemCode, SiteConfigSet, WantedView};
-use rollcall_wire::{ConfigReport, ConfigStatus, Edit};
+use rollcall_wire::console::{FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish};
+use rollcall_wire::{ConfigReport, ConfigStatus, Edit, UpdateReport, UpdateStatus};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -21,11 +23,14 @@ pub(crate) fn document() -> Result<String, serde_json::Error> {
         version = "1"
     ),
     paths(
-        health, openapi, list, batch, register, show, revoke, disconnect, set_config, config, set_site_config
+        health, openapi, list, batch, register, show, revoke, disconnect, set_config, config, set_site_config,
+        queue, commands, cancel, set_firmware, add_firmware, firmware
     ),
     components(schemas(
         NodeSpec, BatchNode, BatchResult, NodeView, NodePage, WantedView, ConfigProgress, ConfigSet, DeliveryState,
-        SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode
+        SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode,
+        CommandSpec, CommandView, CommandProgress, CommandPage, FirmwareSpec, FirmwareWish, FirmwareSet, FirmwareProgress,
+        UpdateReport, UpdateStatus
     )),
     modifiers(&Keys),
     security(("key" = []))
@@ -46,6 +51,18 @@ struct Expected {
     /// Only if this version is wanted now
     #[param(rename = "If-Match", required = false, pattern = "^\"[0-9]{1,18}\"$")]
     if_match: String,
+}
+
+/// How anything may end that was asked for.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "it only carries its description")]
+enum Problems {
+    /// What is wrong.
+    #[response(status = "4XX", content_type = "application/problem+json")]
+    Wrong(Problem),
+    /// What failed.
+    #[response(status = "5XX", content_type = "application/problem+json")]
+    Failed(Problem),
 }
 
 struct Keys;
@@ -86,16 +103,14 @@ operations! {
         ("cursor" = Option<String>, Query, description = "Where the page begins: from the page before"),
     ), responses(
         (status = 200, description = "A page", body = NodePage),
-        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+        Problems,
     ))]
     list;
 
     /// Registers up to 100 nodes, each with its own result.
     #[utoipa::path(post, path = "/v1/nodes:batch", request_body = inline(Batch), responses(
         (status = 200, description = "One result a node, in order", body = Vec<BatchResult>),
-        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+        Problems,
     ))]
     batch;
 
@@ -104,8 +119,7 @@ operations! {
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), request_body = NodeSpec, responses(
         (status = 200, description = "The node", body = NodeView),
-        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+        Problems,
     ))]
     register;
 
@@ -114,8 +128,7 @@ operations! {
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), responses(
         (status = 200, description = "The node", body = NodeView),
-        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+        Problems,
     ))]
     show;
 
@@ -124,8 +137,7 @@ operations! {
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), responses(
         (status = 204, description = "Done"),
-        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+        Problems,
     ))]
     revoke;
 
@@ -134,8 +146,7 @@ operations! {
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), responses(
         (status = 204, description = "Done"),
-        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+        Problems,
     ))]
     disconnect;
 
@@ -146,8 +157,7 @@ operations! {
     ), request_body = serde_json::Value, responses(
         (status = 200, description = "The version, and how it got to the node", body = ConfigSet,
             headers(("ETag" = String, description = "The version"))),
-        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+        Problems,
     ))]
     set_config;
 
@@ -157,8 +167,7 @@ operations! {
     ), responses(
         (status = 200, description = "The configuration", body = ConfigView,
             headers(("ETag" = String, description = "The version"))),
-        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+        Problems,
     ))]
     config;
 
@@ -168,8 +177,70 @@ operations! {
         ("cursor" = Option<String>, Query, description = "Where to go on: from the answer before"),
     ), request_body = serde_json::Value, responses(
         (status = 200, description = "How many nodes were set by now", body = SiteConfigSet),
-        (status = "4XX", description = "What is wrong", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "What failed", body = Problem, content_type = "application/problem+json"),
+        Problems,
     ))]
     set_site_config;
+
+    /// Queues something for a node to do. With an `Idempotency-Key` that came before, it says how that command stands.
+    #[utoipa::path(post, path = "/v1/nodes/{node}/commands", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        ("Idempotency-Key" = String, Header, description = "A name of your own for this request, such as a UUID", pattern = "^[!-~]{1,128}$"),
+    ), request_body = CommandSpec, responses(
+        (status = 200, description = "The command that was queued with this key before", body = CommandView),
+        (status = 201, description = "The command; `sent` if the node has it already", body = CommandView,
+            headers(("Location" = String, description = "Where it can be taken back"))),
+        Problems,
+    ))]
+    queue;
+
+    /// A page of a node's commands, the newest first.
+    #[utoipa::path(get, path = "/v1/nodes/{node}/commands", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        ("limit" = Option<u32>, Query, description = "How many", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "Where the page begins: from the page before"),
+    ), responses(
+        (status = 200, description = "A page", body = CommandPage),
+        Problems,
+    ))]
+    commands;
+
+    /// Takes back a command that was not handed out yet.
+    #[utoipa::path(delete, path = "/v1/nodes/{node}/commands/{command}", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        ("command" = u64, Path, minimum = 1, maximum = 999_999_999_999_u64),
+    ), responses(
+        (status = 204, description = "Done"),
+        Problems,
+    ))]
+    cancel;
+
+    /// Sets which firmware a node is to run: a version that is known for its model.
+    #[utoipa::path(put, path = "/v1/nodes/{node}/firmware", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+    ), request_body = FirmwareWish, responses(
+        (status = 200, description = "The version, and how it got to the node", body = FirmwareSet),
+        Problems,
+    ))]
+    set_firmware;
+
+    /// Makes a firmware image known, which is in the firmware bucket. What a version is never changes.
+    #[utoipa::path(put, path = "/v1/firmware/{model}/{version}", params(
+        ("model" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
+        ("version" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
+    ), request_body = FirmwareSpec, responses(
+        (status = 200, description = "It was known already", body = FirmwareSpec),
+        (status = 201, description = "It is known now", body = FirmwareSpec),
+        Problems,
+    ))]
+    add_firmware;
+
+    /// What is known of a firmware image.
+    #[utoipa::path(get, path = "/v1/firmware/{model}/{version}", params(
+        ("model" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
+        ("version" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
+    ), responses(
+        (status = 200, description = "The image", body = FirmwareSpec),
+        Problems,
+    ))]
+    firmware;
 }
