@@ -8,6 +8,7 @@ mod console;
 mod deploy;
 mod fleet;
 mod key;
+mod loopback;
 mod meter;
 mod node;
 mod nodes;
