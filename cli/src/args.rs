@@ -93,6 +93,11 @@ pub(crate) struct Up {
 /// What the functions' names begin with, if nothing else is said.
 const PREFIX: &str = "rollcall-";
 
+/// The argument that says what the functions' names begin with; nothing if that is what they begin with anyway.
+pub(crate) fn named(prefix: &str) -> String {
+    if prefix == PREFIX { String::new() } else { format!(" --function-prefix \"{prefix}\"") }
+}
+
 /// What the rules go by.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Rules {

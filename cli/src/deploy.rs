@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
-use rollcall_aws::{Environment, create_table, endpoint_config};
+use rollcall_aws::{Environment, create_table, endpoint_config, variable};
 use rollcall_stack::{FUNCTIONS, Package, Surroundings, Target, lambda_client, outdated_localstack};
 use serde::Serialize;
 
-use crate::args::Deploy;
+use crate::args::{Deploy, named};
+use crate::loopback::is_loopback;
 use crate::out::{print, say};
 use crate::problem::Problem;
 use crate::{build, key, rules, up};
@@ -36,6 +37,7 @@ pub(crate) async fn run(args: Deploy) -> Result<(), Problem> {
 
 async fn deploy(args: Deploy) -> Result<(), Problem> {
     let policy = rules::policy(&args.rules)?;
+    keep_development_keys(&args)?;
     let token_keys = key::development()?.jwks().map_err(|error| Problem::plain(&error))?;
     refuse_outdated(&args.endpoint_url).await?;
     let functions = build::functions(args.functions.clone()).await?;
@@ -71,10 +73,31 @@ async fn deploy(args: Deploy) -> Result<(), Problem> {
     }
     if args.json {
         let done = serde_json::to_string_pretty(&done).map_err(|error| Problem::plain(&error))?;
-        return print(&format!("{done}\n"));
+        print(&format!("{done}\n"))?;
     }
-    say(&format!("now: rollcall up --backend lambda --endpoint-url {}", args.endpoint_url));
+    let named = named(&args.function_prefix);
+    say(&format!("now: rollcall up --backend lambda --endpoint-url {}{named}", args.endpoint_url));
     Ok(())
+}
+
+/// This machine's keys are for this machine: whoever has them is any node, and the monolith.
+fn keep_development_keys(args: &Deploy) -> Result<(), Problem> {
+    if args.endpoint_url.parse().is_ok_and(|url| is_loopback(&url)) {
+        return Ok(());
+    }
+    let given = |name: &&str| args.env.iter().any(|(given, _)| given == name);
+    let missing: Vec<_> =
+        [variable::TOKEN_KEYS, variable::CONSOLE_KEYS].into_iter().filter(|name| !given(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let arguments: Vec<_> = missing.iter().map(|name| format!("--env {name}=…")).collect();
+    Err(Problem::new(format!(
+        "this machine's development keys are for http:// on this machine only, and not for {}: give its functions keys of \
+         their own, with {}",
+        args.endpoint_url,
+        arguments.join(" and ")
+    )))
 }
 
 async fn table(args: &Deploy) -> Result<Line, Problem> {

@@ -9,6 +9,7 @@ mod deploy;
 mod duties;
 mod fleet;
 mod key;
+mod loopback;
 mod meter;
 mod node;
 mod nodes;

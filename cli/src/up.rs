@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use rollcall_aws::Environment;
 use rollcall_gateway::{HostError, Limits, Logs};
 use rollcall_stack::{
-    Backend, DynamoError, FIRMWARE_BUCKET, Here, LambdaInvoke, Mismatch, Stack, StackConfig, StackError, Surroundings,
-    TABLE, connections_url, lambda_client, listen, mismatch,
+    Backend, DynamoError, FIRMWARE_BUCKET, Here, LambdaInvoke, NotDeployed, Stack, StackConfig, StackError,
+    Surroundings, TABLE, Told, connections_url, lambda_client, listen, told,
 };
 use rollcall_token::Signer;
 use tokio::signal::unix::{SignalKind, signal};
@@ -42,11 +42,11 @@ pub(crate) async fn run(args: Up) -> Result<(), Problem> {
             (_, None) => here(&args, &signer, &meter).await,
         }
     };
-    let stack = tokio::select! {
+    let (stack, table) = tokio::select! {
         started = start => started?,
         () = &mut stop => return Ok(()),
     };
-    ready(&stack, &args)?;
+    ready(&stack, &table, &args)?;
 
     let started = Instant::now();
     let fleet = Fleet::start(args.nodes, &stack, &signer, &meter)?;
@@ -72,8 +72,8 @@ pub(crate) async fn run(args: Up) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Everything on this machine.
-async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<Stack, Problem> {
+/// Everything on this machine, and its table.
+async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<(Stack, String), Problem> {
     let policy = rules::policy(&args.rules)?;
     let token_keys = signer.jwks().map_err(|error| Problem::plain(&error))?;
     let console_keys = key::console_keys(&key::console()?);
@@ -104,37 +104,51 @@ async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<Stack, Proble
             StackConfig { ws, http, limits: Limits::default(), between: None, backend: Backend::Here(Box::new(here)) };
         Stack::start(config).await
     };
-    start.await.map_err(|error| not_started(&error))
+    let stack = start.await.map_err(|error| not_started(&error))?;
+    Ok((stack, TABLE.to_owned()))
 }
 
-/// The gateway on this machine, and the functions where Lambda's API is served.
-async fn elsewhere(args: &Up, endpoint: &str, meter: &Meter) -> Result<Stack, Problem> {
+/// The gateway on this machine, and the functions where Lambda's API is served; and their table.
+async fn elsewhere(args: &Up, endpoint: &str, meter: &Meter) -> Result<(Stack, String), Problem> {
     refuse_outdated(endpoint).await?;
     let ws = listen(args.ws_port, "WebSockets", "--ws-port").map_err(|error| not_started(&error))?;
     let http = listen(args.http_port, "HTTP", "--http-port").map_err(|error| not_started(&error))?;
     let connections = connections_url(&ws).map_err(|error| not_started(&error))?;
     let client = lambda_client(&Environment, endpoint).await;
-    match mismatch(&client, &args.function_prefix, &connections).await {
-        Some(Mismatch::Missing(function)) => {
-            let advice = format!("rollcall deploy --endpoint-url {endpoint}");
-            return Err(Problem::new(format!("there is no function {function} at {endpoint}: `{advice}` deploys it")));
-        }
-        Some(Mismatch::Unreachable(reason)) => {
-            return Err(Problem::new(format!(
-                "nobody answers at {endpoint} ({reason}): `localstack/host/localstack start` starts LocalStack"
-            )));
-        }
-        Some(Mismatch::Connections(told)) => say(&format!(
-            "the functions look for @connections at {told}, but it is at {connections}: nothing reaches a node but the \
-             answers to what it says. `rollcall deploy --endpoint-url {endpoint} --connections-url {connections}` \
-             tells them"
-        )),
-        None => {}
+    let told = told(&client, &args.function_prefix).await.map_err(|error| not_deployed(&error, args, endpoint))?;
+    // What serves nothing but Invoke can't be asked: nothing is known to be wrong then.
+    let told = told.unwrap_or_else(|| Told { table: TABLE.to_owned(), connections: connections.clone() });
+    if told.connections != connections {
+        let table = if told.table == TABLE { String::new() } else { format!(" --table {}", told.table) };
+        let more = format!("{table} --connections-url {connections}");
+        say(&format!(
+            "the functions look for @connections at {}, but it is at {connections}: nothing reaches a node but the \
+             answers to what it says. `{}{more}` tells them",
+            told.connections,
+            deploys(args, endpoint)
+        ));
     }
     let invoke = LambdaInvoke::new(client, &args.function_prefix, logs(meter, args.verbose));
     let backend = Backend::Elsewhere(Arc::new(invoke));
     let config = StackConfig { ws, http, limits: Limits::default(), between: None, backend };
-    Stack::start(config).await.map_err(|error| not_started(&error))
+    let stack = Stack::start(config).await.map_err(|error| not_started(&error))?;
+    Ok((stack, told.table))
+}
+
+/// The command that deploys the functions.
+fn deploys(args: &Up, endpoint: &str) -> String {
+    format!("rollcall deploy --endpoint-url {endpoint}{}", args::named(&args.function_prefix))
+}
+
+fn not_deployed(error: &NotDeployed, args: &Up, endpoint: &str) -> Problem {
+    Problem::new(match error {
+        NotDeployed::Missing(function) => {
+            format!("there is no function {function} at {endpoint}: `{}` deploys it", deploys(args, endpoint))
+        }
+        NotDeployed::Unreachable(reason) => {
+            format!("nobody answers at {endpoint} ({reason}): `localstack/host/localstack start` starts LocalStack")
+        }
+    })
 }
 
 fn not_started(error: &StackError) -> Problem {
@@ -162,10 +176,10 @@ fn logs(meter: &Meter, verbose: bool) -> Logs {
 }
 
 /// The one line for scripts to wait for: on standard output, unless that is to be JSON.
-fn ready(stack: &Stack, args: &Up) -> Result<(), Problem> {
+fn ready(stack: &Stack, table: &str, args: &Up) -> Result<(), Problem> {
     let elsewhere = || args.endpoint_url.clone().unwrap_or_default();
     let dynamodb = stack.dynamodb_url().unwrap_or_else(elsewhere);
-    let line = format!("ready ws={} http={} dynamodb={dynamodb} table={TABLE}", stack.ws_url(), stack.http_url());
+    let line = format!("ready ws={} http={} dynamodb={dynamodb} table={table}", stack.ws_url(), stack.http_url());
     if args.json {
         say(&line);
         return Ok(());

@@ -5,7 +5,6 @@
 //! are the ones that are deployed (`cargo build --release` makes them).
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -14,8 +13,8 @@ use rollcall_aws::Store as _;
 use rollcall_core::{
     Connection, CredentialVersion, Event, EventKind, Outcome, Policy, Registration, Report, Timestamp, plan,
 };
-use rollcall_gateway::{Invoke as _, Limits};
-use rollcall_tests::{Cloud, Frame, Options, Socket, policy};
+use rollcall_gateway::Invoke as _;
+use rollcall_tests::{Cloud, Frame, Socket, benchmark_cloud, policy};
 use rollcall_wire::ServerMessage;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -31,11 +30,7 @@ const WARM_UP: u64 = 300;
 
 #[tokio::main]
 async fn main() {
-    let limits = Limits { new_connections_per_second: 5_000, requests_per_second: 1_000_000, ..Limits::default() };
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--functions").skip(1);
-    let functions = arguments.next().map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder));
-    println!("functions: {}", functions.as_ref().map_or("profile local".into(), |folder| folder.to_string_lossy()));
-    let cloud = Cloud::with(Options { processes: 4, limits, faults: false, functions, ..Options::default() }).await;
+    let cloud = benchmark_cloud().await;
     throughput(&cloud).await;
     latency(&cloud).await;
     cloud.stop().await;

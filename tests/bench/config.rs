@@ -3,12 +3,10 @@
 //! A thousand nodes are connected. One after the other is set and waits for its push; then the whole site at once.
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
-use std::path::Path;
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
-use rollcall_gateway::Limits;
-use rollcall_tests::{Cloud, Frame, Options, Socket};
+use rollcall_tests::{Cloud, Frame, Socket, benchmark_cloud};
 use rollcall_wire::ServerMessage;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -20,11 +18,7 @@ const ONE_BY_ONE: usize = 300;
 
 #[tokio::main]
 async fn main() {
-    let limits = Limits { new_connections_per_second: 5_000, requests_per_second: 1_000_000, ..Limits::default() };
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--functions").skip(1);
-    let functions = arguments.next().map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder));
-    println!("functions: {}", functions.as_ref().map_or("profile local".into(), |folder| folder.to_string_lossy()));
-    let cloud = Cloud::with(Options { processes: 4, limits, faults: false, functions, ..Options::default() }).await;
+    let cloud = benchmark_cloud().await;
     let mut sockets = connected(&cloud).await;
     println!("{NODES} connected nodes, everything on this machine");
     one_by_one(&cloud, &mut sockets).await;

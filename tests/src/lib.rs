@@ -11,6 +11,7 @@
 mod anywhere;
 mod api;
 mod backend;
+mod benchmark;
 mod cloud;
 mod deployed;
 mod functions;
@@ -29,6 +30,7 @@ mod watched;
 pub use anywhere::Anywhere;
 pub use api::Api;
 pub use backend::{Backend, localstack_dynamodb};
+pub use benchmark::benchmark_cloud;
 pub use cloud::{Cloud, Options, now, policy};
 pub use functions::functions;
 pub use hold::hold;

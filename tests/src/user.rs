@@ -132,6 +132,8 @@ pub struct Up {
     pub http: String,
     /// Where DynamoDB is.
     pub dynamodb: String,
+    /// The table's name.
+    pub table: String,
 }
 
 impl Up {
@@ -142,7 +144,7 @@ impl Up {
             let word = line.split_whitespace().find_map(|word| word.strip_prefix(name));
             word.unwrap_or_else(|| panic!("no {name} in {line:?}")).to_owned()
         };
-        Self { ws: named("ws="), http: named("http="), dynamodb: named("dynamodb=") }
+        Self { ws: named("ws="), http: named("http="), dynamodb: named("dynamodb="), table: named("table=") }
     }
 }
 

@@ -105,6 +105,7 @@ async fn what_does_not_fit_a_frame_is_fetched_by_its_hash_and_only_by_whom_it_is
     }
     let mut socket = cloud.socket("ap-1").await;
     console.put("/v1/nodes/ap-1/config", large()).await;
+    console.put("/v1/nodes/ap-2/config", "[2]").await;
     let news = next_config(&cloud, &mut socket, 1).await;
     assert_eq!(news.document, None);
     let path = format!("/v1/configs/{}", news.sha256);

@@ -16,7 +16,7 @@ pub use deploy::{DeployError, Deployed, Target};
 pub use dynamo::{DynamoError, EmbeddedDynamo};
 pub use functions::{FUNCTIONS, ROUTE_CHECK_IN, Surroundings};
 pub use lambda::{LambdaInvoke, lambda_client};
-pub use localstack::{Mismatch, mismatch, outdated_localstack};
+pub use localstack::{NotDeployed, Told, outdated_localstack, told};
 pub use package::{Package, PackageError};
 pub use s3::{EmbeddedS3, S3Error, create_bucket};
 pub use stack::{

@@ -49,29 +49,41 @@ fn is_outdated(version: &str) -> bool {
     (next(), next()) < OLDEST
 }
 
-/// What is wrong with the functions that Lambda has, as far as can be seen before one is invoked.
+/// What the functions that Lambda has were told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mismatch {
+pub struct Told {
+    /// Their table's name.
+    pub table: String,
+    /// Where they call `@connections`.
+    pub connections: String,
+}
+
+/// Functions that can't be used, as far as can be seen before one is invoked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotDeployed {
     /// This one is not there.
+    #[error("there is no function {0}")]
     Missing(String),
-    /// They call `@connections` somewhere else.
-    Connections(String),
     /// Nobody answers, for this reason.
+    #[error("nobody answers: {0}")]
     Unreachable(String),
 }
 
-/// Whether the functions are there and know this gateway. What serves nothing but `Invoke` can't be asked: nothing is
-/// wrong then.
-pub async fn mismatch(client: &Client, prefix: &str, connections: &str) -> Option<Mismatch> {
+/// What the functions were told; nothing if Lambda can't be asked, because nothing but its `Invoke` is served.
+///
+/// # Errors
+/// If one of them is not there, or nobody answers.
+pub async fn told(client: &Client, prefix: &str) -> Result<Option<Told>, NotDeployed> {
+    let mut told = None;
     for function in FUNCTIONS {
         let name = format!("{prefix}{function}");
         let there = client.get_function_configuration().function_name(&name).send().await;
         match there {
             Ok(there) if function == CONNECT => {
-                let told = environment_of(&there).remove(variable::CONNECTIONS_URL).unwrap_or_default();
-                if told != connections {
-                    return Some(Mismatch::Connections(told));
-                }
+                let mut environment = environment_of(&there);
+                let mut take = |name: &str| environment.remove(name).unwrap_or_default();
+                let (table, connections) = (take(variable::TABLE), take(variable::CONNECTIONS_URL));
+                told = Some(Told { table, connections });
             }
             Ok(_) => {}
             Err(error)
@@ -79,15 +91,15 @@ pub async fn mismatch(client: &Client, prefix: &str, connections: &str) -> Optio
                     .as_service_error()
                     .is_some_and(GetFunctionConfigurationError::is_resource_not_found_exception) =>
             {
-                return Some(Mismatch::Missing(name));
+                return Err(NotDeployed::Missing(name));
             }
             Err(error @ (SdkError::DispatchFailure(_) | SdkError::TimeoutError(_))) => {
-                return Some(Mismatch::Unreachable(chain(&error)));
+                return Err(NotDeployed::Unreachable(chain(&error)));
             }
-            Err(_) => return None,
+            Err(_) => return Ok(None),
         }
     }
-    None
+    Ok(told)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod console;
+mod deploy;
 mod diff;
 mod watch;
 

