@@ -6,14 +6,16 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use rollcall_aws::{Environment, create_table, endpoint_config, variable};
-use rollcall_stack::{FUNCTIONS, Package, Surroundings, Target, lambda_client, outdated_localstack};
+use rollcall_stack::{
+    FUNCTIONS, Package, S3Error, Surroundings, Target, create_bucket, lambda_client, outdated_localstack,
+};
 use serde::Serialize;
 
 use crate::args::{Deploy, named};
 use crate::loopback::is_loopback;
 use crate::out::{print, say};
 use crate::problem::Problem;
-use crate::{build, key, rules, up};
+use crate::{build, clock, key, rules, up};
 
 /// How long making a table may take: DynamoDB Local may have to start first.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -52,6 +54,7 @@ async fn deploy(args: Deploy) -> Result<(), Problem> {
     };
     let mut done = vec![table(&args).await?];
     show(&done[0], args.json)?;
+    bucket(&args).await?;
     let client = lambda_client(&Environment, &args.endpoint_url).await;
     let target =
         Target { client: &client, prefix: &args.function_prefix, role: &args.role, surroundings: &surroundings };
@@ -107,6 +110,18 @@ async fn table(args: &Deploy) -> Result<Line, Problem> {
         Problem::with_advice(&error, "is LocalStack running there? `localstack/host/localstack start` starts one")
     })?;
     Ok(Line { kind: "table", name: args.table.clone(), done: if made { "created" } else { "unchanged" } })
+}
+
+/// Makes the bucket of firmware images, if S3 is on this machine: elsewhere it belongs to whoever pays for it.
+async fn bucket(args: &Deploy) -> Result<(), Problem> {
+    if !args.endpoint_url.parse().is_ok_and(|url| is_loopback(&url)) {
+        return Ok(());
+    }
+    match create_bucket(&args.endpoint_url, &args.firmware_bucket, clock::now()).await {
+        // What serves functions alone has no S3, and no node asks it for firmware.
+        Ok(()) | Err(S3Error::Refused { .. }) => Ok(()),
+        Err(error) => Err(Problem::plain(&error)),
+    }
 }
 
 async fn deploy_one(target: &Target<'_>, function: &str, functions: &Path) -> Result<Line, Problem> {

@@ -184,7 +184,11 @@ fn ready(stack: &Stack, table: &str, args: &Up) -> Result<(), Problem> {
         say(&line);
         return Ok(());
     }
-    print(&format!("{line}\n"))
+    print(&format!("{line}\n"))?;
+    if let Some(s3) = stack.s3_url() {
+        say(&format!("firmware images: bucket {FIRMWARE_BUCKET} at {s3}"));
+    }
+    Ok(())
 }
 
 /// Says how the fleet is doing: every second to a person, seldom to a log. Never ends.

@@ -78,7 +78,7 @@ impl Deployed {
             target.deploy(name, &package).await.map(|_| ())
         };
         let deployed = function.deployed.get_or_try_init(deploy).await;
-        deployed.map(|()| ()).map_err(|error| InvokeError::Unavailable(chain(&error)))
+        deployed.copied().map_err(|error| InvokeError::Unavailable(chain(&error)))
     }
 
     /// The processes that run a function as it is told now.

@@ -34,5 +34,5 @@ impl Slot {
 /// Tells one build from another on the same machine.
 fn of_build(folder: &Path) -> String {
     let hash = Sha256::digest(folder.as_os_str().as_encoded_bytes());
-    hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }

@@ -156,9 +156,9 @@ mod tests {
         }
     }
 
-    fn applied(sha256: Option<&str>, document: &Value) -> Option<AppliedView> {
+    fn applied(sha256: Option<&str>, document: &Value) -> AppliedView {
         let document = sha256.map(|_| document.clone());
-        Some(AppliedView { version: 1, sha256: sha256.map(str::to_owned), document })
+        AppliedView { version: 1, sha256: sha256.map(str::to_owned), document }
     }
 
     #[test]
@@ -166,7 +166,7 @@ mod tests {
         let node = "ap-1".parse().expect("an id");
         let wanted = json!({"channel": 40, "ssid": "a\u{1b}b", "tags": []});
         let before = applied(Some("one"), &json!({"channel": 36, "tags": ["x"]}));
-        let view = view(before, &wanted);
+        let view = view(Some(before), &wanted);
         let head = head(&node, &view, None);
         let text = head + &table(of_node(&node, view).unwrap_or_else(|problem| panic!("{problem}")));
         let expected = "\
@@ -187,7 +187,7 @@ PATH      OLD  NEW
         let node = "ap-1".parse().expect("an id");
         let problem = |view| of_node(&node, view).map(|_| ()).expect_err("not known").to_string();
         assert!(problem(view(None, &json!(1))).contains("has not reported"));
-        assert!(problem(view(applied(None, &json!(1)), &json!(2))).contains("not remembered"));
+        assert!(problem(view(Some(applied(None, &json!(1))), &json!(2))).contains("not remembered"));
         let nothing = ConfigView { wanted: None, ..view(None, &json!(1)) };
         assert!(problem(nothing).contains("`rollcall config set ap-1 FILE`"));
     }

@@ -20,7 +20,7 @@ pub(crate) struct Handler<D, C> {
 
 /// What a node asks for.
 enum Asked {
-    CheckIn(Event, Vec<CommandResult>),
+    CheckIn(Box<Event>, Vec<CommandResult>),
     Config,
     FirmwareUrl(String),
 }
@@ -30,10 +30,10 @@ impl<D: Documents, C: Connections> Handler<D, C> {
     pub(crate) async fn handle(&self, request: ApiGatewayWebsocketProxyRequest) -> Result<Answer, Diagnostic> {
         let connection = request.request_context.connection_id.clone().unwrap_or_default();
         Ok(match read(&request, &connection) {
-            Ok(Asked::CheckIn(event, results)) => self.check_in(event, &results, &connection).await,
+            Ok(Asked::CheckIn(event, results)) => self.check_in(*event, &results, &connection).await,
             Ok(Asked::Config) => Answer::frame(&self.config(&request, &connection).await),
             Ok(Asked::FirmwareUrl(version)) => Answer::frame(&self.firmware(&request, &connection, &version).await),
-            Err(error) => Answer::frame(&error),
+            Err(answer) => answer,
         })
     }
 
@@ -120,11 +120,11 @@ fn unavailable(connection: &str, asked: &str, error: &str) -> ServerMessage {
 /// The event that the message is.
 ///
 /// # Errors
-/// The frame that the node is told instead.
-fn read(request: &ApiGatewayWebsocketProxyRequest, connection: &str) -> Result<Asked, ServerMessage> {
+/// What the node is told instead.
+fn read(request: &ApiGatewayWebsocketProxyRequest, connection: &str) -> Result<Asked, Answer> {
     let refuse = |code: ErrorCode, message: String, seq| {
         tracing::info!(connection, seq, outcome = "refused", reason = %code, "check-in");
-        error_frame(code, message, seq)
+        Answer::frame(&error_frame(code, message, seq))
     };
     let text = request.body.as_deref().unwrap_or_default();
     let mut check_in = match parse_node_message(text) {
@@ -138,9 +138,10 @@ fn read(request: &ApiGatewayWebsocketProxyRequest, connection: &str) -> Result<A
     let report = rollcall_aws::report(check_in)
         .map_err(|error| refuse(ErrorCode::InvalidField, error.to_string(), Some(seq)))?;
     let event = rollcall_aws::check_in(&request.request_context, seq, ack, report);
-    event.map(|event| Asked::CheckIn(event, results)).map_err(|error| {
+    event.map(|event| Asked::CheckIn(Box::new(event), results)).map_err(|error| {
         tracing::error!(connection, seq, outcome = "failed", error = chain(&error), "check-in");
-        error_frame(ErrorCode::Internal, "the server does not know whose connection this is".to_owned(), Some(seq))
+        let message = "the server does not know whose connection this is".to_owned();
+        Answer::frame(&error_frame(ErrorCode::Internal, message, Some(seq)))
     })
 }
 

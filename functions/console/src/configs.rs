@@ -89,12 +89,12 @@ impl<D: Documents, C: Connections> Console<D, C> {
     /// What the node runs, as far as it is known.
     async fn applied(&self, node: &NodeId, stored: &Node) -> Result<Option<AppliedView>, Problem> {
         let Some(version) = stored.applied else { return Ok(None) };
-        let sha256 = match stored.wanted.as_ref().filter(|wanted| wanted.version == version) {
-            Some(wanted) => Some(wanted.sha256.clone()),
-            None => {
-                let history = self.store.history(node).await.map_err(|error| failed(&error))?;
-                history.sha256(version).map(str::to_owned)
-            }
+        let wanted = stored.wanted.as_ref().filter(|wanted| wanted.version == version);
+        let sha256 = if let Some(wanted) = wanted {
+            Some(wanted.sha256.clone())
+        } else {
+            let history = self.store.history(node).await.map_err(|error| failed(&error))?;
+            history.sha256(version).map(str::to_owned)
         };
         let document = self.value(sha256.as_deref()).await?;
         Ok(Some(AppliedView { version, sha256, document }))

@@ -26,5 +26,6 @@ async fn main() -> Result<(), Fatal> {
     let (store, connections) = (DynamoStore::open(&settings).await, ApiConnections::open(&settings).await);
     let (documents, firmware) = (DynamoDocuments::open(&settings).await, DynamoFirmware::open(&settings).await);
     let console = Console { keys, store, documents, firmware, connections, policy: settings.policy };
-    serve(async |request| console.handle(&request).await).await
+    // Boxed: most of it is what only some requests need.
+    serve(async |request| Box::pin(console.handle(&request)).await).await
 }

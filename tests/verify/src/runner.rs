@@ -52,7 +52,7 @@ impl std::fmt::Display for Report {
 }
 
 /// The whole-system tests in which something is pushed to a node.
-const PUSHING: [&str; 4] = ["configs", "console", "everywhere", "scenarios"];
+const PUSHING: [&str; 6] = ["commands", "configs", "console", "everywhere", "firmware", "scenarios"];
 
 /// Every crate's own tests.
 pub(crate) fn units() -> Result<Report, String> {

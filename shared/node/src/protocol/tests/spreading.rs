@@ -26,7 +26,7 @@ impl Bench {
         if bench.opened.len() == 1 {
             bench.advance_to_next_opening();
         }
-        let waited = bench.now - pushed_at;
+        let waited = bench.now.saturating_sub(pushed_at);
         bench.open_and_ack();
         assert!(bench.events.contains(&NodeEvent::ConfigApplied { version: 3, substituted: None }));
         assert_eq!((bench.outages(), bench.rolled_back.len()), (0, 0));
