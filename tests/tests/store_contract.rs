@@ -10,8 +10,8 @@ use rand::{RngExt as _, SeedableRng as _};
 use rollcall_aws::{DynamoStore, MemoryStore, Store, create_table, local_dynamo_client};
 use rollcall_core::{
     Attribute, ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Health, Item,
-    NODE_ITEM_BYTES, Node, NodeId, Outcome, Policy, Registration, Report, Timestamp, Update, Value, expired, lost,
-    plan,
+    NODE_ITEM_BYTES, Node, NodeId, Outcome, Policy, Registering, Registration, Report, Tags, Timestamp, Update, Value,
+    expired, lost, plan, register, revoke, want_config,
 };
 use rollcall_stack::EmbeddedDynamo;
 use rollcall_tests::{Backend, localstack_dynamodb};
@@ -83,6 +83,20 @@ fn any_event(random: &mut SmallRng, id: &NodeId, stored: Option<&Item>, policy: 
     Event { node: id.clone(), at, kind }
 }
 
+/// Whatever the monolith may want of a node.
+fn any_wish(random: &mut SmallRng, id: &NodeId) -> Update {
+    let credentials = CredentialVersion(random.random_range(1..4));
+    let site = ["hq", "lab"].get(random.random_range(0..3)).map(|site| site.parse().expect("a site"));
+    match random.random_range(0..6) {
+        0..2 => register(id, &Registering { site, model: None, tags: Tags::default(), credentials }),
+        2 => revoke(id),
+        _ => {
+            let (hash, expected) = (["a", "b"][random.random_range(0..2)], random.random_range(0..4));
+            want_config(id, hash, (expected < 3).then_some(expected))
+        }
+    }
+}
+
 #[tokio::test]
 async fn dynamodb_and_memory_agree_on_every_outcome_of_long_histories() {
     let (_engine, dynamo) = dynamodb().await;
@@ -95,11 +109,13 @@ async fn dynamodb_and_memory_agree_on_every_outcome_of_long_histories() {
         let policy = policy(registration);
         for _ in 0..25 {
             let stored = memory.read(&id).await.expect("memory");
-            let event = any_event(&mut random, &id, stored.as_ref(), &policy);
-            let update = plan(&event, &policy);
+            let update = match random.random_range(0..4) {
+                0 => any_wish(&mut random, &id),
+                _ => plan(&any_event(&mut random, &id, stored.as_ref(), &policy), &policy),
+            };
             let expected = memory.write(&update).await.expect("memory").outcome;
             let written = dynamo.write(&update).await.expect("dynamo");
-            assert_eq!(written.outcome, expected, "{event:?} on {stored:?}");
+            assert_eq!(written.outcome, expected, "{update:?} on {stored:?}");
             match expected {
                 Outcome::Applied { .. } => applied += 1,
                 Outcome::Refused { .. } => refused += 1,

@@ -270,3 +270,36 @@ fn not_the_holder(node: &Node, connection: &Connection) -> Option<Refusal> {
 fn clock_behind(at: Timestamp, node: &Node) -> Option<Why> {
     node.seen.filter(|seen| at < *seen).map(Why::ClockBehind)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::Attribute as A;
+    use crate::plan;
+    use crate::report::Report;
+
+    #[test]
+    fn who_wants_no_answer_gets_one_while_there_is_news() {
+        let policy = Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range");
+        let connection = Connection { id: "A".parse().expect("an id"), opened_at: Timestamp(1_000) };
+        let event = |kind| Event { node: "ap-1".parse().expect("an id"), at: Timestamp(2_000), kind };
+        let connect = EventKind::Connect { connection: connection.clone(), credentials: CredentialVersion(1) };
+        let Outcome::Applied { after: mut item } = plan(&event(connect), &policy).apply(None) else {
+            panic!("it is let in")
+        };
+        let mut quiet = |seq, wanted: Option<u64>| {
+            if let Some(version) = wanted {
+                item.extend([(A::WantedVersion, version.into()), (A::WantedHash, "a".into())]);
+            }
+            let connection = connection.clone();
+            let check_in = event(EventKind::CheckIn { connection, seq, ack: false, report: Report::default() });
+            match settle(check_in.clone(), plan(&check_in, &policy).apply(Some(&item)), &policy) {
+                Ok(Settled::Done { reply: Reply::Ack(terms), .. }) => terms.config.map(|config| config.version),
+                Ok(Settled::Done { reply: Reply::Stored, .. }) => None,
+                other => panic!("it is not accepted: {other:?}"),
+            }
+        };
+        assert_eq!(quiet(1, None), None);
+        assert_eq!(quiet(1, Some(7)), Some(7));
+    }
+}
