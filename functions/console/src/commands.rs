@@ -11,6 +11,8 @@ use rollcall_wire::{COMMAND_ARGS_BYTES, Document, DocumentError, ServerMessage};
 use crate::handle::{Answered, Asked, Console, body, denied, failed, internal, object, parse};
 use crate::{cursor, nodes, view};
 
+/// The highest number of a command: what the sort key of its item holds.
+const COMMAND_NUMBER: u64 = 999_999_999_999;
 /// How often a command is queued anew after somebody else's got the number.
 const ROUNDS: usize = 8;
 
@@ -84,7 +86,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
     /// Takes back a command that was not handed out yet.
     pub(crate) async fn cancel(&self, asked: &Asked<'_>, node: &str, command: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let number = command.parse().map_err(|_| {
+        let number = command.parse().ok().filter(|number| (1..=COMMAND_NUMBER).contains(number)).ok_or_else(|| {
             Problem::new(ProblemCode::InvalidParameter, "command: must be the number of one of the node's commands")
         })?;
         self.known(&node).await?;
