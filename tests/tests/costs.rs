@@ -30,3 +30,26 @@ async fn a_planned_reconnect_costs_one_write_unit_for_the_connect() {
     }
     cloud.stop().await;
 }
+
+#[tokio::test]
+async fn an_idle_check_in_costs_no_more_once_commands_are_over() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let key = [("idempotency-key", "a")];
+    let queued = console.send_with("POST", "/v1/nodes/ap-1/commands", &key, r#"{"name": "reboot"}"#).await;
+    assert_eq!(queued.status, 201);
+    let mut socket = cloud.socket("ap-1").await;
+    socket.check_in(1).await;
+    let Frame::Message(ServerMessage::Ack(ack)) = socket.next().await else { panic!("an ack") };
+    assert_eq!(ack.command.map(|command| command.command), Some(1));
+    socket.send(r#"{"type":"check-in","seq":2,"results":[{"command":1,"status":"done"}]}"#).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(ack)) if ack.command.is_none()));
+    let before = cloud.dynamodb.passed();
+    for seq in 3..=5 {
+        socket.check_in(seq).await;
+        assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));
+    }
+    assert_eq!(cloud.dynamodb.passed() - before, 3, "one request each");
+    cloud.stop().await;
+}
