@@ -87,13 +87,18 @@ impl Program {
 
     /// Waits until it has ended, and nobody else holds its output.
     pub async fn ended(&mut self) -> Ended {
+        self.ended_within(PATIENCE).await
+    }
+
+    /// The same, of a program that has much to do.
+    pub async fn ended_within(&mut self, patience: Duration) -> Ended {
         let mut said = self.said.subscribe();
         let ended = async {
             let status = self.child.wait().await.expect("a child");
             said.wait_for(|said| said.closed == 2).await.expect("it is kept here");
             status
         };
-        let Ok(status) = tokio::time::timeout(PATIENCE, ended).await else {
+        let Ok(status) = tokio::time::timeout(patience, ended).await else {
             panic!("it does not end; it said {:#?}", self.said.borrow())
         };
         let said = self.said.borrow();

@@ -1,9 +1,14 @@
 //! The console keeps to its OpenAPI document: asked by schemathesis, which makes requests from it, valid and invalid.
 #![allow(clippy::expect_used, clippy::panic)]
 
+use std::time::Duration;
+
 use rollcall_tests::{Cloud, Program, WRITE_KEY, python, scripts};
 use serde_json::{Map, Value};
 use tokio::process::Command;
+
+/// Far longer than its some hundreds of requests take.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 #[tokio::test]
 async fn the_console_does_what_its_openapi_document_says_and_nothing_else() {
@@ -21,7 +26,7 @@ async fn the_console_does_what_its_openapi_document_says_and_nothing_else() {
     // Nor is a configuration of this machine's user asked.
     command.env_clear().env("HOME", home.path()).env("PYTHONDONTWRITEBYTECODE", "1").current_dir(&home);
     command.env("ROLLCALL_CONSOLE_KEY", WRITE_KEY);
-    let ended = Program::start(&mut command).ended().await;
+    let ended = Program::start(&mut command).ended_within(PATIENCE).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let document = cloud.http("").get("/v1/openapi.json").await.json();
     let operations: usize =
