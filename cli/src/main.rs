@@ -13,6 +13,7 @@ mod node;
 mod nodes;
 mod out;
 mod problem;
+mod progress;
 mod rules;
 mod run;
 mod summary;

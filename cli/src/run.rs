@@ -19,6 +19,8 @@ pub(crate) async fn run(command: Command) -> Result<(), Problem> {
             None => nodes::run(&args).await,
         },
         Command::Config(command) => console::config(&command).await,
+        Command::Commands(command) => console::command(&command).await,
+        Command::Firmware(command) => console::firmware(&command).await,
         Command::Node(args) => node::run(args).await,
         Command::Completions(args) => completions::run(&args),
     }

@@ -5,7 +5,7 @@ use rollcall_aws::{Connections, Documents, command_news};
 use rollcall_core::{
     Command, CommandState, Ending, IdempotencyKey, ItemKey, NodeId, Outcome, Queueing, cancel, queue, queued_before,
 };
-use rollcall_wire::console::{COMMAND_EXPIRES_MOST_S, CommandPage, CommandSpec, Problem, ProblemCode};
+use rollcall_wire::console::{COMMAND_EXPIRES_MOST_S, CommandPage, CommandSpec, CommandView, Problem, ProblemCode};
 use rollcall_wire::{COMMAND_ARGS_BYTES, Document, DocumentError, ServerMessage};
 
 use crate::handle::{Answered, Asked, Console, body, denied, failed, internal, object, parse};
@@ -21,7 +21,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
         let queueing = queueing(asked)?;
         for _ in 0..ROUNDS {
             if let Some(before) = self.queued_before(&node, &queueing).await? {
-                return Ok(HttpAnswer::json(200, &self.view(&before, asked)?));
+                return Ok(HttpAnswer::json(200, &view(&before, asked)?));
             }
             let stored = self.known(&node).await?;
             let (number, updates) = queue(&node, &stored, &queueing, asked.now).map_err(denied)?;
@@ -55,26 +55,29 @@ impl<D: Documents, C: Connections> Console<D, C> {
         }
         let command = self.command(node, number).await?;
         let location = format!("/v1/nodes/{node}/commands/{number}");
-        Ok(HttpAnswer::json(201, &self.view(&command, asked)?).with("location", location))
+        Ok(HttpAnswer::json(201, &view(&command, asked)?).with("location", location))
     }
 
     /// A page of a node's commands, the newest first.
     pub(crate) async fn commands(&self, asked: &Asked<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let limit = nodes::limit(asked)?;
-        let (secret, list) = (self.keys.secret(), format!("commands of {node}"));
+        let (secret, name) = (self.keys.secret(), format!("commands of {node}"));
         let stored = self.known(&node).await?;
         let last = match asked.parameter("cursor") {
-            Some(cursor) => cursor::read::<u64>(&secret, &list, cursor)?,
+            Some(cursor) => cursor::read::<u64>(&secret, &name, cursor)?,
             None => stored.commands_queued,
         };
         // Numbers are counted without gaps, so that a page of the newest needs no order from DynamoDB.
         let first = (last + 1).saturating_sub(u64::from(limit.unsigned_abs())).max(1);
-        let commands = self.store.commands(&node, first..=last, limit).await.map_err(|error| failed(&error))?;
-        let views: Result<Vec<_>, _> = commands.iter().rev().map(|command| self.view(command, asked)).collect();
+        let commands = match last {
+            0 => vec![],
+            last => self.store.commands(&node, first..=last, limit).await.map_err(|error| failed(&error))?,
+        };
+        let views: Result<Vec<_>, _> = commands.iter().rev().map(|command| view(command, asked)).collect();
         // What is missing was forgotten, and so was everything before it.
         let more = first > 1 && commands.first().is_some_and(|command| command.number == first);
-        let cursor = more.then(|| cursor::write(&secret, &list, &(first - 1)));
+        let cursor = more.then(|| cursor::write(&secret, &name, &(first - 1)));
         Ok(HttpAnswer::json(200, &CommandPage { commands: views?, cursor }))
     }
 
@@ -100,10 +103,10 @@ impl<D: Documents, C: Connections> Console<D, C> {
         let item = self.store.read_item(node, &ItemKey::Command(number)).await.map_err(|error| failed(&error))?;
         Command::read(number, &item.ok_or_else(unknown)?).map_err(|error| internal(&error))
     }
+}
 
-    fn view(&self, command: &Command, asked: &Asked<'_>) -> Result<rollcall_wire::console::CommandView, Problem> {
-        view::command(command, asked.now).map_err(|error| internal(&error))
-    }
+fn view(command: &Command, asked: &Asked<'_>) -> Result<CommandView, Problem> {
+    view::command(command, asked.now).map_err(|error| internal(&error))
 }
 
 fn unknown() -> Problem {

@@ -3,6 +3,7 @@
 //! What comes in from API Gateway becomes an [`Event`](rollcall_core::Event); what the rules plan becomes one
 //! `UpdateItem`; what they decide becomes a status code, a frame or a call of `@connections`. Nothing is decided here.
 
+mod bucket;
 mod client;
 mod commands;
 mod config;
@@ -24,6 +25,7 @@ mod store;
 mod table;
 pub mod telemetry;
 
+pub use bucket::{Bucket, SignError, presign};
 pub use client::{
     LOCAL_CREDENTIALS, LOCAL_REGION, connections_client, dynamo_client, endpoint_config, local_dynamo_client,
 };

@@ -7,46 +7,46 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 /// A user whose commands ask one console.
-struct Asker {
-    user: User,
-    url: String,
+pub(crate) struct Asker {
+    pub(crate) user: User,
+    pub(crate) url: String,
 }
 
 impl Asker {
-    async fn with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Ended {
+    pub(crate) async fn with(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Ended {
         let mut command = self.user.command(arguments);
         command.env("ROLLCALL_CONSOLE_URL", &self.url).envs(environment.iter().copied());
         Program::start(&mut command).ended().await
     }
 
-    async fn run(&self, arguments: &[&str]) -> Ended {
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
         self.with(&[], arguments).await
     }
 
-    async fn text(&self, arguments: &[&str]) -> String {
+    pub(crate) async fn text(&self, arguments: &[&str]) -> String {
         let ended = self.run(arguments).await;
         assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{arguments:?}: {ended:?}");
         ended.stdout
     }
 
-    async fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) async fn json(&self, arguments: &[&str]) -> Value {
         let text = self.text(&[arguments, &["--json"]].concat()).await;
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
     }
 
-    async fn problem(&self, arguments: &[&str]) -> String {
+    pub(crate) async fn problem(&self, arguments: &[&str]) -> String {
         let ended = self.run(arguments).await;
         assert_eq!(ended.stdout, "", "{arguments:?}: {ended:?}");
         problem(&ended)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::write(self.user.folder.path().join(name), text).expect("written");
     }
 }
 
 /// A cloud, and a user who asks its console.
-async fn started() -> (Asker, Program, Up) {
+pub(crate) async fn started() -> (Asker, Program, Up) {
     let user = User::new();
     let program = user.start(&user.up(&[]));
     let up = Up::of(&program).await;
@@ -54,7 +54,7 @@ async fn started() -> (Asker, Program, Up) {
 }
 
 /// A console that gives these answers, one a connection, and then none.
-async fn scripted(answers: Vec<(&'static str, String)>) -> String {
+pub(crate) async fn scripted(answers: Vec<(&'static str, String)>) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async move {

@@ -1,7 +1,9 @@
 //! The `rollcall` command, as a user runs it.
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod commands;
 mod console;
+mod firmware;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
