@@ -1,12 +1,16 @@
 //! What can be asked for.
 
+mod commands;
 mod console;
+mod firmware;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub(crate) use commands::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
 pub(crate) use console::{ConfigCommand, Connection, DiffConfig, List, NodesCommand, One, Register, SetConfig, Watch};
+pub(crate) use firmware::{AddFirmware, FirmwareCommand, Image, WantFirmware};
 use rollcall_core::{NodeId, Seconds};
 
 /// Serverless device check-in: the whole cloud on this machine, and a look at the fleet.
@@ -34,6 +38,12 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Show who comes and goes, through the console API, until Ctrl-C
     Watch(Watch),
+    /// Tell a node to do something, once, through the console API
+    #[command(subcommand, name = "command")]
+    Commands(CommandsCommand),
+    /// Make firmware known, and say which of it a node is to run, through the console API
+    #[command(subcommand)]
+    Firmware(FirmwareCommand),
     /// Run one node in this terminal
     Node(Node),
     /// Print what a shell needs to complete this command

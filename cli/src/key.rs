@@ -11,6 +11,7 @@ use rollcall_aws::{Environment, Lookup as _};
 use rollcall_token::Signer;
 use sha2::{Digest as _, Sha256};
 
+use crate::out::hex;
 use crate::problem::Problem;
 
 /// The key's name in tokens.
@@ -37,8 +38,7 @@ pub(crate) fn console() -> Result<String, Problem> {
 
 /// What a console that takes this key is told.
 pub(crate) fn console_keys(key: &str) -> String {
-    let hex: Vec<_> = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("write:{}", hex.concat())
+    format!("write:{}", hex(&Sha256::digest(key)))
 }
 
 fn secret() -> Result<Vec<u8>, Problem> {

@@ -15,6 +15,7 @@ mod node;
 mod nodes;
 mod out;
 mod problem;
+mod progress;
 mod rules;
 mod run;
 mod summary;

@@ -37,6 +37,12 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Problem> {
     print(&format!("{text}\n"))
 }
 
+/// Bytes in lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
+}
+
 /// A line for a person.
 pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");

@@ -22,6 +22,8 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Problem> {
         },
         Command::Config(command) => return console::config(&command).await,
         Command::Watch(args) => console::watch(&args).await,
+        Command::Commands(command) => console::command(&command).await,
+        Command::Firmware(command) => console::firmware(&command).await,
         Command::Node(args) => node::run(args).await,
         Command::Completions(args) => completions::run(&args),
     }?;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -22,6 +21,7 @@ use crate::fleet::Fleet;
 use crate::meter::Meter;
 use crate::out::{print, say};
 use crate::problem::Problem;
+use crate::progress::pace;
 use crate::summary::Summary;
 use crate::{build, key, rules};
 
@@ -191,10 +191,10 @@ fn ready(stack: &Stack, table: &str, args: &Up) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Says how the fleet is doing: every second to a person, seldom to a log. Never ends.
+/// Says how the fleet is doing. Never ends.
 async fn progress(fleet: &Fleet, meter: &Meter, started: Instant) {
-    let every = if std::io::stderr().is_terminal() { 1 } else { 10 };
-    let mut ticks = tokio::time::interval(Duration::from_secs(every));
+    let every = pace();
+    let mut ticks = tokio::time::interval(every);
     ticks.tick().await;
     let mut before = meter.read().check_ins;
     loop {
@@ -206,7 +206,7 @@ async fn progress(fleet: &Fleet, meter: &Meter, started: Instant) {
             started.elapsed().as_secs(),
             state.connected.load(Ordering::Relaxed),
             check_ins,
-            (check_ins - before) / every,
+            (check_ins - before) / every.as_secs(),
             state.drops.load(Ordering::Relaxed),
             state.returns.load(Ordering::Relaxed),
             Duration::from_micros(counts.answer_us.value_at_quantile(0.5)).as_secs_f64() * 1000.0,

@@ -2,31 +2,35 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_MATCH};
-use http::{HeaderValue, Method, Request};
+use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client as HyperClient, Error as HyperError};
 use hyper_util::rt::TokioExecutor;
 use rollcall_aws::{Environment, chain};
-use rollcall_core::NodeId;
-use rustls::{ClientConfig, RootCertStore};
+use rollcall_core::{IdempotencyKey, NodeId};
+use rollcall_wire::console::ProblemCode;
 use serde::de::DeserializeOwned;
 
-use super::refusal;
 use super::url::{ConsoleUrl, KeyOf};
+use super::{https, refusal};
 use crate::args::Connection;
+use crate::out::say;
 use crate::problem::Problem;
 
 /// How long one answer may take, from connecting to its last byte.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The largest answer that is read, in bytes: more than Lambda gives.
 const ANSWER_BYTES: usize = 10 * 1024 * 1024;
+/// How often something with a key is asked for, if no answer comes.
+const TRIES: u32 = 4;
+/// How long to wait before the second try; before each that follows, twice as long as before the last.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Somebody who asks a console.
 pub(super) struct Client {
@@ -37,18 +41,20 @@ pub(super) struct Client {
 }
 
 /// What is asked.
+#[derive(Clone)]
 pub(super) struct Ask<'a> {
     method: Method,
     path: String,
     body: Bytes,
     if_match: Option<u64>,
+    key: Option<&'a IdempotencyKey>,
     node: Option<&'a NodeId>,
 }
 
 impl<'a> Ask<'a> {
     /// Asks for something that is not one node's.
     pub(super) fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), body: Bytes::new(), if_match: None, node: None }
+        Self { method, path: path.into(), body: Bytes::new(), if_match: None, key: None, node: None }
     }
 
     /// Asks for a node, or what is below it in this path.
@@ -65,6 +71,11 @@ impl<'a> Ask<'a> {
     pub(super) fn if_match(self, version: Option<u64>) -> Self {
         Self { if_match: version, ..self }
     }
+
+    /// Named with this key: however often it is asked for, it is done once.
+    pub(super) fn once(self, key: &'a IdempotencyKey) -> Self {
+        Self { key: Some(key), ..self }
+    }
 }
 
 impl Client {
@@ -75,8 +86,7 @@ impl Client {
     pub(super) fn open(connection: &Connection) -> Result<Self, Problem> {
         let url = ConsoleUrl::find(connection.url.as_ref(), &Environment)?;
         let (authorization, key) = url.authorization()?;
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls(&url)?).https_or_http().enable_http1();
-        let http = HyperClient::builder(TokioExecutor::new()).build(connector.build());
+        let http = HyperClient::builder(TokioExecutor::new()).build(https::connector(url.is_https())?);
         Ok(Self { url, authorization, key, http })
     }
 
@@ -86,17 +96,71 @@ impl Client {
     /// If nobody answers, or it is refused, or it is no answer of a console.
     pub(super) async fn ask<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, Problem> {
         let text = self.send(ask).await?;
-        serde_json::from_slice(&text).map_err(|error| {
-            Problem::new(format!("{} answers what no console does ({error}): is it the right one? (--url)", self.url))
-        })
+        self.read(&text)
     }
 
-    /// Asks, and hands out the answer's body.
+    /// Asks for something that need not be there, which is refused with this code then.
+    ///
+    /// # Errors
+    /// If nobody answers, or it is refused for another reason, or it is no answer of a console.
+    pub(super) async fn find<T: DeserializeOwned>(
+        &self,
+        ask: Ask<'_>,
+        missing: ProblemCode,
+    ) -> Result<Option<T>, Problem> {
+        let (status, body) = self.exchange(&ask).await?;
+        if refusal::is(missing, &body) {
+            return Ok(None);
+        }
+        self.read(&self.accepted(&ask, status, body)?).map(Some)
+    }
+
+    /// Asks, and hands out the answer's body. What has a key is asked for again if there is no answer: the first may have
+    /// been lost on its way.
     ///
     /// # Errors
     /// If nobody answers, or it is refused.
     pub(super) async fn send(&self, ask: Ask<'_>) -> Result<Bytes, Problem> {
-        let node = ask.node;
+        let Some(key) = ask.key else { return self.try_once(&ask).await };
+        let mut pause = PAUSE;
+        for _ in 1..TRIES {
+            match self.try_once(&ask).await {
+                Err(problem) if problem.is_passing() => say(&format!("{problem} (asking again)")),
+                outcome => return outcome,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        self.try_once(&ask).await.map_err(|problem| {
+            if !problem.is_passing() {
+                return problem;
+            }
+            let advice =
+                format!("the same command with --key {} is done once, however often it is given", key.as_str());
+            Problem::passing(format!("{problem} ({advice})"))
+        })
+    }
+
+    async fn try_once(&self, ask: &Ask<'_>) -> Result<Bytes, Problem> {
+        let (status, body) = self.exchange(ask).await?;
+        self.accepted(ask, status, body)
+    }
+
+    fn accepted(&self, ask: &Ask<'_>, status: StatusCode, body: Bytes) -> Result<Bytes, Problem> {
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(refusal::problem(&self.url, self.key, ask.node, status, &body))
+    }
+
+    fn read<T: DeserializeOwned>(&self, text: &[u8]) -> Result<T, Problem> {
+        serde_json::from_slice(text).map_err(|error| {
+            Problem::new(format!("{} answers what no console does ({error}): is it the right one? (--url)", self.url))
+        })
+    }
+
+    /// Sends a request, and reads the whole answer, whatever it is.
+    async fn exchange(&self, ask: &Ask<'_>) -> Result<(StatusCode, Bytes), Problem> {
         let request = self.request(ask).map_err(|error| Problem::plain(&error))?;
         let answer = async {
             let answer = self.http.request(request).await.map_err(|error| self.unreachable(&error))?;
@@ -107,30 +171,29 @@ impl Client {
             })?;
             Ok((head.status, body.to_bytes()))
         };
-        let (status, body) = tokio::time::timeout(PATIENCE, answer).await.map_err(|_| {
+        tokio::time::timeout(PATIENCE, answer).await.map_err(|_| {
             let seconds = PATIENCE.as_secs();
             let advice = "whether it was done is not known: ask again a little later";
             Problem::passing(format!("{} has not answered for {seconds} seconds; {advice}", self.url))
-        })??;
-        if status.is_success() {
-            return Ok(body);
-        }
-        Err(refusal::problem(&self.url, self.key, node, status, &body))
+        })?
     }
 
-    fn request(&self, ask: Ask<'_>) -> Result<Request<Full<Bytes>>, http::Error> {
+    fn request(&self, ask: &Ask<'_>) -> Result<Request<Full<Bytes>>, http::Error> {
         let mut request = Request::builder()
-            .method(ask.method)
+            .method(ask.method.clone())
             .uri(format!("{}{}", self.url, ask.path))
             .header(AUTHORIZATION, self.authorization.clone())
             .header(ACCEPT, "application/json");
         if let Some(version) = ask.if_match {
             request = request.header(IF_MATCH, format!("\"{version}\""));
         }
+        if let Some(key) = ask.key {
+            request = request.header("idempotency-key", key.as_str());
+        }
         if !ask.body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        request.body(Full::new(ask.body))
+        request.body(Full::new(ask.body.clone()))
     }
 
     fn unreachable(&self, error: &HyperError) -> Problem {
@@ -149,21 +212,6 @@ impl Client {
         }
         Problem::passing(format!("{url} can't be reached ({}): {advice}", chain(error)))
     }
-}
-
-/// What servers are trusted by: the system's certificates, read only if they are needed.
-fn tls(url: &ConsoleUrl) -> Result<ClientConfig, Problem> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.map_err(|error| Problem::plain(&error))?;
-    let config = if url.is_https() {
-        config.with_native_roots().map_err(|error| {
-            Problem::with_advice(&error, "install the system's certificates (Debian: apt install ca-certificates)")
-        })?
-    } else {
-        config.with_root_certificates(RootCertStore::empty())
-    };
-    Ok(config.with_no_client_auth())
 }
 
 fn is_refused(error: &HyperError) -> bool {

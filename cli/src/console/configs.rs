@@ -1,7 +1,5 @@
 //! `rollcall config`.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -12,9 +10,9 @@ use rollcall_wire::{DOCUMENT_BYTES, Document};
 use serde::Serialize;
 
 use super::client::{Ask, Client};
-use super::difference;
 use super::nodes::{NOTHING, reported, wanted};
-use super::table::{clean, pairs};
+use super::table::{clean, lines, pairs};
+use super::{difference, input};
 use crate::args::{ConfigCommand, One, SetConfig};
 use crate::out::{print, print_json, say};
 use crate::problem::Problem;
@@ -58,13 +56,17 @@ async fn set_node(client: &Client, args: &SetConfig, node: &NodeId, document: &D
     if args.connection.json {
         return print_json(&set);
     }
-    let delivery = match set.delivery {
-        DeliveryState::Pushed => "pushed",
-        DeliveryState::Pending => "pending: the node gets it with its next check-in",
-        DeliveryState::Unchanged => "unchanged: it was wanted already",
-    };
     let rows = [("node", set.node), ("version", set.version.to_string()), ("sha256", set.sha256)];
-    print(&pairs(&[&rows[..], &[("delivery", delivery.to_owned())]].concat()))
+    print(&pairs(&[&rows[..], &[("delivery", delivery(set.delivery, "it was wanted already"))]].concat()))
+}
+
+/// How news got to a node, or why there was none.
+pub(super) fn delivery(state: DeliveryState, unchanged: &str) -> String {
+    match state {
+        DeliveryState::Pushed => "pushed".to_owned(),
+        DeliveryState::Pending => "pending: the node gets it with its next check-in".to_owned(),
+        DeliveryState::Unchanged => format!("unchanged: {unchanged}"),
+    }
 }
 
 /// Goes on until the site has no more nodes. The totals are printed even if some could not be set, which is said after.
@@ -115,9 +117,8 @@ async fn get(args: &One) -> Result<(), Problem> {
     ]);
     if let Some(document) = &view.document {
         let document = serde_json::to_string_pretty(document).map_err(|error| Problem::plain(&error))?;
-        text += "\n";
-        // A line at a time: what ends a line is meant to.
-        text.extend(document.lines().map(|line| format!("{}\n", clean(line))));
+        text.push('\n');
+        text.push_str(&lines(&document));
     }
     print(&text)
 }
@@ -173,20 +174,6 @@ fn outcome(site: &Site, total: &SiteConfigSet) -> Result<(), Problem> {
 
 /// Reads a document and checks it, so that what is wrong with it is said of the file.
 pub(super) fn read(file: &Path) -> Result<Document, Problem> {
-    let (name, input): (_, Box<dyn Read>) = if file == Path::new("-") {
-        ("standard input".to_owned(), Box::new(std::io::stdin().lock()))
-    } else {
-        let name = clean(&file.display().to_string());
-        let opened = File::open(file).map_err(|error| Problem::new(format!("{name} can't be opened: {error}")))?;
-        (name, Box::new(opened))
-    };
-    let mut bytes = vec![];
-    let most = u64::try_from(DOCUMENT_BYTES).unwrap_or(u64::MAX);
-    let read = input.take(most.saturating_add(1)).read_to_end(&mut bytes);
-    read.map_err(|error| Problem::new(format!("{name} can't be read: {error}")))?;
-    if bytes.len() > DOCUMENT_BYTES {
-        return Err(Problem::new(format!("{name} is too large: a document has at most {DOCUMENT_BYTES} bytes")));
-    }
-    let text = String::from_utf8(bytes).map_err(|_| Problem::new(format!("{name} is not UTF-8, as JSON must be")))?;
-    Document::parse(&text).map_err(|error| Problem::new(format!("{name}: {error}")))
+    let input = input::read(file, DOCUMENT_BYTES, "a document")?;
+    Document::parse(&input.text).map_err(|error| Problem::new(format!("{}: {error}", input.name)))
 }

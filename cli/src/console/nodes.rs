@@ -3,7 +3,7 @@
 use http::Method;
 use rollcall_core::{Tags, Timestamp};
 use rollcall_wire::console::{ConfigProgress, NodePage, NodeSpec, NodeView, WantedView};
-use rollcall_wire::{ConfigReport, ConfigStatus};
+use rollcall_wire::{ConfigReport, ConfigStatus, UpdateReport};
 use serde_json::json;
 
 use super::client::{Ask, Client};
@@ -130,6 +130,9 @@ fn text(node: &NodeView, now: Timestamp) -> String {
         ("firmware", node.firmware.clone().unwrap_or_else(nothing)),
         ("config", wanted(node.wanted.as_ref(), node.config)),
         ("reported", reported(node.reported.as_ref())),
+        ("update", update(node)),
+        ("last update", last_update(node.update.as_ref())),
+        ("commands", commands(node.open_commands)),
     ])
 }
 
@@ -161,6 +164,21 @@ pub(super) fn reported(report: Option<&ConfigReport>) -> String {
         ConfigStatus::Rejected => "rejected",
     };
     format!("version {} {status}{detail}", report.version)
+}
+
+/// The firmware that is wanted, and how the node stands with it.
+fn update(node: &NodeView) -> String {
+    node.wanted_firmware.as_ref().map_or_else(nothing, |version| format!("to {version} {}", node.firmware_update))
+}
+
+fn last_update(report: Option<&UpdateReport>) -> String {
+    let Some(report) = report else { return nothing() };
+    let detail = report.detail.as_ref().map_or_else(String::new, |detail| format!(": {detail}"));
+    format!("to {} {}{detail}", report.version, report.status)
+}
+
+fn commands(open: u64) -> String {
+    if open == 0 { "none open".to_owned() } else { format!("at most {open} open") }
 }
 
 fn progress(progress: ConfigProgress) -> &'static str {

@@ -31,11 +31,13 @@ pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, statu
             format!("{detail}: `rollcall command list {node}` shows those that it has")
         }
         ProblemCode::UnknownFirmware => format!("{detail}: `rollcall firmware add` makes one known"),
-        ProblemCode::KeyReused => format!("{detail}: give this one another --key, or none"),
-        ProblemCode::QueueFull => {
-            format!("{detail}: `rollcall command list {node}` shows them, and each goes when it is done or expires")
-        }
-        ProblemCode::CommandNotQueued | ProblemCode::FirmwareDiffers => detail,
+        ProblemCode::KeyReused => format!("{detail}: give another --key, or none"),
+        ProblemCode::QueueFull => format!(
+            "{detail}: `rollcall command list {node}` shows them, `rollcall command cancel {node} NUMBER` takes one back, \
+             and each goes when it is done or expires"
+        ),
+        ProblemCode::CommandNotQueued => format!("{detail}: `rollcall command list {node}` shows what became of it"),
+        ProblemCode::FirmwareDiffers => format!("{detail} (`rollcall firmware show` shows what is known)"),
         ProblemCode::OtherModel => {
             format!("{detail}: `rollcall nodes register {node} --model MODEL` says what it is")
         }
@@ -54,6 +56,11 @@ pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, statu
             format!("{url} does not take it: {detail}")
         }
     })
+}
+
+/// Whether a refusal has this code.
+pub(super) fn is(code: ProblemCode, body: &[u8]) -> bool {
+    serde_json::from_slice::<Refused>(body).is_ok_and(|refused| refused.code == code)
 }
 
 fn unauthenticated(url: &ConsoleUrl, key: KeyOf) -> String {
@@ -101,6 +108,13 @@ mod tests {
             (ProblemCode::Unavailable, "try again"),
             (ProblemCode::Internal, "log"),
             (ProblemCode::InvalidBody, "as it is"),
+            (ProblemCode::UnknownCommand, "`rollcall command list ap-1`"),
+            (ProblemCode::CommandNotQueued, "`rollcall command list ap-1`"),
+            (ProblemCode::QueueFull, "`rollcall command cancel ap-1 NUMBER`"),
+            (ProblemCode::KeyReused, "--key"),
+            (ProblemCode::UnknownFirmware, "`rollcall firmware add`"),
+            (ProblemCode::FirmwareDiffers, "`rollcall firmware show`"),
+            (ProblemCode::OtherModel, "`rollcall nodes register ap-1 --model MODEL`"),
         ] {
             let sentence = sentence(KeyOf::Machine, &Refused::new(code, "as it is"));
             assert!(sentence.contains(advice) && !sentence.contains('\n'), "{code:?}: {sentence}");

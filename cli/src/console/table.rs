@@ -59,6 +59,12 @@ pub(super) fn pairs(rows: &[(&str, String)]) -> String {
     lines.concat()
 }
 
+/// Text from elsewhere, a line at a time: what ends a line is meant to.
+pub(super) fn lines(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(|line| clean(line) + "\n").collect();
+    lines.concat()
+}
+
 /// Text from elsewhere, without what a terminal would obey instead of showing.
 pub(super) fn clean(text: &str) -> String {
     let obeyed = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
@@ -90,5 +96,11 @@ mod tests {
     #[test]
     fn pairs_are_aligned() {
         assert_eq!(pairs(&[("node", "ap-1".to_owned()), ("x", "y\n".to_owned())]), "node  ap-1\nx     y\u{fffd}\n");
+    }
+
+    #[test]
+    fn lines_end_where_they_are_meant_to() {
+        assert_eq!(lines("one\r\ntwo\u{1b}[2J"), "one\ntwo\u{fffd}[2J\n");
+        assert_eq!(lines(""), "");
     }
 }

@@ -64,10 +64,10 @@ impl<D: Documents, C: Connections> Console<D, C> {
     pub(crate) async fn commands(&self, asked: &Asked<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let limit = nodes::limit(asked)?;
-        let (secret, list) = (self.keys.secret(), format!("commands of {node}"));
+        let (secret, name) = (self.keys.secret(), format!("commands of {node}"));
         let stored = self.known(&node).await?;
         let newest = match asked.parameter("cursor") {
-            Some(cursor) => cursor::read::<u64>(&secret, &list, cursor)?,
+            Some(cursor) => cursor::read::<u64>(&secret, &name, cursor)?,
             None => stored.commands_queued,
         };
         // Numbers are counted without gaps, so that a page of the newest needs no order from DynamoDB.
@@ -79,7 +79,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
         let views: Result<Vec<_>, _> = commands.iter().rev().map(|command| view(command, asked)).collect();
         // What is missing was forgotten, and so was everything before it.
         let more = first > 1 && commands.first().is_some_and(|command| command.number == first);
-        let cursor = more.then(|| cursor::write(&secret, &list, &(first - 1)));
+        let cursor = more.then(|| cursor::write(&secret, &name, &(first - 1)));
         Ok(HttpAnswer::json(200, &CommandPage { commands: views?, cursor }))
     }
 

@@ -8,19 +8,12 @@ use rollcall_wire::{FirmwareNews, ServerMessage};
 
 use crate::handle::{Answered, Asked, Console, body, denied, failed, internal, object, parse};
 
-/// The largest image, in bytes: what S3 takes in one upload (Amazon S3, "Uploading objects": 5 GB).
-const IMAGE_BYTES: u64 = 5 * 1024 * 1024 * 1024;
-/// The longest key of an object, in bytes: half of what S3 allows.
-const OBJECT_KEY_BYTES: usize = 512;
-/// The longest signature, in bytes: an RSA-4096 one takes 684 in base64.
-const SIGNATURE_BYTES: usize = 1024;
-
 impl<D: Documents, C: Connections> Console<D, C> {
     /// Keeps what is known of an image. The image itself is in the bucket, put there by whoever built it.
     pub(crate) async fn add_firmware(&self, asked: &Asked<'_>, model: &str, version: &str) -> Answered {
         let (model, version): (Model, FirmwareVersion) = (parse(model, "model")?, parse(version, "version")?);
         let image: FirmwareSpec = object(body(&asked.body()?)?)?;
-        check(&image)?;
+        image.check().map_err(|error| Problem::new(ProblemCode::InvalidBody, error.to_string()))?;
         match self.firmware.put(&model, &version, &image).await.map_err(|error| failed(&error))? {
             Kept::New => Ok(HttpAnswer::json(201, &image)),
             Kept::Same => Ok(HttpAnswer::json(200, &image)),
@@ -67,22 +60,4 @@ impl<D: Documents, C: Connections> Console<D, C> {
 fn unknown(model: &Model, version: &FirmwareVersion) -> Problem {
     let (model, version) = (model.as_str(), version.as_str());
     Problem::new(ProblemCode::UnknownFirmware, format!("no firmware {version} is known for the model {model}"))
-}
-
-fn check(image: &FirmwareSpec) -> Result<(), Problem> {
-    let visible =
-        |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    let wrong = if !visible(&image.object_key, OBJECT_KEY_BYTES) {
-        format!("object_key: must be from 1 to {OBJECT_KEY_BYTES} bytes of visible ASCII")
-    } else if !visible(&image.signature, SIGNATURE_BYTES) {
-        format!("signature: must be from 1 to {SIGNATURE_BYTES} bytes of visible ASCII")
-    } else if image.sha256.len() != 64 || !image.sha256.bytes().all(hex) {
-        "sha256: must be 64 digits in lower-case hexadecimal".to_owned()
-    } else if !(1..=IMAGE_BYTES).contains(&image.size) {
-        format!("size: must be from 1 to {IMAGE_BYTES} bytes")
-    } else {
-        return Ok(());
-    };
-    Err(Problem::new(ProblemCode::InvalidBody, wrong))
 }

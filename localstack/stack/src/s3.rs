@@ -7,7 +7,7 @@ use http_body_util::Empty;
 use hyper::server::conn::http1;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rollcall_aws::{LOCAL_CREDENTIALS, LOCAL_REGION, PresignError, local_credentials, presign};
+use rollcall_aws::{LOCAL_CREDENTIALS, LOCAL_REGION, SignError, local_credentials, presign};
 use rollcall_core::Timestamp;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
@@ -50,7 +50,7 @@ pub enum S3Error {
     Serve(#[source] std::io::Error),
     /// The request for a bucket can't be made.
     #[error("can't ask for a bucket")]
-    Sign(#[from] PresignError),
+    Sign(#[from] SignError),
     /// Nobody answers to it.
     #[error("S3 can't be reached")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),

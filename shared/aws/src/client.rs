@@ -8,6 +8,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::{IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -47,11 +48,16 @@ pub async fn local_dynamo_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
 pub async fn endpoint_config(lookup: &impl Lookup, endpoint: &str, patience: Duration) -> SdkConfig {
     let region = lookup.get(variable::REGION).unwrap_or_else(|| LOCAL_REGION.to_owned());
     let loader = loader(&region, Some(endpoint), timeouts(patience, patience), RetryConfig::disabled());
-    if endpoint.starts_with("https://") {
-        return loader.credentials_provider(from_environment()).load().await;
+    loader.credentials_provider(credentials(Some(endpoint))).load().await
+}
+
+/// The environment's credentials; or those that every service on this machine takes, for an endpoint without TLS.
+pub(crate) fn credentials(endpoint: Option<&str>) -> SharedCredentialsProvider {
+    if endpoint.is_none_or(|url| url.starts_with("https://")) {
+        return SharedCredentialsProvider::new(from_environment());
     }
     let chain = CredentialsProviderChain::first_try("Environment", from_environment());
-    loader.credentials_provider(chain.or_else("Local", local_credentials())).load().await
+    SharedCredentialsProvider::new(chain.or_else("Local", local_credentials()))
 }
 
 /// A client of `@connections`. Calls are tried once: they are best effort.

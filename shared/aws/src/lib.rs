@@ -3,6 +3,7 @@
 //! What comes in from API Gateway becomes an [`Event`](rollcall_core::Event); what the rules plan becomes one
 //! `UpdateItem`; what they decide becomes a status code, a frame or a call of `@connections`. Nothing is decided here.
 
+mod bucket;
 mod client;
 mod commands;
 mod config;
@@ -25,6 +26,7 @@ mod store;
 mod table;
 pub mod telemetry;
 
+pub use bucket::{Bucket, SignError, presign};
 pub use client::{
     LOCAL_CREDENTIALS, LOCAL_REGION, connections_client, dynamo_client, endpoint_config, local_credentials,
     local_dynamo_client,
@@ -39,7 +41,7 @@ pub use error::{Fatal, chain};
 pub use firmware::{DynamoFirmware, ImageError, Images, Kept};
 pub use gateway::{EventError, Identity, check_in, connect, disconnect, identify, poll, report, time};
 pub use memory::MemoryStore;
-pub use presign::{PresignError, presign};
+pub use presign::PresignError;
 pub use record::{RecordError, Recorded, carry_out, record};
 pub use reply::{Answer, News, ack, bye_reason, config_news, error_frame, refusal_frame, status, text};
 pub use serve::serve;

@@ -4,7 +4,7 @@ mod commands;
 
 pub use commands::{
     COMMAND_EXPIRES_MOST_S, COMMAND_EXPIRES_S, CommandPage, CommandProgress, CommandSpec, CommandView,
-    FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish,
+    FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish, IMAGE_BYTES, InvalidImage,
 };
 
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,7 @@
 //! What a node says.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// A message from a node.
@@ -147,6 +149,12 @@ pub struct Health {
     /// Clients that the node serves at the moment (WiFi stations, say).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<u32>,
+}
+
+impl fmt::Display for UpdateStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 fn yes() -> bool {

@@ -1,9 +1,11 @@
 //! The `rollcall` command, as a user runs it.
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod commands;
 mod console;
 mod deploy;
 mod diff;
+mod firmware;
 mod watch;
 
 use std::collections::BTreeMap;

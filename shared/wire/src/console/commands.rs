@@ -1,5 +1,7 @@
 //! Commands and firmware.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -9,6 +11,13 @@ use super::DeliveryState;
 pub const COMMAND_EXPIRES_S: u32 = 3600;
 /// See [`COMMAND_EXPIRES_S`].
 pub const COMMAND_EXPIRES_MOST_S: u32 = 7 * 24 * 3600;
+
+/// The largest firmware image, in bytes: what S3 takes in one upload (Amazon S3, "Uploading objects": 5 GB).
+pub const IMAGE_BYTES: u64 = 5 * 1024 * 1024 * 1024;
+/// The longest key of an image's object, in bytes: half of what S3 allows.
+const OBJECT_KEY_BYTES: usize = 512;
+/// The longest signature, in bytes: an RSA-4096 one takes 684 in base64.
+const SIGNATURE_BYTES: usize = 1024;
 
 /// Something for a node to do: the body of `POST /v1/nodes/{id}/commands`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +110,39 @@ pub struct FirmwareSpec {
     pub signature: String,
 }
 
+/// What can't be the description of an image: which field, and what it must be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: must be {must_be}")]
+pub struct InvalidImage {
+    field: &'static str,
+    must_be: String,
+}
+
+impl FirmwareSpec {
+    /// Whether it can be the description of an image.
+    ///
+    /// # Errors
+    /// The first field that is wrong.
+    pub fn check(&self) -> Result<(), InvalidImage> {
+        let visible = |text: &str, most: usize| {
+            (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+        };
+        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let (field, must_be) = if !visible(&self.object_key, OBJECT_KEY_BYTES) {
+            ("object_key", format!("from 1 to {OBJECT_KEY_BYTES} bytes of visible ASCII"))
+        } else if !visible(&self.signature, SIGNATURE_BYTES) {
+            ("signature", format!("from 1 to {SIGNATURE_BYTES} bytes of visible ASCII"))
+        } else if self.sha256.len() != 64 || !self.sha256.bytes().all(hex) {
+            ("sha256", "64 digits in lower-case hexadecimal".to_owned())
+        } else if !(1..=IMAGE_BYTES).contains(&self.size) {
+            ("size", format!("from 1 to {IMAGE_BYTES} bytes"))
+        } else {
+            return Ok(());
+        };
+        Err(InvalidImage { field, must_be })
+    }
+}
+
 /// Which firmware a node is to run: the body of `PUT /v1/nodes/{id}/firmware`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -140,6 +182,18 @@ pub enum FirmwareProgress {
     Failed,
     /// It ran, did not prove itself, and what ran before it runs again.
     RolledBack,
+}
+
+impl fmt::Display for CommandProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl fmt::Display for FirmwareProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 const fn expires() -> u32 {

@@ -1,0 +1,82 @@
+//! What can be asked of the console API about firmware.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use rollcall_core::{FirmwareVersion, Model, NodeId};
+
+use super::console::Connection;
+use super::http_url;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FirmwareCommand {
+    /// Make an image known, and upload it if its bucket is named
+    Add(AddFirmware),
+    /// Say which version a node is to run
+    Want(WantFirmware),
+    /// Show what is known of an image
+    Show(Image),
+}
+
+/// Which image, and of which console.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Image {
+    /// The model of the nodes that it is for
+    pub(crate) model: Model,
+    /// Its version
+    pub(crate) version: FirmwareVersion,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AddFirmware {
+    #[command(flatten)]
+    pub(crate) image: Image,
+    /// The file with the image, of at most 5 GB
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) signature: Signature,
+    /// The key of its object in the firmware bucket; or else MODEL/VERSION/ and the file's name
+    #[arg(long, value_name = "KEY")]
+    pub(crate) object_key: Option<String>,
+    /// Upload it to this bucket first, with the credentials and the region of the environment
+    #[arg(long, value_name = "NAME", value_parser = bucket)]
+    pub(crate) bucket: Option<String>,
+    /// Where S3 is, if not at its own address; or else `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`
+    #[arg(long, value_parser = http_url, value_name = "URL", requires = "bucket")]
+    pub(crate) s3_endpoint_url: Option<String>,
+}
+
+/// The vendor's signature of an image, for the node to check.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Signature {
+    /// The vendor's signature, for the node to check: visible ASCII, such as base64
+    #[arg(long = "signature", value_name = "TEXT")]
+    pub(crate) text: Option<String>,
+    /// The file with it; - for standard input
+    #[arg(long = "signature-file", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct WantFirmware {
+    /// The node's id
+    #[arg(value_name = "ID")]
+    pub(crate) node: NodeId,
+    /// The version, which must be known for the node's model
+    pub(crate) version: FirmwareVersion,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// What can be a bucket's name (Amazon S3, "General purpose bucket naming rules"), and so a part of a host's.
+fn bucket(text: &str) -> Result<String, &'static str> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
+    if (3..=63).contains(&text.len()) && text.bytes().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err("it must be 3 to 63 lower-case letters, digits, dots and hyphens")
+    }
+}

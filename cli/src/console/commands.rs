@@ -1,0 +1,188 @@
+//! `rollcall command`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use http::Method;
+use rollcall_core::{IdempotencyKey, NodeId, Timestamp};
+use rollcall_wire::DOCUMENT_BYTES;
+use rollcall_wire::console::{CommandPage, CommandProgress, CommandSpec, CommandView};
+use serde_json::{Value, json};
+
+use super::client::{Ask, Client};
+use super::input;
+use super::nodes::{NOTHING, PAGE};
+use super::table::{Columns, clean, lines, pairs};
+use crate::args::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
+use crate::clock;
+use crate::out::{print, print_json};
+use crate::problem::Problem;
+use crate::progress::Progress;
+
+/// How long to wait before looking again at a command that is not over: at first, and at most.
+const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
+
+/// Does what is asked about commands.
+///
+/// # Errors
+/// Why it could not be done, and what to do about it.
+pub(crate) async fn command(command: &CommandsCommand) -> Result<(), Problem> {
+    match command {
+        CommandsCommand::Send(args) => send(args).await,
+        CommandsCommand::List(args) => list(args).await,
+        CommandsCommand::Cancel(args) => cancel(args).await,
+    }
+}
+
+async fn send(args: &SendCommand) -> Result<(), Problem> {
+    let spec = CommandSpec {
+        name: args.name.as_str().to_owned(),
+        args: arguments(args.args.as_deref())?,
+        expires_in_s: args.expires_in,
+    };
+    let body = serde_json::to_vec(&spec).map_err(|error| Problem::plain(&error))?;
+    let key = args.key.clone().map_or_else(random_key, Ok)?;
+    let client = Client::open(&args.connection)?;
+    let ask = Ask::node(Method::POST, &args.node, "/commands").with_body(body).once(&key);
+    let mut command = client.ask(ask.clone()).await?;
+    if let Some(limit) = args.wait {
+        wait(&client, &ask, &args.node, &mut command, limit).await?;
+    }
+    print_command(&args.node, &command, args.connection.json)?;
+    if args.wait.is_some() { outcome(&args.node, &command, &key) } else { Ok(()) }
+}
+
+/// What to do it with: JSON, or where that is.
+fn arguments(text: Option<&str>) -> Result<Value, Problem> {
+    let (name, text) = match text {
+        None => return Ok(Value::Null),
+        Some(text) => match text.strip_prefix('@').or((text == "-").then_some(text)) {
+            None => ("ARGS".to_owned(), text.to_owned()),
+            Some(file) => {
+                let input = input::read(Path::new(file), DOCUMENT_BYTES, "what a command is given")?;
+                (input.name, input.text)
+            }
+        },
+    };
+    serde_json::from_str(&text).map_err(|error| Problem::new(format!("{name} is not JSON: {error}")))
+}
+
+fn random_key() -> Result<IdempotencyKey, Problem> {
+    format!("{:032x}", rand::random::<u128>()).parse().map_err(|error| Problem::plain(&error))
+}
+
+/// Waits until it is over, or this long. To send it again with its key queues nothing, and says how it stands.
+async fn wait(
+    client: &Client,
+    ask: &Ask<'_>,
+    node: &NodeId,
+    command: &mut CommandView,
+    limit: Duration,
+) -> Result<(), Problem> {
+    let [mut pause, most] = LOOK_AGAIN;
+    let mut progress = Progress::start();
+    let over = async {
+        while matches!(command.state, CommandProgress::Queued | CommandProgress::Sent) {
+            tokio::time::sleep(pause).await;
+            pause = most.min(pause * 2);
+            *command = client.ask(ask.clone()).await?;
+            progress.say(|| format!("command {} of {node} is {}", command.command, command.state));
+        }
+        Ok(())
+    };
+    tokio::time::timeout(limit, over).await.unwrap_or(Ok(()))
+}
+
+fn print_command(node: &NodeId, command: &CommandView, json: bool) -> Result<(), Problem> {
+    if json {
+        return print_json(command);
+    }
+    let state = match command.state {
+        CommandProgress::Queued => "queued: it waits for the node, or for the command before it".to_owned(),
+        CommandProgress::Sent => "sent: nothing was heard of it yet".to_owned(),
+        state => state.to_string(),
+    };
+    let mut text = pairs(&[
+        ("node", node.to_string()),
+        ("command", command.command.to_string()),
+        ("name", command.name.clone()),
+        ("state", state),
+    ]);
+    if let Some(output) = &command.output {
+        text.push('\n');
+        text.push_str(&lines(output));
+    }
+    print(&text)
+}
+
+/// Whether it did what it was for, for whoever waited.
+fn outcome(node: &NodeId, command: &CommandView, key: &IdempotencyKey) -> Result<(), Problem> {
+    let number = command.command;
+    Err(Problem::new(match command.state {
+        CommandProgress::Done => return Ok(()),
+        CommandProgress::Failed if command.output.is_some() => {
+            format!("command {number} of {node} failed, and said why")
+        }
+        CommandProgress::Failed => format!("command {number} of {node} failed, and did not say why"),
+        CommandProgress::Expired => format!(
+            "command {number} of {node} expired before anything was heard of it: `rollcall nodes show {node}` shows \
+             when the node was last heard of"
+        ),
+        CommandProgress::Cancelled => format!("command {number} of {node} was cancelled"),
+        CommandProgress::Queued | CommandProgress::Sent => format!(
+            "command {number} of {node} is not over yet: the same command with --key {} waits on, and `rollcall command \
+             list {node}` shows how it stands",
+            clean(key.as_str())
+        ),
+    }))
+}
+
+async fn list(args: &ListCommands) -> Result<(), Problem> {
+    let client = Client::open(&args.connection)?;
+    let (mut commands, mut cursor) = (vec![], String::new());
+    let mut left = args.limit;
+    let more = loop {
+        let path = format!("/commands?limit={}{cursor}", left.min(PAGE));
+        let page: CommandPage = client.ask(Ask::node(Method::GET, &args.node, &path)).await?;
+        left = left.saturating_sub(u32::try_from(page.commands.len()).unwrap_or(u32::MAX));
+        commands.extend(page.commands);
+        match page.cursor {
+            Some(next) if left > 0 => cursor = format!("&cursor={next}"),
+            next => break next.is_some(),
+        }
+    };
+    if args.connection.json {
+        return print_json(&commands);
+    }
+    let now = clock::now();
+    let mut columns = Columns::new(["NUMBER", "NAME", "STATE", "QUEUED", "ENDED", "OUTPUT"]);
+    let rows = columns.rows(commands.iter().map(|command| row(command, now)));
+    print(&match (commands.len(), more) {
+        (0, _) => "no commands yet\n".to_owned(),
+        (_, false) => rows,
+        (count, true) => format!("{rows}the {count} newest: --limit shows more\n"),
+    })
+}
+
+fn row(command: &CommandView, now: Timestamp) -> [String; 6] {
+    let nothing = || NOTHING.to_owned();
+    let ago = |at| format!("{} ago", clock::ago(Timestamp(at), now));
+    [
+        command.command.to_string(),
+        command.name.clone(),
+        command.state.to_string(),
+        ago(command.queued_at_ms),
+        command.ended_at_ms.map_or_else(nothing, ago),
+        command.output.clone().unwrap_or_else(nothing),
+    ]
+}
+
+async fn cancel(args: &CancelCommand) -> Result<(), Problem> {
+    let CancelCommand { node, number, connection } = args;
+    let client = Client::open(connection)?;
+    client.send(Ask::node(Method::DELETE, node, &format!("/commands/{number}"))).await?;
+    if connection.json {
+        return print_json(&json!({"node": node.as_str(), "command": number, "cancelled": true}));
+    }
+    print(&format!("command {number} of {node} is cancelled\n"))
+}

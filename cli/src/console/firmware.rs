@@ -1,0 +1,141 @@
+//! `rollcall firmware`.
+
+use std::path::Path;
+
+use http::Method;
+use rollcall_wire::console::{FirmwareSet, FirmwareSpec, FirmwareWish, ProblemCode};
+use serde::Serialize;
+
+use super::client::{Ask, Client};
+use super::configs::delivery;
+use super::input;
+use super::table::pairs;
+use super::upload::{S3, sha256};
+use crate::args::{AddFirmware, FirmwareCommand, Image, WantFirmware};
+use crate::out::{print, print_json, say};
+use crate::problem::Problem;
+
+/// How much of a file with a signature is read, in bytes: more than any signature has, with the end of its line.
+const SIGNATURE_FILE_BYTES: usize = 4096;
+
+/// An image, and what is known of it.
+#[derive(Debug, Serialize)]
+struct Known<'a> {
+    model: &'a str,
+    version: &'a str,
+    #[serde(flatten)]
+    spec: FirmwareSpec,
+}
+
+/// Does what is asked about firmware.
+///
+/// # Errors
+/// Why it could not be done, and what to do about it.
+pub(crate) async fn firmware(command: &FirmwareCommand) -> Result<(), Problem> {
+    match command {
+        FirmwareCommand::Add(args) => add(args).await,
+        FirmwareCommand::Want(args) => want(args).await,
+        FirmwareCommand::Show(args) => show(args).await,
+    }
+}
+
+async fn add(args: &AddFirmware) -> Result<(), Problem> {
+    let AddFirmware { image, file, bucket, s3_endpoint_url, .. } = args;
+    let client = Client::open(&image.connection)?;
+    let s3 = bucket.as_ref().map(|bucket| S3::find(bucket, s3_endpoint_url.clone())).transpose()?;
+    let spec = describe(args).await?;
+    match &s3 {
+        Some(s3) => {
+            refuse_another(&client, image, &spec).await?;
+            s3.upload(file, &spec).await?;
+        }
+        None => say(&format!(
+            "nothing is uploaded without --bucket: nodes find the image once it is in the firmware bucket as {}",
+            spec.object_key
+        )),
+    }
+    let body = serde_json::to_vec(&spec).map_err(|error| Problem::plain(&error))?;
+    let known = client.ask(Ask::new(Method::PUT, path(image)).with_body(body)).await?;
+    print_known(image, known)
+}
+
+/// What is to be known of an image. What is wrong with it is said before the file is read, which may take a while.
+async fn describe(args: &AddFirmware) -> Result<FirmwareSpec, Problem> {
+    let file = input::name(&args.file);
+    let found = std::fs::metadata(&args.file);
+    let found = found.map_err(|error| Problem::new(format!("{file} can't be opened: {error}")))?;
+    let spec = FirmwareSpec {
+        object_key: args.object_key.clone().unwrap_or_else(|| object_key(&args.image, &args.file)),
+        size: found.len(),
+        sha256: "0".repeat(64),
+        signature: signature(args)?,
+    };
+    spec.check()
+        .map_err(|error| Problem::new(format!("{file} can't be added: {error} (--object-key, --signature)")))?;
+    Ok(FirmwareSpec { sha256: sha256(&args.file).await?, ..spec })
+}
+
+fn object_key(image: &Image, file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    format!("{}/{}/{name}", image.model.as_str(), image.version.as_str())
+}
+
+fn signature(args: &AddFirmware) -> Result<String, Problem> {
+    match (&args.signature.text, &args.signature.file) {
+        (Some(text), _) => Ok(text.clone()),
+        (None, Some(file)) => {
+            let input = input::read(file, SIGNATURE_FILE_BYTES, "a signature, in base64 say,")?;
+            Ok(input.text.trim().to_owned())
+        }
+        (None, None) => Err(Problem::new("give --signature or --signature-file")),
+    }
+}
+
+/// Asked before anything is uploaded: the object of another image may be the one that is written over.
+async fn refuse_another(client: &Client, image: &Image, spec: &FirmwareSpec) -> Result<(), Problem> {
+    let known = client.find(Ask::new(Method::GET, path(image)), ProblemCode::UnknownFirmware).await?;
+    if known.is_none_or(|known: FirmwareSpec| known == *spec) {
+        return Ok(());
+    }
+    let (model, version) = (image.model.as_str(), image.version.as_str());
+    Err(Problem::new(format!(
+        "another image is known as {version} of {model} (`rollcall firmware show {model} {version}` shows it): a version \
+         never changes, so give this one a new one; nothing was uploaded"
+    )))
+}
+
+async fn want(args: &WantFirmware) -> Result<(), Problem> {
+    let wish = FirmwareWish { version: args.version.as_str().to_owned() };
+    let body = serde_json::to_vec(&wish).map_err(|error| Problem::plain(&error))?;
+    let client = Client::open(&args.connection)?;
+    let set: FirmwareSet = client.ask(Ask::node(Method::PUT, &args.node, "/firmware").with_body(body)).await?;
+    if args.connection.json {
+        return print_json(&set);
+    }
+    let delivery = delivery(set.delivery, "the node has said already what became of it");
+    print(&pairs(&[("node", set.node), ("version", set.version), ("delivery", delivery)]))
+}
+
+async fn show(args: &Image) -> Result<(), Problem> {
+    let client = Client::open(&args.connection)?;
+    print_known(args, client.ask(Ask::new(Method::GET, path(args))).await?)
+}
+
+fn path(image: &Image) -> String {
+    format!("/v1/firmware/{}/{}", image.model.as_str(), image.version.as_str())
+}
+
+fn print_known(image: &Image, spec: FirmwareSpec) -> Result<(), Problem> {
+    let (model, version) = (image.model.as_str(), image.version.as_str());
+    if image.connection.json {
+        return print_json(&Known { model, version, spec });
+    }
+    print(&pairs(&[
+        ("model", model.to_owned()),
+        ("version", version.to_owned()),
+        ("object key", spec.object_key),
+        ("size", format!("{} bytes", spec.size)),
+        ("sha256", spec.sha256),
+        ("signature", spec.signature),
+    ]))
+}
