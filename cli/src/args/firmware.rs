@@ -53,10 +53,10 @@ pub(crate) struct AddFirmware {
 #[group(required = true, multiple = false)]
 pub(crate) struct Signature {
     /// The vendor's signature, for the node to check: visible ASCII, such as base64
-    #[arg(long = "signature", value_name = "TEXT")]
+    #[arg(id = "signature-text", long = "signature", value_name = "TEXT")]
     pub(crate) text: Option<String>,
     /// The file with it; - for standard input
-    #[arg(long = "signature-file", value_name = "FILE")]
+    #[arg(id = "signature-file", long = "signature-file", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
 
