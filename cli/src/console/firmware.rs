@@ -112,7 +112,7 @@ async fn want(args: &WantFirmware) -> Result<(), Problem> {
     if args.connection.json {
         return print_json(&set);
     }
-    let delivery = delivery(set.delivery, "the node has said already what became of it");
+    let delivery = delivery(set.delivery, "the node runs it already");
     print(&pairs(&[("node", set.node), ("version", set.version), ("delivery", delivery)]))
 }
 

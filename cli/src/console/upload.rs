@@ -149,3 +149,27 @@ fn unsigned(error: &SignError) -> Problem {
         SignError::Request(_) => Problem::with_advice(error, "is it the right S3? (--s3-endpoint-url)"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_s3_says_against_an_upload_becomes_advice() {
+        let lookup = |name: &str| (name == "AWS_REGION").then(|| "eu-west-1".to_owned());
+        let bucket = Bucket::find(&lookup, "images".to_owned(), None).expect("a region");
+        let s3 = S3 { name: "images".to_owned(), bucket };
+        for (status, code, advice) in [
+            (404, "NoSuchBucket", "there is no bucket images there"),
+            (400, "XAmzContentSHA256Mismatch", "ax.bin changed while it was uploaded"),
+            (403, "SignatureDoesNotMatch", "AWS_SECRET_ACCESS_KEY"),
+            (301, "PermanentRedirect", "is AWS_REGION the region of the bucket?"),
+            (500, "InternalError", "try again a little later"),
+        ] {
+            let answer = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>No.</Message></Error>");
+            let status = StatusCode::from_u16(status).expect("a status");
+            let problem = s3.refused(Path::new("ax.bin"), status, answer.as_bytes()).to_string();
+            assert!(problem.contains(advice), "{problem}");
+        }
+    }
+}

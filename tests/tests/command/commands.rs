@@ -35,7 +35,9 @@ async fn a_command_is_queued_listed_and_cancelled() {
     }
     let mut program = asker.user.start(&["command", "send", "ap-1", "led", "-", "--url", &asker.url, "--json"]);
     program.tell("[1]").await;
-    program.says(r#""command": 5"#).await;
+    // Whoever waits for its end has closed its input.
+    let ended = program.ended().await;
+    assert!(ended.stdout.contains(r#""command": 5"#), "{ended:?}");
 
     assert_eq!(asker.text(&["command", "cancel", "ap-1", "5"]).await, "command 5 of ap-1 is cancelled\n");
     let cancelled = asker.json(&["command", "cancel", "ap-1", "4"]).await;
@@ -153,7 +155,7 @@ async fn whoever_waits_is_shown_what_the_node_says() {
 async fn a_wait_ends_with_the_command_or_with_its_time() {
     let (asker, _program, _up) = started().await;
     asker.text(&["nodes", "register", "ap-1"]).await;
-    let soon = asker.run(&["command", "send", "ap-1", "led", "--wait", "--expires-in", "3"]).await;
+    let soon = asker.run(&["command", "send", "ap-1", "led", "--wait", "--expires-in", "8"]).await;
     assert!(problem(&soon).contains("expired") && soon.stdout.contains("state    expired\n"), "{soon:?}");
     assert!(soon.stderr.starts_with("command 1 of ap-1 is queued\n"), "it takes over two seconds: {soon:?}");
     let send = ["command", "send", "ap-1", "led", "--key", "blink"];
