@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from deployment.template import TEMPLATE
 from rules import RULES
-from transformed import ROOT, TEMPLATE, of_type, text, transformed
+from transformed import ROOT, of_type, text, transformed
 
 # The settings that change what is in the template, besides the defaults.
 SETTINGS = [{}, {"Rollout": "canary"}, {"ConsoleAuth": "iam", "WebSocketDomain": "nodes.example.com"}]

@@ -2,21 +2,16 @@
 
 import copy
 import os
-import sys
 from functools import cache
 from pathlib import Path
 
+from deployment import code
+from deployment.template import load
 from samtranslator.model.exceptions import InvalidDocumentException
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
-from samtranslator.yaml_helper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "infra"))
-
-from deployment.template import expand  # noqa: E402
-
-TEMPLATE = ROOT / "infra/template.yaml"
 # The translator names partitions by it.
 os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
 # What has no default.
@@ -30,11 +25,8 @@ def transformed(**parameters: str) -> dict:
 
 @cache
 def _transformed(parameters: tuple) -> dict:
-    template = expand(yaml_parse(TEMPLATE.read_text()))
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            # `aws cloudformation package` uploads it.
-            resource["Properties"]["CodeUri"] = {"Bucket": "code", "Key": resource["Properties"]["CodeUri"]}
+    template = load()
+    template = code.with_code(template, "bucket", code.functions(template))
     try:
         return Translator({}, Parser()).translate(template, REQUIRED | dict(parameters))
     except InvalidDocumentException as error:

@@ -1,10 +1,9 @@
 //! What is deployed to AWS, checked without an account: Python's tests of the template and of `infra/deploy`.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::run::{follow, output, root, say, succeed, target};
+use crate::run::{follow, output, root};
 use crate::runner::Report;
 
 /// The Python that the list of what is installed was made for.
@@ -34,26 +33,12 @@ fn counted(line: &str) -> Report {
     report
 }
 
-/// The programs of a virtual environment with what the tests and `infra/deploy` need, among them `aws`. It is made if it
-/// is not there yet, or was made from another list.
-pub(crate) fn environment() -> Result<PathBuf, String> {
-    let (folder, list) = (target().join("infra/venv"), root().join("tests/infra/requirements.txt"));
-    let (programs, stamp) = (folder.join("bin"), folder.join("made-from.txt"));
-    let version = output(Command::new(PYTHON).arg("--version")).map_err(|problem| {
-        format!("{problem}: {PYTHON} is needed; Debian 12: apt install python3.11 python3.11-venv")
-    })?;
-    let wanted = fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))? + &version;
-    if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == wanted) {
-        return Ok(programs);
-    }
-    say("installing cfn-lint, the SAM translator and the AWS CLI from PyPI (about a minute)");
-    succeed(Command::new(PYTHON).args(["-m", "venv", "--clear"]).arg(&folder))?;
-    let mut install = Command::new(programs.join("python"));
-    install.args(["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps", "--require-hashes"]);
-    succeed(install.arg("--requirement").arg(&list))
-        .map_err(|problem| format!("{problem}; PyPI must be reachable once: see `pip config list`"))?;
-    fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
-    Ok(programs)
+/// The programs of the virtual environment of `infra/deploy`, which is made if it is not there.
+fn environment() -> Result<PathBuf, String> {
+    let made = output(Command::new(PYTHON).arg("-B").arg(root().join("infra/venv.py")));
+    let programs =
+        made.map_err(|problem| format!("{problem}; if {PYTHON} is missing: apt install python3.11 python3.11-venv"))?;
+    Ok(PathBuf::from(programs.trim()))
 }
 
 #[cfg(test)]
