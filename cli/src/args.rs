@@ -30,7 +30,7 @@ pub(crate) enum Command {
     /// Print a token for a node, signed with this machine's development key
     Token(Token),
     /// Print the key for the console API of a cloud on this machine
-    Key,
+    Key(Key),
     /// List the nodes straight from the table; or, with a subcommand, through the console API
     Nodes(Nodes),
     /// Set or show what nodes are to run, through the console API
@@ -181,6 +181,14 @@ pub(crate) struct Token {
     /// For how many days it is valid
     #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650), value_name = "N")]
     pub(crate) days: u32,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Key {
+    /// Print what `infra/deploy --keys` takes instead, for a stack on this machine: with it, the key that tokens are
+    /// signed with
+    #[arg(long)]
+    pub(crate) deploy: bool,
 }
 
 #[derive(Debug, clap::Args)]

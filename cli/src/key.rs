@@ -41,6 +41,17 @@ pub(crate) fn console_keys(key: &str) -> String {
     format!("write:{}", hex(&Sha256::digest(key)))
 }
 
+/// What `infra/deploy --keys` takes, for a stack whose nodes and console use this machine's keys.
+///
+/// # Errors
+/// If the development key's file can't be read or made.
+pub(crate) fn deployed() -> Result<String, Problem> {
+    let jwks = development()?.jwks().map_err(|error| Problem::plain(&error))?;
+    let token_keys: serde_json::Value = serde_json::from_str(&jwks).map_err(|error| Problem::plain(&error))?;
+    let console_keys = [console_keys(&console()?)];
+    Ok(serde_json::json!({ "token_keys": token_keys, "console_keys": console_keys }).to_string())
+}
+
 fn secret() -> Result<Vec<u8>, Problem> {
     let path = path()?;
     match fs::read_to_string(&path) {

@@ -15,7 +15,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Problem> {
         Command::Up(args) => up::run(args).await,
         Command::Deploy(args) => deploy::run(args).await,
         Command::Token(args) => token::run(&args),
-        Command::Key => token::console(),
+        Command::Key(args) => token::console(&args),
         Command::Nodes(args) => match &args.command {
             Some(command) => console::nodes(command).await,
             None => nodes::run(&args).await,

@@ -2,7 +2,7 @@
 
 use rollcall_core::CredentialVersion;
 
-use crate::args::Token;
+use crate::args::{Key, Token};
 use crate::out::print;
 use crate::problem::Problem;
 use crate::{clock, key};
@@ -19,7 +19,10 @@ pub(crate) fn run(args: &Token) -> Result<(), Problem> {
     print(&format!("{token}\n"))
 }
 
-/// Prints the console's key and nothing else.
-pub(crate) fn console() -> Result<(), Problem> {
+/// Prints the console's key, or what a stack on this machine is deployed with, and nothing else.
+pub(crate) fn console(args: &Key) -> Result<(), Problem> {
+    if args.deploy {
+        return print(&format!("{}\n", key::deployed()?));
+    }
     print(&format!("{}\n", key::console()?))
 }

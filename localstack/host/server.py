@@ -138,6 +138,8 @@ def _environment(place: Place, installed: Installed, keep: bool) -> dict[str, st
         "DISABLE_EVENTS": "1",
         # DynamoDB Local's own streams: the default provider lost a record.
         "PROVIDER_OVERRIDE_DYNAMODB": "v2",
+        # The newer engine follows every reference again and again: it does not end with infra/template.yaml.
+        "PROVIDER_OVERRIDE_CLOUDFORMATION": "engine-legacy",
         "DYNAMODB_IN_MEMORY": "0" if keep else "1",
         "PERSISTENCE": "1" if keep else "0",
         "SQS_ENDPOINT_STRATEGY": "path",

@@ -1,6 +1,7 @@
 //! `cargo verify`: everything that CI checks, one step after the other, each by name and with the time it took.
 
 mod cloud;
+mod infra;
 mod localstack;
 mod purity;
 mod run;

@@ -2,7 +2,7 @@
 
 use crate::run::{cargo, succeed};
 use crate::runner::Report;
-use crate::{cloud, localstack, purity, runner, tools};
+use crate::{cloud, infra, localstack, purity, runner, tools};
 
 /// Something that is checked.
 pub(crate) struct Step {
@@ -15,11 +15,16 @@ pub(crate) struct Step {
 }
 
 /// Everything that CI checks.
-pub(crate) const STEPS: [Step; 10] = [
+pub(crate) const STEPS: [Step; 11] = [
     Step { name: "format", purpose: "the code is formatted", check: format },
     Step { name: "purity", purpose: "the rules depend on what is on their list", check: purity::check },
     Step { name: "dependencies", purpose: "licences, sources and bans, by cargo-deny", check: tools::deny },
     Step { name: "unused", purpose: "every dependency is used, by cargo-machete", check: tools::machete },
+    Step {
+        name: "infra",
+        purpose: "what is deployed to AWS: least privilege, nothing public, nothing lost",
+        check: infra::check,
+    },
     Step { name: "lints", purpose: "clippy has nothing to say, tests and benchmarks included", check: lints },
     Step { name: "docs", purpose: "the documentation builds without a warning", check: docs },
     Step {

@@ -1,0 +1,103 @@
+"""The functions: built, packed, and uploaded to a bucket that Lambda reads them from."""
+
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+from deployment.aws import Aws, found
+from deployment.problem import Problem, say
+
+ROOT = Path(__file__).resolve().parents[2]
+# What a cold start can load in no time. Everything that the functions are made of fits with ease.
+LARGEST = 2_500_000
+
+
+def functions(template: dict) -> dict[str, str]:
+    """The names of the functions' binaries, by those of their resources."""
+    resources = template["Resources"].items()
+    kind = "AWS::Serverless::Function"
+    return {name: Path(each["Properties"]["CodeUri"]).stem for name, each in resources if each["Type"] == kind}
+
+
+def check_tools(aws: Aws) -> None:
+    """Names a tool that is missing, and how it is installed."""
+    if not shutil.which("cargo"):
+        raise Problem("cargo is missing: https://rustup.rs installs it")
+    if not aws.is_local and subprocess.run(["cargo", "lambda", "--version"], capture_output=True).returncode:
+        raise Problem("cargo-lambda is missing: `pip3 install cargo-lambda` installs it, with the linker that it needs")
+
+
+def build(aws: Aws, architecture: str, binaries: list[str]) -> Path:
+    """Builds the binaries; gives their folder."""
+    command, folder = ["cargo", "build", "--profile", "local", "--locked"], ROOT / "target/local"
+    if not aws.is_local:
+        command = ["cargo", "lambda", "build", "--release", "--locked"] + ["--arm64"] * (architecture == "arm64")
+        folder = ROOT / "target/lambda"
+    packages = [argument for binary in binaries for argument in ("-p", binary)]
+    if subprocess.run([*command, *packages], cwd=ROOT).returncode:
+        raise Problem(f"`{' '.join(command)}` failed")
+    return folder
+
+
+def pack(folder: Path, binary: str, aws: Aws) -> bytes:
+    """A zip with one file, `bootstrap`: the same bytes for the same binary, so that the same code is no new release."""
+    # Where cargo, and where cargo lambda leaves it.
+    path = next((path for path in (folder / binary / "bootstrap", folder / binary) if path.is_file()), None)
+    if path is None:
+        raise Problem(f"there is no binary of the function {binary} in {folder}")
+    entry = zipfile.ZipInfo("bootstrap")
+    entry.external_attr = 0o100755 << 16
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        # What goes nowhere but to this machine is packed quickly rather than small.
+        archive.writestr(entry, path.read_bytes(), compresslevel=1 if aws.is_local else 9)
+    content = packed.getvalue()
+    if len(content) > LARGEST and not aws.is_local:
+        raise Problem(f"{binary} is {len(content)} bytes when packed, and {LARGEST} at most can be deployed")
+    return content
+
+
+def bucket(aws: Aws, stack: str) -> str:
+    """The bucket for code, which is made if it is not there. Nobody but the account sees what is in it."""
+    client, name = aws.client("s3"), f"{stack}-code-{aws.account}-{aws.region}"
+    if found(client.head_bucket, Bucket=name) is None:
+        where = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
+        client.create_bucket(Bucket=name, **where)
+        say(f"created the bucket {name}")
+    blocked = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+    client.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=blocked)
+    return name
+
+
+def key(name: str, content: bytes) -> str:
+    """What something is called in the bucket: with its hash, so that nothing there ever changes."""
+    stem, dot, extension = name.partition(".")
+    return f"{stem}-{hashlib.sha256(content).hexdigest()[:32]}{dot}{extension}"
+
+
+def upload(aws: Aws, bucket: str, contents: dict[str, bytes]) -> None:
+    """Uploads what is not there yet, by key."""
+    client = aws.client("s3")
+    for key, content in contents.items():
+        if found(client.head_object, Bucket=bucket, Key=key) is None:
+            client.put_object(Bucket=bucket, Key=key, Body=content)
+
+
+def url(aws: Aws, bucket: str, key: str) -> str:
+    """Where CloudFormation reads something from."""
+    if aws.endpoint:
+        return f"{aws.endpoint.rstrip('/')}/{bucket}/{key}"
+    return f"https://{bucket}.s3.{aws.region}.amazonaws.com/{key}"
+
+
+def with_code(template: dict, bucket: str, keys: dict[str, str]) -> dict:
+    """The template with the functions' code where it was uploaded to."""
+    template = json.loads(json.dumps(template))
+    for name, key in keys.items():
+        template["Resources"][name]["Properties"]["CodeUri"] = {"Bucket": bucket, "Key": key}
+    return template

@@ -1,0 +1,59 @@
+"""The stack's parameters: what they may be, and what they are."""
+
+import hashlib
+import json
+import re
+
+from deployment.problem import Problem
+
+# What infra/deploy finds out by itself.
+OWN = ("KeysSecret", "KeysVersion", "Release")
+# The bucket's name has 63 characters at most (Amazon S3, "Bucket naming rules"), and 37 of them are not this.
+STACK = re.compile(r"[a-z][a-z0-9-]{0,25}")
+
+
+def check_stack(name: str) -> None:
+    if not STACK.fullmatch(name):
+        raise Problem(f"--stack {name}: it must be small letters, digits and hyphens, 26 at most, and begin with a letter")
+
+
+def given(settings: list[str], template: dict) -> dict[str, str]:
+    """The parameters in NAME=VALUE, each of which the template must take. Every mistake is reported at once."""
+    problems, values = [], {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        parameter = template["Parameters"].get(name)
+        if not equals or parameter is None or name in OWN:
+            settable = sorted(set(template["Parameters"]) - set(OWN))
+            problems.append(f"--set {setting}: it must be NAME=VALUE, with one of the names {', '.join(settable)}")
+        elif problem := _problem(value, parameter):
+            problems.append(f"--set {setting}: it must be {problem}")
+        values[name] = value
+    if problems:
+        raise Problem("\n".join(problems))
+    return values
+
+
+def _problem(value: str, parameter: dict) -> str | None:
+    """What the value must be and is not."""
+    allowed = [str(each) for each in parameter.get("AllowedValues", [])]
+    if allowed and value not in allowed:
+        return f"one of {', '.join(allowed)}"
+    if not re.fullmatch(parameter.get("AllowedPattern", ".*"), value):
+        return parameter["Description"]
+    if parameter["Type"] != "Number":
+        return None
+    least, most = parameter.get("MinValue", float("-inf")), parameter.get("MaxValue", float("inf"))
+    try:
+        return None if least <= float(value) <= most else f"from {least} to {most}"
+    except ValueError:
+        return "a number"
+
+
+def values(template: dict, before: dict[str, str], now: dict[str, str], code: dict[str, str]) -> dict[str, str]:
+    """Every parameter: as it is given now, or was before, or by default; and what that and the code make for a release."""
+    known = template["Parameters"]
+    defaults = {name: str(parameter["Default"]) for name, parameter in known.items() if "Default" in parameter}
+    values = defaults | {name: value for name, value in before.items() if name in known and name != "Release"} | now
+    release = hashlib.sha256(json.dumps([values, code], sort_keys=True).encode()).hexdigest()
+    return values | {"Release": release}

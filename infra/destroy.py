@@ -1,0 +1,47 @@
+"""Takes a stack away, and leaves its data: the table, the firmware and the keys. `infra/deploy` takes them up again."""
+
+import argparse
+import sys
+
+from deployment import parameters
+from deployment.aws import Aws
+from deployment.problem import Problem, run, say
+from deployment.stack import Stack
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="infra/destroy", description=__doc__)
+    parser.add_argument("--stack", default="rollcall", metavar="NAME", help="the stack (default: %(default)s)")
+    parser.add_argument("--endpoint-url", metavar="URL", help="take it away there instead of from AWS: LocalStack")
+    parser.add_argument("--yes", action="store_true", help="don't ask")
+    return parser.parse_args()
+
+
+def destroy(arguments: argparse.Namespace) -> None:
+    parameters.check_stack(arguments.stack)
+    aws = Aws(arguments.endpoint_url)
+    stack = Stack(aws, arguments.stack)
+    if stack.describe() is None:
+        raise Problem(f"there is no stack {arguments.stack} in {aws.region}")
+    if not arguments.yes:
+        say(f"{arguments.stack} in account {aws.account}, {aws.region}: every node loses its connection.")
+        if ask("The stack's name, to take it away: ") != arguments.stack:
+            raise Problem("nothing is taken away")
+    outputs = stack.outputs()
+    stack.delete()
+    if aws.is_local:
+        say(f"{arguments.stack} is gone, with its data: LocalStack retains nothing")
+        return
+    say(f"{arguments.stack} is gone. Its data is kept: the table {outputs.get('TableName')}, the bucket "
+        f"{outputs.get('FirmwareBucket')} and the secret {arguments.stack}/keys. docs/operations.md#destroying-the-data "
+        "says how to delete them")
+
+
+def ask(question: str) -> str:
+    """What a person answers; nothing if there is none."""
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+if __name__ == "__main__":
+    sys.exit(run("destroy", lambda: destroy(parse())))

@@ -1,0 +1,41 @@
+"""Makes a virtual environment with the AWS SDK and what the template is checked with, from a list that pins every file by
+its hash; prints where its programs are."""
+
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+FOLDER = HERE.parent / "target/infra"
+LIST = HERE / "requirements.txt"
+
+
+def main() -> int:
+    venv, stamp = FOLDER / "venv", FOLDER / "venv.made-from"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with open(FOLDER / "venv.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = LIST.read_text() + sys.version
+        if not (stamp.exists() and stamp.read_text() == wanted):
+            print("installing the AWS SDK and the SAM translator from PyPI, about a minute", file=sys.stderr, flush=True)
+            stamp.unlink(missing_ok=True)
+            pip = [venv / "bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
+            if not _ran([sys.executable, "-m", "venv", "--clear", venv], "apt install python3.11-venv"):
+                return 1
+            if not _ran([*pip, "--require-hashes", "--requirement", LIST], "PyPI must be reachable: see `pip config list`"):
+                return 1
+            stamp.write_text(wanted)
+    print(venv / "bin")
+    return 0
+
+
+def _ran(command: list, advice: str) -> bool:
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        print(f"{' '.join(map(str, command))} failed ({advice}):\n{done.stderr.strip()}", file=sys.stderr)
+    return done.returncode == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,198 @@
+"""What must hold of every resource. Each rule says where it does not."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from transformed import ROOT, alternatives, of_type, text
+
+# Where a name is not known before it is used, with what it is preceded by.
+UNKNOWN_NAMES = (":log-stream:*", "/@connections/*", "${Firmware.Arn}/*")
+# What AWS wrote for its own service, which alone may assume the role.
+MANAGED_POLICIES = ("policy/service-role/AWSCodeDeployRoleForLambda",)
+# Routes without an authorizer, and why not.
+OPEN_ROUTES = {
+    "$disconnect": "a connection that was let in ends",
+    "$default": "a connection that was let in says something",
+    "POST /v1/check-in": "the function checks the node's token",
+    "GET /v1/configs/{sha256}": "the function checks the node's token",
+    "ANY /v1/{proxy+}": "the function checks the console's key",
+}
+# What an access log may hold: neither headers nor the query, in which there are tokens.
+LOGGED = re.compile(
+    r"\$context\.(requestId|eventType|routeKey|status|connectionId|path|error\.message|integrationStatus"
+    r"|integrationLatency|identity\.sourceIp|authorizer\.(node|status))$"
+)
+POLICIES = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+DATA = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy")
+
+
+def statements(template: dict) -> Iterator[tuple[str, dict]]:
+    """Every statement that allows something, with the resource that it is in."""
+    for name, properties in of_type(template, *POLICIES, "AWS::S3::BucketPolicy").items():
+        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+        documents += [properties[key] for key in ("PolicyDocument", "AssumeRolePolicyDocument") if key in properties]
+        for document in documents:
+            for statement in alternatives(document["Statement"]):
+                if statement["Effect"] == "Allow":
+                    yield name, statement
+
+
+def wildcard_actions(template: dict) -> Iterator[str]:
+    for name, statement in statements(template):
+        for action in alternatives(statement.get("Action", "*")):
+            if "*" in action or ":" not in action:
+                yield f"{name} allows {action}"
+    for name, properties in of_type(template, *POLICIES).items():
+        for policy in alternatives(properties.get("ManagedPolicyArns", [])):
+            if not text(policy).endswith(MANAGED_POLICIES):
+                yield f"{name} has the managed policy {text(policy)}"
+
+
+def wildcard_resources(template: dict) -> Iterator[str]:
+    for name, statement in statements(template):
+        if "Principal" in statement:
+            continue
+        for resource in map(text, alternatives(statement.get("Resource", "*"))):
+            if "*" in resource.removesuffix("*") or (resource.endswith("*") and not resource.endswith(UNKNOWN_NAMES)):
+                yield f"{name} allows it on {resource}"
+
+
+def public_access(template: dict) -> Iterator[str]:
+    for name, statement in statements(template):
+        if "*" in json.dumps(statement.get("Principal", "")):
+            yield f"{name} lets everybody in"
+    for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+        blocked = bucket.get("PublicAccessBlockConfiguration", {})
+        for what in ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"):
+            if blocked.get(what) is not True:
+                yield f"{name} has no {what}"
+    for name, permission in of_type(template, "AWS::Lambda::Permission").items():
+        source = text(permission.get("SourceArn", "*"))
+        if permission["Principal"] == "*" or not re.search(r":\$\{\w+\}/[^:]+$", source):
+            yield f"{name} lets more in than one API"
+    for name in of_type(template, "AWS::Lambda::Url"):
+        yield f"{name} is a way in besides the APIs"
+    for name, route in of_type(template, "AWS::ApiGatewayV2::Route").items():
+        if "NONE" in alternatives(route.get("AuthorizationType", "NONE")) and route["RouteKey"] not in OPEN_ROUTES:
+            yield f"{name} asks nobody who calls {route['RouteKey']}"
+
+
+def missing_tls(template: dict) -> Iterator[str]:
+    policies = of_type(template, "AWS::S3::BucketPolicy").values()
+    for name in of_type(template, "AWS::S3::Bucket"):
+        own = [policy["PolicyDocument"]["Statement"] for policy in policies if policy["Bucket"] == {"Ref": name}]
+        if not any(_denies_plain(statement, name) for each in own for statement in each):
+            yield f"{name} is served without TLS"
+
+
+def _denies_plain(statement: dict, bucket: str) -> bool:
+    return (
+        (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+        and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+        and sorted(map(text, statement["Resource"])) == [f"${{{bucket}.Arn}}", f"${{{bucket}.Arn}}/*"]
+    )
+
+
+def missing_encryption(template: dict) -> Iterator[str]:
+    for name, table in of_type(template, "AWS::DynamoDB::Table").items():
+        if table.get("SSESpecification", {}).get("SSEEnabled") is not True:
+            yield f"{name} has no key"
+    for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+        if not bucket.get("BucketEncryption", {}).get("ServerSideEncryptionConfiguration"):
+            yield f"{name} is not encrypted"
+    for name, queue in of_type(template, "AWS::SQS::Queue", "AWS::SNS::Topic").items():
+        if not (queue.get("SqsManagedSseEnabled") or queue.get("KmsMasterKeyId")):
+            yield f"{name} is not encrypted"
+    for name, domain in of_type(template, "AWS::ApiGatewayV2::DomainName").items():
+        if any(each.get("SecurityPolicy") != "TLS_1_2" for each in domain["DomainNameConfigurations"]):
+            yield f"{name} takes old TLS"
+
+
+def missing_retention(template: dict) -> Iterator[str]:
+    for name, resource in template["Resources"].items():
+        if resource["Type"] in DATA and (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")) != (
+            "Retain",
+            "Retain",
+        ):
+            yield f"{name} goes with the stack"
+    for name, table in of_type(template, "AWS::DynamoDB::Table").items():
+        if table.get("DeletionProtectionEnabled") is not True:
+            yield f"{name} can be deleted"
+        if table.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled") is not True:
+            yield f"{name} can't be restored"
+    for name, bucket in of_type(template, "AWS::S3::Bucket").items():
+        if bucket.get("VersioningConfiguration", {}).get("Status") != "Enabled":
+            yield f"{name} forgets what is overwritten"
+    for name, group in of_type(template, "AWS::Logs::LogGroup").items():
+        if "RetentionInDays" not in group:
+            yield f"{name} is kept for ever"
+
+
+def functions_without(template: dict) -> Iterator[str]:
+    """A role, a log or an alarm of its own, which every function has."""
+    groups, roles = of_type(template, "AWS::Logs::LogGroup"), []
+    watched = {json.dumps(metric) for alarm in of_type(template, "AWS::CloudWatch::Alarm").values() for metric in _metrics(alarm)}
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        if function.get("LoggingConfig", {}).get("LogGroup", {}).get("Ref") not in groups:
+            yield f"{name} has no log group here"
+        if function["Role"] in roles:
+            yield f"{name} shares its role"
+        roles.append(function["Role"])
+        for metric in ("Errors", "Throttles"):
+            if json.dumps(["AWS/Lambda", metric, [{"Name": "FunctionName", "Value": {"Ref": name}}]]) not in watched:
+                yield f"{name} has no alarm on {metric}"
+        for setting in ("MemorySize", "Timeout"):
+            if setting not in function:
+                yield f"{name} has no {setting}"
+
+
+def _metrics(alarm: dict) -> list:
+    metrics = [alarm] if "MetricName" in alarm else []
+    metrics += [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", []) if "MetricStat" in each]
+    return [[metric["Namespace"], metric["MetricName"], metric["Dimensions"]] for metric in metrics]
+
+
+def open_stages(template: dict) -> Iterator[str]:
+    for name, stage in of_type(template, "AWS::ApiGatewayV2::Stage").items():
+        settings = stage.get("DefaultRouteSettings", {})
+        if not {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(settings):
+            yield f"{name} is not throttled"
+        if settings.get("DataTraceEnabled", False) or settings.get("LoggingLevel", "OFF") != "OFF":
+            yield f"{name} logs what is said"
+        logged = re.findall(r"\$[\w.]+", stage.get("AccessLogSettings", {}).get("Format", ""))
+        if not logged:
+            yield f"{name} has no access log"
+        yield from (f"{name} logs {field}" for field in logged if not LOGGED.match(field))
+
+
+def unexplained_alarms(template: dict) -> Iterator[str]:
+    runbook = (ROOT / "docs/operations.md").read_text()
+    sections = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in re.findall(r"(?m)^#+ (.+)$", runbook)}
+    for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        linked = re.search(r"^(?:.+[.:] )+.*docs/operations\.md#([\w-]+)$", alarm.get("AlarmDescription", ""))
+        if not linked or linked[1] not in sections:
+            yield f"{name} does not say what to do"
+        if "AlarmActions" not in alarm:
+            yield f"{name} tells nobody"
+
+
+def secrets_in_sight(template: dict) -> Iterator[str]:
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        for variable, value in function["Environment"]["Variables"].items():
+            if variable.endswith("_KEYS") and not text(value).startswith("{{resolve:secretsmanager:"):
+                yield f"{name} has {variable} from elsewhere"
+
+
+RULES = [
+    wildcard_actions,
+    wildcard_resources,
+    public_access,
+    missing_tls,
+    missing_encryption,
+    missing_retention,
+    functions_without,
+    open_stages,
+    unexplained_alarms,
+    secrets_in_sight,
+]

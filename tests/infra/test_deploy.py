@@ -1,0 +1,146 @@
+"""What `infra/deploy` refuses, and how it packs. What it does is tried on LocalStack: `cargo verify localstack`."""
+
+import argparse
+import io
+import json
+import random
+import zipfile
+from types import SimpleNamespace
+
+import deploy
+import pytest
+from deployment import code, keys, parameters
+from deployment.problem import Problem, run
+from deployment.template import for_localstack, load
+
+HERE = SimpleNamespace(is_local=True)
+AWS = SimpleNamespace(is_local=False)
+CONSOLE = ["write:" + "a" * 64]
+
+
+def public(kid="2026-09"):
+    return {"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": kid, "x": "A" * 43}
+
+
+def refused(work, *arguments) -> str:
+    """What somebody is told."""
+    with pytest.raises(Problem) as problem:
+        work(*arguments)
+    return str(problem.value)
+
+
+@pytest.mark.parametrize("name", ["", "Rollcall", "1st", "a" * 27, "a_b", "a.b"])
+def test_a_stack_that_no_bucket_can_be_called_after_is_refused(name):
+    assert "--stack" in refused(parameters.check_stack, name)
+
+
+def test_every_wrong_parameter_is_reported_at_once_and_says_what_it_must_be():
+    wrong = ["Lifetime=7200", "Spread=soon", "Registration=ajar", "StageName=V1", "Lifetimes=60", "Grace", "Release=" + "a" * 64]
+    said = refused(parameters.given, wrong, load()).splitlines()
+    assert len(said) == len(wrong)
+    for line, expected in zip(said, ["from 1 to 6600", "a number", "closed, open", "The last part", "NAME=VALUE", "NAME=VALUE", "NAME=VALUE"]):
+        assert expected in line
+
+
+def test_what_fits_the_template_is_taken():
+    taken = parameters.given(["Lifetime=6600", "Registration=open", "ConnectionsUrl=http://127.0.0.1:8787/local"], load())
+    assert taken == {"Lifetime": "6600", "Registration": "open", "ConnectionsUrl": "http://127.0.0.1:8787/local"}
+
+
+def test_nothing_is_asked_of_aws_before_what_is_wrong_has_been_refused():
+    arguments = argparse.Namespace(stack="Wrong", endpoint_url="http://127.0.0.1:1", settings=[], keys=None, functions=None)
+    assert "--stack" in refused(deploy.deploy, arguments)
+    arguments = argparse.Namespace(stack="right", endpoint_url="http://127.0.0.1:1", settings=["A=b"], keys=None, functions=None)
+    assert "--set" in refused(deploy.deploy, arguments)
+
+
+def test_what_is_not_set_stays_as_it_was():
+    before = {"Lifetime": "60", "Release": "a" * 64, "Gone": "x"}
+    values = parameters.values(load(), before, {"Grace": "5"}, {})
+    assert (values["Lifetime"], values["Grace"], values["Spread"]) == ("60", "5", "30")
+    assert "Gone" not in values
+
+
+def test_other_code_other_keys_and_other_settings_are_other_releases_and_nothing_else_is():
+    def release(now, code):
+        return parameters.values(load(), {}, now, code)["Release"]
+
+    same = release({"KeysVersion": "1"}, {"Poll": "a"})
+    assert release({"KeysVersion": "1"}, {"Poll": "a"}) == same
+    others = [release({"KeysVersion": "2"}, {"Poll": "a"}), release({"KeysVersion": "1"}, {"Poll": "b"}),
+              release({"KeysVersion": "1", "Grace": "5"}, {"Poll": "a"})]
+    assert len({same, *others}) == 4
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        {},
+        {"token_keys": {"keys": []}, "console_keys": CONSOLE},
+        {"token_keys": {"keys": [{"kty": "OKP"}]}, "console_keys": CONSOLE},
+        {"token_keys": {"keys": [public()]}, "console_keys": []},
+        {"token_keys": {"keys": [public()]}, "console_keys": ["write:secret"]},
+        {"token_keys": {"keys": [public()]}, "console_keys": ["admin:" + "a" * 64]},
+        {"token_keys": {"keys": [public(str(n)) for n in range(40)]}, "console_keys": CONSOLE},
+    ],
+)
+def test_keys_that_no_function_could_read_are_refused(tmp_path, content):
+    file = tmp_path / "keys.json"
+    file.write_text(content if isinstance(content, str) else json.dumps(content))
+    assert str(file) in refused(keys.read, file, AWS)
+
+
+def test_a_key_that_signs_as_well_as_it_checks_stays_on_this_machine(tmp_path):
+    file, secret = tmp_path / "keys.json", {"kty": "oct", "alg": "HS256", "kid": "development", "k": "c2VjcmV0"}
+    file.write_text(json.dumps({"token_keys": {"keys": [public(), secret]}, "console_keys": CONSOLE}))
+    said = refused(keys.read, file, AWS)
+    assert "development" in said and "c2VjcmV0" not in said
+    assert json.loads(keys.read(file, HERE)["token_keys"])["keys"][1] == secret
+
+
+def test_the_same_binary_gives_the_same_zip_with_an_executable_bootstrap(tmp_path):
+    (tmp_path / "a").write_bytes(b"code")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/bootstrap").write_bytes(b"code")
+    packed = code.pack(tmp_path, "a", AWS)
+    assert packed == code.pack(tmp_path, "b", AWS)
+    (entry,) = zipfile.ZipFile(io.BytesIO(packed)).infolist()
+    assert (entry.filename, entry.external_attr >> 16) == ("bootstrap", 0o100755)
+
+
+def test_a_function_that_is_missing_or_too_large_is_not_deployed(tmp_path):
+    assert "poll" in refused(code.pack, tmp_path, "poll", AWS)
+    (tmp_path / "poll").write_bytes(bytes(range(256)) * 20_000)
+    (tmp_path / "large").write_bytes(random.Random(1).randbytes(code.LARGEST))
+    assert code.pack(tmp_path, "poll", AWS)
+    assert str(code.LARGEST) in refused(code.pack, tmp_path, "large", AWS)
+
+
+def test_a_missing_tool_is_named_with_how_it_is_installed(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "https://rustup.rs" in refused(code.check_tools, AWS)
+    cargo = tmp_path / "cargo"
+    cargo.write_text("#!/bin/sh\nexit 101\n")
+    cargo.chmod(0o755)
+    assert "pip3 install cargo-lambda" in refused(code.check_tools, AWS)
+    code.check_tools(HERE)
+
+
+def test_localstack_gets_numbers_and_one_version_and_the_rest_as_it_is():
+    template = load()
+    simpler = for_localstack(template, parameters.values(template, {}, {}, {}))
+    assert simpler["Resources"]["PollFailed"]["Properties"]["Threshold"] == 5
+    assert simpler["Resources"]["Poll"]["Properties"].pop("AutoPublishCodeSha256") == "0" * 64
+    assert template["Resources"]["Poll"]["Properties"].pop("AutoPublishCodeSha256") == {"Ref": "Release"}
+    del simpler["Globals"], template["Globals"]
+    assert simpler["Resources"]["Poll"] == template["Resources"]["Poll"]
+
+
+def test_a_problem_is_one_line_and_exit_code_1(capsys):
+    def fails():
+        raise Problem("it is so")
+
+    assert run("deploy", fails) == 1
+    assert capsys.readouterr().err == "deploy: it is so\n"

@@ -1,0 +1,57 @@
+//! What is deployed to AWS, checked without an account: Python's tests of the template and of `infra/deploy`.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::run::{follow, output, root};
+use crate::runner::Report;
+
+/// The Python that the list of what is installed was made for.
+const PYTHON: &str = "python3.11";
+
+/// The tests in `tests/infra`.
+pub(crate) fn check() -> Result<Report, String> {
+    let mut report = Report::default();
+    let mut tests = Command::new(environment()?.join("python"));
+    tests.current_dir(root()).args(["-B", "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/infra"]);
+    follow(&mut tests, |line| report.add(counted(line)))?;
+    if report.passed == 0 { Err("no test ran".to_owned()) } else { Ok(report) }
+}
+
+/// What pytest says at its end: `1 failed, 83 passed, 2 skipped in 2.70s`.
+fn counted(line: &str) -> Report {
+    let mut report = Report::default();
+    let Some((counts, _)) = line.rsplit_once(" in ") else { return report };
+    for count in counts.split(", ") {
+        match count.split_once(' ').map(|(number, how)| (number.parse().unwrap_or_default(), how)) {
+            Some((number, "passed")) => report.passed = number,
+            Some((number, "failed" | "error" | "errors")) => report.failed += number,
+            Some((number, "skipped")) => report.skipped = number,
+            _ => {}
+        }
+    }
+    report
+}
+
+/// The programs of the virtual environment of `infra/deploy`, which is made if it is not there.
+fn environment() -> Result<PathBuf, String> {
+    let made = output(Command::new(PYTHON).arg("-B").arg(root().join("infra/venv.py")));
+    let programs =
+        made.map_err(|problem| format!("{problem}; if {PYTHON} is missing: apt install python3.11 python3.11-venv"))?;
+    Ok(PathBuf::from(programs.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pytests_counts_are_read() {
+        assert_eq!(counted("83 passed in 2.70s"), Report { passed: 83, failed: 0, skipped: 0 });
+        assert_eq!(
+            counted("1 failed, 80 passed, 2 skipped, 1 error in 2.70s"),
+            Report { passed: 80, failed: 2, skipped: 2 }
+        );
+        assert_eq!(counted("....F... [100%]"), Report::default());
+    }
+}
