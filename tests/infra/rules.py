@@ -16,6 +16,7 @@ OPEN_ROUTES = {
     "$default": "a connection that was let in says something",
     "POST /v1/check-in": "the function checks the node's token",
     "GET /v1/configs/{sha256}": "the function checks the node's token",
+    "GET /v1/firmware/{version}": "the function checks the node's token",
     "ANY /v1/{proxy+}": "the function checks the console's key",
 }
 # What an access log may hold: neither headers nor the query, in which there are tokens.

@@ -5,23 +5,20 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use crate::run::{minutes, output, profile, root, say, signal, succeed, target};
+use crate::run::{minutes, profile, root, say, signal, succeed, target};
 use crate::runner::{self, Report};
 
 /// Where to look for a free port: below those that the system gives to connections, and beside those of the tests.
 const PORTS: std::ops::Range<u16> = 30_100..30_200;
 
-/// The stack that is deployed there.
-const STACK: &str = "verify";
-
-/// The whole system on LocalStack: every test that can run there, then what every deployment does, on a stack that
-/// `infra/deploy` made from the template and `rollcall up` serves.
+/// The whole system on LocalStack: every test that can run there, then what every deployment does, on one that
+/// `rollcall deploy` made and `rollcall up` serves.
 pub(crate) fn check() -> Result<Report, String> {
     part("build", runner::build)?;
     let localstack = part("set up", LocalStack::start)?;
     let mut report = part("tests", || runner::on_localstack(&localstack.url))?;
     report.add(part("tests, every push lost", || runner::on_localstack_without_pushes(&localstack.url))?);
-    report.add(part("deployed with `infra/deploy`", || deployed(&localstack.url))?);
+    report.add(part("deployed with `rollcall deploy`", || deployed(&localstack.url))?);
     part("down", || localstack.stop())?;
     Ok(report)
 }
@@ -117,21 +114,16 @@ fn deployed(url: &str) -> Result<Report, String> {
         command
     };
     let port = free_port()?.to_string();
-    let connections = format!("ConnectionsUrl=http://127.0.0.1:{port}/local");
-    let keys = state.join("keys.json");
-    std::fs::write(&keys, output(&mut command(&["key", "--deploy"]))?).map_err(|error| error.to_string())?;
-    let mut deploy = Command::new(root().join("infra/deploy"));
-    deploy.args(["--stack", STACK, "--endpoint-url", url, "--functions", &functions, "--set", &connections]);
-    succeed(deploy.arg("--keys").arg(&keys))?;
-    let prefix = format!("{STACK}-");
+    let connections = format!("http://127.0.0.1:{port}/local");
+    let deploy = ["deploy", "--endpoint-url", url, "--functions", &functions, "--connections-url", &connections];
+    succeed(&mut command(&deploy))?;
     let up = ["up", "--backend", "lambda", "--endpoint-url", url, "--ws-port", &port, "--http-port", "0"];
-    let up = Running::start(command(&up).args(["--function-prefix", &prefix]))?;
+    let up = Running::start(&mut command(&up))?;
     let ws_url = up.said("ws")?;
     let key = key.to_string_lossy().into_owned();
     let report = runner::everywhere(&[
         ("ROLLCALL_CLOUD_URL", &ws_url),
         ("ROLLCALL_CLOUD_KEY", &key),
-        ("ROLLCALL_CLOUD_TABLE", STACK),
         ("AWS_ENDPOINT_URL", url),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "test"),
