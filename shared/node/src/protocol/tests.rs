@@ -222,6 +222,18 @@ impl Bench {
         self.settle();
     }
 
+    /// Lets time pass until this holds.
+    fn pass_until(&mut self, done: impl Fn(&Self) -> bool) {
+        for _ in 0..1000 {
+            if done(self) {
+                return;
+            }
+            self.now = self.machine.deadline().expect("something to wait for");
+            self.settle();
+        }
+        panic!("it never happens");
+    }
+
     /// Lets time pass until a connection is opened, acknowledging every check-in.
     fn advance_to_next_opening(&mut self) {
         let opened = self.opened.len();
