@@ -47,9 +47,9 @@ struct Line {
     outcome: String,
     #[serde(default)]
     reason: Option<String>,
-    #[serde(default)]
+    #[serde(default, rename = "WriteUnits")]
     write_units: f64,
-    #[serde(default)]
+    #[serde(default, rename = "ReadUnits")]
     read_units: f64,
 }
 
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn what_the_functions_log_is_counted() {
         let meter = Meter::new().expect("bounds");
-        let stored = r#"{"level":"INFO","message":"check-in","outcome":"stored","write_units":1.0,"read_units":0.0}"#;
+        let stored = r#"{"level":"INFO","message":"check-in","outcome":"stored","WriteUnits":1.0}"#;
         assert!(!meter.logged(stored));
         let refused = r#"{"level":"INFO","message":"check-in","outcome":"refused","reason":"stale-seq"}"#;
         assert!(!meter.logged(refused));

@@ -5,11 +5,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use rollcall_aws::{DynamoStore, Store as _};
 use rollcall_core::{
-    Attribute, CredentialVersion, Node, NodeId, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Timestamp, partition_key,
+    Attribute, Connection, CredentialVersion, Event, EventKind, Node, NodeId, PARTITION_KEY, Registration, SORT_KEY,
+    SORT_KEY_NODE, Timestamp, partition_key, plan,
 };
 use rollcall_node::{NodeConfig, Timing};
 use rollcall_token::Signer;
 
+use crate::cloud::policy;
 use crate::socket::Socket;
 
 /// When test tokens expire: 2100.
@@ -93,6 +95,16 @@ impl Api {
             panic!("{node} does not become what is waited for; it is {:#?}", self.stored(node).await)
         };
         stored
+    }
+
+    /// Stores that a connection holds the node which this gateway does not have: its `$disconnect` was lost.
+    pub async fn held_elsewhere(&self, node: &str) -> Node {
+        let at = Timestamp(1_000);
+        let connection = Connection { id: "Z29uZS1mb3ItZXZlcg=".parse().expect("an id"), opened_at: at };
+        let kind = EventKind::Connect { connection, credentials: CredentialVersion(1) };
+        let update = plan(&Event { node: id(node), at, kind }, &policy(Registration::Open, 6600));
+        let _ = self.store.write(&update).await.expect("stored");
+        self.stored(node).await.expect("stored")
     }
 
     /// Sets a number of a node, as the monolith's side will.

@@ -116,12 +116,18 @@ impl Cloud {
 
     async fn embedded(options: Options) -> Self {
         let turn = Turn::take(options.alone).await;
-        let (journal, proxy, signer) = (Journal::default(), FaultProxy::start().await, signer());
+        let (journal, signer) = (Journal::default(), signer());
+        let (proxy, images) = (FaultProxy::noting().await, FaultProxy::noting().await);
         let ws = listen(0, "sockets", "").expect("a port");
-        let (connections, pushes) = connections(&ws).await;
+        let (connections, pushes) = if options.faults {
+            connections(&ws, &FaultProxy::noting().await)
+        } else {
+            (connections_url(&ws).expect("bound"), true)
+        };
         let mut surroundings = surroundings(TABLE, &connections, &options, &signer);
         if options.faults {
             surroundings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
+            surroundings.more.insert(variable::ENDPOINT_URL_S3.to_owned(), images.url());
         }
         let here = Here {
             dynamodb: listen(0, "DynamoDB", "").expect("a port"),
@@ -140,6 +146,7 @@ impl Cloud {
         let api = Api::new(stack.ws_url(), local_dynamo_client(&dynamodb).await, TABLE, signer);
         proxy.stand_before(dynamodb);
         let s3 = stack.s3_url().expect("it runs here");
+        images.stand_before(s3.clone());
         Self { stack, journal, dynamodb: proxy, pushes, api, deployed: None, s3, _turn: turn }
     }
 
@@ -150,7 +157,7 @@ impl Cloud {
         proxy.stand_before(url.to_owned());
         let ws = listen(0, "sockets", "").expect("a port");
         let own = format!("test-{:08x}", rand::rng().random::<u32>());
-        let (connections, pushes) = connections(&ws).await;
+        let (connections, pushes) = connections(&ws, &FaultProxy::start().await);
         let mut surroundings = surroundings(&own, &connections, &options, &signer);
         surroundings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
         let deployed = Arc::new(Deployed::to(url, surroundings).await);
@@ -222,16 +229,14 @@ pub fn now() -> Timestamp {
 }
 
 /// Where the functions find `@connections`, and whether what they push arrives.
-async fn connections(ws: &std::net::TcpListener) -> (String, bool) {
+fn connections(ws: &std::net::TcpListener, proxy: &FaultProxy) -> (String, bool) {
     let url = connections_url(ws).expect("bound");
-    if !pushes_are_lost() {
-        return (url, true);
-    }
     let (base, stage) = url.rsplit_once('/').expect("a stage");
-    let proxy = FaultProxy::start().await;
     proxy.stand_before(base.to_owned());
-    proxy.set(Fault::LosePosts);
-    (format!("{}/{stage}", proxy.url()), false)
+    if pushes_are_lost() {
+        proxy.set(Fault::LosePosts);
+    }
+    (format!("{}/{stage}", proxy.url()), !pushes_are_lost())
 }
 
 fn signer() -> Signer {

@@ -12,6 +12,7 @@ mod anywhere;
 mod api;
 mod backend;
 mod benchmark;
+mod calls;
 mod cloud;
 mod deployed;
 mod functions;

@@ -14,6 +14,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 
+use crate::calls;
+
 /// What happens to the next requests.
 #[derive(Clone, Debug)]
 pub enum Fault {
@@ -43,6 +45,8 @@ struct Inner {
     target: OnceLock<String>,
     fault: Mutex<Fault>,
     passed: AtomicUsize,
+    traces: Mutex<Vec<String>>,
+    notes: bool,
     held: watch::Sender<usize>,
     client: Client<HttpConnector, Full<Bytes>>,
 }
@@ -50,12 +54,23 @@ struct Inner {
 impl FaultProxy {
     /// Listens, for functions to be told of before DynamoDB has an address.
     pub async fn start() -> Self {
+        Self::listening(false).await
+    }
+
+    /// The same, before functions whose credentials say whose they are: what they call is noted.
+    pub(crate) async fn noting() -> Self {
+        Self::listening(true).await
+    }
+
+    async fn listening(notes: bool) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let inner = Arc::new(Inner {
             target: OnceLock::new(),
             fault: Mutex::new(Fault::None),
             passed: AtomicUsize::new(0),
+            traces: Mutex::default(),
+            notes,
             held: watch::Sender::new(0),
             client: Client::builder(TokioExecutor::new()).build_http(),
         });
@@ -91,6 +106,11 @@ impl FaultProxy {
     /// How many requests reached DynamoDB.
     pub fn passed(&self) -> usize {
         self.inner.passed.load(Ordering::SeqCst)
+    }
+
+    /// The traces that requests are part of, in order.
+    pub fn traces(&self) -> Vec<String> {
+        self.inner.traces.lock().unwrap().clone()
     }
 
     /// Waits until this many requests have been held, in all.
@@ -139,12 +159,20 @@ impl Inner {
         let target = self.target.get().ok_or(Lost)?;
         parts.uri = format!("{target}{path}").parse().expect("a URI");
         let body = body.collect().await.map_err(|_| Lost)?.to_bytes();
+        if self.notes {
+            calls::note(&parts, &body);
+        }
+        self.traces.lock().unwrap().extend(trace(&parts));
         let answer = self.client.request(Request::from_parts(parts, Full::new(body))).await.map_err(|_| Lost)?;
         let (parts, body) = answer.into_parts();
         let body = body.collect().await.map_err(|_| Lost)?.to_bytes();
         self.passed.fetch_add(1, Ordering::SeqCst);
         Ok(Response::from_parts(parts, Full::new(body)))
     }
+}
+
+fn trace(parts: &http::request::Parts) -> Option<String> {
+    Some(parts.headers.get("x-amzn-trace-id")?.to_str().ok()?.to_owned())
 }
 
 fn throttled() -> Response<Full<Bytes>> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_core::{ConfigOutcome, ConfigState, Presence};
+use rollcall_core::{ConfigOutcome, ConfigState};
 use rollcall_node::{NodeConfig, Timing};
 use rollcall_tests::{Cloud, Frame, Options, Socket, Watched, hold};
 use rollcall_wire::{ConfigNews, Document, ServerMessage};
@@ -215,7 +215,7 @@ async fn a_push_to_a_connection_that_is_gone_is_pending_and_the_node_is_suspecte
     let cloud = Cloud::start().await;
     let console = cloud.console();
     console.put("/v1/nodes/ap-1", "{}").await;
-    let online = held_elsewhere(&cloud, "ap-1").await;
+    let online = cloud.held_elsewhere("ap-1").await.presence;
     let set = console.put("/v1/nodes/ap-1/config", "[1]").await.json();
     let node = cloud.stored("ap-1").await.expect("stored");
     assert_eq!(node.presence, online, "it has its grace period to return");
@@ -223,21 +223,6 @@ async fn a_push_to_a_connection_that_is_gone_is_pending_and_the_node_is_suspecte
     let (delivery, noticed) = if cloud.pushes { ("pending", true) } else { ("pushed", false) };
     assert_eq!((&set["delivery"], node.open().is_none(), node.due.is_some()), (&json!(delivery), noticed, noticed));
     cloud.stop().await;
-}
-
-/// A connection that holds the node, and that this gateway does not have: its `$disconnect` was lost.
-async fn held_elsewhere(cloud: &Cloud, node: &str) -> Presence {
-    use rollcall_aws::Store as _;
-    use rollcall_core::{Connection, CredentialVersion, Event, EventKind, Registration, Timestamp, plan};
-    let at = Timestamp(1_000);
-    let connection = Connection { id: "Z29uZS1mb3ItZXZlcg=".parse().expect("an id"), opened_at: at };
-    let kind = EventKind::Connect { connection, credentials: CredentialVersion(1) };
-    let update = plan(
-        &Event { node: node.parse().expect("an id"), at, kind },
-        &rollcall_tests::policy(Registration::Open, 6600),
-    );
-    let _ = cloud.store().write(&update).await.expect("stored");
-    cloud.stored(node).await.expect("stored").presence
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,7 +15,7 @@ async fn an_idle_check_in_is_one_request_one_write_unit_and_no_read_unit() {
     }
     assert_eq!(cloud.dynamodb.passed() - before, 5, "one request each");
     for event in cloud.journal.until("check-in", "stored", 5).await {
-        assert_eq!((event["write_units"].as_f64(), event["read_units"].as_f64()), (Some(1.0), Some(0.0)));
+        assert_eq!((event["WriteUnits"].as_f64(), event["ReadUnits"].as_f64()), (Some(1.0), None));
     }
     cloud.stop().await;
 }
@@ -26,7 +26,7 @@ async fn a_planned_reconnect_costs_one_write_unit_for_the_connect() {
     let _first = cloud.socket("ap-1").await;
     let _second = cloud.socket("ap-1").await;
     for event in cloud.journal.until("connect", "stored", 2).await {
-        assert_eq!(event["write_units"].as_f64(), Some(1.0));
+        assert_eq!(event["WriteUnits"].as_f64(), Some(1.0));
     }
     cloud.stop().await;
 }

@@ -33,7 +33,7 @@ async fn a_poll_costs_one_request_and_one_write_unit() {
     }
     assert_eq!(cloud.dynamodb.passed() - before, 3);
     for event in cloud.journal.until("poll", "stored", 4).await {
-        assert_eq!((event["write_units"].as_f64(), event["read_units"].as_f64()), (Some(1.0), Some(0.0)));
+        assert_eq!((event["WriteUnits"].as_f64(), event["ReadUnits"].as_f64()), (Some(1.0), None));
     }
     cloud.stop().await;
 }

@@ -66,7 +66,7 @@ pub(crate) fn handle(request: &Request, verifier: &Verifier) -> Result<Admission
         Err(refused) => {
             // Without its sources, which may quote what the token says.
             let source_ip = request.connect.request_context.identity.source_ip.as_deref();
-            tracing::warn!(outcome = "refused", reason = %refused, source_ip, "authorize");
+            tracing::warn!(outcome = "refused", reason = %refused, source_ip, RefusedTokens = 1, "authorize");
             Err(Unauthorized)
         }
     }

@@ -6,7 +6,7 @@ use rollcall_aws::{
     Answer, Connections, Documents, DynamoStore, Images, News, RecordError, Store as _, ack, carry_out, chain,
     config_news, error_frame, identify, record, refusal_frame,
 };
-use rollcall_core::{Event, EventKind, Node, Policy, Reply};
+use rollcall_core::{Event, EventKind, Node, NodeId, Policy, Reply};
 use rollcall_wire::{CommandResult, ErrorCode, NodeMessage, ServerMessage, parse_node_message};
 
 /// What check-ins need.
@@ -42,29 +42,34 @@ impl<D: Documents, C: Connections> Handler<D, C> {
         let recorded = match record(&self.store, event, &self.policy).await {
             Ok(recorded) => recorded,
             Err(error) => {
-                tracing::error!(%node, connection, seq, outcome = "failed", error = chain(&error), "check-in");
+                failed(&node, connection, seq, &error);
                 return Answer::frame(&failure(&error, seq));
             }
         };
         carry_out(&self.connections, &recorded.effects).await;
         if let Reply::Refused(refusal) = recorded.reply {
-            tracing::info!(%node, connection, seq, outcome = "refused", reason = refusal.code(), "check-in");
+            let reason = refusal.code();
+            tracing::info!(%node, connection, seq, outcome = "refused", reason, Refusals = 1, "check-in");
             return Answer::frame(&refusal_frame(refusal, seq));
         }
         // Nothing is acknowledged that is not stored, and results come with the check-in.
         if let Err(error) = self.store.end_commands(&node, results, at).await {
-            tracing::error!(%node, connection, seq, outcome = "failed", error = chain(&error), "check-in");
-            return Answer::frame(&failure(&error.into(), seq));
+            let error = error.into();
+            failed(&node, connection, seq, &error);
+            return Answer::frame(&failure(&error, seq));
         }
-        let (write_units, read_units) = (recorded.units.write, recorded.units.read);
-        tracing::info!(%node, connection, seq, outcome = "stored", write_units, read_units, "check-in");
-        match recorded.reply {
+        let answer = match recorded.reply {
             Reply::Ack(terms) => {
                 let news = News::read(&terms, &node, at, &self.store, &self.documents).await;
                 Answer::frame(&ack(seq, &terms, news))
             }
             Reply::Stored | Reply::Refused(_) => Answer::status(200),
-        }
+        };
+        tracing::info!(
+            %node, connection, seq, outcome = "stored",
+            CheckIns = 1, WriteUnits = recorded.units.write, ReadUnits = recorded.units.some_read(), "check-in"
+        );
+        answer
     }
 
     /// The node's configuration again: for one that got it damaged, or lost it.
@@ -113,7 +118,7 @@ impl<D: Documents, C: Connections> Handler<D, C> {
 }
 
 fn unavailable(connection: &str, asked: &str, error: &str) -> ServerMessage {
-    tracing::error!(connection, outcome = "failed", error, "{asked}");
+    tracing::error!(connection, outcome = "failed", error, Failures = 1, "{asked}");
     error_frame(ErrorCode::Unavailable, "ask again a little later".to_owned(), None)
 }
 
@@ -123,7 +128,7 @@ fn unavailable(connection: &str, asked: &str, error: &str) -> ServerMessage {
 /// What the node is told instead.
 fn read(request: &ApiGatewayWebsocketProxyRequest, connection: &str) -> Result<Asked, Answer> {
     let refuse = |code: ErrorCode, message: String, seq| {
-        tracing::info!(connection, seq, outcome = "refused", reason = %code, "check-in");
+        tracing::info!(connection, seq, outcome = "refused", reason = %code, Refusals = 1, "check-in");
         Answer::frame(&error_frame(code, message, seq))
     };
     let text = request.body.as_deref().unwrap_or_default();
@@ -139,10 +144,14 @@ fn read(request: &ApiGatewayWebsocketProxyRequest, connection: &str) -> Result<A
         .map_err(|error| refuse(ErrorCode::InvalidField, error.to_string(), Some(seq)))?;
     let event = rollcall_aws::check_in(&request.request_context, seq, ack, report);
     event.map(|event| Asked::CheckIn(Box::new(event), results)).map_err(|error| {
-        tracing::error!(connection, seq, outcome = "failed", error = chain(&error), "check-in");
+        tracing::error!(connection, seq, outcome = "failed", error = chain(&error), Failures = 1, "check-in");
         let message = "the server does not know whose connection this is".to_owned();
         Answer::frame(&error_frame(ErrorCode::Internal, message, Some(seq)))
     })
+}
+
+fn failed(node: &NodeId, connection: &str, seq: u64, error: &RecordError) {
+    tracing::error!(%node, connection, seq, outcome = "failed", error = chain(error), Failures = 1, "check-in");
 }
 
 fn seq(event: &Event) -> u64 {

@@ -18,13 +18,13 @@ pub(crate) async fn handle(
     policy: &Policy,
 ) -> Result<Answer, Diagnostic> {
     let Ok(headers) = subprotocol(&request) else {
-        tracing::info!(outcome = "refused", reason = "unsupported-protocol", "connect");
+        tracing::info!(outcome = "refused", reason = "unsupported-protocol", Refusals = 1, "connect");
         return Ok(Answer::status(400));
     };
     let event = match rollcall_aws::connect(&request) {
         Ok(event) => event,
         Err(error) => {
-            tracing::error!(outcome = "failed", error = chain(&error), "connect");
+            tracing::error!(outcome = "failed", error = chain(&error), Failures = 1, "connect");
             return Ok(Answer::status(500));
         }
     };
@@ -32,16 +32,19 @@ pub(crate) async fn handle(
     match record(store, event, policy).await {
         Ok(recorded) => {
             carry_out(connections, &recorded.effects).await;
-            let units = recorded.units.write;
             if let Reply::Refused(refusal) = recorded.reply {
-                tracing::info!(%node, connection, outcome = "refused", reason = refusal.code(), "connect");
+                tracing::info!(%node, connection, outcome = "refused", reason = refusal.code(), Refusals = 1, "connect");
                 return Ok(Answer::status(status(refusal)));
             }
-            tracing::info!(%node, connection, outcome = "stored", write_units = units, "connect");
+            tracing::info!(
+                %node, connection, outcome = "stored",
+                Connects = 1, Superseded = recorded.superseded(), PresenceChanges = recorded.presence_changes(),
+                WriteUnits = recorded.units.write, "connect"
+            );
             Ok(Answer { status_code: 200, headers, body: None })
         }
         Err(error) => {
-            tracing::error!(%node, connection, outcome = "failed", error = chain(&error), "connect");
+            tracing::error!(%node, connection, outcome = "failed", error = chain(&error), Failures = 1, "connect");
             Ok(Answer::status(503))
         }
     }

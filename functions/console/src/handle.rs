@@ -61,7 +61,19 @@ impl<D: Documents, C: Connections> Console<D, C> {
                 refuse(&Problem::new(ProblemCode::MethodNotAllowed, detail)).with("allow", allowed)
             }
         };
-        tracing::info!(method, status = answer.status_code, outcome = "answered", "console");
+        let status = answer.status_code;
+        let (failed, unauthorized) = ((status >= 500).then_some(1), (status == 401).then_some(1));
+        // Whoever is not known to us.
+        let source_ip = unauthorized.and(request.request_context.http.source_ip.as_deref());
+        tracing::info!(
+            method,
+            status,
+            source_ip,
+            outcome = "answered",
+            Failures = failed,
+            Unauthorized = unauthorized,
+            "console"
+        );
         Ok(answer)
     }
 

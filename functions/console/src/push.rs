@@ -20,9 +20,14 @@ impl<D: Documents, C: Connections> Console<D, C> {
         now: Timestamp,
     ) -> DeliveryState {
         let Some(held) = stored.open() else { return DeliveryState::Pending };
+        let connection = held.connection.id.as_str();
         match self.connections.post(&held.connection.id, text(news)).await {
-            Ok(Delivery::Delivered) => return DeliveryState::Pushed,
+            Ok(Delivery::Delivered) => {
+                tracing::info!(%node, connection, outcome = "pushed", PushesSent = 1, "push");
+                return DeliveryState::Pushed;
+            }
             Ok(Delivery::Gone) => {
+                tracing::info!(%node, connection, outcome = "gone", PushesLost = 1, "push");
                 let connection = held.connection.clone();
                 let kind = EventKind::Disconnect { connection, code: None, reason: Some(REASON_GONE.to_owned()) };
                 let event = Event { node: node.clone(), at: now, kind };
@@ -30,7 +35,9 @@ impl<D: Documents, C: Connections> Console<D, C> {
                     tracing::warn!(%node, error = chain(&error), "a connection that is gone could not be noted");
                 }
             }
-            Err(error) => tracing::warn!(%node, error = chain(&error), "news could not be pushed"),
+            Err(error) => {
+                tracing::warn!(%node, connection, outcome = "failed", error = chain(&error), PushesLost = 1, "push");
+            }
         }
         DeliveryState::Pending
     }

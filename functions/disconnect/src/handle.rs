@@ -14,7 +14,7 @@ pub(crate) async fn handle(
     let event = match rollcall_aws::disconnect(&request) {
         Ok(event) => event,
         Err(error) => {
-            tracing::error!(outcome = "failed", error = chain(&error), "disconnect");
+            tracing::error!(outcome = "failed", error = chain(&error), Failures = 1, "disconnect");
             return Ok(Answer::status(500));
         }
     };
@@ -23,16 +23,20 @@ pub(crate) async fn handle(
     let (connection, code) = (context.connection_id.as_deref().unwrap_or_default(), context.disconnect_status_code);
     match record(store, event, policy).await {
         Ok(recorded) => {
-            let units = recorded.units.write;
             if let Reply::Refused(refusal) = recorded.reply {
-                tracing::info!(%node, connection, code, outcome = "refused", reason = refusal.code(), "disconnect");
+                let reason = refusal.code();
+                tracing::info!(%node, connection, code, outcome = "refused", reason, Refusals = 1, "disconnect");
             } else {
-                tracing::info!(%node, connection, code, outcome = "stored", write_units = units, "disconnect");
+                let units = recorded.units.write;
+                tracing::info!(
+                    %node, connection, code, outcome = "stored", Disconnects = 1, WriteUnits = units, "disconnect"
+                );
             }
             Ok(Answer::status(200))
         }
         Err(error) => {
-            tracing::error!(%node, connection, code, outcome = "failed", error = chain(&error), "disconnect");
+            let error = chain(&error);
+            tracing::error!(%node, connection, code, outcome = "failed", error, Failures = 1, "disconnect");
             Ok(Answer::status(503))
         }
     }

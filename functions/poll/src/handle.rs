@@ -7,7 +7,7 @@ use rollcall_aws::{
     Documents, DynamoStore, Images, News, RecordError, Store as _, ack, chain, error_frame, poll, record,
     refusal_frame, status, text,
 };
-use rollcall_core::{Node, Policy, Reply};
+use rollcall_core::{Node, NodeId, Policy, Reply};
 use rollcall_token::{Claims, Verifier};
 use rollcall_wire::{CheckIn, CommandResult, ErrorCode, ErrorMessage, NodeMessage, ServerMessage, parse_node_message};
 
@@ -29,7 +29,8 @@ impl<D: Documents> Poll<D> {
         let claims = match self.claims(request) {
             Ok(claims) => claims,
             Err(reason) => {
-                tracing::warn!(outcome = "refused", reason, "poll");
+                let source_ip = request.request_context.http.source_ip.as_deref();
+                tracing::warn!(outcome = "refused", reason, source_ip, Unauthorized = 1, "poll");
                 return Ok(HttpAnswer::status(401).with("www-authenticate", "Bearer".to_owned()));
             }
         };
@@ -53,34 +54,34 @@ impl<D: Documents> Poll<D> {
         let (seq, event, results) = match Self::read(claims, request) {
             Ok(read) => read,
             Err(error) => {
-                tracing::info!(%node, outcome = "refused", reason = %error.code, "poll");
+                tracing::info!(%node, outcome = "refused", reason = %error.code, Refusals = 1, "poll");
                 return answer(400, &ServerMessage::Error(error));
             }
         };
         let at = event.at;
-        match record(&self.store, event, &self.policy).await {
-            Ok(recorded) => match recorded.reply {
-                Reply::Refused(refusal) => {
-                    tracing::info!(%node, outcome = "refused", reason = refusal.code(), "poll");
-                    answer(status(refusal), &refusal_frame(refusal, seq))
-                }
-                Reply::Ack(terms) => {
-                    // Nothing is acknowledged that is not stored, and results come with the check-in.
-                    if let Err(error) = self.store.end_commands(node, &results, at).await {
-                        tracing::error!(%node, outcome = "failed", error = chain(&error), "poll");
-                        return failure(&error.into(), seq);
-                    }
-                    let (write_units, read_units) = (recorded.units.write, recorded.units.read);
-                    tracing::info!(%node, outcome = "stored", write_units, read_units, "poll");
-                    let news = News::read(&terms, node, at, &self.store, &self.documents).await;
-                    come_again(terms.next_check_in, answer(200, &ack(seq, &terms, news)))
-                }
-                Reply::Stored => HttpAnswer::status(204),
-            },
-            Err(error) => {
-                tracing::error!(%node, outcome = "failed", error = chain(&error), "poll");
-                failure(&error, seq)
+        let recorded = match record(&self.store, event, &self.policy).await {
+            Ok(recorded) => recorded,
+            Err(error) => return failed(node, &error, seq),
+        };
+        let (units, changes) = (recorded.units, recorded.presence_changes());
+        match recorded.reply {
+            Reply::Refused(refusal) => {
+                tracing::info!(%node, outcome = "refused", reason = refusal.code(), Refusals = 1, "poll");
+                answer(status(refusal), &refusal_frame(refusal, seq))
             }
+            Reply::Ack(terms) => {
+                // Nothing is acknowledged that is not stored, and results come with the check-in.
+                if let Err(error) = self.store.end_commands(node, &results, at).await {
+                    return failed(node, &error.into(), seq);
+                }
+                let news = News::read(&terms, node, at, &self.store, &self.documents).await;
+                tracing::info!(
+                    %node, outcome = "stored",
+                    CheckIns = 1, PresenceChanges = changes, WriteUnits = units.write, ReadUnits = units.some_read(), "poll"
+                );
+                come_again(terms.next_check_in, answer(200, &ack(seq, &terms, news)))
+            }
+            Reply::Stored => HttpAnswer::status(204),
         }
     }
 
@@ -129,7 +130,7 @@ impl<D: Documents> Poll<D> {
                 HttpAnswer::status(404)
             }
             Err(error) => {
-                tracing::error!(%node, outcome = "failed", error, "config");
+                tracing::error!(%node, outcome = "failed", error, Failures = 1, "config");
                 come_again(AGAIN_S, HttpAnswer::status(503))
             }
         }
@@ -154,7 +155,7 @@ impl<D: Documents> Poll<D> {
                 HttpAnswer::status(404)
             }
             Err(error) => {
-                tracing::error!(%node, outcome = "failed", error, "firmware");
+                tracing::error!(%node, outcome = "failed", error, Failures = 1, "firmware");
                 come_again(AGAIN_S, HttpAnswer::status(503))
             }
         }
@@ -173,7 +174,8 @@ fn come_again(seconds: u32, answer: HttpAnswer) -> HttpAnswer {
     answer.with("retry-after", seconds.to_string())
 }
 
-fn failure(error: &RecordError, seq: u64) -> HttpAnswer {
+fn failed(node: &NodeId, error: &RecordError, seq: u64) -> HttpAnswer {
+    tracing::error!(%node, outcome = "failed", error = chain(error), Failures = 1, "poll");
     if error.is_passing() {
         let message = "not stored: send it again a little later".to_owned();
         return come_again(AGAIN_S, answer(503, &error_frame(ErrorCode::Unavailable, message, Some(seq))));

@@ -17,6 +17,5 @@ async fn main() -> Result<(), Fatal> {
     let (store, documents) = (DynamoStore::open(&settings).await, DynamoDocuments::open(&settings).await);
     let images = Images::open(&settings).await;
     let poll = Poll { verifier, store, documents, images, policy: settings.policy };
-    // Boxed: the compiler counts how deeply futures are nested.
-    serve(async |request| Box::pin(poll.handle(&request)).await).await
+    serve(async |request| poll.handle(&request).await).await
 }

@@ -80,6 +80,8 @@ pub(crate) fn specs(folder: &Path, processes: usize, surroundings: &Surroundings
     ];
     let spec = |name: &str| {
         let mut env = environment(name, surroundings);
+        // Lambda's credentials are those of the function's role; here their token says whose they are.
+        env.insert("AWS_SESSION_TOKEN".to_owned(), name.to_owned());
         env.extend(lambdas.map(|(name, value)| (name.to_owned(), value.to_owned())));
         FunctionSpec {
             name: name.to_owned(),

@@ -29,6 +29,10 @@ pub mod variable {
     pub const CONSOLE_KEYS: &str = "ROLLCALL_CONSOLE_KEYS";
     /// How the console knows who asks: `keys`, or `iam` where API Gateway has checked that already.
     pub const CONSOLE_AUTH: &str = "ROLLCALL_CONSOLE_AUTH";
+    /// Which lines are written to the log: `error`, `warn`, `info`, `debug`, `trace` or `off`. Metrics are part of `info`.
+    pub const LOG: &str = "ROLLCALL_LOG";
+    /// The function's name, which Lambda sets (AWS Lambda Developer Guide, "Defined runtime environment variables").
+    pub const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
     /// The AWS region.
     pub const REGION: &str = "AWS_REGION";
     /// Where all of AWS is, if not at its own address.

@@ -1,6 +1,6 @@
 //! An event's way: plan, write, settle; then the effects, then the reply.
 
-use rollcall_core::{Effect, Event, Policy, Reply, SettleError, Settled, plan, settle};
+use rollcall_core::{Effect, Event, Policy, Presence, Reply, SettleError, Settled, plan, settle};
 
 use crate::connections::{Connections, Delivery};
 use crate::error::chain;
@@ -18,8 +18,24 @@ pub struct Recorded {
     pub reply: Reply,
     /// What to do before.
     pub effects: Vec<Effect>,
+    /// What the node's presence has just become, if it changed.
+    pub presence: Option<Presence>,
     /// What the writes cost, as far as the engine said so.
     pub units: Units,
+}
+
+/// What metrics count of it; nothing where that would be none, because every line costs.
+impl Recorded {
+    /// How many connections it replaced.
+    pub fn superseded(&self) -> Option<usize> {
+        let closed = self.effects.iter().filter(|effect| matches!(effect, Effect::Close(_))).count();
+        (closed > 0).then_some(closed)
+    }
+
+    /// How often it changed the node's presence.
+    pub fn presence_changes(&self) -> Option<u64> {
+        self.presence.map(|_| 1)
+    }
 }
 
 /// An event that can't be known to be stored.
@@ -58,7 +74,9 @@ pub async fn record(store: &impl Store, mut event: Event, policy: &Policy) -> Re
             units = Units { write: units.write + more.write, read: units.read + more.read };
         }
         match settle(event, written.outcome, policy)? {
-            Settled::Done { reply, effects } => return Ok(Recorded { reply, effects, units }),
+            Settled::Done { reply, effects, presence } => {
+                return Ok(Recorded { reply, effects, presence, units });
+            }
             Settled::Again(again) => event = again,
         }
     }

@@ -7,6 +7,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Fatal;
+use crate::telemetry;
 
 /// Handles events until the process is ended.
 ///
@@ -20,5 +21,10 @@ where
     Handler: Fn(Request) -> Handling,
     Handling: Future<Output = Result<Reply, Error>>,
 {
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Request>| handler(event.payload))).await.map_err(Fatal::new)
+    let handle = |event: LambdaEvent<Request>| {
+        // Boxed: the compiler counts how deeply futures are nested.
+        let handling = Box::pin(handler(event.payload));
+        async move { telemetry::invocation(&event.context, handling).await }
+    };
+    lambda_runtime::run(service_fn(handle)).await.map_err(Fatal::new)
 }

@@ -39,6 +39,13 @@ pub struct Units {
     pub read: f64,
 }
 
+impl Units {
+    /// What was read, if anything was, for metrics: zeros are not worth their bytes.
+    pub fn some_read(self) -> Option<f64> {
+        (self.read > 0.0).then_some(self.read)
+    }
+}
+
 /// A write that can't be known to be stored, or a read that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {

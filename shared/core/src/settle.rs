@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use crate::attribute::Item;
 use crate::event::{Connection, Event, EventKind};
 use crate::id::{ConnectionId, CredentialVersion, NodeId, Timestamp};
-use crate::node::{Malformed, Node, WantedConfig};
+use crate::node::{Malformed, Node, Presence, WantedConfig};
 use crate::policy::{Policy, Registration, Seconds};
 use crate::update::Outcome;
 
@@ -19,6 +19,8 @@ pub enum Settled {
         reply: Reply,
         /// What else is to be done first.
         effects: Vec<Effect>,
+        /// What the node's presence has just become, if it changed.
+        presence: Option<Presence>,
     },
     /// The clock had stepped back behind what is stored: plan this event instead, which counts as of the stored time.
     Again(Event),
@@ -138,7 +140,8 @@ pub fn settle(event: Event, outcome: Outcome, policy: &Policy) -> Result<Settled
         Outcome::Applied { after } => {
             let after = read(&event.node, &after)?;
             let effects = replaced(&event, &after).into_iter().map(Effect::Close).collect();
-            Ok(Settled::Done { reply: reply(&event, &after, policy), effects })
+            let presence = turned(&event, &after);
+            Ok(Settled::Done { reply: reply(&event, &after, policy), effects, presence })
         }
         Outcome::Refused { stored } => {
             let stored = stored.map(|item| read(&event.node, &item)).transpose()?;
@@ -195,6 +198,17 @@ fn replaced(event: &Event, after: &Node) -> Option<ConnectionId> {
     }
 }
 
+/// A presence that began with this event. It was not so before: what already is keeps the instant that it began at.
+fn turned(event: &Event, after: &Node) -> Option<Presence> {
+    let now = match &event.kind {
+        EventKind::Connect { connection, .. } => connection.opened_at,
+        EventKind::Poll { .. } | EventKind::Expire { .. } | EventKind::Lost { .. } => event.at,
+        EventKind::CheckIn { .. } | EventKind::Disconnect { .. } => return None,
+    };
+    let (Presence::Online(since) | Presence::Offline(Some(since))) = after.presence else { return None };
+    (since == now).then_some(after.presence)
+}
+
 fn refused(event: Event, refusal: Refusal) -> Settled {
     let effects = match event.kind {
         EventKind::CheckIn { connection, .. } if !matches!(refusal, Refusal::StaleSeq { .. }) => {
@@ -202,7 +216,7 @@ fn refused(event: Event, refusal: Refusal) -> Settled {
         }
         _ => vec![],
     };
-    Settled::Done { reply: Reply::Refused(refusal), effects }
+    Settled::Done { reply: Reply::Refused(refusal), effects, presence: None }
 }
 
 enum Why {

@@ -1,6 +1,6 @@
 //! What is deployed to AWS, checked without an account: Python's tests of the template and of `infra/deploy`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::run::{follow, output, root};
@@ -11,10 +11,23 @@ const PYTHON: &str = "python3.11";
 
 /// The tests in `tests/infra`.
 pub(crate) fn check() -> Result<Report, String> {
-    let mut report = Report::default();
+    pytest(&mut tests("tests/infra")?)
+}
+
+/// What the functions called, as it was noted in this folder, beside what the template lets them call.
+pub(crate) fn calls(noted: &Path) -> Result<Report, String> {
+    pytest(tests("tests/infra/calls.py")?.env("ROLLCALL_CALLS", noted))
+}
+
+fn tests(path: &str) -> Result<Command, String> {
     let mut tests = Command::new(environment()?.join("python"));
-    tests.current_dir(root()).args(["-B", "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/infra"]);
-    follow(&mut tests, |line| report.add(counted(line)))?;
+    tests.current_dir(root()).args(["-B", "-m", "pytest", "--quiet", "-p", "no:cacheprovider", path]);
+    Ok(tests)
+}
+
+fn pytest(tests: &mut Command) -> Result<Report, String> {
+    let mut report = Report::default();
+    follow(tests, |line| report.add(counted(line)))?;
     if report.passed == 0 { Err("no test ran".to_owned()) } else { Ok(report) }
 }
 

@@ -1,10 +1,11 @@
 //! Running tests, and counting them.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run::{cargo, follow, root, say, succeed};
+use crate::infra;
+use crate::run::{cargo, follow, root, say, succeed, target};
 
 /// The folder of the whole-system tests: the others' are about one crate each.
 const WHOLE_SYSTEM: &str = "tests";
@@ -69,12 +70,24 @@ pub(crate) fn embedded() -> Result<Report, String> {
     build()?;
     let mut targets = targets(WHOLE_SYSTEM)?;
     targets.remove(LOCALSTACK);
-    let clean =
-        |command: &mut Command| run(command.env_remove("ROLLCALL_LOCALSTACK_URL").env_remove("ROLLCALL_CLOUD_URL"));
+    let calls = empty(&target().join("verify/calls"))?;
+    let clean = |command: &mut Command| {
+        let command = command.env_remove("ROLLCALL_LOCALSTACK_URL").env_remove("ROLLCALL_CLOUD_URL");
+        run(command.env("ROLLCALL_CALLS", &calls))
+    };
     let mut report = clean(&mut test(&named(&targets), &[]))?;
     say("--> again, with every push lost");
     report.add(clean(test(&pushing(), &[]).env("ROLLCALL_PUSHES", "lost"))?);
+    say("--> what the functions called, beside what they may");
+    report.add(infra::calls(&calls)?);
     Ok(report)
+}
+
+/// A folder with nothing in it.
+fn empty(folder: &Path) -> Result<PathBuf, String> {
+    let made = if folder.exists() { std::fs::remove_dir_all(folder) } else { Ok(()) };
+    let made = made.and_then(|()| std::fs::create_dir_all(folder));
+    made.map(|()| folder.to_owned()).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
 /// The whole system on the LocalStack at this URL.

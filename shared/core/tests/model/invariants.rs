@@ -15,6 +15,7 @@ pub fn check(before: &State, event: &Event, settled: &Settled, after: &mut State
     let Some(item) = &after.item else { return Ok(()) };
     let node = Node::read(item).map_err(|error| error.to_string())?;
     presence_follows_the_connection(item, &node)?;
+    whoever_comes_or_goes_is_announced(before, settled, &node)?;
     the_newest_connection_wins(before, event, &node)?;
     closed_connections_stay_closed(after, &node)?;
     what_was_seen_stays_seen(before, &node)?;
@@ -86,6 +87,15 @@ fn presence_follows_the_connection(item: &Item, node: &Node) -> Check {
         item.contains_key(&Attribute::Due) == item.contains_key(&Attribute::DueShard),
         "the index sees a node with both of its keys or not at all",
     )
+}
+
+fn whoever_comes_or_goes_is_announced(before: &State, settled: &Settled, node: &Node) -> Check {
+    let Settled::Done { presence, .. } = settled else { return Ok(()) };
+    let is_online = |presence| matches!(presence, Presence::Online(_));
+    let was_online = node_before(before).is_some_and(|node| is_online(node.presence));
+    let announced = *presence == Some(node.presence);
+    hold(was_online == is_online(node.presence) || announced, "whoever comes online or goes offline is announced")?;
+    hold(presence.is_none() || announced, "only what is so is announced")
 }
 
 fn the_newest_connection_wins(before: &State, event: &Event, node: &Node) -> Check {
