@@ -8,13 +8,14 @@ from deployment.problem import Problem
 
 # What infra/deploy finds out by itself.
 OWN = ("KeysSecret", "KeysVersion", "Release")
-# The bucket's name has 63 characters at most (Amazon S3, "Bucket naming rules"), and 37 of them are not this.
-STACK = re.compile(r"[a-z][a-z0-9-]{0,25}")
+# The bucket's name has 63 characters at most (Amazon S3, "Bucket naming rules"), and 37 of them are not this; the table's,
+# which is this, has 3 at least (Amazon DynamoDB, "Naming rules").
+STACK = re.compile(r"[a-z][a-z0-9-]{2,25}")
 
 
 def check_stack(name: str) -> None:
     if not STACK.fullmatch(name):
-        raise Problem(f"--stack {name}: it must be small letters, digits and hyphens, 26 at most, and begin with a letter")
+        raise Problem(f"--stack {name}: it must be 3 to 26 small letters, digits and hyphens, and begin with a letter")
 
 
 def given(settings: list[str], template: dict) -> dict[str, str]:

@@ -11,8 +11,9 @@ LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 
 def load() -> dict:
     """The template without its Fn::ForEach, as AWS::LanguageExtensions would leave it, so that the same is deployed
-    everywhere: LocalStack's forgets what else is in an Fn::Sub (tried with 4.9.2)."""
-    template = yaml_parse(TEMPLATE.read_text())
+    everywhere: LocalStack's forgets what else is in an Fn::Sub (tried with 4.9.2). Files that it includes are in it, as
+    AWS::Include would have it."""
+    template = _included(yaml_parse(TEMPLATE.read_text()))
     transforms = [transform for transform in template["Transform"] if transform != LANGUAGE_EXTENSIONS]
     return {**template, "Transform": transforms, "Resources": _resources(template["Resources"])}
 
@@ -31,6 +32,18 @@ def for_localstack(template: dict, parameters: dict[str, str]) -> dict:
         return value
 
     return json.loads(json.dumps(template), object_hook=simpler)
+
+
+def _included(value):
+    """A part of the template, with the files that it includes."""
+    if isinstance(value, list):
+        return [_included(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    rest = {name: _included(each) for name, each in value.items() if name != "Fn::Transform"}
+    if transform := value.get("Fn::Transform"):
+        rest |= json.loads((TEMPLATE.parent / transform["Parameters"]["Location"]).read_text())
+    return rest
 
 
 def _resources(resources: dict) -> dict:

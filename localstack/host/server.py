@@ -17,6 +17,8 @@ from problem import Problem
 
 VERSION = "4.9.2"
 INIT = Path(__file__).resolve().parent.parent / "init"
+# The one definition of the table.
+TABLE = INIT.parent.parent / "infra/table.json"
 # How long it may take, in seconds: starting on a busy machine, and ending before it is killed.
 PATIENCE, GRACE = 180, 3
 
@@ -107,6 +109,7 @@ def launch(place: Place, installed: Installed, keep: bool) -> subprocess.Popen:
     _link(place.root / "usr/lib/localstack/dynamodb-local/2", installed.dynamodb)
     _link(place.root / "usr/lib/localstack/java/21", installed.java)
     _link(place.root / "etc/localstack/init", INIT)
+    _link(place.root / "etc/localstack/table.json", TABLE)
     with open(place.log, "wb") as log:
         return subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", str(installed.python), "-B", "-m", "localstack.runtime.main"],

@@ -25,10 +25,9 @@ def test_cfn_lint_has_nothing_to_say():
     assert (linted.returncode, linted.stdout, linted.stderr) == (0, "", "")
 
 
-def test_the_table_is_the_one_that_runs_on_a_laptop():
+def test_the_table_is_the_one_that_runs_on_a_laptop_and_kept():
     (table,) = of_type(transformed(), "AWS::DynamoDB::Table").values()
-    definition = json.loads((ROOT / "localstack/init/table.json").read_text())
-    del definition["TableName"]
+    definition = json.loads((ROOT / "infra/table.json").read_text())
     assert {key: table[key] for key in definition} == definition
     assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
     assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}

@@ -21,8 +21,9 @@ const ROLE: &str = "arn:aws:iam::000000000000:role/rollcall-tests";
 /// take LocalStack longer to start than it lets them take.
 const AT_ONCE: usize = 16;
 
-/// A table that nobody else uses, and functions that nobody else uses at the time. They stay for the next test, which
-/// tells them something else: LocalStack takes ten times as long to unpack new ones.
+/// A table that nobody else uses, and functions that nobody else uses at the time: those of a stack that `infra/deploy`
+/// made, if there is one, or else a slot's own. They stay for the next test, which tells them something else: LocalStack
+/// takes ten times as long to unpack new ones.
 #[derive(Debug)]
 pub(crate) struct Deployed {
     lambda: aws_sdk_lambda::Client,
@@ -50,7 +51,7 @@ impl Deployed {
     pub(crate) async fn to(url: &str, surroundings: Surroundings) -> Self {
         let (lambda, dynamodb) = (lambda_client(&Environment, url).await, localstack_dynamodb(url).await);
         create_table(&dynamodb, &surroundings.table).await.expect("a table");
-        Self { lambda, dynamodb, slot: Slot::take(), surroundings, used: Mutex::default() }
+        Self { lambda, dynamodb, slot: Slot::take(url).await, surroundings, used: Mutex::default() }
     }
 
     /// What invokes them.
@@ -71,10 +72,14 @@ impl Deployed {
 
     async fn deploy(&self, name: &str, function: &Function) -> Result<(), InvokeError> {
         let deploy = || async {
-            let of = name.to_owned();
-            let package = tokio::task::spawn_blocking(move || package(&of)).await.expect("packed");
             let prefix = self.slot.prefix();
             let target = Target { client: &self.lambda, prefix, role: ROLE, surroundings: &self.surroundings };
+            if self.slot.is_deployed {
+                assert!(target.tell(name).await?, "{prefix}{name} is not deployed");
+                return Ok(());
+            }
+            let of = name.to_owned();
+            let package = tokio::task::spawn_blocking(move || package(&of)).await.expect("packed");
             target.deploy(name, &package).await.map(|_| ())
         };
         let deployed = function.deployed.get_or_try_init(deploy).await;

@@ -117,6 +117,7 @@ async fn firmware_is_told_until_it_runs_or_was_given_up_and_again_when_it_is_wan
     assert_eq!(told(&mut socket, check_in(1, "downloading")).await.as_deref(), Some("2.5"), "it may have restarted");
     assert_eq!(progress().await, "downloading");
     socket.send(json!({"type": "check-in", "seq": 2, "ack": false}).to_string()).await;
+    cloud.until_stored("ap-1", |node| node.seq == Some(2)).await;
     assert!(socket.is_quiet().await, "what it has begun is no news");
     for (seq, status) in [(3, "failed"), (4, "rolled-back")] {
         assert_eq!(told(&mut socket, check_in(seq, status)).await, None, "{status}");

@@ -1,4 +1,4 @@
-"""LocalStack runs this when it is ready: it makes the table of ../table.json, unless that is there already."""
+"""LocalStack runs this when it is ready: it makes the table of infra/table.json, unless that is there already."""
 
 import json
 import os
@@ -6,10 +6,10 @@ import os
 from localstack import config
 from localstack.aws.connect import connect_to
 
-with open(os.path.join(config.dirs.init, "table.json"), encoding="utf-8") as definition:
+with open(os.path.join(os.path.dirname(config.dirs.init), "table.json"), encoding="utf-8") as definition:
     table = json.load(definition)
 dynamodb = connect_to(region_name="us-east-1").dynamodb
 try:
-    dynamodb.create_table(**table)
+    dynamodb.create_table(TableName="rollcall", **table)
 except dynamodb.exceptions.ResourceInUseException:
     pass

@@ -20,6 +20,8 @@ use crate::package::{Package, PackageError};
 const PATIENCE: Duration = Duration::from_mins(2);
 const LOOK_SOON: Duration = Duration::from_millis(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// The alias of `infra/template.yaml` for what is deployed.
+const ALIAS: &str = "live";
 /// What every function answers without doing anything: an event of nobody.
 const NOBODY: &[u8] = br#"{"methodArn":""}"#;
 
@@ -110,6 +112,29 @@ impl Target<'_> {
         };
         self.starts(function, &name).await?;
         Ok(done)
+    }
+
+    /// Tells a function of a stack of `infra/deploy` something else. What that was told besides stays, as everything else
+    /// about it does. Says whether it is there.
+    ///
+    /// # Errors
+    /// If Lambda does not take it, or it does not start with what it is told.
+    pub async fn tell(&self, function: &str) -> Result<bool, DeployError> {
+        let name = format!("{}{function}", self.prefix);
+        let alias = match self.client.get_alias().function_name(&name).name(ALIAS).send().await {
+            Ok(alias) => alias,
+            Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => return Ok(false),
+            Err(error) => return Err(refused(&name, "looked up", error)),
+        };
+        // This version is what was deployed, whatever was told since.
+        let version = alias.function_version().unwrap_or_default();
+        let deployed = self.client.get_function_configuration().function_name(&name).qualifier(version).send().await;
+        let mut told = environment_of(&deployed.map_err(|error| refused(&name, "looked up", error))?);
+        told.extend(environment(function, self.surroundings));
+        let update = self.client.update_function_configuration().function_name(&name).environment(variables(told));
+        update.send().await.map_err(|error| refused(&name, "given its new settings", error))?;
+        self.usable(&name).await?;
+        self.starts(function, &name).await.map(|()| true)
     }
 
     async fn create(

@@ -1,20 +1,23 @@
-//! The table's definition, in one place.
+//! Making the table.
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
-    ScalarAttributeType,
-};
-use rollcall_core::{Attribute, INDEX_DUE, INDEX_SITE, PARTITION_KEY, SORT_KEY};
+use aws_sdk_dynamodb::types::{AttributeDefinition, GlobalSecondaryIndex, KeySchemaElement, Projection};
+use serde::Deserialize;
+
+/// The one definition, which `infra/template.yaml` includes and LocalStack is told, too.
+const DEFINITION: &str = include_str!("../../../infra/table.json");
 
 /// A table that can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
+    /// Its definition can't be read.
+    #[error("the table's definition is no table's")]
+    Unreadable(#[from] serde_json::Error),
     /// Its definition is wrong.
     #[error("the table's definition is wrong")]
-    Definition(#[from] Box<aws_sdk_dynamodb::error::BuildError>),
+    Definition(#[from] Box<BuildError>),
     /// DynamoDB does not make it.
     #[error("DynamoDB does not make the table {table}")]
     Refused {
@@ -25,24 +28,58 @@ pub enum TableError {
     },
 }
 
+/// A definition, in the words of DynamoDB's `CreateTable`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Table {
+    billing_mode: String,
+    attribute_definitions: Vec<Attribute>,
+    key_schema: Vec<Key>,
+    global_secondary_indexes: Vec<Index>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Attribute {
+    attribute_name: String,
+    attribute_type: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Key {
+    attribute_name: String,
+    key_type: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Index {
+    #[serde(rename = "IndexName")]
+    name: String,
+    key_schema: Vec<Key>,
+    projection: Projected,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Projected {
+    projection_type: String,
+}
+
 /// Makes the table, unless it is there already; says whether it did.
 ///
 /// # Errors
 /// If DynamoDB does not.
 pub async fn create_table(client: &Client, table: &str) -> Result<bool, TableError> {
+    let definition: Table = serde_json::from_str(DEFINITION)?;
     let request = client
         .create_table()
         .table_name(table)
-        .billing_mode(BillingMode::PayPerRequest)
-        .attribute_definitions(attribute(PARTITION_KEY, ScalarAttributeType::S)?)
-        .attribute_definitions(attribute(SORT_KEY, ScalarAttributeType::S)?)
-        .attribute_definitions(attribute(Attribute::DueShard.name(), ScalarAttributeType::N)?)
-        .attribute_definitions(attribute(Attribute::Due.name(), ScalarAttributeType::N)?)
-        .attribute_definitions(attribute(Attribute::Site.name(), ScalarAttributeType::S)?)
-        .key_schema(key(PARTITION_KEY, KeyType::Hash)?)
-        .key_schema(key(SORT_KEY, KeyType::Range)?)
-        .global_secondary_indexes(index(INDEX_DUE, Attribute::DueShard.name(), Attribute::Due.name())?)
-        .global_secondary_indexes(index(INDEX_SITE, Attribute::Site.name(), PARTITION_KEY)?);
+        .billing_mode(definition.billing_mode.as_str().into())
+        .set_attribute_definitions(Some(built(definition.attribute_definitions, Attribute::build)?))
+        .set_key_schema(Some(built(definition.key_schema, Key::build)?))
+        .set_global_secondary_indexes(Some(built(definition.global_secondary_indexes, Index::build)?));
     match request.send().await {
         Ok(_) => Ok(true),
         Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => Ok(false),
@@ -50,24 +87,51 @@ pub async fn create_table(client: &Client, table: &str) -> Result<bool, TableErr
     }
 }
 
-fn attribute(name: &str, kind: ScalarAttributeType) -> Result<AttributeDefinition, TableError> {
-    AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().map_err(definition)
+fn built<Part, Built>(
+    parts: Vec<Part>,
+    build: impl Fn(Part) -> Result<Built, BuildError>,
+) -> Result<Vec<Built>, Box<BuildError>> {
+    parts.into_iter().map(build).collect::<Result<_, _>>().map_err(Box::new)
 }
 
-fn key(name: &str, kind: KeyType) -> Result<KeySchemaElement, TableError> {
-    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().map_err(definition)
+impl Attribute {
+    fn build(self) -> Result<AttributeDefinition, BuildError> {
+        let kind = self.attribute_type.as_str().into();
+        AttributeDefinition::builder().attribute_name(self.attribute_name).attribute_type(kind).build()
+    }
 }
 
-fn index(name: &str, hash: &str, range: &str) -> Result<GlobalSecondaryIndex, TableError> {
-    GlobalSecondaryIndex::builder()
-        .index_name(name)
-        .key_schema(key(hash, KeyType::Hash)?)
-        .key_schema(key(range, KeyType::Range)?)
-        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build())
-        .build()
-        .map_err(definition)
+impl Key {
+    fn build(self) -> Result<KeySchemaElement, BuildError> {
+        let kind = self.key_type.as_str().into();
+        KeySchemaElement::builder().attribute_name(self.attribute_name).key_type(kind).build()
+    }
 }
 
-fn definition(error: aws_sdk_dynamodb::error::BuildError) -> TableError {
-    TableError::Definition(Box::new(error))
+impl Index {
+    fn build(self) -> Result<GlobalSecondaryIndex, BuildError> {
+        let kind = self.projection.projection_type.as_str().into();
+        let keys = self.key_schema.into_iter().map(Key::build).collect::<Result<_, _>>()?;
+        let index = GlobalSecondaryIndex::builder().index_name(self.name).set_key_schema(Some(keys));
+        index.projection(Projection::builder().projection_type(kind).build()).build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_core::{Attribute as A, INDEX_DUE, INDEX_SITE, PARTITION_KEY, SORT_KEY};
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_made_of_what_the_code_writes() {
+        let definition: Table = serde_json::from_str(DEFINITION).expect("a table");
+        let names = |keys: &[Key]| keys.iter().map(|key| key.attribute_name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&definition.key_schema), [PARTITION_KEY, SORT_KEY]);
+        let indexes: Vec<_> = definition.global_secondary_indexes.iter().collect();
+        let shown: Vec<_> = indexes.iter().map(|index| (index.name.as_str(), names(&index.key_schema))).collect();
+        let due = vec![A::DueShard.name().to_owned(), A::Due.name().to_owned()];
+        let site = vec![A::Site.name().to_owned(), PARTITION_KEY.to_owned()];
+        assert_eq!(shown, [(INDEX_DUE, due), (INDEX_SITE, site)]);
+    }
 }

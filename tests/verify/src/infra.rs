@@ -47,7 +47,7 @@ fn counted(line: &str) -> Report {
 }
 
 /// The programs of the virtual environment of `infra/deploy`, which is made if it is not there.
-fn environment() -> Result<PathBuf, String> {
+pub(crate) fn environment() -> Result<PathBuf, String> {
     let made = output(Command::new(PYTHON).arg("-B").arg(root().join("infra/venv.py")));
     let programs =
         made.map_err(|problem| format!("{problem}; if {PYTHON} is missing: apt install python3.11 python3.11-venv"))?;

@@ -2,23 +2,29 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use crate::run::{minutes, profile, root, say, signal, succeed, target};
+use crate::infra;
+use crate::run::{minutes, output, profile, root, say, signal, succeed, target};
 use crate::runner::{self, Report};
 
 /// Where to look for a free port: below those that the system gives to connections, and beside those of the tests.
 const PORTS: std::ops::Range<u16> = 30_100..30_200;
 
-/// The whole system on LocalStack: every test that can run there, then what every deployment does, on one that
-/// `rollcall deploy` made and `rollcall up` serves.
+/// What [`infra/deploy`](Stacks) makes: as many as tests run at once.
+pub(crate) const STACKS: [&str; 2] = ["verify-1", "verify-2"];
+
+/// The whole system on LocalStack, deployed with `infra/deploy`: what every deployment does, on a stack as it is and served
+/// by `rollcall up`; then every test that can run there, which tells the functions of a stack what it wants of them.
 pub(crate) fn check() -> Result<Report, String> {
     part("build", runner::build)?;
     let localstack = part("set up", LocalStack::start)?;
-    let mut report = part("tests", || runner::on_localstack(&localstack.url))?;
+    let stacks = part("deploy with infra/deploy", || Stacks::deploy(&localstack.url))?;
+    let mut report = part("what every deployment does", || stacks.everywhere())?;
+    report.add(part("tests", || runner::on_localstack(&localstack.url))?);
     report.add(part("tests, every push lost", || runner::on_localstack_without_pushes(&localstack.url))?);
-    report.add(part("deployed with `rollcall deploy`", || deployed(&localstack.url))?);
     part("down", || localstack.stop())?;
     Ok(report)
 }
@@ -102,33 +108,59 @@ impl LocalStack {
     }
 }
 
-/// What every deployment does, as a developer would deploy it.
-fn deployed(url: &str) -> Result<Report, String> {
-    let state = target().join("verify");
-    let key = state.join("rollcall/development.key");
-    let rollcall = profile().join("rollcall");
-    let functions = profile().to_string_lossy().into_owned();
-    let command = |arguments: &[&str]| {
+/// Stacks that `infra/deploy` makes, as an operator would: one for each test that runs at once.
+struct Stacks {
+    url: String,
+    state: PathBuf,
+    port: u16,
+}
+
+impl Stacks {
+    fn deploy(url: &str) -> Result<Self, String> {
+        infra::environment()?;
+        let stacks = Self { url: url.to_owned(), state: target().join("verify"), port: free_port()? };
+        let keys = stacks.state.join("keys.json");
+        std::fs::create_dir_all(&stacks.state).map_err(|error| error.to_string())?;
+        let made = output(&mut stacks.rollcall(&["key", "--deploy"]))?;
+        std::fs::write(&keys, made).map_err(|error| format!("{}: {error}", keys.display()))?;
+        // One after the other: the second finds the code uploaded.
+        for stack in STACKS {
+            let mut deploy = Command::new(root().join("infra/deploy"));
+            deploy.args(["--stack", stack, "--endpoint-url", url, "--set", &stacks.connections_parameter()]);
+            succeed(deploy.arg("--functions").arg(profile()).arg("--keys").arg(&keys))?;
+        }
+        Ok(stacks)
+    }
+
+    fn connections_parameter(&self) -> String {
+        format!("ConnectionsUrl=http://127.0.0.1:{}/local", self.port)
+    }
+
+    /// The command, with keys of its own.
+    fn rollcall(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "TERM"]).arg(&rollcall).args(arguments).env("XDG_STATE_HOME", &state);
+        command.args(["--pdeathsig", "TERM"]).arg(profile().join("rollcall")).args(arguments);
+        command.env("XDG_STATE_HOME", &self.state);
         command
-    };
-    let port = free_port()?.to_string();
-    let connections = format!("http://127.0.0.1:{port}/local");
-    let deploy = ["deploy", "--endpoint-url", url, "--functions", &functions, "--connections-url", &connections];
-    succeed(&mut command(&deploy))?;
-    let up = ["up", "--backend", "lambda", "--endpoint-url", url, "--ws-port", &port, "--http-port", "0"];
-    let up = Running::start(&mut command(&up))?;
-    let ws_url = up.said("ws")?;
-    let key = key.to_string_lossy().into_owned();
-    let report = runner::everywhere(&[
-        ("ROLLCALL_CLOUD_URL", &ws_url),
-        ("ROLLCALL_CLOUD_KEY", &key),
-        ("AWS_ENDPOINT_URL", url),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "test"),
-        ("AWS_SECRET_ACCESS_KEY", "test"),
-    ])?;
-    up.stop()?;
-    Ok(report)
+    }
+
+    /// What every deployment does, on one as it was deployed, with `rollcall up` for the sockets.
+    fn everywhere(&self) -> Result<Report, String> {
+        let (stack, port) = (STACKS[0], self.port.to_string());
+        let up = ["up", "--backend", "lambda", "--endpoint-url", &self.url, "--ws-port", &port, "--http-port", "0"];
+        let mut up = self.rollcall(&up);
+        let up = Running::start(up.args(["--function-prefix", &format!("{stack}-")]))?;
+        let (ws_url, key) = (up.said("ws")?, self.state.join("rollcall/development.key"));
+        let report = runner::everywhere(&[
+            ("ROLLCALL_CLOUD_URL", &ws_url),
+            ("ROLLCALL_CLOUD_KEY", &key.to_string_lossy()),
+            ("ROLLCALL_CLOUD_TABLE", stack),
+            ("AWS_ENDPOINT_URL", &self.url),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ])?;
+        up.stop()?;
+        Ok(report)
+    }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::infra;
+use crate::localstack::STACKS;
 use crate::run::{cargo, follow, root, say, succeed, target};
 
 /// The folder of the whole-system tests: the others' are about one crate each.
@@ -94,15 +95,23 @@ fn empty(folder: &Path) -> Result<PathBuf, String> {
 pub(crate) fn on_localstack(url: &str) -> Result<Report, String> {
     let mut targets = targets(WHOLE_SYSTEM)?;
     targets.remove(COMMAND);
-    let mut command = test(&named(&targets), &["--include-ignored"]);
-    run(command.env("ROLLCALL_LOCALSTACK_URL", url).env_remove("ROLLCALL_CLOUD_URL"))
+    run(localstacks(&mut test(&named(&targets), &["--include-ignored", &at_once()]), url))
 }
 
 /// The same again, with every push to a node lost.
 pub(crate) fn on_localstack_without_pushes(url: &str) -> Result<Report, String> {
-    let mut command = test(&pushing(), &[]);
-    let command = command.env("ROLLCALL_LOCALSTACK_URL", url).env("ROLLCALL_PUSHES", "lost");
-    run(command.env_remove("ROLLCALL_CLOUD_URL"))
+    run(localstacks(test(&pushing(), &[&at_once()]).env("ROLLCALL_PUSHES", "lost"), url))
+}
+
+/// Tests on the LocalStack at this URL, with the functions that `infra/deploy` deployed there.
+fn localstacks<'a>(command: &'a mut Command, url: &str) -> &'a mut Command {
+    command.env("ROLLCALL_LOCALSTACK_URL", url).env("ROLLCALL_LOCALSTACK_STACKS", STACKS.join(" "));
+    command.env_remove("ROLLCALL_CLOUD_URL")
+}
+
+/// No more tests than stacks.
+fn at_once() -> String {
+    format!("--test-threads={}", STACKS.len())
 }
 
 fn pushing() -> Vec<String> {
