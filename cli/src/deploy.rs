@@ -55,7 +55,7 @@ async fn deploy(args: Deploy) -> Result<(), Problem> {
     let mut done = vec![table(&args).await?];
     show(&done[0], args.json)?;
     bucket(&args).await?;
-    let client = lambda_client(&Environment, &args.endpoint_url).await;
+    let client = lambda_client(&Environment, &args.endpoint_url);
     let target =
         Target { client: &client, prefix: &args.function_prefix, role: &args.role, surroundings: &surroundings };
     let mut deploys: FuturesOrdered<_> =
@@ -104,7 +104,7 @@ fn keep_development_keys(args: &Deploy) -> Result<(), Problem> {
 }
 
 async fn table(args: &Deploy) -> Result<Line, Problem> {
-    let config = endpoint_config(&Environment, &args.endpoint_url, PATIENCE).await;
+    let config = endpoint_config(&Environment, &args.endpoint_url, PATIENCE);
     let client = aws_sdk_dynamodb::Client::new(&config);
     let made = create_table(&client, &args.table).await.map_err(|error| {
         Problem::with_advice(&error, "is LocalStack running there? `localstack/host/localstack start` starts one")

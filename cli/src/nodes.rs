@@ -26,7 +26,7 @@ struct Line {
 
 /// Reads the whole table, a page at a time, and prints it in the order of the nodes' ids.
 pub(crate) async fn run(args: &Nodes) -> Result<(), Problem> {
-    let store = DynamoStore::new(local_dynamo_client(&args.endpoint_url).await, &args.table);
+    let store = DynamoStore::new(local_dynamo_client(&args.endpoint_url), &args.table);
     let now = clock::now();
     let mut lines = vec![];
     let mut cursor = None;

@@ -114,7 +114,7 @@ async fn elsewhere(args: &Up, endpoint: &str, meter: &Meter) -> Result<(Stack, S
     let ws = listen(args.ws_port, "WebSockets", "--ws-port").map_err(|error| not_started(&error))?;
     let http = listen(args.http_port, "HTTP", "--http-port").map_err(|error| not_started(&error))?;
     let connections = connections_url(&ws).map_err(|error| not_started(&error))?;
-    let client = lambda_client(&Environment, endpoint).await;
+    let client = lambda_client(&Environment, endpoint);
     let told = told(&client, &args.function_prefix).await.map_err(|error| not_deployed(&error, args, endpoint))?;
     // What serves nothing but Invoke can't be asked: nothing is known to be wrong then.
     let told = told.unwrap_or_else(|| Told { table: TABLE.to_owned(), connections: connections.clone() });

@@ -36,8 +36,8 @@ pub(crate) fn pushes_are_lost() -> bool {
 }
 
 /// A client of LocalStack's DynamoDB.
-pub async fn localstack_dynamodb(url: &str) -> Client {
-    Client::new(&endpoint_config(&Environment, url, PATIENCE).await)
+pub fn localstack_dynamodb(url: &str) -> Client {
+    Client::new(&endpoint_config(&Environment, url, PATIENCE))
 }
 
 /// A deployed stack that the environment names: where nodes connect, its table, and the file with its HS256 key.
@@ -63,8 +63,8 @@ impl CloudUrl {
     }
 
     /// A client of its DynamoDB, with the credentials and the region of the environment.
-    pub(crate) async fn dynamodb(&self) -> Client {
+    pub(crate) fn dynamodb(&self) -> Client {
         let region = Environment.get("AWS_REGION").expect("AWS_REGION is set");
-        dynamo_client(&region, Environment.get("AWS_ENDPOINT_URL").as_deref()).await
+        dynamo_client(&region, Environment.get("AWS_ENDPOINT_URL").as_deref())
     }
 }

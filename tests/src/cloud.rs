@@ -143,7 +143,7 @@ impl Cloud {
         let config = StackConfig { ws, http, limits: options.limits, between: options.between, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
         let dynamodb = stack.dynamodb_url().expect("it runs here");
-        let api = Api::new(stack.ws_url(), local_dynamo_client(&dynamodb).await, TABLE, signer);
+        let api = Api::new(stack.ws_url(), local_dynamo_client(&dynamodb), TABLE, signer);
         proxy.stand_before(dynamodb);
         let s3 = stack.s3_url().expect("it runs here");
         images.stand_before(s3.clone());
@@ -165,7 +165,7 @@ impl Cloud {
         let http = listen(0, "HTTP", "").expect("a port");
         let config = StackConfig { ws, http, limits: options.limits, between: options.between, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
-        let api = Api::new(stack.ws_url(), localstack_dynamodb(url).await, &own, signer);
+        let api = Api::new(stack.ws_url(), localstack_dynamodb(url), &own, signer);
         create_bucket(url, FIRMWARE_BUCKET, now()).await.expect("a bucket");
         Self { stack, journal, dynamodb: proxy, pushes, api, deployed: Some(deployed), s3: url.to_owned(), _turn: turn }
     }

@@ -49,7 +49,7 @@ impl Default for Function {
 impl Deployed {
     /// Makes the table. Each function is deployed when it is first invoked: no test needs all of them.
     pub(crate) async fn to(url: &str, surroundings: Surroundings) -> Self {
-        let (lambda, dynamodb) = (lambda_client(&Environment, url).await, localstack_dynamodb(url).await);
+        let (lambda, dynamodb) = (lambda_client(&Environment, url), localstack_dynamodb(url));
         create_table(&dynamodb, &surroundings.table).await.expect("a table");
         Self { lambda, dynamodb, slot: Slot::take(url).await, surroundings, used: Mutex::default() }
     }

@@ -12,10 +12,18 @@ pub fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("python")
 }
 
-/// The Python of a virtual environment with what the list of this name requires, which is made if it is not there yet,
-/// or was made from another list or by another Python.
+/// The Python of a virtual environment with what the list of this name requires.
 pub async fn python(list: &str) -> PathBuf {
     let target = functions().parent().expect("target").to_owned();
+    install_python(list, &target).await.unwrap_or_else(|problem| panic!("{problem}"))
+}
+
+/// The same, below this target folder. It is made if it is not there yet, or was made from another list or by another
+/// Python.
+///
+/// # Errors
+/// What failed, and what to do about that.
+pub async fn install_python(list: &str, target: &Path) -> Result<PathBuf, String> {
     let folder = target.join("venv").join(list);
     let python = folder.join("bin/python");
     let stamp = folder.join("made-from.txt");
@@ -29,29 +37,31 @@ pub async fn python(list: &str) -> PathBuf {
         version.args(["-c", "import sys; assert sys.version_info >= (3, 11), sys.version; print(sys.version)"]);
     let version =
         done(version, "Python 3.11 or newer is needed: apt install python3 python3-venv, or brew install python3")
-            .await;
+            .await?;
     let requirements = scripts().join(format!("{list}.txt"));
     let wanted = format!("{version}{}", fs::read_to_string(&requirements).expect("requirements"));
     if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == wanted) {
-        return python;
+        return Ok(python);
     }
     let mut make = Command::new("python3");
     make.args(["-m", "venv", "--clear"]).arg(&folder);
-    done(&mut make, "Debian has venv in a package of its own: apt install python3-venv").await;
+    done(&mut make, "Debian has venv in a package of its own: apt install python3-venv").await?;
     let mut install = Command::new(&python);
     install
         .args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--require-hashes", "--requirement"])
         .arg(&requirements);
-    done(&mut install, "a package index must be reachable once: see pip config list").await;
+    done(&mut install, "a package index must be reachable once: see pip config list").await?;
     fs::write(&stamp, wanted).expect("written");
-    python
+    Ok(python)
 }
 
 /// What a command says that must not fail; if it does, `advice` says what to do.
-async fn done(command: &mut Command, advice: &str) -> String {
+async fn done(command: &mut Command, advice: &str) -> Result<String, String> {
     let output = command.kill_on_drop(true).output().await;
-    let output = output.unwrap_or_else(|error| panic!("{:?} does not run: {error}\n{advice}", command.as_std()));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{:?} fails:\n{errors}\n{advice}", command.as_std());
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    let output = output.map_err(|error| format!("{:?} does not run: {error}\n{advice}", command.as_std()))?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{:?} fails:\n{errors}\n{advice}", command.as_std()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

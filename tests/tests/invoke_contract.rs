@@ -66,7 +66,7 @@ fn host(timeout: Duration, env: BTreeMap<String, String>, journal: &Journal) -> 
 }
 
 async fn localstack(url: &str, timeout: Duration, env: BTreeMap<String, String>, journal: &Journal) -> Arc<dyn Invoke> {
-    let client = lambda_client(&Environment, url).await;
+    let client = lambda_client(&Environment, url);
     let package = Package::of(&functions().join("examples"), PROBE).expect("packed");
     let prefix = format!("contract-{:016x}-", rand::rng().random::<u64>());
     let variables = Variables::builder().set_variables(Some(env.into_iter().collect())).build();

@@ -23,10 +23,10 @@ async fn dynamodb() -> (Option<EmbeddedDynamo>, DynamoStore) {
         Backend::Embedded => {
             let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
             let engine = EmbeddedDynamo::start(listener, None).expect("an engine");
-            let client = local_dynamo_client(&engine.url()).await;
+            let client = local_dynamo_client(&engine.url());
             (Some(engine), client)
         }
-        Backend::LocalStack(url) => (None, localstack_dynamodb(&url).await),
+        Backend::LocalStack(url) => (None, localstack_dynamodb(&url)),
     };
     create_table(&client, &table).await.expect("a table");
     (engine, DynamoStore::new(client, table))

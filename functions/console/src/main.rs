@@ -15,7 +15,7 @@ mod view;
 
 use handle::Console;
 use keys::Keys;
-use rollcall_aws::{ApiConnections, DynamoDocuments, DynamoFirmware, DynamoStore, Settings};
+use rollcall_aws::{ApiConnections, Clients, DynamoDocuments, DynamoFirmware, DynamoStore, Settings};
 use rollcall_aws::{Environment, Fatal, serve, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
@@ -23,8 +23,9 @@ async fn main() -> Result<(), Fatal> {
     telemetry::start(&Environment);
     let settings = Settings::read(&Environment, true)?;
     let keys = Keys::read(&Environment)?;
-    let (store, connections) = (DynamoStore::open(&settings).await, ApiConnections::open(&settings).await);
-    let (documents, firmware) = (DynamoDocuments::open(&settings).await, DynamoFirmware::open(&settings).await);
+    let clients = Clients::open(&settings).await;
+    let (store, connections) = (DynamoStore::open(&clients), ApiConnections::open(&clients));
+    let (documents, firmware) = (DynamoDocuments::open(&clients), DynamoFirmware::open(&clients));
     let console = Console { keys, store, documents, firmware, connections, policy: settings.policy };
     // Boxed: most of it is what only some requests need.
     serve(async |request| Box::pin(console.handle(&request)).await).await

@@ -3,7 +3,7 @@
 mod handle;
 
 use handle::Poll;
-use rollcall_aws::{DynamoDocuments, DynamoStore, Images, Reader, Settings, variable};
+use rollcall_aws::{Clients, DynamoDocuments, DynamoStore, Images, Reader, Settings, variable};
 use rollcall_aws::{Environment, Fatal, serve, telemetry};
 use rollcall_token::Verifier;
 
@@ -14,8 +14,9 @@ async fn main() -> Result<(), Fatal> {
     let mut reader = Reader::new(&Environment);
     let verifier = reader.parsed(variable::TOKEN_KEYS, Verifier::from_jwks);
     let verifier = reader.finish(|| verifier)?;
-    let (store, documents) = (DynamoStore::open(&settings).await, DynamoDocuments::open(&settings).await);
-    let images = Images::open(&settings).await;
+    let clients = Clients::open(&settings).await;
+    let (store, documents) = (DynamoStore::open(&clients), DynamoDocuments::open(&clients));
+    let images = Images::open(&clients);
     let poll = Poll { verifier, store, documents, images, policy: settings.policy };
     serve(async |request| poll.handle(&request).await).await
 }

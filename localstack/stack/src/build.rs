@@ -12,11 +12,18 @@ const OF_ANOTHER_CARGO: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN
 /// The cargo command that builds the functions into `target/local`, beside `also`, whose shared crates are then built
 /// once and with the same features.
 pub fn build_command(cargo: &str, root: &Path, target: &Path, also: &[&str]) -> Command {
-    let mut command = Command::new(cargo);
-    command.current_dir(root).args(["build", "--profile", "local", "--target-dir"]).arg(target).args(also);
+    let mut command = cargo_build(cargo, root, target, "local");
+    command.args(also);
     for function in FUNCTIONS {
         command.args(["-p", function]);
     }
+    command
+}
+
+/// The cargo command that builds what is added to it, with this profile.
+pub fn cargo_build(cargo: &str, root: &Path, target: &Path, profile: &str) -> Command {
+    let mut command = Command::new(cargo);
+    command.current_dir(root).args(["build", "--profile", profile, "--target-dir"]).arg(target);
     #[expect(clippy::disallowed_methods, reason = "names only, to take them away")]
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy();

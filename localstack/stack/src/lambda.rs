@@ -25,8 +25,8 @@ const LAMBDAS_OWN: [&str; 6] =
     ["START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_", "EXTENSION", "XRAY"];
 
 /// A client of the Lambda API at an endpoint.
-pub async fn lambda_client(lookup: &impl Lookup, endpoint: &str) -> Client {
-    Client::new(&endpoint_config(lookup, endpoint, PATIENCE).await)
+pub fn lambda_client(lookup: &impl Lookup, endpoint: &str) -> Client {
+    Client::new(&endpoint_config(lookup, endpoint, PATIENCE))
 }
 
 /// Runs functions through Lambda's `Invoke`, each under its name with a prefix before it.

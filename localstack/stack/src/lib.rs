@@ -11,7 +11,7 @@ mod package;
 mod s3;
 mod stack;
 
-pub use build::build_command;
+pub use build::{build_command, cargo_build};
 pub use deploy::{DeployError, Deployed, Target};
 pub use dynamo::{DynamoError, EmbeddedDynamo};
 pub use functions::{FUNCTIONS, ROUTE_CHECK_IN, Surroundings};

@@ -218,7 +218,7 @@ impl Running {
     async fn start(config: Here) -> Result<Self, StackError> {
         let dynamo = EmbeddedDynamo::start(config.dynamodb, config.data.as_deref())?;
         let mut surroundings = config.surroundings;
-        create_table(&local_dynamo_client(&dynamo.url()).await, &surroundings.table).await?;
+        create_table(&local_dynamo_client(&dynamo.url()), &surroundings.table).await?;
         let s3 = EmbeddedS3::start(config.s3, config.data.as_deref(), &surroundings.firmware_bucket)?;
         surroundings.more.entry(variable::ENDPOINT_URL_DYNAMODB.to_owned()).or_insert_with(|| dynamo.url());
         surroundings.more.entry(variable::ENDPOINT_URL_S3.to_owned()).or_insert_with(|| s3.url());

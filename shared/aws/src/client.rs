@@ -6,14 +6,15 @@ use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::meta::credentials::CredentialsProviderChain;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_dynamodb::config::{IdentityCache, StalledStreamProtectionConfig};
-use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::{IdentityCache, SharedHttpClient, StalledStreamProtectionConfig};
+use aws_types::sdk_config::Builder;
 
-use crate::config::{Lookup, variable};
+use crate::ahead::connect_ahead;
+use crate::config::{Lookup, Settings, variable};
+use crate::tls::{Trust, http_client, is_plain};
 
 /// The region that everything on this machine claims to be in.
 pub const LOCAL_REGION: &str = "us-east-1";
@@ -29,42 +30,75 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a best-effort call of `@connections` may hold up an answer.
 const BEST_EFFORT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A client of DynamoDB, with the credentials that Lambda puts into the environment.
-pub async fn dynamo_client(region: &str, endpoint: Option<&str>) -> aws_sdk_dynamodb::Client {
-    let timeouts = timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT);
-    let config = loader(region, endpoint, timeouts, RetryConfig::standard());
-    aws_sdk_dynamodb::Client::new(&config.credentials_provider(from_environment()).load().await)
+/// The clients of a function. They share their connections, so that TLS is set up once.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    pub(crate) settings: Settings,
+    pub(crate) dynamo: aws_sdk_dynamodb::Client,
+    http: SharedHttpClient,
+}
+
+impl Clients {
+    /// Makes them, and opens the connection to DynamoDB.
+    pub async fn open(settings: &Settings) -> Self {
+        let dynamodb = settings.dynamodb.as_deref();
+        let connections = Some(&*settings.connections).filter(|url| !url.is_empty()).or(dynamodb);
+        let http = http_client([dynamodb, connections], settings.trust);
+        let dynamo = dynamo(&settings.region, dynamodb, http.clone(), from_environment());
+        // A plain endpoint is on this machine, and has no handshake to wait for.
+        if !is_plain(dynamodb) {
+            connect_ahead(&dynamo).await;
+        }
+        Self { settings: settings.clone(), dynamo, http }
+    }
+
+    /// A client of `@connections`. Calls are tried once: they are best effort.
+    pub(crate) fn connections(&self) -> aws_sdk_apigatewaymanagement::Client {
+        let Settings { region, connections, .. } = &self.settings;
+        let config = config(region, Some(connections), self.http.clone(), from_environment());
+        let timeouts = timeouts(BEST_EFFORT_TIMEOUT, BEST_EFFORT_TIMEOUT);
+        let config = config.timeout_config(timeouts).retry_config(RetryConfig::disabled());
+        aws_sdk_apigatewaymanagement::Client::new(&config.build())
+    }
+}
+
+/// A client of DynamoDB, with the credentials of the environment.
+pub fn dynamo_client(region: &str, endpoint: Option<&str>) -> aws_sdk_dynamodb::Client {
+    dynamo(region, endpoint, http_client([endpoint], Trust::Native), from_environment())
 }
 
 /// A client of a DynamoDB engine on this machine, which takes any credentials.
-pub async fn local_dynamo_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
-    let timeouts = timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT);
-    let config = loader(LOCAL_REGION, Some(endpoint), timeouts, RetryConfig::standard());
-    aws_sdk_dynamodb::Client::new(&config.credentials_provider(local_credentials()).load().await)
+pub fn local_dynamo_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
+    dynamo(LOCAL_REGION, Some(endpoint), http_client([Some(endpoint)], Trust::Native), local_credentials())
+}
+
+fn dynamo(
+    region: &str,
+    endpoint: Option<&str>,
+    http: SharedHttpClient,
+    credentials: impl ProvideCredentials + 'static,
+) -> aws_sdk_dynamodb::Client {
+    let config = config(region, endpoint, http, credentials);
+    let config = config.timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT));
+    aws_sdk_dynamodb::Client::new(&config.retry_config(RetryConfig::standard()).build())
 }
 
 /// What a client of any service needs for an endpoint that a person names: the credentials and the region of the
 /// environment, or those that every service on this machine takes. A call is tried once, and may take this long.
-pub async fn endpoint_config(lookup: &impl Lookup, endpoint: &str, patience: Duration) -> SdkConfig {
+pub fn endpoint_config(lookup: &impl Lookup, endpoint: &str, patience: Duration) -> SdkConfig {
     let region = lookup.get(variable::REGION).unwrap_or_else(|| LOCAL_REGION.to_owned());
-    let loader = loader(&region, Some(endpoint), timeouts(patience, patience), RetryConfig::disabled());
-    loader.credentials_provider(credentials(Some(endpoint))).load().await
+    let http = http_client([Some(endpoint)], Trust::Native);
+    let config = config(&region, Some(endpoint), http, credentials(Some(endpoint)));
+    config.timeout_config(timeouts(patience, patience)).retry_config(RetryConfig::disabled()).build()
 }
 
 /// The environment's credentials; or those that every service on this machine takes, for an endpoint without TLS.
 pub(crate) fn credentials(endpoint: Option<&str>) -> SharedCredentialsProvider {
-    if endpoint.is_none_or(|url| url.starts_with("https://")) {
+    if !is_plain(endpoint) {
         return SharedCredentialsProvider::new(from_environment());
     }
     let chain = CredentialsProviderChain::first_try("Environment", from_environment());
     SharedCredentialsProvider::new(chain.or_else("Local", local_credentials()))
-}
-
-/// A client of `@connections`. Calls are tried once: they are best effort.
-pub async fn connections_client(region: &str, url: &str) -> aws_sdk_apigatewaymanagement::Client {
-    let timeouts = timeouts(BEST_EFFORT_TIMEOUT, BEST_EFFORT_TIMEOUT);
-    let config = loader(region, Some(url), timeouts, RetryConfig::disabled());
-    aws_sdk_apigatewaymanagement::Client::new(&config.credentials_provider(from_environment()).load().await)
 }
 
 /// Credentials for services on this machine, which take any.
@@ -85,22 +119,20 @@ fn from_environment() -> EnvironmentVariableCredentialsProvider {
     EnvironmentVariableCredentialsProvider::new()
 }
 
-fn loader(region: &str, endpoint: Option<&str>, timeouts: TimeoutConfig, retries: RetryConfig) -> ConfigLoader {
-    // TLS costs memory and start-up time that a plain endpoint (loopback) has no use for.
-    let http = if endpoint.is_some_and(|url| url.starts_with("http://")) {
-        Builder::new().build_http()
-    } else {
-        Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
-    };
-    let loader = aws_config::defaults(BehaviorVersion::latest())
+/// Not `aws_config::load`: it would read files that a function does not have, and link what reads them.
+fn config(
+    region: &str,
+    endpoint: Option<&str>,
+    http: SharedHttpClient,
+    credentials: impl ProvideCredentials + 'static,
+) -> Builder {
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
         .http_client(http)
         .region(Region::new(region.to_owned()))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .identity_cache(IdentityCache::no_cache())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .retry_config(retries)
-        .timeout_config(timeouts);
-    match endpoint {
-        Some(url) => loader.endpoint_url(url),
-        None => loader,
-    }
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    config.set_endpoint_url(endpoint.map(str::to_owned));
+    config
 }

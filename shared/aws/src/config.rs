@@ -6,6 +6,7 @@ use std::str::FromStr;
 use rollcall_core::{Policy, Registration, Seconds};
 
 use crate::error::chain;
+use crate::tls::Trust;
 
 /// The names of Rollcall's environment variables.
 pub mod variable {
@@ -33,6 +34,9 @@ pub mod variable {
     pub const LOG: &str = "ROLLCALL_LOG";
     /// The function's name, which Lambda sets (AWS Lambda Developer Guide, "Defined runtime environment variables").
     pub const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
+    /// Whose certificates are believed: `amazon` (Amazon's own) or `native` (the system's; `SSL_CERT_FILE` names others).
+    /// Not the first if something between here and AWS has a certificate of its own.
+    pub const TRUST: &str = "ROLLCALL_TRUST";
     /// The AWS region.
     pub const REGION: &str = "AWS_REGION";
     /// Where all of AWS is, if not at its own address.
@@ -179,6 +183,8 @@ pub struct Settings {
     pub dynamodb: Option<String>,
     /// Where `@connections` is; empty for a function that never calls it.
     pub connections: String,
+    /// Whose certificates are believed.
+    pub trust: Trust,
     /// What the rules go by.
     pub policy: Policy,
 }
@@ -195,8 +201,19 @@ impl Settings {
         let connections = if connections { reader.required(variable::CONNECTIONS_URL) } else { String::new() };
         let dynamodb =
             reader.optional(variable::ENDPOINT_URL_DYNAMODB).or_else(|| reader.optional(variable::ENDPOINT_URL));
-        let policy = policy(&mut reader);
-        reader.finish(|| Some(Self { table, region, dynamodb, connections, policy: policy? }))
+        let (trust, policy) = (trust(&mut reader), policy(&mut reader));
+        reader.finish(|| Some(Self { table, region, dynamodb, connections, trust, policy: policy? }))
+    }
+}
+
+fn trust(reader: &mut Reader<'_, impl Lookup>) -> Trust {
+    match reader.optional(variable::TRUST).as_deref() {
+        None | Some("amazon") => Trust::Amazon,
+        Some("native") => Trust::Native,
+        Some(_) => {
+            reader.invalid(variable::TRUST, "must be amazon or native".to_owned());
+            Trust::Amazon
+        }
     }
 }
 
@@ -248,6 +265,7 @@ mod tests {
             (variable::REGISTRATION, "ajar"),
             (variable::LIFETIME, "7200"),
             (variable::GRACE, "soon"),
+            (variable::TRUST, "everybody"),
         ]);
         for mistake in [
             "AWS_REGION is not set",
@@ -255,6 +273,7 @@ mod tests {
             "ROLLCALL_REGISTRATION must be open or closed",
             "ROLLCALL_LIFETIME_S must be from 1 to 6600, not 7200",
             "ROLLCALL_GRACE_S must be a whole number",
+            "ROLLCALL_TRUST must be amazon or native",
         ] {
             assert!(text.contains(mistake), "{mistake:?} is not in {text:?}");
         }
@@ -281,5 +300,6 @@ mod tests {
         let settings = Settings::read(&lookup, false).expect("complete");
         assert_eq!(settings.policy.registration, Registration::Closed);
         assert_eq!(settings.dynamodb, None);
+        assert_eq!(settings.trust, Trust::Amazon);
     }
 }

@@ -7,8 +7,7 @@ use aws_sdk_apigatewaymanagement::error::ProvideErrorMetadata;
 use aws_sdk_apigatewaymanagement::primitives::Blob;
 use rollcall_core::ConnectionId;
 
-use crate::client::connections_client;
-use crate::config::Settings;
+use crate::client::Clients;
 
 /// Reaches connections of this API.
 pub trait Connections: Send + Sync {
@@ -56,8 +55,8 @@ impl ApiConnections {
     }
 
     /// Where a function is configured to find it.
-    pub async fn open(settings: &Settings) -> Self {
-        Self::new(connections_client(&settings.region, &settings.connections).await)
+    pub fn open(clients: &Clients) -> Self {
+        Self::new(clients.connections())
     }
 }
 

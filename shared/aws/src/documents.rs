@@ -12,8 +12,7 @@ use quick_cache::sync::Cache;
 use rollcall_core::{DOCUMENT_TEXT, PARTITION_KEY, SORT_KEY, SORT_KEY_DOCUMENT, document_key};
 use rollcall_wire::Document;
 
-use crate::client::dynamo_client;
-use crate::config::Settings;
+use crate::client::Clients;
 use crate::dynamo::classify;
 use crate::store::StoreError;
 
@@ -63,8 +62,8 @@ impl DynamoDocuments {
     }
 
     /// The documents of the table that a function is configured with.
-    pub async fn open(settings: &Settings) -> Self {
-        Self::new(dynamo_client(&settings.region, settings.dynamodb.as_deref()).await, &settings.table)
+    pub fn open(clients: &Clients) -> Self {
+        Self::new(clients.dynamo.clone(), &clients.settings.table)
     }
 
     fn key(sha256: &str) -> HashMap<String, AttributeValue> {

@@ -8,8 +8,7 @@ use aws_sdk_dynamodb::types::{
 };
 use rollcall_core::{Item, ItemKey, NodeId, Outcome, Update};
 
-use crate::client::dynamo_client;
-use crate::config::Settings;
+use crate::client::Clients;
 use crate::render::{Rendered, item, key};
 use crate::store::{Store, StoreError, Units, Written};
 
@@ -27,8 +26,8 @@ impl DynamoStore {
     }
 
     /// The items of the table that a function is configured with.
-    pub async fn open(settings: &Settings) -> Self {
-        Self::new(dynamo_client(&settings.region, settings.dynamodb.as_deref()).await, &settings.table)
+    pub fn open(clients: &Clients) -> Self {
+        Self::new(clients.dynamo.clone(), &clients.settings.table)
     }
 }
 

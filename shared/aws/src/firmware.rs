@@ -11,8 +11,7 @@ use rollcall_core::{FirmwareVersion, Model, Node, PARTITION_KEY, SORT_KEY, Times
 use rollcall_wire::FirmwareUrl;
 use rollcall_wire::console::FirmwareSpec;
 
-use crate::client::dynamo_client;
-use crate::config::Settings;
+use crate::client::Clients;
 use crate::dynamo::classify;
 use crate::presign::{PresignError, Presigner};
 use crate::store::StoreError;
@@ -46,9 +45,8 @@ pub enum Kept {
 
 impl DynamoFirmware {
     /// The firmware of the table that a function is configured with.
-    pub async fn open(settings: &Settings) -> Self {
-        let client = dynamo_client(&settings.region, settings.dynamodb.as_deref()).await;
-        Self { client, table: settings.table.clone(), cache: Cache::new(CACHED) }
+    pub fn open(clients: &Clients) -> Self {
+        Self { client: clients.dynamo.clone(), table: clients.settings.table.clone(), cache: Cache::new(CACHED) }
     }
 
     /// Keeps what is known of an image.
@@ -139,8 +137,8 @@ pub enum ImageError {
 
 impl Images {
     /// The images of the table and the bucket that a function is configured with.
-    pub async fn open(settings: &Settings) -> Self {
-        Self { firmware: DynamoFirmware::open(settings).await, presigner: Presigner::open(settings) }
+    pub fn open(clients: &Clients) -> Self {
+        Self { firmware: DynamoFirmware::open(clients), presigner: Presigner::open(&clients.settings) }
     }
 
     /// The image of this version, with a URL that is good from now on; nothing if the node is not to run it.

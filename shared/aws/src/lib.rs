@@ -3,6 +3,7 @@
 //! What comes in from API Gateway becomes an [`Event`](rollcall_core::Event); what the rules plan becomes one
 //! `UpdateItem`; what they decide becomes a status code, a frame or a call of `@connections`. Nothing is decided here.
 
+mod ahead;
 mod bucket;
 mod client;
 mod commands;
@@ -25,11 +26,11 @@ mod serve;
 mod store;
 mod table;
 pub mod telemetry;
+mod tls;
 
 pub use bucket::{Bucket, SignError, presign};
 pub use client::{
-    LOCAL_CREDENTIALS, LOCAL_REGION, connections_client, dynamo_client, endpoint_config, local_credentials,
-    local_dynamo_client,
+    Clients, LOCAL_CREDENTIALS, LOCAL_REGION, dynamo_client, endpoint_config, local_credentials, local_dynamo_client,
 };
 pub use commands::command_news;
 pub use config::{ConfigError, ConfigErrors, Environment, Lookup, Reader, Settings, policy, variable};
@@ -47,3 +48,4 @@ pub use reply::{Answer, News, ack, bye_reason, config_news, error_frame, refusal
 pub use serve::serve;
 pub use store::{Store, StoreError, Units, Written};
 pub use table::{TableError, create_table};
+pub use tls::Trust;

@@ -9,7 +9,7 @@ use rollcall_tests::{Backend, localstack_dynamodb};
 #[ignore = "needs LocalStack: cargo verify localstack"]
 async fn the_table_of_the_init_script_is_the_table_of_the_code() {
     let Backend::LocalStack(url) = Backend::chosen() else { panic!("this test is about LocalStack") };
-    let client = localstack_dynamodb(&url).await;
+    let client = localstack_dynamodb(&url);
     let table = format!("table-{:016x}", rand::rng().random::<u64>());
     assert_eq!(create_table(&client, &table).await.ok(), Some(true));
     assert_eq!(create_table(&client, &table).await.ok(), Some(false), "making it again changes nothing");
