@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sdk_dynamodb::config::{IdentityCache, StalledStreamProtectionConfig};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -49,6 +52,47 @@ pub async fn endpoint_config(lookup: &impl Lookup, endpoint: &str, patience: Dur
     let region = lookup.get(variable::REGION).unwrap_or_else(|| LOCAL_REGION.to_owned());
     let loader = loader(&region, Some(endpoint), timeouts(patience, patience), RetryConfig::disabled());
     loader.credentials_provider(credentials(Some(endpoint))).load().await
+}
+
+/// Why it can't be told whose AWS is meant.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// Neither the environment nor a profile names a region.
+    #[error("no region is named")]
+    Region,
+    /// Nothing names credentials.
+    #[error("there are no credentials")]
+    NoCredentials,
+    /// What names credentials gives none.
+    #[error("the credentials can't be had")]
+    Credentials(#[source] CredentialsError),
+}
+
+/// What a client of any service needs for the account of whoever runs this: the region and the credentials that AWS's own
+/// tools would take (environment, profile, container, instance), but for those of single sign-on, which would link two more
+/// services. An endpoint without TLS gets what [`endpoint_config`] gives it. A call may take this long.
+///
+/// # Errors
+/// If there is no region, or there are no credentials.
+pub async fn account_config(
+    lookup: &impl Lookup,
+    endpoint: Option<&str>,
+    patience: Duration,
+) -> Result<SdkConfig, AccountError> {
+    if let Some(endpoint) = endpoint.filter(|url| url.starts_with("http://")) {
+        return Ok(endpoint_config(lookup, endpoint, patience).await);
+    }
+    let regions = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new());
+    let region = regions.or_else(ProfileFileRegionProvider::new()).region().await.ok_or(AccountError::Region)?;
+    let loader = loader(region.as_ref(), endpoint, timeouts(patience, patience), RetryConfig::standard());
+    let config = loader.load().await;
+    if let Some(provider) = config.credentials_provider() {
+        provider.provide_credentials().await.map_err(|error| match error {
+            CredentialsError::CredentialsNotLoaded(_) => AccountError::NoCredentials,
+            error => AccountError::Credentials(error),
+        })?;
+    }
+    Ok(config)
 }
 
 /// The environment's credentials; or those that every service on this machine takes, for an endpoint without TLS.

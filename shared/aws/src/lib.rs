@@ -28,8 +28,8 @@ pub mod telemetry;
 
 pub use bucket::{Bucket, SignError, presign};
 pub use client::{
-    LOCAL_CREDENTIALS, LOCAL_REGION, connections_client, dynamo_client, endpoint_config, local_credentials,
-    local_dynamo_client,
+    AccountError, LOCAL_CREDENTIALS, LOCAL_REGION, account_config, connections_client, dynamo_client, endpoint_config,
+    local_credentials, local_dynamo_client,
 };
 pub use commands::command_news;
 pub use config::{ConfigError, ConfigErrors, Environment, Lookup, Reader, Settings, policy, variable};
