@@ -3,20 +3,28 @@
 mod commands;
 mod console;
 mod firmware;
+mod reading;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use commands::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
-pub(crate) use console::{ConfigCommand, Connection, DiffConfig, List, NodesCommand, One, Register, SetConfig, Watch};
+pub(crate) use console::{
+    Address, ConfigCommand, Connection, DiffConfig, List, NodesCommand, One, Register, SetConfig, Watch,
+};
 pub(crate) use firmware::{AddFirmware, FirmwareCommand, Image, WantFirmware};
 use rollcall_core::{NodeId, Seconds};
+
+use crate::stack::StackName;
 
 /// Serverless device check-in: the whole cloud on this machine, and a look at the fleet.
 #[derive(Debug, Parser)]
 #[command(name = "rollcall", version, max_term_width = 100)]
 pub(crate) struct Args {
+    /// Ask the stack with this name on AWS, whose CloudFormation says where it is; or else `ROLLCALL_STACK`
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) stack: Option<StackName>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -31,7 +39,7 @@ pub(crate) enum Command {
     Token(Token),
     /// Print the key for the console API of a cloud on this machine
     Key(Key),
-    /// List the nodes straight from the table; or, with a subcommand, through the console API
+    /// List the nodes straight from the table; or, with a subcommand or of a stack, through the console API
     Nodes(Nodes),
     /// Set or show what nodes are to run, through the console API
     #[command(subcommand)]
@@ -196,12 +204,14 @@ pub(crate) struct Key {
 pub(crate) struct Nodes {
     #[command(subcommand)]
     pub(crate) command: Option<NodesCommand>,
-    /// Where DynamoDB is
-    #[arg(long, default_value = "http://127.0.0.1:8789", value_parser = http_url, value_name = "URL")]
-    pub(crate) endpoint_url: String,
-    /// The table
-    #[arg(long, default_value = rollcall_stack::TABLE, value_name = "NAME")]
-    pub(crate) table: String,
+    #[arg(from_global)]
+    pub(crate) stack: Option<StackName>,
+    /// Where DynamoDB is; or else `http://127.0.0.1:8789`
+    #[arg(long, value_parser = http_url, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// The table; or else `rollcall`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
     /// Print JSON, one array
     #[arg(long)]
     pub(crate) json: bool,
@@ -212,9 +222,11 @@ pub(crate) struct Node {
     /// The node's id
     #[arg(long)]
     pub(crate) id: NodeId,
-    /// Where to connect, such as `ws://127.0.0.1:8787/local`
+    #[arg(from_global)]
+    pub(crate) stack: Option<StackName>,
+    /// Where to connect, such as `ws://127.0.0.1:8787/local`; or else to the stack that is named
     #[arg(long)]
-    pub(crate) url: String,
+    pub(crate) url: Option<String>,
     /// Its token (see `rollcall token`)
     #[arg(long)]
     pub(crate) token: String,

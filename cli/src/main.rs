@@ -18,6 +18,7 @@ mod problem;
 mod progress;
 mod rules;
 mod run;
+mod stack;
 mod summary;
 mod token;
 mod up;
@@ -25,12 +26,11 @@ mod up;
 use std::process::ExitCode;
 
 use args::Args;
-use clap::Parser as _;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     out::show_warnings();
-    match run::run(Args::parse().command).await {
+    match run::run(Args::read().command).await {
         Ok(code) => code,
         Err(problem) => problem.report(),
     }

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rollcall_aws::Environment;
 use rollcall_node::wire::Health;
 use rollcall_node::{Command, Firmware, Handler, NodeConfig, NodeError, NodeEvent, Pushed, Report};
 use tokio::sync::Notify;
@@ -11,6 +12,7 @@ use tokio::sync::Notify;
 use crate::args::Node;
 use crate::duties;
 use crate::problem::Problem;
+use crate::stack::{Output, StackName};
 use crate::up::stop_signal;
 
 struct Terminal {
@@ -84,6 +86,16 @@ impl Terminal {
     }
 }
 
+/// Where to connect: there, or where the stack says that is named.
+async fn url(given: Option<String>, stack: Option<&StackName>) -> Result<String, Problem> {
+    if let Some(url) = given {
+        return Ok(url);
+    }
+    let stack = StackName::find(stack, &Environment)?;
+    let stack = stack.ok_or_else(|| Problem::new("say where to connect: --url URL, or --stack NAME"))?;
+    stack.output(Output::WebSocket).await
+}
+
 /// Runs one node until it is refused or interrupted, or nobody reads what it prints.
 pub(crate) async fn run(args: Node) -> Result<(), Problem> {
     let (reboot, unread) = (Arc::<Notify>::default(), Arc::<Notify>::default());
@@ -93,13 +105,14 @@ pub(crate) async fn run(args: Node) -> Result<(), Problem> {
         reboot: Arc::clone(&reboot),
         unread: Arc::clone(&unread),
     };
+    let url = url(args.url, args.stack.as_ref()).await?;
     let forgotten = args.state.is_none().then(tempfile::tempdir).transpose();
     let forgotten = forgotten.map_err(|error| Problem::plain(&error))?;
     let state = args.state.or_else(|| forgotten.as_ref().map(|folder| folder.path().to_owned()));
     let signal = stop_signal()?;
     // Without the query: it may hold a token as well.
-    terminal.say(&format!("{} connects to {}", args.id, args.url.split('?').next().unwrap_or_default()));
-    let config = NodeConfig { state, ..NodeConfig::new(args.url, args.token) };
+    terminal.say(&format!("{} connects to {}", args.id, url.split('?').next().unwrap_or_default()));
+    let config = NodeConfig { state, ..NodeConfig::new(url, args.token) };
     let mut node = rollcall_node::Node::start(config, terminal);
     tokio::pin!(signal);
     let ended = loop {

@@ -1,13 +1,15 @@
 //! `rollcall nodes`.
 
-use rollcall_aws::{DynamoStore, StoreError, local_dynamo_client};
+use rollcall_aws::{DynamoStore, Environment, StoreError, local_dynamo_client};
 use rollcall_core::{Node, NodeId, Presence, Timestamp, presence_at};
+use rollcall_stack::TABLE;
 use serde::Serialize;
 
-use crate::args::Nodes;
-use crate::clock;
+use crate::args::{Address, Connection, List, Nodes, NodesCommand};
 use crate::out::print;
 use crate::problem::Problem;
+use crate::stack::StackName;
+use crate::{clock, console};
 
 /// How many items are read at once: what one answer of DynamoDB may hold, at a kilobyte each.
 const PAGE: i32 = 1000;
@@ -24,14 +26,30 @@ struct Line {
     firmware: Option<String>,
 }
 
-/// Reads the whole table, a page at a time, and prints it in the order of the nodes' ids.
+/// Where DynamoDB is, if nothing else is said.
+const HERE: &str = "http://127.0.0.1:8789";
+
+/// Lists the nodes of the stack that is named, through its console; or those of a table.
 pub(crate) async fn run(args: &Nodes) -> Result<(), Problem> {
-    let store = DynamoStore::new(local_dynamo_client(&args.endpoint_url), &args.table);
+    let table = args.endpoint_url.is_some() || args.table.is_some();
+    let stack = if table { None } else { StackName::find(args.stack.as_ref(), &Environment)? };
+    if stack.is_none() {
+        let endpoint = args.endpoint_url.as_deref().unwrap_or(HERE);
+        return list(endpoint, args.table.as_deref().unwrap_or(TABLE), args.json).await;
+    }
+    let connection = Connection { address: Address { stack, url: None }, json: args.json };
+    console::nodes(&NodesCommand::List(List { site: None, presence: None, connection })).await
+}
+
+/// Reads the whole table, a page at a time, and prints it in the order of the nodes' ids.
+async fn list(endpoint: &str, table: &str, json: bool) -> Result<(), Problem> {
+    let store = DynamoStore::new(local_dynamo_client(endpoint), table);
     let now = clock::now();
     let mut lines = vec![];
     let mut cursor = None;
     loop {
-        let (page, next) = store.page_of_all(cursor, PAGE).await.map_err(|error| unreadable(&error, args))?;
+        let (page, next) =
+            store.page_of_all(cursor, PAGE).await.map_err(|error| unreadable(&error, endpoint, table))?;
         for (id, item) in page {
             let node = Node::read(&item).map_err(|error| Problem::new(format!("node {id}: {error}")))?;
             lines.push(line(&id, &node, now));
@@ -42,18 +60,18 @@ pub(crate) async fn run(args: &Nodes) -> Result<(), Problem> {
         }
     }
     lines.sort_by(|a, b| a.node.cmp(&b.node));
-    if args.json {
+    if json {
         let list = serde_json::to_string_pretty(&lines).map_err(|error| Problem::plain(&error))?;
         print(&format!("{list}\n"))
     } else {
-        print(&table(&lines, now))
+        print(&text(&lines, now))
     }
 }
 
-fn unreadable(error: &StoreError, args: &Nodes) -> Problem {
+fn unreadable(error: &StoreError, endpoint: &str, table: &str) -> Problem {
     let advice = match error {
-        StoreError::Rejected(_) => format!("is {} the right table? (--table)", args.table),
-        _ => format!("is anything running at {}? (`cargo up`, or --endpoint-url)", args.endpoint_url),
+        StoreError::Rejected(_) => format!("is {table} the right table? (--table)"),
+        _ => format!("is anything running at {endpoint}? (`cargo up`, or --endpoint-url)"),
     };
     Problem::with_advice(error, &advice)
 }
@@ -72,7 +90,7 @@ fn line(id: &NodeId, node: &Node, now: Timestamp) -> Line {
     }
 }
 
-fn table(lines: &[Line], now: Timestamp) -> String {
+fn text(lines: &[Line], now: Timestamp) -> String {
     if lines.is_empty() {
         return "no nodes yet\n".to_owned();
     }
@@ -105,7 +123,7 @@ mod tests {
             firmware: None,
         };
         let lines = [line("ap-1", "online", Some(1_707_503_008_941)), line("sensor-long", "offline", None)];
-        let text = table(&lines, Timestamp(1_707_503_018_941));
+        let text = text(&lines, Timestamp(1_707_503_018_941));
         let expected = "\
 NODE         PRESENCE  SINCE (UTC)          LAST SEEN  FIRMWARE
 ap-1         online    2024-02-09 18:23:28    10s ago  -

@@ -3,7 +3,9 @@
 use std::io::{ErrorKind, Write as _};
 
 use serde::Serialize;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::problem::Problem;
 
@@ -48,12 +50,10 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-/// Shows what the gateway warns of (a function that fails, say), from here on.
+/// Shows what the gateway warns of (a function that fails, say), from here on. Not why the SDK finds no credentials: that
+/// is a problem of its own.
 pub(crate) fn show_warnings() {
-    tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::WARN)
-        .with_target(false)
-        .without_time()
-        .with_writer(std::io::stderr)
-        .init();
+    let shown = Targets::new().with_default(LevelFilter::WARN).with_target("aws_config", LevelFilter::OFF);
+    let lines = tracing_subscriber::fmt().with_target(false).without_time().with_writer(std::io::stderr);
+    lines.finish().with(shown).init();
 }

@@ -63,7 +63,7 @@ impl User {
     pub fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(functions().join("rollcall"));
         command.args(arguments).current_dir(&self.folder).env("XDG_STATE_HOME", self.folder.path().join("state"));
-        command.env_remove("ROLLCALL_CONSOLE_URL").env_remove("ROLLCALL_CONSOLE_KEY");
+        command.env_remove("ROLLCALL_CONSOLE_URL").env_remove("ROLLCALL_CONSOLE_KEY").env_remove("ROLLCALL_STACK");
         command
     }
 

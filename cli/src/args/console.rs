@@ -6,6 +6,7 @@ use clap::{Subcommand, ValueEnum};
 use rollcall_core::{InvalidId, Model, NodeId, Seconds, Site, Tags};
 
 use crate::console::ConsoleUrl;
+use crate::stack::StackName;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum NodesCommand {
@@ -29,12 +30,21 @@ pub(crate) enum ConfigCommand {
     Diff(DiffConfig),
 }
 
+/// Where the console is.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Address {
+    #[arg(from_global)]
+    pub(crate) stack: Option<StackName>,
+    /// Where the console API is, if no stack is named; or else `ROLLCALL_CONSOLE_URL`, or else `http://127.0.0.1:8788`
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<ConsoleUrl>,
+}
+
 /// Where the console is, and how its answer is printed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Connection {
-    /// Where the console API is; or else `ROLLCALL_CONSOLE_URL`, or else `http://127.0.0.1:8788`
-    #[arg(long, value_name = "URL")]
-    pub(crate) url: Option<ConsoleUrl>,
+    #[command(flatten)]
+    pub(crate) address: Address,
     /// Print JSON, one value
     #[arg(long)]
     pub(crate) json: bool,
@@ -135,9 +145,8 @@ pub(crate) struct Watch {
     /// How often to look, at most
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=3600), value_name = "SECONDS")]
     pub(crate) every: Seconds,
-    /// Where the console API is; or else `ROLLCALL_CONSOLE_URL`, or else `http://127.0.0.1:8788`
-    #[arg(long, value_name = "URL")]
-    pub(crate) url: Option<ConsoleUrl>,
+    #[command(flatten)]
+    pub(crate) address: Address,
     /// Print JSON, one object a line
     #[arg(long)]
     pub(crate) json: bool,

@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 
 use super::url::{ConsoleUrl, KeyOf};
 use super::{https, refusal};
-use crate::args::Connection;
+use crate::args::Address;
 use crate::out::say;
 use crate::problem::Problem;
 
@@ -82,9 +82,9 @@ impl Client {
     /// One that asks the console that is meant, with the key for it.
     ///
     /// # Errors
-    /// If there is no key for it, or no way to tell whether it is the right one.
-    pub(super) fn open(connection: &Connection) -> Result<Self, Problem> {
-        let url = ConsoleUrl::find(connection.url.as_ref(), &Environment)?;
+    /// If there is no telling where it is, or no key for it, or no way to tell whether it is the right one.
+    pub(super) async fn open(address: &Address) -> Result<Self, Problem> {
+        let url = ConsoleUrl::find(address, &Environment).await?;
         let (authorization, key) = url.authorization()?;
         let http = HyperClient::builder(TokioExecutor::new()).build(https::connector(url.is_https())?);
         Ok(Self { url, authorization, key, http })

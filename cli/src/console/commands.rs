@@ -42,7 +42,7 @@ async fn send(args: &SendCommand) -> Result<(), Problem> {
     };
     let body = serde_json::to_vec(&spec).map_err(|error| Problem::plain(&error))?;
     let key = args.key.clone().map_or_else(random_key, Ok)?;
-    let client = Client::open(&args.connection)?;
+    let client = Client::open(&args.connection.address).await?;
     let ask = Ask::node(Method::POST, &args.node, "/commands").with_body(body).once(&key);
     let mut command = client.ask(ask.clone()).await?;
     if let Some(limit) = args.wait {
@@ -138,7 +138,7 @@ fn outcome(node: &NodeId, command: &CommandView, key: &IdempotencyKey) -> Result
 }
 
 async fn list(args: &ListCommands) -> Result<(), Problem> {
-    let client = Client::open(&args.connection)?;
+    let client = Client::open(&args.connection.address).await?;
     let (mut commands, mut cursor) = (vec![], String::new());
     let mut left = args.limit;
     let more = loop {
@@ -179,7 +179,7 @@ fn row(command: &CommandView, now: Timestamp) -> [String; 6] {
 
 async fn cancel(args: &CancelCommand) -> Result<(), Problem> {
     let CancelCommand { node, number, connection } = args;
-    let client = Client::open(connection)?;
+    let client = Client::open(&connection.address).await?;
     client.send(Ask::node(Method::DELETE, node, &format!("/commands/{number}"))).await?;
     if connection.json {
         return print_json(&json!({"node": node.as_str(), "command": number, "cancelled": true}));

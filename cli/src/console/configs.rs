@@ -37,7 +37,7 @@ pub(crate) async fn config(command: &ConfigCommand) -> Result<ExitCode, Problem>
     match command {
         ConfigCommand::Set(args) => {
             let document = read(&args.file)?;
-            let client = Client::open(&args.connection)?;
+            let client = Client::open(&args.connection.address).await?;
             match (&args.target.node, &args.target.site) {
                 (Some(node), _) => set_node(&client, args, node, &document).await,
                 (None, Some(site)) => set_site(&client, args, site, &document).await,
@@ -102,7 +102,7 @@ async fn set_site(client: &Client, args: &SetConfig, site: &Site, document: &Doc
 }
 
 async fn get(args: &One) -> Result<(), Problem> {
-    let client = Client::open(&args.connection)?;
+    let client = Client::open(&args.connection.address).await?;
     let view: ConfigView = client.ask(Ask::node(Method::GET, &args.node, "/config")).await?;
     if args.connection.json {
         return print_json(&view);

@@ -49,7 +49,7 @@ struct Comparison<'a> {
 /// Why it could not be compared, and what to do about it.
 pub(super) async fn diff(args: &DiffConfig) -> Result<ExitCode, Problem> {
     let file = args.file.as_deref().map(read).transpose()?;
-    let client = Client::open(&args.connection)?;
+    let client = Client::open(&args.connection.address).await?;
     let view: ConfigView = client.ask(Ask::node(Method::GET, &args.node, "/config")).await?;
     let head = head(&args.node, &view, file.as_ref());
     let comparison = match &file {

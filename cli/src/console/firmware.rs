@@ -41,7 +41,7 @@ pub(crate) async fn firmware(command: &FirmwareCommand) -> Result<(), Problem> {
 
 async fn add(args: &AddFirmware) -> Result<(), Problem> {
     let AddFirmware { image, file, bucket, s3_endpoint_url, .. } = args;
-    let client = Client::open(&image.connection)?;
+    let client = Client::open(&image.connection.address).await?;
     let s3 = bucket.as_ref().map(|bucket| S3::find(bucket, s3_endpoint_url.clone())).transpose()?;
     let spec = describe(args).await?;
     match &s3 {
@@ -107,7 +107,7 @@ async fn refuse_another(client: &Client, image: &Image, spec: &FirmwareSpec) -> 
 async fn want(args: &WantFirmware) -> Result<(), Problem> {
     let wish = FirmwareWish { version: args.version.as_str().to_owned() };
     let body = serde_json::to_vec(&wish).map_err(|error| Problem::plain(&error))?;
-    let client = Client::open(&args.connection)?;
+    let client = Client::open(&args.connection.address).await?;
     let set: FirmwareSet = client.ask(Ask::node(Method::PUT, &args.node, "/firmware").with_body(body)).await?;
     if args.connection.json {
         return print_json(&set);
@@ -117,7 +117,7 @@ async fn want(args: &WantFirmware) -> Result<(), Problem> {
 }
 
 async fn show(args: &Image) -> Result<(), Problem> {
-    let client = Client::open(&args.connection)?;
+    let client = Client::open(&args.connection.address).await?;
     print_known(args, client.ask(Ask::new(Method::GET, path(args))).await?)
 }
 

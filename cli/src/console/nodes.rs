@@ -33,7 +33,7 @@ pub(crate) async fn nodes(command: &NodesCommand) -> Result<(), Problem> {
 
 /// Prints page after page for a person, in no particular order; for a program all of it at once, or nothing.
 async fn list(args: &List) -> Result<(), Problem> {
-    let client = Client::open(&args.connection)?;
+    let client = Client::open(&args.connection.address).await?;
     let site = args.site.as_ref().map_or_else(String::new, |site| format!("&site={}", site.as_str()));
     let presence = args.presence.map_or_else(String::new, |presence| format!("&presence={}", presence.word()));
     let first = format!("/v1/nodes?limit={PAGE}{site}{presence}");
@@ -66,7 +66,7 @@ async fn list(args: &List) -> Result<(), Problem> {
 }
 
 async fn show(args: &One) -> Result<(), Problem> {
-    let client = Client::open(&args.connection)?;
+    let client = Client::open(&args.connection.address).await?;
     let node = client.ask(Ask::node(Method::GET, &args.node, "")).await?;
     print_node(&node, args.connection.json)
 }
@@ -80,13 +80,13 @@ async fn register(args: &Register) -> Result<(), Problem> {
         credential_version: args.credential_version,
     };
     let body = serde_json::to_vec(&spec).map_err(|error| Problem::plain(&error))?;
-    let client = Client::open(&args.connection)?;
+    let client = Client::open(&args.connection.address).await?;
     let node = client.ask(Ask::node(Method::PUT, &args.node, "").with_body(body)).await?;
     print_node(&node, args.connection.json)
 }
 
 async fn revoke(args: &One) -> Result<(), Problem> {
-    let client = Client::open(&args.connection)?;
+    let client = Client::open(&args.connection.address).await?;
     client.send(Ask::node(Method::DELETE, &args.node, "")).await?;
     if args.connection.json {
         return print_json(&json!({"node": args.node.as_str(), "revoked": true}));

@@ -6,9 +6,11 @@ use std::str::FromStr;
 use http::{HeaderValue, Uri};
 use rollcall_aws::{Environment, Lookup};
 
+use crate::args::Address;
 use crate::key;
 use crate::loopback::is_loopback;
 use crate::problem::Problem;
+use crate::stack::{Output, StackName};
 
 /// Where the console of `rollcall up` is.
 const HERE: &str = "http://127.0.0.1:8788";
@@ -62,13 +64,18 @@ impl ConsoleUrl {
     /// The given one, or the environment's, or this machine's.
     ///
     /// # Errors
-    /// If the environment's is not one.
-    pub(super) fn find(given: Option<&Self>, lookup: &impl Lookup) -> Result<Self, Problem> {
-        if let Some(given) = given {
-            return Ok(given.clone());
-        }
-        let text = lookup.get(URL).unwrap_or_else(|| HERE.to_owned());
-        text.parse().map_err(|error| Problem::new(format!("{URL} is not the URL of a console: {error}")))
+    /// If the environment's is not one, or its stack does not say where it is.
+    pub(super) async fn find(given: &Address, lookup: &impl Lookup) -> Result<Self, Problem> {
+        let stack = match place(given, lookup)? {
+            Place::At(url) => return Ok(url),
+            Place::Of(stack) => stack,
+        };
+        let text = stack.output(Output::Http).await?;
+        text.parse().map_err(|error| {
+            Problem::new(format!(
+                "the stack {stack} says that its console is at {text}, which is no URL of one: {error}"
+            ))
+        })
     }
 
     /// Whether what is sent is encrypted on its way.
@@ -112,6 +119,28 @@ impl ConsoleUrl {
     }
 }
 
+/// Where a console is.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    /// There.
+    At(ConsoleUrl),
+    /// Where this stack says.
+    Of(StackName),
+}
+
+/// What is given comes before the environment, and an address before a stack.
+fn place(given: &Address, lookup: &impl Lookup) -> Result<Place, Problem> {
+    if let Some(url) = &given.url {
+        return Ok(Place::At(url.clone()));
+    }
+    let set = lookup.get(URL).filter(|_| given.stack.is_none());
+    if let (None, Some(stack)) = (&set, StackName::find(given.stack.as_ref(), lookup)?) {
+        return Ok(Place::Of(stack));
+    }
+    let parsed = set.as_deref().unwrap_or(HERE).parse();
+    parsed.map(Place::At).map_err(|error| Problem::new(format!("{URL} is not the URL of a console: {error}")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,14 +156,26 @@ mod tests {
 
     #[test]
     fn what_is_given_comes_before_the_environment() {
-        let set = |name: &str| (name == URL).then(|| "https://console.example.com/".to_owned());
-        let given = "http://localhost:1".parse().expect("a URL");
-        let found = |given, lookup: &dyn Fn(&str) -> Option<String>| {
-            ConsoleUrl::find(given, &|name: &str| lookup(name)).map(|url| url.to_string()).ok()
+        let (url, stack) = ("http://localhost:1", "given");
+        let given = |url: Option<&str>, stack: Option<&str>| Address {
+            url: url.map(|url| url.parse().expect("a URL")),
+            stack: stack.map(|stack| stack.parse().expect("a name")),
         };
-        assert_eq!(found(Some(&given), &set).as_deref(), Some("http://localhost:1"));
-        assert_eq!(found(None, &set).as_deref(), Some("https://console.example.com"));
-        assert_eq!(found(None, &|_| None).as_deref(), Some(HERE));
-        assert_eq!(found(None, &|_| Some("nonsense".to_owned())), None);
+        let found = |given: Address, set: &[(&str, &str)]| {
+            let lookup = |name: &str| set.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
+            place(&given, &lookup).ok().map(|place| match place {
+                Place::At(url) => url.to_string(),
+                Place::Of(stack) => format!("of {stack}"),
+            })
+        };
+        let (set_url, set_stack) = ((URL, "https://console.example.com/"), ("ROLLCALL_STACK", "set"));
+        let both = [set_url, set_stack];
+        assert_eq!(found(given(Some(url), None), &both).as_deref(), Some(url));
+        assert_eq!(found(given(None, Some(stack)), &both).as_deref(), Some("of given"));
+        assert_eq!(found(given(None, None), &both).as_deref(), Some("https://console.example.com"));
+        assert_eq!(found(given(None, None), &[set_stack]).as_deref(), Some("of set"));
+        assert_eq!(found(given(None, None), &[]).as_deref(), Some(HERE));
+        assert_eq!(found(given(None, None), &[(URL, "nonsense")]), None);
+        assert_eq!(found(given(None, None), &[("ROLLCALL_STACK", "a b")]), None);
     }
 }

@@ -13,7 +13,7 @@ use self::changes::{Change, Look, changes};
 use super::client::{Ask, Client};
 use super::nodes::{NOTHING, PAGE};
 use super::table::clean;
-use crate::args::{Connection, Watch};
+use crate::args::Watch;
 use crate::clock;
 use crate::out::{print_on, say};
 use crate::problem::Problem;
@@ -41,7 +41,7 @@ enum Line<'a> {
 /// # Errors
 /// If the console refuses to be asked.
 pub(crate) async fn watch(args: &Watch) -> Result<(), Problem> {
-    let client = Client::open(&Connection { url: args.url.clone(), json: args.json })?;
+    let client = Client::open(&args.address).await?;
     let stop = stop_signal()?;
     tokio::pin!(stop);
     let mut watching = Watching { args, client, looks: looks(args), last: None, unreachable: false };

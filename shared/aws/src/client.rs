@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::meta::credentials::CredentialsProviderChain;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_dynamodb::config::{IdentityCache, SharedHttpClient, StalledStreamProtectionConfig};
 use aws_types::sdk_config::Builder;
@@ -90,6 +93,53 @@ pub fn endpoint_config(lookup: &impl Lookup, endpoint: &str, patience: Duration)
     let http = http_client([Some(endpoint)], Trust::Native);
     let config = config(&region, Some(endpoint), http, credentials(Some(endpoint)));
     config.timeout_config(timeouts(patience, patience)).retry_config(RetryConfig::disabled()).build()
+}
+
+/// Why it can't be told whose AWS is meant.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// Neither the environment nor a profile names a region.
+    #[error("no region is named")]
+    Region,
+    /// Nothing names credentials.
+    #[error("there are no credentials")]
+    NoCredentials,
+    /// What names credentials gives none.
+    #[error("the credentials can't be had")]
+    Credentials(#[source] CredentialsError),
+}
+
+/// What a client of any service needs for the account of whoever runs this: the region and the credentials that AWS's own
+/// tools would take (environment, profile, container, instance), but for those of single sign-on, which would link two more
+/// services. An endpoint without TLS gets what [`endpoint_config`] gives it. A call may take this long.
+///
+/// # Errors
+/// If there is no region, or there are no credentials.
+pub async fn account_config(
+    lookup: &impl Lookup,
+    endpoint: Option<&str>,
+    patience: Duration,
+) -> Result<SdkConfig, AccountError> {
+    if let Some(endpoint) = endpoint.filter(|url| is_plain(Some(url))) {
+        return Ok(endpoint_config(lookup, endpoint, patience));
+    }
+    let regions = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new());
+    let region = regions.or_else(ProfileFileRegionProvider::new()).region().await.ok_or(AccountError::Region)?;
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client([endpoint], Trust::Native))
+        .region(region)
+        .timeout_config(timeouts(patience, patience));
+    let config = match endpoint {
+        Some(url) => loader.endpoint_url(url).load().await,
+        None => loader.load().await,
+    };
+    if let Some(provider) = config.credentials_provider() {
+        provider.provide_credentials().await.map_err(|error| match error {
+            CredentialsError::CredentialsNotLoaded(_) => AccountError::NoCredentials,
+            error => AccountError::Credentials(error),
+        })?;
+    }
+    Ok(config)
 }
 
 /// The environment's credentials; or those that every service on this machine takes, for an endpoint without TLS.

@@ -41,6 +41,8 @@ pub mod variable {
     pub const REGION: &str = "AWS_REGION";
     /// Where all of AWS is, if not at its own address.
     pub const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
+    /// Where CloudFormation is, if not at its own address or [`ENDPOINT_URL`].
+    pub const ENDPOINT_URL_CLOUDFORMATION: &str = "AWS_ENDPOINT_URL_CLOUDFORMATION";
     /// Where S3 is, if not at its own address or [`ENDPOINT_URL`].
     pub const ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
     /// The S3 bucket that firmware images are in. Without it, no node is told where one is.

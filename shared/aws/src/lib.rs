@@ -30,7 +30,8 @@ mod tls;
 
 pub use bucket::{Bucket, SignError, presign};
 pub use client::{
-    Clients, LOCAL_CREDENTIALS, LOCAL_REGION, dynamo_client, endpoint_config, local_credentials, local_dynamo_client,
+    AccountError, Clients, LOCAL_CREDENTIALS, LOCAL_REGION, account_config, dynamo_client, endpoint_config,
+    local_credentials, local_dynamo_client,
 };
 pub use commands::command_news;
 pub use config::{ConfigError, ConfigErrors, Environment, Lookup, Reader, Settings, policy, variable};

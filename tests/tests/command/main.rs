@@ -6,6 +6,7 @@ mod console;
 mod deploy;
 mod diff;
 mod firmware;
+mod stack;
 mod watch;
 
 use std::collections::BTreeMap;

@@ -7,4 +7,5 @@ mod deploy;
 mod host;
 mod killed;
 mod script;
+mod stack;
 mod table;
