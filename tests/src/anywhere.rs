@@ -41,7 +41,7 @@ impl Anywhere {
         let Some(cloud) = CloudUrl::chosen() else { return Self::Here(Box::new(Cloud::start().await)) };
         let key = std::fs::read_to_string(&cloud.key).expect("the key's file");
         let signer = Signer::hs256(KID, &URL_SAFE_NO_PAD.decode(key.trim()).expect("a key in base64url"));
-        let dynamodb = cloud.dynamodb();
+        let dynamodb = CloudUrl::dynamodb();
         Self::There(Api::new(cloud.ws_url, dynamodb, &cloud.table, signer))
     }
 

@@ -63,7 +63,7 @@ impl CloudUrl {
     }
 
     /// A client of its DynamoDB, with the credentials and the region of the environment.
-    pub(crate) fn dynamodb(&self) -> Client {
+    pub(crate) fn dynamodb() -> Client {
         let region = Environment.get("AWS_REGION").expect("AWS_REGION is set");
         dynamo_client(&region, Environment.get("AWS_ENDPOINT_URL").as_deref())
     }

@@ -14,11 +14,11 @@ use tokio::net::TcpListener;
 const FUNCTION: &str = "disconnect";
 
 /// A function whose DynamoDB is at this URL.
-fn function(dynamodb: String, more: &[(&str, &str)], journal: &Journal) -> Host {
+fn function(dynamodb: &str, more: &[(&str, &str)], journal: &Journal) -> Host {
     let variables = [
         (variable::TABLE, TABLE),
         (variable::REGISTRATION, "open"),
-        (variable::ENDPOINT_URL_DYNAMODB, &dynamodb),
+        (variable::ENDPOINT_URL_DYNAMODB, dynamodb),
         (variable::REGION, LOCAL_REGION),
         ("AWS_ACCESS_KEY_ID", LOCAL_CREDENTIALS),
         ("AWS_SECRET_ACCESS_KEY", LOCAL_CREDENTIALS),
@@ -64,7 +64,7 @@ async fn the_handshake_with_dynamodb_is_over_before_the_first_event_and_serves_a
     let ((_engine, tls), journal) = (dynamodb().await, Journal::default());
     let certificate = tls.certificate();
     let trust = [(variable::TRUST, "native"), ("SSL_CERT_FILE", certificate.to_str().expect("text"))];
-    let host = function(tls.url(), &trust, &journal);
+    let host = function(&tls.url(), &trust, &journal);
     host.ensure_ready(FUNCTION).await.expect("it starts");
     assert_eq!(tls.handshakes(), 1, "{:#?}", journal.lines());
     for _ in 0..3 {
@@ -79,7 +79,7 @@ async fn the_handshake_with_dynamodb_is_over_before_the_first_event_and_serves_a
 async fn a_certificate_that_amazon_has_not_signed_is_not_believed_and_the_function_starts_all_the_same() {
     let ((_engine, tls), journal) = (dynamodb().await, Journal::default());
     let certificate = tls.certificate();
-    let host = function(tls.url(), &[("SSL_CERT_FILE", certificate.to_str().expect("text"))], &journal);
+    let host = function(&tls.url(), &[("SSL_CERT_FILE", certificate.to_str().expect("text"))], &journal);
     host.ensure_ready(FUNCTION).await.expect("it starts");
     assert_ne!(disconnected(&host).await["statusCode"], 200);
     assert_eq!(tls.handshakes(), 0);
@@ -93,7 +93,7 @@ async fn a_dynamodb_that_never_answers_does_not_keep_a_function_from_starting() 
     let silent = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let journal = Journal::default();
     let url = format!("https://{}", silent.local_addr().expect("an address"));
-    let host = function(url, &[], &journal);
+    let host = function(&url, &[], &journal);
     host.ensure_ready(FUNCTION).await.expect("it starts");
     let warned = |(_, line): &(String, String)| line.contains("no connection to DynamoDB yet");
     assert_eq!(journal.lines().into_iter().filter(warned).count(), 1, "{:#?}", journal.lines());
