@@ -1,6 +1,7 @@
 //! What `infra/deploy` and `infra/destroy` do, seen on LocalStack: `cargo verify localstack` runs these tests.
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod faults;
 mod infra;
 mod rotation;
 
