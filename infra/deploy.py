@@ -43,6 +43,7 @@ def deploy(arguments: argparse.Namespace) -> None:
         code.check_tools(aws)
     before = stack.ready()
     told = parameters.values(template, before, now, {})
+    parameters.check(template, told)
     check_account(aws, told)
 
     binaries = code.functions(template)

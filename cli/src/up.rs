@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rollcall_aws::Environment;
 use rollcall_gateway::{HostError, Limits, Logs};
 use rollcall_stack::{
-    Backend, DynamoError, FIRMWARE_BUCKET, Here, LambdaInvoke, NotDeployed, Stack, StackConfig, StackError,
+    Backend, Bounded, DynamoError, FIRMWARE_BUCKET, Here, LambdaInvoke, NotDeployed, Stack, StackConfig, StackError,
     Surroundings, TABLE, Told, connections_url, lambda_client, listen, told,
 };
 use rollcall_token::Signer;
@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::args::{self, Up};
 use crate::deploy::refuse_outdated;
 use crate::fleet::Fleet;
+use crate::loopback::is_loopback;
 use crate::meter::Meter;
 use crate::out::{print, say};
 use crate::problem::Problem;
@@ -129,7 +130,8 @@ async fn elsewhere(args: &Up, endpoint: &str, meter: &Meter) -> Result<(Stack, S
         ));
     }
     let invoke = LambdaInvoke::new(client, &args.function_prefix, logs(meter, args.verbose));
-    let backend = Backend::Elsewhere(Arc::new(invoke));
+    let local = endpoint.parse().is_ok_and(|url| is_loopback(&url));
+    let backend = Backend::Elsewhere(if local { Arc::new(Bounded::new(invoke)) } else { Arc::new(invoke) });
     let config = StackConfig { ws, http, limits: Limits::default(), between: None, backend };
     let stack = Stack::start(config).await.map_err(|error| not_started(&error))?;
     Ok((stack, told.table))

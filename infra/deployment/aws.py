@@ -26,7 +26,9 @@ class Aws:
         if self.is_local:
             # Neither a profile nor a proxy of whoever runs this is for their own machine.
             os.environ.pop("AWS_PROFILE", None)
-        self._session = boto3.Session(**LOCAL) if self.is_local else boto3.Session()
+        # boto3 by itself knows AWS_DEFAULT_REGION only, unlike AWS's other tools.
+        named = {"region_name": os.environ.get("AWS_REGION") or None}
+        self._session = boto3.Session(**LOCAL if self.is_local else named)
         self.region = self._session.region_name
         if not self.region:
             raise Problem("no region is named: set AWS_REGION, such as AWS_REGION=eu-west-1")

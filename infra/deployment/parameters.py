@@ -51,6 +51,26 @@ def _problem(value: str, parameter: dict) -> str | None:
         return "a number"
 
 
+def check(template: dict, values: dict[str, str]) -> None:
+    """Refuses what the template's rules refuse. CloudFormation does so too, but after the bucket and the secret were made."""
+    for rule in template["Rules"].values():
+        if _evaluated(rule["RuleCondition"], values):
+            for each in rule["Assertions"]:
+                if not _evaluated(each["Assert"], values):
+                    raise Problem(f"--set: {each['AssertDescription']}")
+
+
+def _evaluated(expression: "dict | str", values: dict[str, str]) -> "str | bool":
+    """What an expression comes to, of the functions that the template's rules are made of."""
+    if isinstance(expression, str):
+        return expression
+    ((function, of),) = expression.items()
+    if function == "Ref":
+        return values[of]
+    arguments = [_evaluated(each, values) for each in of]
+    return {"Fn::Not": lambda: not arguments[0], "Fn::Equals": lambda: arguments[0] == arguments[1]}[function]()
+
+
 def values(template: dict, before: dict[str, str], now: dict[str, str], code: dict[str, str]) -> dict[str, str]:
     """Every parameter: as it is given now, or was before, or by default; and what that and the code make for a release."""
     known = template["Parameters"]

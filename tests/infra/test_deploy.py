@@ -4,7 +4,10 @@ import argparse
 import io
 import json
 import random
+import shutil
+import subprocess
 import zipfile
+from pathlib import Path
 from types import SimpleNamespace
 
 import deploy
@@ -45,6 +48,16 @@ def test_every_wrong_parameter_is_reported_at_once_and_says_what_it_must_be():
 def test_what_fits_the_template_is_taken():
     taken = parameters.given(["Lifetime=6600", "Registration=open", "ConnectionsUrl=http://127.0.0.1:8787/local"], load())
     assert taken == {"Lifetime": "6600", "Registration": "open", "ConnectionsUrl": "http://127.0.0.1:8787/local"}
+
+
+def test_what_the_template_s_rules_refuse_is_refused():
+    def told(**now):
+        return parameters.values(load(), {}, now, {})
+
+    said = refused(parameters.check, load(), told(WebSocketDomain="nodes.example.com"))
+    assert said == "--set: WebSocketDomain needs WebSocketCertificate"
+    parameters.check(load(), told())
+    parameters.check(load(), told(WebSocketDomain="nodes.example.com", WebSocketCertificate="arn:aws:acm:eu-west-1:1:certificate/1"))
 
 
 def test_nothing_is_asked_of_aws_before_what_is_wrong_has_been_refused():
@@ -126,6 +139,16 @@ def test_a_missing_tool_is_named_with_how_it_is_installed(monkeypatch, tmp_path)
     cargo.chmod(0o755)
     assert "pip3 install cargo-lambda" in refused(code.check_tools, AWS)
     code.check_tools(HERE)
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_without_python_it_is_said_how_to_install_it(tmp_path, command):
+    for tool in ("dirname", "basename"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    script = Path(deploy.__file__).with_name(command)
+    done = subprocess.run(["/bin/sh", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"{command}: python3.11 is missing. Debian 12: apt install python3.11 python3.11-venv")
 
 
 def test_localstack_gets_numbers_and_one_version_and_the_rest_as_it_is():

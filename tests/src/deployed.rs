@@ -1,25 +1,21 @@
 //! Functions of a test's own in LocalStack.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use rollcall_aws::{Environment, chain, create_table, variable};
 use rollcall_gateway::{Invoke, InvokeError, Logs};
-use rollcall_stack::{LambdaInvoke, Package, Surroundings, Target, lambda_client};
-use tokio::sync::{OnceCell, Semaphore};
+use rollcall_stack::{Bounded, LambdaInvoke, Package, Surroundings, Target, lambda_client};
+use tokio::sync::OnceCell;
 
 use crate::backend::localstack_dynamodb;
-use crate::functions::functions;
+use crate::functions::strip;
 use crate::slot::Slot;
 
 /// LocalStack takes any.
 const ROLE: &str = "arn:aws:iam::000000000000:role/rollcall-tests";
-/// How many invocations a function has at once, each in a process of its own; others wait. A fleet's hundreds would
-/// take LocalStack longer to start than it lets them take.
-const AT_ONCE: usize = 16;
 
 /// A table that nobody else uses, and functions that nobody else uses at the time: those of a stack that `infra/deploy`
 /// made, if there is one, or else a slot's own. They stay for the next test, which tells them something else: LocalStack
@@ -34,16 +30,9 @@ pub(crate) struct Deployed {
 }
 
 /// A function that was invoked.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Function {
     deployed: OnceCell<()>,
-    free: Semaphore,
-}
-
-impl Default for Function {
-    fn default() -> Self {
-        Self { deployed: OnceCell::new(), free: Semaphore::new(AT_ONCE) }
-    }
 }
 
 impl Deployed {
@@ -56,7 +45,7 @@ impl Deployed {
 
     /// What invokes them.
     pub(crate) fn invoke(self: &Arc<Self>, logs: Logs) -> Arc<dyn Invoke> {
-        let invoke = LambdaInvoke::new(self.lambda.clone(), self.slot.prefix(), logs);
+        let invoke = Bounded::new(LambdaInvoke::new(self.lambda.clone(), self.slot.prefix(), logs));
         Arc::new(OnDemand { deployed: Arc::clone(self), invoke })
     }
 
@@ -111,7 +100,7 @@ impl Deployed {
 /// Invokes functions that are deployed by then.
 struct OnDemand {
     deployed: Arc<Deployed>,
-    invoke: LambdaInvoke,
+    invoke: Bounded,
 }
 
 impl Invoke for OnDemand {
@@ -121,7 +110,6 @@ impl Invoke for OnDemand {
         Box::pin(async move {
             let function = deployed.used(&name);
             deployed.deploy(&name, &function).await?;
-            let _free = function.free.acquire().await.expect("it stays open");
             invocation.await
         })
     }
@@ -133,9 +121,7 @@ fn package(function: &str) -> Arc<Package> {
     let mut packages = PACKAGES.lock().unwrap_or_else(PoisonError::into_inner);
     let pack = || {
         let stripped = tempfile::tempdir().expect("a folder");
-        let mut strip = Command::new("strip");
-        strip.arg("-o").arg(stripped.path().join(function)).arg(functions().join(function));
-        assert!(strip.status().expect("binutils, which every linker comes with").success(), "{strip:?}");
+        strip(function, stripped.path());
         Arc::new(Package::of(stripped.path(), function).expect("packed"))
     };
     Arc::clone(packages.entry(function.to_owned()).or_insert_with(pack))

@@ -1,9 +1,17 @@
 //! The functions' binaries.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use rollcall_stack::build_command;
+
+/// Copies a function into a folder, without what only a debugger needs: LocalStack unpacks what is deployed to it.
+pub fn strip(function: &str, into: &Path) {
+    let mut strip = Command::new("strip");
+    strip.arg("-o").arg(into.join(function)).arg(functions().join(function));
+    assert!(strip.status().expect("binutils, which every linker comes with").success(), "{strip:?}");
+}
 
 /// The folder with the real binaries, built from what is checked out: a test never runs yesterday's.
 pub fn functions() -> PathBuf {

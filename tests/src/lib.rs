@@ -35,7 +35,7 @@ pub use api::Api;
 pub use backend::{Backend, localstack_dynamodb};
 pub use benchmark::benchmark_cloud;
 pub use cloud::{Cloud, Options, now, policy};
-pub use functions::functions;
+pub use functions::{functions, strip};
 pub use hold::hold;
 pub use http::{Http, HttpReply, READ_KEY, WRITE_KEY};
 pub use journal::Journal;

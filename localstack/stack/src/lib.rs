@@ -1,6 +1,7 @@
 //! The cloud on loopback, assembled: the gateway, and behind it either an embedded DynamoDB and the real function
 //! binaries, or functions that Lambda runs elsewhere, which are deployed from here, too.
 
+mod bounded;
 mod build;
 mod deploy;
 mod dynamo;
@@ -11,6 +12,7 @@ mod package;
 mod s3;
 mod stack;
 
+pub use bounded::Bounded;
 pub use build::{build_command, cargo_build};
 pub use deploy::{DeployError, Deployed, Target};
 pub use dynamo::{DynamoError, EmbeddedDynamo};
