@@ -1,12 +1,14 @@
 """The template as it is."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from deployment.template import TEMPLATE
+from deployment import code
+from deployment.template import TEMPLATE, load
 from rules import RULES
 from transformed import ROOT, of_type, text, transformed
 
@@ -74,6 +76,33 @@ def test_a_canary_is_taken_back_by_the_alarm_of_its_function():
         assert group["AlarmConfiguration"] == {"Enabled": True, "Alarms": [{"Name": {"Ref": f"{function}Failed"}}]}
         assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     assert not of_type(transformed(), "AWS::CodeDeploy::DeploymentGroup")
+
+
+def test_every_metric_that_is_looked_at_is_one_that_the_function_counts():
+    template = transformed()
+    binaries = code.functions(load())
+    asked = set(_metrics(of_type(template, "AWS::CloudWatch::Alarm")))
+    (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
+    widgets = re.findall(r'"Rollcall", "(\w+)", "Function", "\$\{(\w+)\}"', text(dashboard["DashboardBody"]))
+    assert len(asked) > 3 and len(widgets) > 10
+    # Every function has the alarm on refused tokens taken off its failures, and only one refuses any.
+    asked -= {("RefusedTokens", function) for function in binaries if function != "Authorize"}
+    asked -= {("Failures", "Authorize")}
+    for metric, function in asked | set(widgets):
+        own = (ROOT / "functions" / binaries[function] / "src").rglob("*.rs")
+        sources = [*own, ROOT / "shared/aws/src/telemetry/line.rs"]
+        counted = re.compile(rf'\b{metric} = |"{metric}"')
+        assert any(counted.search(source.read_text()) for source in sources), f"{function} does not count {metric}"
+
+
+def _metrics(value):
+    """The metrics of ours in a part of the template, each with its function."""
+    if isinstance(value, dict) and value.get("Namespace") == "Rollcall":
+        (dimension,) = value["Dimensions"]
+        yield value["MetricName"], dimension["Value"]["Ref"]
+    elif isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _metrics(each)
 
 
 def test_without_apis_nothing_of_api_gateway_is_left():
