@@ -28,7 +28,8 @@ const STARTS: usize = 20;
 const CALLS: usize = 300;
 const TURNS: usize = 10;
 
-#[tokio::main]
+// One thread: what one call waits for is then what is measured, and not who is woken by whom.
+#[tokio::main(flavor = "current_thread")]
 async fn main() {
     let handlers = [handlers::function(), handlers::node(), handlers::python().await];
     let listener = listen(0, "DynamoDB", "").expect("a port");
