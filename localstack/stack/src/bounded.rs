@@ -48,7 +48,6 @@ impl Invoke for Bounded {
 }
 
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "a test that can't go on says so")]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 

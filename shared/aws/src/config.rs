@@ -33,7 +33,7 @@ pub mod variable {
     pub const REGION: &str = "AWS_REGION";
     /// Where all of AWS is, if not at its own address.
     pub const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
-    /// Where `CloudFormation` is, if not at its own address or [`ENDPOINT_URL`].
+    /// Where CloudFormation is, if not at its own address or [`ENDPOINT_URL`].
     pub const ENDPOINT_URL_CLOUDFORMATION: &str = "AWS_ENDPOINT_URL_CLOUDFORMATION";
     /// Where S3 is, if not at its own address or [`ENDPOINT_URL`].
     pub const ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
