@@ -10,8 +10,10 @@ use crate::run::{cargo, follow, root, say, succeed, target};
 
 /// The folder of the whole-system tests: the others' are about one crate each.
 const WHOLE_SYSTEM: &str = "tests";
-/// The tests of LocalStack itself, and of what is deployed to it, which need one.
-const LOCALSTACK: [&str; 2] = ["localstack", "deployment"];
+/// The tests of LocalStack itself, which need one.
+const LOCALSTACK: &str = "localstack";
+/// The tests of deploying to it, which keep it busy for minutes.
+const DEPLOYMENT: &str = "deployment";
 /// The tests of the command with its embedded backend.
 const COMMAND: &str = "command";
 
@@ -70,7 +72,7 @@ pub(crate) fn units() -> Result<Report, String> {
 pub(crate) fn embedded() -> Result<Report, String> {
     build()?;
     let mut targets = targets(WHOLE_SYSTEM)?;
-    targets.retain(|target| !LOCALSTACK.contains(&target.as_str()));
+    targets.retain(|target| ![LOCALSTACK, DEPLOYMENT].contains(&target.as_str()));
     let calls = empty(&target().join("verify/calls"))?;
     let clean = |command: &mut Command| {
         let command = command.env_remove("ROLLCALL_LOCALSTACK_URL").env_remove("ROLLCALL_CLOUD_URL");
@@ -94,13 +96,19 @@ fn empty(folder: &Path) -> Result<PathBuf, String> {
 /// The whole system on the LocalStack at this URL.
 pub(crate) fn on_localstack(url: &str) -> Result<Report, String> {
     let mut targets = targets(WHOLE_SYSTEM)?;
-    targets.remove(COMMAND);
+    targets.retain(|target| ![COMMAND, DEPLOYMENT].contains(&target.as_str()));
     run(localstacks(&mut test(&named(&targets), &["--include-ignored", &at_once()]), url))
 }
 
 /// The same again, with every push to a node lost.
 pub(crate) fn on_localstack_without_pushes(url: &str) -> Result<Report, String> {
     run(localstacks(test(&pushing(), &[&at_once()]).env("ROLLCALL_PUSHES", "lost"), url))
+}
+
+/// Deployments to the LocalStack at this URL, and what goes wrong with them.
+pub(crate) fn deployments(url: &str) -> Result<Report, String> {
+    let target = named(&BTreeSet::from([DEPLOYMENT.to_owned()]));
+    run(localstacks(&mut test(&target, &["--include-ignored"]), url))
 }
 
 /// Tests on the LocalStack at this URL, with the functions that `infra/deploy` deployed there.
@@ -209,7 +217,7 @@ mod tests {
                 assert!(seen.insert(target.clone()), "{target} is the name of two tests: cargo would run both");
             }
         }
-        for target in LOCALSTACK.into_iter().chain([COMMAND, "histories"]).chain(PUSHING) {
+        for target in [LOCALSTACK, DEPLOYMENT, COMMAND, "histories"].into_iter().chain(PUSHING) {
             assert!(seen.contains(target), "{target} is not there: {seen:?}");
         }
     }
