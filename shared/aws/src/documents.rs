@@ -12,6 +12,7 @@ use quick_cache::sync::Cache;
 use rollcall_core::{DOCUMENT_TEXT, PARTITION_KEY, SORT_KEY, SORT_KEY_DOCUMENT, document_key};
 use rollcall_wire::Document;
 
+use crate::cache::cache;
 use crate::client::Clients;
 use crate::dynamo::classify;
 use crate::store::StoreError;
@@ -57,7 +58,7 @@ impl Weighter<String, Arc<Document>> for Bytes {
 impl DynamoDocuments {
     /// The documents of this table.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        let cache = Cache::with_weighter(CACHE_DOCUMENTS, CACHE_BYTES, Bytes);
+        let cache = cache(CACHE_DOCUMENTS, CACHE_BYTES, Bytes);
         Self { client, table: table.into(), cache }
     }
 

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use quick_cache::UnitWeighter;
 use quick_cache::sync::Cache;
 use rollcall_core::{FirmwareVersion, Model, Node, PARTITION_KEY, SORT_KEY, Timestamp, firmware_key};
 use rollcall_wire::FirmwareUrl;
 use rollcall_wire::console::FirmwareSpec;
 
+use crate::cache::cache;
 use crate::client::Clients;
 use crate::dynamo::classify;
 use crate::presign::{PresignError, Presigner};
@@ -46,7 +48,8 @@ pub enum Kept {
 impl DynamoFirmware {
     /// The firmware of the table that a function is configured with.
     pub fn open(clients: &Clients) -> Self {
-        Self { client: clients.dynamo.clone(), table: clients.settings.table.clone(), cache: Cache::new(CACHED) }
+        let cache = cache(CACHED, CACHED as u64, UnitWeighter);
+        Self { client: clients.dynamo.clone(), table: clients.settings.table.clone(), cache }
     }
 
     /// Keeps what is known of an image.

@@ -5,6 +5,7 @@
 
 mod ahead;
 mod bucket;
+mod cache;
 mod client;
 mod commands;
 mod config;
