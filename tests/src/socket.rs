@@ -105,7 +105,7 @@ impl Socket {
     pub async fn dismissed(&mut self, pushes: bool) -> Option<ByeReason> {
         let mut next = self.next().await;
         let mut why = None;
-        if let (true, Frame::Message(ServerMessage::Bye { reason })) = (pushes, &next) {
+        if let (true, Frame::Message(ServerMessage::Bye { reason, .. })) = (pushes, &next) {
             why = Some(*reason);
             next = self.next().await;
         }

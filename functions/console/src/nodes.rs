@@ -48,7 +48,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
         };
         let stored = Node::read(&after).map_err(|error| internal(&error))?;
         if let Some(held) = stored.open() {
-            let bye = rollcall_aws::text(&ServerMessage::Bye { reason: ByeReason::Revoked });
+            let bye = rollcall_aws::text(&ServerMessage::Bye { reason: ByeReason::Revoked, retry_after_s: None });
             // Best effort: whoever is revoked is refused at the next message anyway.
             let told = self.connections.post(&held.connection.id, bye).await;
             let closed = self.connections.close(&held.connection.id).await;

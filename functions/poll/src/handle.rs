@@ -86,7 +86,7 @@ impl<D: Documents> Poll<D> {
     }
 
     fn read(claims: &Claims, request: &ApiGatewayV2httpRequest) -> Result<Read, ErrorMessage> {
-        let wrong = |code, message: String, seq| ErrorMessage { code, message, seq };
+        let wrong = |code, message: String, seq| ErrorMessage { code, message, seq, stored_seq: None };
         let body = http::body(request);
         let body = body.ok_or_else(|| wrong(ErrorCode::NotJson, "the body is not text".to_owned(), None))?;
         let mut check_in: CheckIn = match parse_node_message(&body)? {

@@ -140,7 +140,7 @@ pub fn refusal_frame(refusal: Refusal, seq: u64) -> ServerMessage {
 
 /// An error frame.
 pub fn error_frame(code: ErrorCode, message: String, seq: Option<u64>) -> ServerMessage {
-    ServerMessage::Error(ErrorMessage { code, message, seq })
+    ServerMessage::Error(ErrorMessage { code, message, seq, stored_seq: None })
 }
 
 /// The status of a refused `$connect`.
@@ -162,7 +162,7 @@ pub fn bye_reason(refusal: Refusal) -> ByeReason {
 }
 
 pub(crate) fn bye(refusal: Refusal) -> String {
-    text(&ServerMessage::Bye { reason: bye_reason(refusal) })
+    text(&ServerMessage::Bye { reason: bye_reason(refusal), retry_after_s: None })
 }
 
 /// A message as it goes over the wire.

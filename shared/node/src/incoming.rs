@@ -41,7 +41,7 @@ pub(crate) fn read(text: &str) -> Incoming {
         Ok(ServerMessage::FirmwareUrl(url)) => Incoming::FirmwareUrl(url),
         Ok(ServerMessage::Error(error)) => Incoming::Error(error),
         Ok(ServerMessage::Reconnect { within_s }) => Incoming::Reconnect { within_s },
-        Ok(ServerMessage::Bye { reason }) => Incoming::Bye { reason },
+        Ok(ServerMessage::Bye { reason, .. }) => Incoming::Bye { reason },
         _ => Incoming::Other(value),
     }
 }
@@ -51,7 +51,7 @@ pub(crate) fn read(text: &str) -> Incoming {
 fn without_type(value: Value) -> Incoming {
     let Some(message) = value.get("message").and_then(Value::as_str) else { return Incoming::Other(value) };
     let code = if message == "Internal server error" { ErrorCode::Internal } else { ErrorCode::Unavailable };
-    Incoming::Error(ErrorMessage { code, message: message.to_owned(), seq: None })
+    Incoming::Error(ErrorMessage { code, message: message.to_owned(), seq: None, stored_seq: None })
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub struct MessageError {
 
 impl From<MessageError> for ErrorMessage {
     fn from(error: MessageError) -> Self {
-        Self { code: error.code, message: error.message, seq: error.seq }
+        Self { code: error.code, message: error.message, seq: error.seq, stored_seq: None }
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
     fn what_a_newer_server_says_is_still_readable() {
         let error: crate::ServerMessage =
             serde_json::from_str(r#"{"type":"error","code":"not-invented-yet","message":"?"}"#).expect("readable");
-        let expected = ErrorMessage { code: ErrorCode::Unknown, message: "?".to_owned(), seq: None };
+        let expected = ErrorMessage { code: ErrorCode::Unknown, message: "?".to_owned(), seq: None, stored_seq: None };
         assert_eq!(error, crate::ServerMessage::Error(expected));
     }
 }

@@ -27,10 +27,23 @@ pub enum ServerMessage {
         /// How long the node may take, in seconds.
         within_s: u32,
     },
+    /// The answer to a message that is over the node's budget of messages a minute. It was not stored, and says nothing about
+    /// what was stored before. A node that sends again before the time is over is dismissed with
+    /// [`ByeReason::SlowDown`].
+    SlowDown {
+        /// How long to send nothing, in seconds.
+        retry_after_s: u32,
+        /// The sequence number of the check-in that was not stored, if it was a check-in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
+    },
     /// Pushed: the server closes this connection, and says why.
     Bye {
         /// Why.
         reason: ByeReason,
+        /// How long connects will be refused, in seconds; absent if they will not be.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_s: Option<u32>,
     },
 }
 
@@ -120,6 +133,9 @@ pub struct ErrorMessage {
     /// The sequence number of the check-in that was refused, where it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
+    /// With [`ErrorCode::StaleSeq`]: the highest sequence number that is stored on this connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_seq: Option<u64>,
 }
 
 /// Why a message was not accepted. Codes are never renamed or reused.
@@ -139,7 +155,9 @@ pub enum ErrorCode {
     UnknownType,
     /// A field is missing, of the wrong type or out of range; the message names it.
     InvalidField,
-    /// The sequence number repeats or goes back. What it said before is stored.
+    /// A check-in with a higher sequence number is stored on this connection. The results of this check-in are stored; the rest
+    /// of it is not: what still holds is to be said again, under a higher number. (The same number again is not stale: the
+    /// check-in is stored again, and acknowledged.)
     StaleSeq,
     /// This connection is not, or no longer, the node's: connect again.
     NotConnected,
@@ -167,8 +185,12 @@ pub enum ByeReason {
     Closed,
     /// No such node is registered.
     Unregistered,
-    /// The node's credentials were revoked: connecting again is pointless.
+    /// The node's credentials were revoked, or the token is of an outdated credential version: connecting again with this
+    /// token is pointless.
     Revoked,
+    /// The node went on sending after it was told to [slow down](ServerMessage::SlowDown): connects are refused with 429 until
+    /// `retry_after_s` is over.
+    SlowDown,
     /// A reason of a newer server.
     #[serde(other)]
     Unknown,
