@@ -91,7 +91,7 @@ pub(crate) struct Up {
         long,
         value_parser = http_url,
         value_name = "URL",
-        conflicts_with_all = ["data", "functions", "dynamodb_port", "s3_port", "registration", "lifetime", "check_in_every"]
+        conflicts_with_all = ["data", "functions", "dynamodb_port", "s3_port", "registration", "lifetime", "check_in_every", "budget"]
     )]
     pub(crate) endpoint_url: Option<String>,
     /// What the functions' names begin with there
@@ -128,6 +128,9 @@ pub(crate) struct Rules {
     /// How often an idle node checks in
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     pub(crate) check_in_every: Seconds,
+    /// How many messages a node may send in a minute; 0 for any number
+    #[arg(long, default_value_t = rollcall_core::Policy::BUDGET, value_name = "MESSAGES")]
+    pub(crate) budget: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,7 +1,7 @@
 //! `rollcall nodes`.
 
-use rollcall_aws::{DynamoStore, Environment, StoreError, local_dynamo_client};
-use rollcall_core::{Node, NodeId, Presence, Timestamp, presence_at};
+use rollcall_aws::{DynamoStore, Environment, Reader, StoreError, local_dynamo_client, policy};
+use rollcall_core::{Node, NodeId, Policy, Presence, Timestamp, presence_at};
 use rollcall_stack::TABLE;
 use serde::Serialize;
 
@@ -44,6 +44,8 @@ pub(crate) async fn run(args: &Nodes) -> Result<(), Problem> {
 /// Reads the whole table, a page at a time, and prints it in the order of the nodes' ids.
 async fn list(endpoint: &str, table: &str, json: bool) -> Result<(), Problem> {
     let store = DynamoStore::new(local_dynamo_client(endpoint), table);
+    // The table does not say how its functions are set: these are the settings that they have if nothing is set.
+    let policy = policy(&mut Reader::new(&|_: &str| None)).ok_or_else(|| Problem::new("no settings".to_owned()))?;
     let now = clock::now();
     let mut lines = vec![];
     let mut cursor = None;
@@ -52,7 +54,7 @@ async fn list(endpoint: &str, table: &str, json: bool) -> Result<(), Problem> {
             store.page_of_all(cursor, PAGE).await.map_err(|error| unreadable(&error, endpoint, table))?;
         for (id, item) in page {
             let node = Node::read(&item).map_err(|error| Problem::new(format!("node {id}: {error}")))?;
-            lines.push(line(&id, &node, now));
+            lines.push(line(&id, &node, now, &policy));
         }
         match next {
             Some(next) => cursor = Some(next),
@@ -76,8 +78,8 @@ fn unreadable(error: &StoreError, endpoint: &str, table: &str) -> Problem {
     Problem::with_advice(error, &advice)
 }
 
-fn line(id: &NodeId, node: &Node, now: Timestamp) -> Line {
-    let (presence, since) = match presence_at(node, now) {
+fn line(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> Line {
+    let (presence, since) = match presence_at(node, now, policy) {
         Presence::Online(since) => ("online", Some(since)),
         Presence::Offline(since) => ("offline", since),
     };

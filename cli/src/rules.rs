@@ -19,7 +19,8 @@ pub(crate) fn policy(rules: &Rules) -> Result<Policy, Problem> {
         Registration::Open => rollcall_core::Registration::Open,
         Registration::Closed => rollcall_core::Registration::Closed,
     };
-    Policy::new(registration, rules.lifetime, rules.check_in_every, GRACE, SPREAD).map_err(|errors| {
+    let policy = Policy::new(registration, rules.lifetime, rules.check_in_every, GRACE, SPREAD);
+    policy.map(|policy| policy.with_budget(rules.budget)).map_err(|errors| {
         let errors: Vec<_> = errors.iter().map(|error| format!("--{error}")).collect();
         Problem::new(errors.join("; "))
     })

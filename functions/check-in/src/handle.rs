@@ -1,12 +1,12 @@
 //! One message of a node.
 
-use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
+use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext as Context};
 use lambda_runtime::Diagnostic;
 use rollcall_aws::{
-    Answer, Connections, Documents, DynamoStore, Images, News, RecordError, Store as _, ack, carry_out, chain,
+    Answer, Connections, Documents, DynamoStore, EventError, Images, News, RecordError, ack, carry_out, chain,
     config_news, error_frame, identify, record, refusal_frame,
 };
-use rollcall_core::{Event, EventKind, Node, NodeId, Policy, Reply};
+use rollcall_core::{Event, EventKind, Node, NodeId, Policy, Refusal, Reply, Timestamp};
 use rollcall_wire::{CommandResult, ErrorCode, NodeMessage, ServerMessage, parse_node_message};
 
 /// What check-ins need.
@@ -18,52 +18,55 @@ pub(crate) struct Handler<D, C> {
     pub(crate) policy: Policy,
 }
 
-/// What a node asks for.
+/// What a message is for.
 enum Asked {
     CheckIn(Box<Event>, Vec<CommandResult>),
     Config,
     FirmwareUrl(String),
+    /// Nothing that could be read: this is the answer.
+    Nothing(Box<ServerMessage>),
+}
+
+/// A message: its connection, and what it is for.
+struct Message<'a> {
+    context: &'a Context,
+    node: NodeId,
+    connection: &'a str,
+    at: Timestamp,
 }
 
 impl<D: Documents, C: Connections> Handler<D, C> {
     /// Reads the message, records it, carries out what follows, and answers.
     pub(crate) async fn handle(&self, request: ApiGatewayWebsocketProxyRequest) -> Result<Answer, Diagnostic> {
-        let connection = request.request_context.connection_id.clone().unwrap_or_default();
-        Ok(match read(&request, &connection) {
-            Ok(Asked::CheckIn(event, results)) => self.check_in(*event, &results, &connection).await,
-            Ok(Asked::Config) => Answer::frame(&self.config(&request, &connection).await),
-            Ok(Asked::FirmwareUrl(version)) => Answer::frame(&self.firmware(&request, &connection, &version).await),
+        let message = match Message::of(&request.request_context) {
+            Ok(message) => message,
+            Err(error) => return Ok(error),
+        };
+        Ok(match message.read(request.body.as_deref().unwrap_or_default()) {
+            Ok(Asked::CheckIn(event, results)) => self.check_in(&message, *event, &results).await,
+            Ok(asked) => self.ask(&message, asked).await,
             Err(answer) => answer,
         })
     }
 
-    async fn check_in(&self, event: Event, results: &[CommandResult], connection: &str) -> Answer {
-        let (node, seq, at) = (event.node.clone(), seq(&event), event.at);
+    async fn check_in(&self, message: &Message<'_>, event: Event, results: &[CommandResult]) -> Answer {
+        let (node, connection, seq, at) = (&message.node, message.connection, seq(&event), message.at);
         let recorded = match record(&self.store, event, &self.policy).await {
             Ok(recorded) => recorded,
-            Err(error) => {
-                failed(&node, connection, seq, &error);
-                return Answer::frame(&failure(&error, seq));
-            }
+            Err(error) => return message.failed(seq, &error),
         };
-        carry_out(&self.connections, &recorded.effects).await;
-        if let Reply::Refused(refusal) = recorded.reply {
-            let reason = refusal.code();
-            tracing::info!(%node, connection, seq, outcome = "refused", reason, Refusals = 1, "check-in");
-            return Answer::frame(&refusal_frame(refusal, seq));
-        }
-        // Nothing is acknowledged that is not stored, and results come with the check-in.
-        if let Err(error) = self.store.end_commands(&node, results, at).await {
-            let error = error.into();
-            failed(&node, connection, seq, &error);
-            return Answer::frame(&failure(&error, seq));
+        carry_out(&self.store, &self.connections, &recorded.effects, &self.policy).await;
+        // Nothing is answered before the results are stored, which come with the check-in.
+        if let Err(error) = self.store.end_commands(node, results, recorded.results.as_ref(), at).await {
+            return message.failed(seq, &error.into());
         }
         let answer = match recorded.reply {
+            Reply::Refused(refusal) => return message.refused("check-in", refusal, Some(seq)),
             Reply::Ack(terms) => {
-                let news = News::read(&terms, &node, at, &self.store, &self.documents).await;
+                let news = News::read(&terms, node, at, &self.store, &self.documents).await;
                 Answer::frame(&ack(seq, &terms, news))
             }
-            Reply::Stored | Reply::Refused(_) => Answer::status(200),
+            Reply::Stored | Reply::Known(_) => Answer::status(200),
         };
         tracing::info!(
             %node, connection, seq, outcome = "stored",
@@ -72,86 +75,132 @@ impl<D: Documents, C: Connections> Handler<D, C> {
         answer
     }
 
-    /// The node's configuration again: for one that got it damaged, or lost it.
-    async fn config(&self, request: &ApiGatewayWebsocketProxyRequest, connection: &str) -> ServerMessage {
-        let found = async {
-            let Some(wanted) = self.stored(request).await?.wanted else { return Ok(None) };
-            let document = self.documents.get(&wanted.sha256).await.map_err(|error| chain(&error))?;
-            Ok(document.map(|document| config_news(wanted.version, &document, 0)))
+    /// Answers a question of the connection that holds its node. What can't be read is counted, too.
+    async fn ask(&self, message: &Message<'_>, asked: Asked) -> Answer {
+        let what = match &asked {
+            Asked::Config => "config",
+            Asked::FirmwareUrl(_) => "firmware-url",
+            Asked::CheckIn(..) | Asked::Nothing(_) => "message",
         };
-        let found: Result<_, String> = found.await;
-        match found {
-            Ok(Some(news)) => ServerMessage::Config(news),
-            Ok(None) => error_frame(ErrorCode::NoConfig, "the node is to run no configuration".to_owned(), None),
-            Err(error) => unavailable(connection, "config", &error),
+        let event = rollcall_aws::ask(message.context, rollcall_aws::now());
+        let recorded = match event {
+            Ok(event) => record(&self.store, event, &self.policy).await,
+            Err(error) => return message.unidentified(&error),
+        };
+        let recorded = match recorded {
+            Ok(recorded) => recorded,
+            Err(error) => return Answer::frame(&message.unavailable(what, &chain(&error))),
+        };
+        carry_out(&self.store, &self.connections, &recorded.effects, &self.policy).await;
+        match (asked, recorded.reply) {
+            (asked, Reply::Refused(refusal)) => {
+                let answer = message.refused(what, refusal, None);
+                // What is wrong with the message is true whoever holds the node.
+                match asked {
+                    Asked::Nothing(error) if !matches!(refusal, Refusal::SlowDown { .. }) => Answer::frame(&error),
+                    _ => answer,
+                }
+            }
+            (Asked::Config, Reply::Known(stored)) => Answer::frame(&self.config(message, *stored).await),
+            (Asked::FirmwareUrl(version), Reply::Known(stored)) => {
+                Answer::frame(&self.firmware(message, &stored, &version).await)
+            }
+            (Asked::Nothing(error), _) => Answer::frame(&error),
+            _ => Answer::status(200),
+        }
+    }
+
+    /// The node's configuration again: for one that got it damaged, or lost it.
+    async fn config(&self, message: &Message<'_>, stored: Node) -> ServerMessage {
+        let none = || error_frame(ErrorCode::NoConfig, "the node is to run no configuration".to_owned(), None);
+        let Some(wanted) = stored.wanted else { return none() };
+        match self.documents.get(&wanted.sha256).await {
+            Ok(Some(document)) => ServerMessage::Config(config_news(wanted.version, &document, 0)),
+            Ok(None) => none(),
+            Err(error) => message.unavailable("config", &chain(&error)),
         }
     }
 
     /// Where the firmware is that the node is to run.
-    async fn firmware(
-        &self,
-        request: &ApiGatewayWebsocketProxyRequest,
-        connection: &str,
-        version: &str,
-    ) -> ServerMessage {
-        let found = async {
-            let stored = self.stored(request).await?;
-            let now = rollcall_aws::time(&request.request_context).map_err(|error| chain(&error))?;
-            self.images.of(&stored, version, now).await.map_err(|error| chain(&error))
-        };
-        let found: Result<_, String> = found.await;
-        match found {
+    async fn firmware(&self, message: &Message<'_>, stored: &Node, version: &str) -> ServerMessage {
+        match self.images.of(stored, version, message.at).await {
             Ok(Some(image)) => ServerMessage::FirmwareUrl(image),
             Ok(None) => {
                 error_frame(ErrorCode::NoFirmware, "the node is to run no firmware of this version".to_owned(), None)
             }
-            Err(error) => unavailable(connection, "firmware-url", &error),
+            Err(error) => message.unavailable("firmware-url", &chain(&error)),
         }
     }
+}
 
-    /// The node that asks.
-    async fn stored(&self, request: &ApiGatewayWebsocketProxyRequest) -> Result<Node, String> {
-        let (node, _) = identify(&request.request_context).map_err(|error| chain(&error))?;
-        let item = self.store.read(&node).await.map_err(|error| chain(&error))?.unwrap_or_default();
-        Node::read(&item).map_err(|error| chain(&error))
+impl<'a> Message<'a> {
+    /// Whose message it is.
+    ///
+    /// # Errors
+    /// The answer, if that can't be told.
+    fn of(context: &'a Context) -> Result<Self, Answer> {
+        let connection = context.connection_id.as_deref().unwrap_or_default();
+        let identified = identify(context).and_then(|(node, _)| Ok((node, rollcall_aws::time(context)?)));
+        identified.map(|(node, at)| Self { context, node, connection, at }).map_err(|error| {
+            tracing::error!(connection, outcome = "failed", error = chain(&error), Failures = 1, "message");
+            unknown_connection()
+        })
+    }
+
+    /// What it is for.
+    ///
+    /// # Errors
+    /// The answer, if the event can't have come from our API.
+    fn read(&self, text: &str) -> Result<Asked, Answer> {
+        let (node, connection) = (&self.node, self.connection);
+        let nothing = |code: ErrorCode, message: String, seq| {
+            tracing::info!(%node, connection, seq, outcome = "refused", reason = %code, Refusals = 1, "message");
+            Ok(Asked::Nothing(Box::new(error_frame(code, message, seq))))
+        };
+        let mut check_in = match parse_node_message(text) {
+            Ok(NodeMessage::CheckIn(check_in)) => check_in,
+            Ok(NodeMessage::Config) => return Ok(Asked::Config),
+            Ok(NodeMessage::FirmwareUrl { version }) => return Ok(Asked::FirmwareUrl(version)),
+            Ok(_) => return nothing(ErrorCode::UnknownType, "not a message for this route".to_owned(), None),
+            Err(error) => return nothing(error.code, error.message, error.seq),
+        };
+        let (seq, ack, results) = (check_in.seq, check_in.ack, std::mem::take(&mut check_in.results));
+        let report = match rollcall_aws::report(check_in) {
+            Ok(report) => report,
+            Err(error) => return nothing(ErrorCode::InvalidField, error.to_string(), Some(seq)),
+        };
+        let event = rollcall_aws::check_in(self.context, rollcall_aws::now(), (seq, ack), report, &results);
+        event.map(|event| Asked::CheckIn(Box::new(event), results)).map_err(|error| self.unidentified(&error))
+    }
+
+    fn unidentified(&self, error: &EventError) -> Answer {
+        let (node, connection) = (&self.node, self.connection);
+        tracing::error!(%node, connection, outcome = "failed", error = chain(error), Failures = 1, "message");
+        unknown_connection()
+    }
+
+    fn refused(&self, what: &str, refusal: Refusal, seq: Option<u64>) -> Answer {
+        let (node, connection, reason) = (&self.node, self.connection, refusal.code());
+        tracing::info!(%node, connection, seq, outcome = "refused", reason, Refusals = 1, "{what}");
+        Answer::frame(&refusal_frame(refusal, seq))
+    }
+
+    fn unavailable(&self, what: &str, error: &str) -> ServerMessage {
+        let (node, connection) = (&self.node, self.connection);
+        tracing::error!(%node, connection, outcome = "failed", error, Failures = 1, "{what}");
+        error_frame(ErrorCode::Unavailable, "ask again a little later".to_owned(), None)
+    }
+
+    fn failed(&self, seq: u64, error: &RecordError) -> Answer {
+        let (node, connection) = (&self.node, self.connection);
+        tracing::error!(%node, connection, seq, outcome = "failed", error = chain(error), Failures = 1, "check-in");
+        Answer::frame(&failure(error, seq))
     }
 }
 
-fn unavailable(connection: &str, asked: &str, error: &str) -> ServerMessage {
-    tracing::error!(connection, outcome = "failed", error, Failures = 1, "{asked}");
-    error_frame(ErrorCode::Unavailable, "ask again a little later".to_owned(), None)
-}
-
-/// The event that the message is.
-///
-/// # Errors
-/// What the node is told instead.
-fn read(request: &ApiGatewayWebsocketProxyRequest, connection: &str) -> Result<Asked, Answer> {
-    let refuse = |code: ErrorCode, message: String, seq| {
-        tracing::info!(connection, seq, outcome = "refused", reason = %code, Refusals = 1, "check-in");
-        Answer::frame(&error_frame(code, message, seq))
-    };
-    let text = request.body.as_deref().unwrap_or_default();
-    let mut check_in = match parse_node_message(text) {
-        Ok(NodeMessage::CheckIn(check_in)) => check_in,
-        Ok(NodeMessage::Config) => return Ok(Asked::Config),
-        Ok(NodeMessage::FirmwareUrl { version }) => return Ok(Asked::FirmwareUrl(version)),
-        Ok(_) => return Err(refuse(ErrorCode::UnknownType, "not a message for this route".to_owned(), None)),
-        Err(error) => return Err(refuse(error.code, error.message, error.seq)),
-    };
-    let (seq, ack, results) = (check_in.seq, check_in.ack, std::mem::take(&mut check_in.results));
-    let report = rollcall_aws::report(check_in)
-        .map_err(|error| refuse(ErrorCode::InvalidField, error.to_string(), Some(seq)))?;
-    let event = rollcall_aws::check_in(&request.request_context, seq, ack, report);
-    event.map(|event| Asked::CheckIn(Box::new(event), results)).map_err(|error| {
-        tracing::error!(connection, seq, outcome = "failed", error = chain(&error), Failures = 1, "check-in");
-        let message = "the server does not know whose connection this is".to_owned();
-        Answer::frame(&error_frame(ErrorCode::Internal, message, Some(seq)))
-    })
-}
-
-fn failed(node: &NodeId, connection: &str, seq: u64, error: &RecordError) {
-    tracing::error!(%node, connection, seq, outcome = "failed", error = chain(error), Failures = 1, "check-in");
+fn unknown_connection() -> Answer {
+    let message = "the server does not know whose connection this is".to_owned();
+    Answer::frame(&error_frame(ErrorCode::Internal, message, None))
 }
 
 fn seq(event: &Event) -> u64 {

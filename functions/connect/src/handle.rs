@@ -21,7 +21,7 @@ pub(crate) async fn handle(
         tracing::info!(outcome = "refused", reason = "unsupported-protocol", Refusals = 1, "connect");
         return Ok(Answer::status(400));
     };
-    let event = match rollcall_aws::connect(&request) {
+    let event = match rollcall_aws::connect(&request, rollcall_aws::now()) {
         Ok(event) => event,
         Err(error) => {
             tracing::error!(outcome = "failed", error = chain(&error), Failures = 1, "connect");
@@ -31,14 +31,15 @@ pub(crate) async fn handle(
     let (node, connection) = (event.node.clone(), request.request_context.connection_id.unwrap_or_default());
     match record(store, event, policy).await {
         Ok(recorded) => {
-            carry_out(connections, &recorded.effects).await;
+            carry_out(store, connections, &recorded.effects, policy).await;
             if let Reply::Refused(refusal) = recorded.reply {
                 tracing::info!(%node, connection, outcome = "refused", reason = refusal.code(), Refusals = 1, "connect");
                 return Ok(Answer::status(status(refusal)));
             }
             tracing::info!(
                 %node, connection, outcome = "stored",
-                Connects = 1, Superseded = recorded.superseded(), PresenceChanges = recorded.presence_changes(),
+                Connects = 1, Superseded = recorded.superseded(), Takeovers = recorded.takeovers(),
+                PresenceChanges = recorded.presence_changes(),
                 WriteUnits = recorded.units.write, "connect"
             );
             Ok(Answer { status_code: 200, headers, body: None })

@@ -3,6 +3,7 @@
 use futures_util::{StreamExt as _, stream};
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents};
+use rollcall_core::Timestamp;
 use rollcall_wire::console::{BATCH_NODES, BatchResult, NodeSpec, Problem, ProblemCode};
 use serde_json::Value;
 
@@ -19,18 +20,18 @@ impl<D: Documents, C: Connections> Console<D, C> {
             let detail = format!("a batch has from 1 to {BATCH_NODES} nodes, not {}", nodes.len());
             return Err(Problem::new(ProblemCode::InvalidBody, detail));
         }
-        let results = stream::iter(nodes.into_iter().map(|node| self.one(node)));
+        let results = stream::iter(nodes.into_iter().map(|node| self.one(node, asked.now)));
         let results: Vec<BatchResult> = results.buffered(AT_ONCE).collect().await;
         Ok(HttpAnswer::json(200, &results))
     }
 
     /// Each on its own: one that is wrong does not stop the others.
-    async fn one(&self, mut node: Value) -> BatchResult {
+    async fn one(&self, mut node: Value, now: Timestamp) -> BatchResult {
         let id = node.as_object_mut().and_then(|fields| fields.remove("node"));
         let id = id.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
         let done = async {
             let spec: NodeSpec = object(node)?;
-            self.register_one(&parse(&id, "node")?, &spec).await
+            self.register_one(&parse(&id, "node")?, &spec, now).await
         };
         match done.await {
             Ok(_) => BatchResult { node: id, status: 200, problem: None },

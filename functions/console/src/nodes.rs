@@ -2,9 +2,10 @@
 
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents};
-use rollcall_core::{CredentialVersion, Node, NodeId, Outcome, Registering, Site, Tags, register, registered, revoke};
+use rollcall_core::{
+    CredentialVersion, Node, NodeId, Outcome, Registering, Site, Tags, Timestamp, register, registered, revoke,
+};
 use rollcall_wire::console::{NodePage, NodeSpec, Problem, ProblemCode};
-use rollcall_wire::{ByeReason, ServerMessage};
 
 use crate::handle::{Answered, Asked, Console, body, denied, failed, internal, object, parse};
 use crate::{cursor, view};
@@ -17,12 +18,12 @@ const PAGE_MOST: i32 = 100;
 impl<D: Documents, C: Connections> Console<D, C> {
     pub(crate) async fn register(&self, asked: &Asked<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let stored = self.register_one(&node, &object(body(&asked.body()?)?)?).await?;
-        Ok(HttpAnswer::json(200, &view::node(&node, &stored, asked.now)))
+        let stored = self.register_one(&node, &object(body(&asked.body()?)?)?, asked.now).await?;
+        Ok(HttpAnswer::json(200, &view::node(&node, &stored, asked.now, &self.policy)))
     }
 
-    /// Registers a node, or says anew what it is.
-    pub(crate) async fn register_one(&self, node: &NodeId, spec: &NodeSpec) -> Result<Node, Problem> {
+    /// Registers a node, or says anew what it is. A connection whose token that makes outdated is closed.
+    pub(crate) async fn register_one(&self, node: &NodeId, spec: &NodeSpec, now: Timestamp) -> Result<Node, Problem> {
         let invalid = |error: rollcall_core::InvalidId| Problem::new(ProblemCode::InvalidBody, error.to_string());
         let registering = Registering {
             site: spec.site.as_deref().map(str::parse).transpose().map_err(invalid)?,
@@ -31,40 +32,34 @@ impl<D: Documents, C: Connections> Console<D, C> {
             credentials: CredentialVersion(spec.credential_version),
         };
         let outcome = self.write(&register(node, &registering)).await?;
-        registered(outcome).map_err(|error| internal(&error))?.map_err(denied)
+        let stored = registered(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
+        self.dismiss_outdated(node, &stored, now).await;
+        Ok(stored)
     }
 
     pub(crate) async fn show(&self, asked: &Asked<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let stored = self.known(&node).await?;
-        Ok(HttpAnswer::json(200, &view::node(&node, &stored, asked.now)))
+        Ok(HttpAnswer::json(200, &view::node(&node, &stored, asked.now, &self.policy)))
     }
 
     /// Revokes a node's credentials, tells it, and closes its socket.
-    pub(crate) async fn revoke(&self, node: &str) -> Answered {
+    pub(crate) async fn revoke(&self, asked: &Asked<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let Outcome::Applied { after } = self.write(&revoke(&node)).await? else {
             return Err(denied(rollcall_core::Denied::Unknown));
         };
         let stored = Node::read(&after).map_err(|error| internal(&error))?;
-        if let Some(held) = stored.open() {
-            let bye = rollcall_aws::text(&ServerMessage::Bye { reason: ByeReason::Revoked, retry_after_s: None });
-            // Best effort: whoever is revoked is refused at the next message anyway.
-            let told = self.connections.post(&held.connection.id, bye).await;
-            let closed = self.connections.close(&held.connection.id).await;
-            if let Err(error) = told.and(closed) {
-                tracing::warn!(%node, error = rollcall_aws::chain(&error), "a connection could not be closed");
-            }
-        }
+        self.dismiss_outdated(&node, &stored, asked.now).await;
         Ok(HttpAnswer::status(204))
     }
 
     /// Closes a node's socket; it connects again.
-    pub(crate) async fn disconnect(&self, node: &str) -> Answered {
+    pub(crate) async fn disconnect(&self, asked: &Asked<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let stored = self.known(&node).await?;
         if let Some(held) = stored.open() {
-            let closed = self.connections.close(&held.connection.id).await;
+            let closed = self.close(&held.connection.id, None, !stored.handshake_is_over(asked.now)).await;
             closed.map_err(|error| {
                 tracing::error!(%node, error = rollcall_aws::chain(&error), "a connection could not be closed");
                 Problem::new(ProblemCode::Unavailable, "the node's connection can't be reached now")
@@ -93,7 +88,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
         let mut views = vec![];
         for (id, item) in &nodes {
             let stored = Node::read(item).map_err(|error| internal(&error))?;
-            views.push(view::node(id, &stored, asked.now));
+            views.push(view::node(id, &stored, asked.now, &self.policy));
         }
         views.retain(|view| online.is_none_or(|online| view.online == online));
         let cursor = next.map(|next| cursor::write(&secret, &list, &next));

@@ -1,6 +1,8 @@
 //! A stored node, as the console shows it.
 
-use rollcall_core::{Command, CommandState, ConfigOutcome, ConfigState, Ending, Node, NodeId, Presence, Timestamp};
+use rollcall_core::{
+    Command, CommandState, ConfigOutcome, ConfigState, Ending, Node, NodeId, Policy, Presence, Timestamp,
+};
 use rollcall_core::{UpdateOutcome, UpdateState, WantedConfig, presence_at};
 use rollcall_wire::console::WantedView;
 use rollcall_wire::console::{AppliedView, CommandProgress, CommandView, ConfigProgress, FirmwareProgress, NodeView};
@@ -8,8 +10,8 @@ use rollcall_wire::{ConfigReport, ConfigStatus, Edit, UpdateReport, UpdateStatus
 use serde_json::Value;
 
 /// A node as it is at this time: one whose grace period is over counts as offline, swept or not.
-pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp) -> NodeView {
-    let (online, since) = match presence_at(node, now) {
+pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> NodeView {
+    let (online, since) = match presence_at(node, now, policy) {
         Presence::Online(since) => (true, Some(since)),
         Presence::Offline(since) => (false, since),
     };

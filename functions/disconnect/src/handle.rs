@@ -11,7 +11,7 @@ pub(crate) async fn handle(
     store: &impl Store,
     policy: &Policy,
 ) -> Result<Answer, Diagnostic> {
-    let event = match rollcall_aws::disconnect(&request) {
+    let event = match rollcall_aws::disconnect(&request, rollcall_aws::now()) {
         Ok(event) => event,
         Err(error) => {
             tracing::error!(outcome = "failed", error = chain(&error), Failures = 1, "disconnect");

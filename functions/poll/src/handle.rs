@@ -4,10 +4,10 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::Diagnostic;
 use rollcall_aws::http::{self, HttpAnswer};
 use rollcall_aws::{
-    Documents, DynamoStore, Images, News, RecordError, Store as _, ack, chain, error_frame, poll, record,
+    Documents, DynamoStore, Images, News, RecordError, Store as _, ack, chain, error_frame, now, poll, record,
     refusal_frame, status, text,
 };
-use rollcall_core::{Node, NodeId, Policy, Reply};
+use rollcall_core::{Node, NodeId, Policy, Refusal, Reply};
 use rollcall_token::{Claims, Verifier};
 use rollcall_wire::{CheckIn, CommandResult, ErrorCode, ErrorMessage, NodeMessage, ServerMessage, parse_node_message};
 
@@ -64,16 +64,20 @@ impl<D: Documents> Poll<D> {
             Err(error) => return failed(node, &error, seq),
         };
         let (units, changes) = (recorded.units, recorded.presence_changes());
+        // Nothing is answered before the results are stored, which come with the check-in.
+        if let Err(error) = self.store.end_commands(node, &results, recorded.results.as_ref(), at).await {
+            return failed(node, &error.into(), seq);
+        }
         match recorded.reply {
             Reply::Refused(refusal) => {
                 tracing::info!(%node, outcome = "refused", reason = refusal.code(), Refusals = 1, "poll");
-                answer(status(refusal), &refusal_frame(refusal, seq))
+                let answer = answer(status(refusal), &refusal_frame(refusal, Some(seq)));
+                match refusal {
+                    Refusal::SlowDown { retry_after, .. } => come_again(retry_after, answer),
+                    _ => answer,
+                }
             }
             Reply::Ack(terms) => {
-                // Nothing is acknowledged that is not stored, and results come with the check-in.
-                if let Err(error) = self.store.end_commands(node, &results, at).await {
-                    return failed(node, &error.into(), seq);
-                }
                 let news = News::read(&terms, node, at, &self.store, &self.documents).await;
                 tracing::info!(
                     %node, outcome = "stored",
@@ -81,7 +85,7 @@ impl<D: Documents> Poll<D> {
                 );
                 come_again(terms.next_check_in, answer(200, &ack(seq, &terms, news)))
             }
-            Reply::Stored => HttpAnswer::status(204),
+            Reply::Stored | Reply::Known(_) => HttpAnswer::status(204),
         }
     }
 
@@ -97,15 +101,15 @@ impl<D: Documents> Poll<D> {
         let invalid = |error: String| wrong(ErrorCode::InvalidField, error, Some(seq));
         let report = rollcall_aws::report(check_in).map_err(|error| invalid(error.to_string()))?;
         let at = http::time(request).map_err(|error| invalid(error.to_string()))?;
-        Ok((seq, poll(claims.node.clone(), at, claims.credentials, report), results))
+        let event = poll((claims.node.clone(), claims.credentials), (at, now()), report, &results);
+        Ok((seq, event, results))
     }
 
     /// The node that asks, unless it was revoked or its token is outdated.
     async fn stored(&self, claims: &Claims) -> Result<Option<Node>, String> {
         let item = self.store.read(&claims.node).await.map_err(|error| chain(&error))?.unwrap_or_default();
         let stored = Node::read(&item).map_err(|error| chain(&error))?;
-        let current = stored.credentials.is_none_or(|current| claims.credentials >= current);
-        Ok(Some(stored).filter(|stored| current && !stored.revoked))
+        Ok(Some(stored).filter(|stored| stored.accepts(claims.credentials)))
     }
 
     /// The document of the configuration that this node is to run, and no other.

@@ -123,6 +123,7 @@ pub(crate) fn environment(function: &str, surroundings: &Surroundings) -> BTreeM
             own(variable::CHECK_IN_EVERY, &policy.check_in_every.to_string()),
             own(variable::GRACE, &policy.grace.to_string()),
             own(variable::SPREAD, &policy.spread.to_string()),
+            own(variable::BUDGET, &policy.budget.to_string()),
         ]);
     }
     variables.extend(surroundings.more.clone());

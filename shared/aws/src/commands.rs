@@ -120,7 +120,8 @@ impl DynamoStore {
         Ok(None)
     }
 
-    /// Stores what became of commands. What is said again, or of commands that nobody handed out, changes nothing.
+    /// Stores what became of those commands that may be open. What is said again, or of commands that nobody handed out,
+    /// changes nothing; what is said of other numbers costs no write.
     ///
     /// # Errors
     /// If it can't be known to be stored.
@@ -128,9 +129,10 @@ impl DynamoStore {
         &self,
         node: &NodeId,
         results: &[CommandResult],
+        open: Option<&RangeInclusive<u64>>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        for result in results {
+        for result in results.iter().filter(|result| open.is_some_and(|open| open.contains(&result.command))) {
             let how = match result.status {
                 CommandStatus::Done => Ending::Done,
                 CommandStatus::Failed => Ending::Failed,

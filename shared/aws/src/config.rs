@@ -22,6 +22,8 @@ pub mod variable {
     pub const GRACE: &str = "ROLLCALL_GRACE_S";
     /// Over how long a fleet spreads its reconnects, in seconds.
     pub const SPREAD: &str = "ROLLCALL_SPREAD_S";
+    /// How many messages a node may send in a minute; 0 for any number.
+    pub const BUDGET: &str = "ROLLCALL_BUDGET";
     /// Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`.
     pub const CONNECTIONS_URL: &str = "ROLLCALL_CONNECTIONS_URL";
     /// The keys that node tokens are checked with: a JWK set.
@@ -234,8 +236,9 @@ pub fn policy(reader: &mut Reader<'_, impl Lookup>) -> Option<Policy> {
     let check_in_every: Seconds = reader.number(variable::CHECK_IN_EVERY, 300);
     let grace: Seconds = reader.number(variable::GRACE, 90);
     let spread: Seconds = reader.number(variable::SPREAD, 30);
+    let budget: u32 = reader.number(variable::BUDGET, Policy::BUDGET);
     match Policy::new(registration, lifetime, check_in_every, grace, spread) {
-        Ok(policy) => Some(policy),
+        Ok(policy) => Some(policy.with_budget(budget)),
         Err(errors) => {
             for error in errors {
                 let name = match error.setting {

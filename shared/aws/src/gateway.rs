@@ -3,10 +3,10 @@
 
 use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext as Context};
 use rollcall_core::{
-    ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Health, InvalidId, NodeId, Report,
-    ReportError, Timestamp, UpdateOutcome, UpdateState,
+    ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Health, Instance, InvalidId, NodeId,
+    Report, ReportError, Timestamp, UpdateOutcome, UpdateState,
 };
-use rollcall_wire::{CheckIn, ConfigStatus, UpdateStatus};
+use rollcall_wire::{CheckIn, CommandResult, ConfigStatus, INSTANCE_HEADER, INSTANCE_PARAMETER, UpdateStatus};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -55,30 +55,54 @@ pub fn identify(context: &Context) -> Result<(NodeId, CredentialVersion), EventE
     Ok((node, CredentialVersion(version)))
 }
 
-/// The event of a `$connect`.
+/// The event of a `$connect`, handled at this time.
 ///
 /// # Errors
 /// If it can't have come from our API.
-pub fn connect(request: &ApiGatewayWebsocketProxyRequest) -> Result<Event, EventError> {
+pub fn connect(request: &ApiGatewayWebsocketProxyRequest, now: Timestamp) -> Result<Event, EventError> {
     let context = &request.request_context;
     let (node, credentials) = identify(context)?;
-    event(context, node, EventKind::Connect { connection: connection(context)?, credentials })
+    let kind = EventKind::Connect { connection: connection(context)?, credentials, instance: instance(request) };
+    event(context, node, now, kind)
 }
 
-/// The event of a check-in.
+/// The running instance of the node's program, if it named itself in a way that we understand.
+fn instance(request: &ApiGatewayWebsocketProxyRequest) -> Option<Instance> {
+    let header = request.headers.get(INSTANCE_HEADER).and_then(|name| name.to_str().ok());
+    Instance::named(header.or_else(|| request.query_string_parameters.first(INSTANCE_PARAMETER))?)
+}
+
+/// The event of a check-in, handled at this time.
 ///
 /// # Errors
 /// If it can't have come from our API.
-pub fn check_in(context: &Context, seq: u64, ack: bool, report: Report) -> Result<Event, EventError> {
-    let (node, _) = identify(context)?;
-    event(context, node, EventKind::CheckIn { connection: connection(context)?, seq, ack, report })
+pub fn check_in(
+    context: &Context,
+    now: Timestamp,
+    (seq, ack): (u64, bool),
+    report: Report,
+    results: &[CommandResult],
+) -> Result<Event, EventError> {
+    let (node, credentials) = identify(context)?;
+    let (connection, received) = (connection(context)?, time(context)?);
+    let results = u32::try_from(results.len()).unwrap_or(u32::MAX);
+    event(context, node, now, EventKind::CheckIn { connection, credentials, received, seq, ack, report, results })
 }
 
-/// The event of a `$disconnect`.
+/// The event of a message that stores nothing, handled at this time.
 ///
 /// # Errors
 /// If it can't have come from our API.
-pub fn disconnect(request: &ApiGatewayWebsocketProxyRequest) -> Result<Event, EventError> {
+pub fn ask(context: &Context, now: Timestamp) -> Result<Event, EventError> {
+    let (node, credentials) = identify(context)?;
+    event(context, node, now, EventKind::Ask { connection: connection(context)?, credentials })
+}
+
+/// The event of a `$disconnect`, handled at this time.
+///
+/// # Errors
+/// If it can't have come from our API.
+pub fn disconnect(request: &ApiGatewayWebsocketProxyRequest, now: Timestamp) -> Result<Event, EventError> {
     let context = &request.request_context;
     let (node, _) = identify(context)?;
     let kind = EventKind::Disconnect {
@@ -86,12 +110,18 @@ pub fn disconnect(request: &ApiGatewayWebsocketProxyRequest) -> Result<Event, Ev
         code: context.disconnect_status_code.and_then(|code| u16::try_from(code).ok()),
         reason: context.disconnect_reason.clone(),
     };
-    event(context, node, kind)
+    event(context, node, now, kind)
 }
 
-/// The event of a check-in by polling.
-pub fn poll(node: NodeId, at: Timestamp, credentials: CredentialVersion, report: Report) -> Event {
-    Event { node, at, kind: EventKind::Poll { credentials, report } }
+/// The event of a check-in by polling, which came at one time and is handled at another.
+pub fn poll(
+    (node, credentials): (NodeId, CredentialVersion),
+    (at, now): (Timestamp, Timestamp),
+    report: Report,
+    results: &[CommandResult],
+) -> Event {
+    let results = u32::try_from(results.len()).unwrap_or(u32::MAX);
+    Event { node, at, now, fresh: false, kind: EventKind::Poll { credentials, report, results } }
 }
 
 /// What a check-in says about its node.
@@ -136,8 +166,15 @@ pub fn time(context: &Context) -> Result<Timestamp, EventError> {
     timestamp(context.request_time_epoch)
 }
 
-fn event(context: &Context, node: NodeId, kind: EventKind) -> Result<Event, EventError> {
-    Ok(Event { node, at: time(context)?, kind })
+/// The time, by the clock of this host: the one place that reads it.
+pub fn now() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn event(context: &Context, node: NodeId, now: Timestamp, kind: EventKind) -> Result<Event, EventError> {
+    Ok(Event { node, at: time(context)?, now, fresh: false, kind })
 }
 
 fn connection(context: &Context) -> Result<Connection, EventError> {

@@ -1,14 +1,19 @@
 //! An event's way: plan, write, settle; then the effects, then the reply.
 
-use rollcall_core::{Effect, Event, Policy, Presence, Reply, SettleError, Settled, plan, settle};
+use std::ops::RangeInclusive;
 
-use crate::connections::{Connections, Delivery};
+use rollcall_core::{
+    ConnectionId, Effect, Event, EventKind, Policy, Presence, Refusal, Reply, SettleError, Settled, plan, settle,
+};
+
+use crate::connections::{ConnectionError, Connections, Delivery};
 use crate::error::chain;
-use crate::reply::bye;
+use crate::reply::{bye, text};
 use crate::store::{Store, StoreError, Units};
 
-/// How often an event is planned: once, and again for each time that it lost to a clock ahead of its own.
-const ROUNDS: usize = 4;
+/// How often an event is planned: once, and again for each time that it lost to a clock ahead of its own, to the end of a
+/// minute of its node's budget, or to another message of its node.
+const ROUNDS: usize = 6;
 
 /// What came of an event: effects that are still to be carried out, and the reply for after that.
 #[must_use]
@@ -20,6 +25,8 @@ pub struct Recorded {
     pub effects: Vec<Effect>,
     /// What the node's presence has just become, if it changed.
     pub presence: Option<Presence>,
+    /// The numbers of the commands whose results are to be stored before the reply.
+    pub results: Option<RangeInclusive<u64>>,
     /// What the writes cost, as far as the engine said so.
     pub units: Units,
 }
@@ -28,8 +35,18 @@ pub struct Recorded {
 impl Recorded {
     /// How many connections it replaced.
     pub fn superseded(&self) -> Option<usize> {
-        let closed = self.effects.iter().filter(|effect| matches!(effect, Effect::Close(_))).count();
-        (closed > 0).then_some(closed)
+        let superseded = |effect: &&Effect| matches!(effect, Effect::Dismiss(_, Refusal::Superseded));
+        let replaced = self.effects.iter().filter(superseded).count();
+        (replaced > 0).then_some(replaced)
+    }
+
+    /// How often it was another instance that took the node over.
+    pub fn takeovers(&self) -> Option<u64> {
+        let taken_over = |effect: &Effect| match effect {
+            Effect::Record(event) => matches!(event.kind, EventKind::TakenOver { .. }),
+            Effect::Dismiss(..) => false,
+        };
+        self.effects.iter().any(taken_over).then_some(1)
     }
 
     /// How often it changed the node's presence.
@@ -74,8 +91,8 @@ pub async fn record(store: &impl Store, mut event: Event, policy: &Policy) -> Re
             units = Units { write: units.write + more.write, read: units.read + more.read };
         }
         match settle(event, written.outcome, policy)? {
-            Settled::Done { reply, effects, presence } => {
-                return Ok(Recorded { reply, effects, presence, units });
+            Settled::Done { reply, effects, presence, results } => {
+                return Ok(Recorded { reply, effects, presence, results, units });
             }
             Settled::Again(again) => event = again,
         }
@@ -84,19 +101,33 @@ pub async fn record(store: &impl Store, mut event: Event, policy: &Policy) -> Re
 }
 
 /// Carries out effects, best effort: what fails is logged, and repaired by a later event.
-pub async fn carry_out(connections: &impl Connections, effects: &[Effect]) {
+pub async fn carry_out(store: &impl Store, connections: &impl Connections, effects: &[Effect], policy: &Policy) {
     for effect in effects {
-        let (connection, done) = match effect {
-            Effect::Close(connection) => (connection, connections.close(connection).await),
+        match effect {
             Effect::Dismiss(connection, refusal) => {
-                let told = connections.post(connection, bye(*refusal)).await;
-                let closed = connections.close(connection).await;
-                (connection, told.and(closed))
+                if let Err(error) = dismiss(connections, connection, *refusal).await {
+                    tracing::warn!(%connection, error = chain(&error), "a connection could not be closed");
+                }
             }
-        };
-        match done {
-            Ok(Delivery::Delivered | Delivery::Gone) => {}
-            Err(error) => tracing::warn!(%connection, error = chain(&error), "a connection could not be closed"),
+            Effect::Record(event) => {
+                if let Err(error) = record(store, (**event).clone(), policy).await {
+                    tracing::warn!(node = %event.node, error = chain(&error), "an effect could not be recorded");
+                }
+            }
         }
     }
+}
+
+/// Tells a connection why it is closed, and closes it; says whether `@connections` knew it as it was closed.
+///
+/// # Errors
+/// If it is not known whether it was closed.
+pub async fn dismiss(
+    connections: &impl Connections,
+    connection: &ConnectionId,
+    refusal: Refusal,
+) -> Result<Delivery, ConnectionError> {
+    let told = connections.post(connection, text(&bye(refusal))).await;
+    let closed = connections.close(connection).await?;
+    told.map(|_| closed)
 }

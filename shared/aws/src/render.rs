@@ -51,6 +51,8 @@ impl Rendered {
             }
             Guard::Less(attribute, value) => Some(format!("{} < {}", self.name(*attribute), self.value(value))),
             Guard::AtMost(attribute, value) => Some(format!("{} <= {}", self.name(*attribute), self.value(value))),
+            Guard::AtLeast(attribute, value) => Some(format!("{} >= {}", self.name(*attribute), self.value(value))),
+            Guard::Greater(attribute, value) => Some(format!("{} > {}", self.name(*attribute), self.value(value))),
         }
     }
 
@@ -63,9 +65,9 @@ impl Rendered {
                 }
                 Change::SetIfMissing(attribute, value) => set.push(self.copy(*attribute, *attribute, value)),
                 Change::Copy { to, from, otherwise } => set.push(self.copy(*to, *from, otherwise)),
-                Change::Increment(attribute) => {
+                Change::Add(attribute, more) => {
                     let count = self.copy(*attribute, *attribute, &Value::Number(0));
-                    set.push(format!("{count} + {}", self.value(&Value::Number(1))));
+                    set.push(format!("{count} + {}", self.value(&Value::Number(*more))));
                 }
                 Change::Remove(attribute) => remove.push(self.name(*attribute)),
             }

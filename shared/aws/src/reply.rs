@@ -124,10 +124,14 @@ pub fn config_news(version: u64, document: &Document, beside: usize) -> ConfigNe
     }
 }
 
-/// The frame for a check-in that changed nothing.
-pub fn refusal_frame(refusal: Refusal, seq: u64) -> ServerMessage {
+/// The frame for a message that was refused; with its sequence number, if it was a check-in.
+pub fn refusal_frame(refusal: Refusal, seq: Option<u64>) -> ServerMessage {
     let code = match refusal {
-        Refusal::StaleSeq { .. } => ErrorCode::StaleSeq,
+        Refusal::SlowDown { retry_after, .. } => return ServerMessage::SlowDown { retry_after_s: retry_after, seq },
+        Refusal::StaleSeq { stored } => {
+            let (code, message) = (ErrorCode::StaleSeq, refusal.to_string());
+            return ServerMessage::Error(ErrorMessage { code, message, seq, stored_seq: Some(stored) });
+        }
         Refusal::Superseded
         | Refusal::Closed
         | Refusal::Unregistered
@@ -135,7 +139,7 @@ pub fn refusal_frame(refusal: Refusal, seq: u64) -> ServerMessage {
         | Refusal::CredentialsOutdated { .. }
         | Refusal::Changed => ErrorCode::NotConnected,
     };
-    error_frame(code, refusal.to_string(), Some(seq))
+    error_frame(code, refusal.to_string(), seq)
 }
 
 /// An error frame.
@@ -148,6 +152,7 @@ pub fn status(refusal: Refusal) -> u16 {
     match refusal {
         Refusal::Unregistered | Refusal::Revoked | Refusal::CredentialsOutdated { .. } => 403,
         Refusal::Superseded | Refusal::Closed | Refusal::StaleSeq { .. } | Refusal::Changed => 409,
+        Refusal::SlowDown { .. } => 429,
     }
 }
 
@@ -157,12 +162,15 @@ pub fn bye_reason(refusal: Refusal) -> ByeReason {
         Refusal::Superseded => ByeReason::Superseded,
         Refusal::Unregistered => ByeReason::Unregistered,
         Refusal::Revoked | Refusal::CredentialsOutdated { .. } => ByeReason::Revoked,
+        Refusal::SlowDown { .. } => ByeReason::SlowDown,
         Refusal::Closed | Refusal::StaleSeq { .. } | Refusal::Changed => ByeReason::Closed,
     }
 }
 
-pub(crate) fn bye(refusal: Refusal) -> String {
-    text(&ServerMessage::Bye { reason: bye_reason(refusal), retry_after_s: None })
+/// What a connection is told as it is dismissed.
+pub fn bye(refusal: Refusal) -> ServerMessage {
+    let retry_after_s = if let Refusal::SlowDown { retry_after, .. } = refusal { Some(retry_after) } else { None };
+    ServerMessage::Bye { reason: bye_reason(refusal), retry_after_s }
 }
 
 /// A message as it goes over the wire.

@@ -123,8 +123,30 @@ attributes! {
     CloseCode = "xc",
     /// The reason of the close, if one was told.
     CloseReason = "xr",
+    /// The credential version that the connection came with.
+    ConnectionCredentials = "cc",
+    /// Which running instance of the node's program opened the connection: a hash of the name that it gave.
+    Instance = "i",
     /// The connection that held the node before; the same as [`Attribute::Connection`] if there was none.
     Previous = "pc",
+    /// When the previous connection opened; 0 if there was none.
+    PreviousOpenedAt = "po",
+    /// When the previous connection had closed as it was replaced; 0 if it was open.
+    PreviousClosedAt = "px",
+    /// The instance of the previous connection; 0 if it named none.
+    PreviousInstance = "pi",
+    /// How often, without an hour between two, another instance took the node over from an open connection.
+    Takeovers = "tk",
+    /// When that last happened.
+    TakenOverAt = "ta",
+    /// How many messages the node has sent in the current minute of its budget.
+    Spent = "bn",
+    /// When that minute began.
+    SpentSince = "bs",
+    /// Until when the node is to send nothing, because it was over its budget.
+    BlockedUntil = "bu",
+    /// How often that happened, without a day between two.
+    Offences = "bo",
     /// Since when the node is online; absent while it is offline.
     OnlineSince = "on",
     /// Since when the node is offline; absent while it is online.

@@ -113,7 +113,7 @@ pub fn want_config(node: &NodeId, sha256: &str, expected: Option<u64>) -> Update
         guard: Guard::All(guard),
         // Our own earlier try looks like a document that was wanted already, and is answered like one.
         made: Guard::Any(vec![]),
-        changes: vec![Change::Increment(A::WantedVersion), Change::Set(A::WantedHash, sha256.into())],
+        changes: vec![Change::Add(A::WantedVersion, 1), Change::Set(A::WantedHash, sha256.into())],
     }
 }
 

@@ -1,6 +1,6 @@
 //! What can happen to a node.
 
-use crate::id::{ConnectionId, CredentialVersion, NodeId, Timestamp};
+use crate::id::{ConnectionId, CredentialVersion, Instance, NodeId, Timestamp};
 use crate::report::Report;
 
 /// Something that happened to a node.
@@ -10,6 +10,10 @@ pub struct Event {
     pub node: NodeId,
     /// When, by the clock of whoever noticed. Clocks differ and step back.
     pub at: Timestamp,
+    /// The time as the event is handled, by the clock of whoever handles it. Events may be delivered late.
+    pub now: Timestamp,
+    /// Whether a new minute of the node's budget begins with it. False but for [`Settled::Again`](crate::Settled::Again).
+    pub fresh: bool,
     /// What.
     pub kind: EventKind,
 }
@@ -32,17 +36,61 @@ pub enum EventKind {
         connection: Connection,
         /// The version of the credentials that it came with.
         credentials: CredentialVersion,
+        /// The running instance of the node's program that opened it, if it named itself.
+        instance: Option<Instance>,
     },
     /// The node said how it is. Messages of one connection are handled in parallel.
     CheckIn {
         /// On which connection.
         connection: Connection,
+        /// The version of the credentials that the connection came with.
+        credentials: CredentialVersion,
+        /// When API Gateway got it: before the connection closed.
+        received: Timestamp,
         /// The message's place in the connection.
         seq: u64,
         /// Whether the node wants an answer.
         ack: bool,
         /// What it said.
         report: Report,
+        /// How many results of commands came with it. Each counts as a message.
+        results: u32,
+    },
+    /// The node sent a message that stores nothing: a question, or one that can't be read.
+    Ask {
+        /// On which connection.
+        connection: Connection,
+        /// The version of the credentials that the connection came with.
+        credentials: CredentialVersion,
+    },
+    /// A check-in came after one with a higher sequence number. It is counted, and nothing else.
+    Stale {
+        /// On which connection.
+        connection: Connection,
+        /// The version of the credentials that the connection came with.
+        credentials: CredentialVersion,
+        /// When API Gateway got it.
+        received: Timestamp,
+        /// The highest sequence number that is stored.
+        stored: u64,
+        /// How many results of commands came with it.
+        results: u32,
+    },
+    /// A message was over the node's budget.
+    Excess {
+        /// On which connection, if the node has one.
+        connection: Option<ConnectionId>,
+        /// How often that had happened, as the node was stored.
+        offences: Option<u64>,
+        /// Until when the node had been blocked, as it was stored.
+        blocked_until: Option<Timestamp>,
+    },
+    /// Another instance took the node over from an open connection.
+    TakenOver {
+        /// The connection that did.
+        connection: ConnectionId,
+        /// How often that had happened within the hour before.
+        before: u64,
     },
     /// A connection ended. Told late, twice, or never; sometimes before its [`EventKind::Connect`].
     Disconnect {
@@ -59,6 +107,8 @@ pub enum EventKind {
         credentials: CredentialVersion,
         /// What it said.
         report: Report,
+        /// How many results of commands came with it. Each counts as a message.
+        results: u32,
     },
     /// The sweep found a closed node whose grace period is over.
     Expire {

@@ -24,6 +24,10 @@ pub enum Guard {
     Less(Attribute, Value),
     /// The attribute is this or less.
     AtMost(Attribute, Value),
+    /// The attribute is this or more.
+    AtLeast(Attribute, Value),
+    /// The attribute is more than this.
+    Greater(Attribute, Value),
 }
 
 impl Guard {
@@ -43,6 +47,8 @@ impl Guard {
             Self::Differs(attribute, value) => item.get(attribute) != Some(value),
             Self::Less(attribute, value) => compare(item, *attribute, value) == Some(Ordering::Less),
             Self::AtMost(attribute, value) => compare(item, *attribute, value).is_some_and(Ordering::is_le),
+            Self::AtLeast(attribute, value) => compare(item, *attribute, value).is_some_and(Ordering::is_ge),
+            Self::Greater(attribute, value) => compare(item, *attribute, value) == Some(Ordering::Greater),
         }
     }
 }

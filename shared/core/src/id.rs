@@ -134,6 +134,24 @@ impl Timestamp {
     }
 }
 
+/// A running instance of a node's program, as a hash of the name that it gave itself: a random one for each start. Two
+/// connections of one instance are one device's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instance(pub u32);
+
+impl Instance {
+    /// The instance with this name: 1 to 64 ASCII letters, digits, `.`, `_` and `-`; nothing for another name.
+    pub fn named(name: &str) -> Option<Self> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if !(1..=64).contains(&name.len()) || !name.chars().all(allowed) {
+            return None;
+        }
+        // FNV-1a, 32 bit. 0 is kept for "no name".
+        let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        Some(Self(hash.max(1)))
+    }
+}
+
 /// Where a node is: the monolith's name for it. Made like a [`NodeId`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Site(String);

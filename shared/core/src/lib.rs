@@ -12,6 +12,8 @@
 //! losing a race costs no read either.
 
 mod attribute;
+mod budget;
+mod clock;
 mod commands;
 mod desired;
 mod event;
@@ -38,17 +40,19 @@ pub use desired::{firmware_wanted, want_firmware};
 pub use event::{Connection, Event, EventKind, Found};
 pub use guard::Guard;
 pub use history::{History, REMEMBERED, Remember, Slot, remember};
-pub use id::{CommandName, ConnectionId, CredentialVersion, FirmwareVersion, IdempotencyKey, InvalidId, Model, NodeId};
-pub use id::{Site, Tags, Timestamp};
+pub use id::{
+    CommandName, ConnectionId, CredentialVersion, FirmwareVersion, IdempotencyKey, Instance, InvalidId, Model,
+};
+pub use id::{NodeId, Site, Tags, Timestamp};
 pub use limits::{
     CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES,
     SITE_BYTES, TAGS_BYTES,
 };
 pub use limits::{COMMANDS_OPEN, FIRMWARE_VERSION_BYTES, UPDATE_DETAIL_BYTES};
-pub use node::{Closed, Held, Malformed, Node, Presence, WantedConfig};
+pub use node::{Blocked, Closed, Held, Malformed, Node, Presence, Previous, Takeovers, WantedConfig};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
 pub use report::{ConfigOutcome, ConfigState, Health, Report, ReportError, UpdateOutcome, UpdateState};
 pub use settle::{AckTerms, Effect, Refusal, Reply, SettleError, Settled, settle};
-pub use sweep::{expired, lost, presence_at};
+pub use sweep::{expired, gone, lost, presence_at};
 pub use update::{Change, Outcome, Update};

@@ -7,8 +7,8 @@ pub const NODE_ITEM_BYTES: usize = 1024;
 /// The longest node id, in bytes.
 pub const NODE_ID_BYTES: usize = 64;
 
-/// The longest connection id, in bytes. API Gateway's are 16 today.
-pub const CONNECTION_ID_BYTES: usize = 64;
+/// The longest connection id, in bytes: three times what API Gateway's are today.
+pub const CONNECTION_ID_BYTES: usize = 48;
 
 /// The longest firmware version, in bytes.
 pub const FIRMWARE_BYTES: usize = 64;
@@ -42,7 +42,7 @@ pub const COMMANDS_OPEN: u64 = 100;
 pub const DETAIL_BYTES: usize = 96;
 
 /// How much of the reason of a close is kept, in bytes (RFC 6455, section 5.5.1, allows 123).
-pub const CLOSE_REASON_BYTES: usize = 64;
+pub const CLOSE_REASON_BYTES: usize = 32;
 
 /// The longest start of `text` that fits `limit` bytes and ends between characters.
 pub(crate) fn clip(text: &str, limit: usize) -> &str {

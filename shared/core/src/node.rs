@@ -3,8 +3,9 @@
 use std::ops::RangeInclusive;
 
 use crate::attribute::{Attribute, Item, Value};
+use crate::clock::HANDSHAKE_S;
 use crate::event::{Connection, Found};
-use crate::id::{ConnectionId, CredentialVersion, FirmwareVersion, Model, Tags, Timestamp};
+use crate::id::{ConnectionId, CredentialVersion, FirmwareVersion, Instance, Model, Tags, Timestamp};
 use crate::report::{ConfigOutcome, ConfigState, UpdateOutcome, UpdateState};
 
 /// A node as it is stored.
@@ -48,6 +49,32 @@ pub struct Node {
     pub wanted_firmware: Option<String>,
     /// How it is getting on with a firmware version.
     pub update: Option<UpdateOutcome>,
+    /// How often another instance took it over from an open connection.
+    pub takeovers: Option<Takeovers>,
+    /// How many messages it has sent in the current minute of its budget.
+    pub spent: u64,
+    /// When that minute began.
+    pub spent_since: Option<Timestamp>,
+    /// Whether it is blocked for sending too much.
+    pub blocked: Blocked,
+}
+
+/// Takeovers of a node without an hour between two: two devices that use one token, or a device that restarts again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Takeovers {
+    /// How many there were.
+    pub count: u64,
+    /// When the last one was.
+    pub last: Timestamp,
+}
+
+/// What is stored of a node that was over its budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Blocked {
+    /// Until when it is to send nothing.
+    pub until: Option<Timestamp>,
+    /// How often that happened, without a day between two.
+    pub offences: Option<u64>,
 }
 
 /// A configuration that a node is to run.
@@ -64,10 +91,27 @@ pub struct WantedConfig {
 pub struct Held {
     /// Which.
     pub connection: Connection,
+    /// The credential version that it came with, if it connected at all: a `$disconnect` may be stored before its `$connect`.
+    pub credentials: Option<CredentialVersion>,
+    /// The instance that opened it, if it named itself.
+    pub instance: Option<Instance>,
     /// The one that held the node before it, if there was one.
-    pub previous: Option<ConnectionId>,
+    pub previous: Option<Previous>,
     /// How it ended; nothing while it is open.
     pub closed: Option<Closed>,
+}
+
+/// The connection that held a node before another one took over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Previous {
+    /// Which.
+    pub id: ConnectionId,
+    /// When it opened.
+    pub opened_at: Timestamp,
+    /// The instance that opened it, if it named itself.
+    pub instance: Option<Instance>,
+    /// Whether it was open when it was replaced.
+    pub was_open: bool,
 }
 
 /// How a connection ended.
@@ -109,10 +153,7 @@ impl Node {
             (None, since) => Presence::Offline(since),
             (Some(_), Some(_)) => return Err(malformed(Attribute::OfflineSince)),
         };
-        let credentials = number(item, Attribute::CredentialVersion)?
-            .map(|version| u32::try_from(version).map(CredentialVersion))
-            .transpose()
-            .map_err(|_| malformed(Attribute::CredentialVersion))?;
+        let credentials = credentials(item, Attribute::CredentialVersion)?;
         Ok(Self {
             held: held(item)?,
             presence,
@@ -133,12 +174,44 @@ impl Node {
             commands_over: number(item, Attribute::CommandsOver)?.unwrap_or_default(),
             wanted_firmware: text(item, Attribute::WantedFirmware)?.map(str::to_owned),
             update: update(item)?,
+            takeovers: takeovers(item)?,
+            spent: number(item, Attribute::Spent)?.unwrap_or_default(),
+            spent_since: time(item, Attribute::SpentSince)?,
+            blocked: Blocked {
+                until: time(item, Attribute::BlockedUntil)?,
+                offences: number(item, Attribute::Offences)?,
+            },
         })
     }
 
     /// The open connection that holds it.
     pub fn open(&self) -> Option<&Held> {
         self.held.as_ref().filter(|held| held.closed.is_none())
+    }
+
+    /// Whether a connection with these credentials would still be let in.
+    pub fn accepts(&self, credentials: CredentialVersion) -> bool {
+        !self.revoked && self.credentials.is_none_or(|current| current <= credentials)
+    }
+
+    /// The open connection that may be sent something: the one that holds the node, if its token would still be let in.
+    pub fn reachable(&self) -> Option<&Held> {
+        let accepted = |held: &Held| held.credentials.is_none_or(|credentials| self.accepts(credentials));
+        self.open().filter(|held| !self.revoked && accepted(held))
+    }
+
+    /// Connections that may be open although their token is no longer accepted: to be told so, and closed.
+    pub fn outdated_connections(&self) -> Vec<&ConnectionId> {
+        let Some(held) = self.open().filter(|_| self.reachable().is_none()) else { return vec![] };
+        let previous = held.previous.as_ref().filter(|previous| previous.was_open).map(|previous| &previous.id);
+        std::iter::once(&held.connection.id).chain(previous).collect()
+    }
+
+    /// Whether the handshake of the connection that holds the node is surely over: it has sent a message, or it is older than
+    /// any handshake. Until then `@connections` knows no such connection, open as it will be. docs/adr/0011
+    pub fn handshake_is_over(&self, now: Timestamp) -> bool {
+        let opened_at = self.held.as_ref().map(|held| held.connection.opened_at);
+        self.seq.is_some() || opened_at.is_some_and(|opened_at| opened_at.plus_seconds(HANDSHAKE_S) < now)
     }
 
     /// What it is to run and has not reported on yet.
@@ -194,11 +267,7 @@ fn held(item: &Item) -> Result<Option<Held>, Malformed> {
         return Ok(None);
     };
     let id: ConnectionId = id.parse().map_err(|_| malformed(Attribute::Connection))?;
-    let previous = text(item, Attribute::Previous)?
-        .map(str::parse)
-        .transpose()
-        .map_err(|_| malformed(Attribute::Previous))?
-        .filter(|previous| *previous != id);
+    let previous = previous(item)?.filter(|previous| previous.id != id);
     let opened_at = time(item, Attribute::OpenedAt)?.ok_or_else(|| malformed(Attribute::OpenedAt))?;
     let closed = match time(item, Attribute::ClosedAt)? {
         None => None,
@@ -208,7 +277,35 @@ fn held(item: &Item) -> Result<Option<Held>, Malformed> {
             reason: text(item, Attribute::CloseReason)?.map(str::to_owned),
         }),
     };
-    Ok(Some(Held { connection: Connection { id, opened_at }, previous, closed }))
+    let credentials = credentials(item, Attribute::ConnectionCredentials)?;
+    let instance = instance(item, Attribute::Instance)?;
+    Ok(Some(Held { connection: Connection { id, opened_at }, credentials, instance, previous, closed }))
+}
+
+fn previous(item: &Item) -> Result<Option<Previous>, Malformed> {
+    let Some(id) = text(item, Attribute::Previous)? else { return Ok(None) };
+    Ok(Some(Previous {
+        id: id.parse().map_err(|_| malformed(Attribute::Previous))?,
+        opened_at: time(item, Attribute::PreviousOpenedAt)?.unwrap_or(Timestamp(0)),
+        instance: instance(item, Attribute::PreviousInstance)?,
+        was_open: number(item, Attribute::PreviousClosedAt)?.is_none_or(|closed_at| closed_at == 0),
+    }))
+}
+
+fn instance(item: &Item, attribute: Attribute) -> Result<Option<Instance>, Malformed> {
+    let instance = number(item, attribute)?.filter(|hash| *hash != 0);
+    instance.map(|hash| u32::try_from(hash).map(Instance)).transpose().map_err(|_| malformed(attribute))
+}
+
+fn credentials(item: &Item, attribute: Attribute) -> Result<Option<CredentialVersion>, Malformed> {
+    let version = number(item, attribute)?;
+    version.map(|version| u32::try_from(version).map(CredentialVersion)).transpose().map_err(|_| malformed(attribute))
+}
+
+fn takeovers(item: &Item) -> Result<Option<Takeovers>, Malformed> {
+    let Some(count) = number(item, Attribute::Takeovers)? else { return Ok(None) };
+    let last = time(item, Attribute::TakenOverAt)?.ok_or_else(|| malformed(Attribute::TakenOverAt))?;
+    Ok(Some(Takeovers { count, last }))
 }
 
 fn wanted(item: &Item) -> Result<Option<WantedConfig>, Malformed> {

@@ -1,9 +1,11 @@
 //! From an event to its one guarded write.
 
 use crate::attribute::{Attribute, ItemKey, Value, due_shard};
+use crate::budget;
+use crate::clock::{SKEW_S, beyond, connect_horizon, horizon};
 use crate::event::{Connection, Event, EventKind, Found};
 use crate::guard::Guard;
-use crate::id::{CredentialVersion, NodeId, Timestamp};
+use crate::id::{ConnectionId, CredentialVersion, Instance, Timestamp};
 use crate::limits::{CLOSE_REASON_BYTES, clip};
 use crate::policy::{Policy, Registration};
 use crate::report::{ConfigState, Report};
@@ -20,13 +22,28 @@ const REASON_LOST: &str = "lost";
 pub fn plan(event: &Event, policy: &Policy) -> Update {
     let at = event.at;
     let (guard, made, changes) = match &event.kind {
-        EventKind::Connect { connection, credentials } => connect(connection, *credentials, policy),
-        EventKind::CheckIn { connection, seq, report, .. } => check_in(at, connection, *seq, report),
-        EventKind::Disconnect { connection, code, reason } => {
-            disconnect(at, &event.node, connection, *code, reason.as_deref(), policy)
+        EventKind::Connect { connection, credentials, instance } => {
+            connect(event, connection, *credentials, *instance, policy)
         }
-        EventKind::Poll { credentials, report } => poll(at, *credentials, report, policy),
-        EventKind::Expire { found } => expire(at, found),
+        EventKind::CheckIn { connection, credentials, received, seq, report, results, .. } => {
+            let said = Said { connection, credentials: *credentials, results: *results };
+            check_in(event, &said, *received, *seq, report, policy)
+        }
+        EventKind::Ask { connection, credentials } => {
+            let said = Said { connection, credentials: *credentials, results: 0 };
+            count(event, &said, open(), policy)
+        }
+        EventKind::Stale { connection, credentials, received, results, .. } => {
+            let said = Said { connection, credentials: *credentials, results: *results };
+            count(event, &said, open_or_closed_since(*received), policy)
+        }
+        EventKind::Excess { offences, blocked_until, .. } => excess(event, *offences, *blocked_until),
+        EventKind::TakenOver { connection, before } => taken_over(at, connection, *before),
+        EventKind::Disconnect { connection, code, reason } => {
+            disconnect(event, connection, *code, reason.as_deref(), policy)
+        }
+        EventKind::Poll { credentials, report, results } => poll(event, *credentials, report, *results, policy),
+        EventKind::Expire { found } => expire(at, found, policy),
         EventKind::Lost { found } => lost(at, found),
     };
     let (guard, made) = (Guard::All(guard), Guard::All(made));
@@ -35,56 +52,109 @@ pub fn plan(event: &Event, policy: &Policy) -> Update {
 
 type Parts = (Vec<Guard>, Vec<Guard>, Vec<Change>);
 
-fn connect(connection: &Connection, credentials: CredentialVersion, policy: &Policy) -> Parts {
-    let guard = vec![registered(policy), Guard::Missing(A::Revoked), current(credentials), newer(connection)];
-    let changes = vec![
+/// A message of a connection.
+struct Said<'a> {
+    connection: &'a Connection,
+    credentials: CredentialVersion,
+    results: u32,
+}
+
+fn connect(
+    event: &Event,
+    connection: &Connection,
+    credentials: CredentialVersion,
+    instance: Option<Instance>,
+    policy: &Policy,
+) -> Parts {
+    let newer = newer(connection, connect_horizon(event));
+    let mut guard = vec![registered(policy), Guard::Missing(A::Revoked), current(credentials), newer];
+    guard.extend(budget::within(event, policy));
+    let none = || Value::from(0_u32);
+    let mut changes = vec![
         Change::Copy { to: A::Previous, from: A::Connection, otherwise: connection.id.as_str().into() },
+        Change::Copy { to: A::PreviousOpenedAt, from: A::OpenedAt, otherwise: none() },
+        Change::Copy { to: A::PreviousClosedAt, from: A::ClosedAt, otherwise: none() },
+        Change::Copy { to: A::PreviousInstance, from: A::Instance, otherwise: none() },
         Change::Set(A::Connection, connection.id.as_str().into()),
         Change::Set(A::OpenedAt, connection.opened_at.0.into()),
+        Change::Set(A::ConnectionCredentials, credentials.0.into()),
+        set_or_remove(A::Instance, instance.map(|instance| instance.0.into())),
         Change::SetIfMissing(A::OnlineSince, connection.opened_at.0.into()),
         Change::Set(A::CredentialVersion, credentials.0.into()),
-        Change::Remove(A::OfflineSince),
-        Change::Remove(A::ClosedAt),
-        Change::Remove(A::CloseCode),
-        Change::Remove(A::CloseReason),
-        Change::Remove(A::Seq),
-        Change::Remove(A::Polls),
-        Change::Remove(A::Due),
-        Change::Remove(A::DueShard),
     ];
+    changes.extend(
+        [A::OfflineSince, A::ClosedAt, A::CloseCode, A::CloseReason, A::Seq, A::Polls, A::Due, A::DueShard]
+            .map(Change::Remove),
+    );
+    changes.extend(budget::spend(event, 0, policy));
     (guard, vec![is(connection), open()], changes)
 }
 
-fn check_in(at: Timestamp, connection: &Connection, seq: u64, report: &Report) -> Parts {
-    let guard = vec![
-        is(connection),
-        open(),
-        Guard::Missing(A::Revoked),
-        Guard::Any(vec![Guard::Missing(A::Seq), Guard::Less(A::Seq, seq.into())]),
-        seen_no_later_than(at),
-    ];
-    let made = vec![is(connection), Guard::Equal(A::Seq, seq.into()), Guard::Equal(A::Seen, at.0.into())];
-    let mut changes = vec![Change::Set(A::Seen, at.0.into()), Change::Set(A::Seq, seq.into())];
+/// The same sequence number again is the same check-in, said again because its answer was lost: it is stored again.
+fn check_in(event: &Event, said: &Said<'_>, received: Timestamp, seq: u64, report: &Report, policy: &Policy) -> Parts {
+    let at = event.at;
+    let mut guard = speaks_for_the_node(said, open_or_closed_since(received));
+    guard.push(Guard::Any(vec![Guard::Missing(A::Seq), Guard::AtMost(A::Seq, seq.into())]));
+    guard.push(seen_no_later_than(event));
+    guard.extend(budget::within(event, policy));
+    let mut changes = budget::spend(event, said.results, policy);
+    let made = vec![is(said.connection), Guard::Equal(A::Seq, seq.into()), Guard::Equal(A::Seen, at.0.into())];
+    changes.extend([Change::Set(A::Seen, at.0.into()), Change::Set(A::Seq, seq.into())]);
     changes.extend(reported(report));
     (guard, made, changes)
 }
 
+/// Counts a message of the connection that holds the node.
+fn count(event: &Event, said: &Said<'_>, open: Guard, policy: &Policy) -> Parts {
+    let mut guard = speaks_for_the_node(said, open);
+    guard.extend(budget::within(event, policy));
+    // A message whose count was lost is counted twice, which does no harm; but a write needs something to change.
+    let mut changes = budget::spend(event, said.results, policy);
+    if changes.is_empty() {
+        changes.push(Change::Set(A::Connection, said.connection.id.as_str().into()));
+    }
+    (guard, vec![Guard::Any(vec![])], changes)
+}
+
+fn speaks_for_the_node(said: &Said<'_>, open: Guard) -> Vec<Guard> {
+    vec![is(said.connection), open, Guard::Missing(A::Revoked), current(said.credentials)]
+}
+
+fn excess(event: &Event, offences: Option<u64>, blocked_until: Option<Timestamp>) -> Parts {
+    let guard = vec![
+        Guard::same(A::Offences, offences.map(Value::from)),
+        Guard::same(A::BlockedUntil, blocked_until.map(|until| until.0.into())),
+    ];
+    let (offences, until) = budget::blocked_anew(event, offences, blocked_until);
+    let blocked = [(A::Offences, Value::from(offences)), (A::BlockedUntil, Value::from(until.0))];
+    let made = blocked.iter().map(|(attribute, value)| Guard::Equal(*attribute, value.clone())).collect();
+    (guard, made, blocked.map(|(attribute, value)| Change::Set(attribute, value)).to_vec())
+}
+
+fn taken_over(at: Timestamp, connection: &ConnectionId, before: u64) -> Parts {
+    let is = Guard::Equal(A::Connection, connection.as_str().into());
+    let made = vec![is.clone(), Guard::Equal(A::TakenOverAt, at.0.into())];
+    let changes = vec![Change::Set(A::Takeovers, (before + 1).into()), Change::Set(A::TakenOverAt, at.0.into())];
+    (vec![is], made, changes)
+}
+
 fn disconnect(
-    at: Timestamp,
-    node: &NodeId,
+    event: &Event,
     connection: &Connection,
     code: Option<u16>,
     reason: Option<&str>,
     policy: &Policy,
 ) -> Parts {
-    let guard = vec![registered(policy), Guard::Any(vec![Guard::All(vec![is(connection), open()]), newer(connection)])];
+    let at = event.at;
+    let held_or_newer = vec![Guard::All(vec![is(connection), open()]), newer(connection, horizon(event))];
+    let guard = vec![registered(policy), Guard::Any(held_or_newer)];
     let made = vec![is(connection), Guard::Equal(A::ClosedAt, at.0.into())];
     let mut changes = vec![
         Change::Set(A::Connection, connection.id.as_str().into()),
         Change::Set(A::OpenedAt, connection.opened_at.0.into()),
         Change::Set(A::ClosedAt, at.0.into()),
         Change::Set(A::Due, at.plus_seconds(policy.grace).0.into()),
-        Change::Set(A::DueShard, due_shard(node).into()),
+        Change::Set(A::DueShard, due_shard(&event.node).into()),
     ];
     let reason = reason.map(|reason| clip(reason, CLOSE_REASON_BYTES)).filter(|reason| !reason.is_empty());
     changes.push(set_or_remove(A::CloseCode, code.map(|code| u64::from(code).into())));
@@ -92,8 +162,11 @@ fn disconnect(
     (guard, made, changes)
 }
 
-fn poll(at: Timestamp, credentials: CredentialVersion, report: &Report, policy: &Policy) -> Parts {
-    let guard = vec![registered(policy), Guard::Missing(A::Revoked), current(credentials), seen_no_later_than(at)];
+fn poll(event: &Event, credentials: CredentialVersion, report: &Report, results: u32, policy: &Policy) -> Parts {
+    let at = event.at;
+    let mut guard =
+        vec![registered(policy), Guard::Missing(A::Revoked), current(credentials), seen_no_later_than(event)];
+    guard.extend(budget::within(event, policy));
     let made = vec![Guard::Equal(A::Seen, at.0.into()), Guard::Exists(A::Polls)];
     let mut changes = vec![
         Change::Set(A::Seen, at.0.into()),
@@ -104,6 +177,7 @@ fn poll(at: Timestamp, credentials: CredentialVersion, report: &Report, policy: 
         Change::Remove(A::Due),
         Change::Remove(A::DueShard),
     ];
+    changes.extend(budget::spend(event, results, policy));
     changes.extend(reported(report));
     (guard, made, changes)
 }
@@ -112,8 +186,12 @@ fn poll(at: Timestamp, credentials: CredentialVersion, report: &Report, policy: 
 ///
 /// A node that polls is not offline because its socket closed: only the suspicion goes, and the slow scan notices
 /// polls that stay away.
-fn expire(at: Timestamp, found: &Found) -> Parts {
-    let guard = vec![connection_as(found), Guard::AtMost(A::Due, at.0.into())];
+fn expire(at: Timestamp, found: &Found, policy: &Policy) -> Parts {
+    let over = Guard::Any(vec![
+        Guard::AtMost(A::Due, at.0.into()),
+        beyond(A::Due, at.plus_seconds(SKEW_S).plus_seconds(policy.grace)),
+    ]);
+    let guard = vec![connection_as(found), over];
     let mut made = vec![connection_as(found), Guard::Missing(A::Due), polls_as(found)];
     let mut changes = vec![Change::Remove(A::Due), Change::Remove(A::DueShard)];
     if !found.polls {
@@ -164,20 +242,31 @@ fn open() -> Guard {
     Guard::Missing(A::ClosedAt)
 }
 
-fn newer(connection: &Connection) -> Guard {
-    let opened_at = || Value::from(connection.opened_at.0);
-    Guard::Any(vec![
-        Guard::Missing(A::Connection),
-        Guard::Less(A::OpenedAt, opened_at()),
-        Guard::All(vec![
-            Guard::Equal(A::OpenedAt, opened_at()),
-            Guard::Less(A::Connection, connection.id.as_str().into()),
-        ]),
-    ])
+/// The connection has not closed, or closed after this message of it came. The answer to the close may overtake the message.
+fn open_or_closed_since(received: Timestamp) -> Guard {
+    let received = Timestamp(received.0.saturating_sub(u64::from(SKEW_S) * 1000));
+    Guard::Any(vec![open(), Guard::AtLeast(A::ClosedAt, received.0.into())])
 }
 
-fn seen_no_later_than(at: Timestamp) -> Guard {
-    Guard::Any(vec![Guard::Missing(A::Seen), Guard::AtMost(A::Seen, at.0.into())])
+/// It opened after the stored connection; or that opened in the future, by a wrong clock. What opened in the future itself is
+/// newer than nothing.
+fn newer(connection: &Connection, horizon: Timestamp) -> Guard {
+    let opened_at = || Value::from(connection.opened_at.0);
+    let id = || Value::from(connection.id.as_str());
+    let mut newer = vec![
+        Guard::Missing(A::Connection),
+        Guard::All(vec![beyond(A::OpenedAt, horizon), Guard::Differs(A::Connection, id())]),
+    ];
+    if connection.opened_at <= horizon {
+        newer.push(Guard::Less(A::OpenedAt, opened_at()));
+        newer.push(Guard::All(vec![Guard::Equal(A::OpenedAt, opened_at()), Guard::Less(A::Connection, id())]));
+    }
+    Guard::Any(newer)
+}
+
+fn seen_no_later_than(event: &Event) -> Guard {
+    let at = Value::from(event.at.0);
+    Guard::Any(vec![Guard::Missing(A::Seen), Guard::AtMost(A::Seen, at), beyond(A::Seen, horizon(event))])
 }
 
 fn connection_as(found: &Found) -> Guard {

@@ -26,6 +26,8 @@ pub struct Policy {
     pub grace: Seconds,
     /// Over how long a fleet spreads its reconnects after a loss.
     pub spread: Seconds,
+    /// How many messages a node may send in a minute: its budget. 0 for any number.
+    pub budget: u32,
 }
 
 /// A setting that is out of its range.
@@ -51,6 +53,16 @@ impl Policy {
     /// quotas, WebSocket API, "Idle connection timeout"), less one.
     pub const CHECK_IN_EVERY_MAX: Seconds = 540;
 
+    /// The budget, if nothing else is set: a node that checks in every five minutes needs less than one message a minute. A
+    /// node that catches up after an outage sends some dozens.
+    pub const BUDGET: u32 = 300;
+
+    /// With this budget: messages a minute, 0 for any number.
+    #[must_use]
+    pub fn with_budget(self, budget: u32) -> Self {
+        Self { budget, ..self }
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
@@ -72,7 +84,11 @@ impl Policy {
         .filter(|(_, given, least, most)| !(least..=most).contains(&given))
         .map(|(setting, given, least, most)| PolicyError { setting, given, least, most })
         .collect();
-        if errors.is_empty() { Ok(Self { registration, lifetime, check_in_every, grace, spread }) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(Self { registration, lifetime, check_in_every, grace, spread, budget: Self::BUDGET })
+        } else {
+            Err(errors)
+        }
     }
 }
 

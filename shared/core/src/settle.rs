@@ -3,11 +3,18 @@
 use std::ops::RangeInclusive;
 
 use crate::attribute::Item;
+use crate::budget::{self, NoRoom};
+use crate::clock::{SKEW_S, connect_horizon, horizon};
 use crate::event::{Connection, Event, EventKind};
 use crate::id::{ConnectionId, CredentialVersion, NodeId, Timestamp};
-use crate::node::{Malformed, Node, Presence, WantedConfig};
+use crate::node::{Blocked, Closed, Malformed, Node, Presence, WantedConfig};
 use crate::policy::{Policy, Registration, Seconds};
 use crate::update::Outcome;
+
+/// A takeover this soon after the replaced connection opened is no planned reconnect, in seconds.
+const SOON_S: Seconds = 600;
+/// Takeovers are counted as long as there is less than this time between two, in seconds.
+const RECENTLY_S: Seconds = 3600;
 
 /// What follows from an event.
 #[must_use]
@@ -21,8 +28,11 @@ pub enum Settled {
         effects: Vec<Effect>,
         /// What the node's presence has just become, if it changed.
         presence: Option<Presence>,
+        /// The numbers of the commands whose results are to be stored before the reply: those that may be open. Nothing where
+        /// results must not be stored.
+        results: Option<RangeInclusive<u64>>,
     },
-    /// The clock had stepped back behind what is stored: plan this event instead, which counts as of the stored time.
+    /// Plan this event instead: it counts as of a later time, in a new minute, or is another event altogether.
     Again(Event),
 }
 
@@ -33,6 +43,8 @@ pub enum Reply {
     Stored,
     /// It is stored, and this is how to go on.
     Ack(AckTerms),
+    /// The connection holds the node, which is this.
+    Known(Box<Node>),
     /// It changed nothing, and this is why.
     Refused(Refusal),
 }
@@ -59,10 +71,10 @@ pub struct AckTerms {
 /// Something to do besides replying. Best effort: another event repairs what is lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Close a connection that the node has replaced.
-    Close(ConnectionId),
-    /// Tell a connection that it is not the node's, and close it.
+    /// Tell a connection why it is not, or no longer, the node's, and close it.
     Dismiss(ConnectionId, Refusal),
+    /// Record another event, whose reply nobody waits for.
+    Record(Box<Event>),
 }
 
 /// Why an event changed nothing.
@@ -86,11 +98,19 @@ pub enum Refusal {
     /// The connection has closed, and closed connections never open again.
     #[error("the connection has closed")]
     Closed,
-    /// The sequence number repeats or goes back.
-    #[error("the sequence number is not above {stored}")]
+    /// A check-in with a higher sequence number is stored.
+    #[error("a check-in with the sequence number {stored} is stored already; of this one, only the results are")]
     StaleSeq {
-        /// The last one that is stored.
+        /// The highest one that is stored.
         stored: u64,
+    },
+    /// The node sent more than its budget allows.
+    #[error("the node sends too much: nothing is taken for {retry_after} s")]
+    SlowDown {
+        /// How long it is to send nothing, in seconds.
+        retry_after: Seconds,
+        /// Whether it was told so before, and goes on.
+        again: bool,
     },
     /// What a sweep had found has changed since.
     #[error("the node has changed since it was found")]
@@ -107,6 +127,7 @@ impl Refusal {
             Self::Superseded => "superseded",
             Self::Closed => "closed",
             Self::StaleSeq { .. } => "stale-seq",
+            Self::SlowDown { .. } => "slow-down",
             Self::Changed => "changed",
         }
     }
@@ -139,15 +160,13 @@ pub fn settle(event: Event, outcome: Outcome, policy: &Policy) -> Result<Settled
     match outcome {
         Outcome::Applied { after } => {
             let after = read(&event.node, &after)?;
-            let effects = replaced(&event, &after).into_iter().map(Effect::Close).collect();
-            let presence = turned(&event, &after);
-            Ok(Settled::Done { reply: reply(&event, &after, policy), effects, presence })
+            Ok(applied(&event, &after, policy))
         }
         Outcome::Refused { stored } => {
             let stored = stored.map(|item| read(&event.node, &item)).transpose()?;
             match why_refused(&event, stored.as_ref(), policy) {
-                Some(Why::Because(refusal)) => Ok(refused(event, refusal)),
-                Some(Why::ClockBehind(seen)) => Ok(Settled::Again(Event { at: seen, ..event })),
+                Some(Why::Because(refusal)) => Ok(refused(event, refusal, stored.as_ref())),
+                Some(Why::Plan(instead)) => Ok(Settled::Again(*instead)),
                 None => Err(SettleError::Unexplained { node: event.node }),
             }
         }
@@ -156,6 +175,19 @@ pub fn settle(event: Event, outcome: Outcome, policy: &Policy) -> Result<Settled
 
 fn read(node: &NodeId, item: &Item) -> Result<Node, SettleError> {
     Node::read(item).map_err(|source| SettleError::Malformed { node: node.clone(), source })
+}
+
+fn applied(event: &Event, after: &Node, policy: &Policy) -> Settled {
+    match &event.kind {
+        EventKind::Stale { stored, .. } => refused(event.clone(), Refusal::StaleSeq { stored: *stored }, Some(after)),
+        EventKind::Excess { .. } => refused(event.clone(), told_to_slow_down(event, after), Some(after)),
+        _ => Settled::Done {
+            reply: reply(event, after, policy),
+            effects: effects(event, after),
+            presence: turned(event, after),
+            results: after.open_commands(),
+        },
+    }
 }
 
 fn reply(event: &Event, after: &Node, policy: &Policy) -> Reply {
@@ -177,8 +209,12 @@ fn reply(event: &Event, after: &Node, policy: &Policy) -> Reply {
             terms(Some(*seq), policy.lifetime.saturating_sub(age))
         }
         EventKind::Poll { .. } => terms(None, policy.lifetime),
+        EventKind::Ask { .. } => Reply::Known(Box::new(after.clone())),
         EventKind::CheckIn { .. }
         | EventKind::Connect { .. }
+        | EventKind::Stale { .. }
+        | EventKind::Excess { .. }
+        | EventKind::TakenOver { .. }
         | EventKind::Disconnect { .. }
         | EventKind::Expire { .. }
         | EventKind::Lost { .. } => Reply::Stored,
@@ -191,11 +227,23 @@ fn is_news(after: &Node) -> bool {
     after.news().is_some() || after.open_commands().is_some() || firmware
 }
 
-fn replaced(event: &Event, after: &Node) -> Option<ConnectionId> {
-    match &event.kind {
-        EventKind::Connect { .. } => after.open().and_then(|held| held.previous.clone()),
-        _ => None,
+/// A connection that replaces an open one has it dismissed. If another instance had opened that a short time ago, two devices
+/// may be using one token.
+fn effects(event: &Event, after: &Node) -> Vec<Effect> {
+    let EventKind::Connect { connection, instance, .. } = &event.kind else { return vec![] };
+    let Some(previous) = after.open().and_then(|held| held.previous.as_ref()).filter(|previous| previous.was_open)
+    else {
+        return vec![];
+    };
+    let mut effects = vec![Effect::Dismiss(previous.id.clone(), Refusal::Superseded)];
+    let is_same = instance.is_some() && *instance == previous.instance;
+    if !is_same && connection.opened_at.seconds_since(previous.opened_at) < u64::from(SOON_S) {
+        let recent = after.takeovers.filter(|last| event.at.seconds_since(last.last) < u64::from(RECENTLY_S));
+        let before = recent.map_or(0, |last| last.count);
+        let kind = EventKind::TakenOver { connection: connection.id.clone(), before };
+        effects.push(Effect::Record(Box::new(Event { kind, ..event.clone() })));
     }
+    effects
 }
 
 /// A presence that began with this event. It was not so before: what already is keeps the instant that it began at.
@@ -203,48 +251,129 @@ fn turned(event: &Event, after: &Node) -> Option<Presence> {
     let now = match &event.kind {
         EventKind::Connect { connection, .. } => connection.opened_at,
         EventKind::Poll { .. } | EventKind::Expire { .. } | EventKind::Lost { .. } => event.at,
-        EventKind::CheckIn { .. } | EventKind::Disconnect { .. } => return None,
+        EventKind::CheckIn { .. }
+        | EventKind::Ask { .. }
+        | EventKind::Stale { .. }
+        | EventKind::Excess { .. }
+        | EventKind::TakenOver { .. }
+        | EventKind::Disconnect { .. } => return None,
     };
     let (Presence::Online(since) | Presence::Offline(Some(since))) = after.presence else { return None };
     (since == now).then_some(after.presence)
 }
 
-fn refused(event: Event, refusal: Refusal) -> Settled {
-    let effects = match event.kind {
-        EventKind::CheckIn { connection, .. } if !matches!(refusal, Refusal::StaleSeq { .. }) => {
-            vec![Effect::Dismiss(connection.id, refusal)]
-        }
-        _ => vec![],
+fn refused(event: Event, refusal: Refusal, stored: Option<&Node>) -> Settled {
+    let dismissed = match (event.kind, refusal) {
+        (_, Refusal::StaleSeq { .. } | Refusal::SlowDown { again: false, .. }) => None,
+        (
+            EventKind::CheckIn { connection, .. }
+            | EventKind::Ask { connection, .. }
+            | EventKind::Stale { connection, .. },
+            _,
+        ) => Some(connection.id),
+        _ => None,
     };
-    Settled::Done { reply: Reply::Refused(refusal), effects, presence: None }
+    let effects = dismissed.map(|connection| Effect::Dismiss(connection, refusal)).into_iter().collect();
+    // Whoever is refused for this alone holds the node, and its results are worth keeping.
+    let stale = matches!(refusal, Refusal::StaleSeq { .. });
+    let results = stored.filter(|_| stale).and_then(Node::open_commands);
+    Settled::Done { reply: Reply::Refused(refusal), effects, presence: None, results }
 }
 
 enum Why {
     Because(Refusal),
-    ClockBehind(Timestamp),
+    Plan(Box<Event>),
+}
+
+fn because(refusal: Refusal) -> Why {
+    Why::Because(refusal)
+}
+
+fn plan_instead(event: &Event, kind: EventKind) -> Why {
+    Why::Plan(Box::new(Event { kind, ..event.clone() }))
 }
 
 fn why_refused(event: &Event, stored: Option<&Node>, policy: &Policy) -> Option<Why> {
     match &event.kind {
-        EventKind::Connect { connection, credentials } => not_admitted(stored, *credentials, policy)
-            .or_else(|| stored.and_then(|node| not_newest(node, connection)))
-            .map(Why::Because),
-        EventKind::CheckIn { connection, seq, .. } => match stored {
-            None => Some(Why::Because(Refusal::Closed)),
-            Some(node) if node.revoked => Some(Why::Because(Refusal::Revoked)),
-            Some(node) => not_the_holder(node, connection)
-                .or_else(|| node.seq.filter(|stored| seq <= stored).map(|stored| Refusal::StaleSeq { stored }))
-                .map(Why::Because)
-                .or_else(|| clock_behind(event.at, node)),
-        },
-        EventKind::Disconnect { connection, .. } => not_registered(stored, policy)
-            .or_else(|| stored.and_then(|node| not_newest(node, connection)))
-            .map(Why::Because),
-        EventKind::Poll { credentials, .. } => {
-            not_admitted(stored, *credentials, policy).map(Why::Because).or_else(|| clock_behind(event.at, stored?))
+        EventKind::Connect { connection, credentials, .. } => not_admitted(stored, *credentials, policy)
+            .or_else(|| stored.and_then(|node| not_newest(node, connection, connect_horizon(event))))
+            .map(because)
+            .or_else(|| over_budget(event, stored?, None, policy)),
+        EventKind::CheckIn { connection, credentials, received, seq, results, .. } => {
+            not_its_own(stored, connection, *credentials, Some(*received)).map(because).or_else(|| {
+                let node = stored?;
+                let stale = |stored| {
+                    let (connection, credentials) = (connection.clone(), *credentials);
+                    let (received, results) = (*received, *results);
+                    EventKind::Stale { connection, credentials, received, stored, results }
+                };
+                let stale = |seq| match policy.budget {
+                    0 => because(Refusal::StaleSeq { stored: seq }),
+                    _ => plan_instead(event, stale(seq)),
+                };
+                over_budget(event, node, Some(&connection.id), policy)
+                    .or_else(|| node.seq.filter(|stored| seq < stored).map(stale))
+                    .or_else(|| clock_behind(event, node))
+            })
         }
-        EventKind::Expire { .. } | EventKind::Lost { .. } => Some(Why::Because(Refusal::Changed)),
+        EventKind::Ask { connection, credentials } => not_its_own(stored, connection, *credentials, None)
+            .map(because)
+            .or_else(|| over_budget(event, stored?, Some(&connection.id), policy)),
+        EventKind::Stale { connection, credentials, received, .. } => {
+            not_its_own(stored, connection, *credentials, Some(*received))
+                .map(because)
+                .or_else(|| over_budget(event, stored?, Some(&connection.id), policy))
+        }
+        EventKind::Disconnect { connection, .. } => not_registered(stored, policy)
+            .or_else(|| stored.and_then(|node| not_newest(node, connection, horizon(event))))
+            .map(because),
+        EventKind::Poll { credentials, .. } => not_admitted(stored, *credentials, policy)
+            .map(because)
+            .or_else(|| over_budget(event, stored?, None, policy))
+            .or_else(|| clock_behind(event, stored?)),
+        // Another message of the node was faster to block it.
+        EventKind::Excess { .. } => stored.map(|node| because(told_to_slow_down(event, node))),
+        EventKind::Expire { .. } | EventKind::Lost { .. } | EventKind::TakenOver { .. } => {
+            Some(because(Refusal::Changed))
+        }
     }
+}
+
+/// What a message comes to that the node's budget has no room for. Whoever is told to slow down for the first time is blocked,
+/// which takes another write; whoever goes on is refused without one.
+fn over_budget(event: &Event, node: &Node, connection: Option<&ConnectionId>, policy: &Policy) -> Option<Why> {
+    let no_room = budget::no_room(event, node, policy);
+    Some(match no_room {
+        // Another message was faster to begin the minute.
+        None => return event.fresh.then(|| Why::Plan(Box::new(Event { fresh: false, ..event.clone() }))),
+        Some(NoRoom::MinuteOver) if event.fresh => return None,
+        Some(NoRoom::MinuteOver) => Why::Plan(Box::new(Event { fresh: true, ..event.clone() })),
+        Some(NoRoom::UsedUp) => {
+            let Blocked { until, offences } = node.blocked;
+            let connection = connection.cloned();
+            plan_instead(event, EventKind::Excess { connection, offences, blocked_until: until })
+        }
+        Some(NoRoom::Blocked { left, told_just_now }) => {
+            because(Refusal::SlowDown { retry_after: left, again: !told_just_now })
+        }
+    })
+}
+
+fn told_to_slow_down(event: &Event, node: &Node) -> Refusal {
+    let until = node.blocked.until.unwrap_or(event.at);
+    let left = until.0.saturating_sub(event.at.0).div_ceil(1000).max(1);
+    Refusal::SlowDown { retry_after: Seconds::try_from(left).unwrap_or(Seconds::MAX), again: false }
+}
+
+/// Why a message's connection may not speak for the node: `received`, if it counts also after the connection closed.
+fn not_its_own(
+    stored: Option<&Node>,
+    connection: &Connection,
+    credentials: CredentialVersion,
+    received: Option<Timestamp>,
+) -> Option<Refusal> {
+    let Some(node) = stored else { return Some(Refusal::Closed) };
+    not_accepted(node, credentials).or_else(|| not_the_holder(node, connection, received))
 }
 
 fn not_registered(stored: Option<&Node>, policy: &Policy) -> Option<Refusal> {
@@ -253,36 +382,39 @@ fn not_registered(stored: Option<&Node>, policy: &Policy) -> Option<Refusal> {
 }
 
 fn not_admitted(stored: Option<&Node>, credentials: CredentialVersion, policy: &Policy) -> Option<Refusal> {
-    not_registered(stored, policy).or_else(|| {
-        let node = stored?;
-        if node.revoked {
-            return Some(Refusal::Revoked);
-        }
-        node.credentials
-            .filter(|current| credentials < *current)
-            .map(|current| Refusal::CredentialsOutdated { current })
-    })
+    not_registered(stored, policy).or_else(|| not_accepted(stored?, credentials))
 }
 
-fn not_newest(node: &Node, connection: &Connection) -> Option<Refusal> {
+fn not_accepted(node: &Node, credentials: CredentialVersion) -> Option<Refusal> {
+    if node.revoked {
+        return Some(Refusal::Revoked);
+    }
+    let newer = node.credentials.filter(|current| credentials < *current);
+    newer.map(|current| Refusal::CredentialsOutdated { current })
+}
+
+fn not_newest(node: &Node, connection: &Connection, horizon: Timestamp) -> Option<Refusal> {
     let held = node.held.as_ref()?;
     if held.connection.id == connection.id {
         return held.closed.is_some().then_some(Refusal::Closed);
     }
     let order = |connection: &Connection| (connection.opened_at, connection.id.clone());
-    (order(&held.connection) > order(connection)).then_some(Refusal::Superseded)
+    let is_later = order(&held.connection) > order(connection) || connection.opened_at > horizon;
+    (is_later && held.connection.opened_at <= horizon).then_some(Refusal::Superseded)
 }
 
-fn not_the_holder(node: &Node, connection: &Connection) -> Option<Refusal> {
-    match &node.held {
-        None => Some(Refusal::Closed),
-        Some(held) if held.connection.id != connection.id => Some(Refusal::Superseded),
-        Some(held) => held.closed.is_some().then_some(Refusal::Closed),
+fn not_the_holder(node: &Node, connection: &Connection, received: Option<Timestamp>) -> Option<Refusal> {
+    let Some(held) = &node.held else { return Some(Refusal::Closed) };
+    if held.connection.id != connection.id {
+        return Some(Refusal::Superseded);
     }
+    let closed_before = |closed: &Closed| received.is_none_or(|received| closed.at.plus_seconds(SKEW_S) < received);
+    held.closed.as_ref().is_some_and(closed_before).then_some(Refusal::Closed)
 }
 
-fn clock_behind(at: Timestamp, node: &Node) -> Option<Why> {
-    node.seen.filter(|seen| at < *seen).map(Why::ClockBehind)
+fn clock_behind(event: &Event, node: &Node) -> Option<Why> {
+    let seen = node.seen.filter(|seen| event.at < *seen && *seen <= horizon(event))?;
+    Some(Why::Plan(Box::new(Event { at: seen, ..event.clone() })))
 }
 
 #[cfg(test)]
@@ -296,8 +428,10 @@ mod tests {
     fn who_wants_no_answer_gets_one_while_there_is_news() {
         let policy = Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range");
         let connection = Connection { id: "A".parse().expect("an id"), opened_at: Timestamp(1_000) };
-        let event = |kind| Event { node: "ap-1".parse().expect("an id"), at: Timestamp(2_000), kind };
-        let connect = EventKind::Connect { connection: connection.clone(), credentials: CredentialVersion(1) };
+        let (node, at) = ("ap-1".parse::<NodeId>().expect("an id"), Timestamp(2_000));
+        let event = |kind| Event { node: node.clone(), at, now: at, fresh: false, kind };
+        let connect =
+            EventKind::Connect { connection: connection.clone(), credentials: CredentialVersion(1), instance: None };
         let Outcome::Applied { after: mut item } = plan(&event(connect), &policy).apply(None) else {
             panic!("it is let in")
         };
@@ -306,7 +440,15 @@ mod tests {
                 item.extend([(A::WantedVersion, version.into()), (A::WantedHash, "a".into())]);
             }
             let connection = connection.clone();
-            let check_in = event(EventKind::CheckIn { connection, seq, ack: false, report: Report::default() });
+            let check_in = event(EventKind::CheckIn {
+                connection,
+                credentials: CredentialVersion(1),
+                received: at,
+                seq,
+                ack: false,
+                report: Report::default(),
+                results: 0,
+            });
             match settle(check_in.clone(), plan(&check_in, &policy).apply(Some(&item)), &policy) {
                 Ok(Settled::Done { reply: Reply::Ack(terms), .. }) => terms.config.map(|config| config.version),
                 Ok(Settled::Done { reply: Reply::Stored, .. }) => None,

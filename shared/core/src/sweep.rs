@@ -1,5 +1,6 @@
 //! What a sweep concludes from a node that it came upon.
 
+use crate::clock::SKEW_S;
 use crate::event::{Event, EventKind};
 use crate::id::{NodeId, Timestamp};
 use crate::node::{Node, Presence};
@@ -8,19 +9,31 @@ use crate::policy::Policy;
 /// How many polls a polling node may miss before it counts as lost.
 const POLLS_MISSED: u32 = 3;
 
+/// Why a connection is stored as closed that `@connections` does not know any more.
+const REASON_GONE: &str = "gone";
+
 /// The event for a closed node, found in the index, whose grace period is over; nothing if it is not over.
-pub fn expired(id: &NodeId, node: &Node, now: Timestamp) -> Option<Event> {
+pub fn expired(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> Option<Event> {
     let closed = node.held.as_ref().is_some_and(|held| held.closed.is_some());
-    let over = node.due.is_some_and(|due| due <= now);
-    (closed && over).then(|| Event { node: id.clone(), at: now, kind: EventKind::Expire { found: node.found() } })
+    let over = node.due.is_some_and(|due| is_over(due, now, policy));
+    (closed && over).then(|| concluded(id, now, EventKind::Expire { found: node.found() }))
 }
 
-/// Whether a node counts as online at this moment: as it would be if a sweep came by now. Between two sweeps, a closed
-/// node may be stored as online although its grace period is over.
-pub fn presence_at(node: &Node, now: Timestamp) -> Presence {
-    match (node.presence, node.due) {
-        (Presence::Online(_), Some(due)) if due <= now && !node.polls => Presence::Offline(Some(due)),
-        (presence, _) => presence,
+/// Whether a grace period that ends at `due` is over. One that ends later than any that begins now was begun by a wrong clock.
+fn is_over(due: Timestamp, now: Timestamp, policy: &Policy) -> bool {
+    due <= now || due > now.plus_seconds(policy.grace).plus_seconds(SKEW_S)
+}
+
+/// Whether a node counts as online at this moment: as it would be if both sweeps came by now. Until they do, a node may be
+/// stored as online whose grace period is over, or whose `$disconnect` was never told.
+pub fn presence_at(node: &Node, now: Timestamp, policy: &Policy) -> Presence {
+    let Presence::Online(since) = node.presence else { return node.presence };
+    if let Some(due) = node.due.filter(|due| is_over(*due, now, policy) && !node.polls) {
+        return Presence::Offline(Some(due.min(now)));
+    }
+    match lost_since(node, now, policy) {
+        Some(lost) => Presence::Offline(Some(lost)),
+        None => Presence::Online(since.min(now)),
     }
 }
 
@@ -30,6 +43,12 @@ pub fn presence_at(node: &Node, now: Timestamp) -> Presence {
 /// An open connection is silent for too long after its whole life and the grace period, a polling node after three
 /// intervals.
 pub fn lost(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> Option<Event> {
+    lost_since(node, now, policy)?;
+    Some(concluded(id, now, EventKind::Lost { found: node.found() }))
+}
+
+/// Since when a node that is stored as online counts as lost.
+fn lost_since(node: &Node, now: Timestamp, policy: &Policy) -> Option<Timestamp> {
     if !matches!(node.presence, Presence::Online(_)) {
         return None;
     }
@@ -38,20 +57,68 @@ pub fn lost(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> Option
         (None, true) => policy.check_in_every.saturating_mul(POLLS_MISSED),
         (None, false) => return None,
     };
-    let silent = node.last_heard().is_some_and(|heard| heard.plus_seconds(patience) < now);
-    silent.then(|| Event { node: id.clone(), at: now, kind: EventKind::Lost { found: node.found() } })
+    node.last_heard().map(|heard| heard.plus_seconds(patience)).filter(|lost| *lost < now)
+}
+
+/// The event for a node whose connection `@connections` does not know; nothing if that proves nothing, because the handshake
+/// may not be over yet. docs/adr/0011
+pub fn gone(id: &NodeId, node: &Node, now: Timestamp) -> Option<Event> {
+    let held = node.open().filter(|_| node.handshake_is_over(now))?;
+    let (connection, reason) = (held.connection.clone(), Some(REASON_GONE.to_owned()));
+    Some(concluded(id, now, EventKind::Disconnect { connection, code: None, reason }))
+}
+
+fn concluded(id: &NodeId, now: Timestamp, kind: EventKind) -> Event {
+    Event { node: id.clone(), at: now, now, fresh: false, kind }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Registration;
     use crate::attribute::{Attribute, Item, Value};
+
+    fn policy() -> Policy {
+        Policy::new(Registration::Open, 100, 10, 8, 0).expect("in range")
+    }
+
+    fn node(attributes: &[(Attribute, u64)]) -> Node {
+        let mut item: Item = attributes.iter().map(|(attribute, value)| (*attribute, Value::Number(*value))).collect();
+        item.insert(Attribute::Connection, "A".into());
+        Node::read(&item).expect("well-formed")
+    }
 
     #[test]
     fn a_node_whose_grace_period_is_over_counts_as_offline_before_a_sweep_says_so() {
-        let item = Item::from([(Attribute::OnlineSince, Value::Number(1_000)), (Attribute::Due, Value::Number(9_000))]);
-        let node = Node::read(&item).expect("well-formed");
-        assert_eq!(presence_at(&node, Timestamp(8_999)), Presence::Online(Timestamp(1_000)));
-        assert_eq!(presence_at(&node, Timestamp(9_000)), Presence::Offline(Some(Timestamp(9_000))));
+        let closed = [(Attribute::OpenedAt, 1_000), (Attribute::ClosedAt, 1_000)];
+        let node = node(&[&closed[..], &[(Attribute::OnlineSince, 1_000), (Attribute::Due, 9_000)]].concat());
+        assert_eq!(presence_at(&node, Timestamp(8_999), &policy()), Presence::Online(Timestamp(1_000)));
+        assert_eq!(presence_at(&node, Timestamp(9_000), &policy()), Presence::Offline(Some(Timestamp(9_000))));
+    }
+
+    #[test]
+    fn a_grace_period_that_a_wrong_clock_began_is_over() {
+        let closed = [(Attribute::OpenedAt, 1_000), (Attribute::ClosedAt, 900_000)];
+        let node = node(&[&closed[..], &[(Attribute::OnlineSince, 1_000), (Attribute::Due, 908_000)]].concat());
+        assert_eq!(presence_at(&node, Timestamp(10_000), &policy()), Presence::Offline(Some(Timestamp(10_000))));
+        assert_eq!(presence_at(&node, Timestamp(900_000), &policy()), Presence::Online(Timestamp(1_000)));
+    }
+
+    #[test]
+    fn a_node_whose_close_was_never_told_counts_as_offline_when_it_was_silent_for_a_life_and_the_grace_period() {
+        let node = node(&[(Attribute::OpenedAt, 1_000), (Attribute::OnlineSince, 1_000), (Attribute::Seen, 2_000)]);
+        assert_eq!(presence_at(&node, Timestamp(110_000), &policy()), Presence::Online(Timestamp(1_000)));
+        assert_eq!(presence_at(&node, Timestamp(110_001), &policy()), Presence::Offline(Some(Timestamp(110_000))));
+    }
+
+    #[test]
+    fn an_unknown_connection_is_gone_only_when_its_handshake_is_surely_over() {
+        let id = "ap-1".parse().expect("an id");
+        let young = node(&[(Attribute::OpenedAt, 1_000), (Attribute::OnlineSince, 1_000)]);
+        assert_eq!(gone(&id, &young, Timestamp(61_000)), None);
+        assert!(gone(&id, &young, Timestamp(61_001)).is_some(), "no handshake takes longer");
+        let heard = node(&[(Attribute::OpenedAt, 1_000), (Attribute::OnlineSince, 1_000), (Attribute::Seq, 1)]);
+        assert!(gone(&id, &heard, Timestamp(1_001)).is_some(), "it has sent a message");
+        assert_eq!(gone(&id, &young, Timestamp(500)), None, "a clock that stepped back");
     }
 }

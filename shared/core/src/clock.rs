@@ -1,0 +1,58 @@
+//! What a stored instant says when clocks are wrong.
+//!
+//! Instants come from many hosts. A host's clock may step back, by a moment or by a day; what was stored before then lies in
+//! the future. Such an instant orders nothing: it is a wrong clock. docs/adr/0013
+
+use crate::attribute::{Attribute, Value};
+use crate::event::Event;
+use crate::guard::Guard;
+use crate::id::Timestamp;
+
+/// How far two clocks that are right may differ, in seconds.
+pub(crate) const SKEW_S: u32 = 5;
+
+/// The longest time from the opening of a connection to the end of its handshake, in seconds: the authorizer's and the
+/// function's time limits (Amazon API Gateway quotas, WebSocket API, "Integration timeout": 29 s each), rounded up.
+pub(crate) const HANDSHAKE_S: u32 = 60;
+
+/// The latest instant that a right clock can have stored by now, as far as the clocks of this event tell.
+pub(crate) fn horizon(event: &Event) -> Timestamp {
+    event.now.max(event.at).plus_seconds(SKEW_S)
+}
+
+/// The latest instant at which a connection can have opened that is stored when this `$connect` is handled. API Gateway gives
+/// up on a handshake after [`HANDSHAKE_S`]: a `$connect` is never handled later than that.
+pub(crate) fn connect_horizon(event: &Event) -> Timestamp {
+    horizon(event).min(event.at.plus_seconds(HANDSHAKE_S))
+}
+
+/// The stored instant lies beyond this horizon.
+pub(crate) fn beyond(attribute: Attribute, horizon: Timestamp) -> Guard {
+    Guard::Greater(attribute, Value::from(horizon.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CredentialVersion;
+    use crate::event::EventKind;
+    use crate::report::Report;
+
+    fn event(at: u64, now: u64) -> Event {
+        let kind = EventKind::Poll { credentials: CredentialVersion(1), report: Report::default(), results: 0 };
+        let node = "ap-1".parse().expect("an id");
+        Event { node, at: Timestamp(at), now: Timestamp(now), fresh: false, kind }
+    }
+
+    #[test]
+    fn an_event_that_was_delivered_late_is_judged_by_the_clock_of_who_handles_it() {
+        assert_eq!(horizon(&event(1_000, 90_000)), Timestamp(95_000));
+        assert_eq!(horizon(&event(90_000, 1_000)), Timestamp(95_000), "a handler's clock may be behind");
+    }
+
+    #[test]
+    fn a_connect_is_never_handled_later_than_its_handshake_may_take() {
+        assert_eq!(connect_horizon(&event(100_000, 101_000)), Timestamp(106_000));
+        assert_eq!(connect_horizon(&event(100_000, 900_000)), Timestamp(160_000));
+    }
+}
