@@ -123,7 +123,7 @@ fn check_in_event(seq: u64) -> Value {
 }
 
 fn direct(kind: EventKind) -> Event {
-    Event { node: "bench-direct".parse().expect("an id"), at: Timestamp(1_800_000_000_000), kind }
+    Event::new("bench-direct".parse().expect("an id"), Timestamp(1_800_000_000_000), kind)
 }
 
 fn connection() -> Connection {
@@ -131,13 +131,22 @@ fn connection() -> Connection {
 }
 
 async fn connect_directly(cloud: &Cloud, policy: &Policy) {
-    let event = direct(EventKind::Connect { connection: connection(), credentials: CredentialVersion(1) });
+    let event =
+        direct(EventKind::Connect { connection: connection(), credentials: CredentialVersion(1), instance: None });
     let written = cloud.store().write(&plan(&event, policy)).await.expect("stored");
     assert!(matches!(written.outcome, Outcome::Applied { .. }));
 }
 
 async fn write_directly(cloud: &Cloud, policy: &Policy, seq: u64) {
-    let kind = EventKind::CheckIn { connection: connection(), seq, ack: true, report: Report::default() };
+    let kind = EventKind::CheckIn {
+        connection: connection(),
+        credentials: CredentialVersion(1),
+        received: Timestamp(1_800_000_000_000),
+        seq,
+        ack: true,
+        report: Report::default(),
+        results: 0,
+    };
     let written = cloud.store().write(&plan(&direct(kind), policy)).await.expect("stored");
     assert!(matches!(written.outcome, Outcome::Applied { .. }));
 }

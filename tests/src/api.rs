@@ -5,13 +5,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use rollcall_aws::{DynamoStore, Store as _};
 use rollcall_core::{
-    Attribute, Connection, CredentialVersion, Event, EventKind, Node, NodeId, PARTITION_KEY, Registration, SORT_KEY,
-    SORT_KEY_NODE, Timestamp, partition_key, plan,
+    Attribute, Connection, CredentialVersion, Event, EventKind, ItemKey, Node, NodeId, PARTITION_KEY, Registration,
+    SORT_KEY, Timestamp, partition_key, plan,
 };
 use rollcall_node::{NodeConfig, Timing};
 use rollcall_token::Signer;
 
-use crate::cloud::policy;
+use crate::cloud::{now, policy};
 use crate::socket::Socket;
 
 /// When test tokens expire: 2100.
@@ -101,17 +101,31 @@ impl Api {
     pub async fn held_elsewhere(&self, node: &str) -> Node {
         let at = Timestamp(1_000);
         let connection = Connection { id: "Z29uZS1mb3ItZXZlcg=".parse().expect("an id"), opened_at: at };
-        let kind = EventKind::Connect { connection, credentials: CredentialVersion(1) };
-        let update = plan(&Event { node: id(node), at, kind }, &policy(Registration::Open, 6600));
+        let kind = EventKind::Connect { connection, credentials: CredentialVersion(1), instance: None };
+        let update = plan(&Event::new(id(node), at, kind), &policy(Registration::Open, 6600));
         let _ = self.store.write(&update).await.expect("stored");
         self.stored(node).await.expect("stored")
     }
 
     /// Sets a number of a node, as the monolith's side will.
     pub async fn set(&self, node: &str, attribute: Attribute, number: u32) {
+        self.set_number(node, &ItemKey::Node, attribute, number.into()).await;
+    }
+
+    /// Sets an instant of a node to so many seconds from now.
+    pub async fn set_ahead(&self, node: &str, attribute: Attribute, seconds: u32) {
+        self.set_number(node, &ItemKey::Node, attribute, now().plus_seconds(seconds).0).await;
+    }
+
+    /// Notes that a command was handed out, as a push does.
+    pub async fn set_sent(&self, node: &str, command: u64) {
+        self.set_number(node, &ItemKey::Command(command), Attribute::SentAt, now().0).await;
+    }
+
+    async fn set_number(&self, node: &str, item: &ItemKey, attribute: Attribute, number: u64) {
         let set = self.dynamodb.update_item().table_name(&self.table);
         set.key(PARTITION_KEY, AttributeValue::S(partition_key(&id(node))))
-            .key(SORT_KEY, AttributeValue::S(SORT_KEY_NODE.to_owned()))
+            .key(SORT_KEY, AttributeValue::S(item.sort_key()))
             .update_expression("SET #a = :n")
             .expression_attribute_names("#a", attribute.name())
             .expression_attribute_values(":n", AttributeValue::N(number.to_string()))

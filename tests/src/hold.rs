@@ -11,6 +11,8 @@ use tokio::sync::Semaphore;
 struct Hold {
     function: &'static str,
     gate: Arc<Semaphore>,
+    /// Whether the function is invoked at once, and its answer is held back.
+    answers: bool,
     invoke: Arc<dyn Invoke>,
 }
 
@@ -20,9 +22,15 @@ impl Invoke for Hold {
         if function != self.function {
             return invocation;
         }
-        let gate = Arc::clone(&self.gate);
+        let (gate, answers) = (Arc::clone(&self.gate), self.answers);
+        let permit = async move { gate.acquire().await.expect("the gate stays").forget() };
         Box::pin(async move {
-            gate.acquire().await.expect("the gate stays").forget();
+            if answers {
+                let answer = invocation.await;
+                permit.await;
+                return answer;
+            }
+            permit.await;
             invocation.await
         })
     }
@@ -31,5 +39,11 @@ impl Invoke for Hold {
 /// Holds back every invocation of a function until the gate gets a permit for it.
 pub fn hold(function: &'static str, gate: &Arc<Semaphore>) -> Between {
     let gate = Arc::clone(gate);
-    Box::new(move |invoke| Arc::new(Hold { function, gate, invoke }))
+    Box::new(move |invoke| Arc::new(Hold { function, gate, answers: false, invoke }))
+}
+
+/// Holds back every answer of a function until the gate gets a permit for it: what it stores is stored meanwhile.
+pub fn hold_answers(function: &'static str, gate: &Arc<Semaphore>) -> Between {
+    let gate = Arc::clone(gate);
+    Box::new(move |invoke| Arc::new(Hold { function, gate, answers: true, invoke }))
 }

@@ -36,7 +36,7 @@ pub use backend::{Backend, localstack_dynamodb};
 pub use benchmark::benchmark_cloud;
 pub use cloud::{Cloud, Options, now, policy};
 pub use functions::{functions, strip};
-pub use hold::hold;
+pub use hold::{hold, hold_answers};
 pub use http::{Http, HttpReply, READ_KEY, WRITE_KEY};
 pub use journal::Journal;
 pub use program::{Ended, Program};

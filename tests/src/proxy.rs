@@ -27,10 +27,26 @@ pub enum Fault {
     Down,
     /// DynamoDB throttles.
     Throttle,
+    /// This many reach DynamoDB; the others are throttled.
+    ThrottleAfter(usize),
     /// Requests that post something are answered, and go nowhere: a push that is lost without anybody noticing.
     LosePosts,
     /// They wait until they are released, one permit each.
     Hold(Arc<Semaphore>),
+}
+
+impl Fault {
+    /// What happens to this request; what is left happens to the next ones.
+    fn next(&mut self) -> Self {
+        match self {
+            Self::ThrottleAfter(0) => Self::Throttle,
+            Self::ThrottleAfter(left) => {
+                *left -= 1;
+                Self::None
+            }
+            other => other.clone(),
+        }
+    }
 }
 
 /// A proxy before DynamoDB.
@@ -133,7 +149,7 @@ impl std::error::Error for Lost {}
 
 impl Inner {
     async fn pass(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Lost> {
-        let fault = self.fault.lock().unwrap().clone();
+        let fault = self.fault.lock().unwrap().next();
         match fault {
             Fault::Down => return Err(Lost),
             Fault::Throttle => return Ok(throttled()),
@@ -142,7 +158,7 @@ impl Inner {
                 self.held.send_modify(|held| *held += 1);
                 gate.acquire().await.expect("the gate stays").forget();
             }
-            Fault::None | Fault::LoseAnswers(_) | Fault::LosePosts => {}
+            Fault::None | Fault::LoseAnswers(_) | Fault::LosePosts | Fault::ThrottleAfter(_) => {}
         }
         let answer = self.forward(request).await;
         let mut fault = self.fault.lock().unwrap();

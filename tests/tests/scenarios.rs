@@ -125,8 +125,8 @@ async fn takes_over(cloud: &Cloud, node: &str) {
     use rollcall_core::{Connection, CredentialVersion, Event, EventKind, Outcome, Timestamp, plan};
     let later = Timestamp(4_000_000_000_000);
     let connection = Connection { id: "elsewhere=".parse().expect("an id"), opened_at: later };
-    let kind = EventKind::Connect { connection, credentials: CredentialVersion(1) };
-    let event = Event { node: node.parse().expect("an id"), at: later, kind };
+    let kind = EventKind::Connect { connection, credentials: CredentialVersion(1), instance: None };
+    let event = Event::new(node.parse().expect("an id"), later, kind);
     let update = plan(&event, &policy(Registration::Open, 6600));
     let written = cloud.store().write(&update).await.expect("stored");
     assert!(matches!(written.outcome, Outcome::Applied { .. }));

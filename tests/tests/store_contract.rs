@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall_aws::{DynamoStore, MemoryStore, Store, create_table, local_dynamo_client};
 use rollcall_core::{
-    Attribute, ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Health, Item,
+    Attribute, ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Health, Instance, Item,
     NODE_ITEM_BYTES, Node, NodeId, Outcome, Policy, Registering, Registration, Report, Tags, Timestamp, Update, Value,
     expired, lost, plan, register, revoke, want_config,
 };
@@ -33,7 +33,7 @@ async fn dynamodb() -> (Option<EmbeddedDynamo>, DynamoStore) {
 }
 
 fn policy(registration: Registration) -> Policy {
-    Policy::new(registration, 3, 1, 2, 1).expect("in range")
+    Policy::new(registration, 3, 1, 2, 1).expect("in range").with_budget(4)
 }
 
 fn node(name: &str) -> NodeId {
@@ -60,27 +60,36 @@ fn any_event(random: &mut SmallRng, id: &NodeId, stored: Option<&Item>, policy: 
     let at = Timestamp(random.random_range(9..22) * 1000);
     let credentials = CredentialVersion(random.random_range(1..3));
     let stored = stored.map(|item| Node::read(item).expect("well-formed"));
-    let sweep = stored.and_then(|node| expired(id, &node, at).or_else(|| lost(id, &node, at, policy)));
-    let kind = match random.random_range(0..10) {
-        0..2 => EventKind::Connect { connection: connection(random), credentials },
+    let sweep = stored.clone().and_then(|node| expired(id, &node, at, policy).or_else(|| lost(id, &node, at, policy)));
+    let instance = [None, Some(Instance(1)), Some(Instance(2))][random.random_range(0..3)];
+    let kind = match random.random_range(0..13) {
+        10 => EventKind::Ask { connection: connection(random), credentials },
+        11 => {
+            let (connection, blocked) = (connection(random), stored.map(|node| node.blocked).unwrap_or_default());
+            EventKind::Excess {
+                connection: Some(connection.id),
+                offences: blocked.offences,
+                blocked_until: blocked.until,
+            }
+        }
+        12 => EventKind::TakenOver { connection: connection(random).id, before: 1 },
+        0..2 => EventKind::Connect { connection: connection(random), credentials, instance },
         2..5 => {
             let (connection, report) = (connection(random), report(random));
-            EventKind::CheckIn { connection, seq: random.random_range(1..6), ack: true, report }
+            let (seq, received) = (random.random_range(1..6), at);
+            EventKind::CheckIn { connection, credentials, received, seq, ack: true, report, results: 1 }
         }
         5..7 => {
             let reason = (random.random_range(0..2) == 0).then(|| "gone".to_owned());
             EventKind::Disconnect { connection: connection(random), code: Some(1006), reason }
         }
-        7 => EventKind::Poll { credentials, report: report(random) },
+        7 => EventKind::Poll { credentials, report: report(random), results: 0 },
         _ => {
-            return sweep.unwrap_or(Event {
-                node: id.clone(),
-                at,
-                kind: EventKind::Connect { connection: connection(random), credentials },
-            });
+            let connect = EventKind::Connect { connection: connection(random), credentials, instance };
+            return sweep.unwrap_or(Event::new(id.clone(), at, connect));
         }
     };
-    Event { node: id.clone(), at, kind }
+    Event { fresh: random.random_range(0..4) == 0, ..Event::new(id.clone(), at, kind) }
 }
 
 /// Whatever the monolith may want of a node.
@@ -134,7 +143,8 @@ async fn a_repeated_write_is_recognised_as_our_own() {
 }
 
 async fn recognises_its_own(store: &impl Store) {
-    let policy = policy(Registration::Open);
+    // A message that is counted twice does no harm.
+    let policy = policy(Registration::Open).with_budget(0);
     for event in a_life("twice") {
         let update = plan(&event, &policy);
         let first = applied(store, &update).await;
@@ -142,14 +152,22 @@ async fn recognises_its_own(store: &impl Store) {
     }
 }
 
+fn check_in(connection: Connection, at: u64, seq: u64, report: Report) -> EventKind {
+    let (credentials, received) = (CredentialVersion(1), Timestamp(at));
+    EventKind::CheckIn { connection, credentials, received, seq, ack: true, report, results: 0 }
+}
+
 /// Connect, check in, disconnect.
 fn a_life(id: &str) -> [Event; 3] {
     let connection = || Connection { id: "A".parse().expect("an id"), opened_at: Timestamp(10_000) };
-    let event = |at, kind| Event { node: node(id), at: Timestamp(at), kind };
+    let event = |at, kind| Event::new(node(id), Timestamp(at), kind);
     let report = Report::new(Some("1.0".to_owned()), None, Health::default()).expect("fits");
     [
-        event(10_000, EventKind::Connect { connection: connection(), credentials: CredentialVersion(1) }),
-        event(11_000, EventKind::CheckIn { connection: connection(), seq: 1, ack: true, report }),
+        event(
+            10_000,
+            EventKind::Connect { connection: connection(), credentials: CredentialVersion(1), instance: None },
+        ),
+        event(11_000, check_in(connection(), 11_000, 1, report)),
         event(12_000, EventKind::Disconnect { connection: connection(), code: None, reason: None }),
     ]
 }
@@ -164,12 +182,16 @@ async fn applied(store: &impl Store, update: &Update) -> Item {
 #[tokio::test]
 async fn an_idle_check_in_and_a_planned_reconnect_cost_one_write_unit_each() {
     let (_engine, dynamo) = dynamodb().await;
-    let policy = policy(Registration::Open);
+    let policy = policy(Registration::Open).with_budget(Policy::BUDGET);
     let connection = |id: &str, at| Connection { id: id.parse().expect("an id"), opened_at: Timestamp(at) };
-    let connect = |id, at| EventKind::Connect { connection: connection(id, at), credentials: CredentialVersion(1) };
+    let connect = |id, at| EventKind::Connect {
+        connection: connection(id, at),
+        credentials: CredentialVersion(1),
+        instance: None,
+    };
     let check_in = |id, at, seq| {
         let connection = connection(id, at);
-        EventKind::CheckIn { connection, seq, ack: true, report: Report::default() }
+        self::check_in(connection, at, seq, Report::default())
     };
     let disconnect = |id, at| EventKind::Disconnect { connection: connection(id, at), code: None, reason: None };
     let life = [
@@ -181,7 +203,7 @@ async fn an_idle_check_in_and_a_planned_reconnect_cost_one_write_unit_each() {
         ("a return, which takes it out", connect("C", 12_000), 2.0),
     ];
     for (at, (what, kind, units)) in (10..).zip(life) {
-        let event = Event { node: node("cost"), at: Timestamp(at * 1000), kind };
+        let event = Event::new(node("cost"), Timestamp(at * 1000), kind);
         let written = dynamo.write(&plan(&event, &policy)).await.expect("stored");
         assert!(matches!(written.outcome, Outcome::Applied { .. }), "{what} is stored");
         let consumed = written.units.expect("the engine says");
@@ -205,8 +227,8 @@ async fn the_largest_item_still_costs_one_write_unit() {
         clients: Some(u32::MAX),
     };
     let report = Report::new(Some("f".repeat(64)), Some(config), health).expect("fits");
-    let kind = EventKind::CheckIn { connection, seq: (1 << 53) - 1, ack: true, report };
-    let event = Event { node: connect.node, at: Timestamp(9_999_999_999_999), kind };
+    let kind = check_in(connection, 9_999_999_999_999, (1 << 53) - 1, report);
+    let event = Event::new(connect.node, Timestamp(9_999_999_999_999), kind);
     let written = dynamo.write(&plan(&event, &policy)).await.expect("stored");
     assert_eq!(written.units.map(|units| units.write), Some(1.0));
 }

@@ -60,7 +60,7 @@ async fn every_event_is_counted_where_it_is_logged_with_what_it_took() {
     assert!(line["ms"].as_f64().is_some_and(|ms| ms > 0.0), "and takes a while: {line}");
     assert_eq!((&line["node"], &line["message"]), (&"ap-1".into(), &"connect".into()));
 
-    first.check_in(1).await;
+    first.check_in(2).await;
     let (_, checked_in) = counted(&cloud, "check-in", "stored").await;
     assert_eq!(checked_in, metrics([("CheckIns", 1.0), ("WriteUnits", 1.0)]));
     first.check_in(1).await;

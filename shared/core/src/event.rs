@@ -18,6 +18,13 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+impl Event {
+    /// An event that is handled as it happens.
+    pub fn new(node: NodeId, at: Timestamp, kind: EventKind) -> Self {
+        Self { node, at, now: at, fresh: false, kind }
+    }
+}
+
 /// A connection and its place in the order of a node's connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {

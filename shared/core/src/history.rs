@@ -155,7 +155,7 @@ mod tests {
             let config = Some(ConfigOutcome { version, state, detail: None });
             let report = Report::new(None, config, Health::default()).expect("a report");
             let kind = EventKind::Poll { credentials: CredentialVersion(1), report, results: 0 };
-            plan(&Event { node: id.clone(), at: Timestamp(1), now: Timestamp(1), fresh: false, kind }, &policy)
+            plan(&Event::new(id.clone(), Timestamp(1), kind), &policy)
         };
         let mut item = Item::new();
         let mut applied_after = |update: Update| {

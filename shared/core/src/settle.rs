@@ -429,7 +429,7 @@ mod tests {
         let policy = Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range");
         let connection = Connection { id: "A".parse().expect("an id"), opened_at: Timestamp(1_000) };
         let (node, at) = ("ap-1".parse::<NodeId>().expect("an id"), Timestamp(2_000));
-        let event = |kind| Event { node: node.clone(), at, now: at, fresh: false, kind };
+        let event = |kind| Event::new(node.clone(), at, kind);
         let connect =
             EventKind::Connect { connection: connection.clone(), credentials: CredentialVersion(1), instance: None };
         let Outcome::Applied { after: mut item } = plan(&event(connect), &policy).apply(None) else {

@@ -69,7 +69,7 @@ pub fn gone(id: &NodeId, node: &Node, now: Timestamp) -> Option<Event> {
 }
 
 fn concluded(id: &NodeId, now: Timestamp, kind: EventKind) -> Event {
-    Event { node: id.clone(), at: now, now, fresh: false, kind }
+    Event::new(id.clone(), now, kind)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ fn largest_after(item: &Item, deliveries: usize) -> Item {
     if deliveries > 0 {
         for kind in largest_events(item) {
             let policy = Policy::new(Registration::Open, 6600, 540, 86_400, 3600).expect("in range").with_budget(0);
-            let event = Event { node: node(), at: NOW, now: NOW, fresh: false, kind };
+            let event = Event::new(node(), NOW, kind);
             if let Outcome::Applied { after } = plan(&event, &policy).apply(Some(item)) {
                 let candidate = largest_after(&after, deliveries - 1);
                 if size(&candidate) > size(&largest) {

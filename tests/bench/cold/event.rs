@@ -56,16 +56,26 @@ impl Direct {
 
     /// The node connects.
     pub(crate) async fn connect(&self) {
-        self.write(EventKind::Connect { connection: connection(), credentials: CredentialVersion(1) }).await;
+        self.write(EventKind::Connect { connection: connection(), credentials: CredentialVersion(1), instance: None })
+            .await;
     }
 
     /// The node checks in.
     pub(crate) async fn check_in(&self, seq: u64) {
-        self.write(EventKind::CheckIn { connection: connection(), seq, ack: true, report: Report::default() }).await;
+        self.write(EventKind::CheckIn {
+            connection: connection(),
+            credentials: CredentialVersion(1),
+            received: Timestamp(AT),
+            seq,
+            ack: true,
+            report: Report::default(),
+            results: 0,
+        })
+        .await;
     }
 
     async fn write(&self, kind: EventKind) {
-        let event = Event { node: self.node.parse().expect("an id"), at: Timestamp(AT), kind };
+        let event = Event::new(self.node.parse().expect("an id"), Timestamp(AT), kind);
         let written = self.store.write(&plan(&event, &self.policy)).await.expect("stored");
         assert!(matches!(written.outcome, Outcome::Applied { .. }));
     }

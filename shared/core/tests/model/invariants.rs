@@ -209,11 +209,15 @@ fn nobody_sends_more_than_the_budget(
 }
 
 fn only_the_holder_is_answered(before: &State, event: &Event, settled: &Settled) -> Check {
-    let (EventKind::Ask { connection, .. }, Settled::Done { reply: Reply::Known(_), .. }) = (&event.kind, settled)
+    let (EventKind::Ask { connection, credentials }, Settled::Done { reply: Reply::Known(_), .. }) =
+        (&event.kind, settled)
     else {
         return Ok(());
     };
-    let holder = node_before(before).and_then(|node| node.open().map(|held| held.connection.id.clone()));
+    let node = node_before(before);
+    let accepted = node.as_ref().is_some_and(|node| node.accepts(*credentials));
+    hold(accepted, "nobody is told about a node whose credentials are revoked or outdated")?;
+    let holder = node.and_then(|node| node.open().map(|held| held.connection.id.clone()));
     hold(holder.as_ref() == Some(&connection.id), "only the open connection that holds the node is told about it")
 }
 

@@ -216,7 +216,7 @@ fn deliverable(state: &State, world: &World) -> Vec<Event> {
         let kind = if *is_lost { EventKind::Lost { found } } else { EventKind::Expire { found } };
         kinds.extend(world.clock.map(|at| (at, kind.clone())));
     }
-    kinds.into_iter().map(|(at, kind)| Event { node: node_id(), at, now: at, fresh: false, kind }).collect()
+    kinds.into_iter().map(|(at, kind)| Event::new(node_id(), at, kind)).collect()
 }
 
 fn report() -> Report {
