@@ -65,14 +65,13 @@ class Bucket:
         self._client.create_bucket(Bucket=self.name, ObjectOwnership="BucketOwnerEnforced", **where)
 
     def _looser(self) -> Iterator[str]:
-        """What somebody has opened. What was never set is no such thing: a bucket that was being made when something
-        failed, or by an earlier release, has neither versions nor a policy."""
+        """What somebody has opened. S3 makes a bucket private and its owner's alone (Amazon S3 User Guide, "Blocking public
+        access"), with neither versions nor a policy: those may never have been set, by an earlier release or because
+        something failed between one step and the next."""
         client, there = self._client, self._there
-        blocked = _setting(client.get_public_access_block, **there)
-        if blocked and blocked["PublicAccessBlockConfiguration"] != PRIVATE:
+        if _setting(client.get_public_access_block, **there).get("PublicAccessBlockConfiguration") != PRIVATE:
             yield "public access is not blocked"
-        owned = _setting(client.get_bucket_ownership_controls, **there)
-        if owned and owned["OwnershipControls"] != OWNED:
+        if _setting(client.get_bucket_ownership_controls, **there).get("OwnershipControls") != OWNED:
             yield "objects may be other accounts'"
         if _setting(client.get_bucket_versioning, **there).get("Status") == "Suspended":
             yield "versions are no longer kept"
