@@ -1,30 +1,16 @@
-"""Builds Rollcall's functions and deploys them with everything that they need, as one CloudFormation stack. Run again, it
-brings the stack up to date; after a failure, it goes on from there."""
+"""What `infra/deploy` does: deployment/arguments.py says what that is."""
 
 import argparse
 import json
 import platform
 import sys
-from pathlib import Path
 
-from deployment import code, keys, parameters, smoke
+from deployment import arguments as command
+from deployment import code, keys, names, parameters, smoke
 from deployment.aws import Aws
 from deployment.problem import Problem, run, say
 from deployment.stack import Stack
 from deployment.template import load, for_localstack
-
-
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="infra/deploy", description=__doc__)
-    parser.add_argument("--stack", default="rollcall", metavar="NAME", help="the stack (default: %(default)s)")
-    parser.add_argument("--endpoint-url", metavar="URL", help="deploy to what is there instead of AWS: LocalStack")
-    parser.add_argument("--keys", type=Path, metavar="FILE",
-                        help="the keys that tokens and the console's requests are checked with (docs/security.md); "
-                        "without it, those of before")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
-                        help="a parameter of infra/template.yaml; may be repeated. What is not set stays as it was")
-    parser.add_argument("--functions", type=Path, metavar="DIR", help="deploy the binaries here, instead of building them")
-    return parser.parse_args()
 
 
 def deploy(arguments: argparse.Namespace) -> None:
@@ -44,6 +30,7 @@ def deploy(arguments: argparse.Namespace) -> None:
     before = stack.ready()
     told = parameters.values(template, before, now, {})
     parameters.check(template, told)
+    names.check(told)
     check_account(aws, told)
 
     binaries = code.functions(template)
@@ -54,13 +41,13 @@ def deploy(arguments: argparse.Namespace) -> None:
     version = kept[1] if kept and read in (None, kept[0]) else keys.keep(aws, secret, read)
     uploads = {name: code.key(f"{binaries[name]}.zip", content) for name, content in packed.items()}
     told = parameters.values(template, before, now | {"KeysSecret": secret, "KeysVersion": version}, uploads)
-    template = code.with_code(template, bucket, uploads)
+    template = code.with_code(template, bucket.name, uploads)
     text = json.dumps(for_localstack(template, told) if aws.is_local else template).encode()
     key = code.key("template.json", text)
-    code.upload(aws, bucket, {uploads[name]: content for name, content in packed.items()} | {key: text})
+    code.upload(bucket, {uploads[name]: content for name, content in packed.items()} | {key: text})
 
     say(f"{'updating' if before else 'creating'} {arguments.stack}, release {told['Release'][:10]}")
-    changed = stack.change(code.url(aws, bucket, key), told)
+    changed = stack.change(code.url(aws, bucket.name, key), told)
     say(f"{arguments.stack} is {'up to date' if changed else 'unchanged'}")
     outputs = stack.outputs()
     smoke.test(aws, outputs, list(binaries.values()))
@@ -75,4 +62,4 @@ def check_account(aws: Aws, told: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run("deploy", lambda: deploy(parse())))
+    sys.exit(run("deploy", lambda: deploy(command.deploy().parse_args())))

@@ -1,20 +1,13 @@
-"""Takes a stack away, and leaves its data: the table, the firmware and the keys. `infra/deploy` takes them up again."""
+"""What `infra/destroy` does: deployment/arguments.py says what that is."""
 
 import argparse
 import sys
 
+from deployment import arguments as command
 from deployment import parameters
 from deployment.aws import Aws
 from deployment.problem import Problem, run, say
 from deployment.stack import Stack
-
-
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="infra/destroy", description=__doc__)
-    parser.add_argument("--stack", default="rollcall", metavar="NAME", help="the stack (default: %(default)s)")
-    parser.add_argument("--endpoint-url", metavar="URL", help="take it away there instead of from AWS: LocalStack")
-    parser.add_argument("--yes", action="store_true", help="don't ask")
-    return parser.parse_args()
 
 
 def destroy(arguments: argparse.Namespace) -> None:
@@ -44,4 +37,4 @@ def ask(question: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(run("destroy", lambda: destroy(parse())))
+    sys.exit(run("destroy", lambda: destroy(command.destroy().parse_args())))

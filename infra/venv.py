@@ -11,7 +11,9 @@ FOLDER = HERE.parent / "target/infra"
 LIST = HERE / "requirements.txt"
 
 
-def main() -> int:
+def made() -> Path | None:
+    """Makes it, if it is not there as it should be; gives where its programs are. Nothing if it can't be made, which has
+    been said then."""
     venv, stamp = FOLDER / "venv", FOLDER / "venv.made-from"
     FOLDER.mkdir(parents=True, exist_ok=True)
     with open(FOLDER / "venv.lock", "w", encoding="ascii") as lock:
@@ -20,14 +22,14 @@ def main() -> int:
         if not (stamp.exists() and stamp.read_text() == wanted):
             print("installing the AWS SDK and the SAM translator from PyPI, about a minute", file=sys.stderr, flush=True)
             stamp.unlink(missing_ok=True)
-            pip = [venv / "bin/python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
-            if not _ran([sys.executable, "-m", "venv", "--clear", venv], "apt install python3.11-venv"):
-                return 1
+            # Isolated (-I): a folder that somebody is in has no modules for Python, and this one has a `venv`.
+            pip = [venv / "bin/python", "-I", "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
+            if not _ran([sys.executable, "-I", "-m", "venv", "--clear", venv], "apt install python3.11-venv"):
+                return None
             if not _ran([*pip, "--require-hashes", "--requirement", LIST], "PyPI must be reachable: see `pip config list`"):
-                return 1
+                return None
             stamp.write_text(wanted)
-    print(venv / "bin")
-    return 0
+    return venv / "bin"
 
 
 def _ran(command: list, advice: str) -> bool:
@@ -38,4 +40,7 @@ def _ran(command: list, advice: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if programs := made():
+        print(programs)
+    sys.exit(0 if programs else 1)
+

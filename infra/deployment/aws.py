@@ -32,6 +32,7 @@ class Aws:
         self.region = self._session.region_name
         if not self.region:
             raise Problem("no region is named: set AWS_REGION, such as AWS_REGION=eu-west-1")
+        self.partition = self._session.get_partition_for_region(self.region)
         try:
             self.account = self.client("sts").get_caller_identity()["Account"]
         except (BotoCoreError, ClientError) as error:

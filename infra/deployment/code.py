@@ -1,5 +1,6 @@
 """The functions: built, packed, and uploaded to a bucket that Lambda reads them from."""
 
+import base64
 import hashlib
 import io
 import json
@@ -8,8 +9,9 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from deployment.aws import Aws, found
-from deployment.problem import Problem, say
+from deployment.aws import Aws
+from deployment.bucket import Bucket
+from deployment.problem import Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 # What a cold start can load in no time. Everything that the functions are made of fits with ease.
@@ -62,16 +64,11 @@ def pack(folder: Path, binary: str, aws: Aws) -> bytes:
     return content
 
 
-def bucket(aws: Aws, stack: str) -> str:
-    """The bucket for code, which is made if it is not there. Nobody but the account sees what is in it."""
-    client, name = aws.client("s3"), f"{stack}-code-{aws.account}-{aws.region}"
-    if found(client.head_bucket, Bucket=name) is None:
-        where = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
-        client.create_bucket(Bucket=name, **where)
-        say(f"created the bucket {name}")
-    blocked = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
-    client.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=blocked)
-    return name
+def bucket(aws: Aws, stack: str) -> Bucket:
+    """The bucket for code, which is made if it is not there."""
+    bucket = Bucket(aws, f"{stack}-code-{aws.account}-{aws.region}")
+    bucket.ready()
+    return bucket
 
 
 def key(name: str, content: bytes) -> str:
@@ -80,12 +77,12 @@ def key(name: str, content: bytes) -> str:
     return f"{stem}-{hashlib.sha256(content).hexdigest()[:32]}{dot}{extension}"
 
 
-def upload(aws: Aws, bucket: str, contents: dict[str, bytes]) -> None:
+def upload(bucket: Bucket, contents: dict[str, bytes]) -> None:
     """Uploads what is not there yet, by key."""
-    client = aws.client("s3")
     for key, content in contents.items():
-        if found(client.head_object, Bucket=bucket, Key=key) is None:
-            client.put_object(Bucket=bucket, Key=key, Body=content)
+        sha256 = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        if not bucket.has(key, sha256):
+            bucket.put(key, content, sha256)
 
 
 def url(aws: Aws, bucket: str, key: str) -> str:

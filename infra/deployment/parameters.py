@@ -13,6 +13,10 @@ OWN = ("KeysSecret", "KeysVersion", "Release")
 STACK = re.compile(r"[a-z][a-z0-9-]{2,25}")
 
 
+# How many times what a node is told to say it may say: results, questions, and check-ins that are sent again.
+ROOM = 4
+
+
 def check_stack(name: str) -> None:
     if not STACK.fullmatch(name):
         raise Problem(f"--stack {name}: it must be 3 to 26 small letters, digits and hyphens, and begin with a letter")
@@ -45,19 +49,29 @@ def _problem(value: str, parameter: dict) -> str | None:
     if parameter["Type"] != "Number":
         return None
     least, most = parameter.get("MinValue", float("-inf")), parameter.get("MaxValue", float("inf"))
-    try:
-        return None if least <= float(value) <= most else f"from {least} to {most}"
-    except ValueError:
-        return "a number"
+    # What may be a part of one may also be less than one.
+    is_whole = isinstance(least, int)
+    if not re.fullmatch(r"\d+" if is_whole else r"\d+(\.\d+)?", value):
+        return "a whole number" if is_whole else "a number"
+    if least <= float(value) <= most:
+        return None
+    return f"from {least} to {most}" if most < float("inf") else f"at least {least}"
 
 
 def check(template: dict, values: dict[str, str]) -> None:
-    """Refuses what the template's rules refuse. CloudFormation does so too, but after the bucket and the secret were made."""
+    """Refuses what the template's rules refuse, which CloudFormation would after the bucket and the secret were made; and
+    what rules can't say."""
     for rule in template["Rules"].values():
         if _evaluated(rule["RuleCondition"], values):
             for each in rule["Assertions"]:
                 if not _evaluated(each["Assert"], values):
                     raise Problem(f"--set: {each['AssertDescription']}")
+    budget, told = float(values["NodeBudget"]), 60 / float(values["CheckInEvery"])
+    if budget < ROOM * told:
+        raise Problem(
+            f"--set: NodeBudget={budget:g} is too little for nodes that are told to check in {told:g} times a minute "
+            f"(CheckInEvery={values['CheckInEvery']}): it must be at least {ROOM * told:g}, for what else they say"
+        )
 
 
 def _evaluated(expression: "dict | str", values: dict[str, str]) -> "str | bool":

@@ -8,6 +8,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from deployment import names
 from deployment.aws import Aws
 from deployment.problem import Problem, say
 
@@ -35,8 +36,11 @@ def test(aws: Aws, outputs: dict[str, str], binaries: list[str]) -> None:
     with ThreadPoolExecutor() as pool:
         problems = list(filter(None, pool.map(lambda binary: _started(aws, outputs["FunctionPrefix"], binary), binaries)))
     if "WebSocketUrl" in outputs:
-        problems += _tried(outputs["WebSocketUrl"], "a connection without a token", 401, upgrade=True)
-        problems += _tried(f"{outputs['HttpUrl']}/v1/check-in", "a check-in without a token", 401, method="POST")
+        sockets, polls = outputs["WebSocketUrl"], f"{outputs['HttpUrl']}/v1/check-in"
+        problems += _unknown(sockets, outputs.get("WebSocketDomainTarget")) or _tried(
+            sockets, "a connection without a token", 401, upgrade=True)
+        problems += _unknown(polls, outputs.get("HttpDomainTarget")) or _tried(
+            polls, "a check-in without a token", 401, method="POST")
     if problems:
         raise Problem("it is deployed, and does not work:\n" + "\n".join(f"  {problem}" for problem in problems))
     say("the functions start, the table answers")
@@ -68,6 +72,14 @@ def _invoke(aws: Aws, name: str, event: dict) -> "tuple[dict, bool, str]":
     log = base64.b64decode(done.get("LogResult", "")).decode(errors="replace").splitlines()
     errors = [line.removeprefix("Error: ") for line in log if line.startswith("Error: ")]
     return (answer if isinstance(answer, dict) else {}), "FunctionError" in done, "".join(errors[-1:])
+
+
+def _unknown(url: str, target: str | None) -> list[str]:
+    """What is missing in DNS for a name of one's own, which must point to this."""
+    name = urlsplit(url).hostname
+    if target is None or names.is_known(name):
+        return []
+    return [f"{name} can't be found in DNS yet: its record must point to {target}. With that, run the same command again"]
 
 
 def _tried(url: str, what: str, expected: int, method: str = "GET", upgrade: bool = False) -> list[str]:

@@ -1,6 +1,9 @@
 """The stack in CloudFormation."""
 
 import time
+from collections.abc import Iterator
+
+from botocore.exceptions import ClientError
 
 from deployment.aws import Aws, found
 from deployment.problem import Problem, say
@@ -13,6 +16,8 @@ THERE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 NEVER_CREATED = ("CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "REVIEW_IN_PROGRESS", "DELETE_FAILED")
 # What a change set is refused with that would change nothing (AWS CloudFormation API Reference, CreateChangeSet).
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+# The reason of the event that a change begins with; and of a resource that only failed because another did.
+ASKED_FOR, CANCELLED = "User Initiated", ("creation cancelled", "update cancelled")
 
 
 class Stack:
@@ -61,13 +66,25 @@ class Stack:
             self._pause()
         if made["Status"] == "FAILED":
             reason = made.get("StatusReason", "")
+            is_unchanged = before and any(words in reason for words in NO_CHANGES)
+            causes = "" if is_unchanged else self._causes(change_set)
             self._client.delete_change_set(ChangeSetName=change_set)
-            if before and any(words in reason for words in NO_CHANGES):
+            if is_unchanged:
                 return False
-            raise Problem(f"CloudFormation refuses the template: {reason}")
+            raise Problem(f"CloudFormation refuses the template: {causes or reason}")
         self._client.execute_change_set(ChangeSetName=change_set)
         self._settle("deployed")
         return True
+
+    def _causes(self, change_set: str) -> str:
+        """Why a change set was refused, a line each. The change set's own reason says, of what is checked before anything
+        is created, no more than that DescribeEvents says more. Nothing if that does not, or may not be asked."""
+        ask = self._client.get_paginator("describe_events").paginate
+        try:
+            events = [event for page in ask(ChangeSetName=change_set, Filters={"FailedEvents": True}) for event in page["OperationEvents"]]
+        except ClientError:
+            return ""
+        return "".join(f"\n  {line}" for line in dict.fromkeys(map(_cause, events)) if line)
 
     def delete(self) -> None:
         """Takes it away, but for what is to be retained."""
@@ -90,13 +107,33 @@ class Stack:
 
     def _failure(self) -> str:
         """What failed, the first of it first; and what there is now."""
-        events = self._client.describe_stack_events(StackName=self.name)["StackEvents"]
-        failed = [each for each in reversed(events) if each["ResourceStatus"].endswith("_FAILED")]
-        lines = [f"  {each['LogicalResourceId']}: {each.get('ResourceStatusReason', each['ResourceStatus'])}" for each in failed]
+        failed = [each for each in reversed(list(self._events())) if each["ResourceStatus"].endswith("_FAILED")]
+        reasons = [(each["LogicalResourceId"], each.get("ResourceStatusReason", each["ResourceStatus"])) for each in failed]
+        lines = [f"  {name}: {reason}" for name, reason in reasons if not reason.endswith(CANCELLED)]
         resources = self._client.describe_stack_resources(StackName=self.name)["StackResources"]
         there = [each["LogicalResourceId"] for each in resources if each["ResourceStatus"] in THERE]
         lines.append(f"there is: {', '.join(there) or 'nothing of it'}. Correct the cause, and run the same command again")
         return "\n".join(lines)
 
+    def _events(self) -> Iterator[dict]:
+        """What happened since somebody last asked for a change, the last of it first. The failure may be pages away from
+        there: everything that is taken back comes after it."""
+        for page in self._client.get_paginator("describe_stack_events").paginate(StackName=self.name):
+            for event in page["StackEvents"]:
+                if event.get("ResourceStatusReason") == ASKED_FOR:
+                    return
+                yield event
+
     def _pause(self) -> None:
         time.sleep(LOOK_AGAIN_LOCAL if self.aws.is_local else LOOK_AGAIN)
+
+
+def _cause(event: dict) -> str:
+    """What is wrong with what, where in it, and who says so. Nothing if the event refuses nothing."""
+    reasons = [event.get(f"{kind}StatusReason") for kind in ("Validation", "Hook", "Resource")]
+    if not any(reasons) or "WARN" in (event.get("ValidationFailureMode"), event.get("HookFailureMode")):
+        return ""
+    path = event.get("ValidationPath")
+    more = [f"at {path}" if path else None, event.get("ValidationName") or event.get("HookType")]
+    named = ", ".join(filter(None, more))
+    return f"{event.get('LogicalResourceId', 'the stack')}: {next(filter(None, reasons))}" + (f" ({named})" if named else "")

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from transformed import ROOT, alternatives, of_type, text
+from transformed import ROOT, alternatives, decided, of_type, text
 
 # Where a name is not known before it is used, with what it is preceded by.
 UNKNOWN_NAMES = (":log-stream:*", "/@connections/*", "${Firmware.Arn}/*")
@@ -19,11 +19,15 @@ OPEN_ROUTES = {
     "GET /v1/firmware/{version}": "the function checks the node's token",
     "ANY /v1/{proxy+}": "the function checks the console's key",
 }
-# What an access log may hold: neither headers nor the query, in which there are tokens.
+# What an access log may hold: neither headers nor the query, in which there are tokens; nor the path, which may be 10 KB.
 LOGGED = re.compile(
-    r"\$context\.(requestId|eventType|routeKey|status|connectionId|path|error\.message|integrationStatus"
+    r"\$context\.(requestId|eventType|routeKey|status|connectionId|error\.message|integrationStatus"
     r"|integrationLatency|identity\.sourceIp|authorizer\.(node|status))$"
 )
+LIMITS = ("ThrottlingRateLimit", "ThrottlingBurstLimit")
+# What an account has for all of its APIs in a region: requests a second and at once, and new connections a second (Amazon
+# API Gateway Developer Guide, "Quotas"). A quarter of it is left for @connections, without which nobody is told anything.
+ACCOUNT, CONNECTS, LEFT = (10_000, 5_000), 500, 0.25
 POLICIES = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 DATA = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::BucketPolicy")
 
@@ -68,6 +72,8 @@ def public_access(template: dict) -> Iterator[str]:
         for what in ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"):
             if blocked.get(what) is not True:
                 yield f"{name} has no {what}"
+        if bucket.get("OwnershipControls") != {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}:
+            yield f"{name} may hold what is another account's"
     for name, permission in of_type(template, "AWS::Lambda::Permission").items():
         source = text(permission.get("SourceArn", "*"))
         if permission["Principal"] == "*" or not re.search(r":\$\{\w+\}/[^:]+$", source):
@@ -85,6 +91,21 @@ def missing_tls(template: dict) -> Iterator[str]:
         own = [policy["PolicyDocument"]["Statement"] for policy in policies if policy["Bucket"] == {"Ref": name}]
         if not any(_denies_plain(statement, name) for each in own for statement in each):
             yield f"{name} is served without TLS"
+
+
+    documents = [json.dumps(each) for each in of_type(template, "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy").values()]
+    for name in of_type(template, "AWS::SQS::Queue", "AWS::SNS::Topic"):
+        if not any(json.dumps({"Ref": name}) in each and '"aws:SecureTransport": "false"' in each for each in documents):
+            yield f"{name} is served without TLS"
+
+
+def other_accounts(template: dict) -> Iterator[str]:
+    """A bucket's name says nothing of whose it is: what may use one says whose it must be."""
+    mine = {"StringEquals": {"aws:ResourceAccount": {"Ref": "AWS::AccountId"}}}
+    for name, statement in statements(template):
+        uses_buckets = any(action.startswith("s3:") for action in alternatives(statement["Action"]))
+        if uses_buckets and "Principal" not in statement and statement.get("Condition") != mine:
+            yield f"{name} reaches buckets of other accounts"
 
 
 def _denies_plain(statement: dict, bucket: str) -> bool:
@@ -156,15 +177,81 @@ def _metrics(alarm: dict) -> list:
 
 def open_stages(template: dict) -> Iterator[str]:
     for name, stage in of_type(template, "AWS::ApiGatewayV2::Stage").items():
-        settings = stage.get("DefaultRouteSettings", {})
-        if not {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(settings):
-            yield f"{name} is not throttled"
-        if settings.get("DataTraceEnabled", False) or settings.get("LoggingLevel", "OFF") != "OFF":
-            yield f"{name} logs what is said"
+        for settings in (stage.get("DefaultRouteSettings", {}), *stage.get("RouteSettings", {}).values()):
+            if not set(LIMITS) <= set(settings):
+                yield f"{name} is not throttled"
+            if settings.get("DataTraceEnabled", False) or settings.get("LoggingLevel", "OFF") != "OFF":
+                yield f"{name} logs what is said"
         logged = re.findall(r"\$[\w.]+", stage.get("AccessLogSettings", {}).get("Format", ""))
         if not logged:
             yield f"{name} has no access log"
         yield from (f"{name} logs {field}" for field in logged if not LOGGED.match(field))
+
+
+def shared_throttles(template: dict) -> Iterator[str]:
+    """Every route has limits of its own, which it shares only with routes that lead to the same function."""
+    users: dict[str, set[str]] = {}
+    for name, stage in template["Resources"].items():
+        if stage["Type"] != "AWS::ApiGatewayV2::Stage":
+            continue
+        settings = stage["Properties"].get("RouteSettings", {})
+        routes = _routes(template, stage["Properties"]["ApiId"])
+        for key in set(settings) - set(routes):
+            yield f"{name} has limits of {key}, which is no route"
+        for key, (route, target) in routes.items():
+            if key not in settings:
+                yield f"{name} has no limits of {key}"
+            # API Gateway refuses a stage with settings of a route that it does not have.
+            elif route not in stage.get("DependsOn", []):
+                yield f"{name} does not wait for {route}"
+            for limit in (settings.get(key, {}).get(which) for which in LIMITS):
+                users.setdefault(json.dumps(limit), set()).add(target)
+    yield from (f"{limit} is the limit of {sorted(targets)}" for limit, targets in users.items() if len(targets) > 1)
+
+
+def used_up_account(template: dict) -> Iterator[str]:
+    """What all routes take together leaves some of what the account has. What closes is bounded by what was opened, and
+    never turned away: API Gateway says it once."""
+    taken = dict.fromkeys(LIMITS, 0)
+    for stage in of_type(template, "AWS::ApiGatewayV2::Stage").values():
+        for key, settings in stage.get("RouteSettings", {}).items():
+            limits = [_by_default(template, settings.get(which, 0)) for which in LIMITS]
+            if key == "$disconnect" and limits != list(ACCOUNT):
+                yield "closed connections are turned away"
+            if key == "$connect" and limits[0] >= CONNECTS:
+                yield "no new connections are left for others"
+            if key != "$disconnect":
+                taken = {which: taken[which] + limit for which, limit in zip(LIMITS, limits)}
+    for (which, sum_of_all), has in zip(taken.items(), ACCOUNT):
+        if sum_of_all > (1 - LEFT) * has:
+            yield f"{sum_of_all} of {has} are taken by default: {which}"
+
+
+def _routes(template: dict, api: dict) -> dict[str, tuple[str, str]]:
+    """The names and targets of an API's routes, by their keys."""
+    routes = of_type(template, "AWS::ApiGatewayV2::Route").items()
+    return {route["RouteKey"]: (name, text(route["Target"])) for name, route in routes if route["ApiId"] == api}
+
+
+def _by_default(template: dict, value) -> float:
+    return template["Parameters"][value["Ref"]]["Default"] if isinstance(value, dict) else value
+
+
+def bypassed_names(template: dict) -> Iterator[str]:
+    """Where there are names of one's own, those that API Gateway gave can be taken away; and then nothing uses them."""
+    given, taken_away = {"HasApis", "HasDomain", "HasHttpDomain"}, {"HasApis", "HasDomain", "HasHttpDomain", "HasOwnNamesOnly"}
+    mapped = [mapping["ApiId"] for mapping in of_type(template, "AWS::ApiGatewayV2::ApiMapping").values()]
+    for name, api in of_type(template, "AWS::ApiGatewayV2::Api").items():
+        if {"Ref": name} not in mapped:
+            yield f"{name} has no name of one's own"
+        if [decided(api.get("DisableExecuteApiEndpoint"), holds) for holds in (given, taken_away)] != [False, True]:
+            yield f"{name} is reached past its own name"
+    values = {f"output {name}": output["Value"] for name, output in template["Outputs"].items()}
+    for name, function in of_type(template, "AWS::Lambda::Function").items():
+        values |= {f"{name}'s {key}": value for key, value in function["Environment"]["Variables"].items()}
+    for name, value in values.items():
+        if ".execute-api." in json.dumps(decided(value, taken_away)):
+            yield f"{name} is a name that was taken away"
 
 
 def unexplained_alarms(template: dict) -> Iterator[str]:
@@ -190,10 +277,14 @@ RULES = [
     wildcard_resources,
     public_access,
     missing_tls,
+    other_accounts,
     missing_encryption,
     missing_retention,
     functions_without,
     open_stages,
+    shared_throttles,
+    used_up_account,
+    bypassed_names,
     unexplained_alarms,
     secrets_in_sight,
 ]

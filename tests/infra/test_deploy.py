@@ -6,19 +6,25 @@ import json
 import random
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import deploy
 import pytest
-from deployment import code, keys, parameters
+from deployment import code, keys, names, parameters
 from deployment.problem import Problem, run
 from deployment.template import for_localstack, load
 
 HERE = SimpleNamespace(is_local=True)
 AWS = SimpleNamespace(is_local=False)
 CONSOLE = ["write:" + "a" * 64]
+
+
+# Of RFC 7515, appendix A.3.
+P256 = {"kty": "EC", "crv": "P-256", "alg": "ES256", "kid": "p256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}
 
 
 def public(kid="2026-09"):
@@ -41,7 +47,7 @@ def test_every_wrong_parameter_is_reported_at_once_and_says_what_it_must_be():
     wrong = ["Lifetime=7200", "Spread=soon", "Registration=ajar", "StageName=V1", "Lifetimes=60", "Grace", "Release=" + "a" * 64]
     said = refused(parameters.given, wrong, load()).splitlines()
     assert len(said) == len(wrong)
-    for line, expected in zip(said, ["from 1 to 6600", "a number", "closed, open", "The last part", "NAME=VALUE", "NAME=VALUE", "NAME=VALUE"]):
+    for line, expected in zip(said, ["from 1 to 6600", "a whole number", "closed, open", "The last part", "NAME=VALUE", "NAME=VALUE", "NAME=VALUE"]):
         assert expected in line
 
 
@@ -58,6 +64,57 @@ def test_what_the_template_s_rules_refuse_is_refused():
     assert said == "--set: WebSocketDomain needs WebSocketCertificate"
     parameters.check(load(), told())
     parameters.check(load(), told(WebSocketDomain="nodes.example.com", WebSocketCertificate="arn:aws:acm:eu-west-1:1:certificate/1"))
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        ({"HttpDomain": "api.example.com"}, "HttpDomain needs HttpCertificate"),
+        ({"HttpDomain": "nodes.example.com"}, "HttpDomain must be another name than WebSocketDomain"),
+        ({"DefaultEndpoints": "off"}, "DefaultEndpoints=off needs HttpDomain"),
+        ({"DefaultEndpoints": "off", "WebSocketDomain": ""}, "DefaultEndpoints=off needs WebSocketDomain"),
+        ({"NodeBudget": "60", "CheckInEvery": "2"}, "NodeBudget=60 is too little for nodes that are told to check in 30 times a minute"),
+    ],
+)
+def test_settings_that_leave_the_fleet_without_a_way_in_are_refused(now, said):
+    certificate = "arn:aws:acm:eu-west-1:1:certificate/1"
+    named = {"WebSocketDomain": "nodes.example.com", "WebSocketCertificate": certificate}
+    if now.get("HttpDomain") == "nodes.example.com":
+        named["HttpCertificate"] = certificate
+    assert said in refused(parameters.check, load(), parameters.values(load(), {}, named | now, {}))
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("NodeBudget=5", "from 10 to 60000"),
+        ("NodeBudget=300.5", "a whole number"),
+        ("NodeBudget=1e3", "a whole number"),
+        ("TokenLifeMax=-1", "a whole number"),
+        ("TokenAudience=a b", "The audience"),
+        ("TokenAudience=" + "a" * 201, "The audience"),
+        ("ConnectsPerSecond=0", "at least 1"),
+        ("FailedPercent=0.05", "from 0.1 to 100"),
+        ("DefaultEndpoints=none", "one of on, off"),
+    ],
+)
+def test_a_setting_that_no_function_and_no_api_takes_is_refused(setting, expected):
+    assert expected in refused(parameters.given, [setting], load())
+
+
+def test_settings_may_be_parts_of_a_percent_and_be_taken_back():
+    settings = ["FailedPercent=2.5", "BillPerDay=0.5", "TokenAudience=", "TokenLifeMax=0", "TokenAudience=urn:rollcall:fleet"]
+    assert parameters.given(settings, load())["TokenAudience"] == "urn:rollcall:fleet"
+
+
+@pytest.mark.parametrize("taken_away", [True, False])
+def test_the_names_that_api_gateway_gave_stay_until_the_others_are_found(taken_away):
+    told = parameters.values(load(), {}, {"WebSocketDomain": "localhost", "HttpDomain": "api.invalid"}, {})
+    if not taken_away:
+        return names.check(told)
+    said = refused(names.check, told | {"DefaultEndpoints": "off"})
+    assert "api.invalid can't be found" in said and "HttpDomainTarget" in said and "localhost" not in said
+    names.check(told | {"DefaultEndpoints": "off", "HttpDomain": "localhost"})
 
 
 def test_nothing_is_asked_of_aws_before_what_is_wrong_has_been_refused():
@@ -97,6 +154,17 @@ def test_other_code_other_keys_and_other_settings_are_other_releases_and_nothing
         {"token_keys": {"keys": [public()]}, "console_keys": ["write:secret"]},
         {"token_keys": {"keys": [public()]}, "console_keys": ["admin:" + "a" * 64]},
         {"token_keys": {"keys": [public(str(n)) for n in range(40)]}, "console_keys": CONSOLE},
+        {"token_keys": {"keys": [public(), public()]}, "console_keys": CONSOLE},
+        {"token_keys": {"keys": [public("")]}, "console_keys": CONSOLE},
+        {"token_keys": {"keys": [public(7)]}, "console_keys": CONSOLE},
+        {"token_keys": {"keys": [public() | {"alg": "RS256"}]}, "console_keys": CONSOLE},
+        {"token_keys": {"keys": [public() | {"crv": "X25519"}]}, "console_keys": CONSOLE},
+        {"token_keys": {"keys": [public() | {"x": "A" * 42}]}, "console_keys": CONSOLE},
+        {"token_keys": {"keys": [public() | {"x": "A" * 43 + "="}]}, "console_keys": CONSOLE},
+        {"token_keys": {"keys": [public() | {"x": "Ag" + "A" * 41}]}, "console_keys": CONSOLE},
+        {"token_keys": {"keys": [P256 | {"y": P256["x"]}]}, "console_keys": CONSOLE},
+        {"token_keys": {"keys": [public()]}, "console_keys": CONSOLE, "console_key": []},
+        json.dumps({"token_keys": {"keys": [public()]}, "console_keys": CONSOLE})[:-1] + ', "console_keys": []}',
     ],
 )
 def test_keys_that_no_function_could_read_are_refused(tmp_path, content):
@@ -105,8 +173,26 @@ def test_keys_that_no_function_could_read_are_refused(tmp_path, content):
     assert str(file) in refused(keys.read, file, AWS)
 
 
+@pytest.mark.parametrize("jwk", [public(), P256], ids=["EdDSA", "ES256"])
+@pytest.mark.parametrize("where", [AWS, HERE], ids=["aws", "here"])
+@pytest.mark.parametrize("private", ["d", "p", "oth"])
+def test_a_key_with_private_parts_is_refused_wherever_it_is_for_and_not_shown(tmp_path, jwk, where, private):
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({"token_keys": {"keys": [jwk | {private: "c2VjcmV0"}]}, "console_keys": CONSOLE}))
+    said = refused(keys.read, file, where)
+    assert f"{jwk['kid']} has private parts ({private})" in said and "c2VjcmV0" not in said
+
+
+def test_a_key_file_may_have_a_byte_order_mark_and_must_be_utf_8(tmp_path):
+    file, content = tmp_path / "keys.json", json.dumps({"token_keys": {"keys": [public(), P256]}, "console_keys": CONSOLE})
+    file.write_text(content, encoding="utf-8-sig")
+    assert json.loads(keys.read(file, AWS)["token_keys"])["keys"] == [public(), P256]
+    file.write_text(content, encoding="utf-16")
+    assert "no UTF-8" in refused(keys.read, file, AWS)
+
+
 def test_a_key_that_signs_as_well_as_it_checks_stays_on_this_machine(tmp_path):
-    file, secret = tmp_path / "keys.json", {"kty": "oct", "alg": "HS256", "kid": "development", "k": "c2VjcmV0"}
+    file, secret = tmp_path / "keys.json", {"kty": "oct", "alg": "HS256", "kid": "development", "k": "c2VjcmV0" * 6}
     file.write_text(json.dumps({"token_keys": {"keys": [public(), secret]}, "console_keys": CONSOLE}))
     said = refused(keys.read, file, AWS)
     assert "development" in said and "c2VjcmV0" not in said
@@ -141,6 +227,28 @@ def test_a_missing_tool_is_named_with_how_it_is_installed(monkeypatch, tmp_path)
     code.check_tools(HERE)
 
 
+@pytest.fixture
+def fresh(tmp_path):
+    """The commands as they are checked out: nothing has been installed."""
+    folder = Path(deploy.__file__).parent
+    return Path(shutil.copytree(folder, tmp_path / "infra", symlinks=True, ignore=shutil.ignore_patterns("__pycache__")))
+
+
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+@pytest.mark.parametrize(("argument", "code", "said"), [("--help", 0, "usage: infra/{}"), ("--stak=a", 2, "unrecognized arguments: --stak=a")])
+def test_help_and_wrong_arguments_are_answered_before_anything_is_installed(fresh, command, argument, code, said):
+    done = subprocess.run([fresh / command, argument], capture_output=True, text=True)
+    assert (done.returncode, said.format(command) in done.stdout + done.stderr) == (code, True), done
+    assert not (fresh.parent / "target").exists()
+
+
+def test_the_environment_is_made_wherever_somebody_is(fresh):
+    (fresh / "requirements.txt").write_text("")
+    # Python would take the file venv.py in the folder that it is in for the module of that name.
+    done = subprocess.run([sys.executable, "-B", "venv.py"], cwd=fresh, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, f"{fresh.parent}/target/infra/venv/bin\n"), done
+
+
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
 def test_without_python_it_is_said_how_to_install_it(tmp_path, command):
     for tool in ("dirname", "basename"):
@@ -157,7 +265,9 @@ def test_localstack_gets_numbers_and_one_version_and_the_rest_as_it_is():
     assert simpler["Resources"]["PollFailed"]["Properties"]["Threshold"] == 5
     assert simpler["Resources"]["Poll"]["Properties"].pop("AutoPublishCodeSha256") == "0" * 64
     assert template["Resources"]["Poll"]["Properties"].pop("AutoPublishCodeSha256") == {"Ref": "Release"}
-    del simpler["Globals"], template["Globals"]
+    for each, longest in ((simpler, 0), (template, {"Ref": "TokenLifeMax"})):
+        del each["Globals"]
+        assert each["Resources"]["Poll"]["Properties"]["Environment"]["Variables"].pop("ROLLCALL_TOKEN_LIFE_MAX_S") == longest
     assert simpler["Resources"]["Poll"] == template["Resources"]["Poll"]
 
 

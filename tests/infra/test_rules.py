@@ -44,6 +44,7 @@ BROKEN = [
     (rules.public_access, _allow("FirmwarePolicy", "s3:GetObject", "*", Principal={"AWS": ["*"]})),
     (rules.public_access, _set("Firmware", "Properties", "PublicAccessBlockConfiguration", None)),
     (rules.public_access, _set("Firmware", "Properties", "PublicAccessBlockConfiguration", "BlockPublicPolicy", False)),
+    (rules.public_access, _set("Firmware", "Properties", "OwnershipControls", None)),
     (rules.public_access, _set("ConnectPermission", "Properties", "SourceArn", None)),
     (rules.public_access, _set("ConnectPermission", "Properties", "SourceArn", "arn:aws:execute-api:*")),
     (rules.public_access, _set("ConnectPermission", "Properties", "Principal", "*")),
@@ -52,10 +53,14 @@ BROKEN = [
     (rules.public_access, _set("PollCheckInRoute", "Properties", "RouteKey", "ANY /{proxy+}")),
     (rules.missing_tls, _set("FirmwarePolicy", "Properties", "PolicyDocument", "Statement", 0, "Condition", None)),
     (rules.missing_tls, _set("FirmwarePolicy", "Properties", "Bucket", "another")),
+    (rules.missing_tls, _add("Queue", "AWS::SQS::Queue", SqsManagedSseEnabled=True)),
+    (rules.other_accounts, _set("PollPolicy", "Properties", "PolicyDocument", "Statement", 1, "Condition", None)),
+    (rules.other_accounts, _allow("ConsolePolicy", "s3:PutObject", {"Fn::GetAtt": ["Firmware", "Arn"]})),
     (rules.missing_encryption, _set("Table", "Properties", "SSESpecification", None)),
     (rules.missing_encryption, _set("Firmware", "Properties", "BucketEncryption", None)),
     (rules.missing_encryption, _add("Queue", "AWS::SQS::Queue")),
     (rules.missing_encryption, _set("Domain", "Properties", "DomainNameConfigurations", 0, "SecurityPolicy", "TLS_1_0")),
+    (rules.missing_encryption, _set("HttpDomainName", "Properties", "DomainNameConfigurations", 0, "SecurityPolicy", "TLS_1_0")),
     (rules.missing_retention, _set("Table", "DeletionPolicy", None)),
     (rules.missing_retention, _set("Firmware", "UpdateReplacePolicy", "Delete")),
     (rules.missing_retention, _set("Table", "Properties", "DeletionProtectionEnabled", None)),
@@ -72,6 +77,24 @@ BROKEN = [
     (rules.open_stages, _set("WebSocketStage", "Properties", "DefaultRouteSettings", "LoggingLevel", "INFO")),
     (rules.open_stages, _set("WebSocketStage", "Properties", "AccessLogSettings", "Format", "$context.requestId $request.querystring.token")),
     (rules.open_stages, _set("HttpStage", "Properties", "AccessLogSettings", None)),
+    (rules.open_stages, _set("HttpStage", "Properties", "AccessLogSettings", "Format", "$context.requestId $context.path")),
+    (rules.open_stages, _set("WebSocketStage", "Properties", "RouteSettings", "$default", "ThrottlingBurstLimit", None)),
+    (rules.open_stages, _set("WebSocketStage", "Properties", "RouteSettings", "$connect", "DataTraceEnabled", True)),
+    (rules.shared_throttles, _set("HttpStage", "Properties", "RouteSettings", None)),
+    (rules.shared_throttles, _set("HttpStage", "Properties", "RouteSettings", "ANY /v1/{proxy+}", None)),
+    (rules.shared_throttles, _set("HttpStage", "Properties", "RouteSettings", "GET /v1/nowhere", {"ThrottlingRateLimit": 1, "ThrottlingBurstLimit": 1})),
+    (rules.shared_throttles, _set("HttpStage", "Properties", "RouteSettings", "ANY /v1/{proxy+}", "ThrottlingRateLimit", {"Ref": "PollsPerSecond"})),
+    (rules.shared_throttles, _set("WebSocketStage", "Properties", "RouteSettings", "$connect", "ThrottlingBurstLimit", {"Ref": "MessagesPerSecond"})),
+    (rules.shared_throttles, _set("WebSocketStage", "DependsOn", ["ConnectRoute", "DefaultRoute"])),
+    (rules.used_up_account, _set("WebSocketStage", "Properties", "RouteSettings", "$disconnect", "ThrottlingRateLimit", 1000)),
+    (rules.used_up_account, _set("WebSocketStage", "Properties", "RouteSettings", "$connect", "ThrottlingRateLimit", 500)),
+    (rules.used_up_account, _set("WebSocketStage", "Properties", "RouteSettings", "$default", "ThrottlingBurstLimit", 3000)),
+    (rules.used_up_account, _set("HttpStage", "Properties", "RouteSettings", "POST /v1/check-in", "ThrottlingRateLimit", 8000)),
+    (rules.bypassed_names, _set("HttpApi", "Properties", "DisableExecuteApiEndpoint", None)),
+    (rules.bypassed_names, _set("WebSocketApi", "Properties", "DisableExecuteApiEndpoint", True)),
+    (rules.bypassed_names, _set("HttpDomainMapping", None)),
+    (rules.bypassed_names, _set("Console", "Properties", "Environment", "Variables", "ROLLCALL_CONNECTIONS_URL",
+                                {"Fn::Sub": "https://${WebSocketApi}.execute-api.${AWS::Region}.amazonaws.com/v1"})),
     (rules.unexplained_alarms, _set("NodesGone", "Properties", "AlarmDescription", "Look at it: docs/operations.md#no-such-section")),
     (rules.unexplained_alarms, _set("NodesGone", "Properties", "AlarmDescription", None)),
     (rules.unexplained_alarms, _set("NodesGone", "Properties", "AlarmActions", None)),
@@ -81,7 +104,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("rule", "break_it"), BROKEN, ids=lambda value: getattr(value, "__name__", None))
 def test_what_is_broken_is_noticed(rule, break_it):
-    template = transformed(WebSocketDomain="nodes.example.com")
+    template = transformed(WebSocketDomain="nodes.example.com", HttpDomain="api.example.com", DefaultEndpoints="off")
     break_it(template["Resources"])
     noticed = {each.__name__ for each in rules.RULES if list(each(template))}
     assert rule.__name__ in noticed

@@ -10,10 +10,13 @@ import pytest
 from deployment import code
 from deployment.template import TEMPLATE, load
 from rules import RULES
-from transformed import ROOT, of_type, text, transformed
+from transformed import ROOT, decided, of_type, text, transformed
 
+# The functions' names in the workspace, by those in the template.
+BINARIES = code.functions(load())
 # The settings that change what is in the template, besides the defaults.
-SETTINGS = [{}, {"Rollout": "canary"}, {"ConsoleAuth": "iam", "WebSocketDomain": "nodes.example.com"}]
+OWN_NAMES = {"WebSocketDomain": "nodes.example.com", "HttpDomain": "api.example.com"}
+SETTINGS = [{}, {"Rollout": "canary"}, {"ConsoleAuth": "iam", **OWN_NAMES}, {"DefaultEndpoints": "off", **OWN_NAMES}]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -80,26 +83,38 @@ def test_a_canary_is_taken_back_by_the_alarm_of_its_function():
 
 def test_every_metric_that_is_looked_at_is_one_that_the_function_counts():
     template = transformed()
-    binaries = code.functions(load())
     asked = set(_metrics(of_type(template, "AWS::CloudWatch::Alarm")))
     (dashboard,) = of_type(template, "AWS::CloudWatch::Dashboard").values()
-    widgets = re.findall(r'"Rollcall", "(\w+)", "Function", "\$\{(\w+)\}"', text(dashboard["DashboardBody"]))
+    widgets = re.findall(r'"Rollcall", "(\w+)", "Function", "\$\{(\w+)\}"(?:, "reason", "([\w-]+)")?', text(dashboard["DashboardBody"]))
     assert len(asked) > 3 and len(widgets) > 10
     # Every function has the alarm on refused tokens taken off its failures, and only one refuses any.
-    asked -= {("RefusedTokens", function) for function in binaries if function != "Authorize"}
-    asked -= {("Failures", "Authorize")}
-    for metric, function in asked | set(widgets):
-        own = (ROOT / "functions" / binaries[function] / "src").rglob("*.rs")
-        sources = [*own, ROOT / "shared/aws/src/telemetry/line.rs"]
-        counted = re.compile(rf'\b{metric} = |"{metric}"')
-        assert any(counted.search(source.read_text()) for source in sources), f"{function} does not count {metric}"
+    asked -= {("RefusedTokens", function, "") for function in BINARIES if function != "Authorize"}
+    asked -= {("Failures", "Authorize", "")}
+    for metric, function, reason in asked | set(widgets):
+        assert written(BINARIES[function], rf'\b{metric} = |"{metric}"'), f"{function} does not count {metric}"
+        assert not reason or (metric == "Refusals" and is_a_reason(reason)), f"nothing is refused for {reason}"
+
+
+def written(binary: str, pattern: str) -> bool:
+    """Whether this is in the code of a function, or of what writes its lines."""
+    own = (ROOT / "functions" / binary / "src").rglob("*.rs")
+    sources = [*own, ROOT / "shared/aws/src/telemetry/line.rs"]
+    return any(re.search(pattern, source.read_text()) for source in sources)
+
+
+def is_a_reason(reason: str) -> bool:
+    """Whether a refusal may have this name: one of the rules', or of what is told to a node by the name of its variant."""
+    variant = "".join(word.capitalize() for word in reason.split("-"))
+    rules, said = (ROOT / f"shared/{source}" for source in ("core/src/settle.rs", "wire/src/server.rs"))
+    return f'"{reason}"' in rules.read_text() or re.search(rf"\b{variant}\b", said.read_text()) is not None
 
 
 def _metrics(value):
-    """The metrics of ours in a part of the template, each with its function."""
+    """The metrics of ours in a part of the template, each with its function, and the reason if it is counted by that."""
     if isinstance(value, dict) and value.get("Namespace") == "Rollcall":
-        (dimension,) = value["Dimensions"]
-        yield value["MetricName"], dimension["Value"]["Ref"]
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in value["Dimensions"]}
+        assert set(dimensions) in ({"Function"}, {"Function", "reason"})
+        yield value["MetricName"], dimensions["Function"]["Ref"], dimensions.get("reason", "")
     elif isinstance(value, (dict, list)):
         for each in value.values() if isinstance(value, dict) else value:
             yield from _metrics(each)
@@ -111,7 +126,7 @@ def test_without_apis_nothing_of_api_gateway_is_left():
     apis = {name for name, resource in template["Resources"].items() if "ApiGatewayV2" in resource["Type"]}
     needs = [name for name, resource in template["Resources"].items() if apis & _references(resource)]
     for name in {*apis, *needs} - set(of_type(template, "AWS::Lambda::Function")):
-        assert template["Resources"][name].get("Condition") in ("HasApis", "HasDomain"), name
+        assert template["Resources"][name].get("Condition") in ("HasApis", "HasDomain", "HasHttpDomain"), name
 
 
 def _references(value) -> set[str]:
@@ -133,3 +148,75 @@ def test_what_the_check_in_function_answers_reaches_the_node():
     responses = of_type(template, "AWS::ApiGatewayV2::RouteResponse").values()
     answered = {template["Resources"][response["RouteId"]["Ref"]]["Properties"]["RouteKey"] for response in responses}
     assert answered == {"$default"}
+
+
+def test_every_function_knows_a_node_s_budget_and_what_checks_tokens_knows_what_they_must_say():
+    told = {name: function["Environment"]["Variables"] for name, function in of_type(transformed(), "AWS::Lambda::Function").items()}
+    assert all(variables["ROLLCALL_BUDGET"] == {"Ref": "NodeBudget"} for variables in told.values())
+    for variable in ("ROLLCALL_TOKEN_AUDIENCE", "ROLLCALL_TOKEN_LIFE_MAX_S"):
+        assert {name for name, variables in told.items() if variable in variables} == {"Authorize", "Poll"}
+    audience = told["Poll"]["ROLLCALL_TOKEN_AUDIENCE"]
+    assert [decided(audience, holds) for holds in (set(), {"HasAudience"})] == [{"Ref": "AWS::NoValue"}, {"Ref": "TokenAudience"}]
+
+
+@pytest.mark.parametrize(
+    ("holds", "url"),
+    [
+        (set(), "${ConnectionsUrl}"),
+        ({"HasApis"}, "https://${WebSocketApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${StageName}"),
+        # The name of one's own may have no record yet.
+        ({"HasApis", "HasDomain"}, "https://${WebSocketApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${StageName}"),
+        ({"HasApis", "HasDomain", "HasOwnNamesOnly"}, "https://${WebSocketDomain}"),
+    ],
+)
+def test_connections_are_reached_where_they_are_and_allowed_by_the_api_whatever_its_name(holds, url):
+    template = transformed()
+    there = [function["Environment"]["Variables"]["ROLLCALL_CONNECTIONS_URL"] for function in of_type(template, "AWS::Lambda::Function").values()]
+    there.append(template["Outputs"]["ConnectionsUrl"]["Value"])
+    assert {text(decided(each, holds)) for each in there} == {url}
+    allowed = {resource for policy in of_type(template, "AWS::IAM::Policy").values() for statement in policy["PolicyDocument"]["Statement"]
+               if statement["Action"] == "execute-api:ManageConnections" for resource in [text(statement["Resource"])]}
+    stage = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${WebSocketApi}/${StageName}"
+    assert allowed == {f"{stage}/{method}/@connections/*" for method in ("POST", "DELETE")}
+
+
+def test_who_replaces_a_connection_may_say_so_and_close_it():
+    policies = of_type(transformed(), "AWS::IAM::Policy").values()
+    for function in ("Connect", "CheckIn", "Console"):
+        own = "".join(json.dumps(policy["PolicyDocument"]) for policy in policies if {"Ref": f"{function}Role"} in policy["Roles"])
+        assert "/POST/@connections/*" in own and "/DELETE/@connections/*" in own and "/GET/@connections/" not in own, function
+
+
+RUNBOOK = (ROOT / "docs/operations.md").read_text()
+# A query of CloudWatch Logs Insights as the runbook has it: `insights GROUP… <<'QUERY'`.
+QUERIES = re.findall(r"(?m)^insights ([\w ]+) <<'QUERY'\n((?:.+\n)+?)QUERY$", RUNBOOK)
+
+
+@pytest.mark.parametrize(("groups", "query"), QUERIES, ids=[query.splitlines()[0] for _, query in QUERIES])
+def test_what_the_runbook_looks_for_is_in_the_lines_that_are_written(groups, query):
+    compared = re.findall(r'\b(\w+) = "?([\w-]+)', query)
+    grouped = re.search(r"\bby (.+)", query)[1].split(", ")
+    assert compared
+    for group in groups.split():
+        for field in [*(field for field, _ in compared), *grouped, *re.findall(r"count_distinct\((\w+)\)", query)]:
+            assert is_written(group, field), f"no line of {group} has {field}"
+    for field, value in compared:
+        if field == "reason":
+            assert is_a_reason(value)
+        elif field in ("outcome", "message"):
+            assert any(written(BINARIES[group], f'"{value}"') for group in groups.split())
+
+
+def is_written(group: str, field: str) -> bool:
+    """Whether the lines of a function, or of the access log, have a field."""
+    if group == "access":
+        return f'"{field}":' in of_type(transformed(), "AWS::ApiGatewayV2::Stage")["WebSocketStage"]["AccessLogSettings"]["Format"]
+    return field == "message" or written(BINARIES[group], rf"\b{field} = |[( %]{field},")
+
+
+@pytest.mark.parametrize(("section", "alarm"), [("One node sends too much", "NodesSendTooMuch"), ("Two devices with one token", "TokensShared")])
+def test_what_is_behind_an_alarm_on_a_node_is_found_by_a_query(section, alarm):
+    (found,) = re.findall(rf"(?ms)^## {section}$(.*?)^## ", RUNBOOK)
+    assert re.search(r"(?m)^insights .+<<'QUERY'$", found) and " by node" in found
+    counted = {metric for metric, _, _ in _metrics(of_type(transformed(), "AWS::CloudWatch::Alarm")[alarm])}
+    assert all(re.search(rf"\b{metric} = 1\b", found) for metric in counted), counted

@@ -48,6 +48,14 @@ def alternatives(value) -> list:
     return [] if value == {"Ref": "AWS::NoValue"} else [value]
 
 
+def decided(value, holds: set[str]):
+    """What a value is when these conditions hold, and no others."""
+    if isinstance(value, dict) and list(value) == ["Fn::If"]:
+        condition, then, otherwise = value["Fn::If"]
+        return decided(then if condition in holds else otherwise, holds)
+    return value
+
+
 def text(value) -> str:
     """A value as text, in which what is only known later stays as it is written."""
     if isinstance(value, str):
