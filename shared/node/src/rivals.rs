@@ -13,19 +13,22 @@ use crate::{Timing, schedule::up_to};
 /// An end without a word is suspicious if the node was held for less than this many first waits.
 const SHORT: u32 = 10;
 
+/// So many suspicious ends in a row are put up with: somebody may only have disconnected the node at the console.
+const SUSPICIONS: u32 = 3;
+
 /// What a run knows of other devices with its token.
 #[derive(Debug, Default)]
 pub(crate) struct Rivals {
     /// How often they took the node over, since that was forgotten.
     taken: u32,
-    /// The node was lost in a way that may have been theirs, once.
-    suspected: bool,
+    /// How often in a row the node was lost in a way that may have been theirs.
+    suspected: u32,
 }
 
 impl Rivals {
     /// The server took the node from its newest connection, after having held it for `held` without a gap. `said`: it
-    /// said that another connection took over; otherwise only that this one is over, which has other causes as well, so
-    /// that the first time does not count.
+    /// said that another connection took over; otherwise only that this one is over, which has other causes as well: then
+    /// the first few times do not count.
     ///
     /// How long to stay away; `None` if this is no reason to.
     pub(crate) fn took(&mut self, timing: &Timing, rng: &mut impl Rng, said: bool, held: Duration) -> Option<Duration> {
@@ -34,7 +37,8 @@ impl Rivals {
         }
         if !said && self.taken == 0 {
             let short = held < timing.superseded_base.saturating_mul(SHORT);
-            if !std::mem::replace(&mut self.suspected, short) || !short {
+            self.suspected = if short { self.suspected + 1 } else { 0 };
+            if self.suspected <= SUSPICIONS {
                 return None;
             }
         }
@@ -93,11 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn an_end_without_a_word_counts_from_the_second_short_life_on() {
+    fn an_end_without_a_word_counts_from_the_fourth_short_life_on() {
         let short = (false, minutes(9));
-        assert!(matches!(waits(7, &[short, short, short])[..], [None, Some(first), Some(next)] if first < next));
+        assert!(matches!(waits(7, &[short; 5])[..], [None, None, None, Some(first), Some(next)] if first < next));
         let long = (false, minutes(11));
-        assert_eq!(waits(7, &[short, long, short, long]), [None; 4]);
+        assert_eq!(waits(7, &[short, short, short, long, short, short, short]), [None; 7]);
         assert!(matches!(waits(7, &[(true, minutes(0)), long])[..], [Some(_), Some(_)]), "a rival is known");
     }
 }

@@ -247,8 +247,8 @@ async fn any_other_bye_brings_the_node_back() {
 #[tokio::test]
 async fn a_node_that_another_device_replaces_says_so_and_returns_later_each_time() {
     let Running { server, mut told, node: _node } = running(quick()).await;
+    let mut peer = server.held().await;
     for taken in 0..3 {
-        let mut peer = server.held().await;
         peer.push(json!({"type": "bye", "reason": "superseded"})).await;
         let since = Instant::now();
         let reason = DisconnectReason::Bye { reason: ByeReason::Superseded };
@@ -260,7 +260,7 @@ async fn a_node_that_another_device_replaces_says_so_and_returns_later_each_time
         let delay = told.event(superseded).await;
         let least = Duration::from_millis(200 << taken);
         assert!(delay >= least && delay <= least * 3 / 2, "{delay:?}");
-        server.tcp().await;
+        peer = server.held().await;
         assert!(since.elapsed() >= least, "{:?}", since.elapsed());
     }
 }

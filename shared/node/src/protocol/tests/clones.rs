@@ -121,24 +121,21 @@ impl World {
     }
 }
 
+/// The numbers are in ADR 15.
 #[test]
 fn two_devices_with_one_token_settle_to_about_a_connect_an_hour_each() {
-    let mut most = 0;
     for (tells, seed) in [Tells::Bye, Tells::Close, Tells::Error].into_iter().flat_map(|tells| {
         (0..20).map(move |seed| (tells, seed))
     }) {
         let mut world = World::new(2, tells, seed);
         world.run_until(DAY);
         let first_day = world.connects();
-        assert!((20..=60).contains(&first_day), "{tells:?}, seed {seed}: {first_day} connects in a day");
-        most = most.max(first_day);
+        assert!((30..=55).contains(&first_day), "{tells:?}, seed {seed}: {first_day} connects in a day");
         assert!(tells != Tells::Bye || world.told() > 20, "only told {} times", world.told());
         world.run_until(2 * DAY);
         let second_day = world.connects() - first_day;
-        assert!((20..=40).contains(&second_day), "{tells:?}, seed {seed}: {second_day} connects in the second day");
+        assert!((24..=34).contains(&second_day), "{tells:?}, seed {seed}: {second_day} connects in the second day");
     }
-    // The number in ADR 15.
-    assert!((35..=60).contains(&most), "at most {most} connects in the first day");
 }
 
 #[test]
