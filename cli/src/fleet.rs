@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::duties;
 use crate::meter::Meter;
+use crate::out;
 use crate::problem::Problem;
 
 /// How many nodes connect a second at the start: below API Gateway's 500 new connections a second (Amazon API Gateway
@@ -46,6 +47,7 @@ pub(crate) struct State {
 }
 
 struct Simulated {
+    id: NodeId,
     state: Arc<State>,
     meter: Meter,
     started: Instant,
@@ -96,6 +98,13 @@ impl Handler for Simulated {
                 }
             }
             NodeEvent::Acked { rtt, .. } => self.meter.acked(rtt),
+            NodeEvent::Superseded { delay } => {
+                let minutes = delay.as_secs_f64() / 60.0;
+                out::say(&format!("{}: another device uses this node's token; it waits {minutes:.1} min", self.id));
+            }
+            NodeEvent::SlowedDown { delay } => {
+                out::say(&format!("{}: says too much; it says nothing for {:.0} s", self.id, delay.as_secs_f64()));
+            }
             _ => {}
         }
     }
@@ -113,6 +122,7 @@ impl Fleet {
             let token = signer.sign(&id, CredentialVersion(1), expires_at).map_err(|error| Problem::plain(&error))?;
             let reboot = Arc::<Notify>::default();
             let simulated = Simulated {
+                id: id.clone(),
                 state: Arc::clone(&state),
                 meter: meter.clone(),
                 started: Instant::now(),
@@ -148,7 +158,7 @@ async fn live(config: NodeConfig, simulated: Simulated, reboot: Arc<Notify>, aft
             () = reboot.notified() => node.drop_connection(),
             ended = node.ended() => {
                 if let Err(error) = ended {
-                    crate::out::say(&format!("a simulated node ended: {error}"));
+                    out::say(&format!("a simulated node ended: {error}"));
                 }
                 return;
             }

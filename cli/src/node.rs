@@ -71,6 +71,10 @@ impl Handler for Terminal {
             NodeEvent::Error(error) => format!("error         {}: {}", error.code, error.message),
             NodeEvent::Disconnected { reason, planned: true } => format!("disconnected  as planned: {reason:?}"),
             NodeEvent::Disconnected { reason, planned: false } => format!("disconnected  {reason:?}"),
+            NodeEvent::Superseded { .. } => "superseded    another device uses this node's token".to_owned(),
+            NodeEvent::SlowedDown { delay } => {
+                format!("slowed down   the node says too much: nothing for {:.1} s", delay.as_secs_f64())
+            }
             NodeEvent::BackingOff { delay } => format!("waiting       {:.1} s", delay.as_secs_f64()),
             event => format!("{event:?}"),
         });

@@ -102,6 +102,15 @@ pub struct Timing {
     pub backoff_base: Duration,
     /// The largest step of the back-off. Default: 60 s.
     pub backoff_cap: Duration,
+    /// How long to wait at least after having been told to slow down without being told for how long (HTTP status 429
+    /// without `Retry-After`, say). Default: 30 s.
+    pub throttled_wait: Duration,
+    /// The first wait after another device took the node over with this node's token. It doubles each time that happens
+    /// again, with up to half of it more at random. Default: 1 min.
+    pub superseded_base: Duration,
+    /// The longest wait after another device took the node over; and the longest that the server can ask for: the time
+    /// to slow down, the check-in interval, the spread. Default: 1 h.
+    pub longest_wait: Duration,
     /// Send a WebSocket ping (RFC 6455, section 5.5.2) after this long without a sign of the server. Default: 20 s.
     pub ping_after: Duration,
     /// A connection is dead after this long without a sign of the server. Default: 50 s, so that a death is noticed
@@ -132,6 +141,9 @@ impl Default for Timing {
             attempts: 5,
             backoff_base: Duration::from_secs(1),
             backoff_cap: Duration::from_mins(1),
+            throttled_wait: Duration::from_secs(30),
+            superseded_base: Duration::from_mins(1),
+            longest_wait: Duration::from_hours(1),
             ping_after: Duration::from_secs(20),
             dead_after: Duration::from_secs(50),
             handshake_timeout: Duration::from_secs(15),

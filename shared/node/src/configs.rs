@@ -189,6 +189,13 @@ impl Configs {
         }
     }
 
+    /// The server is to be reached only later: the proof has time until then.
+    pub(crate) fn postpone(&mut self, until: Duration) {
+        if let Stage::Proving { by, .. } = &mut self.stage {
+            *by = until.max(*by);
+        }
+    }
+
     /// Whether a configuration runs that the server has not been reached with.
     pub(crate) fn is_proving(&self) -> bool {
         matches!(self.stage, Stage::Proving { .. })

@@ -1,8 +1,14 @@
 //! Opening a connection: request, TLS, handshake.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use http::{HeaderValue, Uri, header::AUTHORIZATION};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Uri,
+    header::{AUTHORIZATION, RETRY_AFTER},
+};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
@@ -23,6 +29,8 @@ const UNSENT_LIMIT_BYTES: usize = 4 * rollcall_wire::MESSAGE_LIMIT_BYTES;
 /// How much the server may send in one message: more than the protocol allows, for a server that is newer.
 const MESSAGE_LIMIT_BYTES: usize = 8 * rollcall_wire::MESSAGE_LIMIT_BYTES;
 
+const INSTANCE: HeaderName = HeaderName::from_static("rollcall-instance");
+
 /// How much of a refusal's body is kept.
 const BODY_LIMIT_BYTES: usize = 512;
 
@@ -30,10 +38,13 @@ const BODY_LIMIT_BYTES: usize = 512;
 pub(crate) struct Endpoint {
     uri: Uri,
     authorization: HeaderValue,
+    /// Names this run: a server that is shown another name for the same node knows that two devices share a token.
+    instance: HeaderValue,
 }
 
 impl Endpoint {
-    pub(crate) fn new(config: &NodeConfig) -> Result<Self, NodeError> {
+    /// The run names itself by `instance`, drawn at random.
+    pub(crate) fn new(config: &NodeConfig, instance: u64) -> Result<Self, NodeError> {
         let invalid = |why: &str| NodeError::InvalidUrl { why: why.to_owned() };
         let uri: Uri = config.url.parse().map_err(|error: http::uri::InvalidUri| invalid(&error.to_string()))?;
         if !matches!(uri.scheme_str(), Some("ws" | "wss")) {
@@ -42,7 +53,9 @@ impl Endpoint {
         if uri.host().is_none_or(str::is_empty) {
             return Err(invalid("it names no host"));
         }
-        Ok(Self { uri, authorization: authorization(&config.token)? })
+        let instance = HeaderValue::from_str(&format!("{instance:016x}"));
+        let instance = instance.map_err(|error| invalid(&error.to_string()))?;
+        Ok(Self { uri, authorization: authorization(&config.token)?, instance })
     }
 
     /// Opens a connection, without a limit of time.
@@ -68,6 +81,7 @@ impl Endpoint {
     fn request(&self) -> Result<Request, Error> {
         let mut request = self.uri.clone().into_client_request()?;
         request.headers_mut().insert(AUTHORIZATION, self.authorization.clone());
+        request.headers_mut().insert(INSTANCE, self.instance.clone());
         Ok(request)
     }
 }
@@ -107,10 +121,18 @@ fn failure(error: Error) -> ConnectFailure {
             let body = response.body().as_deref().unwrap_or_default();
             let start = &body[..body.len().min(BODY_LIMIT_BYTES)];
             let body = String::from_utf8_lossy(start).into_owned();
-            ConnectFailure::Refused { status: response.status().as_u16(), body }
+            let retry_after = retry_after(response.headers());
+            ConnectFailure::Refused { status: response.status().as_u16(), body, retry_after }
         }
         other => ConnectFailure::Unreachable { why: other.to_string() },
     }
+}
+
+/// `Retry-After` in seconds (RFC 9110, section 10.2.3). A date is none: a node has no clock that could be trusted.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| Duration::from_secs(text.parse::<u32>().unwrap_or(u32::MAX).into()))
 }
 
 #[cfg(test)]
@@ -118,7 +140,28 @@ mod tests {
     use super::*;
 
     fn endpoint(url: &str, token: &str) -> Result<Endpoint, NodeError> {
-        Endpoint::new(&NodeConfig::new(url, token))
+        Endpoint::new(&NodeConfig::new(url, token), 7)
+    }
+
+    #[test]
+    fn retry_after_is_read_in_seconds_however_many_they_are() {
+        let parsed = |value: &str| {
+            retry_after(&HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_str(value).expect("a value"))]))
+        };
+        assert_eq!((parsed("0"), parsed(" 120 ")), (Some(Duration::ZERO), Some(Duration::from_mins(2))));
+        assert_eq!(parsed("99999999999999999999"), Some(Duration::from_secs(u32::MAX.into())));
+        for none in ["", "-1", "1.5", "soon", "Fri, 31 Dec 1999 23:59:59 GMT"] {
+            assert_eq!(parsed(none), None, "{none}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn every_connection_of_a_run_names_the_same_instance() {
+        let endpoint = Endpoint::new(&NodeConfig::new("ws://example.org", "t"), 0xfe).expect("valid");
+        for _ in 0..2 {
+            assert_eq!(endpoint.request().expect("request").headers()["Rollcall-Instance"], "00000000000000fe");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use rand::Rng;
-use rollcall_wire::{CheckIn, CommandResult, ConfigReport, MESSAGE_LIMIT_BYTES, NodeMessage, RESULTS};
+use rollcall_wire::{CheckIn, CommandResult, ConfigReport, MESSAGE_LIMIT_BYTES, NodeMessage, RESULTS, SEQ_MAX};
 
 use crate::{Report, Timing, schedule::full_jitter, updates::Attempt};
 
@@ -75,7 +75,12 @@ enum Next {
 #[derive(Debug)]
 pub(crate) struct Conversation {
     next: Next,
+    /// Nothing is said before.
+    quiet_until: Duration,
+    /// The last check-in that was said.
     seq: u64,
+    /// The next one is to have a higher number than this.
+    above: u64,
     /// The highest sequence number that is known to be stored, or superseded by a stored one.
     acked: u64,
     /// The last check-in that asked for an ack.
@@ -96,7 +101,9 @@ impl Conversation {
     pub(crate) fn opened(now: Duration) -> Self {
         Self {
             next: Next::CheckIn { at: now },
+            quiet_until: Duration::ZERO,
             seq: 0,
+            above: 0,
             acked: 0,
             asked: 0,
             unasked_in_a_row: 0,
@@ -112,7 +119,8 @@ impl Conversation {
     pub(crate) fn deadline(&self, timing: &Timing) -> Duration {
         let alive = self.ping_at(timing).min(self.heard_at + timing.dead_after);
         match self.next {
-            Next::CheckIn { at } | Next::Answer { by: at } => at.min(alive),
+            Next::CheckIn { at } => at.max(self.quiet_until).min(alive),
+            Next::Answer { by } => by.min(alive),
             Next::Composing => alive,
         }
     }
@@ -128,7 +136,7 @@ impl Conversation {
         if self.failures >= timing.attempts.max(1) {
             return Some(Due::Unanswered);
         }
-        if matches!(self.next, Next::CheckIn { at } if now >= at) {
+        if matches!(self.next, Next::CheckIn { at } if now >= at.max(self.quiet_until)) {
             self.next = Next::Composing;
             return Some(Due::CheckIn);
         }
@@ -146,7 +154,7 @@ impl Conversation {
         let known = self.stated.as_ref().is_some_and(|(seq, stated)| *seq <= self.acked && *stated == facts);
         let owed = self.asked > self.acked || self.failures > 0 || !results.is_empty();
         let ack = self.seq == 0 || !known || owed || self.unasked_in_a_row + 1 >= timing.ack_every;
-        self.seq += 1;
+        self.seq = self.seq.max(self.above) + 1;
         if ack {
             self.asked = self.seq;
             self.unasked_in_a_row = 0;
@@ -206,6 +214,38 @@ impl Conversation {
     pub(crate) fn not_stored(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration, seq: u64) {
         if self.is_open(seq) && !self.is_to_be_repeated() {
             self.failed(timing, rng, now);
+        }
+    }
+
+    /// A check-in came when a higher number was stored on this connection already. The commands that it said the results
+    /// of: those are stored.
+    ///
+    /// The rest of it is not. If a later check-in was said, it says the same or newer; otherwise the number that is
+    /// stored is not this node's, and all is said again above it.
+    pub(crate) fn stale(
+        &mut self,
+        timing: &Timing,
+        rng: &mut impl Rng,
+        now: Duration,
+        seq: u64,
+        stored: u64,
+    ) -> Vec<u64> {
+        self.not_stored(timing, rng, now, seq);
+        if stored < SEQ_MAX {
+            self.above = self.above.max(stored);
+        }
+        let sent = self.sent.iter().find(|sent| sent.seq == seq && stored > seq);
+        sent.map(|sent| sent.results.clone()).unwrap_or_default()
+    }
+
+    /// Says nothing until then; and what this check-in said, if it was one, is said again after that.
+    pub(crate) fn hold(&mut self, until: Duration, refused: Option<u64>) {
+        self.quiet_until = self.quiet_until.max(until);
+        if refused.is_some_and(|seq| self.is_open(seq)) {
+            self.asked = self.asked.max(self.seq);
+            self.next = Next::CheckIn { at: until };
+        } else if let Next::Answer { by } = &mut self.next {
+            *by = self.quiet_until.max(*by);
         }
     }
 

@@ -187,6 +187,18 @@ pub enum NodeEvent {
         /// The version that was installed.
         version: String,
     },
+    /// Another device uses this node's token: the server gave the node to a connection that this run did not open. The
+    /// node stays away, ever longer, so that the two do not fight.
+    Superseded {
+        /// For how long.
+        delay: Duration,
+    },
+    /// The node said more than its budget allows. It says nothing until the time is over, and then again what was not
+    /// acknowledged.
+    SlowedDown {
+        /// For how long.
+        delay: Duration,
+    },
     /// The node waits before it opens the next connection.
     BackingOff {
         /// For how long.

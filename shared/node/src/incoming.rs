@@ -3,6 +3,7 @@
 use rollcall_wire::{
     Ack, ByeReason, CommandNews, ConfigNews, ErrorCode, ErrorMessage, FirmwareNews, FirmwareUrl, ServerMessage,
 };
+use serde::Deserialize;
 use serde_json::Value;
 
 /// What the server said.
@@ -17,8 +18,14 @@ pub(crate) enum Incoming {
     Reconnect {
         within_s: u32,
     },
+    /// Say nothing for this long, if that could be read; and which check-in was not stored.
+    SlowDown {
+        retry_after_s: Option<u32>,
+        seq: Option<u64>,
+    },
     Bye {
         reason: ByeReason,
+        retry_after_s: Option<u32>,
     },
     /// Something that this library does not know.
     Other(Value),
@@ -41,9 +48,32 @@ pub(crate) fn read(text: &str) -> Incoming {
         Ok(ServerMessage::FirmwareUrl(url)) => Incoming::FirmwareUrl(url),
         Ok(ServerMessage::Error(error)) => Incoming::Error(error),
         Ok(ServerMessage::Reconnect { within_s }) => Incoming::Reconnect { within_s },
-        Ok(ServerMessage::Bye { reason, .. }) => Incoming::Bye { reason },
+        Ok(ServerMessage::SlowDown { retry_after_s, seq }) => {
+            Incoming::SlowDown { retry_after_s: Some(retry_after_s), seq }
+        }
+        Ok(ServerMessage::Bye { reason, retry_after_s }) => Incoming::Bye { reason, retry_after_s },
+        _ => without_sense(value),
+    }
+}
+
+/// To go on as if nothing had been said would be the worst answer to these two, however odd their figures are.
+fn without_sense(value: Value) -> Incoming {
+    let retry_after_s = value.get("retry_after_s").and_then(seconds);
+    match value.get("type").and_then(Value::as_str) {
+        Some("slow-down") => Incoming::SlowDown { retry_after_s, seq: value.get("seq").and_then(Value::as_u64) },
+        Some("bye") => match value.get("reason").map(ByeReason::deserialize) {
+            Some(Ok(reason)) => Incoming::Bye { reason, retry_after_s },
+            _ => Incoming::Bye { reason: ByeReason::Unknown, retry_after_s },
+        },
         _ => Incoming::Other(value),
     }
+}
+
+fn seconds(figure: &Value) -> Option<u32> {
+    let whole = figure.as_u64().map(|whole| u32::try_from(whole).unwrap_or(u32::MAX));
+    // A cast of a float ends at the ends of the type.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clipped is what is wanted")]
+    whole.or_else(|| figure.as_f64().map(|figure| figure.ceil() as u32))
 }
 
 /// API Gateway's own errors have a `message` and no type: a function failed ("Internal server error"), or there was
@@ -81,7 +111,21 @@ mod tests {
 
     #[test]
     fn a_bye_with_an_unknown_reason_is_still_a_bye() {
-        assert_eq!(read(r#"{"type":"bye","reason":"new"}"#), Incoming::Bye { reason: ByeReason::Unknown });
+        let unknown = Incoming::Bye { reason: ByeReason::Unknown, retry_after_s: None };
+        for text in [r#"{"type":"bye","reason":"new"}"#, r#"{"type":"bye"}"#, r#"{"type":"bye","reason":7}"#] {
+            assert_eq!(read(text), unknown);
+        }
+    }
+
+    #[test]
+    fn a_slow_down_with_odd_figures_still_slows_down() {
+        let figures = [("60", Some(60)), ("0.5", Some(1)), ("1e99", Some(u32::MAX)), ("4294967296", Some(u32::MAX))];
+        for (figure, retry_after_s) in figures.into_iter().chain([("-1", Some(0)), ("null", None), ("\"x\"", None)]) {
+            let slow_down = read(&format!(r#"{{"type":"slow-down","retry_after_s":{figure},"seq":3}}"#));
+            assert_eq!(slow_down, Incoming::SlowDown { retry_after_s, seq: Some(3) }, "{figure}");
+            let bye = read(&format!(r#"{{"type":"bye","reason":"slow-down","retry_after_s":{figure}}}"#));
+            assert_eq!(bye, Incoming::Bye { reason: ByeReason::SlowDown, retry_after_s }, "{figure}");
+        }
     }
 
     proptest! {

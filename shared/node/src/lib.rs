@@ -4,6 +4,9 @@
 //! connection before the old one must end, and returns with jitter after a loss. A program implements [`Handler`],
 //! calls [`Node::start`] and has nothing else to do.
 //!
+//! Where another device uses the same token, it stays away ever longer ([`NodeEvent::Superseded`]) instead of fighting for
+//! the node; and it says nothing while the server asked it to slow down ([`NodeEvent::SlowedDown`]).
+//!
 //! A configuration is handed to [`Handler::apply`], and counts once the server was reached with it over a new connection;
 //! otherwise it is rolled back. What became of it is reported until that is acknowledged.
 //!
@@ -14,7 +17,7 @@
 //! It counts once a check-in with its version is acknowledged; what else runs after a restart is reported as a roll-back.
 //!
 //! The protocol is a state machine without IO, clock or randomness (`protocol`, `conversation`, `configs`, `commands`,
-//! `updates`, `schedule`); `run`, `link`, `connect`, `fetch`, `download` and `record` carry out what it decides.
+//! `updates`, `schedule`, `rivals`); `run`, `link`, `connect`, `fetch`, `download` and `record` carry out what it decides.
 
 mod command;
 mod commands;
@@ -34,6 +37,7 @@ mod node;
 mod promise;
 mod protocol;
 mod record;
+mod rivals;
 mod run;
 mod schedule;
 mod session;

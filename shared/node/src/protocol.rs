@@ -14,11 +14,12 @@ mod parting;
 #[cfg(test)]
 mod tests;
 mod updating;
+mod waiting;
 
 use std::{collections::VecDeque, time::Duration};
 
 use rand::{SeedableRng, rngs::SmallRng};
-use rollcall_wire::CheckIn;
+use rollcall_wire::{CheckIn, ConfigReport};
 
 pub(crate) use action::{Action, ConnectFailure};
 use parting::Farewell;
@@ -26,9 +27,10 @@ use parting::Farewell;
 use crate::{
     DisconnectReason, NodeError, NodeEvent, Report, Timing,
     commands::Commands,
-    configs::Configs,
+    configs::{Configs, clipped},
     conversation::{Conversation, Due, Saying},
     record::Record,
+    rivals::Rivals,
     session::{LinkId, Session, Sessions, Stage},
     updates::Updates,
 };
@@ -55,6 +57,24 @@ pub(crate) struct Machine {
     /// The connection that held the node ended while its replacement was on the way; the program was told that this is
     /// no outage, which may turn out wrong.
     covered: bool,
+    /// Since when connections of this run have held the node without a gap.
+    held_since: Option<Duration>,
+    /// Connections that were lost soon after they held the node, in a row.
+    short_lives: u32,
+    /// No connection is opened before.
+    not_before: Duration,
+    /// Nothing is said before; `None` once that is over.
+    quiet: Option<Duration>,
+    /// When a connection was last opened to replace another one.
+    replaced_at: Option<Duration>,
+    /// The newest connection that may have taken the node over, and the one before it.
+    newest: LinkId,
+    newest_before: LinkId,
+    /// Until when an attempt to connect that was given up may still take the node over.
+    stray_until: Duration,
+    rivals: Rivals,
+    /// Another device has the node, and the program has not been told.
+    superseded: bool,
     configs: Configs,
     /// The highest configuration version that was pushed.
     pushed: u64,
@@ -77,6 +97,16 @@ impl Machine {
             open_at: Some(Duration::ZERO),
             failures: 0,
             covered: false,
+            held_since: None,
+            short_lives: 0,
+            not_before: Duration::ZERO,
+            quiet: None,
+            replaced_at: None,
+            newest: LinkId(0),
+            newest_before: LinkId(0),
+            stray_until: Duration::ZERO,
+            rivals: Rivals::default(),
+            superseded: false,
             configs: Configs::new(),
             pushed: 0,
             commands: Commands::new(record.commands),
@@ -100,9 +130,9 @@ impl Machine {
         let replacement = self.sessions.current.as_ref().and_then(|session| session.replacement).map(|plan| {
             if self.sessions.next.is_none() && self.open_at.is_none() { plan.begin } else { plan.deadline }
         });
-        let held = self.sessions.current.is_some();
+        let held = self.may_ask();
         let (configs, updates) = (self.configs.deadline(held), self.updates.deadline(held));
-        sessions.chain(replacement).chain(self.open_at).chain(configs).chain(updates).min()
+        sessions.chain(replacement).chain(self.open_at).chain(self.quiet).chain(configs).chain(updates).min()
     }
 
     /// Does what is due.
@@ -110,6 +140,7 @@ impl Machine {
         if self.ended {
             return;
         }
+        self.quiet.take_if(|until| now >= *until);
         self.configure(now);
         self.command(now);
         self.update(now);
@@ -120,7 +151,10 @@ impl Machine {
             if now >= plan.deadline {
                 self.let_go_of_current(now, DisconnectReason::Expired, Farewell::Close);
             } else if now >= plan.begin && self.sessions.next.is_none() && self.open_at.is_none() {
-                self.open_at = Some(now);
+                // However often a server wants the connection replaced. A configuration has waited for its turn.
+                let last = self.replaced_at.filter(|_| !self.configs.is_proving());
+                let next = last.map_or(now, |at| at + self.timing.shortest_interval);
+                self.open_at = Some(now.max(next).max(self.not_before));
             }
         }
         if self.sessions.next.is_none() && self.open_at.is_some_and(|at| now >= at) {
@@ -135,7 +169,11 @@ impl Machine {
         else {
             return;
         };
-        session.stage = Stage::Open(Box::new(Conversation::opened(now)));
+        let mut conversation = Conversation::opened(now);
+        if let Some(until) = self.quiet {
+            conversation.hold(until, None);
+        }
+        session.stage = Stage::Open(Box::new(conversation));
         self.event(NodeEvent::Connected { planned });
     }
 
@@ -145,13 +183,22 @@ impl Machine {
             return;
         }
         match failure {
-            ConnectFailure::Unreachable { why } => self.event(NodeEvent::Unreachable { why }),
-            ConnectFailure::Refused { status, body } => {
+            ConnectFailure::Unreachable { why } => {
+                self.event(NodeEvent::Unreachable { why });
+                self.gave_up_handshake(now);
+            }
+            ConnectFailure::Refused { status, body, retry_after } => {
                 self.event(NodeEvent::Refused { status, body: body.clone() });
                 // While a configuration is on trial, whoever refuses may not even be the server: the old one will show.
                 if matches!(status, 401 | 403) && !self.configs.is_proving() {
                     return self.end(&DisconnectReason::Stopped, Err(NodeError::Refused { status, body }));
                 }
+                if (400..500).contains(&status) {
+                    self.newest = self.newest_before;
+                } else {
+                    self.gave_up_handshake(now);
+                }
+                self.refused(now, status, retry_after);
             }
         }
         self.let_go_of_next(now, DisconnectReason::ReplacementFailed, Farewell::None);
@@ -164,7 +211,10 @@ impl Machine {
 
     /// The check-in that [`Action::Report`] asked for; `None` if the connection has ended meanwhile.
     pub(crate) fn check_in(&mut self, now: Duration, link: LinkId, mut report: Report) -> Option<CheckIn> {
-        report.config = self.configs.report(report.config);
+        // A check-in fits a message whatever the program says.
+        report.firmware = report.firmware.as_deref().map(clipped);
+        let named = report.config.map(|named| ConfigReport { detail: named.detail.as_deref().map(clipped), ..named });
+        report.config = self.configs.report(named);
         let update = self.updates.report(report.firmware.as_deref());
         let results = self.commands.results().into_iter().cloned().collect();
         let conversation = self.sessions.get(link)?.conversation()?;
@@ -208,6 +258,9 @@ impl Machine {
         for session in self.sessions.take() {
             self.actions.push_back(Action::Drop(session.link));
             outage |= session.is_open();
+            if !session.is_open() {
+                self.gave_up_handshake(now);
+            }
         }
         if outage {
             self.event(NodeEvent::Disconnected { reason: DisconnectReason::Dropped, planned: false });
@@ -245,6 +298,10 @@ impl Machine {
         self.links += 1;
         let link = LinkId(self.links);
         self.open_at = None;
+        (self.newest_before, self.newest) = (self.newest, link);
+        if self.sessions.current.is_some() {
+            self.replaced_at = Some(now);
+        }
         self.sessions.next = Some(Session::opening(link, now + self.timing.handshake_timeout));
         self.actions.push_back(Action::Open(link));
     }

@@ -56,7 +56,7 @@ pub(crate) async fn run(
     let (keeper, record) = Keeper::open(config.state.clone());
     let mut run = Run {
         started: Instant::now(),
-        endpoint: Endpoint::new(&config)?,
+        endpoint: Endpoint::new(&config, rand::random())?,
         close_timeout: config.timing.close_timeout,
         machine: Machine::new(config.timing, rand::random(), record),
         links: Vec::new(),

@@ -16,6 +16,12 @@ pub(crate) fn up_to(rng: &mut impl Rng, limit: Duration) -> Duration {
     rng.random_range(Duration::ZERO..=limit)
 }
 
+/// A time that is not to be undercut, and up to a quarter of it more: nodes that were told the same do not all come at
+/// once.
+pub(crate) fn at_least(rng: &mut impl Rng, wait: Duration) -> Duration {
+    wait + up_to(rng, wait / 4)
+}
+
 /// When a connection is to be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Replacement {

@@ -1,5 +1,7 @@
 //! What the protocol wants done.
 
+use std::time::Duration;
+
 use rollcall_wire::{CommandNews, FirmwareUrl};
 
 use crate::{Configuration, NodeError, NodeEvent, Pushed, firmware::Image, session::LinkId};
@@ -55,6 +57,11 @@ pub(crate) enum Action {
 /// Why a connection could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectFailure {
-    Refused { status: u16, body: String },
+    Refused {
+        status: u16,
+        body: String,
+        /// `Retry-After`, if it is a number of seconds.
+        retry_after: Option<Duration>,
+    },
     Unreachable { why: String },
 }

@@ -18,7 +18,7 @@ impl Machine {
         if self.ended {
             return;
         }
-        let begin = now + self.until_proof();
+        let begin = (now + self.until_proof()).max(self.not_before);
         if self.configs.applied(now, begin + self.timing.proof_timeout, applied) {
             self.prove(now, begin);
         }
@@ -27,7 +27,7 @@ impl Machine {
 
     /// Does what is due about configurations.
     pub(super) fn configure(&mut self, now: Duration) {
-        while let Some(due) = self.configs.tick(now, self.sessions.current.is_some()) {
+        while let Some(due) = self.configs.tick(now, self.may_ask()) {
             match due {
                 Due::Ask => {
                     let current = self.sessions.current.as_ref().map(|session| session.link);
@@ -63,10 +63,10 @@ impl Machine {
     fn prove(&mut self, now: Duration, begin: Duration) {
         self.failures = 0;
         self.open_at = None;
-        self.end_next(DisconnectReason::Replaced, Farewell::Close);
+        self.end_next(now, DisconnectReason::Replaced, Farewell::Close);
         match self.sessions.current.as_mut().and_then(|session| session.replacement.as_mut()) {
             Some(plan) if begin > now => plan.begin = plan.begin.min(begin),
-            _ => self.open(now),
+            _ => self.open_at = Some(now.max(self.not_before)),
         }
     }
 
@@ -74,7 +74,7 @@ impl Machine {
     fn return_after_roll_back(&mut self, now: Duration) {
         self.failures = 0;
         self.open_at = None;
-        self.end_next(DisconnectReason::ReplacementFailed, Farewell::Drop);
+        self.end_next(now, DisconnectReason::ReplacementFailed, Farewell::Drop);
         if self.sessions.current.is_none() {
             self.return_after_loss(now);
         }

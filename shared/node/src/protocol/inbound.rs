@@ -41,7 +41,11 @@ impl Machine {
                 self.actions.push_back(Action::Pushed(Pushed::Reconnect { within_s }));
                 self.replace_within(now, link, Duration::from_secs(within_s.into()));
             }
-            Incoming::Bye { reason } if known => self.on_bye(now, link, reason),
+            Incoming::SlowDown { retry_after_s, seq } if !self.ended => self.on_slow_down(now, link, retry_after_s, seq),
+            Incoming::Bye { reason, retry_after_s } if known => self.on_bye(now, link, reason, retry_after_s),
+            Incoming::Bye { reason, retry_after_s } if !self.ended && self.has_just_lost(link) => {
+                self.on_late_bye(now, link, reason, retry_after_s);
+            }
             Incoming::Unreadable => tracing::debug!(bytes = text.len(), "the server sent text that is not JSON"),
             _ => {}
         }
@@ -56,10 +60,11 @@ impl Machine {
 
     fn on_ack(&mut self, now: Duration, link: LinkId, ack: Ack) {
         let floor = self.timing.shortest_interval;
+        let most = self.timing.longest_wait;
         let told = Told {
-            interval: Duration::from_secs(ack.next_check_in_s.into()).max(floor),
+            interval: Duration::from_secs(ack.next_check_in_s.into()).max(floor).min(most),
             life: Duration::from_secs(ack.reconnect_within_s.into()).max(floor),
-            spread: Duration::from_secs(ack.spread_s.into()),
+            spread: Duration::from_secs(ack.spread_s.into()).min(most),
         };
         let Some(acked) = self.settled(now, link, ack.seq, told.interval) else { return };
         self.told = told;
@@ -67,10 +72,7 @@ impl Machine {
         self.event(NodeEvent::Acked { ack, rtt: acked.rtt });
         self.replace_within(now, link, told.life);
         self.promote(now, link);
-        self.commands.acknowledged(&acked.results);
-        if let Some(update) = &acked.update {
-            self.updates.acknowledged(update);
-        }
+        self.heard_of(&acked);
         if let Some(news) = config {
             self.configs.hear(now, news);
         }
@@ -91,12 +93,13 @@ impl Machine {
             ErrorCode::Unavailable | ErrorCode::Internal => {
                 conversation.not_stored(&self.timing, &mut self.rng, now, seq);
             }
-            ErrorCode::StaleSeq => {
-                if self.settled(now, link, seq, interval).is_some() {
-                    self.plan_if_untold(now, link);
-                    self.promote(now, link);
+            ErrorCode::StaleSeq => match error.stored_seq.filter(|stored| *stored != seq) {
+                Some(stored) => {
+                    let results = conversation.stale(&self.timing, &mut self.rng, now, seq, stored);
+                    self.commands.acknowledged(&results);
                 }
-            }
+                None => self.on_stored_before(now, link, seq, error.stored_seq.is_some()),
+            },
             ErrorCode::NotConnected => {
                 self.let_go(now, link, DisconnectReason::NotConnected, Farewell::Close);
             }
@@ -107,14 +110,67 @@ impl Machine {
         }
     }
 
-    fn on_bye(&mut self, now: Duration, link: LinkId, reason: ByeReason) {
-        self.actions.push_back(Action::Pushed(Pushed::Bye { reason }));
+    /// A check-in is stored under this number. A server that does not say which number is stored may mean a later one:
+    /// that says the same or newer of everything but results. `itself`: it is this very check-in, all of it.
+    fn on_stored_before(&mut self, now: Duration, link: LinkId, seq: u64, itself: bool) {
+        let Some(acked) = self.settled(now, link, seq, self.told.interval) else { return };
+        self.plan_if_untold(now, link);
+        self.promote(now, link);
+        if itself {
+            self.heard_of(&acked);
+        }
+    }
+
+    /// The server has stored what a check-in said.
+    fn heard_of(&mut self, acked: &Acked) {
+        self.commands.acknowledged(&acked.results);
+        if let Some(update) = &acked.update {
+            self.updates.acknowledged(update);
+        }
+    }
+
+    /// Whoever is over its budget on one connection is so on all.
+    fn on_slow_down(&mut self, now: Duration, link: LinkId, retry_after_s: Option<u32>, seq: Option<u64>) {
+        self.slow_down(now, retry_after_s);
+        let until = self.quiet.unwrap_or(now);
+        if let Some(conversation) = self.sessions.get(link).and_then(|session| session.conversation()) {
+            conversation.hold(until, seq);
+        }
+    }
+
+    fn on_bye(&mut self, now: Duration, link: LinkId, reason: ByeReason, retry_after_s: Option<u32>) {
         let ended = DisconnectReason::Bye { reason };
+        // To be replaced by a connection of this run is no news.
+        if reason != ByeReason::Superseded || !self.is_own_doing(now, link) {
+            self.actions.push_back(Action::Pushed(Pushed::Bye { reason }));
+        }
         match reason {
             ByeReason::Revoked => self.end(&ended, Err(NodeError::Revoked)),
             ByeReason::Unregistered => self.end(&ended, Err(NodeError::Unregistered)),
+            ByeReason::SlowDown => {
+                self.slow_down(now, retry_after_s);
+                self.let_go(now, link, ended, Farewell::Close);
+            }
             _ => self.let_go(now, link, ended, Farewell::Close),
         }
+    }
+
+    /// The last connection was over when the server said why: the answer to a check-in on it may come before the bye.
+    fn on_late_bye(&mut self, now: Duration, link: LinkId, reason: ByeReason, retry_after_s: Option<u32>) {
+        let ended = DisconnectReason::Bye { reason };
+        self.actions.push_back(Action::Pushed(Pushed::Bye { reason }));
+        match reason {
+            ByeReason::Revoked => self.end(&ended, Err(NodeError::Revoked)),
+            ByeReason::Unregistered => self.end(&ended, Err(NodeError::Unregistered)),
+            ByeReason::SlowDown => self.slow_down(now, retry_after_s),
+            // That it is over has counted already if it made the node wait.
+            ByeReason::Superseded if now >= self.not_before => self.suspect(now, link, &ended),
+            _ => {}
+        }
+    }
+
+    fn has_just_lost(&self, link: LinkId) -> bool {
+        link == self.newest && self.sessions.iter().next().is_none()
     }
 
     fn settled(&mut self, now: Duration, link: LinkId, seq: u64, interval: Duration) -> Option<Acked> {
@@ -142,6 +198,7 @@ impl Machine {
     fn promote(&mut self, now: Duration, link: LinkId) {
         let Some(session) = self.sessions.next.take_if(|session| session.link == link) else { return };
         self.failures = 0;
+        self.held_since.get_or_insert(now);
         self.covered = false;
         self.open_at = None;
         self.configs.proved(now);

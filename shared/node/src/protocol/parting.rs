@@ -20,6 +20,9 @@ pub(super) enum Farewell {
 
 impl Machine {
     pub(super) fn let_go(&mut self, now: Duration, link: LinkId, reason: DisconnectReason, farewell: Farewell) {
+        if self.sessions.get(link).is_some() {
+            self.suspect(now, link, &reason);
+        }
         if self.sessions.current.as_ref().is_some_and(|session| session.link == link) {
             self.let_go_of_current(now, reason, farewell);
         } else if self.sessions.next.as_ref().is_some_and(|session| session.link == link) {
@@ -37,20 +40,25 @@ impl Machine {
         let waits = reason == DisconnectReason::Expired && self.open_at.is_some();
         self.event(NodeEvent::Disconnected { reason, planned: self.covered });
         if self.sessions.next.is_none() && !waits {
+            let held = self.held_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
+            self.short_lives = if held < self.timing.backoff_cap { self.short_lives.saturating_add(1) } else { 0 };
             self.return_after_loss(now);
         }
     }
 
     pub(super) fn let_go_of_next(&mut self, now: Duration, reason: DisconnectReason, farewell: Farewell) {
-        if self.end_next(reason, farewell) {
+        if self.end_next(now, reason, farewell) {
             self.back_off(now);
         }
     }
 
     /// Whether there was one.
-    pub(super) fn end_next(&mut self, reason: DisconnectReason, farewell: Farewell) -> bool {
+    pub(super) fn end_next(&mut self, now: Duration, reason: DisconnectReason, farewell: Farewell) -> bool {
         let Some(session) = self.sessions.next.take() else { return false };
         self.farewell(session.link, farewell);
+        if !session.is_open() && farewell != Farewell::None {
+            self.gave_up_handshake(now);
+        }
         let covered = std::mem::take(&mut self.covered);
         if session.is_open() {
             self.event(NodeEvent::Disconnected { reason, planned: self.sessions.current.is_some() });
@@ -65,8 +73,12 @@ impl Machine {
         if self.configs.is_proving() {
             return self.back_off(now);
         }
-        let delay = up_to(&mut self.rng, self.told.spread);
-        self.wait(now, delay);
+        let spread = up_to(&mut self.rng, self.told.spread);
+        // A server that lets nodes in and loses them again at once is not to be stormed, whatever spread it told.
+        let again = self.short_lives.checked_sub(1).map_or(Duration::ZERO, |before| {
+            full_jitter(&mut self.rng, self.timing.backoff_base, self.timing.backoff_cap, before)
+        });
+        self.wait(now, spread.max(again));
     }
 
     pub(super) fn back_off(&mut self, now: Duration) {
@@ -76,8 +88,16 @@ impl Machine {
         self.wait(now, delay);
     }
 
-    fn wait(&mut self, now: Duration, delay: Duration) {
-        self.open_at = Some(now + delay);
+    pub(super) fn wait(&mut self, now: Duration, delay: Duration) {
+        let at = (now + delay).max(self.not_before);
+        let delay = at.saturating_sub(now);
+        self.open_at = Some(at);
+        if self.sessions.current.is_none() {
+            self.held_since = None;
+        }
+        if std::mem::take(&mut self.superseded) {
+            self.event(NodeEvent::Superseded { delay });
+        }
         self.event(NodeEvent::BackingOff { delay });
     }
 

@@ -1,9 +1,13 @@
+mod clones;
 mod commanding;
 mod configuring;
 mod histories;
 mod replacing;
 mod returning;
+mod slowing;
+mod soaking;
 mod spreading;
+mod storing;
 mod updating;
 
 use serde_json::json;
@@ -212,7 +216,7 @@ impl Bench {
     }
 
     fn refuse(&mut self, status: u16) {
-        self.machine.failed(self.now, self.link(), ConnectFailure::Refused { status, body: String::new() });
+        self.machine.failed(self.now, self.link(), ConnectFailure::Refused { status, body: String::new(), retry_after: None });
         self.settle();
     }
 

@@ -32,7 +32,8 @@ impl Machine {
     /// Does what is due about firmware.
     pub(super) fn update(&mut self, now: Duration) {
         let current = self.sessions.current.as_ref().map(|session| session.link);
-        while let Some(due) = self.updates.tick(&self.timing, &mut self.rng, now, current.is_some()) {
+        let may_ask = self.may_ask();
+        while let Some(due) = self.updates.tick(&self.timing, &mut self.rng, now, may_ask) {
             match due {
                 Due::Keep => self.actions.push_back(Action::Keep),
                 Due::Offer { version } => self.actions.push_back(Action::Offer { version }),

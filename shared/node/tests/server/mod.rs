@@ -38,6 +38,9 @@ pub fn quick() -> Timing {
         first_spread: ms(5),
         backoff_base: ms(5),
         backoff_cap: ms(20),
+        throttled_wait: ms(30),
+        superseded_base: ms(200),
+        longest_wait: ms(2_000),
         answer_timeout: PATIENCE,
         ..Timing::default()
     }
@@ -77,12 +80,17 @@ impl Server {
 
     /// Answers the next handshake with this status.
     pub async fn refuse(&self, status: u16) {
+        self.refuse_with(status, "").await;
+    }
+
+    /// Answers the next handshake with this status, and these lines of headers.
+    pub async fn refuse_with(&self, status: u16, headers: &str) {
         let mut tcp = self.tcp().await;
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
             patiently(tcp.read_buf(&mut request)).await.expect("a request");
         }
-        let answer = format!("HTTP/1.1 {status} No\r\ncontent-length: 5\r\nconnection: close\r\n\r\nsorry");
+        let answer = format!("HTTP/1.1 {status} No\r\n{headers}content-length: 5\r\nconnection: close\r\n\r\nsorry");
         tcp.write_all(answer.as_bytes()).await.expect("answer");
     }
 }

@@ -1,0 +1,107 @@
+//! A node that runs for long stays as small as it was.
+
+use rollcall_wire::CommandStatus;
+
+use super::configuring::pushed;
+use super::*;
+
+/// Check-ins, over some eighty days.
+const CHECK_INS: usize = 100_000;
+
+/// How much a machine may hold, as it is written down for debugging, in characters: its queues, its history, its record.
+/// Half of that is usual.
+const LARGEST: usize = 10_000;
+
+/// After how many rounds it is looked at: writing it down is most of this test.
+const LOOKS: u64 = 13;
+
+impl Bench {
+    /// Forgets what was collected, and says how much of it was check-ins.
+    fn forget(&mut self) -> usize {
+        let said = self.said.len();
+        let last = self.opened.split_off(self.opened.len() - 1);
+        self.opened = last;
+        self.events.clear();
+        self.said.clear();
+        self.closed.clear();
+        self.dropped.clear();
+        self.pushed.clear();
+        self.asked.clear();
+        self.fetches.clear();
+        self.applied.clear();
+        self.rolled_back.clear();
+        self.executed.clear();
+        self.offered.clear();
+        self.located.clear();
+        self.downloads.clear();
+        self.installs.clear();
+        said
+    }
+
+    fn size(&self) -> usize {
+        format!("{:?}", self.machine).len()
+    }
+}
+
+/// One round: time passes, the server answers in one way or another, or not at all, and wants something.
+fn round(bench: &mut Bench, round: u64) {
+    bench.now = bench.machine.deadline().expect("something to wait for").max(bench.now);
+    bench.settle();
+    bench.opened();
+    let link = bench.link();
+    let Some((said_on, said)) = bench.said.last().cloned() else { return };
+    match round % 11 {
+        0 => {}
+        1 => bench.receive(said_on, &json!({"type":"error","code":"unavailable","message":"","seq":said.seq})),
+        2 => bench.receive(said_on, &json!({"type":"error","code":"invalid-field","message":"","seq":said.seq})),
+        3 => {
+            let (seq, stored) = (said.seq, said.seq + 1);
+            let stale = json!({"type":"error","code":"stale-seq","message":"","seq":seq,"stored_seq":stored});
+            bench.receive(said_on, &stale);
+        }
+        4 => bench.receive(said_on, &json!({"type":"slow-down","retry_after_s":30,"seq":said.seq})),
+        _ => bench.ack(said_on, said.seq),
+    }
+    match round % 17 {
+        0 => bench.receive(link, &pushed(round)),
+        1..=4 => {
+            let news = json!({"type":"command","command":round,"name":"echo","args":"x".repeat(100),"expires_in_s":9});
+            bench.receive(link, &news);
+        }
+        5 => bench.receive(link, &json!({"type":"command","command":round / 2,"name":"echo","expires_in_s":9})),
+        6 => bench.receive(link, &json!({"type":"firmware","version":round.to_string()})),
+        7 => bench.receive(link, &json!({"type":"reconnect","within_s":5})),
+        8 if round % 5 == 0 => bench.server_closes(link),
+        9 if round % 3 == 0 => bench.receive(link, &json!({"type":"bye","reason":"superseded"})),
+        10 => bench.receive(link, &json!({"type":"unheard-of","round":round})),
+        11 => bench.fail(),
+        _ => bench.machine.check_in_now(bench.now),
+    }
+    if let Some(news) = bench.executed.last().cloned() {
+        bench.machine.finished(bench.now, news.command, CommandStatus::Done, &"y".repeat(200));
+    }
+    bench.settle();
+    bench.opened();
+}
+
+#[test]
+fn a_hundred_thousand_check_ins_leave_a_node_as_small_as_a_thousand() {
+    let mut bench = Bench::connected();
+    bench.accepts = Err("not for this board".to_owned());
+    let (mut check_ins, mut rounds, mut early, mut late, mut record) = (0, 0, 0, 0, 0);
+    while check_ins < CHECK_INS {
+        rounds += 1;
+        round(&mut bench, rounds);
+        check_ins += bench.forget();
+        if rounds % LOOKS > 0 {
+            continue;
+        }
+        let most = if check_ins < CHECK_INS / 10 { &mut early } else { &mut late };
+        *most = bench.size().max(*most);
+        record = serde_json::to_vec(&bench.machine.record()).expect("JSON").len().max(record);
+        assert!(*most <= LARGEST, "{most} after {check_ins} check-ins: {:?}", bench.machine);
+    }
+    assert!(late <= early * 5 / 4, "it grew from {early} to {late}");
+    assert!(record <= 4096, "the record grew to {record} bytes");
+    assert!(bench.now > s(30 * 24 * 3600), "only {:?}", bench.now);
+}
