@@ -25,10 +25,10 @@ use super::{
 };
 use crate::config::ClientLimits;
 
-/// How long what a client still sends is thrown away after its last answer, and how much of it. Closing a socket that
-/// has unread bytes resets it, and a reset overtakes the answer.
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 64 * 1024 * 1024;
+/// How long what a client still sends is thrown away after its last answer, and how long it may pause meanwhile.
+/// Closing a socket that has unread bytes resets it, and a reset overtakes the answer.
+const LINGER: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A socket that HTTP is served on.
 pub(crate) struct Wire {
@@ -201,21 +201,24 @@ impl AsyncWrite for Wire {
 
 /// What a client sends after its last answer, thrown away for a while.
 struct Linger {
-    left: usize,
+    end: Instant,
     alarm: Pin<Box<Sleep>>,
 }
 
 impl Linger {
     fn new() -> Self {
-        Self { left: LINGER_BYTES, alarm: Box::pin(sleep_until(Instant::now() + LINGER)) }
+        let now = Instant::now();
+        Self { end: now + LINGER, alarm: Box::pin(sleep_until(now + PAUSE)) }
     }
 
     fn poll(&mut self, stream: &mut TcpStream, cx: &mut Context<'_>) -> Poll<()> {
         let mut rest = [0; 8192];
-        while self.left > 0 && self.alarm.poll_unpin(cx).is_pending() {
+        while self.alarm.poll_unpin(cx).is_pending() {
             let mut rest = ReadBuf::new(&mut rest);
             match ready!(Pin::new(&mut *stream).poll_read(cx, &mut rest)) {
-                Ok(()) if !rest.filled().is_empty() => self.left = self.left.saturating_sub(rest.filled().len()),
+                Ok(()) if !rest.filled().is_empty() => {
+                    self.alarm.as_mut().reset(self.end.min(Instant::now() + PAUSE));
+                }
                 _ => break,
             }
         }
