@@ -81,7 +81,7 @@ async fn s3_serves_programs_and_no_page() {
 }
 
 async fn put(s3: &str, key: &str) -> http::StatusCode {
-    let now = Timestamp::from_millis(i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap());
+    let now = Timestamp(u64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap());
     let url = presign("PUT", &format!("{s3}/{BUCKET}/{key}"), LOCAL_REGION, local_credentials(), now, 60).unwrap();
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let request = http::Request::put(url).body(Full::from("an image")).unwrap();
