@@ -100,6 +100,18 @@ pub(crate) const WRONG_STAGE: (StatusCode, &str) = (StatusCode::FORBIDDEN, "Forb
 /// Assumed, not confirmed: a request to the stage that does not ask for a WebSocket.
 pub(crate) const NOT_A_HANDSHAKE: (StatusCode, &str) = (StatusCode::UPGRADE_REQUIRED, "Upgrade Required");
 
+/// Assumed, not confirmed: a request to the stage, or an `@connections` call, with another method than those there are.
+pub(crate) const WRONG_METHOD: (StatusCode, &str) = (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+
+/// Assumed, not confirmed: a handshake that breaks RFC 6455 in another way than by its version.
+pub(crate) const BAD_HANDSHAKE: (StatusCode, &str) = (StatusCode::BAD_REQUEST, "Bad Request");
+
+/// Assumed, not confirmed: a body that takes longer than it may.
+pub(crate) const SLOW_BODY: (StatusCode, &str) = (StatusCode::REQUEST_TIMEOUT, "Request Timeout");
+
+/// Ours: more bytes of bodies are under way than may be held.
+pub(crate) const FULL: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
+
 /// Assumed, not confirmed: an `@connections` POST whose body is not UTF-8. Only text frames are sent.
 pub(crate) const POST_NOT_UTF8: (StatusCode, &str) = (StatusCode::BAD_REQUEST, "Bad Request");
 

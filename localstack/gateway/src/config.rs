@@ -62,8 +62,9 @@ pub struct Limits {
     pub requests_per_second: u32,
     /// How far the request rate may be exceeded at once. AWS: 5,000.
     pub burst: u32,
-    /// Messages of one connection that may be in a function at once; one more is told "Too Many Requests".
-    /// Ours: 64, a bound on memory rather than a quota of AWS.
+    /// Messages of one connection that may be under way at once, from their arrival until their answer is queued.
+    /// Beyond it nothing more is read from the socket, so that a client that sends faster is held up by TCP, and every
+    /// message is answered in the end. Ours: 16, so that one connection can't fill the functions' queues.
     pub in_flight: usize,
     /// Frames that may wait for a client that reads slowly. Ours: 32.
     pub outgoing: usize,
@@ -71,6 +72,45 @@ pub struct Limits {
     pub push_wait: Duration,
     /// How long [`crate::Gateway::shutdown`] waits for `$disconnect` to be delivered. Ours: 5 seconds.
     pub shutdown: Duration,
+    /// What a client may hold before its handshake.
+    pub clients: ClientLimits,
+}
+
+/// Bounds on what clients may hold without having asked for anything. All of them are ours, except where AWS is named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// How long a request's head may take. 10 seconds; then 408.
+    pub headers: Duration,
+    /// How long a request's body may take. 30 seconds; then 408.
+    pub body: Duration,
+    /// How long a connection may be kept without a request. 75 seconds.
+    pub idle: Duration,
+    /// How long a client may take nothing of an answer. 30 seconds.
+    pub stall: Duration,
+    /// The longest request line, in bytes. 8 KB; then 414.
+    pub request_line: usize,
+    /// Request line and header values together, in bytes; then 431. AWS: 10,240 ("Quotas for configuring and running an
+    /// HTTP API"). Names and line ends may take as much again.
+    pub head: usize,
+    /// Connections of one listener that may wait for a request at once; one more ends the one that waits longest. 1,024.
+    pub waiting: usize,
+    /// Bytes of all bodies under way, beside 16 KB of each; then 503. 32 MB.
+    pub bodies: usize,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self {
+            headers: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            idle: Duration::from_secs(75),
+            stall: Duration::from_secs(30),
+            request_line: 8 * 1024,
+            head: 10_240,
+            waiting: 1024,
+            bodies: 32 * 1024 * 1024,
+        }
+    }
 }
 
 impl Default for Limits {
@@ -84,10 +124,11 @@ impl Default for Limits {
             new_connections_per_second: 500,
             requests_per_second: 10_000,
             burst: 5_000,
-            in_flight: 64,
+            in_flight: 16,
             outgoing: 32,
             push_wait: Duration::from_secs(1),
             shutdown: Duration::from_secs(5),
+            clients: ClientLimits::default(),
         }
     }
 }

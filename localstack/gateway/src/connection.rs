@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::{
-    net::TcpStream,
-    sync::{mpsc, oneshot},
-};
+use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::protocol::{Role, WebSocketConfig},
@@ -15,8 +12,10 @@ use tokio_tungstenite::{
 
 use crate::{
     config::Limits,
+    frames::Frames,
     gateway::Core,
     handshake::{Accepted, Opening},
+    listener::Wire,
     messages,
     refusal::Answer,
     registry::Entry,
@@ -37,7 +36,7 @@ pub(crate) async fn run(core: Arc<Core>, opening: Box<Opening>, upgrade: OnUpgra
     };
     let Accepted { identity, answer: switching_protocols } = accepted;
     let (outgoing, queued) = mpsc::channel(core.config.limits.outgoing);
-    let entry = Arc::new(Entry::new(identity, outgoing));
+    let entry = Arc::new(Entry::new(identity, outgoing, core.config.limits.in_flight));
     core.registry.insert(&entry);
 
     let stream = match answer.send(switching_protocols) {
@@ -64,18 +63,18 @@ pub(crate) async fn run(core: Arc<Core>, opening: Box<Opening>, upgrade: OnUpgra
     .await;
 }
 
-async fn upgraded(upgrade: OnUpgrade, limits: &Limits) -> Option<WebSocketStream<TcpStream>> {
+async fn upgraded(upgrade: OnUpgrade, limits: &Limits) -> Option<WebSocketStream<Frames>> {
     let upgraded = upgrade.await.ok()?;
     // The bare socket rather than hyper's wrapper around it: every connection pays for what it holds.
-    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    let parts = upgraded.downcast::<TokioIo<Wire>>().ok()?;
     let config = WebSocketConfig::default()
         .read_buffer_size(4096)
         .write_buffer_size(0)
         .max_write_buffer_size(limits.message.saturating_mul(4).max(64 * 1024))
         .max_frame_size(Some(limits.frame))
         .max_message_size(Some(limits.message));
-    let stream = parts.io.into_inner();
-    Some(WebSocketStream::from_partially_read(stream, parts.read_buf.into(), Role::Server, Some(config)).await)
+    let frames = Frames::new(parts.io.into_inner().into_inner(), parts.read_buf);
+    Some(WebSocketStream::from_raw_socket(frames, Role::Server, Some(config)).await)
 }
 
 async fn disconnect(core: &Core, entry: &Entry, ended: &Ended) {

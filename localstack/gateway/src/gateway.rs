@@ -4,18 +4,18 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
 use http::Request;
-use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    assumed,
     bucket::Bucket,
     config::GatewayConfig,
     event::Events,
     handshake,
     invoke::{Invoke, InvokeError},
-    listener, management,
+    listener::{self, Body, Door},
+    management,
     messages::Selection,
     refusal::{self, Answer},
     registry::Registry,
@@ -96,6 +96,7 @@ pub(crate) struct Core {
     pub(crate) registry: Registry,
     pub(crate) new_connections: Bucket,
     pub(crate) requests: Bucket,
+    pub(crate) door: Door,
     /// Whatever has to be over before the gateway is: HTTP connections, and sockets up to their `$disconnect`.
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
@@ -113,6 +114,7 @@ impl Core {
             registry: Registry::default(),
             new_connections: Bucket::new(rate, rate),
             requests: Bucket::new(limits.requests_per_second, limits.burst),
+            door: Door::new(&limits.clients),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             config,
@@ -138,21 +140,28 @@ impl Core {
 
 /// Serves HTTP until the peer is done or has become a WebSocket, which has a task of its own.
 async fn serve(core: Arc<Core>, stream: TcpStream, peer: SocketAddr) {
-    let stopping = core.stopping.clone();
-    listener::serve(stream, peer, &stopping, move |request| respond(Arc::clone(&core), peer, request)).await;
+    let shared = Arc::clone(&core);
+    let respond = move |request| respond(Arc::clone(&shared), peer, request);
+    listener::serve(stream, peer, &core.stopping, &core.door, respond).await;
 }
 
-async fn respond(core: Arc<Core>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
-    let path = request.uri().path().trim_start_matches('/');
+async fn respond(core: Arc<Core>, peer: SocketAddr, request: Request<Body>) -> Answer {
+    let path = request.uri().path();
+    let path = path.strip_prefix('/').unwrap_or(path);
     let (stage, rest) = path.split_once('/').unwrap_or((path, ""));
-    if stage != core.config.stage {
-        return refusal::exception(assumed::WRONG_STAGE.0, "ForbiddenException", assumed::WRONG_STAGE.1);
+    if percent_decode_str(stage).ne(core.config.stage.bytes()) {
+        return refusal::forbidden();
     }
-    if let Some(id) = rest.strip_prefix("@connections/").map(str::to_owned) {
+    if let Some(id) = rest.strip_prefix("@connections/").or_else(|| rest.strip_prefix("%40connections/")) {
+        // A slash of an id must be encoded.
+        if id.is_empty() || id.contains('/') {
+            return refusal::forbidden();
+        }
+        let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
         return management::respond(&core, &id, request).await;
     }
     if rest.is_empty() {
         return handshake::respond(core, peer, request).await;
     }
-    refusal::exception(assumed::WRONG_STAGE.0, "ForbiddenException", assumed::WRONG_STAGE.1)
+    refusal::forbidden()
 }

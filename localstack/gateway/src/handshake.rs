@@ -2,16 +2,17 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header::{
         CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
         USER_AGENT,
     },
 };
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::Body as _;
 use serde::Deserialize;
 use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -23,14 +24,16 @@ use crate::{
     event::{self, Identity},
     gateway::Core,
     ids,
+    listener::Body,
     refusal::{self, Answer, Refusal},
     request::Arrival,
 };
 
 /// Answers a request to the stage itself.
-pub(crate) async fn respond(core: Arc<Core>, peer: SocketAddr, mut request: Request<Incoming>) -> Answer {
-    let Some(accept) = accept_key(&request) else {
-        return refusal::message(assumed::NOT_A_HANDSHAKE);
+pub(crate) async fn respond(core: Arc<Core>, peer: SocketAddr, mut request: Request<Body>) -> Answer {
+    let accept = match accept_key(&request) {
+        Ok(accept) => accept,
+        Err(refusal) => return *refusal,
     };
     if !core.new_connections.admit() || !core.requests.admit() {
         let (status, text) = assumed::THROTTLED;
@@ -51,21 +54,51 @@ pub(crate) async fn respond(core: Arc<Core>, peer: SocketAddr, mut request: Requ
 }
 
 /// The value for `Sec-WebSocket-Accept`, if the request is a handshake (RFC 6455, section 4.2.1).
-fn accept_key(request: &Request<Incoming>) -> Option<String> {
-    let lists = |name, token: &str| {
-        request
-            .headers()
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|value| value.split(',').any(|listed| listed.trim().eq_ignore_ascii_case(token)))
-    };
-    let asks = request.method() == Method::GET
-        && lists(CONNECTION, "upgrade")
-        && lists(UPGRADE, "websocket")
-        && lists(SEC_WEBSOCKET_VERSION, "13");
-    let key = request.headers().get(SEC_WEBSOCKET_KEY)?;
-    asks.then(|| derive_accept_key(key.as_bytes()))
+fn accept_key(request: &Request<Body>) -> Result<String, Box<Answer>> {
+    if request.method() != Method::GET {
+        return Err(Box::new(refusal::not_allowed("GET")));
+    }
+    let headers = request.headers();
+    // An upgrade asked for in HTTP/1.0 is none (RFC 9110, section 7.8).
+    let asks = request.version() >= Version::HTTP_11
+        && lists(headers, &CONNECTION, "upgrade")
+        && lists(headers, &UPGRADE, "websocket");
+    if !asks {
+        return Err(Box::new(upgrade_required()));
+    }
+    let mut versions = headers.get_all(SEC_WEBSOCKET_VERSION).iter();
+    match (versions.next(), versions.next()) {
+        (Some(version), None) if version == "13" => {}
+        (Some(_), Some(_)) => return Err(Box::new(refusal::message(assumed::BAD_HANDSHAKE))),
+        _ => return Err(Box::new(upgrade_required())),
+    }
+    let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    match (keys.next(), keys.next()) {
+        // What came as a body would be taken for frames.
+        (Some(key), None) if is_nonce(key) && request.body().is_end_stream() => Ok(derive_accept_key(key.as_bytes())),
+        _ => Err(Box::new(refusal::message(assumed::BAD_HANDSHAKE))),
+    }
+}
+
+/// Whether a header, of however many lines, lists a word.
+fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    let mut lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lines.any(|line| line.split(',').any(|listed| listed.trim().eq_ignore_ascii_case(word)))
+}
+
+/// Sixteen bytes in base64.
+fn is_nonce(key: &HeaderValue) -> bool {
+    STANDARD.decode(key.as_bytes()).is_ok_and(|nonce| nonce.len() == 16)
+}
+
+/// Says which protocol and which version of it are spoken here (RFC 9110, section 15.5.22; RFC 6455, section 4.4).
+fn upgrade_required() -> Answer {
+    let mut answer = refusal::message(assumed::NOT_A_HANDSHAKE);
+    let headers = answer.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    answer
 }
 
 /// A handshake that is being decided.
@@ -73,6 +106,8 @@ pub(crate) struct Opening {
     identity: Identity,
     arrival: Arrival,
     accept: String,
+    /// Subprotocols, of however many lines.
+    offered: Vec<String>,
     request_id: String,
 }
 
@@ -103,6 +138,7 @@ impl Opening {
             },
             arrival: Arrival::new(at, peer, headers, uri),
             accept,
+            offered: subprotocols(headers),
             request_id: ids::request(),
         }
     }
@@ -155,9 +191,19 @@ impl Opening {
             return Err(self.refuse(assumed::CONNECT_FAILED));
         };
         if status.is_success() {
-            return Ok(decision.subprotocol());
+            return Ok(self.subprotocol(&decision));
         }
         Err(Refusal { status, body: decision.body.map_or_else(Bytes::new, Bytes::from) })
+    }
+
+    /// The subprotocol of the answer, if the client offered it (RFC 6455, section 4.2.2).
+    fn subprotocol(&self, decision: &Decision) -> Option<HeaderValue> {
+        let chosen = decision.subprotocol()?;
+        let offered = self.offered.iter().find(|offered| *offered == chosen);
+        if offered.is_none() {
+            tracing::warn!("$connect chose a subprotocol that the client did not offer: it is left out");
+        }
+        HeaderValue::from_str(offered?).ok()
     }
 
     fn refuse(&self, refusal: (StatusCode, &str)) -> Refusal {
@@ -175,11 +221,17 @@ struct Decision {
 }
 
 impl Decision {
-    fn subprotocol(&self) -> Option<HeaderValue> {
+    /// The subprotocol that it chooses.
+    fn subprotocol(&self) -> Option<&str> {
         let mut headers = self.headers.iter().flatten();
-        let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case(SEC_WEBSOCKET_PROTOCOL.as_str()))?;
-        HeaderValue::from_str(value.as_str()?).ok()
+        headers.find(|(name, _)| name.eq_ignore_ascii_case(SEC_WEBSOCKET_PROTOCOL.as_str()))?.1.as_str()
     }
+}
+
+fn subprotocols(headers: &HeaderMap) -> Vec<String> {
+    let lines = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|line| line.to_str().ok());
+    let offered = lines.flat_map(|line| line.split(',')).map(str::trim);
+    offered.filter(|offered| !offered.is_empty()).map(str::to_owned).collect()
 }
 
 fn switching_protocols(accept: &str, protocol: Option<HeaderValue>) -> Answer {

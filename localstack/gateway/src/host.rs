@@ -18,7 +18,10 @@ use futures_util::{FutureExt, future::BoxFuture};
 use tokio::{net::TcpListener, sync::oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::invoke::{Invoke, InvokeError};
+use crate::{
+    invoke::{Invoke, InvokeError},
+    listener::Door,
+};
 use function::{Function, Job};
 use process::Process;
 
@@ -109,6 +112,7 @@ impl Host {
             logs,
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
+            door: runtime_api::door(),
         });
         inner.tasks.spawn(runtime_api::serve(Arc::clone(&inner), listener));
         Ok(Self { inner })
@@ -193,6 +197,7 @@ struct Inner {
     logs: Logs,
     tasks: TaskTracker,
     stopping: CancellationToken,
+    door: Door,
 }
 
 impl Inner {

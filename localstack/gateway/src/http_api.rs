@@ -9,8 +9,6 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, StatusCode, header::EXPECT, request::Parts};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -19,7 +17,10 @@ use crate::{
     bucket::Bucket,
     ids,
     invoke::{Invoke, InvokeError},
-    listener,
+    listener::{
+        self, Body, Door,
+        body::{self, Held},
+    },
     refusal::{self, Answer},
 };
 
@@ -94,6 +95,7 @@ struct Core {
     routes: Routes,
     domain_name: String,
     requests: Bucket,
+    door: Door,
     /// The connections.
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -106,6 +108,7 @@ impl Core {
             routes: Routes::new(&config),
             domain_name: local_addr.to_string(),
             requests: Bucket::new(config.limits.requests_per_second, config.limits.burst),
+            door: Door::new(&config.limits.clients),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             config,
@@ -118,17 +121,20 @@ impl Core {
         peer: SocketAddr,
         request_id: &str,
         parts: &Parts,
-        body: &mut Incoming,
+        body: &mut Body,
     ) -> Result<Answer, Refused> {
         if !self.requests.admit() {
             return Err(assumed::THROTTLED);
         }
         let at = (self.config.clock)();
         let selected = self.routes.select(&parts.method, parts.uri.path()).ok_or(NOT_FOUND)?;
-        let body = &read(body, self.config.limits.body).await?;
+        let read = body::read(body, self.config.limits.body, &self.door).await;
+        // The room is held until the function has answered: its event has the body in it.
+        let Held { bytes, room: _room } = read.map_err(assumed::unread)?;
         let (stage, domain_name) = (&self.config.stage, &self.domain_name);
-        let arrival = Arrival { at, peer, request_id, stage, domain_name, parts, body };
-        let output = self.invoke(selected.function, arrival.event(&selected), request_id).await?;
+        let event = Arrival { at, peer, request_id, stage, domain_name, parts, body: &bytes }.event(&selected);
+        drop(bytes);
+        let output = self.invoke(selected.function, event, request_id).await?;
         response::answer(output).map_err(|malformed| {
             tracing::warn!(malformed, function = selected.function, request_id, "a function's answer is unusable");
             assumed::FAILED
@@ -158,10 +164,12 @@ impl Core {
 
 /// Serves a connection until the client is done, or its time after the order to stop is up.
 async fn serve(core: Arc<Core>, stream: TcpStream, peer: SocketAddr) {
-    let (stopping, bound) = (core.stopping.clone(), core.config.limits.shutdown);
-    let served = listener::serve(stream, peer, &stopping, move |request| respond(Arc::clone(&core), peer, request));
+    let bound = core.config.limits.shutdown;
+    let shared = Arc::clone(&core);
+    let respond = move |request| respond(Arc::clone(&shared), peer, request);
+    let served = listener::serve(stream, peer, &core.stopping, &core.door, respond);
     let overtime = async {
-        stopping.cancelled().await;
+        core.stopping.cancelled().await;
         tokio::time::sleep(bound).await;
     };
     tokio::select! {
@@ -171,7 +179,7 @@ async fn serve(core: Arc<Core>, stream: TcpStream, peer: SocketAddr) {
 }
 
 /// Answers a request. Its future is dropped when the client leaves, and the invocation's with it.
-async fn respond(core: Arc<Core>, peer: SocketAddr, request: Request<Incoming>) -> Answer {
+async fn respond(core: Arc<Core>, peer: SocketAddr, request: Request<Body>) -> Answer {
     let request_id = ids::request();
     let (parts, mut body) = request.into_parts();
     let mut answer = match core.handle(peer, &request_id, &parts, &mut body).await {
@@ -179,7 +187,7 @@ async fn respond(core: Arc<Core>, peer: SocketAddr, request: Request<Incoming>) 
         Err(refused) => {
             // A client that asks first has sent nothing yet, and need not.
             if !parts.headers.contains_key(EXPECT) {
-                discard(&mut body, core.config.limits.body.saturating_mul(2)).await;
+                body::discard(&mut body, &core.door).await;
             }
             refusal::message(refused)
         }
@@ -188,27 +196,4 @@ async fn respond(core: Arc<Core>, peer: SocketAddr, request: Request<Incoming>) 
         answer.headers_mut().insert(HeaderName::from_static(assumed::REQUEST_ID), id);
     }
     answer
-}
-
-/// The whole body, if it is not larger than `limit` bytes.
-async fn read(body: &mut Incoming, limit: usize) -> Result<Bytes, Refused> {
-    if body.size_hint().lower() > limit as u64 {
-        return Err(assumed::TOO_LARGE);
-    }
-    match Limited::new(body, limit).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(assumed::TOO_LARGE),
-        Err(_) => Err(assumed::BROKEN_BODY),
-    }
-}
-
-/// Reads what is left of a body, up to `bound` bytes: a client that is still sending would lose its answer to the
-/// reset.
-async fn discard(body: &mut Incoming, bound: usize) {
-    let mut left = Some(bound);
-    while let Some(bound) = left
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        left = bound.checked_sub(frame.data_ref().map_or(0, Bytes::len));
-    }
 }

@@ -15,6 +15,7 @@ mod bucket;
 mod config;
 mod connection;
 mod event;
+mod frames;
 mod gateway;
 mod handshake;
 mod host;
@@ -29,8 +30,9 @@ mod registry;
 mod request;
 mod socket;
 
-pub use config::{Clock, GatewayConfig, Limits, Route, Routes};
+pub use config::{ClientLimits, Clock, GatewayConfig, Limits, Route, Routes};
 pub use gateway::Gateway;
 pub use host::{FunctionSpec, Host, HostError, Logs};
 pub use http_api::{HttpApi, HttpConfig, HttpLimits, HttpRoute};
 pub use invoke::{Invoke, InvokeError};
+pub use listener::rules::{is_loopback, is_stranger};

@@ -1,14 +1,57 @@
 //! What listening for HTTP is, whoever answers.
 
-use std::{convert::Infallible, net::SocketAddr, time::Duration};
+pub(crate) mod body;
+mod head;
+pub(crate) mod rules;
+mod turn;
+mod wire;
 
-use http::Request;
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use http::{HeaderValue, Request, StatusCode, header::CONNECTION};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::refusal::Answer;
+use crate::{
+    config::ClientLimits,
+    refusal::{self, Answer},
+};
+
+pub(crate) use body::Body;
+use turn::{Room, Turn};
+pub(crate) use wire::Wire;
+
+/// What hyper may keep of a connection, in bytes: a head that is as long as one may be, with its names.
+const BUFFER: usize = 32 * 1024;
+
+/// What the connections of a listener share: bounds on what they may hold, and how much of it is held.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) limits: Arc<ClientLimits>,
+    room: Arc<Room>,
+    /// Bytes that bodies under way may still hold.
+    bodies: Arc<Semaphore>,
+}
+
+impl Door {
+    pub(crate) fn new(limits: &ClientLimits) -> Self {
+        Self {
+            room: Room::new(limits.waiting),
+            bodies: Arc::new(Semaphore::new(limits.bodies.min(Semaphore::MAX_PERMITS))),
+            limits: Arc::new(limits.clone()),
+        }
+    }
+}
 
 /// Accepts until `stopping`, and serves every connection in one of `tasks`.
 pub(crate) async fn accept<F>(
@@ -38,24 +81,49 @@ pub(crate) async fn accept<F>(
 }
 
 /// Serves HTTP/1.1 until the peer is done or has become something else. Once `stopping`, what was begun is
-/// finished and nothing more is begun.
+/// finished and nothing more is begun. A request that breaks the rules of HTTP is refused here.
 pub(crate) async fn serve<F>(
     stream: TcpStream,
     peer: SocketAddr,
     stopping: &CancellationToken,
-    respond: impl Fn(Request<Incoming>) -> F,
+    door: &Door,
+    respond: impl Fn(Request<Body>) -> F,
 ) where
     F: Future<Output = Answer>,
 {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }
-    let service = service_fn(|request| {
-        let responding = respond(request);
-        async move { Ok::<_, Infallible>(responding.await) }
+    let turn = Turn::new(&door.room);
+    let wire = Wire::new(stream, Arc::clone(&turn), Arc::clone(&door.limits));
+    let service = service_fn(move |request: Request<Incoming>| {
+        turn.begin();
+        let turn = Arc::clone(&turn);
+        let (mut parts, incoming) = request.into_parts();
+        let (body, whole) = Body::new(incoming);
+        let responding = match rules::refused(&mut parts) {
+            Some(refused) => Err(refusal::message(refused)),
+            None => Ok(respond(Request::from_parts(parts, body))),
+        };
+        async move {
+            let mut answer = match responding {
+                Ok(responding) => responding.await,
+                Err(refusal) => refusal,
+            };
+            if !whole.load(Ordering::Acquire) {
+                // What is left of the body would be taken for the next request.
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                turn.over();
+            } else if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+                turn.answered();
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
-    let http = http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
-    let mut http = std::pin::pin!(http);
+    let mut http = http1::Builder::new();
+    // The clocks are the wire's own.
+    http.max_buf_size(BUFFER).header_read_timeout(None);
+    let mut http = std::pin::pin!(http.serve_connection(TokioIo::new(wire), service).with_upgrades());
     let served = tokio::select! {
         served = http.as_mut() => served,
         () = stopping.cancelled() => {

@@ -4,10 +4,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, header::AUTHORIZATION};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Body, Incoming};
-use percent_encoding::percent_decode_str;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{AUTHORIZATION, HOST, ORIGIN},
+};
+use http_body_util::Full;
 use serde::Serialize;
 use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -15,14 +16,23 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::{
     assumed, event,
     gateway::Core,
+    listener::{
+        Body,
+        body::{self, Held, Unread},
+        rules::is_this_machine,
+    },
     refusal::{self, Answer},
     registry::Entry,
 };
 
-/// Answers a call about the connection whose id, still percent-encoded, is `id`.
+/// Answers a call about the connection whose id is `id`.
 ///
-/// The signature is not verified, only asked for: a caller that forgot to sign would fail on AWS.
-pub(crate) async fn respond(core: &Core, id: &str, request: Request<Incoming>) -> Answer {
+/// The signature is not verified, only asked for: a caller that forgot to sign would fail on AWS. So a web page that
+/// gets here, by its `Origin` or under a name of its own, is refused.
+pub(crate) async fn respond(core: &Core, id: &str, request: Request<Body>) -> Answer {
+    if is_page(request.headers()) {
+        return refusal::forbidden();
+    }
     let signed = request.headers().get(AUTHORIZATION);
     if !signed.is_some_and(|value| value.as_bytes().starts_with(b"AWS4-HMAC-SHA256")) {
         return refusal::exception(
@@ -34,25 +44,31 @@ pub(crate) async fn respond(core: &Core, id: &str, request: Request<Incoming>) -
     if !core.requests.admit() {
         return too_fast();
     }
-    let id = percent_decode_str(id).decode_utf8_lossy();
     match *request.method() {
-        Method::POST => post(core, &id, request.into_body()).await,
-        Method::GET => core.registry.get(&id).map_or_else(gone, |entry| look(&entry)),
-        Method::DELETE if core.registry.delete(&id) => empty(StatusCode::NO_CONTENT),
+        Method::POST => post(core, id, request.into_body()).await,
+        Method::GET => core.registry.get(id).map_or_else(gone, |entry| look(&entry)),
+        Method::DELETE if core.registry.delete(id) => empty(StatusCode::NO_CONTENT),
         Method::DELETE => gone(),
-        _ => refusal::exception(assumed::WRONG_STAGE.0, "ForbiddenException", assumed::WRONG_STAGE.1),
+        _ => refusal::not_allowed("GET, POST, DELETE"),
     }
 }
 
-async fn post(core: &Core, id: &str, body: Incoming) -> Answer {
-    let limit = core.config.limits.message;
-    if body.size_hint().lower() > limit as u64 {
-        return too_large();
-    }
-    let Ok(body) = Limited::new(body, limit).collect().await else {
-        return too_large();
+/// Whether a web page calls: pages say where they are from, and can't be served under an address or a reserved name.
+fn is_page(headers: &HeaderMap) -> bool {
+    let elsewhere = |host: &HeaderValue| !host.to_str().is_ok_and(is_this_machine);
+    headers.contains_key(ORIGIN) || headers.get(HOST).is_some_and(elsewhere)
+}
+
+async fn post(core: &Core, id: &str, mut body: Body) -> Answer {
+    let body = match body::read(&mut body, core.config.limits.message, &core.door).await {
+        // As soon as it is queued it counts for the connection, whose queue has a bound of its own.
+        Ok(Held { bytes, room: _ }) => bytes,
+        Err(Unread::TooLarge) => return too_large(),
+        Err(Unread::Broken) => return refusal::message(assumed::POST_NOT_UTF8),
+        Err(Unread::Slow) => return refusal::message(assumed::SLOW_BODY),
+        Err(Unread::Full) => return refusal::message(assumed::FULL),
     };
-    let Ok(text) = Utf8Bytes::try_from(body.to_bytes()) else {
+    let Ok(text) = Utf8Bytes::try_from(body) else {
         return refusal::message(assumed::POST_NOT_UTF8);
     };
     let Some(entry) = core.registry.get(id) else {

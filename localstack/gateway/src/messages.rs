@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::{
@@ -58,17 +59,16 @@ impl Selection {
 }
 
 /// Hands a message to its function without waiting for it: the messages of one connection run in parallel,
-/// and their replies go out in whatever order they are ready.
+/// and their replies go out in whatever order they are ready. Each has a place until its reply is queued, refusals
+/// included, so that a client that sends faster than it reads is held up, and none goes unanswered.
 pub(crate) fn receive(core: &Arc<Core>, entry: &Arc<Entry>, text: &str) {
+    let place = entry.take_place();
     let request_id = ids::request();
     if !core.requests.admit() {
-        return refuse(entry, assumed::TOO_MANY, &request_id);
+        return refuse(place, assumed::TOO_MANY, &request_id);
     }
     let Some((route_key, route)) = core.selection.select(&core.config.routes, text) else {
-        return refuse(entry, assumed::NO_ROUTE, &request_id);
-    };
-    let Some(place) = entry.claim(core.config.limits.in_flight) else {
-        return refuse(entry, assumed::TOO_MANY, &request_id);
+        return refuse(place, assumed::NO_ROUTE, &request_id);
     };
     let message = Message { route_key, request_id: &request_id, body: text };
     let event = core.events.message(&entry.identity, core.now(), &message);
@@ -83,9 +83,14 @@ pub(crate) fn receive(core: &Arc<Core>, entry: &Arc<Entry>, text: &str) {
     });
 }
 
-fn refuse(entry: &Entry, message: &str, request_id: &str) {
-    // The reader does not wait: a client that reads nothing need not be told.
-    let _ = entry.outgoing.try_send(error(entry, message, request_id));
+fn refuse(place: InFlight, message: &str, request_id: &str) {
+    let frame = error(place.entry(), message, request_id);
+    if let Err(TrySendError::Full(frame)) = place.entry().outgoing.try_send(frame) {
+        // The reader does not wait here: it also writes.
+        tokio::spawn(async move {
+            let _ = place.entry().outgoing.send(frame).await;
+        });
+    }
 }
 
 fn error(entry: &Entry, message: &str, request_id: &str) -> Utf8Bytes {

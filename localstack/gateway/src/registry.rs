@@ -26,9 +26,12 @@ pub(crate) struct Entry {
     pub(crate) outgoing: mpsc::Sender<Utf8Bytes>,
     /// Milliseconds since 1970 of the last data frame in either direction.
     pub(crate) last_active: AtomicU64,
+    /// Messages under way, and how many may be.
     in_flight: AtomicUsize,
+    places: usize,
     close: AtomicU8,
-    closer: AtomicWaker,
+    /// The connection's own task, which waits for an order to close and for a free place.
+    owner: AtomicWaker,
 }
 
 const OPEN: u8 = 0;
@@ -36,32 +39,38 @@ const DELETED: u8 = 1;
 const GATEWAY_STOPS: u8 = 2;
 
 impl Entry {
-    pub(crate) fn new(identity: Identity, outgoing: mpsc::Sender<Utf8Bytes>) -> Self {
+    /// A connection that may have `places` messages under way.
+    pub(crate) fn new(identity: Identity, outgoing: mpsc::Sender<Utf8Bytes>, places: usize) -> Self {
         Self {
             last_active: AtomicU64::new(identity.connected_at),
             identity,
             outgoing,
             in_flight: AtomicUsize::new(0),
+            places: places.max(1),
             close: AtomicU8::new(OPEN),
-            closer: AtomicWaker::new(),
+            owner: AtomicWaker::new(),
         }
     }
 
-    /// Claims one of `limit` places for a message that is in a function.
-    pub(crate) fn claim(self: &Arc<Self>, limit: usize) -> Option<InFlight> {
-        let claimed = InFlight(Arc::clone(self));
-        // Dropping a claim that went over the limit gives its place back.
-        (self.in_flight.fetch_add(1, Ordering::AcqRel) < limit).then_some(claimed)
+    /// Whether another message may be under way. The owner, who polls [`Self::poll_close`] before, is woken when one may.
+    pub(crate) fn has_place(&self) -> bool {
+        self.in_flight.load(Ordering::Acquire) < self.places
+    }
+
+    /// Takes a place for a message. Only the owner takes places, and only if there is one.
+    pub(crate) fn take_place(self: &Arc<Self>) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::AcqRel);
+        InFlight(Arc::clone(self))
     }
 
     fn close(&self, why: u8) {
         let _ = self.close.compare_exchange(OPEN, why, Ordering::AcqRel, Ordering::Acquire);
-        self.closer.wake();
+        self.owner.wake();
     }
 
     /// Ready once somebody has asked for the connection to be closed.
     pub(crate) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<End> {
-        self.closer.register(cx.waker());
+        self.owner.register(cx.waker());
         match self.close.load(Ordering::Acquire) {
             OPEN => Poll::Pending,
             DELETED => Poll::Ready(assumed::DELETED),
@@ -70,7 +79,7 @@ impl Entry {
     }
 }
 
-/// A message that is in a function; its place is free again when this is dropped.
+/// A message that is under way; its place is free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<Entry>);
 
@@ -82,7 +91,10 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+        // Whoever does not wait for a place need not be woken.
+        if self.0.in_flight.fetch_sub(1, Ordering::AcqRel) >= self.0.places {
+            self.0.owner.wake();
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::SystemTime};
 
-use http::{HeaderMap, HeaderValue, Uri};
+use http::{
+    HeaderMap, HeaderValue, Uri,
+    header::{CONNECTION, SEC_WEBSOCKET_PROTOCOL},
+};
 
 use crate::{assumed, event, ids};
 
@@ -20,7 +23,7 @@ impl Arrival {
     pub(crate) fn new(at: SystemTime, peer: SocketAddr, headers: &HeaderMap, uri: &Uri) -> Self {
         let mut multi_value_headers = BTreeMap::<String, Vec<String>>::new();
         for (name, value) in headers {
-            if !assumed::is_hop_header(name.as_str()) {
+            if !assumed::is_hop_header(name.as_str()) && !is_nominated(headers, name.as_str()) {
                 multi_value_headers.entry(assumed::header_name(name.as_str())).or_default().push(text(value));
             }
         }
@@ -28,13 +31,13 @@ impl Arrival {
             multi_value_headers.insert(name.to_owned(), vec![value]);
         }
         let multi_value_query = query(uri);
-        Self {
-            at,
-            headers: last_values(&multi_value_headers),
-            multi_value_headers,
-            query: last_values(&multi_value_query),
-            multi_value_query,
+        let mut single = last_values(&multi_value_headers);
+        // One list in several lines (RFC 6455, section 11.3.4), of which a function that reads the last would lose some.
+        let protocol = assumed::header_name(SEC_WEBSOCKET_PROTOCOL.as_str());
+        if let Some(lines) = multi_value_headers.get(&protocol) {
+            single.insert(protocol, lines.join(", "));
         }
+        Self { at, headers: single, multi_value_headers, query: last_values(&multi_value_query), multi_value_query }
     }
 
     /// Whether an identity source (`route.request.header.NAME`, `route.request.querystring.NAME`) has a value.
@@ -48,6 +51,12 @@ impl Arrival {
         };
         found.is_some_and(|value| !value.is_empty())
     }
+}
+
+/// Whether a message says itself that a header of it goes no further (RFC 9110, section 7.6.1).
+pub(crate) fn is_nominated(headers: &HeaderMap, name: &str) -> bool {
+    let lines = headers.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|option| option.trim().eq_ignore_ascii_case(name))
 }
 
 /// What AWS's own front end adds. A client connects to it over TLS, whatever it does here.

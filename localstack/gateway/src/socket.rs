@@ -11,7 +11,6 @@ use std::{
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
     sync::mpsc,
     time::{Instant, Sleep, sleep_until, timeout},
 };
@@ -23,6 +22,7 @@ use tokio_tungstenite::{
 use crate::{
     assumed::{self, End},
     event,
+    frames::{Broken, Frames},
     gateway::Core,
     registry::Entry,
 };
@@ -80,6 +80,9 @@ impl Ended {
             Error::Utf8(_) => Self::by_gateway(assumed::NOT_UTF8),
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::lost(),
             Error::Protocol(_) => Self::by_gateway(assumed::PROTOCOL),
+            Error::Io(error) if error.get_ref().is_some_and(|error| error.is::<Broken>()) => {
+                Self::by_gateway(assumed::PROTOCOL)
+            }
             _ => Self::lost(),
         }
     }
@@ -88,7 +91,7 @@ impl Ended {
 /// A socket and its clocks. One task reads, writes and waits, so that a client that does not read delays
 /// only what is written to it.
 pub(crate) struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<Frames>,
     outgoing: mpsc::Receiver<Utf8Bytes>,
     unflushed: bool,
     entry: Arc<Entry>,
@@ -101,7 +104,7 @@ pub(crate) struct Socket {
 
 impl Socket {
     pub(crate) fn new(
-        stream: WebSocketStream<TcpStream>,
+        stream: WebSocketStream<Frames>,
         outgoing: mpsc::Receiver<Utf8Bytes>,
         entry: Arc<Entry>,
         core: Arc<Core>,
@@ -123,7 +126,10 @@ impl Socket {
         if let Poll::Ready(end) = self.entry.poll_close(cx) {
             return Poll::Ready(Step::Ended(Ended::by_gateway(end)));
         }
-        if let Poll::Ready(step) = self.poll_read(cx) {
+        // A client that sends more than may be under way is not read from: TCP holds it up.
+        if self.entry.has_place()
+            && let Poll::Ready(step) = self.poll_read(cx)
+        {
             return Poll::Ready(step);
         }
         // Only now, since a client that has said goodbye and left also fails to be written to.
@@ -212,9 +218,9 @@ impl Socket {
         while let Some(Ok(_)) = self.stream.next().await {}
         // Bytes that are never read make the system reset the connection, and a reset overtakes the close
         // frame; so what remains of an oversized message is read and thrown away.
-        let stream = self.stream.get_mut();
+        let stream = self.stream.get_mut().stream();
         stream.shutdown().await?;
-        let mut rest = vec![0; 4096];
+        let mut rest = vec![0; 16 * 1024];
         while stream.read(&mut rest).await? > 0 {}
         Ok(())
     }

@@ -242,21 +242,6 @@ async fn a_client_that_leaves_before_the_101_is_disconnected_once_connect_has_ac
 }
 
 #[tokio::test]
-async fn a_client_that_never_reads_does_not_keep_its_messages_from_being_handled() {
-    let (functions, mut record) = functions();
-    let functions = functions.on("echo", |_| Ok(json!({"body": "x".repeat(128 * 1024)})));
-    let gateway = gateway(functions, Limits { outgoing: 1, ..Limits::default() }).await;
-    let mut client = connect(&gateway).await;
-    // More than the sockets' buffers hold.
-    for _ in 0..60 {
-        client.send("much, please").await;
-        record.next("echo").await;
-    }
-    client.send(json!({"type": "quiet"})).await;
-    record.next("quiet").await;
-}
-
-#[tokio::test]
 async fn shutting_down_says_going_away_tells_disconnect_of_everybody_and_frees_the_port() {
     let (functions, mut record) = functions();
     let gateway = gateway(functions, Limits::default()).await;

@@ -4,12 +4,17 @@ use std::fs::{File, TryLockError};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
+use std::{future, io};
 
 use dynoxide::Database;
 use tokio::sync::oneshot;
 
+use crate::{data, front};
+
 /// The file that the engine keeps in its data folder.
 const FILE: &str = "dynamodb.sqlite";
+/// The files that SQLite keeps beside it.
+const FILES: [&str; 3] = ["dynamodb.sqlite-wal", "dynamodb.sqlite-shm", "dynamodb.sqlite-journal"];
 /// The file that says that a data folder is in use.
 const LOCK: &str = "lock";
 
@@ -32,7 +37,7 @@ pub enum DynamoError {
         /// Which.
         folder: PathBuf,
         /// Why not.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Another engine uses its data folder.
     #[error("another rollcall is using the folder {}", folder.display())]
@@ -45,7 +50,7 @@ pub enum DynamoError {
     Open(#[source] dynoxide::DynoxideError),
     /// Its socket or thread can't be used.
     #[error("can't serve DynamoDB")]
-    Serve(#[source] std::io::Error),
+    Serve(#[source] io::Error),
 }
 
 impl EmbeddedDynamo {
@@ -56,22 +61,38 @@ impl EmbeddedDynamo {
     pub fn start(listener: TcpListener, data: Option<&Path>) -> Result<Self, DynamoError> {
         let (lock, database) = match data {
             None => (None, Database::memory()),
-            Some(folder) => (Some(claim(folder)?), Database::new(&folder.join(FILE).to_string_lossy())),
+            Some(folder) => {
+                let lock = claim(folder)?;
+                for file in FILES {
+                    data::restrict_file(&folder.join(file)).map_err(|source| unusable(folder, source))?;
+                }
+                // SQLite gives the files that it keeps beside this one the same mode.
+                drop(data::open_file(&folder.join(FILE)).map_err(|source| unusable(folder, source))?);
+                (Some(lock), Database::new(&folder.join(FILE).to_string_lossy()))
+            }
         };
         let database = database.map_err(DynamoError::Open)?;
         let address = listener.local_addr().map_err(DynamoError::Serve)?;
-        listener.set_nonblocking(true).map_err(DynamoError::Serve)?;
+        let hidden = front::hidden().map_err(DynamoError::Serve)?;
+        let engine = hidden.local_addr().map_err(DynamoError::Serve)?;
+        for listener in [&listener, &hidden] {
+            listener.set_nonblocking(true).map_err(DynamoError::Serve)?;
+        }
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DynamoError::Serve)?;
         let thread = std::thread::Builder::new()
             .name("dynamodb".to_owned())
             .spawn(move || {
                 runtime.block_on(async {
-                    let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+                    let listen = |listener| {
+                        tokio::net::TcpListener::from_std(listener).map_err(|error: io::Error| error.to_string())
+                    };
+                    let (listener, hidden) = (listen(listener)?, listen(hidden)?);
                     tokio::select! {
                         // Not the engine's own graceful end: that waits for clients to let go of their connections.
                         _ = stopped => Ok(()),
-                        ended = dynoxide::server::serve_with_shutdown(listener, database, std::future::pending()) => ended,
+                        ended = dynoxide::server::serve_with_shutdown(hidden, database, future::pending()) => ended,
+                        () = front::serve(listener, engine) => Ok(()),
                     }
                 })
             })
@@ -102,12 +123,21 @@ impl Drop for EmbeddedDynamo {
 
 /// Makes the folder, and claims it for one engine.
 fn claim(folder: &Path) -> Result<File, DynamoError> {
-    let unusable = |source| DynamoError::Folder { folder: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(unusable)?;
-    let lock = File::create(folder.join(LOCK)).map_err(unusable)?;
+    let unusable = |source| unusable(folder, source);
+    data::make_folder(folder, is_ours).map_err(unusable)?;
+    let lock = data::open_file(&folder.join(LOCK)).map_err(unusable)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(DynamoError::InUse { folder: folder.to_owned() }),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
+}
+
+/// Whether a folder holds what an engine made, or nothing.
+fn is_ours(folder: &Path) -> bool {
+    folder.join(FILE).exists() || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+fn unusable(folder: &Path, source: io::Error) -> DynamoError {
+    DynamoError::Folder { folder: folder.to_owned(), source }
 }

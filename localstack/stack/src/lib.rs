@@ -3,8 +3,10 @@
 
 mod bounded;
 mod build;
+mod data;
 mod deploy;
 mod dynamo;
+mod front;
 mod functions;
 mod lambda;
 mod localstack;

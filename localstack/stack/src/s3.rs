@@ -2,24 +2,35 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
+use http::{Method, Request, StatusCode};
 use http_body_util::Empty;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rollcall_aws::{LOCAL_CREDENTIALS, LOCAL_REGION, SignError, local_credentials, presign};
 use rollcall_core::Timestamp;
+use rollcall_gateway::is_stranger;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{HttpError, HttpResponse};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::data;
+
 /// The folder that buckets are kept in, below the data folder.
 const FOLDER: &str = "s3";
 /// How long a request that makes a bucket may be under way, in seconds.
 const PATIENCE_S: u32 = 60;
+/// How long a connection may be without a whole request.
+const IDLE: Duration = Duration::from_secs(75);
 
 /// An S3, serving HTTP on loopback.
 #[derive(Debug)]
@@ -78,14 +89,16 @@ impl EmbeddedS3 {
             (Some(data), _) => data.join(FOLDER),
             (None, temporary) => temporary.as_ref().map(|folder| folder.path().to_owned()).unwrap_or_default(),
         };
-        std::fs::create_dir_all(folder.join(bucket)).map_err(|source| unusable(&folder, source))?;
+        data::make_folder(&folder.join(bucket), |_| true).map_err(|source| unusable(&folder, source))?;
+        data::restrict_all(&folder).map_err(|source| unusable(&folder, source))?;
         let files = FileSystem::new(&folder).map_err(|error| S3Error::Server(format!("{error:?}")))?;
         let mut service = S3ServiceBuilder::new(files);
         service.set_auth(SimpleAuth::from_single(LOCAL_CREDENTIALS, LOCAL_CREDENTIALS));
         let address = listener.local_addr().map_err(S3Error::Serve)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(S3Error::Serve)?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        tasks.spawn(serve(listener, service.build(), stop.clone(), tasks.clone()));
+        let served = Served { service: service.build(), folder: folder.into() };
+        tasks.spawn(serve(listener, served, stop.clone(), tasks.clone()));
         Ok(Self { address, stop, tasks, _temporary: temporary })
     }
 
@@ -108,15 +121,48 @@ impl Drop for EmbeddedS3 {
     }
 }
 
-async fn serve(listener: tokio::net::TcpListener, service: S3Service, stop: CancellationToken, tasks: TaskTracker) {
+/// What every connection is served with.
+#[derive(Clone)]
+struct Served {
+    service: S3Service,
+    folder: Arc<Path>,
+}
+
+impl Served {
+    async fn respond(self, request: Request<Incoming>) -> Result<HttpResponse, HttpError> {
+        // Pages of any origin can reach what listens here; programs on this machine have no origin.
+        if is_stranger(request.headers(), request.uri()) {
+            let mut refusal = HttpResponse::new(s3s::Body::empty());
+            *refusal.status_mut() = StatusCode::FORBIDDEN;
+            return Ok(refusal);
+        }
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        let answer = Service::call(&self.service, request).await;
+        if !reads {
+            // What it made, it made as the system's default has it.
+            let restricted = tokio::task::spawn_blocking(move || data::restrict_all(&self.folder)).await;
+            if let Ok(Err(error)) = restricted {
+                tracing::warn!(%error, "files of S3 may be readable by others");
+            }
+        }
+        answer
+    }
+}
+
+async fn serve(listener: tokio::net::TcpListener, served: Served, stop: CancellationToken, tasks: TaskTracker) {
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
-        // One that was gone before it was let in.
-        let Ok((stream, _)) = accepted else { continue };
-        let (service, stop) = (service.clone(), stop.clone());
+        let Ok((stream, _)) = accepted else {
+            // One that was gone before it was let in, or no file descriptor is left.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let (served, stop) = (served.clone(), stop.clone());
         tasks.spawn(async move {
-            let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            let service = service_fn(move |request| served.clone().respond(request));
+            let mut http = http1::Builder::new();
+            http.timer(TokioTimer::new()).header_read_timeout(IDLE);
             // How a client breaks off shows at the client.
-            let _ = stop.run_until_cancelled(connection).await;
+            let _ = stop.run_until_cancelled(http.serve_connection(TokioIo::new(stream), service)).await;
         });
     }
 }

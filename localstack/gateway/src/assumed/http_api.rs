@@ -4,7 +4,7 @@ use http::StatusCode;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use crate::{http_api::Segment, invoke::InvokeError};
+use crate::{http_api::Segment, invoke::InvokeError, listener::body::Unread};
 
 /// What a client is told instead of a function's answer.
 pub(crate) type Refused = (StatusCode, &'static str);
@@ -14,6 +14,16 @@ pub(crate) const TOO_LARGE: Refused = (StatusCode::PAYLOAD_TOO_LARGE, "Request E
 
 /// Assumed, not confirmed: the status and words for a body that is not framed as HTTP frames bodies.
 pub(crate) const BROKEN_BODY: Refused = (StatusCode::BAD_REQUEST, "Bad Request");
+
+/// What a client is told whose body was not read.
+pub(crate) fn unread(why: Unread) -> Refused {
+    match why {
+        Unread::TooLarge => TOO_LARGE,
+        Unread::Broken => BROKEN_BODY,
+        Unread::Slow => super::SLOW_BODY,
+        Unread::Full => super::FULL,
+    }
+}
 
 /// Assumed, not confirmed: the words for a request that is throttled; the status is documented.
 pub(crate) const THROTTLED: Refused = (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
@@ -41,6 +51,11 @@ pub(crate) const NOT_JSON_IS_AN_ANSWER: bool = false;
 /// HTTP exchange.
 pub(crate) fn usable_status(status: u16) -> Option<StatusCode> {
     (200..600).contains(&status).then(|| StatusCode::from_u16(status).ok()).flatten()
+}
+
+/// Whether an answer with this status may have a body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+pub(crate) fn has_content(status: StatusCode) -> bool {
+    !matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// Assumed, not confirmed: the type of a body whose function, giving a `statusCode`, names none. Reported of AWS.

@@ -1,7 +1,7 @@
 //! The Runtime API that function processes poll ("Using the Lambda runtime API for custom runtimes").
 
 use std::{
-    convert::Infallible,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -10,18 +10,14 @@ use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::{
-    body::{Body, Incoming},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::rt::TokioIo;
+use hyper::body::Body as _;
 use serde::Deserialize;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::oneshot,
     time::Instant,
 };
+use tokio_util::task::TaskTracker;
 
 use super::{
     Inner,
@@ -29,52 +25,49 @@ use super::{
     lock,
     process::{self, Current, Process},
 };
-use crate::{event, ids, invoke::InvokeError};
-
-type Answer = Response<Full<Bytes>>;
+use crate::{
+    config::ClientLimits,
+    event, ids,
+    invoke::InvokeError,
+    listener::{self, Body, Door, rules::is_stranger},
+    refusal::Answer,
+};
 
 /// Largest answer of a function, in bytes ("Lambda quotas": 6 MB each for request and response).
 const RESPONSE_LIMIT: usize = 6 * 1024 * 1024;
 
+/// What a process may hold. It keeps its connection for as long as it likes.
+pub(super) fn door() -> Door {
+    Door::new(&ClientLimits { idle: Duration::from_hours(10_000), ..ClientLimits::default() })
+}
+
 pub(super) async fn serve(inner: Arc<Inner>, listener: TcpListener) {
-    loop {
-        let accepted = tokio::select! {
-            () = inner.stopping.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                tokio::spawn(connection(Arc::clone(&inner), stream));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a function's connection could not be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        }
-    }
+    // Not among the tasks that a shutdown waits for: a process that is killed takes its connections with it.
+    let (stopping, tasks) = (inner.stopping.clone(), TaskTracker::new());
+    let serving = move |stream, peer| connection(Arc::clone(&inner), stream, peer);
+    listener::accept(listener, stopping, tasks, serving).await;
 }
 
 /// How long a connection outlives the order to stop: processes are killed at once and take theirs with them, so that
 /// this only cuts off whoever else is connected.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-async fn connection(inner: Arc<Inner>, stream: TcpStream) {
-    // Without it, small answers wait for acknowledgements: 40 ms an invocation.
-    let _ = stream.set_nodelay(true);
-    let stopping = inner.stopping.clone();
-    let service = service_fn(move |request| {
-        let inner = Arc::clone(&inner);
-        async move { Ok::<_, Infallible>(respond(&inner, request).await) }
-    });
-    let http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+async fn connection(inner: Arc<Inner>, stream: TcpStream, peer: SocketAddr) {
+    let shared = Arc::clone(&inner);
+    let respond = move |request| {
+        let inner = Arc::clone(&shared);
+        async move { respond(&inner, request).await }
+    };
     tokio::select! {
-        // An error here is a process that went away, which its supervisor notices.
-        _ = http => {}
-        () = stopping.cancelled().then(|()| tokio::time::sleep(LAST_WORDS)) => {}
+        () = listener::serve(stream, peer, &inner.stopping, &inner.door, respond) => {}
+        () = inner.stopping.cancelled().then(|()| tokio::time::sleep(LAST_WORDS)) => {}
     }
 }
 
-async fn respond(inner: &Arc<Inner>, request: Request<Incoming>) -> Answer {
+async fn respond(inner: &Arc<Inner>, request: Request<Body>) -> Answer {
+    if is_stranger(request.headers(), request.uri()) {
+        return status(StatusCode::FORBIDDEN);
+    }
     let path = request.uri().path().to_owned();
     let mut segments = path.trim_start_matches('/').split('/');
     let Some(process) = segments.next().and_then(|secret| inner.process(secret)) else {
@@ -154,7 +147,7 @@ fn begin(process: &Process, job: Job) -> Answer {
     answer
 }
 
-async fn response(process: &Process, request_id: &str, request: Request<Incoming>) -> Answer {
+async fn response(process: &Process, request_id: &str, request: Request<Body>) -> Answer {
     let body = read(request.into_body(), RESPONSE_LIMIT).await;
     let Some(current) = process.take(request_id) else {
         return status(StatusCode::BAD_REQUEST);
@@ -174,7 +167,7 @@ async fn response(process: &Process, request_id: &str, request: Request<Incoming
     status(code)
 }
 
-async fn error(process: &Process, request_id: &str, request: Request<Incoming>) -> Answer {
+async fn error(process: &Process, request_id: &str, request: Request<Body>) -> Answer {
     let failure = failure(request).await;
     let Some(current) = process.take(request_id) else {
         return status(StatusCode::BAD_REQUEST);
@@ -188,14 +181,14 @@ fn reply(process: &Process, current: Current, result: Result<Bytes, InvokeError>
     let _ = current.reply.send(result);
 }
 
-async fn init_error(process: &Process, request: Request<Incoming>) -> Answer {
+async fn init_error(process: &Process, request: Request<Body>) -> Answer {
     *lock(&process.init_error) = Some(failure(request).await);
     process.kill.notify_one();
     status(StatusCode::ACCEPTED)
 }
 
 /// The error that a function reports; a report that can't be read is an error all the same.
-async fn failure(request: Request<Incoming>) -> InvokeError {
+async fn failure(request: Request<Body>) -> InvokeError {
     #[derive(Deserialize, Default)]
     #[serde(rename_all = "camelCase", default)]
     struct Report {
@@ -217,7 +210,7 @@ enum Unread {
 
 /// Reads a body whole, but keeps no more than `limit` bytes of it: a client that is still writing would not
 /// see an early answer.
-async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
+async fn read(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let mut first = None::<Bytes>;
     let mut kept = BytesMut::new();

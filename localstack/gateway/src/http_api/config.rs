@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration, time::SystemTime};
 
-use crate::config::Clock;
+use crate::config::{ClientLimits, Clock};
 
 /// The stage that is not in a path.
 pub(crate) const DEFAULT_STAGE: &str = "$default";
@@ -32,6 +32,8 @@ pub struct HttpLimits {
     pub burst: u32,
     /// How long requests that have begun may take once the API is told to stop. Ours: 5 seconds.
     pub shutdown: Duration,
+    /// What a client may hold before it has asked for anything.
+    pub clients: ClientLimits,
 }
 
 impl Default for HttpLimits {
@@ -42,6 +44,7 @@ impl Default for HttpLimits {
             requests_per_second: 10_000,
             burst: 5_000,
             shutdown: Duration::from_secs(5),
+            clients: ClientLimits::default(),
         }
     }
 }

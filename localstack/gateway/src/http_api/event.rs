@@ -16,7 +16,7 @@ use crate::{
     assumed::http_api as assumed,
     config::{ACCOUNT_ID, API_ID},
     event::{epoch_ms, json, request_time},
-    request::{front_end_headers, query, text},
+    request::{front_end_headers, is_nominated, query, text},
 };
 
 type Values = BTreeMap<String, String>;
@@ -76,7 +76,8 @@ impl Arrival<'_> {
     fn headers(&self) -> Values {
         let mut headers = BTreeMap::<String, Vec<String>>::new();
         for (name, value) in &self.parts.headers {
-            if name != COOKIE && !assumed::is_hop_header(name.as_str()) {
+            let one_hop = assumed::is_hop_header(name.as_str()) || is_nominated(&self.parts.headers, name.as_str());
+            if name != COOKIE && !one_hop {
                 headers.entry(name.as_str().to_owned()).or_default().push(text(value));
             }
         }

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE},
+    header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SET_COOKIE},
 };
 use http_body_util::Full;
 use serde::Deserialize;
@@ -55,6 +55,7 @@ impl Proxy {
         } else {
             Bytes::from(body)
         };
+        let body = if assumed::has_content(status) { body } else { Bytes::new() };
         if !body.is_empty() && !headers.contains_key(CONTENT_TYPE) {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(assumed::DEFAULT_CONTENT_TYPE));
         }
@@ -67,10 +68,12 @@ impl Proxy {
 
 fn headers(given: BTreeMap<String, Value>) -> Result<HeaderMap, Malformed> {
     let mut headers = HeaderMap::new();
+    let nominated = nominated(&given);
     for (name, value) in given {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "a header's name is none")?;
         // The length is that of the body, whatever the function says of it.
-        if assumed::is_hop_header(name.as_str()) || name == CONTENT_LENGTH {
+        let one_hop = assumed::is_hop_header(name.as_str()) || nominated.iter().any(|nominated| name == **nominated);
+        if one_hop || name == CONTENT_LENGTH {
             continue;
         }
         match assumed::header_text(value) {
@@ -84,6 +87,14 @@ fn headers(given: BTreeMap<String, Value>) -> Result<HeaderMap, Malformed> {
     Ok(headers)
 }
 
+/// Headers of the answer that its own `Connection` header says go no further.
+fn nominated(given: &BTreeMap<String, Value>) -> Vec<String> {
+    let connection = given.iter().filter(|(name, _)| name.eq_ignore_ascii_case(CONNECTION.as_str()));
+    let options = connection.filter_map(|(_, value)| value.as_str()).flat_map(|value| value.split(','));
+    options.map(|option| option.trim().to_ascii_lowercase()).collect()
+}
+
+/// Printable ASCII: whatever else there may be in a header, nobody knows what it means.
 fn header_value(text: &str) -> Result<HeaderValue, Malformed> {
-    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| "a header's value is none")
+    HeaderValue::from_str(text).map_err(|_| "a header's value is none")
 }

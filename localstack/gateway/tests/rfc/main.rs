@@ -1,0 +1,13 @@
+//! What RFC 6455, 9110 and 9112 demand, and what a client may hold, over bare sockets: a test a fact.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod answers;
+mod connections;
+mod frames;
+mod handshakes;
+mod limits;
+mod push_back;
+mod raw;
+mod requests;
+#[path = "../support/mod.rs"]
+mod support;

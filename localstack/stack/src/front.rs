@@ -1,0 +1,223 @@
+//! What stands before the engine: no web page gets past it.
+//!
+//! The engine lets pages of any origin read and change it. So it listens where nobody finds it, and what listens at
+//! its address hands on, byte for byte, the requests of programs on this machine.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::time::Duration;
+
+use bytes::{Buf as _, BytesMut};
+use http::StatusCode;
+use rollcall_gateway::is_loopback;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::time::timeout;
+
+/// The longest head of a request, in bytes, and how many headers it may have.
+const HEAD: usize = 32 * 1024;
+const HEADERS: usize = 64;
+/// How long a head that has begun may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long what a refused client still sends is thrown away, so that it sees its answer.
+const LINGER: Duration = Duration::from_secs(1);
+/// How often an address is tried that the system may not have.
+const ATTEMPTS: usize = 8;
+
+/// A socket for the engine at an address that can't be guessed: one of 2^38 on Linux. Systems with one loopback address
+/// leave the port to guess.
+pub(crate) fn hidden() -> io::Result<StdListener> {
+    for _ in 0..ATTEMPTS {
+        let mut random = [0; 3];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let [a, b, c] = random;
+        if let Ok(listener) = StdListener::bind((Ipv4Addr::new(127, a, b, c), 0)) {
+            return Ok(listener);
+        }
+    }
+    StdListener::bind((Ipv4Addr::LOCALHOST, 0))
+}
+
+/// Hands what comes to `listener` on to the engine. Never ends.
+pub(crate) async fn serve(listener: TcpListener, engine: SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok((client, _)) => {
+                // How a connection breaks off shows at both its ends.
+                tokio::spawn(async move { connection(client, engine).await.ok() });
+            }
+            // Out of file descriptors, most likely.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn connection(mut client: TcpStream, engine: SocketAddr) -> io::Result<()> {
+    let mut engine = TcpStream::connect(engine).await?;
+    client.set_nodelay(true)?;
+    engine.set_nodelay(true)?;
+    let refused = {
+        let (mut from_client, mut to_client) = client.split();
+        let (mut from_engine, mut to_engine) = engine.split();
+        let requests = async {
+            let handed_on = hand_on(&mut from_client, &mut to_engine).await;
+            to_engine.shutdown().await.ok();
+            handed_on
+        };
+        let answers = tokio::io::copy(&mut from_engine, &mut to_client);
+        tokio::pin!(requests, answers);
+        tokio::select! {
+            // The engine has had enough.
+            _ = &mut answers => None,
+            handed_on = &mut requests => {
+                answers.await?;
+                handed_on.err()
+            }
+        }
+    };
+    if let Some(Stop::Refused(status)) = refused {
+        client.write_all(&refusal(status)).await?;
+        client.shutdown().await?;
+        let _ = timeout(LINGER, tokio::io::copy(&mut client, &mut tokio::io::sink())).await;
+    }
+    Ok(())
+}
+
+/// Why nothing more is handed on.
+enum Stop {
+    Refused(StatusCode),
+    Broken,
+}
+
+impl From<io::Error> for Stop {
+    fn from(_: io::Error) -> Self {
+        Self::Broken
+    }
+}
+
+/// Hands on request after request until the client ends, or one is refused.
+async fn hand_on(client: &mut ReadHalf<'_>, engine: &mut WriteHalf<'_>) -> Result<(), Stop> {
+    let mut read = BytesMut::with_capacity(8 * 1024);
+    loop {
+        let mut left = loop {
+            if let Some(length) = request(&read).map_err(Stop::Refused)? {
+                break length;
+            }
+            if read.len() >= HEAD {
+                return Err(Stop::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+            }
+            let size = if read.is_empty() {
+                client.read_buf(&mut read).await?
+            } else {
+                timeout(PATIENCE, client.read_buf(&mut read))
+                    .await
+                    .map_err(|_| Stop::Refused(StatusCode::REQUEST_TIMEOUT))??
+            };
+            if size == 0 {
+                return Ok(());
+            }
+        };
+        loop {
+            let some = usize::try_from(left).unwrap_or(usize::MAX).min(read.len());
+            engine.write_all(&read[..some]).await?;
+            read.advance(some);
+            left -= some as u64;
+            if left == 0 {
+                break;
+            }
+            if client.read_buf(&mut read).await? == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The length of the request that begins here, head and body; none if its head is not whole.
+///
+/// # Errors
+/// The status with which it is refused. Where it ends must be beyond doubt, or another could hide in it.
+fn request(bytes: &[u8]) -> Result<Option<u64>, StatusCode> {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut head = httparse::Request::new(&mut headers);
+    let length = match head.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) => length as u64,
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Err(httparse::Error::TooManyHeaders) => return Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE),
+        Err(_) => return Err(StatusCode::BAD_REQUEST),
+    };
+    let values = |name: &'static str| {
+        head.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+    };
+    let (hosts, lengths) = (values("host").count(), values("content-length").count());
+    if hosts > 1 || (hosts == 0 && head.version == Some(1)) || !head.path.is_some_and(|path| path.starts_with('/')) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    let elsewhere = |host: &[u8]| !str::from_utf8(host).is_ok_and(is_loopback);
+    if values("origin").next().is_some() || values("host").any(elsewhere) {
+        return Err(StatusCode::FORBIDDEN);
+    }
+    if values("transfer-encoding").next().is_some() {
+        return Err(StatusCode::LENGTH_REQUIRED);
+    }
+    let body = match values("content-length").next() {
+        None => 0,
+        Some(digits) if lengths == 1 && digits.iter().all(u8::is_ascii_digit) => {
+            str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok()).ok_or(StatusCode::BAD_REQUEST)?
+        }
+        Some(_) => return Err(StatusCode::BAD_REQUEST),
+    };
+    length.checked_add(body).ok_or(StatusCode::BAD_REQUEST).map(Some)
+}
+
+fn refusal(status: StatusCode) -> Vec<u8> {
+    let reason = status.canonical_reason().unwrap_or("Refused");
+    let body = format!("{{\"__type\":\"com.rollcall.local#Refused\",\"message\":\"{reason}\"}}");
+    let head = format!("HTTP/1.1 {} {reason}\r\ncontent-type: application/x-amz-json-1.0", status.as_u16());
+    format!("{head}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(head: &str) -> Result<Option<u64>, StatusCode> {
+        request(head.as_bytes())
+    }
+
+    #[test]
+    fn a_request_of_a_program_on_this_machine_is_as_long_as_it_says() {
+        let head = "POST / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nContent-Length: 12\r\n\r\n";
+        assert_eq!(of(head), Ok(Some(head.len() as u64 + 12)));
+        assert_eq!(of(&head[..30]), Ok(None));
+        for host in ["localhost", "[::1]:8000", "127.0.0.1"] {
+            let head = format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n");
+            assert_eq!(of(&head), Ok(Some(head.len() as u64)));
+        }
+    }
+
+    #[test]
+    fn a_page_a_strange_name_and_a_request_without_a_clear_end_are_refused() {
+        for (lines, status) in [
+            ("Host: localhost\r\nOrigin: http://evil.example", 403),
+            ("Host: localhost\r\nORIGIN: null", 403),
+            ("Host: evil.example:8000", 403),
+            ("Host: localhost.evil.example", 403),
+            ("Host: localhost\r\nHost: localhost", 400),
+            ("Accept: *", 400),
+            ("Host: localhost\r\nContent-Length: 1\r\nContent-Length: 1", 400),
+            ("Host: localhost\r\nContent-Length: +1", 400),
+            ("Host: localhost\r\nContent-Length: 18446744073709551615", 400),
+            ("Host: localhost\r\nContent-Length: 1, 1", 400),
+            ("Host: localhost\r\nTransfer-Encoding: chunked", 411),
+            ("Host : localhost", 400),
+        ] {
+            let refused = of(&format!("POST / HTTP/1.1\r\n{lines}\r\n\r\n"));
+            assert_eq!(refused.map_err(|status| status.as_u16()), Err(status), "{lines}");
+        }
+        for line in ["GET http://evil.example/ HTTP/1.1", "PRI * HTTP/2.0", "GET /"] {
+            assert_eq!(of(&format!("{line}\r\nHost: localhost\r\n\r\n")), Err(StatusCode::BAD_REQUEST), "{line}");
+        }
+    }
+}
