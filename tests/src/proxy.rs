@@ -44,6 +44,7 @@ pub struct FaultProxy {
 struct Inner {
     target: OnceLock<String>,
     fault: Mutex<Fault>,
+    received: AtomicUsize,
     passed: AtomicUsize,
     traces: Mutex<Vec<String>>,
     notes: bool,
@@ -68,6 +69,7 @@ impl FaultProxy {
         let inner = Arc::new(Inner {
             target: OnceLock::new(),
             fault: Mutex::new(Fault::None),
+            received: AtomicUsize::new(0),
             passed: AtomicUsize::new(0),
             traces: Mutex::default(),
             notes,
@@ -103,6 +105,11 @@ impl FaultProxy {
         *self.inner.fault.lock().unwrap() = fault;
     }
 
+    /// How many requests came, whatever became of them.
+    pub fn received(&self) -> usize {
+        self.inner.received.load(Ordering::SeqCst)
+    }
+
     /// How many requests reached DynamoDB.
     pub fn passed(&self) -> usize {
         self.inner.passed.load(Ordering::SeqCst)
@@ -133,6 +140,7 @@ impl std::error::Error for Lost {}
 
 impl Inner {
     async fn pass(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Lost> {
+        self.received.fetch_add(1, Ordering::SeqCst);
         let fault = self.fault.lock().unwrap().clone();
         match fault {
             Fault::Down => return Err(Lost),
