@@ -9,6 +9,11 @@ use serde::Deserialize;
 
 /// The slowest answer that is told apart, in microseconds: a minute.
 const SLOWEST_US: u64 = 60_000_000;
+/// How many reasons of refusals are told apart: more than there are. A reason may quote what a stranger sent, and a cloud
+/// that runs for weeks must not keep all of that.
+const REASONS: usize = 64;
+/// What the others are counted as.
+const OTHER: &str = "other";
 
 /// The counts of one run.
 #[derive(Clone, Debug)]
@@ -99,7 +104,11 @@ impl Meter {
             }
             (function, "refused") => {
                 let reason = line.reason.unwrap_or_else(|| "no reason".to_owned());
-                *counts.refusals.entry(format!("{function}: {reason}")).or_default() += 1;
+                let mut refusal = format!("{function}: {reason}");
+                if counts.refusals.len() >= REASONS && !counts.refusals.contains_key(&refusal) {
+                    OTHER.clone_into(&mut refusal);
+                }
+                *counts.refusals.entry(refusal).or_default() += 1;
             }
             (function, "failed") => *counts.failures.entry(function.to_owned()).or_default() += 1,
             _ => {}
@@ -124,5 +133,16 @@ mod tests {
         let counts = meter.read();
         assert_eq!((counts.check_ins, counts.write_units, counts.failures["connect"]), (1, 1.0, 1));
         assert_eq!(counts.refusals, BTreeMap::from([("check-in: stale-seq".to_owned(), 1)]));
+    }
+
+    #[test]
+    fn what_strangers_make_up_is_counted_and_not_kept() {
+        let meter = Meter::new().expect("bounds");
+        for number in 0..1_000 {
+            let refused = format!(r#"{{"message":"authorize","outcome":"refused","reason":"no key {number}"}}"#);
+            assert!(!meter.logged(&refused));
+        }
+        let refusals = meter.read().refusals;
+        assert_eq!((refusals.len(), refusals.values().sum::<u64>()), (REASONS + 1, 1_000));
     }
 }

@@ -60,6 +60,7 @@ pub struct FaultProxy {
 struct Inner {
     target: OnceLock<String>,
     fault: Mutex<Fault>,
+    received: AtomicUsize,
     passed: AtomicUsize,
     traces: Mutex<Vec<String>>,
     notes: bool,
@@ -84,6 +85,7 @@ impl FaultProxy {
         let inner = Arc::new(Inner {
             target: OnceLock::new(),
             fault: Mutex::new(Fault::None),
+            received: AtomicUsize::new(0),
             passed: AtomicUsize::new(0),
             traces: Mutex::default(),
             notes,
@@ -119,6 +121,11 @@ impl FaultProxy {
         *self.inner.fault.lock().unwrap() = fault;
     }
 
+    /// How many requests came, whatever became of them.
+    pub fn received(&self) -> usize {
+        self.inner.received.load(Ordering::SeqCst)
+    }
+
     /// How many requests reached DynamoDB.
     pub fn passed(&self) -> usize {
         self.inner.passed.load(Ordering::SeqCst)
@@ -149,6 +156,7 @@ impl std::error::Error for Lost {}
 
 impl Inner {
     async fn pass(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Lost> {
+        self.received.fetch_add(1, Ordering::SeqCst);
         let fault = self.fault.lock().unwrap().next();
         match fault {
             Fault::Down => return Err(Lost),

@@ -1,5 +1,5 @@
 //! What breaks, breaks: the node hears of it and sends again, and nothing is acknowledged that is not stored.
-#![allow(clippy::expect_used, clippy::panic)]
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::process::Command;
 use std::sync::Arc;
@@ -64,6 +64,30 @@ async fn no_ack_without_storage(fault: impl Fn(&Arc<Semaphore>) -> Fault) {
     socket.check_in(1).await;
     assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))), "the same connection goes on");
     assert_eq!(cloud.stored("ap-1").await.expect("stored").seq, Some(1));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_throttled_check_in_is_tried_twice_and_a_disconnect_that_nobody_repeats_three_times() {
+    let cloud = Cloud::start().await;
+    let mut socket = cloud.socket("ap-1").await;
+    let (throttled, stored) = (cloud.dynamodb.received(), cloud.stored("ap-1").await);
+    cloud.dynamodb.set(Fault::Throttle);
+    socket.check_in(1).await;
+    let Frame::Message(ServerMessage::Error(error)) = socket.next().await else { panic!("an error") };
+    assert_eq!(error.code, ErrorCode::Unavailable);
+    let failed = cloud.journal.until("check-in", "failed", 1).await;
+    println!("a throttled check-in held its function for {} ms", failed[0]["ms"]);
+    assert_eq!(cloud.dynamodb.received() - throttled, 2, "a node that waits is not kept waiting");
+    assert_eq!(Socket::open(&cloud.ws_url(), &cloud.token("ap-2")).await.err(), Some(503));
+    assert_eq!(cloud.dynamodb.received() - throttled, 4, "nor one that connects");
+    let poll = cloud.http(&cloud.token("ap-3")).send("POST", "/v1/check-in", r#"{"type":"check-in","seq":1}"#).await;
+    assert_eq!((poll.status, cloud.dynamodb.received() - throttled), (503, 6), "nor one that polls");
+    socket.close().await;
+    cloud.journal.until("disconnect", "failed", 1).await;
+    assert_eq!(cloud.dynamodb.received() - throttled, 9, "nobody says again that a connection closed");
+    assert_eq!(cloud.stored("ap-1").await, stored);
+    cloud.dynamodb.set(Fault::None);
     cloud.stop().await;
 }
 

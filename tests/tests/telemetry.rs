@@ -1,6 +1,8 @@
 //! What the functions say of their work, and what saying it costs.
 #![allow(clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeSet;
+
 use rollcall_core::Registration;
 use rollcall_tests::{Cloud, Fault, Frame, Options, policy, refused};
 use rollcall_wire::ServerMessage;
@@ -141,8 +143,14 @@ async fn pushes_are_counted_whether_they_arrive_or_not() {
 #[tokio::test]
 async fn the_trace_of_an_invocation_is_carried_on_to_dynamodb() {
     let cloud = Cloud::start().await;
-    let _socket = cloud.socket("ap-1").await;
+    let mut socket = cloud.socket("ap-1").await;
+    for seq in 1..=3 {
+        socket.check_in(seq).await;
+        assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));
+    }
     let traces = cloud.dynamodb.traces();
-    assert!(traces.iter().any(|trace| trace.starts_with("Root=1-")), "{traces:?}");
+    assert!(traces.iter().all(|trace| trace.starts_with("Root=1-")), "{traces:?}");
+    let different: BTreeSet<_> = traces.iter().collect();
+    assert_eq!((traces.len(), different.len()), (4, 4), "each event has its own: {traces:?}");
     cloud.stop().await;
 }

@@ -2,13 +2,13 @@
 
 mod handle;
 
-use rollcall_aws::{ApiConnections, Clients, DynamoStore, Environment, Fatal, Settings, serve, telemetry};
+use rollcall_aws::{ApiConnections, Clients, DynamoStore, Environment, Fatal, Settings, Tries, serve, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
     telemetry::start(&Environment);
     let settings = Settings::read(&Environment, true)?;
-    let clients = Clients::open(&settings).await;
+    let clients = Clients::open(&settings, Tries::Quick).await;
     let (store, connections) = (DynamoStore::open(&clients), ApiConnections::open(&clients));
     serve(|request| handle::handle(request, &store, &connections, &settings.policy)).await
 }

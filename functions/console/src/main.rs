@@ -16,14 +16,14 @@ mod view;
 use handle::Console;
 use keys::Keys;
 use rollcall_aws::{ApiConnections, Clients, DynamoDocuments, DynamoFirmware, DynamoStore, Settings};
-use rollcall_aws::{Environment, Fatal, serve, telemetry};
+use rollcall_aws::{Environment, Fatal, Tries, serve, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
     telemetry::start(&Environment);
     let settings = Settings::read(&Environment, true)?;
     let keys = Keys::read(&Environment)?;
-    let clients = Clients::open(&settings).await;
+    let clients = Clients::open(&settings, Tries::Patient).await;
     let (store, connections) = (DynamoStore::open(&clients), ApiConnections::open(&clients));
     let (documents, firmware) = (DynamoDocuments::open(&clients), DynamoFirmware::open(&clients));
     let console = Console { keys, store, documents, firmware, connections, policy: settings.policy };

@@ -4,7 +4,7 @@ mod handle;
 
 use handle::Poll;
 use rollcall_aws::{Clients, DynamoDocuments, DynamoStore, Images, Reader, Settings, variable};
-use rollcall_aws::{Environment, Fatal, serve, telemetry};
+use rollcall_aws::{Environment, Fatal, Tries, serve, telemetry};
 use rollcall_token::Verifier;
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,7 +14,7 @@ async fn main() -> Result<(), Fatal> {
     let mut reader = Reader::new(&Environment);
     let verifier = reader.parsed(variable::TOKEN_KEYS, Verifier::from_jwks);
     let verifier = reader.finish(|| verifier)?;
-    let clients = Clients::open(&settings).await;
+    let clients = Clients::open(&settings, Tries::Quick).await;
     let (store, documents) = (DynamoStore::open(&clients), DynamoDocuments::open(&clients));
     let images = Images::open(&clients);
     let poll = Poll { verifier, store, documents, images, policy: settings.policy };

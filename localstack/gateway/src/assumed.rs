@@ -4,6 +4,8 @@
 
 pub(crate) mod http_api;
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 use crate::invoke::InvokeError;
@@ -54,6 +56,10 @@ pub(crate) fn message_error(error: &InvokeError) -> &'static str {
         InvokeError::Function { .. } | InvokeError::TimedOut | InvokeError::Unavailable(_) => INTERNAL,
     }
 }
+
+/// Lambda ends a process every few hours, also one that is never idle, between two invocations ("Understanding the Lambda
+/// execution environment lifecycle"). How many hours that are is observed, not documented.
+pub(crate) const LIFETIME: Duration = Duration::from_hours(2);
 
 /// Assumed, not confirmed: the words for a function's error or timeout.
 pub(crate) const INTERNAL: &str = "Internal server error";

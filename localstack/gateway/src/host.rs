@@ -19,6 +19,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    assumed,
     invoke::{Invoke, InvokeError},
     listener::Door,
 };
@@ -78,7 +79,7 @@ pub enum HostError {
 /// Guide, Using the Lambda runtime API").
 ///
 /// A process that is warm is used again, the most recently used first; another is started only if all are
-/// busy. Children are killed when the host is dropped. If this process is itself killed, its children end
+/// busy. One that has lived for two hours is ended between two invocations, as Lambda does. Children are killed when the host is dropped. If this process is itself killed, its children end
 /// because their poll for the next invocation fails.
 pub struct Host {
     inner: Arc<Inner>,
@@ -90,6 +91,15 @@ impl Host {
     /// # Errors
     /// [`HostError::Listen`] (also when not called from within a Tokio runtime), [`HostError::Duplicate`].
     pub fn start(functions: Vec<FunctionSpec>, logs: Logs) -> Result<Self, HostError> {
+        Self::with_lifetime(functions, logs, assumed::LIFETIME)
+    }
+
+    /// Starts one as [`start`](Self::start) does, whose processes live this long: with no time at all, each handles one
+    /// invocation.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start) does.
+    pub fn with_lifetime(functions: Vec<FunctionSpec>, logs: Logs, lifetime: Duration) -> Result<Self, HostError> {
         let listen = || {
             tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
             let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
@@ -109,6 +119,7 @@ impl Host {
             functions: by_name,
             processes: Mutex::default(),
             address,
+            lifetime,
             logs,
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -194,6 +205,8 @@ struct Inner {
     /// By the unguessable path segment that a process calls the Runtime API with.
     processes: Mutex<HashMap<String, Arc<Process>>>,
     address: SocketAddr,
+    /// After which time a process is ended.
+    lifetime: Duration,
     logs: Logs,
     tasks: TaskTracker,
     stopping: CancellationToken,

@@ -3,7 +3,7 @@
 
 mod probe;
 
-use std::{process::Stdio, sync::Arc};
+use std::{collections::BTreeSet, process::Stdio, sync::Arc, time::Duration};
 
 use probe::{Latch, env, gone, host, kill, noticed, probe, quiet, run, run_later, soon};
 use rollcall_gateway::{FunctionSpec, Host, HostError, Invoke, InvokeError};
@@ -32,6 +32,27 @@ async fn a_process_that_is_killed_while_idle_or_busy_is_replaced() {
     };
     assert_eq!(kind, "Runtime.ExitError");
     assert_eq!(run(&host, json!({"n": 4})).await, Ok(json!({"n": 4})));
+}
+
+#[tokio::test]
+async fn a_process_that_has_lived_its_time_is_replaced_between_two_invocations_and_none_fails() {
+    let spec = FunctionSpec { max_processes: 2, max_queued: 16, ..probe() };
+    let host = Arc::new(Host::with_lifetime(vec![spec], quiet(), Duration::ZERO).unwrap());
+    host.ensure_ready("probe").await.unwrap();
+    let payload = json!({"do": "pid"});
+    let running: Vec<_> = (0..16).map(|_| tokio::spawn(run_later(&host, &payload))).collect();
+    let mut pids = BTreeSet::new();
+    for invocation in running {
+        pids.insert(invocation.await.unwrap().expect("an answer").as_u64());
+    }
+    for _ in 0..16 {
+        pids.insert(run(&host, payload.clone()).await.expect("an answer").as_u64());
+    }
+    assert_eq!(pids.len(), 32, "each handles one");
+
+    let young = Host::start(vec![probe()], quiet()).unwrap();
+    let first = run(&young, payload.clone()).await;
+    assert_eq!(run(&young, payload).await, first, "a young one goes on");
 }
 
 #[tokio::test]

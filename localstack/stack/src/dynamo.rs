@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use std::{future, io};
 
 use dynoxide::Database;
@@ -17,6 +18,8 @@ const FILE: &str = "dynamodb.sqlite";
 const FILES: [&str; 3] = ["dynamodb.sqlite-wal", "dynamodb.sqlite-shm", "dynamodb.sqlite-journal"];
 /// The file that says that a data folder is in use.
 const LOCK: &str = "lock";
+/// How often what has expired is deleted. DynamoDB takes up to a few days ("Using time to live (TTL) in DynamoDB").
+const SWEEP_EVERY: Duration = Duration::from_mins(10);
 
 /// A DynamoDB engine, serving HTTP on loopback from a thread of its own, because its calls block.
 #[derive(Debug)]
@@ -89,6 +92,7 @@ impl EmbeddedDynamo {
                     };
                     let (listener, hidden) = (listen(listener)?, listen(hidden)?);
                     tokio::select! {
+                        () = sweep(database.clone()) => Ok(()),
                         // Not the engine's own graceful end: that waits for clients to let go of their connections.
                         _ = stopped => Ok(()),
                         ended = dynoxide::server::serve_with_shutdown(hidden, database, future::pending()) => ended,
@@ -118,6 +122,18 @@ impl EmbeddedDynamo {
 impl Drop for EmbeddedDynamo {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Deletes what has expired, from the start and ever again: a cloud that runs for weeks must not fill the machine with the
+/// commands of last month.
+async fn sweep(database: Database) {
+    let mut every = tokio::time::interval(SWEEP_EVERY);
+    loop {
+        every.tick().await;
+        let database = database.clone();
+        // It lets others in between two pages, for which it must not be on their thread. What fails now is done next time.
+        let _ = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rollcall_aws::{TableError, create_table, local_dynamo_client, variable};
+use rollcall_aws::{TableError, create_table, forget_in_time, local_dynamo_client, variable};
 use rollcall_gateway::{Gateway, GatewayConfig, Host, HostError, HttpApi, HttpConfig, Invoke, Limits, Logs};
 
 use crate::dynamo::{DynamoError, EmbeddedDynamo};
@@ -218,7 +218,9 @@ impl Running {
     async fn start(config: Here) -> Result<Self, StackError> {
         let dynamo = EmbeddedDynamo::start(config.dynamodb, config.data.as_deref())?;
         let mut surroundings = config.surroundings;
-        create_table(&local_dynamo_client(&dynamo.url()), &surroundings.table).await?;
+        let client = local_dynamo_client(&dynamo.url());
+        create_table(&client, &surroundings.table).await?;
+        forget_in_time(&client, &surroundings.table).await?;
         let s3 = EmbeddedS3::start(config.s3, config.data.as_deref(), &surroundings.firmware_bucket)?;
         surroundings.more.entry(variable::ENDPOINT_URL_DYNAMODB.to_owned()).or_insert_with(|| dynamo.url());
         surroundings.more.entry(variable::ENDPOINT_URL_S3.to_owned()).or_insert_with(|| s3.url());

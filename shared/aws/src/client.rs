@@ -18,6 +18,7 @@ use aws_types::sdk_config::Builder;
 use crate::ahead::connect_ahead;
 use crate::config::{Lookup, Settings, variable};
 use crate::tls::{Trust, http_client, is_plain};
+use crate::trace::Traced;
 
 /// The region that everything on this machine claims to be in.
 pub const LOCAL_REGION: &str = "us-east-1";
@@ -33,6 +34,34 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a best-effort call of `@connections` may hold up an answer.
 const BEST_EFFORT_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How soon a call that is tried again [`Quick`](Tries::Quick)ly is, at the latest. Whom DynamoDB throttles is then
+/// answered within some 200 ms, and whose answer was lost has it the second time.
+const QUICK_BACKOFF: Duration = Duration::from_millis(100);
+/// How often it is tried in all.
+const QUICK_TRIES: u32 = 2;
+
+/// How often a call of DynamoDB is tried that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tries {
+    /// Twice, the second time soon: a node waits for the answer, and says again what could not be stored. Waiting longer
+    /// here would cost what it waits for: a function's time.
+    Quick,
+    /// Three times, seconds apart: nobody says it again, or whoever asks would rather wait.
+    Patient,
+}
+
+impl Tries {
+    fn config(self) -> RetryConfig {
+        match self {
+            Self::Quick => RetryConfig::standard()
+                .with_max_attempts(QUICK_TRIES)
+                .with_initial_backoff(QUICK_BACKOFF)
+                .with_max_backoff(QUICK_BACKOFF),
+            Self::Patient => RetryConfig::standard(),
+        }
+    }
+}
+
 /// The clients of a function. They share their connections, so that TLS is set up once.
 #[derive(Clone, Debug)]
 pub struct Clients {
@@ -43,11 +72,11 @@ pub struct Clients {
 
 impl Clients {
     /// Makes them, and opens the connection to DynamoDB.
-    pub async fn open(settings: &Settings) -> Self {
+    pub async fn open(settings: &Settings, tries: Tries) -> Self {
         let dynamodb = settings.dynamodb.as_deref();
         let connections = Some(&*settings.connections).filter(|url| !url.is_empty()).or(dynamodb);
         let http = http_client([dynamodb, connections], settings.trust);
-        let dynamo = dynamo(&settings.region, dynamodb, http.clone(), from_environment());
+        let dynamo = dynamo(&settings.region, dynamodb, http.clone(), from_environment(), tries);
         // A plain endpoint is on this machine, and has no handshake to wait for.
         if !is_plain(dynamodb) {
             connect_ahead(&dynamo).await;
@@ -61,18 +90,20 @@ impl Clients {
         let config = config(region, Some(connections), self.http.clone(), from_environment());
         let timeouts = timeouts(BEST_EFFORT_TIMEOUT, BEST_EFFORT_TIMEOUT);
         let config = config.timeout_config(timeouts).retry_config(RetryConfig::disabled());
-        aws_sdk_apigatewaymanagement::Client::new(&config.build())
+        let config = aws_sdk_apigatewaymanagement::config::Builder::from(&config.build()).interceptor(Traced);
+        aws_sdk_apigatewaymanagement::Client::from_conf(config.build())
     }
 }
 
 /// A client of DynamoDB, with the credentials of the environment.
 pub fn dynamo_client(region: &str, endpoint: Option<&str>) -> aws_sdk_dynamodb::Client {
-    dynamo(region, endpoint, http_client([endpoint], Trust::Native), from_environment())
+    dynamo(region, endpoint, http_client([endpoint], Trust::Native), from_environment(), Tries::Patient)
 }
 
 /// A client of a DynamoDB engine on this machine, which takes any credentials.
 pub fn local_dynamo_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
-    dynamo(LOCAL_REGION, Some(endpoint), http_client([Some(endpoint)], Trust::Native), local_credentials())
+    let http = http_client([Some(endpoint)], Trust::Native);
+    dynamo(LOCAL_REGION, Some(endpoint), http, local_credentials(), Tries::Patient)
 }
 
 fn dynamo(
@@ -80,10 +111,12 @@ fn dynamo(
     endpoint: Option<&str>,
     http: SharedHttpClient,
     credentials: impl ProvideCredentials + 'static,
+    tries: Tries,
 ) -> aws_sdk_dynamodb::Client {
     let config = config(region, endpoint, http, credentials);
-    let config = config.timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT));
-    aws_sdk_dynamodb::Client::new(&config.retry_config(RetryConfig::standard()).build())
+    let config = config.timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT)).retry_config(tries.config());
+    let config = aws_sdk_dynamodb::config::Builder::from(&config.build()).interceptor(Traced);
+    aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
 /// What a client of any service needs for an endpoint that a person names: the credentials and the region of the

@@ -28,10 +28,11 @@ mod store;
 mod table;
 pub mod telemetry;
 mod tls;
+mod trace;
 
 pub use bucket::{Bucket, SignError, presign};
 pub use client::{
-    AccountError, Clients, LOCAL_CREDENTIALS, LOCAL_REGION, account_config, dynamo_client, endpoint_config,
+    AccountError, Clients, LOCAL_CREDENTIALS, LOCAL_REGION, Tries, account_config, dynamo_client, endpoint_config,
     local_credentials, local_dynamo_client,
 };
 pub use commands::command_news;
@@ -49,5 +50,5 @@ pub use record::{RecordError, Recorded, carry_out, dismiss, record};
 pub use reply::{Answer, News, ack, bye, bye_reason, config_news, error_frame, refusal_frame, status, text};
 pub use serve::serve;
 pub use store::{Store, StoreError, Units, Written};
-pub use table::{TableError, create_table};
+pub use table::{TableError, create_table, forget_in_time};
 pub use tls::Trust;

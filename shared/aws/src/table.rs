@@ -3,7 +3,11 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
-use aws_sdk_dynamodb::types::{AttributeDefinition, GlobalSecondaryIndex, KeySchemaElement, Projection};
+use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, GlobalSecondaryIndex, KeySchemaElement, Projection, TimeToLiveSpecification,
+};
+use rollcall_core::Attribute as Stored;
 use serde::Deserialize;
 
 /// The one definition, which `infra/template.yaml` includes and LocalStack is told, too.
@@ -25,6 +29,14 @@ pub enum TableError {
         table: String,
         /// Why.
         source: Box<SdkError<CreateTableError>>,
+    },
+    /// DynamoDB does not forget what is in it.
+    #[error("DynamoDB does not forget what the table {table} is to forget")]
+    Remembers {
+        /// Its name.
+        table: String,
+        /// Why.
+        source: Box<SdkError<UpdateTimeToLiveError>>,
     },
 }
 
@@ -85,6 +97,18 @@ pub async fn create_table(client: &Client, table: &str) -> Result<bool, TableErr
         Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => Ok(false),
         Err(source) => Err(TableError::Refused { table: table.to_owned(), source: Box::new(source) }),
     }
+}
+
+/// Has a table forget what is to be forgotten when its time comes, as the one in `infra/template.yaml` does.
+///
+/// # Errors
+/// If DynamoDB does not.
+pub async fn forget_in_time(client: &Client, table: &str) -> Result<(), TableError> {
+    let by = TimeToLiveSpecification::builder().attribute_name(Stored::ForgetAt.name()).enabled(true);
+    let by = by.build().map_err(Box::new)?;
+    let request = client.update_time_to_live().table_name(table).time_to_live_specification(by);
+    let remembers = |source| TableError::Remembers { table: table.to_owned(), source: Box::new(source) };
+    request.send().await.map(|_| ()).map_err(remembers)
 }
 
 fn built<Part, Built>(

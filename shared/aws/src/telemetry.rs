@@ -22,11 +22,20 @@ tokio::task_local! {
 
 /// What is known of the invocation that is being handled.
 struct Invocation {
-    /// Lambda's id for it.
-    request: String,
-    /// X-Ray's trace, if this one is kept.
-    trace: Option<String>,
+    context: Context,
     began: Instant,
+}
+
+impl Invocation {
+    /// Lambda's id for it.
+    fn request(&self) -> &str {
+        &self.context.request_id
+    }
+
+    /// X-Ray's trace, if this one is kept.
+    fn kept_trace(&self) -> Option<&str> {
+        self.context.xray_trace_id.as_deref().and_then(kept_trace)
+    }
 }
 
 /// Starts writing logs. Lines carry no time of their own: Lambda stamps them.
@@ -44,10 +53,13 @@ fn level(lookup: &impl Lookup) -> LevelFilter {
 }
 
 /// Handles an invocation, so that every line says so.
-pub(crate) async fn invocation<Work: Future>(context: &Context, work: Work) -> Work::Output {
-    let trace = context.xray_trace_id.as_deref().and_then(kept_trace).map(str::to_owned);
-    let invocation = Invocation { request: context.request_id.clone(), trace, began: Instant::now() };
-    INVOCATION.scope(invocation, work).await
+pub(crate) async fn invocation<Work: Future>(context: Context, work: Work) -> Work::Output {
+    INVOCATION.scope(Invocation { context, began: Instant::now() }, work).await
+}
+
+/// The header of the trace that the invocation is part of which is being handled.
+pub(crate) fn trace() -> Option<String> {
+    INVOCATION.try_with(|invocation| invocation.context.xray_trace_id.clone()).ok().flatten()
 }
 
 /// The trace that a header names, if X-Ray is to keep it (AWS X-Ray Developer Guide, "Tracing header"). One that it does not

@@ -152,10 +152,15 @@ impl Function {
         lock(&self.pool).slot(place).is_some_and(|slot| slot.state != State::Starting)
     }
 
-    /// A process asks for an invocation. None if it is known to be gone.
-    pub(super) fn next(&self, place: Place) -> Option<Next> {
+    /// A process asks for an invocation. None if it is known to be gone, or is to be ended: one that is old, and has
+    /// answered. Its place is still taken then, and whoever waits for it waits for the one that follows.
+    pub(super) fn next(&self, place: Place, is_old: bool) -> Option<Next> {
         let mut pool = lock(&self.pool);
-        let before = std::mem::replace(&mut pool.slot(place)?.state, State::Ready);
+        let slot = pool.slot(place)?;
+        if is_old && slot.state == State::Returning {
+            return None;
+        }
+        let before = std::mem::replace(&mut slot.state, State::Ready);
         if before == State::Starting {
             pool.failed_starts = 0;
             for tell in pool.awaiting_ready.drain(..) {

@@ -34,6 +34,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub(super) struct Process {
     pub(super) place: Place,
     pub(super) function: Arc<Function>,
+    pub(super) started: Instant,
     pub(super) kill: Notify,
     /// What it reported to `init/error`.
     pub(super) init_error: Mutex<Option<InvokeError>>,
@@ -95,6 +96,7 @@ fn spawn(inner: &Arc<Inner>, function: &Arc<Function>, place: Place) -> std::io:
     let process = Arc::new(Process {
         place,
         function: Arc::clone(function),
+        started: Instant::now(),
         kill: Notify::new(),
         init_error: Mutex::default(),
         current: Mutex::default(),

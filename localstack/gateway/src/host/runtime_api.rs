@@ -89,7 +89,8 @@ async fn respond(inner: &Arc<Inner>, request: Request<Body>) -> Answer {
 }
 
 async fn next(inner: &Arc<Inner>, process: &Arc<Process>) -> Answer {
-    let job = match process.function.next(process.place) {
+    let is_old = process.started.elapsed() >= inner.lifetime;
+    let job = match process.function.next(process.place, is_old) {
         Some(Next::Now(job)) => Some(job),
         Some(Next::Later(handed)) => {
             let mut poll = Poll { inner, process, handed };
@@ -99,8 +100,11 @@ async fn next(inner: &Arc<Inner>, process: &Arc<Process>) -> Answer {
     };
     match job {
         Some(job) => begin(process, job),
-        // It is about to be killed. An answer without an invocation would only make it fail aloud before.
-        None => std::future::pending().await,
+        // An answer without an invocation would only make it fail aloud before it is gone.
+        None => {
+            process.kill.notify_one();
+            std::future::pending().await
+        }
     }
 }
 

@@ -41,8 +41,8 @@ impl Lines {
         let mut fields = Fields(vec![("level", event.metadata().level().as_str().into())]);
         event.record(&mut fields);
         let of_invocation = INVOCATION.try_with(|invocation| {
-            fields.push("request", invocation.request.as_str());
-            fields.push("trace", invocation.trace.as_deref());
+            fields.push("request", invocation.request());
+            fields.push("trace", invocation.kept_trace());
             fields.push("ms", milliseconds(invocation.began.elapsed()));
         });
         if of_invocation.is_ok() && self.is_cold.swap(false, Ordering::Relaxed) {

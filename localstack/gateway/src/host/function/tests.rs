@@ -22,7 +22,7 @@ fn job() -> (Job, Reply) {
 }
 
 fn waits(function: &Function, place: Place) -> oneshot::Receiver<Job> {
-    match function.next(place) {
+    match function.next(place, false) {
         Some(Next::Later(handed)) => handed,
         _ => unreachable!("nothing is queued"),
     }
@@ -74,7 +74,7 @@ fn a_caller_that_comes_back_sooner_than_the_process_waits_for_it() {
     let function = function(2, 0);
     let (one, _one) = job();
     let place = function.dispatch(one).ok().flatten().expect("a process is wanted");
-    assert!(matches!(function.next(place), Some(Next::Now(_))));
+    assert!(matches!(function.next(place, false), Some(Next::Now(_))));
     function.answered(place);
     let (two, _two) = job();
     assert_eq!(function.dispatch(two), Ok(None), "no second process");
@@ -87,10 +87,24 @@ fn a_process_that_answers_and_dies_is_replaced_for_whoever_waits_for_it() {
     let function = function(1, 0);
     let (one, _one) = job();
     let place = function.dispatch(one).ok().flatten().expect("a process is wanted");
-    assert!(matches!(function.next(place), Some(Next::Now(_))));
+    assert!(matches!(function.next(place, false), Some(Next::Now(_))));
     function.answered(place);
     let (two, _two) = job();
     assert_eq!(function.dispatch(two), Ok(None));
     assert!(function.ended(place).is_some());
-    assert!(function.next(place).is_none(), "the dead are given nothing");
+    assert!(function.next(place, false).is_none(), "the dead are given nothing");
+}
+
+#[test]
+fn an_old_process_is_given_nothing_more_once_it_has_answered_and_another_follows() {
+    let (function, [(old, mut handed)]) = warm::<1>();
+    let (first, _reply) = job();
+    assert!(function.dispatch(first).is_ok_and(|place| place.is_none()));
+    assert!(handed.try_recv().is_ok(), "an old one that waits is given one more");
+    function.answered(old);
+    let (second, _reply) = job();
+    assert!(function.dispatch(second).is_ok_and(|place| place.is_none()), "whoever comes now waits for it");
+    assert!(function.next(old, true).is_none());
+    let follows = function.ended(old).expect("a place for another");
+    assert!(matches!(function.next(follows, true), Some(Next::Now(_))), "which is given what waits");
 }

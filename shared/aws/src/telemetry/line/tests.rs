@@ -38,7 +38,7 @@ fn lines(function: Option<&str>, trace: &str, log: impl Fn()) -> Vec<Value> {
     context.request_id = "8476a536".to_owned();
     context.xray_trace_id = Some(trace.to_owned());
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    tracing::subscriber::with_default(subscriber, || runtime.block_on(invocation(&context, async { log() })));
+    tracing::subscriber::with_default(subscriber, || runtime.block_on(invocation(context, async { log() })));
     let text = String::from_utf8(written.0.lock().unwrap().clone()).expect("UTF-8");
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }

@@ -115,7 +115,8 @@ fn a_connection_that_opens_meanwhile_is_as_quiet() {
 
 #[test]
 fn a_node_that_was_dismissed_for_it_stays_away_as_long_as_it_was_told() {
-    for (told, least, most) in [(json!(120), 120, 150), (json!(null), 30, 38), (json!(0), 1, 22), (json!(1e12), 3600, 4500)]
+    for (told, least, most) in
+        [(json!(120), 120, 150), (json!(null), 30, 38), (json!(0), 1, 22), (json!(1e12), 3600, 4500)]
     {
         let mut bench = Bench::connected();
         let link = bench.link();
