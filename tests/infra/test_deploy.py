@@ -22,7 +22,8 @@ CONSOLE = ["write:" + "a" * 64]
 
 
 def public(kid="2026-09"):
-    return {"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": kid, "x": "A" * 43}
+    """The key of RFC 8037, appendix A.2."""
+    return {"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": kid, "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 
 
 def refused(work, *arguments) -> str:
@@ -106,10 +107,10 @@ def test_keys_that_no_function_could_read_are_refused(tmp_path, content):
 
 
 def test_a_key_that_signs_as_well_as_it_checks_stays_on_this_machine(tmp_path):
-    file, secret = tmp_path / "keys.json", {"kty": "oct", "alg": "HS256", "kid": "development", "k": "c2VjcmV0"}
+    file, secret = tmp_path / "keys.json", {"kty": "oct", "alg": "HS256", "kid": "development", "k": "Bw" * 21 + "c"}
     file.write_text(json.dumps({"token_keys": {"keys": [public(), secret]}, "console_keys": CONSOLE}))
     said = refused(keys.read, file, AWS)
-    assert "development" in said and "c2VjcmV0" not in said
+    assert "development" in said and "BwBw" not in said
     assert json.loads(keys.read(file, HERE)["token_keys"])["keys"][1] == secret
 
 
