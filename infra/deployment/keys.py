@@ -65,6 +65,12 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return members
 
 
+def check_kept(secret: str, kept: dict[str, str]) -> None:
+    """Refuses keys of before that no function takes any more, so that a release with them is not deployed."""
+    if problems := jwks.problems(json.loads(kept["token_keys"])):
+        raise Problem("\n".join(f"the secret {secret}: {problem}; give other keys with --keys FILE" for problem in problems))
+
+
 def stored(aws: Aws, secret: str) -> "tuple[dict[str, str], str] | None":
     """What is kept, and its version."""
     there = found(aws.client("secretsmanager").get_secret_value, SecretId=secret)

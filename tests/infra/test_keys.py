@@ -159,6 +159,18 @@ def test_of_the_console_s_keys_only_hashes_are_taken(tmp_path, console):
     assert "only their hashes" in said and "hush" not in said
 
 
+def test_keys_of_before_that_no_function_takes_any_more_are_refused_when_nothing_else_is_given():
+    def kept(key: dict) -> dict[str, str]:
+        return {"token_keys": json.dumps({"keys": [key]}), "console_keys": f"write:{HASH}"}
+
+    keys.check_kept("rollcall/keys", kept(ED25519))
+    with pytest.raises(Problem) as problem:
+        keys.check_kept("rollcall/keys", kept(ED25519 | {"d": PRIVATE}))
+    said = str(problem.value)
+    assert said.startswith('the secret rollcall/keys: key "e" has its private part') and "--keys FILE" in said
+    assert PRIVATE not in said
+
+
 @pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
 def test_the_keys_that_openssl_makes_are_points(tmp_path):
     for _ in range(8):
