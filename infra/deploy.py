@@ -25,6 +25,8 @@ def deploy(arguments: argparse.Namespace) -> None:
     read, kept = arguments.keys and keys.read(arguments.keys, aws), keys.stored(aws, secret)
     if not (read or kept):
         raise Problem("--keys FILE is needed the first time; docs/security.md shows such a file")
+    if kept and not read:
+        keys.check_kept(secret, kept[0])
     if not arguments.functions:
         code.check_tools(aws)
     before = stack.ready()

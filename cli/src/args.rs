@@ -16,6 +16,7 @@ pub(crate) use console::{
 pub(crate) use firmware::{AddFirmware, FirmwareCommand, Image, WantFirmware};
 use rollcall_core::{NodeId, Seconds};
 
+use crate::files::tidy;
 use crate::stack::StackName;
 
 /// Serverless device check-in: the whole cloud on this machine, and a look at the fleet.
@@ -192,6 +193,12 @@ pub(crate) struct Token {
     /// For how many days it is valid
     #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3650), value_name = "N")]
     pub(crate) days: u32,
+    /// In how many seconds it becomes valid; or else it is from the first
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) not_before: Option<Seconds>,
+    /// Whom it is for, where the functions ask for that
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) audience: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -228,11 +235,14 @@ pub(crate) struct Node {
     #[arg(from_global)]
     pub(crate) stack: Option<StackName>,
     /// Where to connect, such as `ws://127.0.0.1:8787/local`; or else to the stack that is named
-    #[arg(long)]
+    #[arg(long, value_parser = tidied)]
     pub(crate) url: Option<String>,
-    /// Its token (see `rollcall token`)
-    #[arg(long)]
-    pub(crate) token: String,
+    /// The file with its token (see `rollcall token`), - for standard input; or else `ROLLCALL_TOKEN`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Its token, which everybody on this machine can then see in the list of processes
+    #[arg(long, conflicts_with = "token_file")]
+    pub(crate) token: Option<String>,
     /// The firmware version to report
     #[arg(long, default_value = concat!("rollcall-", env!("CARGO_PKG_VERSION")))]
     pub(crate) firmware: String,
@@ -255,8 +265,15 @@ fn variable(text: &str) -> Result<(String, String), &'static str> {
     }
 }
 
+/// Text without what was copied along with it.
+#[expect(clippy::unnecessary_wraps, reason = "clap wants it so")]
+fn tidied(text: &str) -> Result<String, &'static str> {
+    Ok(tidy(text).to_owned())
+}
+
 /// Text that begins as a URL must; the rest shows when it is used.
 fn http_url(text: &str) -> Result<String, &'static str> {
+    let text = tidy(text);
     if text.starts_with("http://") || text.starts_with("https://") {
         Ok(text.to_owned())
     } else {

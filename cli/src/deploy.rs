@@ -6,9 +6,11 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use rollcall_aws::{Environment, create_table, endpoint_config, variable};
+use rollcall_core::Clipped;
 use rollcall_stack::{
     FUNCTIONS, Package, S3Error, Surroundings, Target, create_bucket, lambda_client, outdated_localstack,
 };
+use rollcall_token::Verifier;
 use serde::Serialize;
 
 use crate::args::{Deploy, named};
@@ -40,6 +42,7 @@ pub(crate) async fn run(args: Deploy) -> Result<(), Problem> {
 async fn deploy(args: Deploy) -> Result<(), Problem> {
     let policy = rules::policy(&args.rules)?;
     keep_development_keys(&args)?;
+    check_token_keys(&args)?;
     let token_keys = key::development()?.jwks().map_err(|error| Problem::plain(&error))?;
     refuse_outdated(&args.endpoint_url).await?;
     let functions = build::functions(args.functions.clone()).await?;
@@ -100,6 +103,28 @@ fn keep_development_keys(args: &Deploy) -> Result<(), Problem> {
          their own, with {}",
         args.endpoint_url,
         arguments.join(" and ")
+    )))
+}
+
+/// Keys that the functions can't use, or that would let whoever reads their configuration sign tokens, are refused before
+/// anything is made.
+fn check_token_keys(args: &Deploy) -> Result<(), Problem> {
+    let name = variable::TOKEN_KEYS;
+    // Of several, the functions are told the last.
+    let Some((_, jwks)) = args.env.iter().rev().find(|(given, _)| given == name) else { return Ok(()) };
+    let verifier = Verifier::from_jwks(jwks);
+    let verifier = verifier.map_err(|error| Problem::new(format!("--env {name} can't be used: {error}")))?;
+    if args.endpoint_url.parse().is_ok_and(|url| is_loopback(&url)) {
+        return Ok(());
+    }
+    let symmetric: Vec<_> = verifier.symmetric().map(|kid| Clipped(kid).to_string()).collect();
+    if symmetric.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::new(format!(
+        "--env {name}: {} would let whoever reads a function's configuration sign tokens; use EdDSA or ES256, whose public \
+         keys are good for nothing but checking",
+        symmetric.join(", ")
     )))
 }
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,6 +11,7 @@ use rollcall_aws::{Environment, Lookup as _};
 use rollcall_token::Signer;
 use sha2::{Digest as _, Sha256};
 
+use crate::files;
 use crate::out::hex;
 use crate::problem::Problem;
 
@@ -54,13 +55,20 @@ pub(crate) fn deployed() -> Result<String, Problem> {
 
 fn secret() -> Result<Vec<u8>, Problem> {
     let path = path()?;
-    match fs::read_to_string(&path) {
-        Ok(text) => URL_SAFE_NO_PAD.decode(text.trim()).ok().filter(|secret| secret.len() == BYTES).ok_or_else(|| {
-            Problem::new(format!("{} is not a development key; delete it, and a new one is made", path.display()))
-        }),
+    match fs::metadata(&path) {
+        Ok(_) => kept(&path),
         Err(error) if error.kind() == ErrorKind::NotFound => make(&path),
         Err(error) => Err(unusable(&path, &error)),
     }
+}
+
+/// The key in a file.
+fn kept(path: &Path) -> Result<Vec<u8>, Problem> {
+    let text = files::read_secret(path, "the development key")?;
+    let secret = files::base64(text.as_str()).filter(|secret| secret.len() == BYTES);
+    secret.ok_or_else(|| {
+        Problem::new(format!("{} is not a development key; delete it, and a new one is made", path.display()))
+    })
 }
 
 fn path() -> Result<PathBuf, Problem> {
@@ -73,7 +81,7 @@ fn path() -> Result<PathBuf, Problem> {
 }
 
 /// Of two commands that make it at once, the first wins and the other reads its key.
-fn make(path: &PathBuf) -> Result<Vec<u8>, Problem> {
+fn make(path: &Path) -> Result<Vec<u8>, Problem> {
     let mut secret = vec![0; BYTES];
     getrandom::fill(&mut secret).map_err(|error| Problem::new(format!("the system gives no randomness: {error}")))?;
     let write = || {
@@ -86,19 +94,15 @@ fn make(path: &PathBuf) -> Result<Vec<u8>, Problem> {
         let linked = fs::hard_link(&draft, path);
         fs::remove_file(&draft)?;
         match linked {
-            Ok(()) => Ok(None),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => fs::read_to_string(path).map(Some),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(error),
         }
     };
-    match write().map_err(|error| unusable(path, &error))? {
-        None => Ok(secret),
-        Some(text) => URL_SAFE_NO_PAD
-            .decode(text.trim())
-            .map_err(|_| Problem::new(format!("{} is not a development key; delete it", path.display()))),
-    }
+    let is_made = write().map_err(|error| unusable(path, &error))?;
+    if is_made { Ok(secret) } else { kept(path) }
 }
 
-fn unusable(path: &std::path::Path, error: &std::io::Error) -> Problem {
+fn unusable(path: &Path, error: &std::io::Error) -> Problem {
     Problem::new(format!("the development key {} can't be used ({error}); check its folder's rights", path.display()))
 }

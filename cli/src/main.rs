@@ -7,6 +7,7 @@ mod completions;
 mod console;
 mod deploy;
 mod duties;
+mod files;
 mod fleet;
 mod key;
 mod loopback;

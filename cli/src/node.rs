@@ -1,19 +1,26 @@
 //! `rollcall node`.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rollcall_aws::Environment;
+use rollcall_aws::{Environment, Lookup as _, chain};
+use rollcall_core::NodeId;
 use rollcall_node::wire::Health;
 use rollcall_node::{Command, Firmware, Handler, NodeConfig, NodeError, NodeEvent, Pushed, Report};
+use rollcall_token::TokenError;
 use tokio::sync::Notify;
 
 use crate::args::Node;
-use crate::duties;
+use crate::files::{self, Text};
 use crate::problem::Problem;
 use crate::stack::{Output, StackName};
 use crate::up::stop_signal;
+use crate::{clock, duties};
+
+/// The variable with a node's token.
+const TOKEN: &str = "ROLLCALL_TOKEN";
 
 struct Terminal {
     firmware: String,
@@ -100,6 +107,46 @@ async fn url(given: Option<String>, stack: Option<&StackName>) -> Result<String,
     stack.output(Output::WebSocket).await
 }
 
+/// The token that was given, wherever it is.
+fn token(given: Option<&str>, file: Option<&Path>) -> Result<String, Problem> {
+    const WHAT: &str = "a token";
+    let text = match (given, file, Environment.get(TOKEN)) {
+        (Some(token), ..) => Text::new("--token", token),
+        (None, Some(file), _) => files::read_secret(file, WHAT)?,
+        (None, None, Some(token)) => Text::new(TOKEN, &token),
+        (None, None, None) => {
+            let advice = format!("--token-file FILE, or {TOKEN}; `rollcall token NODE` prints one");
+            return Err(Problem::misuse(format!("give the node's token: {advice}")));
+        }
+    };
+    text.unbroken(WHAT).map_err(|problem| Problem::misuse(problem.to_string()))
+}
+
+/// Refuses what no Rollcall would take, before anybody is asked. Whether the token is genuine shows there.
+fn check(token: &str, id: &NodeId, url: Option<&str>) -> Result<(), Problem> {
+    let claims = rollcall_token::unverified(token).map_err(|error| {
+        Problem::misuse(format!("what was given as a token is none that a node has: {}", chain(&error)))
+    })?;
+    let node = &claims.node;
+    if node != id {
+        return Err(Problem::misuse(format!("a token for node {node} was given, and not for {id}: which is meant?")));
+    }
+    let now = clock::now();
+    let here = format!("by this machine's clock, {}", clock::utc(now));
+    claims.check_time(now).map_err(|error| match (error, claims.not_before) {
+        (TokenError::NotYet, Some(from)) => {
+            Problem::misuse(format!("the token of {id} is not valid before {} UTC ({here})", clock::utc(from)))
+        }
+        _ => Problem::misuse(format!("the token of {id} expired at {} UTC ({here})", clock::utc(claims.expires_at))),
+    })?;
+    let query = url.and_then(|url| url.split_once('?')).map_or("", |(_, query)| query);
+    let in_url = query.split('&').filter_map(|pair| pair.strip_prefix("token="));
+    if in_url.into_iter().any(|other| !other.is_empty() && other != token) {
+        return Err(Problem::misuse("the URL has another token in it than the one that was given: which is meant?"));
+    }
+    Ok(())
+}
+
 /// Runs one node until it is refused or interrupted, or nobody reads what it prints.
 pub(crate) async fn run(args: Node) -> Result<(), Problem> {
     let (reboot, unread) = (Arc::<Notify>::default(), Arc::<Notify>::default());
@@ -109,6 +156,8 @@ pub(crate) async fn run(args: Node) -> Result<(), Problem> {
         reboot: Arc::clone(&reboot),
         unread: Arc::clone(&unread),
     };
+    let token = token(args.token.as_deref(), args.token_file.as_deref())?;
+    check(&token, &args.id, args.url.as_deref())?;
     let url = url(args.url, args.stack.as_ref()).await?;
     let forgotten = args.state.is_none().then(tempfile::tempdir).transpose();
     let forgotten = forgotten.map_err(|error| Problem::plain(&error))?;
@@ -116,7 +165,7 @@ pub(crate) async fn run(args: Node) -> Result<(), Problem> {
     let signal = stop_signal()?;
     // Without the query: it may hold a token as well.
     terminal.say(&format!("{} connects to {}", args.id, url.split('?').next().unwrap_or_default()));
-    let config = NodeConfig { state, ..NodeConfig::new(url, args.token) };
+    let config = NodeConfig { state, ..NodeConfig::new(url, token) };
     let mut node = rollcall_node::Node::start(config, terminal);
     tokio::pin!(signal);
     let ended = loop {

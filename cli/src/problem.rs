@@ -13,16 +13,28 @@ use crate::out::say;
 pub(crate) struct Problem {
     text: String,
     passing: bool,
+    /// The exit code.
+    code: u8,
 }
+
+/// The exit code of a command that could not be done.
+const FAILED: u8 = 1;
+/// The exit code of a command that can't be understood, as clap has it.
+const MISUSED: u8 = 2;
 
 impl Problem {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), passing: false }
+        Self { text: text.into(), passing: false, code: FAILED }
     }
 
     /// One that may be gone in a while, without anybody doing anything here.
     pub(crate) fn passing(text: impl Into<String>) -> Self {
-        Self { text: text.into(), passing: true }
+        Self { text: text.into(), passing: true, code: FAILED }
+    }
+
+    /// One of what was given: nothing was tried.
+    pub(crate) fn misuse(text: impl Into<String>) -> Self {
+        Self { text: text.into(), passing: false, code: MISUSED }
     }
 
     /// Whether it may be gone in a while.
@@ -40,9 +52,9 @@ impl Problem {
         Self::new(chain(error))
     }
 
-    /// Says it on standard error. The exit code is 1: 2 is for a command that can't be understood.
+    /// Says it on standard error, and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         say(&format!("rollcall: {self}"));
-        ExitCode::FAILURE
+        ExitCode::from(self.code)
     }
 }

@@ -10,6 +10,7 @@ use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksError;
 use aws_sdk_cloudformation::types::Stack;
 use rollcall_aws::{AccountError, Environment, Lookup, account_config, chain, variable};
 
+use crate::files::tidy;
 use crate::problem::Problem;
 
 /// The variable that names a stack.
@@ -27,6 +28,7 @@ impl FromStr for StackName {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
+        let text = tidy(text);
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if text.len() <= NAME_LEN && text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(allowed) {
             return Ok(Self(text.to_owned()));

@@ -1,11 +1,11 @@
 """The secret with the keys: docs/adr/0008 says why it is made here, and why a release names its version."""
 
+import codecs
 import json
 import re
-from collections import Counter
 from pathlib import Path
 
-from deployment import jwk
+from deployment import jwks
 from deployment.aws import Aws, found
 from deployment.problem import Problem
 
@@ -16,28 +16,18 @@ LONGEST = 3072
 
 def read(path: Path, aws: Aws) -> dict[str, str]:
     """The keys in a file, `{"token_keys": JWK set, "console_keys": ["write:" and a SHA-256, …]}`, as functions are told."""
-    try:
-        # With a byte order mark or without.
-        keys = json.loads(path.read_bytes().decode("utf-8-sig"), object_pairs_hook=_named_once)
-        tokens, console = keys["token_keys"], keys["console_keys"]
-        jwks = [(jwk["kid"], jwk) for jwk in tokens["keys"]]
-    except UnicodeDecodeError as error:
-        raise Problem(f"--keys {path}: it is no UTF-8 text") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Problem(f"--keys {path}: {type(error).__name__}: {error}; docs/security.md shows such a file") from error
-    if unknown := sorted(set(keys) - {"token_keys", "console_keys"}):
-        raise Problem(f"--keys {path}: nobody would read {', '.join(unknown)}; docs/security.md shows such a file")
-    if not jwks or not console or not all(isinstance(key, str) and HASHED.fullmatch(key) for key in console):
-        raise Problem(f"--keys {path}: it needs at least one key of each kind, and of the console's only their hashes")
-    if twice := sorted(kid for kid, times in Counter(str(kid) for kid, _ in jwks).items() if times > 1):
-        raise Problem(f"--keys {path}: several keys are called {', '.join(twice)}")
-    if unusable := [f"{kid} {what}" for kid, key in jwks if (what := jwk.problem(key))]:
-        raise Problem(f"--keys {path}: {'; '.join(unusable)}")
-    secret = [kid for kid, key in jwks if key["kty"] == "oct"]
-    if secret and not aws.is_local:
+    keys = _parsed(path)
+    tokens, console = keys["token_keys"], keys["console_keys"]
+    if problems := jwks.problems(tokens):
+        raise Problem("\n".join(f"--keys {path}: {problem}" for problem in problems))
+    console = [key.strip().lower() for key in console if isinstance(key, str)] if isinstance(console, list) else []
+    if not console or len(console) < len(keys["console_keys"]) or not all(HASHED.fullmatch(key) for key in console):
+        raise Problem(f"--keys {path}: console_keys needs at least one key, and of the console's only their hashes: write: or "
+                      "read: and a SHA-256 in hexadecimal")
+    if (secret := jwks.symmetric(tokens)) and not aws.is_local:
         raise Problem(
-            f"--keys {path}: {', '.join(secret)} would let whoever reads a function's configuration sign tokens; "
-            "use EdDSA or ES256, whose public keys are good for nothing but checking"
+            f"--keys {path}: {', '.join(map(jwks.shown, secret))} would let whoever reads a function's configuration sign "
+            "tokens; use EdDSA or ES256, whose public keys are good for nothing but checking"
         )
     told = {"token_keys": json.dumps(tokens, separators=(",", ":")), "console_keys": " ".join(console)}
     if longest := [name for name, text in told.items() if len(text) > LONGEST]:
@@ -45,11 +35,40 @@ def read(path: Path, aws: Aws) -> dict[str, str]:
     return told
 
 
-def _named_once(members: list[tuple[str, object]]) -> dict:
-    """An object, of which no member is silently left out."""
-    if twice := sorted(name for name, times in Counter(name for name, _ in members).items() if times > 1):
-        raise ValueError(f"{', '.join(twice)} is there twice")
-    return dict(members)
+def _parsed(path: Path) -> dict:
+    """The file, as JSON with both kinds of keys. What is wrong is said in words that are not the file's."""
+    shows = "docs/security.md shows such a file"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Problem(f"--keys {path}: {error.strerror or error}; {shows}") from error
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content:
+        raise Problem(f"--keys {path}: the file is UTF-16, or binary: save it as UTF-8")
+    try:
+        keys = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_members)
+    except UnicodeDecodeError as error:
+        raise Problem(f"--keys {path}: the file is not UTF-8: save it as that") from error
+    except json.JSONDecodeError as error:
+        raise Problem(f"--keys {path}: it is not JSON from line {error.lineno}, column {error.colno} on; {shows}") from None
+    except (ValueError, RecursionError) as error:
+        raise Problem(f"--keys {path}: {error}; {shows}") from None
+    if missing := [name for name in ("token_keys", "console_keys") if not isinstance(keys, dict) or name not in keys]:
+        raise Problem(f"--keys {path}: it has no {' and no '.join(missing)}; {shows}")
+    return keys
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object's members. Readers differ in which of two of the same name they take."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError("an object has a name twice")
+    return members
+
+
+def check_kept(secret: str, kept: dict[str, str]) -> None:
+    """Refuses keys of before that no function takes any more, so that a release with them is not deployed."""
+    if problems := jwks.problems(json.loads(kept["token_keys"])):
+        raise Problem("\n".join(f"the secret {secret}: {problem}; give other keys with --keys FILE" for problem in problems))
 
 
 def stored(aws: Aws, secret: str) -> "tuple[dict[str, str], str] | None":

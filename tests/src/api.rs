@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rollcall_aws::{DynamoStore, Store as _};
 use rollcall_core::{
     Attribute, Connection, CredentialVersion, Event, EventKind, ItemKey, Node, NodeId, PARTITION_KEY, Registration,
     SORT_KEY, Timestamp, partition_key, plan,
 };
 use rollcall_node::{NodeConfig, Timing};
-use rollcall_token::Signer;
+use rollcall_token::{Limits, Signer};
 
 use crate::cloud::{now, policy};
 use crate::socket::Socket;
@@ -61,6 +63,23 @@ impl Api {
     /// A token for a node, of this credential version, that expires then.
     pub fn token_that_expires(&self, node: &str, version: u32, at: Timestamp) -> String {
         self.signer.sign(&id(node), CredentialVersion(version), at).expect("signed")
+    }
+
+    /// A token for a node that is limited further.
+    pub fn token_limited(&self, node: &str, limits: Limits<'_>) -> String {
+        self.token_limited_until(node, EXPIRY, limits)
+    }
+
+    /// A token for a node that expires then, and is limited further.
+    pub fn token_limited_until(&self, node: &str, at: Timestamp, limits: Limits<'_>) -> String {
+        self.signer.sign_limited(&id(node), CredentialVersion(1), at, limits).expect("signed")
+    }
+
+    /// A token for a node with this header, which its signature is not for.
+    pub fn token_with(&self, header: &str, node: &str) -> String {
+        let token = self.token(node);
+        let (_, rest) = token.split_once('.').expect("a JWT");
+        format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header))
     }
 
     /// A raw connection of a node, let in.

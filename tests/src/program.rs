@@ -78,6 +78,13 @@ impl Program {
         stdin.write_all(format!("{line}\n").as_bytes()).await.expect("it listens");
     }
 
+    /// Writes all that comes on its standard input.
+    pub async fn tell_all(&mut self, text: &str) {
+        let mut stdin = self.child.stdin.take().expect("a pipe");
+        // It may have seen enough before its end.
+        let _ = stdin.write_all(text.as_bytes()).await;
+    }
+
     /// Sends it a signal, such as `INT`.
     pub fn signal(&self, signal: &str) {
         let kill = format!("kill -{signal} {}", self.pid());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use http::HeaderValue;
 use rollcall_wire::{ByeReason, ServerMessage};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -47,7 +48,7 @@ impl Socket {
     pub async fn open_with(url: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
         let mut request = url.into_client_request().expect("a URL");
         for (name, value) in headers {
-            request.headers_mut().insert(*name, value.parse().expect("a header"));
+            request.headers_mut().insert(*name, HeaderValue::from_bytes(value.as_bytes()).expect("a header"));
         }
         match connect_async(request).await {
             Ok((socket, _)) => Ok(Self(socket)),

@@ -64,6 +64,7 @@ impl User {
         let mut command = Command::new(functions().join("rollcall"));
         command.args(arguments).current_dir(&self.folder).env("XDG_STATE_HOME", self.folder.path().join("state"));
         command.env_remove("ROLLCALL_CONSOLE_URL").env_remove("ROLLCALL_CONSOLE_KEY").env_remove("ROLLCALL_STACK");
+        command.env_remove("ROLLCALL_TOKEN");
         command
     }
 

@@ -38,6 +38,9 @@ pub(crate) struct Address {
     /// Where the console API is, if no stack is named; or else `ROLLCALL_CONSOLE_URL`, or else `http://127.0.0.1:8788`
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<ConsoleUrl>,
+    /// The file with the console's key, - for standard input; or else `ROLLCALL_CONSOLE_KEY`, or else this machine's key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
 }
 
 /// Where the console is, and how its answer is printed.

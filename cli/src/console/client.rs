@@ -85,7 +85,7 @@ impl Client {
     /// If there is no telling where it is, or no key for it, or no way to tell whether it is the right one.
     pub(super) async fn open(address: &Address) -> Result<Self, Problem> {
         let url = ConsoleUrl::find(address, &Environment).await?;
-        let (authorization, key) = url.authorization()?;
+        let (authorization, key) = url.authorization(address.key_file.as_deref())?;
         let http = HyperClient::builder(TokioExecutor::new()).build(https::connector(url.is_https())?);
         Ok(Self { url, authorization, key, http })
     }

@@ -12,11 +12,9 @@ use super::input;
 use super::table::pairs;
 use super::upload::{S3, sha256};
 use crate::args::{AddFirmware, FirmwareCommand, Image, WantFirmware};
+use crate::files::{self, Text};
 use crate::out::{print, print_json, say};
 use crate::problem::Problem;
-
-/// How much of a file with a signature is read, in bytes: more than any signature has, with the end of its line.
-const SIGNATURE_FILE_BYTES: usize = 4096;
 
 /// An image, and what is known of it.
 #[derive(Debug, Serialize)]
@@ -81,12 +79,10 @@ fn object_key(image: &Image, file: &Path) -> String {
 }
 
 fn signature(args: &AddFirmware) -> Result<String, Problem> {
+    const WHAT: &str = "a signature, in base64 say,";
     match (&args.signature.text, &args.signature.file) {
-        (Some(text), _) => Ok(text.clone()),
-        (None, Some(file)) => {
-            let input = input::read(file, SIGNATURE_FILE_BYTES, "a signature, in base64 say,")?;
-            Ok(input.text.trim().to_owned())
-        }
+        (Some(text), _) => Text::new("--signature", text).unbroken(WHAT),
+        (None, Some(file)) => files::read(file, WHAT)?.unbroken(WHAT),
         (None, None) => Err(Problem::new("give --signature or --signature-file")),
     }
 }

@@ -65,6 +65,10 @@ pub(super) fn is(code: ProblemCode, body: &[u8]) -> bool {
 
 fn unauthenticated(url: &ConsoleUrl, key: KeyOf) -> String {
     match key {
+        KeyOf::File => format!(
+            "{url} does not take the key of --key-file: give it another, or for a `rollcall up` on this machine what \
+             `rollcall key` prints"
+        ),
         KeyOf::Environment => format!(
             "{url} does not take the key in {KEY}: set it to another, or for a `rollcall up` on this machine to what \
              `rollcall key` prints"

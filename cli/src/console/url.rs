@@ -1,12 +1,14 @@
 //! Where the console is, and with which key it is asked.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use http::{HeaderValue, Uri};
 use rollcall_aws::{Environment, Lookup};
 
 use crate::args::Address;
+use crate::files::{self, Text, tidy};
 use crate::key;
 use crate::loopback::is_loopback;
 use crate::problem::Problem;
@@ -29,6 +31,8 @@ pub(crate) struct ConsoleUrl {
 /// Whose key is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyOf {
+    /// The one in the file that was named.
+    File,
     /// The environment's.
     Environment,
     /// This machine's, made from the development key.
@@ -39,6 +43,7 @@ impl FromStr for ConsoleUrl {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
+        let text = tidy(text);
         if !text.starts_with("http://") && !text.starts_with("https://") {
             return Err("it must begin with http:// or https://");
         }
@@ -100,20 +105,21 @@ impl ConsoleUrl {
     ///
     /// # Errors
     /// If there is no key for it, which this machine's is only for this machine.
-    pub(super) fn authorization(&self) -> Result<(HeaderValue, KeyOf), Problem> {
-        let (key, of) = match Environment.get(KEY) {
-            Some(key) => (key, KeyOf::Environment),
-            None if self.is_loopback() => (key::console()?, KeyOf::Machine),
-            None => {
+    pub(super) fn authorization(&self, file: Option<&Path>) -> Result<(HeaderValue, KeyOf), Problem> {
+        const WHAT: &str = "the console's key";
+        let (key, of) = match (file, Environment.get(KEY)) {
+            (Some(file), _) => (files::read_secret(file, WHAT)?, KeyOf::File),
+            (None, Some(key)) => (Text::new(KEY, &key), KeyOf::Environment),
+            (None, None) if self.is_loopback() => (Text::new("this machine's key", &key::console()?), KeyOf::Machine),
+            (None, None) => {
                 return Err(Problem::new(format!(
                     "this machine's development key is sent to http:// on this machine only, and not to {self}: set \
-                     {KEY} to the key of the console there"
+                     {KEY} to the key of the console there, or name a file with it (--key-file)"
                 )));
             }
         };
-        let mut header = HeaderValue::try_from(format!("Bearer {}", key.trim())).map_err(|_| {
-            Problem::new(format!("{KEY} is no key, because it has control characters in it: set it to one line"))
-        })?;
+        let header = HeaderValue::try_from(format!("Bearer {}", key.word(WHAT)?));
+        let mut header = header.map_err(|error| Problem::plain(&error))?;
         header.set_sensitive(true);
         Ok((header, of))
     }
@@ -158,6 +164,7 @@ mod tests {
     fn what_is_given_comes_before_the_environment() {
         let (url, stack) = ("http://localhost:1", "given");
         let given = |url: Option<&str>, stack: Option<&str>| Address {
+            key_file: None,
             url: url.map(|url| url.parse().expect("a URL")),
             stack: stack.map(|stack| stack.parse().expect("a name")),
         };

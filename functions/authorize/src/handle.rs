@@ -1,22 +1,40 @@
 //! One token.
 
-use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
+use std::collections::{BTreeMap, BTreeSet};
+
 use lambda_runtime::Diagnostic;
 use rollcall_aws::Identity;
-use rollcall_aws::http::{AUTHORIZATION, bearer};
-use rollcall_core::Timestamp;
+use rollcall_aws::http::{AUTHORIZATION, bearer_in};
+use rollcall_core::{Clipped, Timestamp};
 use rollcall_token::{Claims, TokenError, Verifier};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 /// What API Gateway asks a REQUEST authorizer of a WebSocket API (Amazon API Gateway, "Control access to WebSocket APIs
-/// with AWS Lambda REQUEST authorizers").
+/// with AWS Lambda REQUEST authorizers"), as far as it matters here. Headers are text: what a stranger writes in one that
+/// nobody asks for is no reason to fail.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request {
     method_arn: String,
-    #[serde(flatten)]
-    connect: ApiGatewayWebsocketProxyRequest,
+    headers: Option<BTreeMap<String, String>>,
+    multi_value_headers: Option<BTreeMap<String, Vec<String>>>,
+    query_string_parameters: Option<BTreeMap<String, String>>,
+    multi_value_query_string_parameters: Option<BTreeMap<String, Vec<String>>>,
+    request_context: Context,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Context {
+    request_time_epoch: Option<u64>,
+    identity: Caller,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Caller {
+    source_ip: Option<String>,
 }
 
 /// A connection that may be opened.
@@ -50,6 +68,8 @@ enum Refused {
     NoToken,
     #[error("the authorization is not a bearer token")]
     NotBearer,
+    #[error("there are several tokens, and they differ")]
+    Several,
     #[error("the event has no time")]
     NoTime,
     #[error(transparent)]
@@ -58,28 +78,52 @@ enum Refused {
 
 /// Admits the bearer of a valid token.
 pub(crate) fn handle(request: &Request, verifier: &Verifier) -> Result<Admission, Unauthorized> {
-    match claims(&request.connect, verifier) {
+    match claims(request, verifier) {
         Ok(claims) => {
             tracing::info!(node = %claims.node, outcome = "admitted", "authorize");
             Ok(admit(&claims, &request.method_arn))
         }
         Err(refused) => {
+            let source_ip = request.request_context.identity.source_ip.as_deref().map(|ip| Clipped(ip).to_string());
             // Without its sources, which may quote what the token says.
-            let source_ip = request.connect.request_context.identity.source_ip.as_deref();
             tracing::warn!(outcome = "refused", reason = %refused, source_ip, RefusedTokens = 1, "authorize");
             Err(Unauthorized)
         }
     }
 }
 
-fn claims(connect: &ApiGatewayWebsocketProxyRequest, verifier: &Verifier) -> Result<Claims, Refused> {
-    let now = u64::try_from(connect.request_context.request_time_epoch).map_err(|_| Refused::NoTime)?;
-    let token = if connect.headers.contains_key(AUTHORIZATION) {
-        bearer(&connect.headers).ok_or(Refused::NotBearer)?
-    } else {
-        connect.query_string_parameters.first("token").ok_or(Refused::NoToken)?
-    };
-    Ok(verifier.verify(token, Timestamp(now))?)
+fn claims(request: &Request, verifier: &Verifier) -> Result<Claims, Refused> {
+    let now = request.request_context.request_time_epoch.ok_or(Refused::NoTime)?;
+    Ok(verifier.verify(token(request)?, Timestamp(now))?)
+}
+
+/// The one token of a request. It may be there twice, but of two that differ none is chosen: whoever stands between might
+/// choose the other.
+fn token(request: &Request) -> Result<&str, Refused> {
+    let mut tokens = BTreeSet::new();
+    let is_authorization = |name: &str| name.eq_ignore_ascii_case(AUTHORIZATION.as_str());
+    for authorization in all(request.headers.as_ref(), request.multi_value_headers.as_ref(), is_authorization) {
+        tokens.insert(bearer_in(authorization).ok_or(Refused::NotBearer)?);
+    }
+    let (one, all_of_them) = (&request.query_string_parameters, &request.multi_value_query_string_parameters);
+    let in_query = all(one.as_ref(), all_of_them.as_ref(), |name| name == "token");
+    tokens.extend(in_query.filter(|token| !token.is_empty()));
+    match (tokens.pop_first(), tokens.pop_first()) {
+        (None, _) => Err(Refused::NoToken),
+        (Some(token), None) => Ok(token),
+        (Some(_), Some(_)) => Err(Refused::Several),
+    }
+}
+
+/// Every value of a name, of which API Gateway tells the last alone, and all together.
+fn all<'a>(
+    last: Option<&'a BTreeMap<String, String>>,
+    all: Option<&'a BTreeMap<String, Vec<String>>>,
+    is_meant: impl Fn(&str) -> bool + Copy + 'a,
+) -> impl Iterator<Item = &'a str> {
+    let last = last.into_iter().flatten().filter(move |(name, _)| is_meant(name)).map(|(_, value)| value);
+    let all = all.into_iter().flatten().filter(move |(name, _)| is_meant(name)).flat_map(|(_, values)| values);
+    last.chain(all).map(String::as_str)
 }
 
 fn admit(claims: &Claims, method_arn: &str) -> Admission {
@@ -92,3 +136,6 @@ fn admit(claims: &Claims, method_arn: &str) -> Admission {
         context: Identity { node: claims.node.to_string(), cv: claims.credentials.0.to_string() },
     }
 }
+
+#[cfg(test)]
+mod tests;

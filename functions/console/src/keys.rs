@@ -96,7 +96,7 @@ fn parse(key: &str) -> Option<(Scope, [u8; 32])> {
         ("write", hex) => (Scope::Write, hex),
         _ => return None,
     };
-    if hex.len() != 64 || !hex.is_ascii() {
+    if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     let mut hash = [0; 32];
@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_a_mistake_that_does_not_repeat_it() {
-        for text in ["", "write:", "admin:00", "write:zz", &format!("write:{}0", hash("w")), "secret"] {
+        let signed = format!("write:{}", "+f".repeat(32));
+        for text in ["", "write:", "admin:00", "write:zz", &format!("write:{}0", hash("w")), "secret", &signed] {
             let error = keys(text).err().unwrap_or_else(|| panic!("{text:?} is taken")).to_string();
             assert!(error.contains(variable::CONSOLE_KEYS) && !error.contains("secret"), "{error}");
         }

@@ -7,7 +7,7 @@ use rollcall_aws::{
     Documents, DynamoStore, Images, News, RecordError, Store as _, ack, chain, error_frame, now, poll, record,
     refusal_frame, status, text,
 };
-use rollcall_core::{Node, NodeId, Policy, Refusal, Reply};
+use rollcall_core::{Clipped, Node, NodeId, Policy, Refusal, Reply};
 use rollcall_token::{Claims, Verifier};
 use rollcall_wire::{CheckIn, CommandResult, ErrorCode, ErrorMessage, NodeMessage, ServerMessage, parse_node_message};
 
@@ -29,7 +29,7 @@ impl<D: Documents> Poll<D> {
         let claims = match self.claims(request) {
             Ok(claims) => claims,
             Err(reason) => {
-                let source_ip = request.request_context.http.source_ip.as_deref();
+                let source_ip = request.request_context.http.source_ip.as_deref().map(|ip| Clipped(ip).to_string());
                 tracing::warn!(outcome = "refused", reason, source_ip, Unauthorized = 1, "poll");
                 return Ok(HttpAnswer::status(401).with("www-authenticate", "Bearer".to_owned()));
             }

@@ -5,15 +5,17 @@ mod handle;
 use handle::Poll;
 use rollcall_aws::{Clients, DynamoDocuments, DynamoStore, Images, Reader, Settings, variable};
 use rollcall_aws::{Environment, Fatal, Tries, serve, telemetry};
-use rollcall_token::Verifier;
+use rollcall_token::{Demands, Verifier};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
     telemetry::start(&Environment);
     let settings = Settings::read(&Environment, false)?;
     let mut reader = Reader::new(&Environment);
+    let audience = reader.optional(variable::TOKEN_AUDIENCE);
+    let demands = Demands::new(audience.as_deref(), reader.number(variable::TOKEN_LIFE_MAX, 0));
     let verifier = reader.parsed(variable::TOKEN_KEYS, Verifier::from_jwks);
-    let verifier = reader.finish(|| verifier)?;
+    let verifier = reader.finish(|| verifier)?.demanding(demands);
     let clients = Clients::open(&settings, Tries::Quick).await;
     let (store, documents) = (DynamoStore::open(&clients), DynamoDocuments::open(&clients));
     let images = Images::open(&clients);

@@ -28,6 +28,10 @@ pub mod variable {
     pub const CONNECTIONS_URL: &str = "ROLLCALL_CONNECTIONS_URL";
     /// The keys that node tokens are checked with: a JWK set.
     pub const TOKEN_KEYS: &str = "ROLLCALL_TOKEN_KEYS";
+    /// Whom node tokens must be for (`aud`); not set, any will do.
+    pub const TOKEN_AUDIENCE: &str = "ROLLCALL_TOKEN_AUDIENCE";
+    /// How long a node token may be valid, in seconds; not set or 0, any time will do.
+    pub const TOKEN_LIFE_MAX: &str = "ROLLCALL_TOKEN_LIFE_MAX_S";
     /// The console's keys: `read:` or `write:` and the SHA-256 of each in hexadecimal, with spaces between them.
     pub const CONSOLE_KEYS: &str = "ROLLCALL_CONSOLE_KEYS";
     /// How the console knows who asks: `keys`, or `iam` where API Gateway has checked that already.

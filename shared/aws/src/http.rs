@@ -53,8 +53,13 @@ impl HttpAnswer {
 
 /// The token or key in `Authorization: Bearer …`; nothing if there is none of that kind.
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    bearer_in(headers.get(AUTHORIZATION)?.to_str().ok()?)
+}
+
+/// The token or key in such a header's value; nothing if it is not of that kind.
+pub fn bearer_in(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_matches(' '))
 }
 
 /// The body as text; nothing if it is none.

@@ -30,11 +30,24 @@ pub struct SignerError {
     pub source: jsonwebtoken::errors::Error,
 }
 
+/// What a token is limited to besides its end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits<'a> {
+    /// From when on it is valid.
+    pub not_before: Option<Timestamp>,
+    /// Whom it is for.
+    pub audience: Option<&'a str>,
+}
+
 #[derive(Serialize)]
 struct Payload<'a> {
     sub: &'a str,
     cv: u32,
     exp: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<&'a str>,
 }
 
 impl Signer {
@@ -63,8 +76,28 @@ impl Signer {
         credentials: CredentialVersion,
         expires_at: Timestamp,
     ) -> Result<String, SignerError> {
+        self.sign_limited(node, credentials, expires_at, Limits::default())
+    }
+
+    /// A token for a node that is limited further.
+    ///
+    /// # Errors
+    /// If the key can't sign.
+    pub fn sign_limited(
+        &self,
+        node: &NodeId,
+        credentials: CredentialVersion,
+        expires_at: Timestamp,
+        limits: Limits<'_>,
+    ) -> Result<String, SignerError> {
         let header = Header { kid: Some(self.kid.clone()), ..Header::new(self.algorithm) };
-        let payload = Payload { sub: node.as_str(), cv: credentials.0, exp: expires_at.0 / 1000 };
+        let payload = Payload {
+            sub: node.as_str(),
+            cv: credentials.0,
+            exp: expires_at.0 / 1000,
+            nbf: limits.not_before.map(|not_before| not_before.0 / 1000),
+            aud: limits.audience,
+        };
         encode(&header, &payload, &self.key).map_err(|source| self.unusable(source))
     }
 

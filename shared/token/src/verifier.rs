@@ -3,86 +3,89 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::jwk::{Jwk, JwkSet, KeyAlgorithm};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use rollcall_core::{CredentialVersion, InvalidId, NodeId, Timestamp};
-use serde::Deserialize;
+use jsonwebtoken::crypto;
+use rollcall_core::{Clipped, InvalidId, Seconds, Timestamp};
 
-/// What a valid token says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claims {
-    /// Whose token it is.
-    pub node: NodeId,
-    /// The version of the node's credentials.
-    pub credentials: CredentialVersion,
-    /// From when on it is no longer valid.
-    pub expires_at: Timestamp,
-}
+use crate::claims::Claims;
+use crate::jwk::{self, Key, KeysError};
+use crate::jws::Jws;
 
-/// Why a token is not accepted. Never contains the token or a part of it, except for the name of its key.
-#[derive(Debug, thiserror::Error)]
+/// How far the clocks of whoever signs tokens may be ahead, in seconds: a token that was made just now must be good.
+const LEEWAY_S: Seconds = 60;
+
+/// Why a token is not accepted. Never contains the token or a part of it, except for the beginning of its key's name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It is not a JWT, or its header or payload is not what ours are; an algorithm that is none (`none`) included.
-    #[error("the token is malformed")]
-    Malformed(#[source] jsonwebtoken::errors::Error),
+    /// It is not a JWT, or its header or payload is not what ours are.
+    #[error("the token is malformed: {0}")]
+    Malformed(&'static str),
+    /// Its header has a `crit`, or a payload that is not encoded.
+    #[error("the token demands what is not understood (crit)")]
+    Critical,
+    /// It is a token in a token.
+    #[error("the token has another token in it (cty)")]
+    Nested,
     /// It names no key.
     #[error("the token names no key")]
     NoKey,
     /// It names a key that is not among ours.
-    #[error("the token's key is unknown: {0:?}")]
+    #[error("the token's key is unknown: \"{}\"", Clipped(.0))]
     UnknownKey(String),
-    /// Its algorithm is not the one that its key is for.
+    /// Its algorithm is not the one that its key is for, or none (`none`).
     #[error("the token's algorithm is not its key's")]
     WrongAlgorithm,
     /// Its signature is not its key's.
     #[error("the token's signature is wrong")]
-    WrongSignature(#[source] jsonwebtoken::errors::Error),
+    WrongSignature,
     /// It is no longer valid.
     #[error("the token has expired")]
     Expired,
+    /// It is not valid yet.
+    #[error("the token is not valid yet (nbf)")]
+    NotYet,
+    /// It is not for us, or does not say so.
+    #[error("the token is for another audience, or for none (aud)")]
+    WrongAudience,
+    /// It is valid for longer than a token may be.
+    #[error("the token is valid for too long (exp)")]
+    TooLong,
     /// Its subject is not a node id.
     #[error("the token's subject is no node id")]
     WrongSubject(#[source] InvalidId),
 }
 
-/// A key set that can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum KeysError {
-    /// It is not a JWK set.
-    #[error("not a JWK set (RFC 7517)")]
-    Malformed(#[source] serde_json::Error),
-    /// It has no keys.
-    #[error("the key set is empty")]
-    Empty,
-    /// A key has no `kid`.
-    #[error("key {position} has no kid")]
-    NoId {
-        /// Its place, from 1.
-        position: usize,
-    },
-    /// Two keys have the same `kid`.
-    #[error("two keys are called {0:?}")]
-    SameId(String),
-    /// A key does not say which of the algorithms it is for.
-    #[error("key {0:?} must have an alg: EdDSA, ES256 or HS256")]
-    NoAlgorithm(String),
-    /// An HS256 key is too short to be safe.
-    #[error("key {0:?} is shorter than the 256 bits that HS256 needs (RFC 7518, section 3.2)")]
-    TooShort(String),
-    /// A key's material is unusable.
-    #[error("key {kid:?} is unusable")]
-    Unusable {
-        /// Which.
-        kid: String,
-        /// Why.
-        source: jsonwebtoken::errors::Error,
-    },
+/// What is demanded of tokens besides a signature.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Demands {
+    audience: Option<String>,
+    life_max: Seconds,
+}
+
+impl Demands {
+    /// That they are for this audience, if there is one, and valid for at most so long, if that is not 0.
+    pub fn new(audience: Option<&str>, life_max: Seconds) -> Self {
+        let audience = audience.map(str::trim).filter(|audience| !audience.is_empty());
+        Self { audience: audience.map(str::to_owned), life_max }
+    }
+
+    fn check(&self, claims: &Claims, now: Timestamp) -> Result<(), TokenError> {
+        if let Some(wanted) = &self.audience {
+            let named = claims.audience.as_ref().is_some_and(|audience| audience.contains(wanted));
+            named.then_some(()).ok_or(TokenError::WrongAudience)?;
+        }
+        // Whoever says that a token will be made later does not make it live longer.
+        let made = claims.issued_at.map_or(now, |issued_at| issued_at.min(now.plus_seconds(LEEWAY_S)));
+        if self.life_max > 0 && claims.expires_at > made.plus_seconds(self.life_max) {
+            return Err(TokenError::TooLong);
+        }
+        Ok(())
+    }
 }
 
 /// Checks tokens against a set of keys.
 pub struct Verifier {
-    keys: BTreeMap<String, (Algorithm, DecodingKey)>,
+    keys: BTreeMap<String, Key>,
+    demands: Demands,
 }
 
 impl fmt::Debug for Verifier {
@@ -91,32 +94,24 @@ impl fmt::Debug for Verifier {
     }
 }
 
-#[derive(Deserialize)]
-struct Payload {
-    sub: String,
-    cv: u32,
-    exp: u64,
-}
-
 impl Verifier {
     /// Reads a JWK set.
     ///
     /// # Errors
-    /// If it is not one, or one of its keys can't be used safely.
+    /// If it is not one, or one of its keys can't be used safely, or could sign as well as it checks and need not.
     pub fn from_jwks(jwks: &str) -> Result<Self, KeysError> {
-        let set: JwkSet = serde_json::from_str(jwks).map_err(KeysError::Malformed)?;
-        if set.keys.is_empty() {
-            return Err(KeysError::Empty);
-        }
-        let mut keys = BTreeMap::new();
-        for (position, jwk) in (1..).zip(&set.keys) {
-            let kid = jwk.common.key_id.clone().ok_or(KeysError::NoId { position })?;
-            let key = usable(&kid, jwk)?;
-            if keys.insert(kid.clone(), key).is_some() {
-                return Err(KeysError::SameId(kid));
-            }
-        }
-        Ok(Self { keys })
+        Ok(Self { keys: jwk::read(jwks)?, demands: Demands::default() })
+    }
+
+    /// One that demands this as well.
+    #[must_use]
+    pub fn demanding(self, demands: Demands) -> Self {
+        Self { demands, ..self }
+    }
+
+    /// The names of the keys that sign as well as they check.
+    pub fn symmetric(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter(|(_, key)| key.is_symmetric()).map(|(kid, _)| kid.as_str())
     }
 
     /// What a token says, if it is one of ours and valid now.
@@ -124,56 +119,42 @@ impl Verifier {
     /// # Errors
     /// Why it is not accepted.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
-        let header = decode_header(token).map_err(unreadable)?;
-        let kid = header.kid.ok_or(TokenError::NoKey)?;
-        let Some((algorithm, key)) = self.keys.get(&kid) else {
-            return Err(TokenError::UnknownKey(kid));
-        };
-        if header.alg != *algorithm {
+        let jws = Jws::parse(token)?;
+        let Some(key) = self.keys.get(&jws.kid) else { return Err(TokenError::UnknownKey(jws.kid)) };
+        if jws.algorithm != key.algorithm_name() {
             return Err(TokenError::WrongAlgorithm);
         }
-        let payload: Payload = decode(token, key, &signature_only(*algorithm)).map_err(unreadable)?.claims;
-        let expires_at = Timestamp(payload.exp.saturating_mul(1000));
-        if expires_at <= now {
+        let signed = crypto::verify(jws.signature, jws.signed.as_bytes(), &key.key, key.algorithm);
+        if !signed.is_ok_and(|signed| signed) {
+            return Err(TokenError::WrongSignature);
+        }
+        let claims = Claims::read(&jws.payload)?;
+        claims.check_time(now)?;
+        self.demands.check(&claims, now)?;
+        Ok(claims)
+    }
+}
+
+impl Claims {
+    /// Whether it is valid now: to the millisecond at its end, and with a minute's leeway at its beginning.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn check_time(&self, now: Timestamp) -> Result<(), TokenError> {
+        if self.expires_at <= now {
             return Err(TokenError::Expired);
         }
-        let node = payload.sub.parse().map_err(TokenError::WrongSubject)?;
-        Ok(Claims { node, credentials: CredentialVersion(payload.cv), expires_at })
-    }
-}
-
-/// The library would read the clock for the expiry; that is checked against the caller's.
-fn signature_only(algorithm: Algorithm) -> Validation {
-    let mut validation = Validation::new(algorithm);
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    validation.required_spec_claims.clear();
-    validation
-}
-
-fn usable(kid: &str, jwk: &Jwk) -> Result<(Algorithm, DecodingKey), KeysError> {
-    let algorithm = match jwk.common.key_algorithm {
-        Some(KeyAlgorithm::EdDSA) => Algorithm::EdDSA,
-        Some(KeyAlgorithm::ES256) => Algorithm::ES256,
-        Some(KeyAlgorithm::HS256) => Algorithm::HS256,
-        _ => return Err(KeysError::NoAlgorithm(kid.to_owned())),
-    };
-    let key = DecodingKey::from_jwk(jwk).map_err(|source| KeysError::Unusable { kid: kid.to_owned(), source })?;
-    if key.family() != algorithm.family() {
-        return Err(KeysError::NoAlgorithm(kid.to_owned()));
-    }
-    if algorithm == Algorithm::HS256 && key.try_get_as_bytes().is_ok_and(|secret| secret.len() < 32) {
-        return Err(KeysError::TooShort(kid.to_owned()));
-    }
-    Ok((algorithm, key))
-}
-
-fn unreadable(error: jsonwebtoken::errors::Error) -> TokenError {
-    match error.kind() {
-        ErrorKind::InvalidSignature => TokenError::WrongSignature(error),
-        ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName | ErrorKind::UnsupportedAlgorithm => {
-            TokenError::WrongAlgorithm
+        match self.not_before {
+            Some(not_before) if not_before > now.plus_seconds(LEEWAY_S) => Err(TokenError::NotYet),
+            _ => Ok(()),
         }
-        _ => TokenError::Malformed(error),
     }
+}
+
+/// What a token says of itself. Whether that is true, only a [`Verifier`] knows.
+///
+/// # Errors
+/// If it says nothing that can be read.
+pub fn unverified(token: &str) -> Result<Claims, TokenError> {
+    Claims::read(&Jws::parse(token)?.payload)
 }

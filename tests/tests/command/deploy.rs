@@ -1,6 +1,7 @@
 //! `rollcall deploy`, and `rollcall up` with functions elsewhere, as far as that needs no Lambda.
 
 use rollcall_tests::{Up, User, free_port, problem};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -12,6 +13,10 @@ async fn development_keys_are_deployed_to_this_machine_only() {
     let functions = user.functions().to_string_lossy().into_owned();
     let deploy = ["deploy", "--endpoint-url", &elsewhere, "--functions", &functions];
     let (token_keys, console_keys) = ("ROLLCALL_TOKEN_KEYS", "ROLLCALL_CONSOLE_KEYS");
+    // RFC 8037, appendix A.2.
+    let public = json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "2026-09",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+    let told = |key: &serde_json::Value| format!("{token_keys}={}", json!({ "keys": [key] }));
     for (given, missing) in [
         (&[][..], "with --env ROLLCALL_TOKEN_KEYS=… and --env ROLLCALL_CONSOLE_KEYS=…"),
         (&[token_keys], "with --env ROLLCALL_CONSOLE_KEYS=…"),
@@ -23,9 +28,32 @@ async fn development_keys_are_deployed_to_this_machine_only() {
         let said = problem(&refused);
         assert!(said.contains("development keys") && said.ends_with(missing), "{said}");
     }
-    let both = ["--env", "ROLLCALL_TOKEN_KEYS=its own", "--env", "ROLLCALL_CONSOLE_KEYS=its own"];
-    let said = problem(&user.run(&[&deploy[..], &both].concat()).await);
+    let deployed = async |token_keys: &str| {
+        let both = ["--env", token_keys, "--env", "ROLLCALL_CONSOLE_KEYS=its own"];
+        problem(&user.run(&[&deploy[..], &both].concat()).await)
+    };
+    let said = deployed(&told(&public)).await;
     assert!(said.contains("DynamoDB does not make the table"), "with keys of its own, it is tried: {said}");
+    let secret = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
+    let mut private = public.clone();
+    private["d"] = json!(secret);
+    let symmetric = json!({"kty": "oct", "alg": "HS256", "kid": "2026-09", "k": secret});
+    let mut short = public.clone();
+    short["x"] = json!("11qYAYKx");
+    for (token_keys, reason) in [
+        (told(&private), "key \"2026-09\" has its private part with it (d)"),
+        (told(&symmetric), "2026-09 would let whoever reads a function's configuration sign tokens"),
+        (told(&short), "key \"2026-09\" has an x that is not 32 bytes"),
+        (format!("{token_keys}={secret}"), "not a JWK set"),
+        (format!("{token_keys}="), "not a JWK set"),
+    ] {
+        let said = deployed(&token_keys).await;
+        assert!(said.contains("ROLLCALL_TOKEN_KEYS") && said.contains(reason), "{token_keys}: {said}");
+        assert!(
+            !said.contains(secret) && !said.contains("DynamoDB"),
+            "it is not repeated, and nothing is made: {said}"
+        );
+    }
 }
 
 #[tokio::test]

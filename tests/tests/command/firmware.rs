@@ -34,7 +34,8 @@ async fn upload(asker: &Asker, s3: &str, secret: &str, arguments: &[&str]) -> En
 async fn firmware_is_made_known_wanted_and_followed() {
     let (asker, _program, up) = started().await;
     asker.write("ax.bin", "image");
-    asker.write("ax.sig", "c2ln\n");
+    // As editors and base64 leave it: a byte order mark, and broken lines.
+    asker.write("ax.sig", "\u{feff}c2\r\nln\r\n");
     let add = ["firmware", "add", "ax-2", "2.5.0", "ax.bin", "--signature-file", "ax.sig"];
     let added = asker.run(&add).await;
     assert!(added.code == Some(0) && added.stdout.contains(&format!("sha256      {SHA256}\n")), "{added:?}");
@@ -152,7 +153,9 @@ async fn what_can_not_be_an_image_is_said_of_the_file_before_anybody_is_asked() 
     asker.write("ax.bin", "image");
     asker.write("my image.bin", "image");
     asker.write("empty.bin", "");
-    std::fs::write(path(&asker, "binary.sig"), [0xff, 0xfe]).expect("written");
+    std::fs::write(path(&asker, "binary.sig"), [0x30, 0xff]).expect("written");
+    std::fs::write(path(&asker, "wide.sig"), [0xff, 0xfe, b'c', 0]).expect("written");
+    asker.write("comment.sig", "untrusted comment: signature\nc2ln\n");
     let large = OpenOptions::new().write(true).create_new(true).open(path(&asker, "large.bin")).expect("made");
     large.set_len(5 * 1024 * 1024 * 1024 + 1).expect("sparse");
     for (arguments, reason) in [
@@ -160,8 +163,10 @@ async fn what_can_not_be_an_image_is_said_of_the_file_before_anybody_is_asked() 
         (&["large.bin", "--signature", "c2ln"], "size: must be from 1 to 5368709120 bytes"),
         (&["empty.bin", "--signature", "c2ln"], "size: must be"),
         (&["my image.bin", "--signature", "c2ln"], "--object-key"),
-        (&["ax.bin", "--signature", "two words"], "signature: must be"),
+        (&["ax.bin", "--signature", "two words"], "--signature has more than one word in it"),
         (&["ax.bin", "--signature-file", "binary.sig"], "binary.sig is not UTF-8"),
+        (&["ax.bin", "--signature-file", "wide.sig"], "wide.sig is UTF-16: save it as UTF-8"),
+        (&["ax.bin", "--signature-file", "comment.sig"], "comment.sig has more than one word in it"),
         (&["ax.bin", "--signature-file", "none.sig"], "none.sig can't be opened"),
     ] {
         let problem = asker.problem(&[&["firmware", "add", "ax-2", "2.5.0"], arguments].concat()).await;

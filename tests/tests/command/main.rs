@@ -6,6 +6,7 @@ mod console;
 mod deploy;
 mod diff;
 mod firmware;
+mod secrets;
 mod stack;
 mod watch;
 
@@ -16,7 +17,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rollcall_stack::FUNCTIONS;
-use rollcall_tests::{Frame, Socket, Up, User, free_port, problem};
+use rollcall_tests::{Frame, Program, Socket, Up, User, free_port, problem};
 use rollcall_wire::ServerMessage;
 use serde_json::{Value, json};
 
@@ -289,7 +290,8 @@ async fn a_node_in_a_terminal_checks_in_until_it_is_interrupted_and_never_shows_
     let up = Up::of(&program).await;
     let token = user.token("ap-1").await;
     let url = format!("{}?token={token}", up.ws);
-    let mut node = user.start(&["node", "--id", "ap-1", "--url", &url, "--token", &token]);
+    let mut command = user.command(&["node", "--id", "ap-1", "--url", &url]);
+    let mut node = Program::start(command.env("ROLLCALL_TOKEN", &token));
     node.says("acknowledged  seq 1").await;
     let nodes = user.nodes(&up.dynamodb).await;
     assert_eq!(nodes[0]["presence"], "online", "{nodes}");

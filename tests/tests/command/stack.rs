@@ -60,11 +60,11 @@ async fn a_profile_names_region_and_credentials_as_for_other_tools_of_aws() {
 #[tokio::test]
 async fn a_cloudformation_that_is_down_is_said_to_be() {
     let user = User::new();
-    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let (nobody, token) = (format!("http://127.0.0.1:{}", free_port()), user.token("ap-1").await);
     for (variable, arguments) in [
         ("AWS_ENDPOINT_URL", &["--stack", "rollcall", "nodes"][..]),
         ("AWS_ENDPOINT_URL", &["--stack", "rollcall", "config", "get", "ap-1"]),
-        ("AWS_ENDPOINT_URL_CLOUDFORMATION", &["node", "--stack", "rollcall", "--id", "ap-1", "--token", "t"]),
+        ("AWS_ENDPOINT_URL_CLOUDFORMATION", &["node", "--stack", "rollcall", "--id", "ap-1", "--token", &token]),
     ] {
         let said = asked(&user, &[(variable, &nobody)], arguments).await;
         assert!(said.starts_with(&format!("CloudFormation can't be asked at {nobody} (")), "{said}");
@@ -75,7 +75,8 @@ async fn a_cloudformation_that_is_down_is_said_to_be() {
 #[tokio::test]
 async fn a_node_is_told_where_to_connect_by_an_address_or_a_stack() {
     let user = User::new();
-    let node = ["node", "--id", "ap-1", "--token", "t"];
+    let token = user.token("ap-1").await;
+    let node = ["node", "--id", "ap-1", "--token", &token];
     assert_eq!(asked(&user, &[], &node).await, "say where to connect: --url URL, or --stack NAME");
     let said = asked(&user, &[("ROLLCALL_STACK", "a b")], &node).await;
     assert!(said.starts_with("ROLLCALL_STACK is not the name of a stack: it must be letters"), "{said}");

@@ -22,6 +22,8 @@ const BY_FUNCTION: &str = "Function";
 const BY_REASON: &str = "reason";
 /// The metric that is counted by reason.
 const REFUSALS: &str = "Refusals";
+/// The longest text of a field, in bytes. Whatever somebody else chose, a line costs no more than this for it.
+const TEXT_BYTES: usize = 512;
 /// The first invocation of a process.
 const COLD_STARTS: &str = "ColdStarts";
 
@@ -130,12 +132,21 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.push(field.name(), value);
+        self.push(field.name(), bounded(value.to_owned()));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.push(field.name(), format!("{value:?}"));
+        self.push(field.name(), bounded(format!("{value:?}")));
     }
+}
+
+/// The beginning of a text that is too long.
+fn bounded(mut text: String) -> String {
+    if text.len() > TEXT_BYTES {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES));
+        text.push('…');
+    }
+    text
 }
 
 fn is_metric(name: &str) -> bool {

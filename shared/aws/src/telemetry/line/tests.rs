@@ -114,3 +114,15 @@ fn a_trace_is_named_if_it_is_kept() {
 fn without_a_function_there_are_no_metrics() {
     assert_eq!(metrics(&lines(None, UNKEPT, || tracing::info!(CheckIns = 1, "e"))[0]), Vec::<&str>::new());
 }
+
+#[test]
+fn whatever_somebody_else_chose_a_field_has_an_end() {
+    let long = "é".repeat(10_000);
+    let log = || tracing::warn!(error = long, reason = %long, kept = %"x".repeat(TEXT_BYTES), "authorize");
+    let lines = lines(None, UNKEPT, log);
+    for name in ["error", "reason"] {
+        let text = lines[0][name].as_str().expect("text");
+        assert!(text.starts_with("éé") && text.ends_with("é…") && text.len() <= TEXT_BYTES + 3, "{}", text.len());
+    }
+    assert_eq!(lines[0]["kept"].as_str().map(str::len), Some(TEXT_BYTES));
+}

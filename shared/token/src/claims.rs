@@ -1,0 +1,77 @@
+//! What a token says.
+
+use rollcall_core::{CredentialVersion, NodeId, Timestamp};
+use serde_json::Value;
+
+use crate::json::Object;
+use crate::verifier::TokenError;
+
+/// The end of the year 9999, in seconds since 1970. What is later is no time: milliseconds were taken for seconds, say.
+const LAST_S: f64 = 253_402_300_799.0;
+
+/// What a valid token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// Whose token it is.
+    pub node: NodeId,
+    /// The version of the node's credentials.
+    pub credentials: CredentialVersion,
+    /// From when on it is no longer valid.
+    pub expires_at: Timestamp,
+    /// From when on it is valid, if it says so.
+    pub not_before: Option<Timestamp>,
+    /// When it was made, if it says so.
+    pub issued_at: Option<Timestamp>,
+    /// Whom it is for, if it says so.
+    pub audience: Option<Vec<String>>,
+}
+
+impl Claims {
+    /// Reads a payload.
+    ///
+    /// # Errors
+    /// If something is missing, or not what it must be.
+    pub(crate) fn read(payload: &Object) -> Result<Self, TokenError> {
+        let malformed = TokenError::Malformed;
+        let instant = |name: &str, wrong: &'static str| {
+            payload.get(name).map(|value| instant(value).ok_or(malformed(wrong))).transpose()
+        };
+        let node = payload.get("sub").and_then(Value::as_str).ok_or(malformed("its sub is missing or not text"))?;
+        let credentials = payload.get("cv").and_then(whole).ok_or(malformed("its cv is missing or no version"))?;
+        let expires_at = instant("exp", "its exp is not a time in seconds")?.ok_or(malformed("its exp is missing"))?;
+        Ok(Self {
+            node: node.parse().map_err(TokenError::WrongSubject)?,
+            credentials: CredentialVersion(credentials),
+            expires_at,
+            not_before: instant("nbf", "its nbf is not a time in seconds")?,
+            issued_at: instant("iat", "its iat is not a time in seconds")?,
+            audience: payload.get("aud").map(audience),
+        })
+    }
+}
+
+/// A `NumericDate` (RFC 7519, section 2), to the millisecond.
+fn instant(value: &Value) -> Option<Timestamp> {
+    let seconds = value.as_f64().filter(|seconds| (0.0..=LAST_S).contains(seconds))?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
+    let milliseconds = (seconds * 1000.0).round() as u64;
+    Some(Timestamp(milliseconds))
+}
+
+/// A whole number, however it is written: `1.0` is 1 (RFC 8259, section 6).
+fn whole(value: &Value) -> Option<u32> {
+    let number =
+        value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number))?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked")]
+    let number = number as u32;
+    Some(number)
+}
+
+/// Text, or a list of texts; what is neither is for nobody.
+fn audience(value: &Value) -> Vec<String> {
+    let texts = match value {
+        Value::Array(values) => values.as_slice(),
+        value => std::slice::from_ref(value),
+    };
+    texts.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
