@@ -38,7 +38,7 @@ impl<D: Documents, C: Connections> Handler<D, C> {
     }
 
     async fn check_in(&self, event: Event, results: &[CommandResult], connection: &str) -> Answer {
-        let (node, seq, at) = (event.node.clone(), seq(&event), event.at);
+        let (node, seq, at, dropped) = (event.node.clone(), seq(&event), event.at, event.dropped());
         let recorded = match record(&self.store, event, &self.policy).await {
             Ok(recorded) => recorded,
             Err(error) => {
@@ -67,7 +67,8 @@ impl<D: Documents, C: Connections> Handler<D, C> {
         };
         tracing::info!(
             %node, connection, seq, outcome = "stored",
-            CheckIns = 1, WriteUnits = recorded.units.write, ReadUnits = recorded.units.some_read(), "check-in"
+            CheckIns = 1, FieldsDropped = dropped,
+            WriteUnits = recorded.units.write, ReadUnits = recorded.units.some_read(), "check-in"
         );
         answer
     }
@@ -140,9 +141,7 @@ fn read(request: &ApiGatewayWebsocketProxyRequest, connection: &str) -> Result<A
         Err(error) => return Err(refuse(error.code, error.message, error.seq)),
     };
     let (seq, ack, results) = (check_in.seq, check_in.ack, std::mem::take(&mut check_in.results));
-    let report = rollcall_aws::report(check_in)
-        .map_err(|error| refuse(ErrorCode::InvalidField, error.to_string(), Some(seq)))?;
-    let event = rollcall_aws::check_in(&request.request_context, seq, ack, report);
+    let event = rollcall_aws::check_in(&request.request_context, seq, ack, rollcall_aws::report(check_in));
     event.map(|event| Asked::CheckIn(Box::new(event), results)).map_err(|error| {
         tracing::error!(connection, seq, outcome = "failed", error = chain(&error), Failures = 1, "check-in");
         let message = "the server does not know whose connection this is".to_owned();

@@ -14,6 +14,14 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+impl Event {
+    /// How many fields of what the node said were dropped or clipped; nothing if none was.
+    pub fn dropped(&self) -> Option<u32> {
+        let (EventKind::CheckIn { report, .. } | EventKind::Poll { report, .. }) = &self.kind else { return None };
+        Some(report.dropped()).filter(|dropped| *dropped > 0)
+    }
+}
+
 /// A connection and its place in the order of a node's connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {

@@ -48,7 +48,7 @@ pub use limits::{COMMANDS_OPEN, FIRMWARE_VERSION_BYTES, UPDATE_DETAIL_BYTES};
 pub use node::{Closed, Held, Malformed, Node, Presence, WantedConfig};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
-pub use report::{ConfigOutcome, ConfigState, Health, Report, ReportError, UpdateOutcome, UpdateState};
+pub use report::{ConfigOutcome, ConfigState, Health, Report, UpdateOutcome, UpdateState};
 pub use settle::{AckTerms, Effect, Refusal, Reply, SettleError, Settled, settle};
 pub use sweep::{expired, lost, presence_at};
 pub use update::{Change, Outcome, Update};
