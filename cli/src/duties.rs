@@ -1,18 +1,14 @@
 //! What nodes of this command do when they are told to.
 
 use rollcall_node::{Command, Firmware};
-use serde_json::Value;
 use tokio::sync::Notify;
 
 /// Executes `echo`, which says its arguments, and `reboot`, which only has the connection dropped; knows no others.
 pub(crate) fn execute(command: Command, reboot: &Notify) {
     match command.name() {
         "echo" => {
-            let said = match command.args() {
-                Value::Null => String::new(),
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
+            let args = command.args();
+            let said = args.read::<Option<String>>().map_or_else(|_| args.to_string(), Option::unwrap_or_default);
             command.done(said);
         }
         "reboot" => {

@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Write as _};
 
+use rollcall_wire::pretty;
 use serde::Serialize;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -35,8 +36,9 @@ pub(crate) fn print_on(text: &str) -> Result<bool, Problem> {
 /// # Errors
 /// If it can't be written, other than because its reader has gone.
 pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Problem> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Problem::plain(&error))?;
-    print(&format!("{text}\n"))
+    // Made pretty as text: parts of it may be documents, which `serde_json` puts on a line of their own.
+    let text = serde_json::to_string(value).map_err(|error| Problem::plain(&error))?;
+    print(&format!("{}\n", pretty(&text)))
 }
 
 /// Bytes in lower-case hexadecimal.

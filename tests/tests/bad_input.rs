@@ -2,10 +2,10 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 use rollcall_aws::variable;
-use rollcall_core::{Attribute, Registration, Timestamp};
+use rollcall_core::{Attribute, Registration, Timestamp, Value as Stored};
 use rollcall_tests::{Cloud, Frame, Options, Socket, now, policy, refused};
 use rollcall_token::Limits;
-use rollcall_wire::ServerMessage;
+use rollcall_wire::{ErrorCode, ErrorMessage, ServerMessage};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame as Raw;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
@@ -197,5 +197,94 @@ async fn what_the_gateway_can_not_carry_closes_the_connection_with_its_code() {
     socket.send_in_frames(&"x".repeat(129 * 1024), 16 * 1024).await;
     assert_eq!(socket.next().await, Frame::Closed(Some(1009)));
     assert_eq!(cloud.stored("ap-1").await.expect("stored").seen, None, "nothing was taken for a check-in");
+    cloud.stop().await;
+}
+
+/// What comes after this message: whether it is acknowledged, or the error.
+async fn answered(socket: &mut Socket, message: &str) -> Result<u64, ErrorMessage> {
+    socket.send(message).await;
+    match socket.next().await {
+        Frame::Message(ServerMessage::Ack(ack)) => Ok(ack.seq),
+        Frame::Message(ServerMessage::Error(error)) => Err(error),
+        other => panic!("{message}: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn whatever_a_node_says_of_itself_it_is_acknowledged_stored_and_what_was_left_out_is_counted() {
+    let cloud = Cloud::start().await;
+    let mut socket = cloud.socket("ap-1").await;
+    let figures = r#"{"uptime_s":12345.67,"load_percent":-1,"memory_free_kib":1e3,"clients":18446744073709551616}"#;
+    let long = "9".repeat(65);
+    for (seq, said) in [
+        format!(r#""firmware":"2.4","health":{figures}"#),
+        format!(r#""firmware":"{long}","health":[]"#),
+        r#""firmware":"","health":{"uptime_s":{"a":[[1]]},"clients":"many","load_percent":1e400}"#.to_owned(),
+        r#""firmware":null,"health":null,"config":null,"update":null,"results":null,"ack":null"#.to_owned(),
+        r#""ack":"no","update":{"version":"no version","status":"failed","detail":7}"#.to_owned(),
+        r#""config":{"version":1.0,"status":"rejected","detail":"a\u0000\ud800b"},"health":{"uptime_s":null}"#
+            .to_owned(),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let seq = u64::try_from(seq).expect("few") + 1;
+        let message = format!(r#"{{"type":"check-in","seq":{seq}.0,{said}}}"#);
+        assert_eq!(answered(&mut socket, &message).await, Ok(seq), "{message}");
+    }
+    let item = cloud.store().read(&"ap-1".parse().expect("an id")).await.expect("readable").expect("stored");
+    let stored = |attribute| item.get(&attribute).cloned();
+    assert_eq!(stored(Attribute::Seq), Some(Stored::Number(6)));
+    assert_eq!(stored(Attribute::Uptime), Some(Stored::Number(12346)));
+    assert_eq!(stored(Attribute::MemoryFree), Some(Stored::Number(1000)));
+    assert_eq!(stored(Attribute::Clients), Some(Stored::Number(u32::MAX.into())));
+    assert_eq!(stored(Attribute::Load), Some(Stored::Number(u32::MAX.into())), "not what -1 would be");
+    assert_eq!(stored(Attribute::Firmware), Some(Stored::from(&*long[..64])));
+    assert_eq!(stored(Attribute::ConfigVersion), Some(Stored::Number(1)));
+    assert_eq!(stored(Attribute::ConfigDetail), Some(Stored::from("a\0\u{fffd}\u{fffd}\u{fffd}b")));
+    assert_eq!(stored(Attribute::UpdateVersion), None);
+    let lines = cloud.journal.until("check-in", "stored", 6).await;
+    let dropped: Vec<_> = lines.iter().map(|line| line["FieldsDropped"].as_u64()).collect();
+    assert_eq!(dropped, [Some(2), Some(2), Some(4), None, Some(3), Some(1)]);
+
+    let polling = cloud.http(&cloud.token("ap-2"));
+    let polled = polling.send("POST", "/v1/check-in", format!(r#"{{"type":"check-in","seq":1.0,"health":{figures}}}"#));
+    assert_eq!(polled.await.status, 200);
+    assert_eq!(cloud.journal.until("poll", "stored", 1).await[0]["FieldsDropped"], 2);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn what_something_depends_on_is_refused_by_name_and_nothing_of_its_check_in_is_stored() {
+    let cloud = Cloud::start().await;
+    let mut socket = cloud.socket("ap-1").await;
+    for (fields, field) in [
+        (r#""seq":1.5"#, "seq: must be a whole number"),
+        (r#""seq":9007199254740993.0"#, "seq: must be a whole number"),
+        (r#""seq":null"#, "seq: is missing"),
+        (r#""seq":1,"seq":2"#, "seq: is there twice"),
+        (r#""seq":1,"type":"config""#, "type: is there twice"),
+        (r#""seq":1,"config":{"version":1,"status":"perfect"}"#, "config.status: must be applied"),
+        (r#""seq":1,"update":{"version":"1","status":"perfect"}"#, "update.status: must be downloading"),
+        (r#""seq":1,"results":[{"command":1,"status":"perfect"}]"#, "results[0].status: must be done or failed"),
+        (r#""seq":1,"results":{"command":1,"status":"done"}"#, "results: must be a list"),
+    ] {
+        let error = answered(&mut socket, &format!(r#"{{"type":"check-in",{fields}}}"#)).await.expect_err(fields);
+        assert!(error.code == ErrorCode::InvalidField && error.message.starts_with(field), "{fields}: {error:?}");
+    }
+    let utf16: String = "{\"type\":\"config\"}".chars().flat_map(|character| [character, '\0']).collect();
+    for (text, message) in [("", "the message is empty"), (&utf16, "the message is UTF-16, must be UTF-8")] {
+        let error = answered(&mut socket, text).await.expect_err(text);
+        assert_eq!((error.code, &*error.message), (ErrorCode::NotJson, message));
+    }
+    let node = cloud.stored("ap-1").await.expect("stored");
+    assert_eq!((node.seq, node.config, node.update), (None, None, None));
+    let with_mark = "\u{feff}{\"type\":\"check-in\",\"seq\":1}";
+    assert_eq!(answered(&mut socket, with_mark).await, Ok(1), "a byte order mark says nothing");
+    let polling = cloud.http(&cloud.token("ap-2"));
+    assert_eq!(polling.send("POST", "/v1/check-in", with_mark).await.status, 200);
+    let utf16: Vec<u8> = "{\"type\":\"config\"}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let refused = polling.send("POST", "/v1/check-in", utf16).await;
+    assert_eq!((refused.status, &refused.json()["message"]), (400, &"the message is UTF-16, must be UTF-8".into()));
     cloud.stop().await;
 }

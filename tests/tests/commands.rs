@@ -70,7 +70,7 @@ async fn a_connected_node_is_handed_its_commands_one_at_a_time_and_in_order() {
     assert_eq!((&second["command"], &second["state"]), (&json!(2), &json!("queued")));
 
     let told = node.next().await;
-    assert_eq!((told.command, &*told.name, told.args), (1, "reboot", json!({"in_s": 5})));
+    assert_eq!((told.command, &*told.name, told.args.text()), (1, "reboot", r#"{"in_s":5}"#));
     if cloud.pushes {
         assert_eq!(node.next().await.command, 1, "a second one queued tells it again of the first, and of no other");
     }
@@ -263,5 +263,46 @@ async fn what_is_no_command_or_for_nobody_is_refused_and_queues_nothing() {
     assert_eq!(reader.get("/v1/nodes/ap-1/commands").await.json()["commands"], json!([]), "nothing was queued");
     console.send("DELETE", "/v1/nodes/ap-1", "").await;
     assert_eq!(queue(&console, "ap-1", "k", json!({"name": "x"})).await.problem(), (410, "revoked-node".to_owned()));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn no_number_in_a_commands_arguments_is_rounded_wherever_they_are_told_or_shown() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    let mut node = Told::connected(&cloud).await;
+    let args = r#"{"a":[1.0,1e400,12345678901234567890123,0.1000,-0],"b":null}"#;
+    let queue = async |key: &str, body: &str| {
+        console.send_with("POST", "/v1/nodes/ap-1/commands", &[("idempotency-key", key)], body.to_owned()).await
+    };
+    let body = format!(r#"{{"name":"set","args":{args},"expires_in_s":6e1}}"#);
+    let queued = queue("a", &body).await;
+    assert_eq!(queued.status, 201, "{queued:?}");
+    assert!(queued.text.contains(&format!(r#""args":{args}"#)), "{queued:?}");
+    assert_eq!(node.next().await.args.text(), args);
+    assert_eq!(node.check_in(json!([])).await.command.expect("told again").args.text(), args);
+    let listed = console.get("/v1/nodes/ap-1/commands").await.text;
+    assert!(listed.contains(&format!(r#""args":{args}"#)), "{listed}");
+
+    let same = body.replace(r#""name":"set","args":"#, "\"name\" : \"set\",\n\"args\": ").replace("6e1", "60.0");
+    assert_eq!(queue("a", &same).await.status, 200, "it says the same");
+    assert_eq!(queue("a", &body.replace("[1.0", "[1")).await.problem(), (409, "key-reused".to_owned()));
+    assert_eq!(queue("b", r#"{"name":"x","args":null,"expires_in_s":null}"#).await.status, 201, "null is absent");
+    let deepest = format!("{}1.0{}", "[".repeat(32), "]".repeat(32));
+    let queued = queue("c", &format!(r#"{{"name":"x","args":{deepest}}}"#)).await;
+    assert!(queued.status == 201 && queued.text.contains(&deepest), "{queued:?}");
+    for (body, detail) in [
+        (r#"{"name":"x","args":{"a":[{"b":1,"b":2}]}}"#, "the body has a name twice, at /args/a/0/b"),
+        (r#"{"name":"x","name":"y"}"#, "the body has a name twice, at /name"),
+        ("", "the body is empty"),
+        (r#"{"name":"x","args":"\ud800"}"#, "the body has half a surrogate pair in its text, at /args"),
+    ] {
+        let refused = queue("d", body).await;
+        assert_eq!((refused.problem().0, &refused.json()["detail"]), (400, &json!(detail)));
+    }
+    for wrong in ["1.5", "-1", "1e400", "4294967296", "\"60\""] {
+        let refused = queue("d", &format!(r#"{{"name":"x","expires_in_s":{wrong}}}"#)).await;
+        assert_eq!(refused.problem(), (400, "invalid-body".to_owned()), "{wrong}");
+    }
     cloud.stop().await;
 }

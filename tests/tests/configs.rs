@@ -204,8 +204,19 @@ async fn a_document_that_can_not_be_one_is_refused() {
         let reply = console.put("/v1/nodes/ap-1/config", body).await;
         assert_eq!(reply.problem(), (problem.0, problem.1.to_owned()));
     }
-    let not_utf8 = console.send("PUT", "/v1/nodes/ap-1/config", vec![b'"', 0xff, b'"']).await;
-    assert_eq!(not_utf8.problem(), (400, "invalid-body".to_owned()));
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>();
+    for (body, detail) in [
+        (vec![b'"', 0xff, b'"'], "the body is not UTF-8"),
+        (utf16("\u{feff}{}"), "the body is UTF-16, must be UTF-8"),
+        (utf16("{}"), "the body is UTF-16, must be UTF-8"),
+        (b" \n".to_vec(), "the document is empty"),
+        (br#"{"a":[{"b":1,"\u0062":2}]}"#.to_vec(), "the document has a name twice, at /a/0/b"),
+        (br#"{"a":"\ud800"}"#.to_vec(), "the document has half a surrogate pair in its text, at /a"),
+    ] {
+        let reply = console.send("PUT", "/v1/nodes/ap-1/config", body).await;
+        assert_eq!(reply.problem(), (400, "invalid-body".to_owned()));
+        assert_eq!(reply.json()["detail"], detail);
+    }
     assert_eq!(console.get("/v1/nodes/ap-1/config").await.json()["status"], "none");
     cloud.stop().await;
 }
@@ -313,5 +324,42 @@ async fn a_node_that_can_not_reach_the_server_any_more_goes_back_to_what_it_ran_
     assert_eq!(watched.running(), None);
     gate.add_permits(100);
     watched.node.stop().await.expect("it had not ended");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn no_number_of_a_configuration_is_rounded_wherever_it_is_told_or_shown() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let mut socket = cloud.socket("ap-1").await;
+    let document = r#"{"a":[1.0,1e400,12345678901234567890123,0.1000,-0,1E5],"b":{"c":-0.0},"d":"1.0"}"#;
+    // With a byte order mark, as an editor may put in front.
+    let set = console.put("/v1/nodes/ap-1/config", format!("\u{feff}{document}\r\n")).await;
+    assert_eq!(set.status, 200, "{set:?}");
+    let news = next_config(&cloud, &mut socket, 1).await;
+    assert_eq!(news.document.as_deref(), Some(document));
+    socket.send(r#"{"type":"config"}"#).await;
+    assert_eq!(pushed(&mut socket).await.document.as_deref(), Some(document), "and when it asks");
+    let fetched = cloud.http(&cloud.token("ap-1")).get(&format!("/v1/configs/{}", news.sha256)).await;
+    assert_eq!(fetched.text, document, "and when it fetches it");
+    let shown = console.get("/v1/nodes/ap-1/config").await.text;
+    assert!(shown.contains(&format!(r#""document":{document}"#)), "{shown}");
+
+    next_ack(&mut socket, r#"{"type":"check-in","seq":2,"config":{"version":1,"status":"applied"}}"#).await;
+    let other = document.replace("1.0,1e400", "1,1e401").replace("0.1000", "0.100");
+    let set = console.put("/v1/nodes/ap-1/config", other.clone()).await.json();
+    assert_eq!(set["version"], 2, "another way to write a number is another document");
+    let shown = console.get("/v1/nodes/ap-1/config").await.text;
+    for part in [
+        format!(r#""document":{other}"#),
+        format!(r#""document":{document}"#),
+        r#"{"op":"replace","path":"/a/0","value":1}"#.to_owned(),
+        r#"{"op":"replace","path":"/a/1","value":1e401}"#.to_owned(),
+        r#"{"op":"replace","path":"/a/3","value":0.100}"#.to_owned(),
+    ] {
+        assert!(shown.contains(&part), "{part} is not in {shown}");
+    }
+    assert_eq!(shown.matches(r#""op""#).count(), 3, "{shown}");
     cloud.stop().await;
 }

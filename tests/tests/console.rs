@@ -224,3 +224,51 @@ async fn the_openapi_document_describes_what_is_there_and_nothing_else() {
     assert_eq!(codes.expect("codes").len(), 21, "every code is documented");
     cloud.stop().await;
 }
+
+#[tokio::test]
+async fn a_body_says_one_thing_and_says_it_as_json_may() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    let spec = r#"{"site":null,"model":"ax-2","tags":null,"credential_version":1e0}"#;
+    assert_eq!(console.put("/v1/nodes/ap-1", format!("\u{feff}{spec}")).await.status, 200);
+    assert_eq!(console.put("/v1/nodes/ap-2", r#"{"credential_version":null}"#).await.status, 200, "null is absent");
+    assert_eq!(console.put("/v1/nodes/ap-2", r#"{"credential_version":2.0}"#).await.json()["credential_version"], 2);
+    let batch = r#"[{"node":"ap-3","tags":null,"credential_version":3.0},{"node":"ap-4","credential_version":1.5}]"#;
+    let set = console.send("POST", "/v1/nodes:batch", batch).await.json();
+    assert_eq!((&set[0]["status"], &set[1]["status"]), (&json!(200), &json!(400)), "{set}");
+    assert_eq!(console.get("/v1/nodes/ap-3").await.json()["credential_version"], 3);
+    let sha256 = "0".repeat(64);
+    let image = |size: &str| format!(r#"{{"object_key":"k","size":{size},"sha256":"{sha256}","signature":"s"}}"#);
+    assert_eq!(console.put("/v1/firmware/ax-2/2.5", image("1e3")).await.status, 201);
+    assert_eq!(console.put("/v1/firmware/ax-2/2.5", image("1000.0")).await.status, 200, "it is the same");
+
+    for wrong in ["1.5", "-1", "\"1\"", "4294967296", "1e400", "true"] {
+        let reply = console.put("/v1/nodes/ap-5", format!(r#"{{"credential_version":{wrong}}}"#)).await;
+        assert_eq!(reply.problem(), (400, "invalid-body".to_owned()), "{wrong}");
+    }
+    let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    for (method, path, body, detail) in [
+        ("PUT", "/v1/nodes/ap-5", br#"{"site":"a","site":"b"}"#.to_vec(), "the body has a name twice, at /site"),
+        (
+            "PUT",
+            "/v1/nodes/ap-1/firmware",
+            br#"{"version":"1","version":"2"}"#.to_vec(),
+            "the body has a name twice, at /version",
+        ),
+        (
+            "POST",
+            "/v1/nodes:batch",
+            br#"[{"node":"ap-5"},{"node":"a","node":"b"}]"#.to_vec(),
+            "the body has a name twice, at /1/node",
+        ),
+        ("PUT", "/v1/nodes/ap-5", utf16("{}"), "the body is UTF-16, must be UTF-8"),
+        ("PUT", "/v1/nodes/ap-5", vec![], "the body is empty"),
+        ("PUT", "/v1/nodes/ap-5", b"{\"site\":NaN}".to_vec(), "the body is not JSON: "),
+    ] {
+        let reply = console.send(method, path, body).await;
+        assert_eq!(reply.problem(), (400, "invalid-body".to_owned()), "{detail}");
+        assert!(reply.json()["detail"].as_str().is_some_and(|said| said.starts_with(detail)), "{detail}: {reply:?}");
+    }
+    assert_eq!(console.get("/v1/nodes/ap-5").await.status, 404, "nothing was registered");
+    cloud.stop().await;
+}

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use http::Method;
 use rollcall_core::{IdempotencyKey, NodeId, Timestamp};
-use rollcall_wire::DOCUMENT_BYTES;
 use rollcall_wire::console::{CommandPage, CommandProgress, CommandSpec, CommandView};
-use serde_json::{Value, json};
+use rollcall_wire::{DOCUMENT_BYTES, DOCUMENT_LEVELS, Json, canonical};
+use serde_json::json;
 
 use super::client::{Ask, Client};
 use super::input;
@@ -53,9 +53,9 @@ async fn send(args: &SendCommand) -> Result<(), Problem> {
 }
 
 /// What to do it with: JSON, or where that is.
-fn arguments(text: Option<&str>) -> Result<Value, Problem> {
+fn arguments(text: Option<&str>) -> Result<Json, Problem> {
     let (name, text) = match text {
-        None => return Ok(Value::Null),
+        None => return Ok(Json::default()),
         Some(text) => match text.strip_prefix('@').or((text == "-").then_some(text)) {
             None => ("ARGS".to_owned(), text.to_owned()),
             Some(file) => {
@@ -64,7 +64,8 @@ fn arguments(text: Option<&str>) -> Result<Value, Problem> {
             }
         },
     };
-    serde_json::from_str(&text).map_err(|error| Problem::new(format!("{name} is not JSON: {error}")))
+    let checked = canonical(&text, DOCUMENT_LEVELS).and_then(|text| Json::parse(&text));
+    checked.map_err(|error| Problem::new(format!("{name} {error}")))
 }
 
 fn random_key() -> Result<IdempotencyKey, Problem> {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use http::Method;
 use rollcall_core::{NodeId, Site};
 use rollcall_wire::console::{BatchResult, ConfigSet, ConfigView, DeliveryState, SiteConfigSet};
-use rollcall_wire::{DOCUMENT_BYTES, Document};
+use rollcall_wire::{DOCUMENT_BYTES, Document, pretty};
 use serde::Serialize;
 
 use super::client::{Ask, Client};
@@ -116,9 +116,8 @@ async fn get(args: &One) -> Result<(), Problem> {
         ("runs", runs(&args.node, &view)),
     ]);
     if let Some(document) = &view.document {
-        let document = serde_json::to_string_pretty(document).map_err(|error| Problem::plain(&error))?;
         text.push('\n');
-        text.push_str(&lines(&document));
+        text.push_str(&lines(&pretty(document.text())));
     }
     print(&text)
 }

@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use http::Method;
 use rollcall_core::NodeId;
 use rollcall_wire::console::{AppliedView, ConfigView, WantedView};
-use rollcall_wire::{Document, Edit, Step, difference, steps};
+use rollcall_wire::{Document, Edit, Json, Step, difference, steps};
 use serde::Serialize;
-use serde_json::Value;
 
 use super::client::{Ask, Client};
 use super::configs::read;
@@ -40,7 +39,7 @@ struct Comparison<'a> {
     to: Side,
     difference: Vec<Edit>,
     #[serde(skip)]
-    old: Value,
+    old: Json,
 }
 
 /// Compares, and exits with 1 if there is a difference.
@@ -81,20 +80,21 @@ fn of_node(node: &NodeId, view: ConfigView) -> Result<Comparison<'_>, Problem> {
              shows what is wanted"
         )));
     };
+    let difference = view.difference.ok_or_else(unknown)?;
+    let old = known(document, &sha256)?;
     let from = Some(Side { version: Some(version), sha256 });
-    let (difference, old) = view.difference.zip(document).ok_or_else(unreadable)?;
     Ok(Comparison { node: node.as_str(), from, to: side(to), difference, old })
 }
 
 /// From what the node is to run to what a file says.
 fn with_file<'a>(node: &'a NodeId, view: ConfigView, file: &Document) -> Result<Comparison<'a>, Problem> {
     let to = Side { version: None, sha256: file.sha256().to_owned() };
-    let new = file.value().ok_or_else(unreadable)?;
+    let new = file.json().map_err(|error| Problem::plain(&error))?;
     let Some(from) = view.wanted.map(side) else {
         let difference = vec![Edit::Add { path: String::new(), value: new }];
-        return Ok(Comparison { node: node.as_str(), from: None, to, difference, old: Value::Null });
+        return Ok(Comparison { node: node.as_str(), from: None, to, difference, old: Json::default() });
     };
-    let old = view.document.ok_or_else(unreadable)?;
+    let old = known(view.document, &from.sha256)?;
     let difference = if from.sha256 == to.sha256 { vec![] } else { difference(&old, &new) };
     Ok(Comparison { node: node.as_str(), from: Some(from), to, difference, old })
 }
@@ -103,8 +103,14 @@ fn side(wanted: WantedView) -> Side {
     Side { version: Some(wanted.version), sha256: wanted.sha256 }
 }
 
-fn unreadable() -> Problem {
-    Problem::new("a number in one of the documents is too large to be compared (above 1.8e308)")
+/// The document with this hash. JSON has one `null` for a document that says so and for none, and the hash tells which.
+fn known(document: Option<Json>, sha256: &str) -> Result<Json, Problem> {
+    let is_null = || sha256 == rollcall_wire::sha256("null");
+    document.or_else(|| is_null().then(Json::default)).ok_or_else(unknown)
+}
+
+fn unknown() -> Problem {
+    Problem::new("the console can't compare them: one of the documents is not remembered")
 }
 
 /// What is compared.
@@ -129,27 +135,28 @@ fn table(comparison: Comparison<'_>) -> String {
         return "no difference\n".to_owned();
     }
     let mut columns = Columns::of_cells(CELL, ["PATH", "OLD", "NEW"]);
-    let value = |value: Option<Value>| value.map_or_else(|| NOTHING.to_owned(), |value| value.to_string());
+    let value = |value: Option<Json>| value.map_or_else(|| NOTHING.to_owned(), |value| value.to_string());
     let edited = comparison.from.is_some();
     let row = |Step { path, old, new }: Step| {
         [if path.is_empty() { ALL.to_owned() } else { path }, value(old.filter(|_| edited)), value(new)]
     };
-    format!("\n{}", columns.rows(steps(comparison.old, &comparison.difference).into_iter().map(row)))
+    format!("\n{}", columns.rows(steps(&comparison.old, &comparison.difference).into_iter().map(row)))
 }
 
 #[cfg(test)]
 mod tests {
     use rollcall_wire::console::ConfigProgress;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn view(applied: Option<AppliedView>, wanted: &Value) -> ConfigView {
-        let difference = applied.as_ref().and_then(|applied| Some(difference(applied.document.as_ref()?, wanted)));
+        let wanted = Json::from(wanted.clone());
+        let difference = applied.as_ref().and_then(|applied| Some(difference(applied.document.as_ref()?, &wanted)));
         ConfigView {
             status: ConfigProgress::Pending,
             wanted: Some(WantedView { version: 2, sha256: "two".to_owned() }),
-            document: Some(wanted.clone()),
+            document: Some(wanted),
             reported: None,
             applied,
             difference,
@@ -157,7 +164,7 @@ mod tests {
     }
 
     fn applied(sha256: Option<&str>, document: &Value) -> AppliedView {
-        let document = sha256.map(|_| document.clone());
+        let document = sha256.map(|_| document.clone().into());
         AppliedView { version: 1, sha256: sha256.map(str::to_owned), document }
     }
 

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use rollcall_wire::{JsonError, utf8};
+
 use super::table::clean;
 use crate::problem::Problem;
 
@@ -15,7 +17,8 @@ pub(super) struct Input {
     pub(super) text: String,
 }
 
-/// Reads a file, or standard input if it is `-`: UTF-8 of at most this many bytes, of which `what` says what it is to be.
+/// Reads a file, or standard input if it is `-`: UTF-8 of at most this many bytes, of which `what` says what it is to be. A
+/// byte order mark, which some editors and shells put in front, is ignored.
 ///
 /// # Errors
 /// What is wrong with the file.
@@ -34,8 +37,11 @@ pub(super) fn read(file: &Path, most: usize, what: &str) -> Result<Input, Proble
     if bytes.len() > most {
         return Err(Problem::new(format!("{name} is too large: {what} has at most {most} bytes")));
     }
-    let text = String::from_utf8(bytes).map_err(|_| Problem::new(format!("{name} is not UTF-8, as {what} must be")))?;
-    Ok(Input { name, text })
+    let text = utf8(&bytes).map_err(|error| match error {
+        JsonError::Encoding(_) => Problem::new(format!("{name} {error}")),
+        _ => Problem::new(format!("{name} is not UTF-8, as {what} must be")),
+    })?;
+    Ok(Input { name, text: text.to_owned() })
 }
 
 /// What a file is called in a sentence.

@@ -51,6 +51,7 @@ impl<D: Documents, C: Connections> Handler<D, C> {
 
     async fn check_in(&self, message: &Message<'_>, event: Event, results: &[CommandResult]) -> Answer {
         let (node, connection, seq, at) = (&message.node, message.connection, seq(&event), message.at);
+        let dropped = event.dropped();
         let recorded = match record(&self.store, event, &self.policy).await {
             Ok(recorded) => recorded,
             Err(error) => return message.failed(seq, &error),
@@ -70,7 +71,8 @@ impl<D: Documents, C: Connections> Handler<D, C> {
         };
         tracing::info!(
             %node, connection, seq, outcome = "stored",
-            CheckIns = 1, WriteUnits = recorded.units.write, ReadUnits = recorded.units.some_read(), "check-in"
+            CheckIns = 1, FieldsDropped = dropped,
+            WriteUnits = recorded.units.write, ReadUnits = recorded.units.some_read(), "check-in"
         );
         answer
     }
@@ -165,10 +167,7 @@ impl<'a> Message<'a> {
             Err(error) => return nothing(error.code, error.message, error.seq),
         };
         let (seq, ack, results) = (check_in.seq, check_in.ack, std::mem::take(&mut check_in.results));
-        let report = match rollcall_aws::report(check_in) {
-            Ok(report) => report,
-            Err(error) => return nothing(ErrorCode::InvalidField, error.to_string(), Some(seq)),
-        };
+        let report = rollcall_aws::report(check_in);
         let event = rollcall_aws::check_in(self.context, rollcall_aws::now(), (seq, ack), report, &results);
         event.map(|event| Asked::CheckIn(Box::new(event), results)).map_err(|error| self.unidentified(&error))
     }

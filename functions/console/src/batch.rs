@@ -1,11 +1,13 @@
 //! Registering many nodes in one request.
 
+use std::collections::BTreeMap;
+
 use futures_util::{StreamExt as _, stream};
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents};
 use rollcall_core::Timestamp;
+use rollcall_wire::Json;
 use rollcall_wire::console::{BATCH_NODES, BatchResult, NodeSpec, Problem, ProblemCode};
-use serde_json::Value;
 
 use crate::handle::{Answered, Asked, Console, body, object, parse};
 
@@ -15,7 +17,7 @@ const AT_ONCE: usize = 16;
 impl<D: Documents, C: Connections> Console<D, C> {
     /// Registers up to [`BATCH_NODES`] nodes, each with its own result, in the order in which they were given.
     pub(crate) async fn batch(&self, asked: &Asked<'_>) -> Answered {
-        let nodes: Vec<Value> = body(&asked.body()?)?;
+        let nodes: Vec<Json> = body(&asked.body()?)?;
         if nodes.is_empty() || nodes.len() > BATCH_NODES {
             let detail = format!("a batch has from 1 to {BATCH_NODES} nodes, not {}", nodes.len());
             return Err(Problem::new(ProblemCode::InvalidBody, detail));
@@ -26,11 +28,10 @@ impl<D: Documents, C: Connections> Console<D, C> {
     }
 
     /// Each on its own: one that is wrong does not stop the others.
-    async fn one(&self, mut node: Value, now: Timestamp) -> BatchResult {
-        let id = node.as_object_mut().and_then(|fields| fields.remove("node"));
-        let id = id.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
+    async fn one(&self, node: Json, now: Timestamp) -> BatchResult {
+        let (id, spec) = apart(node);
         let done = async {
-            let spec: NodeSpec = object(node)?;
+            let spec: NodeSpec = object(spec)?;
             self.register_one(&parse(&id, "node")?, &spec, now).await
         };
         match done.await {
@@ -38,4 +39,12 @@ impl<D: Documents, C: Connections> Console<D, C> {
             Err(problem) => BatchResult { node: id, status: problem.status, problem: Some(problem) },
         }
     }
+}
+
+/// The node's id, empty if there is none, and what is said of it.
+fn apart(node: Json) -> (String, Json) {
+    let Ok(mut fields) = node.read::<BTreeMap<String, Json>>() else { return (String::new(), node) };
+    let id = fields.remove("node").and_then(|id| id.read().ok());
+    let rest = serde_json::value::to_raw_value(&fields).ok().and_then(|rest| Json::parse(rest.get()).ok());
+    (id.unwrap_or_default(), rest.unwrap_or(node))
 }

@@ -6,7 +6,7 @@ use rollcall_core::{
     Command, CommandState, Ending, IdempotencyKey, ItemKey, NodeId, Outcome, Queueing, cancel, queue, queued_before,
 };
 use rollcall_wire::console::{COMMAND_EXPIRES_MOST_S, CommandPage, CommandSpec, CommandView, Problem, ProblemCode};
-use rollcall_wire::{COMMAND_ARGS_BYTES, Document, DocumentError, ServerMessage};
+use rollcall_wire::{COMMAND_ARGS_BYTES, DOCUMENT_LEVELS, ServerMessage, canonical, sha256};
 
 use crate::handle::{Answered, Asked, Console, body, denied, failed, internal, object, parse};
 use crate::{cursor, nodes, view};
@@ -128,16 +128,14 @@ fn queueing(asked: &Asked<'_>) -> Result<Queueing, Problem> {
         let detail = format!("expires_in_s: must be from 1 to {COMMAND_EXPIRES_MOST_S}, not {}", spec.expires_in_s);
         return Err(invalid(ProblemCode::InvalidBody, detail));
     }
-    let args = Document::parse(&spec.args.to_string()).map_err(|error| match error {
-        DocumentError::TooDeep => invalid(ProblemCode::InvalidBody, format!("args: {error}")),
-        error => Problem::from(error),
-    })?;
-    if args.text().len() > COMMAND_ARGS_BYTES {
-        let detail = format!("args: {} bytes; at most {COMMAND_ARGS_BYTES} are taken", args.text().len());
+    let args = canonical(spec.args.text(), DOCUMENT_LEVELS);
+    let args = args.map_err(|error| invalid(ProblemCode::InvalidBody, format!("args: it {error}")))?;
+    if args.len() > COMMAND_ARGS_BYTES {
+        let detail = format!("args: {} bytes; at most {COMMAND_ARGS_BYTES} are taken", args.len());
         return Err(invalid(ProblemCode::TooLarge, detail));
     }
     let name = spec.name.parse().map_err(|error| invalid(ProblemCode::InvalidBody, format!("name: {error}")))?;
-    let said = Document::parse(&serde_json::json!([spec.name, spec.args, spec.expires_in_s]).to_string())?;
-    let args = args.text().to_owned();
-    Ok(Queueing { name, args, expires_in: spec.expires_in_s, key, request: said.sha256().to_owned() })
+    // Numbers as they are written: 1 and 1.0 are not the same to every node.
+    let request = sha256(&format!("[\"{}\",{args},{}]", spec.name, spec.expires_in_s));
+    Ok(Queueing { name, args, expires_in: spec.expires_in_s, key, request })
 }

@@ -8,8 +8,7 @@ use rollcall_core::{Node, NodeId, Site, Timestamp, Wanted, remember, want_config
 use rollcall_wire::console::{
     AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, ProblemCode, SiteConfigSet,
 };
-use rollcall_wire::{Document, ServerMessage};
-use serde_json::Value;
+use rollcall_wire::{Document, Json, ServerMessage};
 
 use crate::handle::{Answered, Asked, Console, denied, failed, internal, parse};
 use crate::{cursor, view};
@@ -72,7 +71,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
         let node: NodeId = parse(node, "node")?;
         let stored = self.known(&node).await?;
         let wanted = stored.wanted.as_ref();
-        let document = self.value(wanted.map(|wanted| &*wanted.sha256)).await?;
+        let document = self.json(wanted.map(|wanted| &*wanted.sha256)).await?;
         let applied = self.applied(&node, &stored).await?;
         let view = ConfigView {
             status: view::progress(&stored),
@@ -96,15 +95,15 @@ impl<D: Documents, C: Connections> Console<D, C> {
             let history = self.store.history(node).await.map_err(|error| failed(&error))?;
             history.sha256(version).map(str::to_owned)
         };
-        let document = self.value(sha256.as_deref()).await?;
+        let document = self.json(sha256.as_deref()).await?;
         Ok(Some(AppliedView { version, sha256, document }))
     }
 
     /// What the document with this hash says, if there is one.
-    async fn value(&self, sha256: Option<&str>) -> Result<Option<Value>, Problem> {
+    async fn json(&self, sha256: Option<&str>) -> Result<Option<Json>, Problem> {
         let Some(sha256) = sha256 else { return Ok(None) };
         let document = self.documents.get(sha256).await.map_err(|error| failed(&error))?;
-        Ok(document.and_then(|document| document.value()))
+        document.map(|document| document.json()).transpose().map_err(|error| internal(&error))
     }
 
     /// Sets what the next nodes of a site are to run. Whoever asks goes on with the cursor until there is none.

@@ -6,10 +6,14 @@ use rollcall_aws::http::{self, HttpAnswer};
 use rollcall_aws::{Connections, Documents, DynamoFirmware, DynamoStore, Store as _, StoreError, chain};
 use rollcall_core::{Denied, Node, NodeId, Policy, Timestamp, Update};
 use rollcall_wire::console::{Problem, ProblemCode};
+use rollcall_wire::{DOCUMENT_LEVELS, Json, JsonError, canonical};
 
 use crate::keys::Keys;
 use crate::openapi;
 use crate::routes::{Keyed, NoRoute, Route, route};
+
+/// How deeply a body may be nested: as deeply as a command's arguments may be, which are one level down.
+const BODY_LEVELS: usize = DOCUMENT_LEVELS + 1;
 
 /// What the console needs.
 pub(crate) struct Console<D, C> {
@@ -33,8 +37,7 @@ pub(crate) type Answered = Result<HttpAnswer, Problem>;
 impl Asked<'_> {
     /// The body, which must be text.
     pub(crate) fn body(&self) -> Result<String, Problem> {
-        let body = http::body(self.request).map(std::borrow::Cow::into_owned);
-        body.ok_or_else(|| Problem::new(ProblemCode::InvalidBody, "the body is not UTF-8"))
+        http::body(self.request).map(std::borrow::Cow::into_owned).map_err(|error| not_taken(&error))
     }
 
     /// A parameter of the query.
@@ -137,17 +140,22 @@ pub(crate) fn parse<T: std::str::FromStr<Err = rollcall_core::InvalidId>>(
     text.parse().map_err(|error| Problem::new(ProblemCode::InvalidParameter, format!("{what}: {error}")))
 }
 
-/// A body that must be JSON of this form.
+/// A body that must be JSON of this form, and say one thing: no name twice.
 pub(crate) fn body<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    canonical(text, BODY_LEVELS).map_err(|error| not_taken(&error))?;
     serde_json::from_str(text).map_err(|error| invalid_body(&error))
 }
 
 /// A body, or a part of one, that must be a JSON object of this form: a list of its fields' values is none.
-pub(crate) fn object<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
-    if !value.is_object() {
+pub(crate) fn object<T: serde::de::DeserializeOwned>(json: Json) -> Result<T, Problem> {
+    if !json.text().starts_with('{') {
         return Err(Problem::new(ProblemCode::InvalidBody, "it must be a JSON object"));
     }
-    serde_json::from_value(value).map_err(|error| invalid_body(&error))
+    json.read().map_err(|error| invalid_body(&error))
+}
+
+fn not_taken(error: &JsonError) -> Problem {
+    Problem::new(ProblemCode::InvalidBody, format!("the body {error}"))
 }
 
 fn invalid_body(error: &serde_json::Error) -> Problem {

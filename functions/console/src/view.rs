@@ -6,8 +6,7 @@ use rollcall_core::{
 use rollcall_core::{UpdateOutcome, UpdateState, WantedConfig, presence_at};
 use rollcall_wire::console::WantedView;
 use rollcall_wire::console::{AppliedView, CommandProgress, CommandView, ConfigProgress, FirmwareProgress, NodeView};
-use rollcall_wire::{ConfigReport, ConfigStatus, Edit, UpdateReport, UpdateStatus};
-use serde_json::Value;
+use rollcall_wire::{ConfigReport, ConfigStatus, Edit, Json, JsonError, UpdateReport, UpdateStatus};
 
 /// A node as it is at this time: one whose grace period is over counts as offline, swept or not.
 pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> NodeView {
@@ -64,11 +63,11 @@ fn firmware_progress(node: &Node) -> FirmwareProgress {
 }
 
 /// A command, as it stands at this time.
-pub(crate) fn command(command: &Command, now: Timestamp) -> Result<CommandView, serde_json::Error> {
+pub(crate) fn command(command: &Command, now: Timestamp) -> Result<CommandView, JsonError> {
     Ok(CommandView {
         command: command.number,
         name: command.name.clone(),
-        args: serde_json::from_str(&command.args)?,
+        args: Json::parse(&command.args)?,
         state: match command.state(now) {
             CommandState::Queued => CommandProgress::Queued,
             CommandState::Sent => CommandProgress::Sent,
@@ -106,7 +105,7 @@ pub(crate) fn progress(node: &Node) -> ConfigProgress {
 pub(crate) fn difference(
     applied: Option<&AppliedView>,
     wanted: Option<&WantedConfig>,
-    document: Option<&Value>,
+    document: Option<&Json>,
 ) -> Option<Vec<Edit>> {
     let (applied, wanted) = (applied?, wanted?);
     if applied.sha256.as_ref() == Some(&wanted.sha256) {

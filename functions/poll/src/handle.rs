@@ -58,7 +58,7 @@ impl<D: Documents> Poll<D> {
                 return answer(400, &ServerMessage::Error(error));
             }
         };
-        let at = event.at;
+        let (at, dropped) = (event.at, event.dropped());
         let recorded = match record(&self.store, event, &self.policy).await {
             Ok(recorded) => recorded,
             Err(error) => return failed(node, &error, seq),
@@ -81,7 +81,8 @@ impl<D: Documents> Poll<D> {
                 let news = News::read(&terms, node, at, &self.store, &self.documents).await;
                 tracing::info!(
                     %node, outcome = "stored",
-                    CheckIns = 1, PresenceChanges = changes, WriteUnits = units.write, ReadUnits = units.some_read(), "poll"
+                    CheckIns = 1, FieldsDropped = dropped, PresenceChanges = changes,
+                    WriteUnits = units.write, ReadUnits = units.some_read(), "poll"
                 );
                 come_again(terms.next_check_in, answer(200, &ack(seq, &terms, news)))
             }
@@ -92,14 +93,14 @@ impl<D: Documents> Poll<D> {
     fn read(claims: &Claims, request: &ApiGatewayV2httpRequest) -> Result<Read, ErrorMessage> {
         let wrong = |code, message: String, seq| ErrorMessage { code, message, seq, stored_seq: None };
         let body = http::body(request);
-        let body = body.ok_or_else(|| wrong(ErrorCode::NotJson, "the body is not text".to_owned(), None))?;
+        let body = body.map_err(|error| wrong(ErrorCode::NotJson, format!("the message {error}"), None))?;
         let mut check_in: CheckIn = match parse_node_message(&body)? {
             NodeMessage::CheckIn(check_in) => check_in,
             _ => return Err(wrong(ErrorCode::UnknownType, "only check-ins are polled".to_owned(), None)),
         };
         let (seq, results) = (check_in.seq, std::mem::take(&mut check_in.results));
         let invalid = |error: String| wrong(ErrorCode::InvalidField, error, Some(seq));
-        let report = rollcall_aws::report(check_in).map_err(|error| invalid(error.to_string()))?;
+        let report = rollcall_aws::report(check_in);
         let at = http::time(request).map_err(|error| invalid(error.to_string()))?;
         let event = poll((claims.node.clone(), claims.credentials), (at, now()), report, &results);
         Ok((seq, event, results))

@@ -4,7 +4,7 @@
 use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext as Context};
 use rollcall_core::{
     ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Health, Instance, InvalidId, NodeId,
-    Report, ReportError, Timestamp, UpdateOutcome, UpdateState,
+    Report, Timestamp, UpdateOutcome, UpdateState,
 };
 use rollcall_wire::{CheckIn, CommandResult, ConfigStatus, INSTANCE_HEADER, INSTANCE_PARAMETER, UpdateStatus};
 use serde::{Deserialize, Serialize};
@@ -124,11 +124,10 @@ pub fn poll(
     Event { node, at, now, fresh: false, kind: EventKind::Poll { credentials, report, results } }
 }
 
-/// What a check-in says about its node.
-///
-/// # Errors
-/// If it says more than can be stored.
-pub fn report(check_in: CheckIn) -> Result<Report, ReportError> {
+/// What a check-in says about its node. An update to a version that can't be one is dropped: none such is ever wanted, so that
+/// nothing waits for the report.
+pub fn report(check_in: CheckIn) -> Report {
+    let mut dropped = check_in.dropped;
     let config = check_in.config.map(|config| ConfigOutcome {
         version: config.version,
         state: match config.status {
@@ -144,18 +143,20 @@ pub fn report(check_in: CheckIn) -> Result<Report, ReportError> {
         memory_free_kib: health.memory_free_kib,
         clients: health.clients,
     });
-    let update = check_in.update.map(|update| {
-        let version = update.version.parse()?;
+    let update = check_in.update.and_then(|update| {
+        let Ok(version) = update.version.parse() else {
+            dropped += 1;
+            return None;
+        };
         let state = match update.status {
             UpdateStatus::Downloading => UpdateState::Downloading,
             UpdateStatus::Applied => UpdateState::Applied,
             UpdateStatus::Failed => UpdateState::Failed,
             UpdateStatus::RolledBack => UpdateState::RolledBack,
         };
-        Ok::<_, ReportError>(UpdateOutcome { version, state, detail: update.detail.filter(|text| !text.is_empty()) })
+        Some(UpdateOutcome { version, state, detail: update.detail.filter(|text| !text.is_empty()) })
     });
-    let report = Report::new(check_in.firmware, config, health.unwrap_or_default())?;
-    Ok(report.with_update(update.transpose()?))
+    Report::new(check_in.firmware, config, health.unwrap_or_default()).with_update(update).with_dropped(dropped)
 }
 
 /// When API Gateway got what an event is about.

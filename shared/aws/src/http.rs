@@ -9,6 +9,7 @@ pub use aws_lambda_events::http::header::AUTHORIZATION;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rollcall_core::Timestamp;
+use rollcall_wire::{JsonError, utf8};
 use serde::Serialize;
 
 use crate::gateway::EventError;
@@ -62,13 +63,17 @@ pub fn bearer_in(authorization: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_matches(' '))
 }
 
-/// The body as text; nothing if it is none.
-pub fn body(request: &ApiGatewayV2httpRequest) -> Option<Cow<'_, str>> {
+/// The body as text, without a byte order mark.
+///
+/// # Errors
+/// If it is not UTF-8.
+pub fn body(request: &ApiGatewayV2httpRequest) -> Result<Cow<'_, str>, JsonError> {
     let body = request.body.as_deref().unwrap_or_default();
     if !request.is_base64_encoded {
-        return Some(Cow::Borrowed(body));
+        return utf8(body.as_bytes()).map(Cow::Borrowed);
     }
-    String::from_utf8(STANDARD.decode(body).ok()?).ok().map(Cow::Owned)
+    let bytes = STANDARD.decode(body).map_err(|_| JsonError::NotUtf8)?;
+    utf8(&bytes).map(|text| Cow::Owned(text.to_owned()))
 }
 
 /// When API Gateway got the request.

@@ -23,6 +23,12 @@ impl Event {
     pub fn new(node: NodeId, at: Timestamp, kind: EventKind) -> Self {
         Self { node, at, now: at, fresh: false, kind }
     }
+
+    /// How many fields of what the node said were dropped or clipped; nothing if none was.
+    pub fn dropped(&self) -> Option<u32> {
+        let (EventKind::CheckIn { report, .. } | EventKind::Poll { report, .. }) = &self.kind else { return None };
+        Some(report.dropped()).filter(|dropped| *dropped > 0)
+    }
 }
 
 /// A connection and its place in the order of a node's connections.

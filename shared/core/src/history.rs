@@ -153,7 +153,7 @@ mod tests {
         let policy = Policy::new(Registration::Open, 600, 10, 60, 0).expect("in range");
         let report = |version, state| {
             let config = Some(ConfigOutcome { version, state, detail: None });
-            let report = Report::new(None, config, Health::default()).expect("a report");
+            let report = Report::new(None, config, Health::default());
             let kind = EventKind::Poll { credentials: CredentialVersion(1), report, results: 0 };
             plan(&Event::new(id.clone(), Timestamp(1), kind), &policy)
         };

@@ -54,7 +54,7 @@ pub use limits::{COMMANDS_OPEN, FIRMWARE_VERSION_BYTES, UPDATE_DETAIL_BYTES};
 pub use node::{Blocked, Closed, Held, Malformed, Node, Presence, Previous, Takeovers, WantedConfig};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
-pub use report::{ConfigOutcome, ConfigState, Health, Report, ReportError, UpdateOutcome, UpdateState};
+pub use report::{ConfigOutcome, ConfigState, Health, Report, UpdateOutcome, UpdateState};
 pub use settle::{AckTerms, Effect, Refusal, Reply, SettleError, Settled, settle};
 pub use sweep::{expired, gone, lost, presence_at};
 pub use update::{Change, Outcome, Update};

@@ -1,6 +1,6 @@
 //! What a node says of itself in a check-in.
 
-use crate::id::{FirmwareVersion, InvalidId};
+use crate::id::FirmwareVersion;
 use crate::limits::{DETAIL_BYTES, FIRMWARE_BYTES, UPDATE_DETAIL_BYTES, clip};
 
 /// What a node says of itself. What is absent leaves what is stored as it is.
@@ -10,6 +10,8 @@ pub struct Report {
     config: Option<ConfigOutcome>,
     update: Option<UpdateOutcome>,
     health: Health,
+    /// How many of its fields were dropped or clipped.
+    dropped: u32,
 }
 
 /// What became of a configuration.
@@ -105,50 +107,43 @@ pub struct Health {
     pub clients: Option<u32>,
 }
 
-/// A report that can't be stored.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReportError {
-    /// The firmware version is empty.
-    #[error("firmware: can't be empty")]
-    FirmwareEmpty,
-    /// The firmware version is too long.
-    #[error("firmware: at most {FIRMWARE_BYTES} bytes, not {length}")]
-    FirmwareTooLong {
-        /// Its length, in bytes.
-        length: usize,
-    },
-    /// The version of an update can't be one.
-    #[error("update: {0}")]
-    Update(#[from] InvalidId),
-}
-
 impl Report {
-    /// Checks what the node said. A long detail is clipped rather than refused: it is for people, and a check-in
-    /// matters more.
+    /// Keeps of what the node said as much as is stored: it only describes the node, and a check-in matters more.
     ///
-    /// # Errors
-    /// If the firmware version is empty or too long to be stored.
-    pub fn new(firmware: Option<String>, config: Option<ConfigOutcome>, health: Health) -> Result<Self, ReportError> {
-        match firmware.as_deref().map(str::len) {
-            Some(0) => return Err(ReportError::FirmwareEmpty),
-            Some(length) if length > FIRMWARE_BYTES => return Err(ReportError::FirmwareTooLong { length }),
-            _ => {}
-        }
-        let config = config.map(|config| ConfigOutcome {
-            detail: config.detail.map(|detail| clip(&detail, DETAIL_BYTES).to_owned()),
-            ..config
-        });
-        Ok(Self { firmware, config, update: None, health })
+    /// Details are clipped. So is a firmware version, which is compared with the one that is wanted: no version that may be
+    /// wanted is as long as what is kept ([`FIRMWARE_VERSION_BYTES`](crate::limits::FIRMWARE_VERSION_BYTES)), so that a
+    /// clipped one is never taken for it; and to drop it would leave a version in its place that does not run any more.
+    pub fn new(firmware: Option<String>, config: Option<ConfigOutcome>, health: Health) -> Self {
+        let mut dropped = 0;
+        let config =
+            config.map(|config| ConfigOutcome { detail: clipped(config.detail, DETAIL_BYTES, &mut dropped), ..config });
+        let said = firmware.is_some();
+        let firmware = firmware.filter(|firmware| !firmware.is_empty());
+        dropped += u32::from(said && firmware.is_none());
+        let firmware = clipped(firmware, FIRMWARE_BYTES, &mut dropped);
+        Self { firmware, config, update: None, health, dropped }
     }
 
     /// With how the node is getting on with a firmware version. A long detail is clipped.
     #[must_use]
-    pub fn with_update(self, update: Option<UpdateOutcome>) -> Self {
-        let update = update.map(|update| UpdateOutcome {
-            detail: update.detail.map(|detail| clip(&detail, UPDATE_DETAIL_BYTES).to_owned()),
+    pub fn with_update(mut self, update: Option<UpdateOutcome>) -> Self {
+        self.update = update.map(|update| UpdateOutcome {
+            detail: clipped(update.detail, UPDATE_DETAIL_BYTES, &mut self.dropped),
             ..update
         });
-        Self { update, ..self }
+        self
+    }
+
+    /// With this many fields more that were dropped or clipped before.
+    #[must_use]
+    pub fn with_dropped(mut self, dropped: u32) -> Self {
+        self.dropped = self.dropped.saturating_add(dropped);
+        self
+    }
+
+    /// How many of its fields were dropped or clipped.
+    pub fn dropped(&self) -> u32 {
+        self.dropped
     }
 
     /// The firmware version that runs.
@@ -172,24 +167,48 @@ impl Report {
     }
 }
 
+/// As much of a text as is kept.
+fn clipped(text: Option<String>, limit: usize, dropped: &mut u32) -> Option<String> {
+    text.map(|text| {
+        let kept = clip(&text, limit);
+        *dropped += u32::from(kept.len() < text.len());
+        kept.to_owned()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::FIRMWARE_VERSION_BYTES;
 
     #[test]
-    fn a_long_detail_is_clipped_between_characters() {
+    fn a_long_detail_is_clipped_between_characters_and_counted() {
         let detail = Some("ä".repeat(DETAIL_BYTES));
-        let config = ConfigOutcome { version: 1, state: ConfigState::Rejected, detail };
-        let report = Report::new(None, Some(config), Health::default()).expect("fits");
+        let config = ConfigOutcome { version: 1, state: ConfigState::Rejected, detail: detail.clone() };
+        let version = "2.5".parse().expect("a version");
+        let update = UpdateOutcome { version, state: UpdateState::Failed, detail };
+        let report = Report::new(None, Some(config), Health::default()).with_update(Some(update)).with_dropped(3);
         let kept = report.config().and_then(|config| config.detail.clone()).expect("kept");
         assert_eq!(kept, "ä".repeat(DETAIL_BYTES / 2));
+        let kept = report.update().and_then(|update| update.detail.clone()).expect("kept");
+        assert_eq!(kept, "ä".repeat(UPDATE_DETAIL_BYTES / 2));
+        assert_eq!(report.dropped(), 5);
     }
 
     #[test]
-    fn a_firmware_version_is_stored_whole_or_not_at_all() {
-        let report = |firmware: &str| Report::new(Some(firmware.to_owned()), None, Health::default());
-        assert_eq!(report(""), Err(ReportError::FirmwareEmpty));
-        assert!(report(&"1".repeat(FIRMWARE_BYTES)).is_ok());
-        assert_eq!(report(&"1".repeat(65)), Err(ReportError::FirmwareTooLong { length: 65 }));
+    fn a_firmware_version_that_can_not_be_stored_is_no_reason_to_refuse_a_check_in() {
+        let said = |firmware: &str| {
+            let report = Report::new(Some(firmware.to_owned()), None, Health::default());
+            (report.firmware().map(str::to_owned), report.dropped())
+        };
+        assert_eq!(said(""), (None, 1));
+        assert_eq!(said(&"1".repeat(FIRMWARE_BYTES)), (Some("1".repeat(FIRMWARE_BYTES)), 0));
+        assert_eq!(said(&"1".repeat(65)), (Some("1".repeat(64)), 1));
+        assert_eq!(said(&format!("1{}", "ä".repeat(40))), (Some(format!("1{}", "ä".repeat(31))), 1));
+    }
+
+    #[test]
+    fn no_clipped_firmware_version_is_taken_for_one_that_is_wanted() {
+        const { assert!(FIRMWARE_BYTES > FIRMWARE_VERSION_BYTES + 3, "what is kept, less a part of a character") };
     }
 }

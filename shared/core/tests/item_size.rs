@@ -90,7 +90,7 @@ fn report() -> Report {
         state: UpdateState::Downloading,
         detail: Some("d".repeat(UPDATE_DETAIL_BYTES * 2)),
     };
-    Report::new(Some("f".repeat(FIRMWARE_BYTES)), Some(config), health).expect("fits").with_update(Some(update))
+    Report::new(Some("f".repeat(FIRMWARE_BYTES)), Some(config), health).with_update(Some(update))
 }
 
 /// What the monolith may have said of the node.

@@ -1,7 +1,6 @@
 //! What a program executes.
 
-use rollcall_wire::{CommandNews, CommandStatus};
-use serde_json::Value;
+use rollcall_wire::{CommandNews, CommandStatus, Json};
 use tokio::sync::mpsc::WeakUnboundedSender;
 
 use crate::promise::{Promise, Request};
@@ -34,8 +33,9 @@ impl Command {
         &self.news.name
     }
 
-    /// With what: `null` if nothing was said.
-    pub fn args(&self) -> &Value {
+    /// With what: `null` if nothing was said. Its text has every number as the server was given it;
+    /// [`Json::read`](crate::wire::Json::read) makes it a type of yours.
+    pub fn args(&self) -> &Json {
         &self.news.args
     }
 

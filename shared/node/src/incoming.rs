@@ -35,11 +35,7 @@ pub(crate) enum Incoming {
 
 /// Reads a frame. Every text has a meaning, if only that there is none.
 pub(crate) fn read(text: &str) -> Incoming {
-    let Ok(value) = serde_json::from_str::<Value>(text) else { return Incoming::Unreadable };
-    if value.get("type").is_none() {
-        return without_type(value);
-    }
-    // A known type with fields that don't fit is as foreign as an unknown type. Keep the value for that case.
+    // Not as a value at first: none holds every number that a command's arguments may have.
     match serde_json::from_str(text) {
         Ok(ServerMessage::Ack(ack)) => Incoming::Ack(ack),
         Ok(ServerMessage::Config(news)) => Incoming::Config(news),
@@ -52,7 +48,12 @@ pub(crate) fn read(text: &str) -> Incoming {
             Incoming::SlowDown { retry_after_s: Some(retry_after_s), seq }
         }
         Ok(ServerMessage::Bye { reason, retry_after_s }) => Incoming::Bye { reason, retry_after_s },
-        _ => without_sense(value),
+        // A known type with fields that don't fit is as foreign as an unknown type.
+        _ => match serde_json::from_str::<Value>(text) {
+            Ok(value) if value.get("type").is_none() => without_type(value),
+            Ok(value) => without_sense(value),
+            Err(_) => Incoming::Unreadable,
+        },
     }
 }
 
@@ -100,6 +101,14 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!((code(failed), code(throttled)), (ErrorCode::Internal, ErrorCode::Unavailable));
+    }
+
+    #[test]
+    fn a_command_with_numbers_that_no_type_holds_is_read_as_it_was_told() {
+        let args = r#"{"a":[1e400,1.0,12345678901234567890123]}"#;
+        let text = format!(r#"{{"type":"command","command":3,"name":"set","args":{args},"expires_in_s":60}}"#);
+        let Incoming::Command(news) = read(&text) else { panic!("no command: {text}") };
+        assert_eq!((news.command, news.args.text()), (3, args));
     }
 
     #[test]

@@ -7,10 +7,9 @@ pub use commands::{
     FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish, IMAGE_BYTES, InvalidImage,
 };
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{ConfigReport, DocumentError, Edit, UpdateReport};
+use crate::{ConfigReport, DocumentError, Edit, Json, UpdateReport, integer};
 
 /// What a node is: the body of `PUT /v1/nodes/{id}`. What is left out is taken away.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,12 +25,12 @@ pub struct NodeSpec {
     #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,32}$"))]
     pub model: Option<String>,
     /// Its tags: at most 96 of those, and `=`, with commas between them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Tag>))]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Tag>>))]
     pub tags: Vec<String>,
     /// The lowest credential version that is accepted from now on; 1 if it is left out. It never goes back.
-    #[serde(default = "first", skip_serializing_if = "is_first")]
-    #[cfg_attr(feature = "openapi", schema(value_type = u64, maximum = 4_294_967_295_u64))]
+    #[serde(default = "first", deserialize_with = "read_first", skip_serializing_if = "is_first")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, maximum = 4_294_967_295_u64))]
     pub credential_version: u32,
 }
 
@@ -56,11 +55,12 @@ pub struct BatchNode {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// As in [`NodeSpec`].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
     pub tags: Vec<String>,
     /// As in [`NodeSpec`].
-    #[serde(default = "first", skip_serializing_if = "is_first")]
-    #[cfg_attr(feature = "openapi", schema(value_type = u64, maximum = 4_294_967_295_u64))]
+    #[serde(default = "first", deserialize_with = "read_first", skip_serializing_if = "is_first")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, maximum = 4_294_967_295_u64))]
     pub credential_version: u32,
 }
 
@@ -210,8 +210,9 @@ pub struct AppliedView {
     pub version: u64,
     /// The SHA-256 of its document, in hexadecimal; nothing if that is not remembered any more.
     pub sha256: Option<String>,
-    /// Its document, as in [`ConfigView`].
-    pub document: Option<Value>,
+    /// Its document, every number as it was written.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Value>))]
+    pub document: Option<Json>,
 }
 
 /// A node's configuration: what is wanted, and what became of it.
@@ -222,9 +223,9 @@ pub struct ConfigView {
     pub status: ConfigProgress,
     /// What it is to run; nothing if nothing is wanted.
     pub wanted: Option<WantedView>,
-    /// The wanted document; nothing if a number in it is too large to be shown (as for most JSON libraries: above
-    /// 1.8e308).
-    pub document: Option<Value>,
+    /// The wanted document, every number as it was written; nothing if nothing is wanted.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Value>))]
+    pub document: Option<Json>,
     /// What it last reported.
     pub reported: Option<ConfigReport>,
     /// What it runs; nothing if it has not reported that it runs any.
@@ -347,9 +348,7 @@ impl From<DocumentError> for Problem {
     fn from(error: DocumentError) -> Self {
         let code = match error {
             DocumentError::TooLarge(_) => ProblemCode::TooLarge,
-            DocumentError::NotJson(_) | DocumentError::TooDeep | DocumentError::WrongHash { .. } => {
-                ProblemCode::InvalidBody
-            }
+            DocumentError::Json(_) | DocumentError::WrongHash { .. } => ProblemCode::InvalidBody,
         };
         Self::new(code, error.to_string())
     }
@@ -362,4 +361,13 @@ const fn first() -> u32 {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
 const fn is_first(version: &u32) -> bool {
     *version == first()
+}
+
+fn read_first<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    Ok(integer::optional(deserializer)?.unwrap_or_else(first))
+}
+
+/// `null` is absent.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -1,10 +1,12 @@
 //! How one configuration document differs from another.
 
-use json_patch::{AddOperation, PatchOperation, RemoveOperation, ReplaceOperation};
+use json_patch::{AddOperation, Patch, PatchOperation, RemoveOperation, ReplaceOperation};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-use crate::Edit;
+use crate::raw::{entries, text};
+use crate::{Edit, Json};
 
 /// How long all the paths of two documents may be together before no more is said than that one replaces the other, in
 /// bytes: a document of many small values below a long name has paths of a hundred times its size, and an answer of
@@ -12,29 +14,30 @@ use crate::Edit;
 const PATHS_BYTES: usize = 1024 * 1024;
 
 /// An edit, with what was there before.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
     /// Where, as in [`Edit`].
     pub path: String,
     /// What was there, if something was.
-    pub old: Option<Value>,
+    pub old: Option<Json>,
     /// What is there now, if something is.
-    pub new: Option<Value>,
+    pub new: Option<Json>,
 }
 
-/// How to get from one document to another that has another hash. Never empty: where only the writing of a number
-/// differs, or digits that no type of ours holds, the whole document is replaced.
-pub fn difference(before: &Value, after: &Value) -> Vec<Edit> {
-    let replaced = || vec![Edit::Replace { path: String::new(), value: after.clone() }];
-    if paths(before, 0).saturating_add(paths(after, 0)) > PATHS_BYTES {
-        return replaced();
+/// How to get from one document to another. It is empty only if they are the same: numbers are compared as they are written,
+/// as the documents' hashes are.
+pub fn difference(before: &Json, after: &Json) -> Vec<Edit> {
+    let (before, after) = (spell(before.text()), spell(after.text()));
+    if paths(&before, 0).saturating_add(paths(&after, 0)) > PATHS_BYTES {
+        let replaced = Edit::Replace { path: String::new(), value: read(&after) };
+        return if before == after { vec![] } else { vec![replaced] };
     }
-    let edits: Vec<_> = json_patch::diff(before, after).0.into_iter().filter_map(edit).collect();
-    if edits.is_empty() { replaced() } else { edits }
+    json_patch::diff(&before, &after).0.into_iter().filter_map(edit).collect()
 }
 
 /// What each edit of a document changes; as many as fit it, one after the other.
-pub fn steps(mut document: Value, edits: &[Edit]) -> Vec<Step> {
+pub fn steps(document: &Json, edits: &[Edit]) -> Vec<Step> {
+    let mut document = spell(document.text());
     let mut steps = vec![];
     for edit in edits {
         let (path, new) = match edit {
@@ -43,14 +46,69 @@ pub fn steps(mut document: Value, edits: &[Edit]) -> Vec<Step> {
         };
         // What is added to an array moves up what was there.
         let inserted = matches!(edit, Edit::Add { .. }) && !path.is_empty();
-        let old = document.pointer(path).filter(|_| !inserted).cloned();
-        let Some(operation) = operation(edit) else { break };
-        if json_patch::patch(&mut document, &[operation]).is_err() {
+        let old = document.pointer(path).filter(|_| !inserted).map(read);
+        let Some(patch) = patch(edit) else { break };
+        if json_patch::patch(&mut document, &patch).is_err() {
             break;
         }
         steps.push(Step { path: path.clone(), old, new });
     }
     steps
+}
+
+/// A value whose numbers are text, for a library that would round them: `1.0` is `"#1.0"`, and `"1.0"` is `"\"1.0"`. The
+/// text is JSON: parts of it can't be unreadable.
+fn spell(json: &str) -> Value {
+    match json.as_bytes().first() {
+        Some(b'{') => {
+            let fields = entries(json).unwrap_or_default().into_iter();
+            Value::Object(fields.map(|(name, value)| (name.text, spell(value.get()))).collect())
+        }
+        Some(b'[') => {
+            let items: Vec<&RawValue> = serde_json::from_str(json).unwrap_or_default();
+            Value::Array(items.into_iter().map(|item| spell(item.get())).collect())
+        }
+        Some(b'"') => Value::String(text(json).map_or_else(String::new, |text| format!("\"{}", text.text))),
+        Some(b'n') => Value::Null,
+        Some(b't' | b'f') => Value::Bool(json == "true"),
+        _ => Value::String(format!("#{json}")),
+    }
+}
+
+/// What was spelled.
+fn read(value: &Value) -> Json {
+    let mut out = String::new();
+    write(value, &mut out);
+    // Of JSON, only JSON is made.
+    Json::parse(&out).unwrap_or_default()
+}
+
+fn write(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(fields) => {
+            out.push('{');
+            for (index, (name, value)) in fields.iter().enumerate() {
+                out.push_str(if index == 0 { "" } else { "," });
+                out.push_str(&Value::from(name.as_str()).to_string());
+                out.push(':');
+                write(value, out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (index, value) in items.iter().enumerate() {
+                out.push_str(if index == 0 { "" } else { "," });
+                write(value, out);
+            }
+            out.push(']');
+        }
+        Value::String(spelled) => match spelled.strip_prefix('#') {
+            Some(number) => out.push_str(number),
+            None => out.push_str(&Value::from(spelled.get(1..).unwrap_or_default()).to_string()),
+        },
+        other => out.push_str(&other.to_string()),
+    }
 }
 
 /// How long the paths of all values are, in bytes.
@@ -66,31 +124,44 @@ fn paths(value: &Value, above: usize) -> usize {
 /// The library makes no others.
 fn edit(operation: PatchOperation) -> Option<Edit> {
     match operation {
-        PatchOperation::Add(AddOperation { path, value }) => Some(Edit::Add { path: path.to_string(), value }),
+        PatchOperation::Add(AddOperation { path, value }) => {
+            Some(Edit::Add { path: path.to_string(), value: read(&value) })
+        }
         PatchOperation::Remove(RemoveOperation { path }) => Some(Edit::Remove { path: path.to_string() }),
         PatchOperation::Replace(ReplaceOperation { path, value }) => {
-            Some(Edit::Replace { path: path.to_string(), value })
+            Some(Edit::Replace { path: path.to_string(), value: read(&value) })
         }
         PatchOperation::Move(_) | PatchOperation::Copy(_) | PatchOperation::Test(_) => None,
     }
 }
 
-/// Nothing if the path is none.
-fn operation(edit: &Edit) -> Option<PatchOperation> {
-    serde_json::from_value(serde_json::to_value(edit).ok()?).ok()
+/// The edit of a spelled document; nothing if its path is none.
+fn patch(edit: &Edit) -> Option<Patch> {
+    let operation = match edit {
+        Edit::Add { path, value } => json!([{"op": "add", "path": path, "value": spell(value.text())}]),
+        Edit::Replace { path, value } => json!([{"op": "replace", "path": path, "value": spell(value.text())}]),
+        Edit::Remove { path } => json!([{"op": "remove", "path": path}]),
+    };
+    serde_json::from_value(operation).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+
+    fn between(before: &Value, after: &Value) -> Vec<Edit> {
+        difference(&before.clone().into(), &after.clone().into())
+    }
+
+    fn parse(text: &str) -> Json {
+        Json::parse(text).expect(text)
+    }
 
     #[test]
     fn a_difference_is_a_json_patch_that_leads_from_one_document_to_the_other() {
         let before = json!({"ssid": "guests", "a/b": [1, 2, 3, 4], "old": null, "same": {"x": 1}});
         let after = json!({"ssid": "staff", "a/b": [1, 9], "new": null, "same": {"x": 1}});
-        let edits = difference(&before, &after);
+        let edits = between(&before, &after);
         let patch: json_patch::Patch = serde_json::from_value(json!(edits)).expect("a JSON Patch");
         let mut patched = before.clone();
         json_patch::patch(&mut patched, &patch).expect("it fits");
@@ -103,34 +174,59 @@ mod tests {
     #[test]
     fn steps_say_what_was_there_before_each_edit() {
         let (before, after) = (json!({"a": [1, 2, 3, 4], "b": 1}), json!({"a": [1], "b": 2, "c": {}}));
-        let steps = steps(before.clone(), &difference(&before, &after));
-        let shown: Vec<_> = steps.iter().map(|step| (&*step.path, step.old.clone(), step.new.clone())).collect();
-        let gone = |path, old: i32| (path, Some(json!(old)), None);
+        let steps = steps(&before.clone().into(), &between(&before, &after));
+        let json = |json: &Option<Json>| json.as_ref().map(|json| json.text().to_owned());
+        let shown: Vec<_> = steps.iter().map(|step| (&*step.path, json(&step.old), json(&step.new))).collect();
+        let is = |text: &str| Some(text.to_owned());
         let expected = [
-            gone("/a/1", 2),
-            gone("/a/1", 3),
-            gone("/a/1", 4),
-            ("/b", Some(json!(1)), Some(json!(2))),
-            ("/c", None, Some(json!({}))),
+            ("/a/1", is("2"), None),
+            ("/a/1", is("3"), None),
+            ("/a/1", is("4"), None),
+            ("/b", is("1"), is("2")),
+            ("/c", None, is("{}")),
         ];
         assert_eq!(shown, expected);
-        let inserted = Edit::Add { path: "/0".to_owned(), value: json!(7) };
-        assert_eq!(super::steps(json!([1]), &[inserted])[0].old, None, "what was there has moved up");
+        let inserted = Edit::Add { path: "/0".to_owned(), value: parse("7") };
+        let steps = super::steps(&parse("[1]"), &[inserted]);
+        assert_eq!(steps[0].old, None, "what was there has moved up");
     }
 
     #[test]
-    fn documents_that_differ_are_never_said_to_be_the_same() {
-        let whole = |edits: Vec<Edit>| matches!(&edits[..], [Edit::Replace { path, .. }] if path.is_empty());
-        assert!(whole(difference(&json!(1.0), &json!(1.0))), "as 1.0 and 1.00 are read");
+    fn numbers_are_compared_and_shown_as_they_are_written() {
+        let before = parse(r##"{"a":1,"b":1e400,"c":0.10,"d":"1","e":[12345678901234567890123],"f":"#1"}"##);
+        let after = parse(r##"{"a":1.0,"b":1e401,"c":0.10,"d":1,"e":[12345678901234567890124],"f":"\"1"}"##);
+        let edits = difference(&before, &after);
+        let text = serde_json::to_string(&edits).expect("JSON");
+        let expected = [
+            r#"{"op":"replace","path":"/a","value":1.0}"#,
+            r#"{"op":"replace","path":"/b","value":1e401}"#,
+            r#"{"op":"replace","path":"/d","value":1}"#,
+            r#"{"op":"replace","path":"/e/0","value":12345678901234567890124}"#,
+            r#"{"op":"replace","path":"/f","value":"\"1"}"#,
+        ];
+        assert_eq!(text, format!("[{}]", expected.join(",")));
+        let read: Vec<Edit> = serde_json::from_str(&text).expect("edits");
+        assert_eq!(read, edits, "and they are read as they are written");
+        let steps = steps(&before, &edits);
+        let old: Vec<_> = steps.iter().map(|step| step.old.clone().expect("there").text().to_owned()).collect();
+        assert_eq!(old, ["1", "1e400", "\"1\"", "12345678901234567890123", "\"#1\""]);
+        assert_eq!(difference(&before, &before), [], "the same");
+    }
+
+    #[test]
+    fn an_edit_without_what_it_needs_is_none() {
+        for text in [r#"{"op":"add","path":"/a"}"#, r#"{"op":"move","path":"/a","from":"/b"}"#, r#"{"path":"/a"}"#] {
+            assert!(serde_json::from_str::<Edit>(text).is_err(), "{text}");
+        }
     }
 
     #[test]
     fn a_difference_stays_below_what_an_answer_holds() {
         let name = "n".repeat(40 * 1024);
         let many = |value: i32| json!({ &name: vec![value; 20_000] });
-        let edits = difference(&many(1), &many(2));
+        let edits = between(&many(1), &many(2));
         assert!(json!(edits).to_string().len() < 6_000_000, "{} edits", edits.len());
         let flat = |value: i32| json!(vec![value; 20_000]);
-        assert_eq!(difference(&flat(1), &flat(2)).len(), 20_000);
+        assert_eq!(between(&flat(1), &flat(2)).len(), 20_000);
     }
 }

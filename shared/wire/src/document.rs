@@ -1,13 +1,10 @@
 //! Configuration documents: any JSON, known by the hash of its bytes.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde::Deserialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
+use crate::json::{Json, JsonError, canonical};
 use crate::{DOCUMENT_BYTES, DOCUMENT_IN_FRAME_BYTES, DOCUMENT_LEVELS, MESSAGE_LIMIT_BYTES};
 
 /// What a message takes besides its document, in bytes; at most 350 of it are ours today.
@@ -24,15 +21,12 @@ pub struct Document {
 /// Why a document is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// It is not JSON.
-    #[error("the document is not JSON: {0}")]
-    NotJson(#[source] serde_json::Error),
+    /// It is not JSON that says one thing, or nested more deeply than [`DOCUMENT_LEVELS`].
+    #[error("the document {0}")]
+    Json(#[source] JsonError),
     /// It is larger than [`DOCUMENT_BYTES`].
     #[error("the document has {0} bytes; at most {DOCUMENT_BYTES} are stored")]
     TooLarge(usize),
-    /// It is nested more deeply than [`DOCUMENT_LEVELS`].
-    #[error("the document is nested too deeply; at most {DOCUMENT_LEVELS} levels are stored")]
-    TooDeep,
     /// Its bytes are not those of the hash that it came with.
     #[error("the document's SHA-256 is {found}, not {expected}")]
     WrongHash {
@@ -47,19 +41,14 @@ impl Document {
     /// Takes a document from whoever sets it.
     ///
     /// # Errors
-    /// If it is not JSON, too large or too deep.
+    /// If it is not JSON, has a name twice, or is too large or too deep.
     pub fn parse(text: &str) -> Result<Self, DocumentError> {
         if text.len() > DOCUMENT_BYTES {
             return Err(DocumentError::TooLarge(text.len()));
         }
-        if levels(text) > DOCUMENT_LEVELS {
-            return Err(DocumentError::TooDeep);
-        }
-        let value: &RawValue = serde_json::from_str(text).map_err(DocumentError::NotJson)?;
-        let mut out = String::with_capacity(text.len());
-        write_canonical(value.get(), &mut out).map_err(DocumentError::NotJson)?;
-        let sha256 = sha256(&out);
-        Ok(Self { text: out, sha256 })
+        let text = canonical(text, DOCUMENT_LEVELS).map_err(DocumentError::Json)?;
+        let sha256 = sha256(&text);
+        Ok(Self { text, sha256 })
     }
 
     /// Takes a document from whoever keeps or sends it, with the hash that it is known by.
@@ -84,9 +73,12 @@ impl Document {
         &self.sha256
     }
 
-    /// What it says; nothing if a number in it is larger than any type of ours.
-    pub fn value(&self) -> Option<Value> {
-        serde_json::from_str(&self.text).ok()
+    /// What it says.
+    ///
+    /// # Errors
+    /// If its bytes are no JSON: the hash that they were [verified](Self::verify) by was of something else.
+    pub fn json(&self) -> Result<Json, JsonError> {
+        Json::parse(&self.text)
     }
 
     /// Whether it is small enough to be sent in a frame, quoted, with the message around it and this many bytes of other
@@ -98,69 +90,13 @@ impl Document {
     }
 }
 
-fn sha256(text: &str) -> String {
+/// The SHA-256 of text, in lower-case hexadecimal.
+pub fn sha256(text: &str) -> String {
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(text) {
         let _ = write!(hex, "{byte:02x}");
     }
     hex
-}
-
-/// How deeply brackets are nested, outside of text. What is not JSON shows later.
-fn levels(text: &str) -> usize {
-    let (mut level, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_text => escaped = true,
-            b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => {
-                level += 1;
-                deepest = deepest.max(level);
-            }
-            b'}' | b']' if !in_text => level = level.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-/// Writes a value in its one form. Numbers are not read: they may be larger or finer than any type of ours.
-fn write_canonical(value: &str, out: &mut String) -> Result<(), serde_json::Error> {
-    match value.as_bytes().first() {
-        Some(b'{') => {
-            let fields: BTreeMap<String, &RawValue> = Deserialize::deserialize(&mut deserializer(value))?;
-            let mut between = '{';
-            for (name, value) in &fields {
-                out.push(between);
-                between = ',';
-                out.push_str(&serde_json::to_string(name)?);
-                out.push(':');
-                write_canonical(value.get(), out)?;
-            }
-            out.push_str(if fields.is_empty() { "{}" } else { "}" });
-        }
-        Some(b'[') => {
-            let items: Vec<&RawValue> = Deserialize::deserialize(&mut deserializer(value))?;
-            let mut between = '[';
-            for value in &items {
-                out.push(between);
-                between = ',';
-                write_canonical(value.get(), out)?;
-            }
-            out.push_str(if items.is_empty() { "[]" } else { "]" });
-        }
-        Some(b'"') => {
-            let text: String = Deserialize::deserialize(&mut deserializer(value))?;
-            out.push_str(&serde_json::to_string(&text)?);
-        }
-        _ => out.push_str(value),
-    }
-    Ok(())
-}
-
-fn deserializer(text: &str) -> serde_json::Deserializer<serde_json::de::StrRead<'_>> {
-    serde_json::Deserializer::from_str(text)
 }
 
 #[cfg(test)]
@@ -176,6 +112,7 @@ mod tests {
         let one = canonical("{ \"b\" : [1, {} , []], \"a\":\"\\u00e4\\/\", \"c\": null }");
         assert_eq!(one, "{\"a\":\"ä/\",\"b\":[1,{},[]],\"c\":null}");
         assert_eq!(canonical(&one), one, "the form is its own form");
+        assert_eq!(canonical(&format!("\u{feff}{one}")), one, "a byte order mark says nothing");
     }
 
     #[test]
@@ -183,6 +120,8 @@ mod tests {
         for number in ["123456789012345678901234567890", "1.10", "-0", "1e400"] {
             assert_eq!(canonical(number), number);
         }
+        let hash = |text| Document::parse(text).expect(text).sha256().to_owned();
+        assert_ne!(hash("1.0"), hash("1"), "who wrote them another way may mean another thing");
     }
 
     #[test]
@@ -196,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_fits_a_frame_does_so_quoted() {
-        let args = serde_json::Value::String("a".repeat(crate::COMMAND_ARGS_BYTES));
+        let args = Json::from(serde_json::Value::String("a".repeat(crate::COMMAND_ARGS_BYTES)));
         let command = crate::CommandNews { command: u64::MAX, name: "c".repeat(64), args, expires_in_s: u32::MAX };
         for text in ["x", "\\\""] {
             for length in (0..DOCUMENT_BYTES / 2).step_by(997) {
@@ -225,13 +164,20 @@ mod tests {
 
     #[test]
     fn what_is_no_json_too_large_or_too_deep_is_not_taken() {
-        for text in ["", "{", "{\"a\":}", "hello", "{} {}", "[1,]", "nul"] {
-            assert!(matches!(Document::parse(text), Err(DocumentError::NotJson(_))), "{text}");
+        for text in ["{", "{\"a\":}", "hello", "{} {}", "[1,]", "nul"] {
+            assert!(matches!(Document::parse(text), Err(DocumentError::Json(JsonError::Syntax(_)))), "{text}");
         }
+        let empty = Document::parse("").expect_err("nothing").to_string();
+        assert_eq!(empty, "the document is empty");
+        let twice = Document::parse(r#"{"a":[{"b":1,"b":2}]}"#).expect_err("twice").to_string();
+        assert_eq!(twice, "the document has a name twice, at /a/0/b");
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert!(Document::parse(&nested(DOCUMENT_LEVELS)).is_ok());
         for levels in [DOCUMENT_LEVELS + 1, 400, 40_000] {
-            assert!(matches!(Document::parse(&nested(levels)), Err(DocumentError::TooDeep)), "{levels}");
+            assert!(
+                matches!(Document::parse(&nested(levels)), Err(DocumentError::Json(JsonError::TooDeep(_)))),
+                "{levels}"
+            );
         }
         assert!(
             Document::parse("\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[\"").is_ok(),

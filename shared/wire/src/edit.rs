@@ -1,19 +1,21 @@
 //! How a configuration document changes: JSON Patch (RFC 6902).
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::Json;
 
 /// One edit of a document. A path is a JSON Pointer (RFC 6901) into the document as the edits before have left it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(tag = "op", rename_all = "lowercase")]
+#[serde(tag = "op", rename_all = "lowercase", try_from = "Fields")]
 pub enum Edit {
     /// A value is there now. In an array, what comes after it has moved up.
     Add {
         /// Where.
         path: String,
         /// Which.
-        value: Value,
+        #[cfg_attr(feature = "openapi", schema(value_type = Value))]
+        value: Json,
     },
     /// A value is gone. In an array, what comes after it has moved down.
     Remove {
@@ -25,6 +27,43 @@ pub enum Edit {
         /// Where.
         path: String,
         /// Which it is.
-        value: Value,
+        #[cfg_attr(feature = "openapi", schema(value_type = Value))]
+        value: Json,
     },
+}
+
+/// An edit as it is read: with a tag, its numbers would be rounded.
+#[derive(Deserialize)]
+struct Fields {
+    op: Operation,
+    path: String,
+    #[serde(default, deserialize_with = "present")]
+    value: Option<Json>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Operation {
+    Add,
+    Remove,
+    Replace,
+}
+
+impl TryFrom<Fields> for Edit {
+    type Error = &'static str;
+
+    fn try_from(fields: Fields) -> Result<Self, Self::Error> {
+        let Fields { op, path, value } = fields;
+        match (op, value) {
+            (Operation::Add, Some(value)) => Ok(Self::Add { path, value }),
+            (Operation::Replace, Some(value)) => Ok(Self::Replace { path, value }),
+            (Operation::Remove, _) => Ok(Self::Remove { path }),
+            (Operation::Add | Operation::Replace, None) => Err("the edit has no value"),
+        }
+    }
+}
+
+/// `null` is a value.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
+    Json::deserialize(deserializer).map(Some)
 }

@@ -9,14 +9,19 @@ pub mod console;
 mod difference;
 mod document;
 mod edit;
+mod fields;
+pub mod integer;
+mod json;
 mod node;
 mod parse;
+mod raw;
 mod server;
 
 #[cfg(feature = "difference")]
 pub use difference::{Step, difference, steps};
-pub use document::{Document, DocumentError};
+pub use document::{Document, DocumentError, sha256};
 pub use edit::Edit;
+pub use json::{Json, JsonError, canonical, pretty, utf8};
 pub use node::{
     CheckIn, CommandResult, CommandStatus, ConfigReport, ConfigStatus, Health, NodeMessage, UpdateReport, UpdateStatus,
 };

@@ -49,12 +49,15 @@ pub struct CheckIn {
     /// acknowledged; saying it again changes nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<CommandResult>,
+    /// How many optional fields were dropped or clipped when it was read: they were not what they must be. It is not said.
+    #[serde(skip)]
+    pub dropped: u32,
 }
 
 impl CheckIn {
     /// The smallest check-in: alive, nothing new, and an answer wanted.
     pub fn idle(seq: u64) -> Self {
-        Self { seq, ack: true, firmware: None, config: None, update: None, health: None, results: vec![] }
+        Self { seq, ack: true, firmware: None, config: None, update: None, health: None, results: vec![], dropped: 0 }
     }
 }
 

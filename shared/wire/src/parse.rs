@@ -1,8 +1,21 @@
 //! From text to a message, or to the error that the node is told.
+//!
+//! A message is refused if something would depend on what is wrong with it: what it is, its number, and what became of
+//! something that the server asked for. What only describes the node never is a reason to refuse: it is rounded, clipped or
+//! dropped, and counted.
 
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
-use crate::{CheckIn, ErrorCode, ErrorMessage, MESSAGE_LIMIT_BYTES, NodeMessage, RESULTS, SEQ_MAX};
+use crate::fields::{Fields, Taken, exact_text, lenient_text, text_for_people};
+use crate::integer::{figure, whole};
+use crate::raw::levels;
+use crate::{
+    COMMAND_OUTPUT_BYTES, CheckIn, CommandResult, CommandStatus, ConfigReport, ConfigStatus, ErrorCode, ErrorMessage,
+    Health, JsonError, MESSAGE_LIMIT_BYTES, NodeMessage, RESULTS, SEQ_MAX, UpdateReport, UpdateStatus, utf8,
+};
+
+/// How deeply a message may be nested, unknown fields and all.
+const MESSAGE_LEVELS: usize = 127;
 
 /// Why a node's message can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,30 +39,29 @@ impl From<MessageError> for ErrorMessage {
 ///
 /// # Errors
 /// With the [`ErrorCode`] that the node is to be told: too large, not JSON, too deep, without a `type`, of an unknown
-/// one, or with a field that is wrong.
+/// one, or with a field that is wrong and on which something depends.
 pub fn parse_node_message(text: &str) -> Result<NodeMessage, MessageError> {
     if text.len() > MESSAGE_LIMIT_BYTES {
         let message = format!("{} bytes; at most {MESSAGE_LIMIT_BYTES} fit a message", text.len());
         return Err(MessageError { code: ErrorCode::TooLarge, message, seq: None });
     }
-    let mut fields: Map<String, Value> = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-    let seq = fields.get("seq").and_then(Value::as_u64);
-    let refuse = |code, message: String| MessageError { code, message, seq };
-    let kind = match fields.remove("type") {
-        Some(Value::String(kind)) => kind,
-        Some(_) => return Err(refuse(ErrorCode::NoType, "type must be text".to_owned())),
-        None => return Err(refuse(ErrorCode::NoType, "the message has no type".to_owned())),
-    };
+    let fields = fields(text).map_err(|(code, error)| {
+        let message = format!("the message {error}");
+        MessageError { code, message, seq: None }
+    })?;
+    let seq = fields.find("seq").ok().flatten().and_then(seq);
+    let refuse = |code, message| MessageError { code, message, seq };
+    let invalid = |message| refuse(ErrorCode::InvalidField, message);
+    let kind = fields.find("type").map_err(invalid)?;
+    let kind = kind.ok_or_else(|| refuse(ErrorCode::NoType, "the message has no type".to_owned()))?;
+    let kind = exact_text(kind).ok_or_else(|| refuse(ErrorCode::NoType, "type must be text".to_owned()))?;
     match kind.as_str() {
-        "check-in" => {
-            let check_in = CheckIn::deserialize_fields(fields).map_err(|why| refuse(ErrorCode::InvalidField, why))?;
-            Ok(NodeMessage::CheckIn(check_in))
-        }
+        "check-in" => check_in(&fields).map(NodeMessage::CheckIn).map_err(invalid),
         "config" => Ok(NodeMessage::Config),
-        "firmware-url" => match fields.remove("version") {
-            Some(Value::String(version)) => Ok(NodeMessage::FirmwareUrl { version }),
-            _ => Err(refuse(ErrorCode::InvalidField, "version: must be text".to_owned())),
-        },
+        "firmware-url" => {
+            let version = fields.required("version", "text", exact_text).map_err(invalid)?;
+            Ok(NodeMessage::FirmwareUrl { version })
+        }
         _ => {
             let known = "this server knows the types check-in, config and firmware-url";
             Err(refuse(ErrorCode::UnknownType, known.to_owned()))
@@ -57,82 +69,126 @@ pub fn parse_node_message(text: &str) -> Result<NodeMessage, MessageError> {
     }
 }
 
-impl CheckIn {
-    fn deserialize_fields(fields: Map<String, Value>) -> Result<Self, String> {
-        let check_in: Self = serde_path_to_error::deserialize(Value::Object(fields)).map_err(|error| {
-            match error.path().to_string() {
-                path if path == "." => error.inner().to_string(),
-                path => format!("{path}: {}", error.inner()),
-            }
-        })?;
-        if check_in.seq == 0 || check_in.seq > SEQ_MAX {
-            return Err(format!("seq: must be from 1 to {SEQ_MAX}"));
-        }
-        if check_in.results.len() > RESULTS {
-            return Err(format!("results: at most {RESULTS}, not {}", check_in.results.len()));
-        }
-        Ok(check_in)
+fn fields(text: &str) -> Result<Fields<'_>, (ErrorCode, JsonError)> {
+    let text = utf8(text.as_bytes()).map_err(|error| (ErrorCode::NotJson, error))?;
+    if text.trim_ascii().is_empty() {
+        return Err((ErrorCode::NotJson, JsonError::Empty));
     }
+    if levels(text) > MESSAGE_LEVELS {
+        return Err((ErrorCode::TooDeep, JsonError::TooDeep(MESSAGE_LEVELS)));
+    }
+    Fields::of_message(text).map_err(|error| (ErrorCode::NotJson, JsonError::Syntax(error)))
 }
 
-fn not_json(error: &serde_json::Error) -> MessageError {
-    let text = error.to_string();
-    // serde_json has no accessor for this one: its own limit is 128 levels.
-    let code = if text.starts_with("recursion limit exceeded") { ErrorCode::TooDeep } else { ErrorCode::NotJson };
-    MessageError { code, message: text, seq: None }
+fn seq(value: &str) -> Option<u64> {
+    whole(value).filter(|seq| (1..=SEQ_MAX).contains(seq))
+}
+
+fn check_in(fields: &Fields<'_>) -> Result<CheckIn, String> {
+    let mut dropped = 0;
+    Ok(CheckIn {
+        seq: fields.required("seq", &format!("a whole number from 1 to {SEQ_MAX}"), seq)?,
+        config: fields.find("config")?.map(|value| config(value, &mut dropped)).transpose()?,
+        update: fields.find("update")?.map(|value| update(value, &mut dropped)).transpose()?,
+        results: fields.find("results")?.map(|value| results(value, &mut dropped)).transpose()?.unwrap_or_default(),
+        // An answer that nobody wanted costs little.
+        ack: fields.lenient("ack", &mut dropped, boolean).unwrap_or(true),
+        firmware: fields.lenient("firmware", &mut dropped, lenient_text),
+        health: health(fields, &mut dropped),
+        dropped,
+    })
+}
+
+/// The server tells the node of a configuration until this report names its version: it is taken whole, or refused.
+fn config(value: &str, dropped: &mut u32) -> Result<ConfigReport, String> {
+    let fields = Fields::of_value("config", value).ok_or("config: must be an object")?;
+    Ok(ConfigReport {
+        version: fields.required("version", "a whole number", whole)?,
+        status: fields.required("status", "applied, substituted or rejected", |value| {
+            Some(match exact_text(value)?.as_str() {
+                "applied" => ConfigStatus::Applied,
+                "substituted" => ConfigStatus::Substituted,
+                "rejected" => ConfigStatus::Rejected,
+                _ => return None,
+            })
+        })?,
+        detail: detail(&fields, dropped),
+    })
+}
+
+/// The server tells the node of firmware until this report says that it was tried: it is taken whole, or refused.
+fn update(value: &str, dropped: &mut u32) -> Result<UpdateReport, String> {
+    let fields = Fields::of_value("update", value).ok_or("update: must be an object")?;
+    Ok(UpdateReport {
+        version: fields.required("version", "text", |value| match lenient_text(value) {
+            Taken::Whole(text) | Taken::Changed(text) => Some(text),
+            Taken::Dropped => None,
+        })?,
+        status: fields.required("status", "downloading, applied, failed or rolled-back", |value| {
+            Some(match exact_text(value)?.as_str() {
+                "downloading" => UpdateStatus::Downloading,
+                "applied" => UpdateStatus::Applied,
+                "failed" => UpdateStatus::Failed,
+                "rolled-back" => UpdateStatus::RolledBack,
+                _ => return None,
+            })
+        })?,
+        detail: detail(&fields, dropped),
+    })
+}
+
+/// An acknowledgement says that every result is stored: all of them are taken, or none.
+fn results(value: &str, dropped: &mut u32) -> Result<Vec<CommandResult>, String> {
+    let results: Vec<&RawValue> = serde_json::from_str(value).map_err(|_| "results: must be a list")?;
+    if results.len() > RESULTS {
+        return Err(format!("results: at most {RESULTS} in one check-in, not {}", results.len()));
+    }
+    let results = results.iter().enumerate().map(|(index, value)| {
+        let path = format!("results[{index}]");
+        let fields = Fields::of_value(&path, value.get()).ok_or_else(|| format!("{path}: must be an object"))?;
+        Ok(CommandResult {
+            command: fields.required("command", "a whole number", whole)?,
+            status: fields.required("status", "done or failed", |value| {
+                Some(match exact_text(value)?.as_str() {
+                    "done" => CommandStatus::Done,
+                    "failed" => CommandStatus::Failed,
+                    _ => return None,
+                })
+            })?,
+            output: fields.lenient("output", dropped, |value| text_for_people(value, COMMAND_OUTPUT_BYTES)),
+        })
+    });
+    results.collect()
+}
+
+/// Figures are for people. One that can't be used leaves what is stored as it is.
+fn health(fields: &Fields<'_>, dropped: &mut u32) -> Option<Health> {
+    let fields = fields.lenient("health", dropped, |value| match Fields::of_value("health", value) {
+        Some(fields) => Taken::Whole(fields),
+        None => Taken::Dropped,
+    })?;
+    let mut figure = |name, most| fields.lenient(name, dropped, |value| figure(value, most));
+    let small = |figure: u64| u32::try_from(figure).unwrap_or(u32::MAX);
+    Some(Health {
+        uptime_s: figure("uptime_s", u64::MAX),
+        load_percent: figure("load_percent", u32::MAX.into()).map(small),
+        memory_free_kib: figure("memory_free_kib", u64::MAX),
+        clients: figure("clients", u32::MAX.into()).map(small),
+    })
+}
+
+/// As much of it as is kept depends on what it is the detail of.
+fn detail(fields: &Fields<'_>, dropped: &mut u32) -> Option<String> {
+    fields.lenient("detail", dropped, |value| text_for_people(value, MESSAGE_LIMIT_BYTES))
+}
+
+fn boolean(value: &str) -> Taken<bool> {
+    match value {
+        "true" => Taken::Whole(true),
+        "false" => Taken::Whole(false),
+        _ => Taken::Dropped,
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn code(text: &str) -> ErrorCode {
-        parse_node_message(text).expect_err(text).code
-    }
-
-    #[test]
-    fn a_minimal_check_in_asks_for_an_answer() {
-        let parsed = parse_node_message(r#"{"type":"check-in","seq":7}"#);
-        assert_eq!(parsed, Ok(NodeMessage::CheckIn(CheckIn::idle(7))));
-    }
-
-    #[test]
-    fn unknown_fields_are_ignored_and_order_does_not_matter() {
-        let parsed = parse_node_message(r#"{"seq":7,"colour":"red","type":"check-in","health":{"fans":3}}"#);
-        let expected = CheckIn { health: Some(crate::Health::default()), ..CheckIn::idle(7) };
-        assert_eq!(parsed, Ok(NodeMessage::CheckIn(expected)));
-    }
-
-    #[test]
-    fn each_way_of_being_wrong_has_its_own_code() {
-        assert_eq!(code("hello"), ErrorCode::NotJson);
-        assert_eq!(code(""), ErrorCode::NotJson);
-        assert_eq!(code("[1]"), ErrorCode::NotJson);
-        assert_eq!(code(&format!("{{\"type\":{}", "[".repeat(500))), ErrorCode::TooDeep);
-        assert_eq!(code(r#"{"seq":1}"#), ErrorCode::NoType);
-        assert_eq!(code(r#"{"type":7}"#), ErrorCode::NoType);
-        assert_eq!(code(r#"{"type":"reboot"}"#), ErrorCode::UnknownType);
-        assert_eq!(code(r#"{"type":"check-in"}"#), ErrorCode::InvalidField);
-        assert_eq!(code(r#"{"type":"check-in","seq":"1"}"#), ErrorCode::InvalidField);
-        assert_eq!(code(r#"{"type":"check-in","seq":0}"#), ErrorCode::InvalidField);
-        assert_eq!(code(r#"{"type":"check-in","seq":-1}"#), ErrorCode::InvalidField);
-        assert_eq!(code(r#"{"type":"check-in","seq":9007199254740992}"#), ErrorCode::InvalidField);
-        assert_eq!(code(&format!(r#"{{"type":"{}"}}"#, "x".repeat(MESSAGE_LIMIT_BYTES))), ErrorCode::TooLarge);
-    }
-
-    #[test]
-    fn an_error_names_the_field_and_the_sequence_number() {
-        let error =
-            parse_node_message(r#"{"type":"check-in","seq":9,"health":{"uptime_s":"long"}}"#).expect_err("text");
-        assert_eq!(error.seq, Some(9));
-        assert!(error.message.starts_with("health.uptime_s: invalid type"), "{}", error.message);
-    }
-
-    #[test]
-    fn what_a_newer_server_says_is_still_readable() {
-        let error: crate::ServerMessage =
-            serde_json::from_str(r#"{"type":"error","code":"not-invented-yet","message":"?"}"#).expect("readable");
-        let expected = ErrorMessage { code: ErrorCode::Unknown, message: "?".to_owned(), seq: None, stored_seq: None };
-        assert_eq!(error, crate::ServerMessage::Error(expected));
-    }
-}
+mod tests;

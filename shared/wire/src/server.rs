@@ -2,11 +2,13 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::Json;
 
 /// A message to a node: the answer to one of its own, or pushed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ServerMessage {
@@ -45,6 +47,51 @@ pub enum ServerMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after_s: Option<u32>,
     },
+}
+
+impl<'de> Deserialize<'de> for ServerMessage {
+    /// As with `#[serde(tag = "type")]`, which would round the numbers in a command's arguments.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let message = Json::deserialize(deserializer)?;
+        let read = || match message.read::<Type>()?.name.as_str() {
+            "ack" => message.read().map(Self::Ack),
+            "config" => message.read().map(Self::Config),
+            "command" => message.read().map(Self::Command),
+            "firmware" => message.read().map(Self::Firmware),
+            "firmware-url" => message.read().map(Self::FirmwareUrl),
+            "error" => message.read().map(Self::Error),
+            "reconnect" => message.read().map(|Reconnect { within_s }| Self::Reconnect { within_s }),
+            "slow-down" => message.read().map(|SlowDown { retry_after_s, seq }| Self::SlowDown { retry_after_s, seq }),
+            "bye" => message.read().map(|Bye { reason, retry_after_s }| Self::Bye { reason, retry_after_s }),
+            _ => Err(serde_json::Error::custom("no type of this version")),
+        };
+        read().map_err(D::Error::custom)
+    }
+}
+
+#[derive(Deserialize)]
+struct Type {
+    #[serde(rename = "type")]
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Reconnect {
+    within_s: u32,
+}
+
+#[derive(Deserialize)]
+struct SlowDown {
+    retry_after_s: u32,
+    #[serde(default)]
+    seq: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Bye {
+    reason: ByeReason,
+    #[serde(default)]
+    retry_after_s: Option<u32>,
 }
 
 /// "Your check-in is stored, and this is how we go on."
@@ -93,8 +140,8 @@ pub struct CommandNews {
     /// What to do.
     pub name: String,
     /// With what.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub args: Value,
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub args: Json,
     /// How long it may wait until it is begun, in seconds from now: nodes have no clock that could be trusted.
     pub expires_in_s: u32,
 }
@@ -205,5 +252,72 @@ impl fmt::Display for ErrorCode {
 impl fmt::Display for ByeReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<ServerMessage> {
+        let config = ConfigNews { version: 7, sha256: "00".to_owned(), document: Some("[1.0]".to_owned()) };
+        let args = Json::parse(r#"{"a":[1.0,1e400,12345678901234567890123,-0]}"#).expect("JSON");
+        let command = CommandNews { command: 3, name: "led".to_owned(), args, expires_in_s: 60 };
+        let idle = CommandNews { args: Json::default(), ..command.clone() };
+        let firmware = FirmwareNews { version: "2.5".to_owned() };
+        let (url, text) = (
+            FirmwareUrl {
+                version: "2.5".to_owned(),
+                size: 1 << 60,
+                sha256: "00".to_owned(),
+                signature: "s".to_owned(),
+                url: "https://a".to_owned(),
+                expires_in_s: 900,
+            },
+            "why".to_owned(),
+        );
+        let ack = Ack {
+            seq: 1,
+            next_check_in_s: 300,
+            reconnect_within_s: 6600,
+            spread_s: 30,
+            config: Some(config.clone()),
+            command: Some(command.clone()),
+            firmware: Some(firmware.clone()),
+        };
+        let error = ErrorMessage { code: ErrorCode::StaleSeq, message: text, seq: Some(1), stored_seq: Some(2) };
+        vec![
+            ServerMessage::Ack(Ack { config: None, command: None, firmware: None, ..ack.clone() }),
+            ServerMessage::Ack(ack),
+            ServerMessage::Config(config),
+            ServerMessage::Command(command),
+            ServerMessage::Command(idle),
+            ServerMessage::Firmware(firmware),
+            ServerMessage::FirmwareUrl(url),
+            ServerMessage::Error(error),
+            ServerMessage::Reconnect { within_s: 60 },
+            ServerMessage::SlowDown { retry_after_s: 60, seq: Some(3) },
+            ServerMessage::SlowDown { retry_after_s: 60, seq: None },
+            ServerMessage::Bye { reason: ByeReason::SlowDown, retry_after_s: Some(60) },
+            ServerMessage::Bye { reason: ByeReason::Superseded, retry_after_s: None },
+        ]
+    }
+
+    #[test]
+    fn every_message_is_read_as_it_was_said_and_no_number_in_it_is_touched() {
+        for message in all() {
+            let text = serde_json::to_string(&message).expect("JSON");
+            let read: ServerMessage = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert_eq!((&read, serde_json::to_string(&read).expect("JSON")), (&message, text));
+        }
+        let text = serde_json::to_string(&all()[3]).expect("JSON");
+        assert!(text.contains(r#""args":{"a":[1.0,1e400,12345678901234567890123,-0]}"#), "{text}");
+    }
+
+    #[test]
+    fn what_is_of_no_known_type_or_lacks_a_field_is_no_message() {
+        for text in ["{}", "[]", r#"{"type":7}"#, r#"{"type":"reboot"}"#, r#"{"type":"ack"}"#, r#"{"type":"bye"}"#] {
+            assert!(serde_json::from_str::<ServerMessage>(text).is_err(), "{text}");
+        }
     }
 }

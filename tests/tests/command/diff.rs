@@ -54,3 +54,36 @@ async fn a_file_is_compared_with_what_is_wanted_before_it_is_set() {
     let missing = asker.run(&["config", "diff", "ap-1", "none.json"]).await;
     assert!(problem(&missing).contains("can't be opened"), "{missing:?}");
 }
+
+#[tokio::test]
+async fn a_file_is_taken_from_any_editor_and_its_numbers_are_shown_as_they_were_written() {
+    let (asker, _program, _up) = started().await;
+    asker.text(&["nodes", "register", "ap-1"]).await;
+    asker.write("marked.json", "\u{feff}{\"a\": [1.0, 1e400, 12345678901234567890123]}\r\n");
+    asker.text(&["config", "set", "ap-1", "marked.json"]).await;
+    let document = "{\n  \"a\": [\n    1.0,\n    1e400,\n    12345678901234567890123\n  ]\n}\n";
+    let text = asker.text(&["config", "get", "ap-1"]).await;
+    assert!(text.ends_with(document), "{text}");
+    let json = asker.text(&["config", "get", "ap-1", "--json"]).await;
+    assert!(json.contains("    \"a\": [\n      1.0,\n      1e400,\n      12345678901234567890123\n"), "{json}");
+    asker.write("other.json", r#"{"a": [1, 1e400, 12345678901234567890124]}"#);
+    let differs = asker.run(&["config", "diff", "ap-1", "other.json"]).await;
+    let lines = ["/a/0  1.0 ", "/a/2  12345678901234567890123  12345678901234567890124\n"];
+    assert!(lines.iter().all(|line| differs.stdout.contains(line)) && differs.code == Some(1), "{differs:?}");
+    let sent = asker.text(&["command", "send", "ap-1", "set", "{\"a\": 0.10, \"b\": 1e400}", "--json"]).await;
+    assert!(sent.contains("\"args\": {\n    \"a\": 0.10,\n    \"b\": 1e400\n  }"), "{sent}");
+
+    let utf16: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(asker.user.folder.path().join("utf16.json"), utf16).expect("written");
+    asker.write("twice.json", r#"{"a": {"b": 1, "b": 2}}"#);
+    asker.write("empty.json", "");
+    for (file, why) in [
+        ("utf16.json", "utf16.json is UTF-16, must be UTF-8"),
+        ("twice.json", "has a name twice, at /a/b"),
+        ("empty.json", "is empty"),
+    ] {
+        let problem = asker.problem(&["config", "set", "ap-1", file]).await;
+        assert!(problem.contains(why), "{problem}");
+    }
+    assert!(asker.problem(&["command", "send", "ap-1", "set", "{\"a\":1,\"a\":2}"]).await.contains("/a"));
+}

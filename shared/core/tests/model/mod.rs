@@ -220,7 +220,7 @@ fn deliverable(state: &State, world: &World) -> Vec<Event> {
 }
 
 fn report() -> Report {
-    Report::new(Some("1.0".to_owned()), None, Health::default()).expect("fits")
+    Report::new(Some("1.0".to_owned()), None, Health::default())
 }
 
 fn deliver(before: &State, event: &Event, world: &World, rules: &Rules<'_>) -> Result<State, String> {

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::DeliveryState;
+use crate::{Json, integer};
 
 /// How long a command waits if nothing is said, and at most: an hour, and a week; in seconds.
 pub const COMMAND_EXPIRES_S: u32 = 3600;
@@ -28,11 +28,12 @@ pub struct CommandSpec {
     #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,64}$"))]
     pub name: String,
     /// With what: any JSON of at most 4 KB and 32 levels.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub args: Value,
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Value))]
+    pub args: Json,
     /// How long it may wait until the node begins it, in seconds.
-    #[serde(default = "expires")]
-    #[cfg_attr(feature = "openapi", schema(value_type = u64, minimum = 1, maximum = 604_800))]
+    #[serde(default = "expires", deserialize_with = "read_expires")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, minimum = 1, maximum = 604_800))]
     pub expires_in_s: u32,
 }
 
@@ -44,8 +45,9 @@ pub struct CommandView {
     pub command: u64,
     /// What to do.
     pub name: String,
-    /// With what.
-    pub args: Value,
+    /// With what: every number as it was written.
+    #[cfg_attr(feature = "openapi", schema(value_type = Value))]
+    pub args: Json,
     /// How it stands.
     pub state: CommandProgress,
     /// When it was queued, in milliseconds since 1970.
@@ -100,6 +102,7 @@ pub struct FirmwareSpec {
     #[cfg_attr(feature = "openapi", schema(pattern = "^[!-~]{1,512}$"))]
     pub object_key: String,
     /// Its size, in bytes.
+    #[serde(deserialize_with = "integer::required")]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 5_368_709_120_u64))]
     pub size: u64,
     /// Its SHA-256, in lower-case hexadecimal.
@@ -198,4 +201,8 @@ impl fmt::Display for FirmwareProgress {
 
 const fn expires() -> u32 {
     COMMAND_EXPIRES_S
+}
+
+fn read_expires<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    Ok(integer::optional(deserializer)?.unwrap_or_else(expires))
 }
