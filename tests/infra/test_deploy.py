@@ -20,6 +20,7 @@ from deployment.template import for_localstack, load
 HERE = SimpleNamespace(is_local=True)
 AWS = SimpleNamespace(is_local=False)
 CONSOLE = ["write:" + "a" * 64]
+TEMPLATE = load()
 
 
 def public(kid="2026-09"):
@@ -76,7 +77,7 @@ def test_settings_that_leave_the_fleet_without_a_way_in_are_refused(now, said):
     named = {"WebSocketDomain": "nodes.example.com", "WebSocketCertificate": certificate}
     if now.get("HttpDomain") == "nodes.example.com":
         named["HttpCertificate"] = certificate
-    assert said in refused(parameters.check, load(), parameters.values(load(), {}, named | now, {}))
+    assert said in refused(parameters.check, TEMPLATE, parameters.values(TEMPLATE, {}, named | now, {}))
 
 
 @pytest.mark.parametrize(
@@ -94,17 +95,17 @@ def test_settings_that_leave_the_fleet_without_a_way_in_are_refused(now, said):
     ],
 )
 def test_a_setting_that_no_function_and_no_api_takes_is_refused(setting, expected):
-    assert expected in refused(parameters.given, [setting], load())
+    assert expected in refused(parameters.given, [setting], TEMPLATE)
 
 
 def test_settings_may_be_parts_of_a_percent_and_be_taken_back():
     settings = ["FailedPercent=2.5", "BillPerDay=0.5", "TokenAudience=", "TokenLifeMax=0", "TokenAudience=urn:rollcall:fleet"]
-    assert parameters.given(settings, load())["TokenAudience"] == "urn:rollcall:fleet"
+    assert parameters.given(settings, TEMPLATE)["TokenAudience"] == "urn:rollcall:fleet"
 
 
 @pytest.mark.parametrize("taken_away", [True, False])
 def test_the_names_that_api_gateway_gave_stay_until_the_others_are_found(taken_away):
-    told = parameters.values(load(), {}, {"WebSocketDomain": "localhost", "HttpDomain": "api.invalid"}, {})
+    told = parameters.values(TEMPLATE, {}, {"WebSocketDomain": "localhost", "HttpDomain": "api.invalid"}, {})
     if not taken_away:
         return names.check(told)
     said = refused(names.check, told | {"DefaultEndpoints": "off"})
