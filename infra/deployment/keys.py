@@ -54,6 +54,8 @@ def _parsed(path: Path) -> dict:
         raise Problem(f"--keys {path}: {error}; {shows}") from None
     if missing := [name for name in ("token_keys", "console_keys") if not isinstance(keys, dict) or name not in keys]:
         raise Problem(f"--keys {path}: it has no {' and no '.join(missing)}; {shows}")
+    if unknown := sorted(set(keys) - {"token_keys", "console_keys"}):
+        raise Problem(f"--keys {path}: nothing reads {', '.join(unknown)}; {shows}")
     return keys
 
 
