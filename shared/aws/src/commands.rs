@@ -132,7 +132,7 @@ impl DynamoStore {
         open: Option<&RangeInclusive<u64>>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        for result in results.iter().filter(|result| open.is_some_and(|open| open.contains(&result.command)) || true) {
+        for result in results.iter().filter(|result| open.is_some_and(|open| open.contains(&result.command))) {
             let how = match result.status {
                 CommandStatus::Done => Ending::Done,
                 CommandStatus::Failed => Ending::Failed,
