@@ -63,5 +63,7 @@ pub(crate) enum ConnectFailure {
         /// `Retry-After`, if it is a number of seconds.
         retry_after: Option<Duration>,
     },
-    Unreachable { why: String },
+    Unreachable {
+        why: String,
+    },
 }

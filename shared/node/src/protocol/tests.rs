@@ -216,7 +216,11 @@ impl Bench {
     }
 
     fn refuse(&mut self, status: u16) {
-        self.machine.failed(self.now, self.link(), ConnectFailure::Refused { status, body: String::new(), retry_after: None });
+        self.machine.failed(
+            self.now,
+            self.link(),
+            ConnectFailure::Refused { status, body: String::new(), retry_after: None },
+        );
         self.settle();
     }
 

@@ -34,8 +34,8 @@ impl World {
     fn new(nodes: usize, tells: Tells, seed: u64) -> Self {
         let seeds = (0..nodes as u64).map(|node| 1000 * seed + node);
         let nodes: Vec<_> = seeds.map(Bench::seeded).collect();
-        let (seen, rng) = (vec![(0, 0); nodes.len()], SmallRng::seed_from_u64(seed));
-        Self { nodes, seen, holder: None, tells, rng, bad: 0 }
+        let rng = SmallRng::seed_from_u64(seed);
+        Self { seen: vec![(0, 0); nodes.len()], nodes, holder: None, tells, rng, bad: 0 }
     }
 
     /// Lets time pass until then.
@@ -124,9 +124,9 @@ impl World {
 /// The numbers are in ADR 15.
 #[test]
 fn two_devices_with_one_token_settle_to_about_a_connect_an_hour_each() {
-    for (tells, seed) in [Tells::Bye, Tells::Close, Tells::Error].into_iter().flat_map(|tells| {
-        (0..20).map(move |seed| (tells, seed))
-    }) {
+    for (tells, seed) in
+        [Tells::Bye, Tells::Close, Tells::Error].into_iter().flat_map(|tells| (0..20).map(move |seed| (tells, seed)))
+    {
         let mut world = World::new(2, tells, seed);
         world.run_until(DAY);
         let first_day = world.connects();
@@ -158,9 +158,9 @@ fn when_one_of_two_devices_stops_the_other_is_back_within_the_longest_wait_and_t
 
 #[test]
 fn a_node_that_is_alone_is_never_taken_for_two_whatever_happens_to_its_handshakes() {
-    for (tells, seed) in [Tells::Bye, Tells::Close, Tells::Error].into_iter().flat_map(|tells| {
-        (0..30).map(move |seed| (tells, seed))
-    }) {
+    for (tells, seed) in
+        [Tells::Bye, Tells::Close, Tells::Error].into_iter().flat_map(|tells| (0..30).map(move |seed| (tells, seed)))
+    {
         let mut world = World::new(1, tells, seed);
         world.bad = 30;
         for step in 1..400 {

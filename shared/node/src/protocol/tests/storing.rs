@@ -88,8 +88,7 @@ impl World {
         let mut bench = Bench::new();
         bench.firmware = Some("0".to_owned());
         bench.accepts = Err("not for this board".to_owned());
-        let mut world =
-            Self { bench, item: Item::default(), answers: vec![], asked: 0, finished: vec![], seen: 0 };
+        let mut world = Self { bench, item: Item::default(), answers: vec![], asked: 0, finished: vec![], seen: 0 };
         world.connect();
         world
     }
