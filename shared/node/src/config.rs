@@ -98,13 +98,11 @@ pub struct Timing {
     pub answer_timeout: Duration,
     /// After this many check-ins in a row without the ack that was asked for, the connection is given up. Default: 5.
     pub attempts: u32,
-    /// The first step of the back-off. Default: 1 s.
+    /// The first step of the back-off. Default: 1 s. Thirty of it are the least to wait for a server that wants to hear
+    /// less without saying for how long (HTTP status 429 without `Retry-After`, say).
     pub backoff_base: Duration,
     /// The largest step of the back-off. Default: 60 s.
     pub backoff_cap: Duration,
-    /// How long to wait at least after having been told to slow down without being told for how long (HTTP status 429
-    /// without `Retry-After`, say). Default: 30 s.
-    pub throttled_wait: Duration,
     /// The first wait after another device took the node over with this node's token. It doubles each time that happens
     /// again, with up to half of it more at random. Default: 1 min.
     pub superseded_base: Duration,
@@ -141,7 +139,6 @@ impl Default for Timing {
             attempts: 5,
             backoff_base: Duration::from_secs(1),
             backoff_cap: Duration::from_mins(1),
-            throttled_wait: Duration::from_secs(30),
             superseded_base: Duration::from_mins(1),
             longest_wait: Duration::from_hours(1),
             ping_after: Duration::from_secs(20),

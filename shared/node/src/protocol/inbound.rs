@@ -42,7 +42,7 @@ impl Machine {
                 self.replace_within(now, link, Duration::from_secs(within_s.into()));
             }
             Incoming::SlowDown { retry_after_s, seq } if !self.ended => {
-                self.on_slow_down(now, link, retry_after_s, seq)
+                self.on_slow_down(now, link, retry_after_s, seq);
             }
             Incoming::Bye { reason, retry_after_s } if known => self.on_bye(now, link, reason, retry_after_s),
             Incoming::Bye { reason, retry_after_s } if !self.ended && self.has_just_lost(link) => {

@@ -16,6 +16,9 @@ const TOO_MANY_REQUESTS: u16 = 429;
 /// HTTP status "Service Unavailable", the other one that `Retry-After` is defined for (RFC 9110, section 10.2.3).
 const UNAVAILABLE: u16 = 503;
 
+/// How many first steps of the back-off to wait at least when there was too much to do.
+const THROTTLED: u32 = 30;
+
 /// How long an attempt to connect that this side gave up may still take the node over: no handshake takes longer.
 const HANDSHAKE_OVER: Duration = Duration::from_mins(1);
 
@@ -27,7 +30,7 @@ impl Machine {
 
     /// The server wants to hear nothing for this long; `None`: it did not say how long.
     pub(super) fn slow_down(&mut self, now: Duration, retry_after_s: Option<u32>) {
-        let told = retry_after_s.map_or(self.timing.throttled_wait, |s| Duration::from_secs(s.into()));
+        let told = retry_after_s.map_or(self.throttled(), |s| Duration::from_secs(s.into()));
         let delay = self.bounded(told);
         let until = (now + delay).max(self.quiet.unwrap_or_default());
         self.quiet = Some(until);
@@ -44,7 +47,7 @@ impl Machine {
             (TOO_MANY_REQUESTS | UNAVAILABLE, Some(told)) => self.bounded(told),
             (TOO_MANY_REQUESTS, None) => {
                 let (base, cap) = (self.timing.backoff_base, self.timing.backoff_cap);
-                self.timing.throttled_wait + full_jitter(&mut self.rng, base, cap, self.failures)
+                self.throttled() + full_jitter(&mut self.rng, base, cap, self.failures)
             }
             _ => return,
         };
@@ -86,6 +89,11 @@ impl Machine {
         if self.open_at.is_some_and(|at| at < self.not_before) {
             self.wait(now, Duration::ZERO);
         }
+    }
+
+    /// The least to wait when the server did not say how long.
+    fn throttled(&self) -> Duration {
+        self.timing.backoff_base.saturating_mul(THROTTLED)
     }
 
     /// What the server told, within bounds, and a little more at random.

@@ -38,7 +38,6 @@ pub fn quick() -> Timing {
         first_spread: ms(5),
         backoff_base: ms(5),
         backoff_cap: ms(20),
-        throttled_wait: ms(30),
         superseded_base: ms(200),
         longest_wait: ms(2_000),
         answer_timeout: PATIENCE,

@@ -34,8 +34,8 @@ impl World {
     fn new(nodes: usize, tells: Tells, seed: u64) -> Self {
         let seeds = (0..nodes as u64).map(|node| 1000 * seed + node);
         let nodes: Vec<_> = seeds.map(Bench::seeded).collect();
-        let (seen, rng) = (vec![(0, 0); nodes.len()], SmallRng::seed_from_u64(seed));
-        Self { nodes, seen, holder: None, tells, rng, bad: 0 }
+        let rng = SmallRng::seed_from_u64(seed);
+        Self { seen: vec![(0, 0); nodes.len()], nodes, holder: None, tells, rng, bad: 0 }
     }
 
     /// Lets time pass until then.

@@ -5,7 +5,7 @@ use rollcall_wire::CommandStatus;
 use super::configuring::pushed;
 use super::*;
 
-/// Check-ins, over some eighty days.
+/// Check-ins, over some fifty days.
 const CHECK_INS: usize = 100_000;
 
 /// How much a machine may hold, as it is written down for debugging, in characters: its queues, its history, its record.
@@ -71,10 +71,17 @@ fn round(bench: &mut Bench, round: u64) {
         5 => bench.receive(link, &json!({"type":"command","command":round / 2,"name":"echo","expires_in_s":9})),
         6 => bench.receive(link, &json!({"type":"firmware","version":round.to_string()})),
         7 => bench.receive(link, &json!({"type":"reconnect","within_s":5})),
-        8 if round % 5 == 0 => bench.server_closes(link),
-        9 if round % 3 == 0 => bench.receive(link, &json!({"type":"bye","reason":"superseded"})),
+        8 if round.is_multiple_of(5) => bench.server_closes(link),
+        9 if round.is_multiple_of(3) => bench.receive(link, &json!({"type":"bye","reason":"superseded"})),
         10 => bench.receive(link, &json!({"type":"unheard-of","round":round})),
         11 => bench.fail(),
+        // A program with much news, and answers that are late.
+        12 if round.is_multiple_of(10) => {
+            for _ in 0..100 {
+                bench.machine.check_in_now(bench.now);
+                bench.settle();
+            }
+        }
         _ => bench.machine.check_in_now(bench.now),
     }
     if let Some(news) = bench.executed.last().cloned() {
