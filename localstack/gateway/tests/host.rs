@@ -13,7 +13,7 @@ use probe::{Latch, env, gone, host, probe, run, run_later, soon};
 use rollcall_gateway::{FunctionSpec, Host, Invoke, InvokeError};
 use serde_json::json;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
     sync::mpsc,
 };
@@ -228,4 +228,25 @@ async fn what_a_function_prints_is_logged_under_its_name() {
         seen.insert(line);
     }
     assert_eq!(seen, ["probe starts", "to stderr", "to stdout"].map(str::to_owned).into());
+}
+
+#[tokio::test]
+async fn no_web_page_reaches_the_runtime_api_even_if_it_knows_a_process_s_secret() {
+    let host = Arc::new(host(probe()));
+    let environment = run(&host, json!({"do": "environment"})).await.unwrap();
+    let url = environment["AWS_LAMBDA_RUNTIME_API"].as_str().unwrap().strip_prefix("http://").unwrap();
+    let (address, secret) = url.split_once('/').unwrap();
+    for (headers, status) in [
+        (format!("Host: {address}"), 404),
+        (format!("Host: {address}\r\nOrigin: http://evil.example"), 403),
+        ("Host: evil.example".to_owned(), 403),
+        (format!("Host: {address}\r\nHost: {address}"), 400),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET /{secret}/2018-06-01/nothing HTTP/1.1\r\n{headers}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        soon(stream.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{headers}: {answer}");
+    }
 }

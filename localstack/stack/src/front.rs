@@ -220,4 +220,44 @@ mod tests {
             assert_eq!(of(&format!("{line}\r\nHost: localhost\r\n\r\n")), Err(StatusCode::BAD_REQUEST), "{line}");
         }
     }
+
+    #[test]
+    #[ignore = "a measurement, not a test: what a request through the front costs more than one past it"]
+    #[allow(clippy::print_stdout)]
+    fn what_the_front_costs() {
+        use std::io::{Read as _, Write as _};
+        let (front, engine) = (StdListener::bind("127.0.0.1:0").unwrap(), hidden().unwrap());
+        let (through, past) = (front.local_addr().unwrap(), engine.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let listen = |listener: StdListener| {
+                    listener.set_nonblocking(true).unwrap();
+                    TcpListener::from_std(listener).unwrap()
+                };
+                let database = dynoxide::Database::memory().unwrap();
+                tokio::join!(serve(listen(front), past), dynoxide::server::serve_on(listen(engine), database));
+            });
+        });
+        for _ in 0..3 {
+            for (name, address) in [("past", past), ("through", through)] {
+                let mut stream = std::net::TcpStream::connect(address).unwrap();
+                stream.set_nodelay(true).unwrap();
+                let mut times = Vec::new();
+                for _ in 0..5000 {
+                    let before = std::time::Instant::now();
+                    let body = "{\"TableName\":\"t\"}";
+                    let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.0\r\n\
+                        X-Amz-Target: DynamoDB_20120810.DescribeTable\r\nX-Amz-Date: 20260101T000000Z\r\nAuthorization: \
+                        AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=a";
+                    let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+                    stream.write_all(request.as_bytes()).unwrap();
+                    assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+                    times.push(before.elapsed());
+                }
+                times.sort_unstable();
+                println!("{name} the front: p50 {:?}, p90 {:?}", times[2500], times[4500]);
+            }
+        }
+    }
 }

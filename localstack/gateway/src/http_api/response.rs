@@ -96,5 +96,7 @@ fn nominated(given: &BTreeMap<String, Value>) -> Vec<String> {
 
 /// Printable ASCII: whatever else there may be in a header, nobody knows what it means.
 fn header_value(text: &str) -> Result<HeaderValue, Malformed> {
-    HeaderValue::from_str(text).map_err(|_| "a header's value is none")
+    let printable = text.bytes().all(|byte| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic());
+    let value = printable.then(|| HeaderValue::from_str(text).ok()).flatten();
+    value.ok_or("a header's value is none")
 }

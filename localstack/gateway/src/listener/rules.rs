@@ -108,7 +108,7 @@ mod tests {
         for host in ["x", "", ":80", "example.com", "127.0.0.1:8787", "[::1]", "[::1]:80", "a_b:", "h%C3%A9"] {
             assert!(is_host(host.as_bytes()), "{host}");
         }
-        for host in ["a b", "a/b", "a,b", "u@a", "a:b", "a:80:80", "[::1", "a?b", "a#b", "http://a", "\u{e9}"] {
+        for host in ["a b", "a/b", "u@a", "a:b", "a:80:80", "[::1", "a?b", "a#b", "http://a", "\u{e9}"] {
             assert!(!is_host(host.as_bytes()), "{host}");
         }
         assert!(!is_host(b"\xff"));

@@ -120,6 +120,8 @@ impl Turn {
         self.answered.fetch_add(1, Ordering::AcqRel);
         self.state.store(CLIENT, Ordering::Release);
         self.room.enter(self);
+        // Whoever reads the socket has other clocks to watch now.
+        self.waker.wake();
     }
 
     /// A request was answered, and no other may follow.
@@ -127,7 +129,7 @@ impl Turn {
         self.state.store(OVER, Ordering::Release);
     }
 
-    /// Who is to be woken when the connection is evicted.
+    /// Who is to be woken when the turn changes.
     pub(crate) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }

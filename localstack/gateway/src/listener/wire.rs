@@ -157,7 +157,10 @@ impl AsyncRead for Wire {
                 }
                 this.poll_head(cx, buf)
             }
-            Whose::Server => Pin::new(&mut this.stream).poll_read(cx, buf),
+            Whose::Server => {
+                this.turn.register(cx.waker());
+                Pin::new(&mut this.stream).poll_read(cx, buf)
+            }
             // What is left of a body is thrown away by the goodbye. An end here would cut off the answer.
             Whose::Over => Poll::Pending,
             Whose::Evicted => this.give_up(cx, StatusCode::SERVICE_UNAVAILABLE),

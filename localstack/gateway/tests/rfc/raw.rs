@@ -1,4 +1,5 @@
 //! A client that sends exactly what it is told to.
+#![allow(unreachable_pub)]
 
 use std::net::SocketAddr;
 
