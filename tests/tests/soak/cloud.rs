@@ -17,13 +17,13 @@ use crate::memory::{ALONE, Growth, assert_bounded, times};
 /// Nodes. As many as keep each within what a node may say in a minute.
 const NODES: usize = 100;
 /// Connections of each until everything is warm.
-const WARM: usize = 8;
+const WARM: usize = 2;
 /// Connections of each that are measured.
-const CONNECTIONS: usize = 16;
+const CONNECTIONS: usize = 6;
 /// What a connection says, besides what is nonsense.
 const CHECK_INS: u64 = 6;
 /// Check-ins of each reference node until it is warm, and while it is measured.
-const SAID: [usize; 2] = [30, 120];
+const SAID: [usize; 2] = [10, 60];
 /// When the tokens expire: 2100.
 const EXPIRY: Timestamp = Timestamp(4_102_444_800_000);
 

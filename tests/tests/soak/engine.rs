@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 async fn the_engine_forgets_what_has_expired_and_nothing_else() {
     let folder = tempfile::tempdir().expect("a folder");
     let start = || EmbeddedDynamo::start(listen(0, "DynamoDB", "").expect("a port"), Some(folder.path()));
-    let mut engine = start().expect("it starts");
+    let engine = start().expect("it starts");
     let client = local_dynamo_client(&engine.url());
     create_table(&client, TABLE).await.expect("a table");
     forget_in_time(&client, TABLE).await.expect("it forgets");
@@ -26,9 +26,9 @@ async fn the_engine_forgets_what_has_expired_and_nothing_else() {
     for (name, forget_at) in [("expired", Some(1)), ("later", Some(4_102_444_800)), ("never", None)] {
         put(&client, name, forget_at).await;
     }
-    engine.stop();
+    drop(engine);
 
-    let mut engine = start().expect("it starts");
+    let engine = start().expect("it starts");
     let client = local_dynamo_client(&engine.url());
     let forgotten = async {
         while kept(&client).await.contains(&"expired".to_owned()) {
@@ -37,7 +37,6 @@ async fn the_engine_forgets_what_has_expired_and_nothing_else() {
     };
     tokio::time::timeout(PATIENCE, forgotten).await.expect("it is forgotten");
     assert_eq!(kept(&client).await, BTreeSet::from(["later".to_owned(), "never".to_owned()]));
-    engine.stop();
 }
 
 async fn put(client: &Client, name: &str, forget_at: Option<u64>) {

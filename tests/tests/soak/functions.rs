@@ -13,9 +13,9 @@ use crate::life::{Answered, Call, Life, node};
 use crate::memory::{ALONE, Growth, assert_bounded, folder, times};
 
 /// Lives until everything is warm: caches are full, and every buffer has had its largest value.
-const WARM: usize = 400;
+const WARM: usize = 300;
 /// Lives that are measured.
-const LIVES: usize = 1_600;
+const LIVES: usize = 700;
 /// Lives at once.
 const AT_ONCE: usize = 4;
 

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 /// Nodes take turns, so that none is busier than a node may be.
 const NODES: usize = 1_000;
 
+/// How often each function gets what is nonsense.
+const NONSENSE: usize = 6;
+
 /// What an event is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answered {
@@ -43,6 +46,7 @@ impl Life {
         calls.extend(self.leaving());
         calls.extend(self.polling());
         calls.extend(self.managing());
+        calls.extend(self.nonsense());
         calls
     }
 
@@ -115,6 +119,21 @@ impl Life {
             somehow("console", ask("nonsense", "GET", "/v1/nodes", "")),
             somehow("console", ask(WRITE_KEY, "GET", "/v1/nothing", "")),
         ]
+    }
+
+    /// What costs a function the least, and a stranger nothing.
+    fn nonsense(&self) -> Vec<Call> {
+        let unsigned = |event_type, route, body| unsigned(self.proxied(event_type, route, 13, body));
+        let calls = [
+            ("authorize", unsigned("CONNECT", "$connect", Value::Null)),
+            ("connect", unsigned("CONNECT", "$connect", Value::Null)),
+            ("check-in", self.proxied("MESSAGE", "check-in", 13, json!("nonsense"))),
+            ("disconnect", unsigned("DISCONNECT", "$disconnect", Value::Null)),
+            ("poll", self.http(13, "nonsense", "POST", "/v1/check-in", "")),
+            ("console", self.http(13, "nonsense", "GET", "/v1/nodes", "")),
+        ];
+        let repeated = std::iter::repeat_n(calls, NONSENSE).flatten();
+        repeated.map(|(function, event)| somehow(function, event)).collect()
     }
 
     /// An event of the WebSocket API, so many milliseconds after the life began.

@@ -14,7 +14,7 @@ const LONGER: &str = "ROLLCALL_SOAK";
 /// The folder of other functions than those of this build: those that are deployed, say.
 const FUNCTIONS: &str = "ROLLCALL_SOAK_FUNCTIONS";
 /// What may come and go without being lost, in bytes: an allocator's slack, a buffer that grew once.
-const SLACK: u64 = 256 * 1024;
+const SLACK: u64 = 128 * 1024;
 /// What an invocation or a message may leave behind, in bytes. At 8, a function of 128 MB would last for 14 million.
 const EACH: u64 = 8;
 
