@@ -37,7 +37,7 @@ pub(crate) async fn run(args: &Nodes) -> Result<(), Problem> {
         let endpoint = args.endpoint_url.as_deref().unwrap_or(HERE);
         return list(endpoint, args.table.as_deref().unwrap_or(TABLE), args.json).await;
     }
-    let connection = Connection { address: Address { stack, url: None }, json: args.json };
+    let connection = Connection { address: Address { stack, url: None, key_file: None }, json: args.json };
     console::nodes(&NodesCommand::List(List { site: None, presence: None, connection })).await
 }
 
