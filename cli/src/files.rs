@@ -77,7 +77,7 @@ fn wide(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
-        _ => bytes.chunks(2).any(|pair| matches!(pair, [0, 1..=255] | [1..=255, 0])).then_some("UTF-16, or binary"),
+        _ => bytes.contains(&0).then_some("UTF-16, or binary"),
     }
 }
 
