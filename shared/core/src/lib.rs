@@ -15,6 +15,7 @@ mod attribute;
 mod commands;
 mod desired;
 mod event;
+mod expected;
 mod guard;
 mod history;
 mod id;
@@ -31,11 +32,13 @@ pub use attribute::{Attribute, INDEX_DUE, INDEX_SITE, Item, PARTITION_KEY, SORT_
 pub use attribute::{DOCUMENT_TEXT, DUE_SHARDS, ItemKey, SORT_KEY_DOCUMENT, document_key, firmware_key};
 pub use attribute::{due_shard, node_of_partition_key, partition_key};
 pub use commands::{
-    Command, CommandState, Ended, Ending, Queueing, cancel, end, first_open, over, queue, queued_before, send,
+    Command, CommandState, Ended, Ending, Queueing, Room, cancel, end, first_open, over, queue, queued_before, room, send,
 };
-pub use desired::{Denied, Registering, Wanted, register, registered, revoke, want_config, wanted};
+pub use desired::{Amended, Amending, Denied, Registering, Wanted};
+pub use desired::{amend, register, registered, revoke, want_config, wanted};
 pub use desired::{firmware_wanted, want_firmware};
 pub use event::{Connection, Event, EventKind, Found};
+pub use expected::{Expected, Versions};
 pub use guard::Guard;
 pub use history::{History, REMEMBERED, Remember, Slot, remember};
 pub use id::{CommandName, ConnectionId, CredentialVersion, FirmwareVersion, IdempotencyKey, InvalidId, Model, NodeId};

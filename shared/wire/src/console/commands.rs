@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::DeliveryState;
@@ -31,8 +31,8 @@ pub struct CommandSpec {
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub args: Value,
     /// How long it may wait until the node begins it, in seconds.
-    #[serde(default = "expires")]
-    #[cfg_attr(feature = "openapi", schema(value_type = u64, minimum = 1, maximum = 604_800))]
+    #[serde(default = "expires", deserialize_with = "expires_or")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, minimum = 1, maximum = 604_800))]
     pub expires_in_s: u32,
 }
 
@@ -194,6 +194,11 @@ impl fmt::Display for FirmwareProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
     }
+}
+
+/// `null` is as good as left out.
+fn expires_or<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    Option::deserialize(deserializer).map(|seconds| seconds.unwrap_or(COMMAND_EXPIRES_S))
 }
 
 const fn expires() -> u32 {
