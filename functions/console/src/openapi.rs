@@ -1,5 +1,7 @@
 //! The console's OpenAPI document, made from the types that it speaks.
 
+mod every_path;
+
 use rollcall_aws::http::HttpAnswer;
 use rollcall_wire::console::{
     AppliedView, BatchNode, BatchResult, ConfigSet, ConfigView, NodePage, NodePatch, NodeSpec, NodeView, Problem,
@@ -8,11 +10,10 @@ use rollcall_wire::console::{CommandPage, CommandProgress, CommandSpec, CommandV
 use rollcall_wire::console::{ConfigProgress, DeliveryState, ProblemCode, SiteConfigSet, WantedView};
 use rollcall_wire::console::{FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish};
 use rollcall_wire::{ConfigReport, ConfigStatus, Edit, UpdateReport, UpdateStatus};
-use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterIn, PathItem};
-use utoipa::openapi::response::{ResponseBuilder, Responses};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{Header, RefOr};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
+
+use every_path::EveryPath;
 
 /// The document.
 pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
@@ -93,53 +94,6 @@ impl Modify for Keys {
         let components = openapi.components.get_or_insert_with(Default::default);
         components.add_security_scheme("key", SecurityScheme::Http(key.build()));
     }
-}
-
-/// What every path has, whatever else it has.
-struct EveryPath;
-
-impl Modify for EveryPath {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        for item in openapi.paths.paths.values_mut() {
-            item.head = item.get.as_ref().map(head);
-            item.options = Some(options(item));
-        }
-    }
-}
-
-/// The same without a body.
-fn head(get: &Operation) -> Operation {
-    let mut head = get.clone();
-    head.operation_id = head.operation_id.map(|id| format!("{id}_head"));
-    head.summary = Some("The same without a body.".to_owned());
-    for response in head.responses.responses.values_mut() {
-        if let RefOr::T(response) = response {
-            response.content.clear();
-        }
-    }
-    head
-}
-
-/// Which methods the path has.
-fn options(item: &PathItem) -> Operation {
-    let any = [&item.get, &item.put, &item.post, &item.delete].into_iter().flatten().next();
-    let parameters = any.and_then(|operation| operation.parameters.clone()).unwrap_or_default();
-    let in_path = parameters.into_iter().filter_map(|parameter| match parameter {
-        RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path => Some(parameter),
-        _ => None,
-    });
-    let parameters: Vec<Parameter> = in_path.collect();
-    let id = any.and_then(|operation| operation.operation_id.clone()).unwrap_or_default();
-    let methods = ResponseBuilder::new().description("They are in Allow").header("Allow", Header::default()).build();
-    let mut responses = Responses::new();
-    responses.responses.insert("204".to_owned(), methods.into());
-    OperationBuilder::new()
-        .operation_id(Some(format!("{id}_options")))
-        .summary(Some("The methods of the path."))
-        .parameters(Some(parameters).filter(|parameters| !parameters.is_empty()))
-        .securities(Some([SecurityRequirement::default()]))
-        .responses(responses)
-        .build()
 }
 
 macro_rules! operations {
