@@ -216,7 +216,8 @@ async fn what_is_still_queued_can_be_taken_back_and_never_reaches_the_node() {
 /// Queues this many commands that are good for so long, named by their numbers; says which was the last.
 async fn fill(console: &Http, from: u64, count: u64, expires_in_s: u32) {
     for number in from..from + count {
-        let queued = queue(console, "ap-1", &number.to_string(), json!({"name": "x", "expires_in_s": expires_in_s})).await;
+        let queued =
+            queue(console, "ap-1", &number.to_string(), json!({"name": "x", "expires_in_s": expires_in_s})).await;
         assert_eq!((queued.status, &queued.json()["command"]), (201, &json!(number)), "{queued:?}");
     }
 }

@@ -94,7 +94,8 @@ async fn what_is_left_out_of_a_node_s_credentials_stays_as_a_rotation_has_left_i
     assert_eq!((put.status, &json["credential_version"], &json["site"]), (200, &json!(7), &Value::Null), "{put:?}");
     let batch = console.send("POST", "/v1/nodes:batch", r#"[{"node": "ap-1", "site": "hq"}, {"node": "ap-2"}]"#).await;
     assert_eq!((&batch.json()[0]["status"], &batch.json()[1]["status"]), (&json!(200), &json!(200)));
-    let credentials = async |node: &str| console.get(&format!("/v1/nodes/{node}")).await.json()["credential_version"].clone();
+    let credentials =
+        async |node: &str| console.get(&format!("/v1/nodes/{node}")).await.json()["credential_version"].clone();
     assert_eq!((credentials("ap-1").await, credentials("ap-2").await), (json!(7), json!(1)));
     assert_eq!(refused(&cloud.ws_url(), &cloud.token_of_version("ap-1", 6)).await, 403, "older credentials stay out");
 
@@ -103,10 +104,19 @@ async fn what_is_left_out_of_a_node_s_credentials_stays_as_a_rotation_has_left_i
         let json = patch(body).await.json();
         [&json["site"], &json["model"], &json["tags"], &json["credential_version"]].map(Value::clone)
     };
-    assert_eq!(said(r#"{"tags": ["lobby", "east"]}"#).await, [json!("hq"), Value::Null, json!(["east", "lobby"]), json!(7)]);
-    assert_eq!(said(r#"{"model": "ax-2", "site": null}"#).await, [Value::Null, json!("ax-2"), json!(["east", "lobby"]), json!(7)]);
+    assert_eq!(
+        said(r#"{"tags": ["lobby", "east"]}"#).await,
+        [json!("hq"), Value::Null, json!(["east", "lobby"]), json!(7)]
+    );
+    assert_eq!(
+        said(r#"{"model": "ax-2", "site": null}"#).await,
+        [Value::Null, json!("ax-2"), json!(["east", "lobby"]), json!(7)]
+    );
     assert_eq!(said("{}").await, [Value::Null, json!("ax-2"), json!(["east", "lobby"]), json!(7)]);
-    assert_eq!(said(r#"{"tags": null, "credential_version": 8}"#).await, [Value::Null, json!("ax-2"), json!([]), json!(8)]);
+    assert_eq!(
+        said(r#"{"tags": null, "credential_version": 8}"#).await,
+        [Value::Null, json!("ax-2"), json!([]), json!(8)]
+    );
     assert_eq!(patch(r#"{"credential_version": 7}"#).await.problem(), (409, "credentials-go-back".to_owned()));
     assert_eq!(patch(r#"{"site": "a b"}"#).await.problem(), (400, "invalid-body".to_owned()));
     assert_eq!(console.send("PATCH", "/v1/nodes/ap-9", "{}").await.problem(), (404, "unknown-node".to_owned()));

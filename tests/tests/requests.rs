@@ -82,7 +82,8 @@ async fn a_cursor_goes_on_with_what_it_was_begun_with() {
     };
     assert_refused(&go_on("[2]", cursor.clone()).await, 400, "invalid-cursor", "cursor");
     let forged: String = cursor.chars().rev().collect();
-    for wrong in [forged, "x".to_owned(), format!("{cursor}="), "%00".to_owned(), cursor[..cursor.len() - 2].to_owned()] {
+    for wrong in [forged, "x".to_owned(), format!("{cursor}="), "%00".to_owned(), cursor[..cursor.len() - 2].to_owned()]
+    {
         assert_refused(&go_on("[1]", wrong).await, 400, "invalid-cursor", "cursor");
     }
     let last = go_on(" [ 1 ] ", cursor).await.json();
@@ -98,7 +99,9 @@ async fn a_body_is_what_it_says_it_is_and_is_there_where_one_is_read() {
     let send = async |method: &str, path: &str, header: (&str, &str), body: &str| {
         console.send_with(method, path, &[header], body.to_owned()).await
     };
-    for (method, path, body) in [("PUT", NODE, "{}"), ("PUT", CONFIG, "{}"), ("PATCH", NODE, "{}"), ("POST", "/v1/nodes:batch", "[]")] {
+    for (method, path, body) in
+        [("PUT", NODE, "{}"), ("PUT", CONFIG, "{}"), ("PATCH", NODE, "{}"), ("POST", "/v1/nodes:batch", "[]")]
+    {
         for (header, named) in [
             (("content-type", "text/plain"), "text/plain"),
             (("content-type", "application/x-www-form-urlencoded"), "form"),
@@ -112,7 +115,12 @@ async fn a_body_is_what_it_says_it_is_and_is_there_where_one_is_read() {
             assert!(reply.header(accepted).contains(JSON), "{reply:?}");
             assert_eq!(reply.header("accept-encoding"), "identity");
         }
-        assert_refused(&send(method, path, ("content-range", "bytes 0-1/9"), body).await, 400, "invalid-parameter", "content-range");
+        assert_refused(
+            &send(method, path, ("content-range", "bytes 0-1/9"), body).await,
+            400,
+            "invalid-parameter",
+            "content-range",
+        );
     }
     let merge = ("content-type", "application/merge-patch+json");
     assert_refused(&send("PUT", NODE, merge, "{}").await, 415, "unsupported-media-type", "merge-patch");
@@ -141,7 +149,8 @@ async fn a_field_is_known_and_there_once_at_every_depth_that_is_ours() {
     let console = cloud.console();
     console.put(NODE, r#"{"site": "hq"}"#).await;
     let long = format!(r#"{{"{}": 1}}"#, "f".repeat(9_000));
-    let image = json!({"object_key": "k", "size": 1, "sha256": "0".repeat(64), "signature": "s", "colour": 1}).to_string();
+    let image =
+        json!({"object_key": "k", "size": 1, "sha256": "0".repeat(64), "signature": "s", "colour": 1}).to_string();
     for (method, path, body, named) in [
         ("PUT", NODE, r#"{"site": "a", "colour": 1}"#, "colour"),
         ("PUT", NODE, r#"{"site": "a", "site": "b"}"#, "site"),
@@ -164,7 +173,9 @@ async fn a_field_is_known_and_there_once_at_every_depth_that_is_ours() {
         assert_refused(&reply, 400, "invalid-body", named);
     }
     let long = "n".repeat(9_000);
-    let batch = format!(r#"[{{"node": "ap-2", "colour": 1}}, {{"node": "ap-3", "site": "a", "site": "b"}}, {{"node": "ap-4"}}, {{"node": "ap-4", "site": "a"}}, {{"node": "{long}"}}]"#);
+    let batch = format!(
+        r#"[{{"node": "ap-2", "colour": 1}}, {{"node": "ap-3", "site": "a", "site": "b"}}, {{"node": "ap-4"}}, {{"node": "ap-4", "site": "a"}}, {{"node": "{long}"}}]"#
+    );
     let results = console.send("POST", "/v1/nodes:batch", batch).await.json();
     let statuses: Vec<_> = results.as_array().expect("results").iter().map(|result| result["status"].clone()).collect();
     assert_eq!(statuses, [400, 400, 200, 400, 400].map(Value::from), "{results}");
@@ -180,10 +191,14 @@ async fn a_condition_holds_or_nothing_is_set() {
     let cloud = Cloud::start().await;
     let console = cloud.console();
     console.put(NODE, "{}").await;
-    let set = async |headers: &[(&str, &str)], body: &str| console.send_with("PUT", CONFIG, headers, body.to_owned()).await;
+    let set =
+        async |headers: &[(&str, &str)], body: &str| console.send_with("PUT", CONFIG, headers, body.to_owned()).await;
     for nothing_yet in ["*", "\"1\"", "W/\"0\"", "\"nonsense\""] {
         let reply = set(&[("if-match", nothing_yet)], "[0]").await;
-        assert_eq!((reply.problem(), &reply.json()["current_version"]), ((412, "version-mismatch".to_owned()), &json!(0)));
+        assert_eq!(
+            (reply.problem(), &reply.json()["current_version"]),
+            ((412, "version-mismatch".to_owned()), &json!(0))
+        );
     }
     assert_eq!(cloud.documents().await, 0, "nothing was kept");
     assert_eq!(set(&[("if-none-match", "*")], "[1]").await.header("etag"), "\"1\"", "it was created");
@@ -287,7 +302,11 @@ async fn a_path_answers_to_its_methods_and_says_which_they_are() {
     ] {
         for method in ["TRACE", "get", "Delete", "PROPFIND"] {
             let reply = console.send(method, path, "").await;
-            assert_eq!((reply.problem(), reply.header("allow")), ((405, "method-not-allowed".to_owned()), allow), "{method} {path}");
+            assert_eq!(
+                (reply.problem(), reply.header("allow")),
+                ((405, "method-not-allowed".to_owned()), allow),
+                "{method} {path}"
+            );
         }
         let options = cloud.http("").send("OPTIONS", path, "").await;
         assert_eq!((options.status, options.header("allow"), &*options.text), (204, allow, ""), "{path}");

@@ -176,7 +176,10 @@ fn credentials(node: &NodeView) -> String {
         return format!("version {version}");
     }
     let Some(next) = version.checked_add(1) else { return format!("version {version}, revoked for good") };
-    format!("version {version}, revoked: `rollcall nodes set {} --credential-version {next}` lets it back in", node.node)
+    format!(
+        "version {version}, revoked: `rollcall nodes set {} --credential-version {next}` lets it back in",
+        node.node
+    )
 }
 
 /// The configuration that is wanted, and how the node stands with it.

@@ -3,8 +3,8 @@
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents, command_news};
 use rollcall_core::{
-    COMMANDS_OPEN, Command, CommandState, Ending, IdempotencyKey, ItemKey, Node, NodeId, Outcome, Queueing, Room, cancel,
-    over, queue, queued_before, room,
+    COMMANDS_OPEN, Command, CommandState, Ending, IdempotencyKey, ItemKey, Node, NodeId, Outcome, Queueing, Room,
+    cancel, over, queue, queued_before, room,
 };
 use rollcall_wire::console::{COMMAND_EXPIRES_MOST_S, CommandPage, CommandSpec, CommandView, Problem, ProblemCode};
 use rollcall_wire::{COMMAND_ARGS_BYTES, Document, DocumentError, ServerMessage};

@@ -52,10 +52,15 @@ impl Conditions {
     /// Refuses the conditions of a request for something that has no tags: to do it anyway would be to ignore them.
     pub(crate) fn refuse(request: &ApiGatewayV2httpRequest) -> Result<Self, Problem> {
         let found = [IF_MATCH, IF_NONE_MATCH].into_iter().find(|name| request.headers.contains_key(*name));
-        found.map_or_else(|| Ok(Self::default()), |name| {
-            let detail = format!("{name}: only a node's configuration is set conditionally, by PUT /v1/nodes/{{node}}/config");
-            Err(Problem::new(ProblemCode::InvalidParameter, detail))
-        })
+        found.map_or_else(
+            || Ok(Self::default()),
+            |name| {
+                let detail = format!(
+                    "{name}: only a node's configuration is set conditionally, by PUT /v1/nodes/{{node}}/config"
+                );
+                Err(Problem::new(ProblemCode::InvalidParameter, detail))
+            },
+        )
     }
 
     /// What must be wanted for another configuration to be set.
@@ -79,7 +84,9 @@ impl Conditions {
         let opaque = answer.headers.get("etag").map(|tag| tag.trim_matches('"'));
         let matches = self.if_match.as_ref().is_none_or(|tags| match tags {
             Tags::Any => true,
-            Tags::Listed(tags) => tags.iter().any(|tag| !tag.is_weak && opaque.is_some_and(|now| same(&tag.opaque, now))),
+            Tags::Listed(tags) => {
+                tags.iter().any(|tag| !tag.is_weak && opaque.is_some_and(|now| same(&tag.opaque, now)))
+            }
         });
         if !matches {
             return Err(Problem::new(ProblemCode::VersionMismatch, "if-match: it has another tag now"));
@@ -123,13 +130,17 @@ fn same(tag: &str, now: &str) -> bool {
 }
 
 fn header(request: &ApiGatewayV2httpRequest, name: &'static str) -> Result<Option<Tags>, Problem> {
-    let lines: Vec<_> = request.headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+    let lines: Vec<_> =
+        request.headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
     if lines.is_empty() {
         return Ok(None);
     }
     let text = lines.join(",");
     tags(&text).map(Some).ok_or_else(|| {
-        let detail = format!("{name}: must be tags in quotes, such as \"7\", with commas between them and {TAGS} at most, or *; not {}", clip::value(&text));
+        let detail = format!(
+            "{name}: must be tags in quotes, such as \"7\", with commas between them and {TAGS} at most, or *; not {}",
+            clip::value(&text)
+        );
         Problem::new(ProblemCode::InvalidParameter, detail)
     })
 }
@@ -188,7 +199,9 @@ mod tests {
         assert_eq!(holds(Some("\"1\", \"3\""), None), [false, true, false, true]);
         assert_eq!(holds(Some(" ,\"1\",,\t\"3-00c0ffee\" ,"), None), [false, true, false, true]);
         assert_eq!(holds(Some("W/\"3\", \"2\""), None), [false, false, true, false], "weak tags never match");
-        for nothing in ["W/\"3\"", "\"03\"", "\"+3\"", "\"3,1\"", "\"3-x\"", "\"3-00C0FFEE\"", "\"\"", "\"abc\"", "\"ö\""] {
+        for nothing in
+            ["W/\"3\"", "\"03\"", "\"+3\"", "\"3,1\"", "\"3-x\"", "\"3-00C0FFEE\"", "\"\"", "\"abc\"", "\"ö\""]
+        {
             assert_eq!(holds(Some(nothing), None), [false; 4], "{nothing}");
         }
         assert_eq!(holds(None, Some("*")), [true, false, false, false], "only to create it");
@@ -199,7 +212,25 @@ mod tests {
 
     #[test]
     fn what_is_no_list_of_tags_is_refused() {
-        for wrong in ["", " ", ",", "3", "three", "\"3", "3\"", "'3'", "\"1\" \"3\"", "*, \"3\"", "\"3\", *", "**", "w/\"3\"", "W/", "W/3", "\"a b\"", "\"1\";"] {
+        for wrong in [
+            "",
+            " ",
+            ",",
+            "3",
+            "three",
+            "\"3",
+            "3\"",
+            "'3'",
+            "\"1\" \"3\"",
+            "*, \"3\"",
+            "\"3\", *",
+            "**",
+            "w/\"3\"",
+            "W/",
+            "W/3",
+            "\"a b\"",
+            "\"1\";",
+        ] {
             assert_eq!(conditions(Some(wrong), None), Err(400), "{wrong:?}");
             assert_eq!(conditions(None, Some(wrong)), Err(400), "{wrong:?}");
         }

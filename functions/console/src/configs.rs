@@ -4,9 +4,7 @@ use futures_util::future::join;
 use futures_util::{StreamExt as _, stream};
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents, chain, config_news};
-use rollcall_core::{
-    Expected, Item, Node, NodeId, Outcome, Site, Timestamp, Wanted, remember, want_config, wanted,
-};
+use rollcall_core::{Expected, Item, Node, NodeId, Outcome, Site, Timestamp, Wanted, remember, want_config, wanted};
 use rollcall_wire::console::{AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, SiteConfigSet};
 use rollcall_wire::{Document, ServerMessage};
 use serde_json::Value;

@@ -176,11 +176,10 @@ pub(crate) fn number<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
 /// A body, or a part of one, that must be a JSON object of this form: a list of its fields' values is none. It is read from
 /// its text, where a name that is there twice still shows.
 pub(crate) fn object<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Problem> {
-    let read = serde_json::from_str(text).map_err(|error| invalid_body(&error));
-    if read.is_ok() && !text.trim_start().starts_with('{') {
+    if !text.trim_start().starts_with('{') {
         return Err(Problem::new(ProblemCode::InvalidBody, "it must be a JSON object"));
     }
-    read
+    serde_json::from_str(text).map_err(|error| invalid_body(&error))
 }
 
 /// What is wrong with a body, which may quote it.

@@ -69,7 +69,10 @@ mod tests {
         let health = Health::default();
         assert_eq!(health.recent(Timestamp(0)), None);
         health.found(Timestamp(5_000), true);
-        assert_eq!([5_000, 14_999, 15_000, 4_999].map(|at| health.recent(Timestamp(at))), [Some(true), Some(true), None, None]);
+        assert_eq!(
+            [5_000, 14_999, 15_000, 4_999].map(|at| health.recent(Timestamp(at))),
+            [Some(true), Some(true), None, None]
+        );
         health.found(Timestamp(15_000), false);
         assert_eq!([15_999, 16_000].map(|at| health.recent(Timestamp(at))), [Some(false), None]);
     }

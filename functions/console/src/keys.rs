@@ -180,7 +180,14 @@ mod tests {
         }
         assert!(keys.challenge(&request(Some("x"))).starts_with(&format!("{nothing}, error=\"invalid_token\"")));
         assert_eq!(Keys::Iam.challenge(&request(None)), "AWS4-HMAC-SHA256 realm=\"rollcall\"");
-        for (header, status) in [("bearer r", Ok(())), ("BEARER  r", Ok(())), ("Bearer r, Bearer r", Err(401)), ("Bearer r r", Err(401)), ("Basic r", Err(401)), ("r", Err(401))] {
+        for (header, status) in [
+            ("bearer r", Ok(())),
+            ("BEARER  r", Ok(())),
+            ("Bearer r, Bearer r", Err(401)),
+            ("Bearer r r", Err(401)),
+            ("Basic r", Err(401)),
+            ("r", Err(401)),
+        ] {
             let mut request = request(None);
             request.headers.insert("authorization", header.parse().expect("a header"));
             let admitted = keys.admit(&request, Scope::Read).map_err(|problem| problem.status);

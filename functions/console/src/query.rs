@@ -72,7 +72,11 @@ mod tests {
             ("limit=1", None),
             ("", None),
         ] {
-            assert_eq!(read(text).map(|query| query.get("site").map(str::to_owned)), Ok(site.map(str::to_owned)), "{text}");
+            assert_eq!(
+                read(text).map(|query| query.get("site").map(str::to_owned)),
+                Ok(site.map(str::to_owned)),
+                "{text}"
+            );
         }
     }
 

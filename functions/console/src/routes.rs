@@ -148,12 +148,9 @@ impl Keyed<'_> {
     /// What a key must be for.
     pub(crate) fn scope(self) -> Scope {
         match self {
-            Self::OpenApi
-            | Self::List
-            | Self::Show(_)
-            | Self::Config(_)
-            | Self::Commands(_)
-            | Self::Firmware(..) => Scope::Read,
+            Self::OpenApi | Self::List | Self::Show(_) | Self::Config(_) | Self::Commands(_) | Self::Firmware(..) => {
+                Scope::Read
+            }
             Self::Batch
             | Self::Register(_)
             | Self::Amend(_)
@@ -244,7 +241,10 @@ mod tests {
                 });
                 assert_eq!(refused, Err(allowed.to_owned()), "{method} {path}");
             }
-            assert!(matches!(route("OPTIONS", path), Ok(Route::Options(methods)) if methods.allow() == allowed), "{path}");
+            assert!(
+                matches!(route("OPTIONS", path), Ok(Route::Options(methods)) if methods.allow() == allowed),
+                "{path}"
+            );
         }
         assert_eq!(route("HEAD", "/v1/nodes:batch").is_ok(), false, "what can't be read has no head");
     }
@@ -252,8 +252,22 @@ mod tests {
     #[test]
     fn what_only_looks_like_a_path_is_none() {
         for path in [
-            "", "/", "/v1", "/v1/", "/v1/nothing", "/nodes", "/v1/nodes/a/b", "/v2/nodes", "//v1/nodes", "/v1//nodes",
-            "/v1/./nodes", "/v1/nodes/../nodes", "/v1/nodes/ap-1/", "/v1/nodes/ap-1/config/", "/V1/nodes", "/v1/Nodes",
+            "",
+            "/",
+            "/v1",
+            "/v1/",
+            "/v1/nothing",
+            "/nodes",
+            "/v1/nodes/a/b",
+            "/v2/nodes",
+            "//v1/nodes",
+            "/v1//nodes",
+            "/v1/./nodes",
+            "/v1/nodes/../nodes",
+            "/v1/nodes/ap-1/",
+            "/v1/nodes/ap-1/config/",
+            "/V1/nodes",
+            "/v1/Nodes",
         ] {
             for method in ["GET", "PUT", "OPTIONS", "HEAD"] {
                 assert_eq!(route(method, path), Err(NoRoute::Path), "{method} {path}");

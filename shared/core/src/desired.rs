@@ -338,7 +338,8 @@ mod tests {
         assert_eq!(after(Amending::default()), as_it_was);
         let elsewhere = Amending { site: Amended::Set("lab".parse().expect("a site")), ..Amending::default() };
         assert_eq!(after(elsewhere), (Some("lab".to_owned()), as_it_was.1.clone(), as_it_was.2.clone(), Some(3)));
-        let nothing = Amending { site: Amended::Removed, model: Amended::Removed, tags: Amended::Removed, credentials: None };
+        let nothing =
+            Amending { site: Amended::Removed, model: Amended::Removed, tags: Amended::Removed, credentials: None };
         assert_eq!(after(nothing), (None, None, vec![], Some(3)));
         assert_eq!(after(Amending { tags: Amended::Set(Tags::default()), ..Amending::default() }).2, as_it_was.2[1..]);
         let newer = Amending { credentials: Some(CredentialVersion(4)), ..Amending::default() };

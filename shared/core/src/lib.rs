@@ -32,7 +32,8 @@ pub use attribute::{Attribute, INDEX_DUE, INDEX_SITE, Item, PARTITION_KEY, SORT_
 pub use attribute::{DOCUMENT_TEXT, DUE_SHARDS, ItemKey, SORT_KEY_DOCUMENT, document_key, firmware_key};
 pub use attribute::{due_shard, node_of_partition_key, partition_key};
 pub use commands::{
-    Command, CommandState, Ended, Ending, Queueing, Room, cancel, end, first_open, over, queue, queued_before, room, send,
+    Command, CommandState, Ended, Ending, Queueing, Room, cancel, end, first_open, over, queue, queued_before, room,
+    send,
 };
 pub use desired::{Amended, Amending, Denied, Registering, Wanted};
 pub use desired::{amend, register, registered, revoke, want_config, wanted};

@@ -4,10 +4,10 @@
 
 use rollcall_core::{
     Attribute, CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, ConfigOutcome, ConfigState, Connection, CredentialVersion,
-    DETAIL_BYTES, Event, EventKind, Expected, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES, FirmwareVersion, Found, Health, Item,
-    MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId, Outcome, PARTITION_KEY, Policy, Registering, Registration,
-    Report, SITE_BYTES, SORT_KEY, SORT_KEY_NODE, TAGS_BYTES, Tags, Timestamp, UPDATE_DETAIL_BYTES, UpdateOutcome,
-    UpdateState, Value, partition_key, plan, register, want_config, want_firmware,
+    DETAIL_BYTES, Event, EventKind, Expected, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES, FirmwareVersion, Found, Health,
+    Item, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId, Outcome, PARTITION_KEY, Policy, Registering,
+    Registration, Report, SITE_BYTES, SORT_KEY, SORT_KEY_NODE, TAGS_BYTES, Tags, Timestamp, UPDATE_DETAIL_BYTES,
+    UpdateOutcome, UpdateState, Value, partition_key, plan, register, want_config, want_firmware,
 };
 
 /// The year 2286, when milliseconds get their fourteenth digit.
