@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use commands::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
 pub(crate) use console::{
-    Address, ConfigCommand, Connection, DiffConfig, List, NodesCommand, One, Register, SetConfig, Watch,
+    Address, ConfigCommand, Connection, DiffConfig, List, NodesCommand, One, Register, Said, Set, SetConfig, Watch,
 };
 pub(crate) use firmware::{AddFirmware, FirmwareCommand, Image, WantFirmware};
 use rollcall_core::{NodeId, Seconds};

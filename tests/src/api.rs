@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rollcall_aws::{DynamoStore, Store as _};
 use rollcall_core::{
     Attribute, Connection, CredentialVersion, Event, EventKind, ItemKey, Node, NodeId, PARTITION_KEY, Registration,
-    SORT_KEY, Timestamp, partition_key, plan,
+    SORT_KEY, SORT_KEY_DOCUMENT, Timestamp, partition_key, plan,
 };
 use rollcall_node::{NodeConfig, Timing};
 use rollcall_token::{Limits, Signer};
@@ -124,6 +124,14 @@ impl Api {
         let update = plan(&Event::new(id(node), at, kind), &policy(Registration::Open, 6600));
         let _ = self.store.write(&update).await.expect("stored");
         self.stored(node).await.expect("stored")
+    }
+
+    /// How many configuration documents are kept, of whichever nodes.
+    pub async fn documents(&self) -> i32 {
+        let scan = self.dynamodb.scan().table_name(&self.table).select(Select::Count).filter_expression("#s = :s");
+        let scan = scan.expression_attribute_names("#s", SORT_KEY);
+        let scan = scan.expression_attribute_values(":s", AttributeValue::S(SORT_KEY_DOCUMENT.to_owned()));
+        scan.send().await.expect("counted").count
     }
 
     /// Sets a number of a node, as the monolith's side will.

@@ -1,7 +1,7 @@
 //! Bad input gets a clear answer, and nothing is lost or changed by it.
 #![allow(clippy::expect_used, clippy::panic)]
 
-use rollcall_aws::variable;
+use rollcall_aws::{Store as _, variable};
 use rollcall_core::{Attribute, Registration, Timestamp, Value as Stored};
 use rollcall_tests::{Cloud, Frame, Options, Socket, now, policy, refused};
 use rollcall_token::Limits;
@@ -58,7 +58,7 @@ async fn a_token_that_is_not_valid_yet_or_demands_what_is_not_understood_is_refu
     for (count, (token, reason)) in (1..).zip(&reasons) {
         assert_eq!(refused(&url, token).await, 401, "{reason}");
         assert_eq!(cloud.journal.until("authorize", "refused", count).await[count - 1]["reason"], *reason);
-        assert_eq!(cloud.http(token).post("/v1/check-in", r#"{"type":"check-in","seq":1}"#).await.status, 401);
+        assert_eq!(cloud.http(token).send("POST", "/v1/check-in", r#"{"type":"check-in","seq":1}"#).await.status, 401);
         assert_eq!(cloud.journal.until("poll", "refused", count).await[count - 1]["reason"], *reason);
     }
     assert!(Socket::open(&url, &cloud.token_limited("ap-1", from(now()))).await.is_ok(), "from now on");
@@ -79,7 +79,10 @@ async fn a_cloud_may_demand_whom_tokens_are_for_and_how_long_they_live() {
         [(until(1800, None), 401), (until(1800, Some("another")), 401), (until(7200, Some("rollcall")), 401)]
     {
         assert_eq!(refused(&url, &token).await, status);
-        assert_eq!(cloud.http(&token).post("/v1/check-in", r#"{"type":"check-in","seq":1}"#).await.status, status);
+        assert_eq!(
+            cloud.http(&token).send("POST", "/v1/check-in", r#"{"type":"check-in","seq":1}"#).await.status,
+            status
+        );
     }
     assert!(Socket::open(&url, &until(1800, Some("rollcall"))).await.is_ok());
     cloud.stop().await;
@@ -100,7 +103,7 @@ async fn whatever_a_stranger_sends_the_line_about_it_is_short() {
     ]);
     for token in &tokens {
         assert_eq!(refused(&url, token).await, 401);
-        assert_eq!(cloud.http(token).post("/v1/check-in", "{}").await.status, 401);
+        assert_eq!(cloud.http(token).send("POST", "/v1/check-in", "{}").await.status, 401);
     }
     let headers = [("user-agent", "Ger\u{e4}t \u{1f4a5}"), ("authorization", "Bearer \u{e4}")];
     assert_eq!(
@@ -239,7 +242,7 @@ async fn whatever_a_node_says_of_itself_it_is_acknowledged_stored_and_what_was_l
     assert_eq!(stored(Attribute::MemoryFree), Some(Stored::Number(1000)));
     assert_eq!(stored(Attribute::Clients), Some(Stored::Number(u32::MAX.into())));
     assert_eq!(stored(Attribute::Load), Some(Stored::Number(u32::MAX.into())), "not what -1 would be");
-    assert_eq!(stored(Attribute::Firmware), Some(Stored::from(&*long[..64])));
+    assert_eq!(stored(Attribute::Firmware), Some(Stored::from(&long[..64])));
     assert_eq!(stored(Attribute::ConfigVersion), Some(Stored::Number(1)));
     assert_eq!(stored(Attribute::ConfigDetail), Some(Stored::from("a\0\u{fffd}\u{fffd}\u{fffd}b")));
     assert_eq!(stored(Attribute::UpdateVersion), None);

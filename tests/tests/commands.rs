@@ -213,6 +213,68 @@ async fn what_is_still_queued_can_be_taken_back_and_never_reaches_the_node() {
     cloud.stop().await;
 }
 
+/// Queues this many commands that are good for so long, named by their numbers; says which was the last.
+async fn fill(console: &Http, from: u64, count: u64, expires_in_s: u32) {
+    for number in from..from + count {
+        let queued =
+            queue(console, "ap-1", &number.to_string(), json!({"name": "x", "expires_in_s": expires_in_s})).await;
+        assert_eq!((queued.status, &queued.json()["command"]), (201, &json!(number)), "{queued:?}");
+    }
+}
+
+async fn cancel(console: &Http, numbers: std::ops::RangeInclusive<u64>) {
+    for number in numbers {
+        let cancelled = console.send("DELETE", &format!("/v1/nodes/ap-1/commands/{number}"), "").await;
+        assert_eq!(cancelled.status, 204, "{cancelled:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_queue_is_full_of_what_is_open_and_of_nothing_else() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let full = (409, "queue-full".to_owned());
+    fill(&console, 1, 100, 3600).await;
+    assert_eq!(queue(&console, "ap-1", "more", json!({"name": "x"})).await.problem(), full, "all are open");
+    cancel(&console, 2..=100).await;
+    fill(&console, 101, 99, 3600).await;
+    assert_eq!(queue(&console, "ap-1", "more", json!({"name": "x"})).await.problem(), full, "the first one is, too");
+    cancel(&console, 1..=1).await;
+    cancel(&console, 101..=199).await;
+    let before = cloud.dynamodb.passed();
+    fill(&console, 200, 1, 3600).await;
+    let with_a_look = cloud.dynamodb.passed() - before;
+    let before = cloud.dynamodb.passed();
+    fill(&console, 201, 1, 3600).await;
+    assert!(cloud.dynamodb.passed() - before < with_a_look, "what is over was noted");
+    let mut socket = cloud.socket("ap-1").await;
+    socket.check_in(1).await;
+    let Frame::Message(ServerMessage::Ack(ack)) = socket.next().await else { panic!("no ack") };
+    assert_eq!(ack.command.map(|command| command.command), Some(200), "what is left comes in order");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_queue_whose_commands_have_expired_takes_more() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    // The second half expires, and is behind what does not.
+    fill(&console, 1, 50, 3600).await;
+    fill(&console, 51, 50, 1).await;
+    let last = async || console.get("/v1/nodes/ap-1/commands?limit=1").await.json()["commands"][0]["state"].clone();
+    while last().await != "expired" {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    fill(&console, 101, 50, 3600).await;
+    let full = queue(&console, "ap-1", "more", json!({"name": "x"})).await;
+    assert_eq!(full.problem(), (409, "queue-full".to_owned()));
+    cancel(&console, 1..=50).await;
+    fill(&console, 151, 50, 3600).await;
+    cloud.stop().await;
+}
+
 #[tokio::test]
 async fn a_polling_node_executes_commands_too() {
     let cloud = Cloud::start().await;

@@ -222,6 +222,38 @@ async fn a_document_that_can_not_be_one_is_refused() {
 }
 
 #[tokio::test]
+async fn what_is_refused_leaves_no_document_and_takes_none_away() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    for node in ["ap-1", "ap-2", "ap-3"] {
+        console.put(&format!("/v1/nodes/{node}"), r#"{"site": "hq"}"#).await;
+    }
+    console.send("DELETE", "/v1/nodes/ap-3", "").await;
+    let put = async |path: &str, tag: Option<&str>, document: &str| {
+        let headers: Vec<_> = tag.iter().map(|tag| ("if-match", *tag)).collect();
+        console.send_with("PUT", path, &headers, document.to_owned()).await.status
+    };
+    assert_eq!(put("/v1/nodes/ap-9/config", None, "[1]").await, 404);
+    assert_eq!(put("/v1/nodes/ap-3/config", None, "[1]").await, 410);
+    assert_eq!(put("/v1/nodes/ap-1/config", Some("\"7\""), "[1]").await, 412);
+    assert_eq!(put("/v1/nodes/ap-1/config", Some("seven"), "[1]").await, 400);
+    assert_eq!(put("/v1/sites/nowhere/config", None, "[1]").await, 200);
+    assert_eq!(cloud.documents().await, 0);
+    assert_eq!(put("/v1/nodes/ap-1/config", None, "[1]").await, 200);
+    assert_eq!(put("/v1/nodes/ap-2/config", Some("\"7\""), "[1]").await, 412, "of what another one is to run");
+    assert_eq!(put("/v1/nodes/ap-1/config", Some("\"7\""), "[2]").await, 412);
+    assert_eq!(cloud.documents().await, 1);
+    assert_eq!(console.get("/v1/nodes/ap-1/config").await.json()["document"], json!([1]));
+    assert_eq!(put("/v1/sites/hq/config", None, "[2]").await, 200);
+    assert_eq!(put("/v1/sites/hq/config", None, "[2]").await, 200);
+    assert_eq!(cloud.documents().await, 2);
+    for node in ["ap-1", "ap-2"] {
+        assert_eq!(console.get(&format!("/v1/nodes/{node}/config")).await.json()["document"], json!([2]));
+    }
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn a_push_to_a_connection_that_is_gone_is_pending_and_the_node_is_suspected() {
     let cloud = Cloud::start().await;
     let console = cloud.console();

@@ -52,6 +52,91 @@ async fn a_revoked_node_is_told_so_closed_and_stays_out_until_it_has_newer_crede
 }
 
 #[tokio::test]
+async fn a_revoked_node_is_shown_as_what_it_is_and_is_not_online() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", r#"{"model": "ax-2", "credential_version": 3}"#).await;
+    console.put("/v1/nodes/ap-1/config", "[1]").await;
+    let key = [("idempotency-key", "a")];
+    console.send_with("POST", "/v1/nodes/ap-1/commands", &key, r#"{"name": "reboot"}"#).await;
+    let _socket = Socket::open(&cloud.ws_url(), &cloud.token_of_version("ap-1", 3)).await.expect("let in");
+    assert_eq!(console.get("/v1/nodes/ap-1").await.json()["online"], true);
+    assert_eq!(console.send("DELETE", "/v1/nodes/ap-1", "").await.status, 204);
+    let reader = cloud.http(READ_KEY);
+    let shown = reader.get("/v1/nodes/ap-1").await.json();
+    assert_eq!((&shown["revoked"], &shown["credential_version"]), (&json!(true), &json!(3)), "{shown}");
+    assert_eq!((&shown["online"], &shown["model"]), (&json!(false), &json!("ax-2")));
+    assert_eq!(reader.get("/v1/nodes/ap-1/config").await.json()["document"], json!([1]));
+    assert_eq!(reader.get("/v1/nodes/ap-1/commands").await.json()["commands"][0]["name"], "reboot");
+    assert_eq!(reader.get("/v1/nodes?presence=online").await.json()["nodes"], json!([]));
+    for (method, path, body) in [
+        ("PUT", "/v1/nodes/ap-1", r#"{"site": "hq"}"#),
+        ("PUT", "/v1/nodes/ap-1", r#"{"credential_version": 3}"#),
+        ("PATCH", "/v1/nodes/ap-1", r#"{"site": "hq"}"#),
+        ("PATCH", "/v1/nodes/ap-1", r#"{"credential_version": 3}"#),
+    ] {
+        let refused = console.send(method, path, body).await;
+        assert_eq!(refused.problem(), (410, "revoked-node".to_owned()), "{method} {body} lets it back in");
+    }
+    let back = console.send("PATCH", "/v1/nodes/ap-1", r#"{"credential_version": 4}"#).await.json();
+    assert_eq!((&back["revoked"], &back["model"]), (&json!(false), &json!("ax-2")));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_left_out_of_a_node_s_credentials_stays_as_a_rotation_has_left_it() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", r#"{"site": "hq", "tags": ["roof"]}"#).await;
+    console.put("/v1/nodes/ap-1", r#"{"site": "hq", "tags": ["roof"], "credential_version": 7}"#).await;
+    let put = console.put("/v1/nodes/ap-1", r#"{"model": "ax-2"}"#).await;
+    let json = put.json();
+    assert_eq!((put.status, &json["credential_version"], &json["site"]), (200, &json!(7), &Value::Null), "{put:?}");
+    let batch = console.send("POST", "/v1/nodes:batch", r#"[{"node": "ap-1", "site": "hq"}, {"node": "ap-2"}]"#).await;
+    assert_eq!((&batch.json()[0]["status"], &batch.json()[1]["status"]), (&json!(200), &json!(200)));
+    let credentials =
+        async |node: &str| console.get(&format!("/v1/nodes/{node}")).await.json()["credential_version"].clone();
+    assert_eq!((credentials("ap-1").await, credentials("ap-2").await), (json!(7), json!(1)));
+    assert_eq!(refused(&cloud.ws_url(), &cloud.token_of_version("ap-1", 6)).await, 403, "older credentials stay out");
+
+    let patch = async |body: &str| console.send("PATCH", "/v1/nodes/ap-1", body.to_owned()).await;
+    let said = async |body: &str| {
+        let json = patch(body).await.json();
+        [&json["site"], &json["model"], &json["tags"], &json["credential_version"]].map(Value::clone)
+    };
+    assert_eq!(
+        said(r#"{"tags": ["lobby", "east"]}"#).await,
+        [json!("hq"), Value::Null, json!(["east", "lobby"]), json!(7)]
+    );
+    assert_eq!(
+        said(r#"{"model": "ax-2", "site": null}"#).await,
+        [Value::Null, json!("ax-2"), json!(["east", "lobby"]), json!(7)]
+    );
+    assert_eq!(said("{}").await, [Value::Null, json!("ax-2"), json!(["east", "lobby"]), json!(7)]);
+    assert_eq!(
+        said(r#"{"tags": null, "credential_version": 8}"#).await,
+        [Value::Null, json!("ax-2"), json!([]), json!(8)]
+    );
+    assert_eq!(patch(r#"{"credential_version": 7}"#).await.problem(), (409, "credentials-go-back".to_owned()));
+    assert_eq!(patch(r#"{"site": "a b"}"#).await.problem(), (400, "invalid-body".to_owned()));
+    assert_eq!(console.send("PATCH", "/v1/nodes/ap-9", "{}").await.problem(), (404, "unknown-node".to_owned()));
+    assert_eq!(cloud.stored("ap-9").await, None, "nobody is registered by it");
+    assert_eq!(cloud.http(READ_KEY).send("PATCH", "/v1/nodes/ap-1", "{}").await.problem().0, 403);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_that_only_its_token_has_registered_is_shown_as_it_is_listed() {
+    let cloud = Cloud::start().await;
+    let _socket = cloud.socket("ap-1").await;
+    let shown = cloud.console().get("/v1/nodes/ap-1").await.json();
+    assert_eq!((&shown["online"], &shown["credential_version"]), (&json!(true), &Value::Null));
+    assert_eq!(cloud.console().get("/v1/nodes").await.json()["nodes"][0], shown);
+    assert_eq!(cloud.console().put("/v1/nodes/ap-1/config", "[1]").await.problem().0, 404, "it is not registered");
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn a_node_that_is_disconnected_has_its_socket_closed_and_may_come_back() {
     let cloud = Cloud::start().await;
     cloud.console().put("/v1/nodes/ap-1", "{}").await;
@@ -201,7 +286,7 @@ async fn while_the_table_does_not_answer_nothing_is_said_to_be_done_and_health_s
 async fn the_openapi_document_describes_what_is_there_and_nothing_else() {
     let cloud = Cloud::start().await;
     let console = cloud.console();
-    let document = cloud.http("").get("/v1/openapi.json").await.json();
+    let document = cloud.http(READ_KEY).get("/v1/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().expect("paths");
     assert_eq!(paths.len(), 12, "{:?}", paths.keys());
@@ -210,18 +295,18 @@ async fn the_openapi_document_describes_what_is_there_and_nothing_else() {
         let given =
             [("{node}", "ap-1"), ("{site}", "hq"), ("{command}", "1"), ("{model}", "ax-2"), ("{version}", "2.5")];
         let path = given.iter().fold(path.clone(), |path, (name, value)| path.replace(name, value));
-        for method in ["GET", "PUT", "POST", "DELETE"] {
+        for method in ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS"] {
             let reply = console.send(method, &path, "{}").await;
             let there = declared.contains_key(&method.to_lowercase());
             assert_eq!(reply.status != 405, there, "{method} {path}: {reply:?}");
-            assert!(!(reply.status == 404 && reply.problem().1 == "no-route"), "{method} {path}");
+            assert!(method == "HEAD" || reply.status != 404 || reply.problem().1 != "no-route", "{method} {path}");
             let allowed: Vec<_> = reply.header("allow").split(", ").collect();
             assert!(there || declared.len() == allowed.len(), "{path} allows {allowed:?}");
         }
     }
     let schemas = &document["components"]["schemas"];
     let codes = schemas["ProblemCode"]["oneOf"].as_array().or(schemas["ProblemCode"]["enum"].as_array());
-    assert_eq!(codes.expect("codes").len(), 21, "every code is documented");
+    assert_eq!(codes.expect("codes").len(), 22, "every code is documented");
     cloud.stop().await;
 }
 

@@ -9,9 +9,9 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall_aws::{DynamoStore, MemoryStore, Store, create_table, local_dynamo_client};
 use rollcall_core::{
-    Attribute, ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Health, Instance, Item,
-    NODE_ITEM_BYTES, Node, NodeId, Outcome, Policy, Registering, Registration, Report, Tags, Timestamp, Update, Value,
-    expired, lost, plan, register, revoke, want_config,
+    Amending, Attribute, ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Expected, Health,
+    Instance, Item, NODE_ITEM_BYTES, Node, NodeId, Outcome, Policy, Registering, Registration, Report, Tags, Timestamp,
+    Update, Value, Versions, amend, expired, lost, plan, register, revoke, want_config,
 };
 use rollcall_stack::EmbeddedDynamo;
 use rollcall_tests::{Backend, localstack_dynamodb};
@@ -94,15 +94,25 @@ fn any_event(random: &mut SmallRng, id: &NodeId, stored: Option<&Item>, policy: 
 
 /// Whatever the monolith may want of a node.
 fn any_wish(random: &mut SmallRng, id: &NodeId) -> Update {
-    let credentials = CredentialVersion(random.random_range(1..4));
+    let credentials = Some(random.random_range(0..4)).filter(|version| *version > 0).map(CredentialVersion);
     let site = ["hq", "lab"].get(random.random_range(0..3)).map(|site| site.parse().expect("a site"));
-    match random.random_range(0..6) {
+    match random.random_range(0..7) {
         0..2 => register(id, &Registering { site, model: None, tags: Tags::default(), credentials }),
         2 => revoke(id),
+        3 => amend(id, &Amending { site: site.into(), credentials, ..Amending::default() }),
         _ => {
-            let (hash, expected) = (["a", "b"][random.random_range(0..2)], random.random_range(0..4));
-            want_config(id, hash, (expected < 3).then_some(expected))
+            let hash = ["a", "b"][random.random_range(0..2)];
+            want_config(id, hash, &Expected { one_of: any_versions(random), none_of: any_versions(random) })
         }
+    }
+}
+
+/// Half of the time nothing is said.
+fn any_versions(random: &mut SmallRng) -> Option<Versions> {
+    match random.random_range(0..6) {
+        0..3 => None,
+        3 => Some(Versions::Any),
+        many => Some(Versions::Listed((4..many + 1).map(|_| random.random_range(0..4)).collect())),
     }
 }
 

@@ -14,8 +14,10 @@ pub(crate) enum NodesCommand {
     List(List),
     /// Show one node
     Show(One),
-    /// Register a node, or say anew what it is: what is left out is taken away
+    /// Register a node, or say anew what it is: what is left out is removed, but for the credential version
     Register(Register),
+    /// Say something anew of a registered node: what is left out stays
+    Set(Set),
     /// Revoke a node's credentials: it is disconnected, and stays out until it is registered with higher ones
     Revoke(One),
 }
@@ -106,11 +108,50 @@ pub(crate) struct Register {
     /// A tag; may be repeated
     #[arg(long, value_name = "T", value_parser = tag)]
     pub(crate) tag: Vec<String>,
-    /// The lowest credential version that is accepted from now on; it never goes back
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub(crate) credential_version: u32,
+    /// The lowest credential version that is accepted from now on; it never goes back. If it is left out, it stays, and a
+    /// new node has 1
+    #[arg(long, value_name = "N")]
+    pub(crate) credential_version: Option<u32>,
     #[command(flatten)]
     pub(crate) connection: Connection,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Set {
+    /// The node's id
+    #[arg(value_name = "ID")]
+    pub(crate) node: NodeId,
+    #[command(flatten)]
+    pub(crate) said: Said,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// What is said anew of a node: something.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct Said {
+    /// Where it is
+    #[arg(long)]
+    pub(crate) site: Option<Site>,
+    /// It is at no site any more
+    #[arg(long, conflicts_with = "site")]
+    pub(crate) no_site: bool,
+    /// Its model
+    #[arg(long)]
+    pub(crate) model: Option<Model>,
+    /// Its model is not known any more
+    #[arg(long, conflicts_with = "model")]
+    pub(crate) no_model: bool,
+    /// A tag; may be repeated, and replaces all that it has
+    #[arg(long, value_name = "T", value_parser = tag)]
+    pub(crate) tag: Vec<String>,
+    /// It has no tags any more
+    #[arg(long, conflicts_with = "tag")]
+    pub(crate) no_tags: bool,
+    /// The lowest credential version that is accepted from now on; it never goes back
+    #[arg(long, value_name = "N")]
+    pub(crate) credential_version: Option<u32>,
 }
 
 #[derive(Debug, clap::Args)]

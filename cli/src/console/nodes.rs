@@ -1,14 +1,14 @@
-//! `rollcall nodes list`, `show`, `register` and `revoke`.
+//! `rollcall nodes list`, `show`, `register`, `set` and `revoke`.
 
 use http::Method;
 use rollcall_core::{Tags, Timestamp};
-use rollcall_wire::console::{ConfigProgress, NodePage, NodeSpec, NodeView, WantedView};
+use rollcall_wire::console::{ConfigProgress, NodePage, NodePatch, NodeSpec, NodeView, WantedView};
 use rollcall_wire::{ConfigReport, ConfigStatus, UpdateReport};
 use serde_json::json;
 
 use super::client::{Ask, Client};
 use super::table::{Columns, pairs};
-use crate::args::{List, NodesCommand, One, Register};
+use crate::args::{List, NodesCommand, One, Register, Said, Set};
 use crate::clock;
 use crate::out::{print, print_json, print_on};
 use crate::problem::Problem;
@@ -27,6 +27,7 @@ pub(crate) async fn nodes(command: &NodesCommand) -> Result<(), Problem> {
         NodesCommand::List(args) => list(args).await,
         NodesCommand::Show(args) => show(args).await,
         NodesCommand::Register(args) => register(args).await,
+        NodesCommand::Set(args) => set(args).await,
         NodesCommand::Revoke(args) => revoke(args).await,
     }
 }
@@ -72,17 +73,40 @@ async fn show(args: &One) -> Result<(), Problem> {
 }
 
 async fn register(args: &Register) -> Result<(), Problem> {
-    let tags = Tags::new(args.tag.clone()).map_err(|error| Problem::new(format!("--tag: {error}")))?;
     let spec = NodeSpec {
         site: args.site.as_ref().map(|site| site.as_str().to_owned()),
         model: args.model.as_ref().map(|model| model.as_str().to_owned()),
-        tags: tags.iter().map(str::to_owned).collect(),
+        tags: tags(&args.tag)?,
         credential_version: args.credential_version,
     };
     let body = serde_json::to_vec(&spec).map_err(|error| Problem::plain(&error))?;
     let client = Client::open(&args.connection.address).await?;
     let node = client.ask(Ask::node(Method::PUT, &args.node, "").with_body(body)).await?;
     print_node(&node, args.connection.json)
+}
+
+async fn set(args: &Set) -> Result<(), Problem> {
+    let Said { site, no_site, model, no_model, tag, no_tags, credential_version } = &args.said;
+    let patch = NodePatch {
+        site: said(site.as_ref().map(|site| site.as_str().to_owned()), *no_site),
+        model: said(model.as_ref().map(|model| model.as_str().to_owned()), *no_model),
+        tags: said(Some(tags(tag)?).filter(|tags| !tags.is_empty()), *no_tags),
+        credential_version: *credential_version,
+    };
+    let body = serde_json::to_vec(&patch).map_err(|error| Problem::plain(&error))?;
+    let client = Client::open(&args.connection.address).await?;
+    let node = client.ask(Ask::node(Method::PATCH, &args.node, "").with_body(body)).await?;
+    print_node(&node, args.connection.json)
+}
+
+/// A value, or that there is none any more; nothing if neither was said.
+fn said<T>(value: Option<T>, is_removed: bool) -> Option<Option<T>> {
+    if is_removed { Some(None) } else { value.map(Some) }
+}
+
+fn tags(tags: &[String]) -> Result<Vec<String>, Problem> {
+    let tags = Tags::new(tags.to_vec()).map_err(|error| Problem::new(format!("--tag: {error}")))?;
+    Ok(tags.iter().map(str::to_owned).collect())
 }
 
 async fn revoke(args: &One) -> Result<(), Problem> {
@@ -117,11 +141,13 @@ fn row(node: &NodeView, now: Timestamp) -> [String; 6] {
 }
 
 fn text(node: &NodeView, now: Timestamp) -> String {
-    let since = node.since_ms.map_or_else(String::new, |at| format!(" since {} UTC", clock::utc(Timestamp(at))));
+    // Since when it is revoked is not known.
+    let since = node.since_ms.filter(|_| !node.revoked);
+    let since = since.map_or_else(String::new, |at| format!(" since {} UTC", clock::utc(Timestamp(at))));
     let tags = if node.tags.is_empty() { nothing() } else { node.tags.join(", ") };
     pairs(&[
         ("node", node.node.clone()),
-        ("presence", format!("{}{since}", if node.online { "online" } else { "offline" })),
+        ("presence", format!("{}{since}", presence(node))),
         ("last seen", node.last_seen_ms.map_or_else(nothing, |at| format!("{} ago", clock::ago(Timestamp(at), now)))),
         ("site", node.site.clone().unwrap_or_else(nothing)),
         ("model", node.model.clone().unwrap_or_else(nothing)),
@@ -145,8 +171,15 @@ fn presence(node: &NodeView) -> &'static str {
 }
 
 fn credentials(node: &NodeView) -> String {
-    let version = node.credential_version.map_or_else(nothing, |version| format!("version {version}"));
-    if node.revoked { format!("{version}, revoked") } else { version }
+    let Some(version) = node.credential_version else { return nothing() };
+    if !node.revoked {
+        return format!("version {version}");
+    }
+    let Some(next) = version.checked_add(1) else { return format!("version {version}, revoked for good") };
+    format!(
+        "version {version}, revoked: `rollcall nodes set {} --credential-version {next}` lets it back in",
+        node.node
+    )
 }
 
 /// The configuration that is wanted, and how the node stands with it.

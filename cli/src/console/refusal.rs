@@ -52,7 +52,10 @@ pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, statu
             format!("{url} does not know this request ({detail}): is it the right address, and as new as this? (--url)")
         }
         ProblemCode::InvalidCursor => format!("the list can't be gone on with ({detail}): run the command again"),
-        ProblemCode::InvalidParameter | ProblemCode::InvalidBody | ProblemCode::TooLarge => {
+        ProblemCode::InvalidParameter
+        | ProblemCode::InvalidBody
+        | ProblemCode::UnsupportedMediaType
+        | ProblemCode::TooLarge => {
             format!("{url} does not take it: {detail}")
         }
     })

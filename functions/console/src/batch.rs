@@ -1,50 +1,68 @@
 //! Registering many nodes in one request.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, stream};
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents};
-use rollcall_core::Timestamp;
-use rollcall_wire::Json;
-use rollcall_wire::console::{BATCH_NODES, BatchResult, NodeSpec, Problem, ProblemCode};
+use rollcall_core::{NodeId, Timestamp, register};
+use rollcall_wire::console::{BATCH_NODES, BatchNode, BatchResult, NodeSpec, Problem, ProblemCode};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::handle::{Answered, Asked, Console, body, object, parse};
+use crate::clip;
+use crate::handle::{Answered, Asked, Console, invalid_body, object, parse};
+use crate::nodes::registering;
 
 /// How many writes are under way at once.
 const AT_ONCE: usize = 16;
 
+/// What is read of one that can't be read otherwise: its result names it.
+#[derive(Deserialize)]
+struct Named {
+    node: String,
+}
+
 impl<D: Documents, C: Connections> Console<D, C> {
     /// Registers up to [`BATCH_NODES`] nodes, each with its own result, in the order in which they were given.
     pub(crate) async fn batch(&self, asked: &Asked<'_>) -> Answered {
-        let nodes: Vec<Json> = body(&asked.body()?)?;
+        let body = asked.body()?;
+        let nodes: Vec<&RawValue> = serde_json::from_str(&body).map_err(|error| invalid_body(&error))?;
         if nodes.is_empty() || nodes.len() > BATCH_NODES {
             let detail = format!("a batch has from 1 to {BATCH_NODES} nodes, not {}", nodes.len());
             return Err(Problem::new(ProblemCode::InvalidBody, detail));
         }
-        let results = stream::iter(nodes.into_iter().map(|node| self.one(node, asked.now)));
+        let mut named = BTreeSet::new();
+        let nodes = nodes.into_iter().map(|node| {
+            let name = serde_json::from_str(node.get()).map_or_else(|_| String::new(), |named: Named| named.node);
+            let is_new = named.insert(name.clone());
+            (name, is_new, node.get())
+        });
+        let nodes: Vec<_> = nodes.collect();
+        let results =
+            stream::iter(nodes.into_iter().map(|(name, is_new, node)| self.one(name, is_new, node, asked.now)));
         let results: Vec<BatchResult> = results.buffered(AT_ONCE).collect().await;
         Ok(HttpAnswer::json(200, &results))
     }
 
     /// Each on its own: one that is wrong does not stop the others.
-    async fn one(&self, node: Json, now: Timestamp) -> BatchResult {
-        let (id, spec) = apart(node);
+    async fn one(&self, name: String, is_new: bool, node: &str, now: Timestamp) -> BatchResult {
         let done = async {
-            let spec: NodeSpec = object(spec)?;
-            self.register_one(&parse(&id, "node")?, &spec, now).await
+            let BatchNode { node, site, model, tags, credential_version } = object(node)?;
+            let node: NodeId = parse(&node, "node")?;
+            if !is_new {
+                let detail = "node: it is in the batch before, and nodes are registered in no particular order";
+                return Err(Problem::new(ProblemCode::InvalidBody, detail));
+            }
+            self.register_one(&register(&node, &registering(NodeSpec { site, model, tags, credential_version })?), now)
+                .await
         };
-        match done.await {
-            Ok(_) => BatchResult { node: id, status: 200, problem: None },
-            Err(problem) => BatchResult { node: id, status: problem.status, problem: Some(problem) },
-        }
+        let problem = done.await.err();
+        // A name that can't be one may be of any length.
+        let node = clip::value(&name).into_owned();
+        let status = problem.as_ref().map_or(200, |problem| problem.status);
+        let reason = problem.as_ref().map(|problem| problem.code.to_string());
+        tracing::info!(node, status, reason, outcome = "answered", "batch");
+        BatchResult { node, status, problem }
     }
-}
-
-/// The node's id, empty if there is none, and what is said of it.
-fn apart(node: Json) -> (String, Json) {
-    let Ok(mut fields) = node.read::<BTreeMap<String, Json>>() else { return (String::new(), node) };
-    let id = fields.remove("node").and_then(|id| id.read().ok());
-    let rest = serde_json::value::to_raw_value(&fields).ok().and_then(|rest| Json::parse(rest.get()).ok());
-    (id.unwrap_or_default(), rest.unwrap_or(node))
 }

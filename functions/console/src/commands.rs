@@ -3,16 +3,20 @@
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents, command_news};
 use rollcall_core::{
-    Command, CommandState, Ending, IdempotencyKey, ItemKey, NodeId, Outcome, Queueing, cancel, queue, queued_before,
+    COMMANDS_OPEN, Command, CommandState, Ending, IdempotencyKey, ItemKey, Node, NodeId, Outcome, Queueing, Room,
+    cancel, over, queue, queued_before, room,
 };
 use rollcall_wire::console::{COMMAND_EXPIRES_MOST_S, CommandPage, CommandSpec, CommandView, Problem, ProblemCode};
 use rollcall_wire::{COMMAND_ARGS_BYTES, DOCUMENT_LEVELS, ServerMessage, canonical, sha256};
 
-use crate::handle::{Answered, Asked, Console, body, denied, failed, internal, object, parse};
+use crate::handle::{Answered, Asked, Console, number, object, parse};
+use crate::refusal::{denied, failed, internal};
 use crate::{cursor, nodes, view};
 
 /// The highest number of a command: what the sort key of its item holds.
 const COMMAND_NUMBER: u64 = 999_999_999_999;
+/// How many commands are read at once to count those that are open.
+const AT_ONCE: i32 = 100;
 /// How often a command is queued anew after somebody else's got the number.
 const ROUNDS: usize = 8;
 
@@ -26,13 +30,39 @@ impl<D: Documents, C: Connections> Console<D, C> {
                 return Ok(HttpAnswer::json(200, &view(&before, asked)?));
             }
             let stored = self.known(&node).await?;
-            let (number, updates) = queue(&node, &stored, &queueing, asked.now).map_err(denied)?;
+            let open = self.count_open(&node, &stored, asked).await?;
+            let (number, updates) = queue(&node, &stored, open, &queueing, asked.now).map_err(denied)?;
             if self.store.transact(&updates).await.map_err(|error| failed(&error))? {
                 tracing::info!(%node, number, outcome = "queued", "command");
                 return self.hand_out(&node, number, asked).await;
             }
         }
         Err(Problem::new(ProblemCode::Unavailable, "others queue commands for this node now: try again"))
+    }
+
+    /// How many of a node's commands are open, at most. They are counted one by one only if the node can't tell that there
+    /// is room; and then it is noted up to which one they are over, so that the next one need not be.
+    async fn count_open(&self, node: &NodeId, stored: &Node, asked: &Asked<'_>) -> Result<u64, Problem> {
+        let (first, last) = match room(stored).map_err(denied)? {
+            Room::AtMost(open) => return Ok(open),
+            Room::Among(numbers) => numbers.into_inner(),
+        };
+        let (mut from, mut open, mut first_open) = (first, 0, None);
+        while from <= last && open < COMMANDS_OPEN {
+            let some = self.store.commands(node, from..=last, AT_ONCE).await.map_err(|error| failed(&error))?;
+            // What is missing was forgotten long after it expired.
+            let Some(end) = some.last() else { break };
+            from = end.number + 1;
+            for command in some.iter().filter(|command| command.is_open(asked.now)) {
+                first_open.get_or_insert(command.number);
+                open += 1;
+            }
+        }
+        let up_to = first_open.map_or(last, |open| open - 1);
+        if up_to >= first {
+            let _ = self.write(&over(node, up_to)).await?;
+        }
+        Ok(open)
     }
 
     async fn queued_before(&self, node: &NodeId, queueing: &Queueing) -> Result<Option<Command>, Problem> {
@@ -65,7 +95,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
         let node: NodeId = parse(node, "node")?;
         let limit = nodes::limit(asked)?;
         let (secret, name) = (self.keys.secret(), format!("commands of {node}"));
-        let stored = self.known(&node).await?;
+        let (stored, _) = self.found(&node).await?;
         let newest = match asked.parameter("cursor") {
             Some(cursor) => cursor::read::<u64>(&secret, &name, cursor)?,
             None => stored.commands_queued,
@@ -86,7 +116,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
     /// Takes back a command that was not handed out yet.
     pub(crate) async fn cancel(&self, asked: &Asked<'_>, node: &str, command: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let number = command.parse().ok().filter(|number| (1..=COMMAND_NUMBER).contains(number)).ok_or_else(|| {
+        let number = number(command).filter(|number| (1..=COMMAND_NUMBER).contains(number)).ok_or_else(|| {
             Problem::new(ProblemCode::InvalidParameter, "command: must be the number of one of the node's commands")
         })?;
         self.known(&node).await?;
@@ -123,7 +153,7 @@ fn queueing(asked: &Asked<'_>) -> Result<Queueing, Problem> {
         invalid(ProblemCode::InvalidParameter, detail.to_owned())
     })?;
     let key: IdempotencyKey = parse(key.to_str().unwrap_or("\u{fffd}"), "Idempotency-Key")?;
-    let spec: CommandSpec = object(body(&asked.body()?)?)?;
+    let spec: CommandSpec = object(&asked.body()?)?;
     if !(1..=COMMAND_EXPIRES_MOST_S).contains(&spec.expires_in_s) {
         let detail = format!("expires_in_s: must be from 1 to {COMMAND_EXPIRES_MOST_S}, not {}", spec.expires_in_s);
         return Err(invalid(ProblemCode::InvalidBody, detail));

@@ -4,13 +4,13 @@ use futures_util::future::join;
 use futures_util::{StreamExt as _, stream};
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents, chain, config_news};
-use rollcall_core::{Node, NodeId, Site, Timestamp, Wanted, remember, want_config, wanted};
-use rollcall_wire::console::{
-    AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, ProblemCode, SiteConfigSet,
-};
+use rollcall_core::{Expected, Item, Node, NodeId, Outcome, Site, Timestamp, Wanted, remember, want_config, wanted};
+use rollcall_wire::console::{AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, SiteConfigSet};
 use rollcall_wire::{Document, Json, ServerMessage};
 
-use crate::handle::{Answered, Asked, Console, denied, failed, internal, parse};
+use crate::conditions::etag;
+use crate::handle::{Answered, Asked, Console, parse};
+use crate::refusal::{denied, failed, internal};
 use crate::{cursor, view};
 
 /// How many nodes of a site are set in one request: what fits its 30 seconds with ease (Amazon API Gateway quotas).
@@ -19,32 +19,34 @@ const SITE_PAGE: i32 = 100;
 const AT_ONCE: usize = 16;
 
 impl<D: Documents, C: Connections> Console<D, C> {
-    pub(crate) async fn set_config(&self, asked: &Asked<'_>, node: &str) -> Answered {
+    /// Sets what a node is to run. The document is kept before a node can ask for it, and after it was seen that it will be
+    /// wanted: what is refused leaves nothing behind. (Only who loses a race between the two leaves a document, which is
+    /// not taken away again: somebody else may want the same one by now.)
+    pub(crate) async fn set_config(&self, asked: &Asked<'_>, node: &str, expected: &Expected) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let expected = if_match(asked)?;
-        let document = self.keep(asked).await?;
-        let set = self.want(&node, &document, expected, asked.now).await?;
-        let tag = etag(set.version);
-        Ok(HttpAnswer::json(200, &set).with("etag", tag))
-    }
-
-    /// Keeps the document of the body: nobody is told of one that can't be read.
-    async fn keep(&self, asked: &Asked<'_>) -> Result<Document, Problem> {
         let document = Document::parse(&asked.body()?)?;
-        self.documents.put(document.clone()).await.map_err(|error| failed(&error))?;
-        Ok(document)
+        let (_, item) = self.found(&node).await?;
+        if foreseen(&node, &item, &document, expected)?.changed {
+            self.keep(&document).await?;
+        }
+        let (set, stored) = self.want(&node, &document, expected, asked.now).await?;
+        Ok(HttpAnswer::json(200, &set).with("etag", etag(&stored)))
     }
 
-    /// Sets what a node is to run, and pushes it.
+    async fn keep(&self, document: &Document) -> Result<(), Problem> {
+        self.documents.put(document.clone()).await.map_err(|error| failed(&error))
+    }
+
+    /// Sets what a node is to run, and pushes it; says what came of it, and what the node is then.
     async fn want(
         &self,
         node: &NodeId,
         document: &Document,
-        expected: Option<u64>,
+        expected: &Expected,
         now: Timestamp,
-    ) -> Result<ConfigSet, Problem> {
+    ) -> Result<(ConfigSet, Node), Problem> {
         let outcome = self.write(&want_config(node, document.sha256(), expected)).await?;
-        let set = wanted(outcome, document.sha256(), expected).map_err(|error| internal(&error))?.map_err(denied)?;
+        let set = settled(outcome, document, expected)?;
         let delivery = match (set.changed, set.node.news()) {
             (false, None) => DeliveryState::Unchanged,
             // It is pushed again if the node has not reported on it: the first try may have been lost.
@@ -57,7 +59,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
         };
         let (version, sha256) = (set.config.version, set.config.sha256);
         tracing::info!(%node, version, outcome = ?delivery, "config");
-        Ok(ConfigSet { node: node.to_string(), version, sha256, delivery })
+        Ok((ConfigSet { node: node.to_string(), version, sha256, delivery }, set.node))
     }
 
     /// Best effort: without it, the difference is not known once something else is wanted.
@@ -69,7 +71,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
 
     pub(crate) async fn config(&self, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let stored = self.known(&node).await?;
+        let (stored, _) = self.found(&node).await?;
         let wanted = stored.wanted.as_ref();
         let document = self.json(wanted.map(|wanted| &*wanted.sha256)).await?;
         let applied = self.applied(&node, &stored).await?;
@@ -81,8 +83,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
             reported: stored.config.as_ref().map(view::reported),
             applied,
         };
-        let version = wanted.map_or(0, |wanted| wanted.version);
-        Ok(HttpAnswer::json(200, &view).with("etag", etag(version)))
+        Ok(HttpAnswer::json(200, &view).with("etag", etag(&stored)))
     }
 
     /// What the node runs, as far as it is known.
@@ -106,25 +107,37 @@ impl<D: Documents, C: Connections> Console<D, C> {
         document.map(|document| document.json()).transpose().map_err(|error| internal(&error))
     }
 
-    /// Sets what the next nodes of a site are to run. Whoever asks goes on with the cursor until there is none.
+    /// Sets what the next nodes of a site are to run. Whoever asks goes on with the cursor, and the same document, until
+    /// there is none.
     pub(crate) async fn set_site_config(&self, asked: &Asked<'_>, site: &str) -> Answered {
         let site: Site = parse(site, "site")?;
-        let (secret, list) = (self.keys.secret(), format!("config of {site:?}"));
+        let document = Document::parse(&asked.body()?)?;
+        let (secret, list) = (self.keys.secret(), format!("config of {site:?}: {}", document.sha256()));
         let after = asked.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
-        let document = self.keep(asked).await?;
         let page = self.store.page_of_site(&site, after, SITE_PAGE).await;
         let (nodes, next) = page.map_err(|error| failed(&error))?;
-        let results = nodes
-            .iter()
-            .map(|(node, _)| async { (node.to_string(), self.want(node, &document, None, asked.now).await) });
+        let any = Expected::default();
+        let nodes = nodes.iter().map(|(node, item)| (node, foreseen(node, item, &document, &any)));
+        let nodes: Vec<_> = nodes.collect();
+        if nodes.iter().any(|(_, foreseen)| foreseen.as_ref().is_ok_and(|wanted| wanted.changed)) {
+            self.keep(&document).await?;
+        }
+        let results = nodes.into_iter().map(async |(node, foreseen)| {
+            let set = match foreseen {
+                Ok(_) => self.want(node, &document, &any, asked.now).await,
+                Err(problem) => Err(problem),
+            };
+            (node.to_string(), set)
+        });
         let results: Vec<_> = stream::iter(results).buffer_unordered(AT_ONCE).collect().await;
         let mut set = SiteConfigSet::default();
         for (node, result) in results {
-            match result.map(|set| set.delivery) {
+            match result.map(|(set, _)| set.delivery) {
                 Ok(DeliveryState::Pushed) => set.pushed += 1,
                 Ok(DeliveryState::Pending) => set.pending += 1,
                 Ok(DeliveryState::Unchanged) => set.unchanged += 1,
                 Err(problem) => {
+                    tracing::info!(node, status = problem.status, reason = %problem.code, outcome = "refused", "config");
                     set.failed.push(BatchResult { node, status: problem.status, problem: Some(problem) });
                 }
             }
@@ -134,19 +147,11 @@ impl<D: Documents, C: Connections> Console<D, C> {
     }
 }
 
-/// The version that must be wanted now: `If-Match: "7"` (RFC 9110, section 13.1.1); nothing for any.
-fn if_match(asked: &Asked<'_>) -> Result<Option<u64>, Problem> {
-    let Some(header) = asked.request.headers.get("if-match") else { return Ok(None) };
-    let version = header.to_str().ok().map(str::trim).and_then(|text| match text {
-        "*" => Some(None),
-        text => text.strip_prefix('"')?.strip_suffix('"')?.parse().ok().map(Some),
-    });
-    version.ok_or_else(|| {
-        let detail = "If-Match: must be one version in quotes, such as \"7\", or *";
-        Problem::new(ProblemCode::InvalidParameter, detail)
-    })
+/// What setting a configuration will come to, unless the node changes before.
+fn foreseen(node: &NodeId, item: &Item, document: &Document, expected: &Expected) -> Result<Wanted, Problem> {
+    settled(want_config(node, document.sha256(), expected).apply(Some(item)), document, expected)
 }
 
-fn etag(version: u64) -> String {
-    format!("\"{version}\"")
+fn settled(outcome: Outcome, document: &Document, expected: &Expected) -> Result<Wanted, Problem> {
+    wanted(outcome, document.sha256(), expected).map_err(|error| internal(&error))?.map_err(denied)
 }

@@ -22,7 +22,12 @@ pub(crate) fn write(secret: &[u8; 32], list: &str, after: &impl Serialize) -> St
 
 /// Where a page of this list begins.
 pub(crate) fn read<T: DeserializeOwned>(secret: &[u8; 32], list: &str, cursor: &str) -> Result<T, Problem> {
-    let wrong = || Problem::new(ProblemCode::InvalidCursor, "the cursor is not one of this list: begin without one");
+    let wrong = || {
+        Problem::new(
+            ProblemCode::InvalidCursor,
+            "cursor: it is not one of this list, or a key was exchanged since: begin without one",
+        )
+    };
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
     let (bytes, signature) = bytes.split_at_checked(bytes.len().wrapping_sub(SIGNATURE)).ok_or_else(wrong)?;
     signing(secret, list, bytes).verify_truncated_left(signature).map_err(|_| wrong())?;

@@ -6,16 +6,20 @@ use rollcall_core::{Denied, FirmwareVersion, Model, NodeId, firmware_wanted, wan
 use rollcall_wire::console::{DeliveryState, FirmwareSet, FirmwareSpec, FirmwareWish, Problem, ProblemCode};
 use rollcall_wire::{FirmwareNews, ServerMessage};
 
-use crate::handle::{Answered, Asked, Console, body, denied, failed, internal, object, parse};
+use crate::handle::{Answered, Asked, Console, object, parse};
+use crate::refusal::{denied, failed, internal};
 
 impl<D: Documents, C: Connections> Console<D, C> {
     /// Keeps what is known of an image. The image itself is in the bucket, put there by whoever built it.
     pub(crate) async fn add_firmware(&self, asked: &Asked<'_>, model: &str, version: &str) -> Answered {
         let (model, version): (Model, FirmwareVersion) = (parse(model, "model")?, parse(version, "version")?);
-        let image: FirmwareSpec = object(body(&asked.body()?)?)?;
+        let image: FirmwareSpec = object(&asked.body()?)?;
         image.check().map_err(|error| Problem::new(ProblemCode::InvalidBody, error.to_string()))?;
         match self.firmware.put(&model, &version, &image).await.map_err(|error| failed(&error))? {
-            Kept::New => Ok(HttpAnswer::json(201, &image)),
+            Kept::New => {
+                let location = format!("/v1/firmware/{}/{}", model.as_str(), version.as_str());
+                Ok(HttpAnswer::json(201, &image).with("location", location))
+            }
             Kept::Same => Ok(HttpAnswer::json(200, &image)),
             Kept::Other => {
                 let detail =
@@ -34,7 +38,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
     /// Sets which firmware a node is to run, and tells it.
     pub(crate) async fn set_firmware(&self, asked: &Asked<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let wish: FirmwareWish = object(body(&asked.body()?)?)?;
+        let wish: FirmwareWish = object(&asked.body()?)?;
         let version: FirmwareVersion = wish.version.parse().map_err(|error: rollcall_core::InvalidId| {
             Problem::new(ProblemCode::InvalidBody, format!("version: {error}"))
         })?;

@@ -3,14 +3,19 @@
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::Diagnostic;
 use rollcall_aws::http::{self, HttpAnswer};
-use rollcall_aws::{Connections, Documents, DynamoFirmware, DynamoStore, Store as _, StoreError, chain};
-use rollcall_core::{Denied, Node, NodeId, Policy, Timestamp, Update};
+use rollcall_aws::{Connections, Documents, DynamoFirmware, DynamoStore, Store as _};
+use rollcall_core::{Denied, Item, Node, NodeId, Policy, Timestamp, Update};
 use rollcall_wire::console::{Problem, ProblemCode};
 use rollcall_wire::{DOCUMENT_LEVELS, Json, JsonError, canonical};
 
+use crate::clip;
+use crate::conditions::Conditions;
+use crate::health::Health;
 use crate::keys::Keys;
 use crate::openapi;
-use crate::routes::{Keyed, NoRoute, Route, route};
+use crate::query::Query;
+use crate::refusal::{denied, failed, internal, refuse};
+use crate::routes::{Conditional, Keyed, Methods, NoRoute, Route, route};
 
 /// How deeply a body may be nested: as deeply as a command's arguments may be, which are one level down.
 const BODY_LEVELS: usize = DOCUMENT_LEVELS + 1;
@@ -23,12 +28,14 @@ pub(crate) struct Console<D, C> {
     pub(crate) firmware: DynamoFirmware,
     pub(crate) connections: C,
     pub(crate) policy: Policy,
+    pub(crate) health: Health,
 }
 
 /// A request that has been let in.
 pub(crate) struct Asked<'a> {
     pub(crate) request: &'a ApiGatewayV2httpRequest,
     pub(crate) now: Timestamp,
+    query: Query,
 }
 
 /// The answer, or what was wrong.
@@ -42,7 +49,7 @@ impl Asked<'_> {
 
     /// A parameter of the query.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.request.query_string_parameters.first(name)
+        self.query.get(name)
     }
 }
 
@@ -51,78 +58,96 @@ impl<D: Documents, C: Connections> Console<D, C> {
     pub(crate) async fn handle(&self, request: &ApiGatewayV2httpRequest) -> Result<HttpAnswer, Diagnostic> {
         let method = request.request_context.http.method.as_str();
         let path = request.raw_path.as_deref().unwrap_or_default();
-        let answer = match route(method, path) {
-            Ok(Route::Health) => self.health().await.unwrap_or_else(|problem| refuse(&problem)),
-            Ok(Route::OpenApi) => match openapi::document() {
-                Ok(document) => HttpAnswer::body(200, "application/json", document),
-                Err(error) => refuse(&internal(&error)),
-            },
-            Ok(Route::Keyed(route)) => self.answer(request, route).await.unwrap_or_else(|problem| refuse(&problem)),
-            Err(NoRoute::Path) => refuse(&Problem::new(ProblemCode::NoRoute, "there is no such path")),
-            Err(NoRoute::Method(allowed)) => {
-                let detail = format!("{method} is not for this path");
-                refuse(&Problem::new(ProblemCode::MethodNotAllowed, detail)).with("allow", allowed)
+        let route = route(method, path);
+        let answered = match &route {
+            Ok(route) => self.answer(request, route).await,
+            Err(NoRoute::Path) => Err(Problem::new(ProblemCode::NoRoute, "there is no such path")),
+            Err(NoRoute::Method(_)) => {
+                let detail = format!("{} is not for this path", clip::value(method));
+                Err(Problem::new(ProblemCode::MethodNotAllowed, detail))
             }
         };
+        let reason = answered.as_ref().err().map(|problem| problem.code.to_string());
+        let answer = answered.unwrap_or_else(|problem| refuse(&problem, request, route.as_ref(), &self.keys));
         let status = answer.status_code;
         let (failed, unauthorized) = ((status >= 500).then_some(1), (status == 401).then_some(1));
         // Whoever is not known to us.
         let source_ip = unauthorized.and(request.request_context.http.source_ip.as_deref());
+        let node = route.ok().and_then(|route| route.node().map(clip::value));
         tracing::info!(
-            method,
+            node = node.as_deref(),
+            method = &*clip::value(method),
+            path = &*clip::value(path),
             status,
+            reason,
             source_ip,
             outcome = "answered",
             Failures = failed,
             Unauthorized = unauthorized,
             "console"
         );
-        Ok(answer)
+        // Nobody may keep what a key decides about.
+        Ok(answer.with("cache-control", "no-store".to_owned()))
     }
 
-    async fn answer(&self, request: &ApiGatewayV2httpRequest, route: Keyed<'_>) -> Answered {
-        self.keys.admit(request, route.scope())?;
+    /// Checks whatever can be checked before it is known what there is, and does what is asked.
+    async fn answer(&self, request: &ApiGatewayV2httpRequest, route: &Route<'_>) -> Answered {
+        if let Route::Keyed(keyed) = route {
+            self.keys.admit(request, keyed.scope())?;
+        }
         let now = http::time(request).map_err(|error| internal(&error))?;
-        let asked = Asked { request, now };
-        match route {
-            Keyed::List => self.list(&asked).await,
-            Keyed::Batch => self.batch(&asked).await,
-            Keyed::Register(node) => self.register(&asked, node).await,
-            Keyed::Show(node) => self.show(&asked, node).await,
-            Keyed::Revoke(node) => self.revoke(&asked, node).await,
-            Keyed::Disconnect(node) => self.disconnect(&asked, node).await,
-            Keyed::SetConfig(node) => self.set_config(&asked, node).await,
+        let query = request.raw_query_string.as_deref().unwrap_or_default();
+        let query = Query::read(query, |name| route.has_parameter(name) || self.keys.is_signature(name))?;
+        route.content().check(request)?;
+        let conditions = match route.conditional() {
+            Conditional::Ignored => Conditions::default(),
+            Conditional::Refused => Conditions::refuse(request)?,
+            Conditional::Read | Conditional::Set => Conditions::read(request)?,
+        };
+        let answer = self.act(&Asked { request, now, query }, route, &conditions).await?;
+        if route.conditional() == Conditional::Read { conditions.settle(answer) } else { Ok(answer) }
+    }
+
+    async fn act(&self, asked: &Asked<'_>, route: &Route<'_>, conditions: &Conditions) -> Answered {
+        let keyed = match route {
+            Route::Health => return self.health(asked).await,
+            Route::Options(methods) => return Ok(options(methods)),
+            Route::Keyed(keyed) => *keyed,
+        };
+        match keyed {
+            Keyed::OpenApi => openapi::answer().map_err(|error| internal(&error)),
+            Keyed::List => self.list(asked).await,
+            Keyed::Batch => self.batch(asked).await,
+            Keyed::Register(node) => self.register(asked, node).await,
+            Keyed::Amend(node) => self.amend(asked, node).await,
+            Keyed::Show(node) => self.show(asked, node).await,
+            Keyed::Revoke(node) => self.revoke(asked, node).await,
+            Keyed::Disconnect(node) => self.disconnect(asked, node).await,
+            Keyed::SetConfig(node) => self.set_config(asked, node, &conditions.expected()).await,
             Keyed::Config(node) => self.config(node).await,
-            Keyed::SetSiteConfig(site) => self.set_site_config(&asked, site).await,
-            Keyed::Queue(node) => self.queue(&asked, node).await,
-            Keyed::Commands(node) => self.commands(&asked, node).await,
-            Keyed::Cancel(node, command) => self.cancel(&asked, node, command).await,
-            Keyed::SetFirmware(node) => self.set_firmware(&asked, node).await,
-            Keyed::AddFirmware(model, version) => self.add_firmware(&asked, model, version).await,
+            Keyed::SetSiteConfig(site) => self.set_site_config(asked, site).await,
+            Keyed::Queue(node) => self.queue(asked, node).await,
+            Keyed::Commands(node) => self.commands(asked, node).await,
+            Keyed::Cancel(node, command) => self.cancel(asked, node, command).await,
+            Keyed::SetFirmware(node) => self.set_firmware(asked, node).await,
+            Keyed::AddFirmware(model, version) => self.add_firmware(asked, model, version).await,
             Keyed::Firmware(model, version) => self.firmware(model, version).await,
         }
     }
 
-    /// Whether the parts that every request needs answer.
-    async fn health(&self) -> Answered {
-        // Any node will do: what is asked is whether there is an answer.
-        match self.store.read(&parse("health-check", "node")?).await {
-            Ok(_) => Ok(HttpAnswer::body(200, "application/json", r#"{"table":"ok"}"#.to_owned())),
-            Err(error) => {
-                tracing::error!(outcome = "failed", error = chain(&error), "health");
-                Err(Problem::new(ProblemCode::Unavailable, "the table does not answer"))
-            }
-        }
+    /// A node that anything is known of, revoked or not, with its item.
+    pub(crate) async fn found(&self, node: &NodeId) -> Result<(Node, Item), Problem> {
+        let item = self.store.read(node).await.map_err(|error| failed(&error))?;
+        let item = item.ok_or_else(|| denied(Denied::Unknown))?;
+        Ok((Node::read(&item).map_err(|error| internal(&error))?, item))
     }
 
     /// A node that is registered, and not revoked.
     pub(crate) async fn known(&self, node: &NodeId) -> Result<Node, Problem> {
-        let item = self.store.read(node).await.map_err(|error| failed(&error))?;
-        let stored = item.as_ref().map(Node::read).transpose().map_err(|error| internal(&error))?;
-        match stored {
-            Some(Node { revoked: true, .. }) => Err(denied(Denied::Revoked)),
-            Some(stored) if stored.credentials.is_some() => Ok(stored),
-            _ => Err(denied(Denied::Unknown)),
+        match self.found(node).await?.0 {
+            Node { revoked: true, .. } => Err(denied(Denied::Revoked)),
+            Node { credentials: None, .. } => Err(denied(Denied::Unknown)),
+            stored => Ok(stored),
         }
     }
 
@@ -130,6 +155,12 @@ impl<D: Documents, C: Connections> Console<D, C> {
     pub(crate) async fn write(&self, update: &Update) -> Result<rollcall_core::Outcome, Problem> {
         Ok(self.store.write(update).await.map_err(|error| failed(&error))?.outcome)
     }
+}
+
+/// Which methods a path has (RFC 9110, section 9.3.7).
+fn options(methods: &Methods) -> HttpAnswer {
+    let answer = HttpAnswer::status(204).with("allow", methods.allow());
+    methods.accept_patch().into_iter().fold(answer, |answer, types| answer.with("accept-patch", types))
 }
 
 /// An id in a path or parameter.
@@ -140,68 +171,21 @@ pub(crate) fn parse<T: std::str::FromStr<Err = rollcall_core::InvalidId>>(
     text.parse().map_err(|error| Problem::new(ProblemCode::InvalidParameter, format!("{what}: {error}")))
 }
 
-/// A body that must be JSON of this form, and say one thing: no name twice.
-pub(crate) fn body<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Problem> {
-    canonical(text, BODY_LEVELS).map_err(|error| not_taken(&error))?;
+/// A number in a path or parameter, as we would write it: `+7` and `007` are not 7.
+pub(crate) fn number<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|number: &T| number.to_string() == text)
+}
+
+/// A body, or a part of one, that must be a JSON object of this form: a list of its fields' values is none. It is read from
+/// its text, where a name that is there twice still shows.
+pub(crate) fn object<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    if !text.trim_start().starts_with('{') {
+        return Err(Problem::new(ProblemCode::InvalidBody, "it must be a JSON object"));
+    }
     serde_json::from_str(text).map_err(|error| invalid_body(&error))
 }
 
-/// A body, or a part of one, that must be a JSON object of this form: a list of its fields' values is none.
-pub(crate) fn object<T: serde::de::DeserializeOwned>(json: Json) -> Result<T, Problem> {
-    if !json.text().starts_with('{') {
-        return Err(Problem::new(ProblemCode::InvalidBody, "it must be a JSON object"));
-    }
-    json.read().map_err(|error| invalid_body(&error))
-}
-
-fn not_taken(error: &JsonError) -> Problem {
-    Problem::new(ProblemCode::InvalidBody, format!("the body {error}"))
-}
-
-fn invalid_body(error: &serde_json::Error) -> Problem {
-    Problem::new(ProblemCode::InvalidBody, error.to_string())
-}
-
-pub(crate) fn denied(denied: Denied) -> Problem {
-    let code = match denied {
-        Denied::Unknown => ProblemCode::UnknownNode,
-        Denied::Revoked => ProblemCode::RevokedNode,
-        Denied::CredentialsGoBack { .. } => ProblemCode::CredentialsGoBack,
-        Denied::Stale { .. } => ProblemCode::VersionMismatch,
-        Denied::OtherModel => ProblemCode::OtherModel,
-        Denied::QueueFull => ProblemCode::QueueFull,
-    };
-    let mut problem = Problem::new(code, denied.to_string());
-    if let Denied::Stale { current } = denied {
-        problem.current_version = Some(current);
-    }
-    problem
-}
-
-/// The store failed. What it said goes to the log, not to whoever asked.
-pub(crate) fn failed(error: &StoreError) -> Problem {
-    tracing::error!(outcome = "failed", error = chain(error), "console");
-    match error {
-        StoreError::Throttled(_) | StoreError::Unavailable(_) => {
-            Problem::new(ProblemCode::Unavailable, "the table can't be reached now: try again a little later")
-        }
-        StoreError::Rejected(_) | StoreError::Malformed(_) => {
-            Problem::new(ProblemCode::Internal, "the server made a mistake, which is in its log")
-        }
-    }
-}
-
-pub(crate) fn internal(error: &dyn std::error::Error) -> Problem {
-    tracing::error!(outcome = "failed", error = chain(error), "console");
-    Problem::new(ProblemCode::Internal, "the server made a mistake, which is in its log")
-}
-
-/// A problem document (RFC 9457).
-fn refuse(problem: &Problem) -> HttpAnswer {
-    HttpAnswer::body(problem.status, "application/problem+json", json(problem))
-}
-
-fn json(value: &impl serde::Serialize) -> String {
-    // Of plain structs with text keys, which always can be written.
-    serde_json::to_string(value).unwrap_or_default()
+/// What is wrong with a body, which may quote it.
+pub(crate) fn invalid_body(error: &dyn std::fmt::Display) -> Problem {
+    Problem::new(ProblemCode::InvalidBody, clip::sentence(&error.to_string()))
 }

@@ -6,6 +6,9 @@ use rollcall_wire::console::{Problem, ProblemCode};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
+/// Where a key is good, as a challenge names it.
+const REALM: &str = "realm=\"rollcall\"";
+
 /// What a request does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -66,6 +69,26 @@ impl Keys {
                 Err(Problem::new(ProblemCode::Unauthenticated, "an authorization header with a bearer key is needed"))
             }
         }
+    }
+
+    /// How whoever is not known may make themselves known (RFC 9110, section 11.6.1; RFC 6750, section 3).
+    pub(crate) fn challenge(&self, request: &ApiGatewayV2httpRequest) -> String {
+        match self {
+            Self::Iam => format!("AWS4-HMAC-SHA256 {REALM}"),
+            // Who says nothing is not told that it is wrong.
+            Self::Hashed(_) if http::bearer(&request.headers).is_none_or(str::is_empty) => format!("Bearer {REALM}"),
+            Self::Hashed(_) => format!("Bearer {REALM}, error=\"invalid_token\", error_description=\"this is no key\""),
+        }
+    }
+
+    /// What a key that may read wants for writing (RFC 6750, section 3.1).
+    pub(crate) fn wanting() -> String {
+        format!("Bearer {REALM}, error=\"insufficient_scope\", scope=\"write\"")
+    }
+
+    /// Whether a parameter is part of a signature in the query, which API Gateway has checked (AWS Signature Version 4).
+    pub(crate) fn is_signature(&self, parameter: &str) -> bool {
+        matches!(self, Self::Iam) && parameter.starts_with("X-Amz-")
     }
 
     /// What cursors are signed with: known to every instance, and to nobody who doesn't know the hashes. With IAM there
@@ -141,6 +164,34 @@ mod tests {
         }
         for key in [None, Some(""), Some("x"), Some(&*hash("w"))] {
             assert_eq!([status(key, Scope::Read), status(key, Scope::Write)], [Err(401), Err(401)], "{key:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_refused_is_told_how_to_be_known_and_what_was_wrong_with_what_was_sent() {
+        let keys = keys(&format!("read:{}", hash("r"))).unwrap_or_else(|error| panic!("{error}"));
+        let nothing = "Bearer realm=\"rollcall\"";
+        for silent in [None, Some("Basic dTpw"), Some("Bearer"), Some("Bearer ")] {
+            let mut request = request(None);
+            if let Some(silent) = silent {
+                request.headers.insert("authorization", silent.parse().expect("a header"));
+            }
+            assert_eq!(keys.challenge(&request), nothing, "{silent:?}");
+        }
+        assert!(keys.challenge(&request(Some("x"))).starts_with(&format!("{nothing}, error=\"invalid_token\"")));
+        assert_eq!(Keys::Iam.challenge(&request(None)), "AWS4-HMAC-SHA256 realm=\"rollcall\"");
+        for (header, status) in [
+            ("bearer r", Ok(())),
+            ("BEARER  r", Ok(())),
+            ("Bearer r, Bearer r", Err(401)),
+            ("Bearer r r", Err(401)),
+            ("Basic r", Err(401)),
+            ("r", Err(401)),
+        ] {
+            let mut request = request(None);
+            request.headers.insert("authorization", header.parse().expect("a header"));
+            let admitted = keys.admit(&request, Scope::Read).map_err(|problem| problem.status);
+            assert_eq!(admitted, status, "{header}");
         }
     }
 

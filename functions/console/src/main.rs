@@ -1,15 +1,21 @@
 //! The console: what the monolith says of nodes, and what it is told of them.
 
 mod batch;
+mod clip;
 mod commands;
+mod conditions;
 mod configs;
+mod content;
 mod cursor;
 mod firmware;
 mod handle;
+mod health;
 mod keys;
 mod nodes;
 mod openapi;
 mod push;
+mod query;
+mod refusal;
 mod routes;
 mod view;
 
@@ -26,7 +32,8 @@ async fn main() -> Result<(), Fatal> {
     let clients = Clients::open(&settings, Tries::Patient).await;
     let (store, connections) = (DynamoStore::open(&clients), ApiConnections::open(&clients));
     let (documents, firmware) = (DynamoDocuments::open(&clients), DynamoFirmware::open(&clients));
-    let console = Console { keys, store, documents, firmware, connections, policy: settings.policy };
+    let (policy, health) = (settings.policy, health::Health::default());
+    let console = Console { keys, store, documents, firmware, connections, policy, health };
     // Boxed: most of it is what only some requests need.
     serve(async |request| Box::pin(console.handle(&request)).await).await
 }

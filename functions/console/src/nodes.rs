@@ -3,11 +3,13 @@
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents};
 use rollcall_core::{
-    CredentialVersion, Node, NodeId, Outcome, Registering, Site, Tags, Timestamp, register, registered, revoke,
+    Amended, Amending, CredentialVersion, InvalidId, Node, NodeId, Outcome, Registering, Site, Tags, Timestamp, Update,
+    amend, register, registered, revoke,
 };
-use rollcall_wire::console::{NodePage, NodeSpec, Problem, ProblemCode};
+use rollcall_wire::console::{NodePage, NodePatch, NodeSpec, Problem, ProblemCode};
 
-use crate::handle::{Answered, Asked, Console, body, denied, failed, internal, object, parse};
+use crate::handle::{Answered, Asked, Console, number, object, parse};
+use crate::refusal::{denied, failed, internal};
 use crate::{cursor, view};
 
 /// How many nodes a page has, if nothing is said; and at most, which is what one `BatchGetItem` reads (Amazon DynamoDB
@@ -16,30 +18,34 @@ const PAGE: i32 = 50;
 const PAGE_MOST: i32 = 100;
 
 impl<D: Documents, C: Connections> Console<D, C> {
+    /// Registers a node, or says anew what it is. It is 200 in either case: one guarded write does not tell whether the
+    /// node was there, and what is left out of a body has the same effect.
     pub(crate) async fn register(&self, asked: &Asked<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let stored = self.register_one(&node, &object(body(&asked.body()?)?)?, asked.now).await?;
+        let spec: NodeSpec = object(&asked.body()?)?;
+        let stored = self.register_one(&register(&node, &registering(spec)?), asked.now).await?;
         Ok(HttpAnswer::json(200, &view::node(&node, &stored, asked.now, &self.policy)))
     }
 
-    /// Registers a node, or says anew what it is. A connection whose token that makes outdated is closed.
-    pub(crate) async fn register_one(&self, node: &NodeId, spec: &NodeSpec, now: Timestamp) -> Result<Node, Problem> {
-        let invalid = |error: rollcall_core::InvalidId| Problem::new(ProblemCode::InvalidBody, error.to_string());
-        let registering = Registering {
-            site: spec.site.as_deref().map(str::parse).transpose().map_err(invalid)?,
-            model: spec.model.as_deref().map(str::parse).transpose().map_err(invalid)?,
-            tags: Tags::new(spec.tags.clone()).map_err(invalid)?,
-            credentials: CredentialVersion(spec.credential_version),
-        };
-        let outcome = self.write(&register(node, &registering)).await?;
+    /// Says some of what a node is, and leaves the rest (RFC 7396).
+    pub(crate) async fn amend(&self, asked: &Asked<'_>, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let patch: NodePatch = object(&asked.body()?)?;
+        let stored = self.register_one(&amend(&node, &amending(patch)?), asked.now).await?;
+        Ok(HttpAnswer::json(200, &view::node(&node, &stored, asked.now, &self.policy)))
+    }
+
+    /// Writes what is said of a node, all of it or some. A connection whose token that makes outdated is closed.
+    pub(crate) async fn register_one(&self, said: &Update, now: Timestamp) -> Result<Node, Problem> {
+        let outcome = self.write(said).await?;
         let stored = registered(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
-        self.dismiss_outdated(node, &stored, now).await;
+        self.dismiss_outdated(&said.node, &stored, now).await;
         Ok(stored)
     }
 
     pub(crate) async fn show(&self, asked: &Asked<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let stored = self.known(&node).await?;
+        let (stored, _) = self.found(&node).await?;
         Ok(HttpAnswer::json(200, &view::node(&node, &stored, asked.now, &self.policy)))
     }
 
@@ -96,11 +102,45 @@ impl<D: Documents, C: Connections> Console<D, C> {
     }
 }
 
+/// What a body says of a node.
+pub(crate) fn registering(spec: NodeSpec) -> Result<Registering, Problem> {
+    Ok(Registering {
+        site: spec.site.map(|site| field("site", &site)).transpose()?,
+        model: spec.model.map(|model| field("model", &model)).transpose()?,
+        tags: tags(spec.tags)?,
+        credentials: spec.credential_version.map(CredentialVersion),
+    })
+}
+
+fn amending(patch: NodePatch) -> Result<Amending, Problem> {
+    Ok(Amending {
+        site: amended(patch.site, |site| field("site", &site))?,
+        model: amended(patch.model, |model| field("model", &model))?,
+        tags: amended(patch.tags, tags)?,
+        credentials: patch.credential_version.map(CredentialVersion),
+    })
+}
+
+fn amended<From, To>(
+    said: Option<Option<From>>,
+    read: impl FnOnce(From) -> Result<To, Problem>,
+) -> Result<Amended<To>, Problem> {
+    said.map_or(Ok(Amended::Kept), |said| said.map_or(Ok(Amended::Removed), |said| read(said).map(Amended::Set)))
+}
+
+fn field<T: std::str::FromStr<Err = InvalidId>>(name: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error| Problem::new(ProblemCode::InvalidBody, format!("{name}: {error}")))
+}
+
+fn tags(tags: Vec<String>) -> Result<Tags, Problem> {
+    Tags::new(tags).map_err(|error| Problem::new(ProblemCode::InvalidBody, format!("tags: {error}")))
+}
+
 /// How much whoever asks for a page wants on it.
 pub(crate) fn limit(asked: &Asked<'_>) -> Result<i32, Problem> {
-    match asked.parameter("limit").map(str::parse) {
+    match asked.parameter("limit").map(number) {
         None => Ok(PAGE),
-        Some(Ok(limit @ 1..=PAGE_MOST)) => Ok(limit),
+        Some(Some(limit @ 1..=PAGE_MOST)) => Ok(limit),
         Some(_) => Err(invalid(&format!("limit: must be a number from 1 to {PAGE_MOST}"))),
     }
 }

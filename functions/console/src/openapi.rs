@@ -1,7 +1,10 @@
 //! The console's OpenAPI document, made from the types that it speaks.
 
+mod every_path;
+
+use rollcall_aws::http::HttpAnswer;
 use rollcall_wire::console::{
-    AppliedView, BatchNode, BatchResult, ConfigSet, ConfigView, NodePage, NodeSpec, NodeView, Problem,
+    AppliedView, BatchNode, BatchResult, ConfigSet, ConfigView, NodePage, NodePatch, NodeSpec, NodeView, Problem,
 };
 use rollcall_wire::console::{CommandPage, CommandProgress, CommandSpec, CommandView};
 use rollcall_wire::console::{ConfigProgress, DeliveryState, ProblemCode, SiteConfigSet, WantedView};
@@ -10,29 +13,33 @@ use rollcall_wire::{ConfigReport, ConfigStatus, Edit, UpdateReport, UpdateStatus
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-/// The document, as JSON.
-pub(crate) fn document() -> Result<String, serde_json::Error> {
-    Console::openapi().to_json()
+use every_path::EveryPath;
+
+/// The document.
+pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
+    Ok(HttpAnswer::body(200, "application/json", Console::openapi().to_json()?))
 }
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Rollcall console",
-        description = "What nodes are and what they are to run. Errors are problem documents (RFC 9457) with stable codes.",
+        description = "What nodes are and what they are to run. Errors are problem documents (RFC 9457) with stable codes. \
+            What is not known is refused: a parameter, a field, or a condition where nothing has a tag (400), a body \
+            that is not JSON in UTF-8 (415). A field that is null is as good as left out, but for PATCH.",
         version = "1"
     ),
     paths(
-        health, openapi, list, batch, register, show, revoke, disconnect, set_config, config, set_site_config,
+        health, openapi, list, batch, register, amend, show, revoke, disconnect, set_config, config, set_site_config,
         queue, commands, cancel, set_firmware, add_firmware, firmware
     ),
     components(schemas(
-        NodeSpec, BatchNode, BatchResult, NodeView, NodePage, WantedView, ConfigProgress, ConfigSet, DeliveryState,
+        NodeSpec, NodePatch, BatchNode, BatchResult, NodeView, NodePage, WantedView, ConfigProgress, ConfigSet, DeliveryState,
         SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode,
         CommandSpec, CommandView, CommandProgress, CommandPage, FirmwareSpec, FirmwareWish, FirmwareSet, FirmwareProgress,
         UpdateReport, UpdateStatus
     )),
-    modifiers(&Keys),
+    modifiers(&Keys, &EveryPath),
     security(("key" = []))
 )]
 struct Console;
@@ -43,14 +50,28 @@ struct Console;
 #[expect(dead_code, reason = "it is only a schema")]
 struct Batch(Vec<serde_json::Value>);
 
-/// A header that may be left out; said in a tuple, it could be null as well.
+/// Headers that may be left out; said in a tuple, they could be null as well.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it is only a schema")]
-struct Expected {
-    /// Only if this version is wanted now
-    #[param(rename = "If-Match", required = false, pattern = "^\"[0-9]{1,18}\"$")]
+struct Conditions {
+    /// Only if one of these versions is wanted now: `"0"` is none, `*` any, and what follows a version in an ETag does not
+    /// matter. Weak tags never match
+    #[param(rename = "If-Match", required = false, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*"){0,7})$"#)]
     if_match: String,
+    /// Only if none of these is wanted now: with `*`, only if nothing is
+    #[param(rename = "If-None-Match", required = false, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*"){0,7})$"#)]
+    if_none_match: String,
+}
+
+/// See [`Conditions`].
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it is only a schema")]
+struct Known {
+    /// Only if the ETag is none of these
+    #[param(rename = "If-None-Match", required = false, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*"){0,7})$"#)]
+    if_none_match: String,
 }
 
 /// How anything may end that was asked for.
@@ -82,16 +103,18 @@ macro_rules! operations {
 }
 
 operations! {
-    /// Whether the parts that every request needs answer.
+    /// Whether the parts that every request needs answer. Who has no key is told what was so within the last ten seconds.
     #[utoipa::path(get, path = "/v1/health", security(()), responses(
         (status = 200, description = "They do", content_type = "application/json"),
         (status = 503, description = "One does not: the detail says which", body = Problem, content_type = "application/problem+json"),
+        Problems,
     ))]
     health;
 
     /// This document.
-    #[utoipa::path(get, path = "/v1/openapi.json", security(()), responses(
+    #[utoipa::path(get, path = "/v1/openapi.json", responses(
         (status = 200, description = "OpenAPI 3.1", content_type = "application/json"),
+        Problems,
     ))]
     openapi;
 
@@ -114,7 +137,7 @@ operations! {
     ))]
     batch;
 
-    /// Registers a node, or says anew what it is.
+    /// Registers a node, or says anew what it is: what is left out is removed, but for the credential version.
     #[utoipa::path(put, path = "/v1/nodes/{node}", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), request_body = NodeSpec, responses(
@@ -123,7 +146,19 @@ operations! {
     ))]
     register;
 
-    /// A node.
+    /// Says some of what a node is: what is left out stays (RFC 7396).
+    #[utoipa::path(patch, path = "/v1/nodes/{node}", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+    ), request_body(content(
+        (NodePatch = "application/merge-patch+json"),
+        (NodePatch = "application/json"),
+    )), responses(
+        (status = 200, description = "The node", body = NodeView),
+        Problems,
+    ))]
+    amend;
+
+    /// A node, revoked or not.
     #[utoipa::path(get, path = "/v1/nodes/{node}", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), responses(
@@ -153,10 +188,10 @@ operations! {
     /// Sets what a node is to run: any JSON up to 96 KB.
     #[utoipa::path(put, path = "/v1/nodes/{node}/config", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
-        Expected,
+        Conditions,
     ), request_body = serde_json::Value, responses(
         (status = 200, description = "The version, and how it got to the node", body = ConfigSet,
-            headers(("ETag" = String, description = "The version"))),
+            headers(("ETag" = String, description = "The version; and a mark, if the node has reported anything"))),
         Problems,
     ))]
     set_config;
@@ -164,14 +199,18 @@ operations! {
     /// A node's configuration: what is wanted, what runs, and how they differ.
     #[utoipa::path(get, path = "/v1/nodes/{node}/config", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        Known,
     ), responses(
         (status = 200, description = "The configuration", body = ConfigView,
-            headers(("ETag" = String, description = "The version"))),
+            headers(("ETag" = String, description = "The version, `\"7\"`; and a mark, `\"7-0b5c31aa\"`, of what the node reported, once it has reported anything"))),
+        (status = 304, description = "Neither what is wanted nor what was reported has changed",
+            headers(("ETag" = String, description = "As it was"))),
         Problems,
     ))]
     config;
 
-    /// Sets what the nodes of a site are to run, some at a time: go on with the cursor until there is none.
+    /// Sets what the nodes of a site are to run, some at a time: go on with the cursor, and the same document, until there is
+    /// none. A site has no version, so there are no conditions: set its nodes one by one for that.
     #[utoipa::path(put, path = "/v1/sites/{site}/config", params(
         ("site" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
         ("cursor" = Option<String>, Query, description = "Where to go on: from the answer before"),
@@ -229,7 +268,8 @@ operations! {
         ("version" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
     ), request_body = FirmwareSpec, responses(
         (status = 200, description = "It was known already", body = FirmwareSpec),
-        (status = 201, description = "It is known now", body = FirmwareSpec),
+        (status = 201, description = "It is known now", body = FirmwareSpec,
+            headers(("Location" = String, description = "Where it is described"))),
         Problems,
     ))]
     add_firmware;

@@ -1,27 +1,48 @@
 //! Which paths there are, and what may be done with them.
 
+use crate::content::{Content, MERGE_PATCH};
 use crate::keys::Scope;
 
-/// The methods that any path may have, in the order in which they are listed to whoever tries another.
-const METHODS: [&str; 4] = ["GET", "PUT", "POST", "DELETE"];
+/// The methods that any path may have, in the order in which they are listed to whoever tries another. Whatever has `GET`
+/// has `HEAD`, and everything has `OPTIONS`.
+const METHODS: [&str; 5] = ["GET", "PUT", "PATCH", "POST", "DELETE"];
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
     /// Whether the server is well: anybody may know.
     Health,
-    /// How the console is used: anybody may know.
-    OpenApi,
+    /// Which methods a path has: anybody may know.
+    Options(Methods),
     /// Something that needs a key.
     Keyed(Keyed<'a>),
 }
 
+/// What becomes of conditions (RFC 9110, section 13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Conditional {
+    /// They are about what is read.
+    Read,
+    /// They are about the configuration that is replaced.
+    Set,
+    /// Nothing that is changed has a tag.
+    Refused,
+    /// Nothing is read or changed.
+    Ignored,
+}
+
+/// The methods of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Methods(Vec<&'static str>);
+
 /// What is asked for that needs a key; with the node or the site that it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keyed<'a> {
+    OpenApi,
     List,
     Batch,
     Register(&'a str),
+    Amend(&'a str),
     Show(&'a str),
     Revoke(&'a str),
     Disconnect(&'a str),
@@ -42,16 +63,97 @@ pub(crate) enum NoRoute {
     /// There is no such path.
     Path,
     /// The path has other methods: these (RFC 9110, section 10.2.1).
-    Method(String),
+    Method(Methods),
+}
+
+impl Methods {
+    /// As `Allow` lists them.
+    pub(crate) fn allow(&self) -> String {
+        self.0.join(", ")
+    }
+
+    /// What `PATCH` takes, if it is among them (RFC 5789, section 3.1).
+    pub(crate) fn accept_patch(&self) -> Option<String> {
+        self.0.contains(&"PATCH").then(|| MERGE_PATCH.to_owned())
+    }
+}
+
+impl<'a> Route<'a> {
+    /// The node that it is about, as it is named.
+    pub(crate) fn node(&self) -> Option<&'a str> {
+        let Self::Keyed(keyed) = self else { return None };
+        match keyed {
+            Keyed::Register(node)
+            | Keyed::Amend(node)
+            | Keyed::Show(node)
+            | Keyed::Revoke(node)
+            | Keyed::Disconnect(node)
+            | Keyed::SetConfig(node)
+            | Keyed::Config(node)
+            | Keyed::Queue(node)
+            | Keyed::Commands(node)
+            | Keyed::Cancel(node, _)
+            | Keyed::SetFirmware(node) => Some(node),
+            Keyed::OpenApi
+            | Keyed::List
+            | Keyed::Batch
+            | Keyed::SetSiteConfig(_)
+            | Keyed::AddFirmware(..)
+            | Keyed::Firmware(..) => None,
+        }
+    }
+
+    /// Whether it may have this parameter.
+    pub(crate) fn has_parameter(&self, name: &str) -> bool {
+        match self {
+            Self::Keyed(Keyed::List) => matches!(name, "site" | "presence" | "limit" | "cursor"),
+            Self::Keyed(Keyed::Commands(_)) => matches!(name, "limit" | "cursor"),
+            Self::Keyed(Keyed::SetSiteConfig(_)) => name == "cursor",
+            // What any of the path's methods may have is not held against it.
+            Self::Options(_) => matches!(name, "site" | "presence" | "limit" | "cursor"),
+            Self::Keyed(_) | Self::Health => false,
+        }
+    }
+
+    /// What becomes of its conditions.
+    pub(crate) fn conditional(&self) -> Conditional {
+        match self {
+            Self::Options(_) => Conditional::Ignored,
+            Self::Health => Conditional::Read,
+            Self::Keyed(Keyed::SetConfig(_)) => Conditional::Set,
+            Self::Keyed(keyed) if keyed.scope() == Scope::Read => Conditional::Read,
+            Self::Keyed(_) => Conditional::Refused,
+        }
+    }
+
+    /// What it has in its body.
+    pub(crate) fn content(&self) -> Content {
+        match self {
+            Self::Keyed(Keyed::Amend(_)) => Content::MergePatch,
+            Self::Keyed(
+                Keyed::Batch
+                | Keyed::Register(_)
+                | Keyed::SetConfig(_)
+                | Keyed::SetSiteConfig(_)
+                | Keyed::Queue(_)
+                | Keyed::AddFirmware(..)
+                | Keyed::SetFirmware(_),
+            ) => Content::Json,
+            Self::Keyed(_) | Self::Health | Self::Options(_) => Content::Nothing,
+        }
+    }
 }
 
 impl Keyed<'_> {
     /// What a key must be for.
     pub(crate) fn scope(self) -> Scope {
         match self {
-            Self::List | Self::Show(_) | Self::Config(_) | Self::Commands(_) | Self::Firmware(..) => Scope::Read,
+            Self::OpenApi | Self::List | Self::Show(_) | Self::Config(_) | Self::Commands(_) | Self::Firmware(..) => {
+                Scope::Read
+            }
             Self::Batch
             | Self::Register(_)
+            | Self::Amend(_)
             | Self::Revoke(_)
             | Self::Disconnect(_)
             | Self::SetConfig(_)
@@ -64,23 +166,43 @@ impl Keyed<'_> {
     }
 }
 
-/// What a request asks for. API Gateway has decoded the path.
+/// What a request asks for. API Gateway has decoded the path, and drops the body of an answer to `HEAD`. A method that
+/// nobody knows, `get` among them, is refused as one that the path does not have: 501 would count as a failure of ours.
 pub(crate) fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, NoRoute> {
     let segments: Vec<_> = path.strip_prefix("/v1/").ok_or(NoRoute::Path)?.split('/').collect();
-    if let Some(route) = find(method, &segments) {
+    if let Some(route) = find(if method == "HEAD" { "GET" } else { method }, &segments) {
         return Ok(route);
     }
-    let allowed: Vec<_> = METHODS.into_iter().filter(|method| find(method, &segments).is_some()).collect();
-    Err(if allowed.is_empty() { NoRoute::Path } else { NoRoute::Method(allowed.join(", ")) })
+    let methods = methods(&segments).ok_or(NoRoute::Path)?;
+    if method == "OPTIONS" { Ok(Route::Options(methods)) } else { Err(NoRoute::Method(methods)) }
+}
+
+fn methods(segments: &[&str]) -> Option<Methods> {
+    let mut methods: Vec<_> = METHODS.into_iter().filter(|method| find(method, segments).is_some()).collect();
+    if methods.first() == Some(&"GET") {
+        methods.insert(1, "HEAD");
+    }
+    // The function for polling answers these; whatever else is tried there arrives here.
+    match segments {
+        ["check-in"] => methods.push("POST"),
+        ["configs" | "firmware", _] => methods.push("GET"),
+        _ => {}
+    }
+    if methods.is_empty() {
+        return None;
+    }
+    methods.push("OPTIONS");
+    Some(Methods(methods))
 }
 
 fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
     Some(match (method, segments) {
         ("GET", ["health"]) => Route::Health,
-        ("GET", ["openapi.json"]) => Route::OpenApi,
+        ("GET", ["openapi.json"]) => Route::Keyed(Keyed::OpenApi),
         ("GET", ["nodes"]) => Route::Keyed(Keyed::List),
         ("POST", ["nodes:batch"]) => Route::Keyed(Keyed::Batch),
         ("PUT", ["nodes", node]) => Route::Keyed(Keyed::Register(node)),
+        ("PATCH", ["nodes", node]) => Route::Keyed(Keyed::Amend(node)),
         ("GET", ["nodes", node]) => Route::Keyed(Keyed::Show(node)),
         ("DELETE", ["nodes", node]) => Route::Keyed(Keyed::Revoke(node)),
         ("POST", ["nodes", node, "disconnect"]) => Route::Keyed(Keyed::Disconnect(node)),
@@ -104,13 +226,52 @@ mod tests {
     #[test]
     fn a_path_says_which_methods_it_has() {
         assert_eq!(route("GET", "/v1/nodes/ap-1"), Ok(Route::Keyed(Keyed::Show("ap-1"))));
-        let allowed = |path| match route("TRACE", path) {
-            Err(NoRoute::Method(allowed)) => allowed,
-            other => panic!("{path}: {other:?}"),
-        };
-        assert_eq!([allowed("/v1/nodes/ap-1"), allowed("/v1/nodes:batch")], ["GET, PUT, DELETE", "POST"]);
-        for path in ["/v1/nothing", "/nodes", "/v1/nodes/a/b", "/v2/nodes"] {
-            assert_eq!(route("GET", path), Err(NoRoute::Path), "{path}");
+        assert_eq!(route("HEAD", "/v1/nodes/ap-1"), Ok(Route::Keyed(Keyed::Show("ap-1"))));
+        for (path, allowed) in [
+            ("/v1/nodes/ap-1", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+            ("/v1/nodes:batch", "POST, OPTIONS"),
+            ("/v1/health", "GET, HEAD, OPTIONS"),
+            ("/v1/check-in", "POST, OPTIONS"),
+            ("/v1/firmware/2.5.0", "GET, OPTIONS"),
+        ] {
+            for method in ["TRACE", "get", "Put", "CONNECT", ""] {
+                let refused = route(method, path).map_err(|refused| match refused {
+                    NoRoute::Method(methods) => methods.allow(),
+                    NoRoute::Path => "no path".to_owned(),
+                });
+                assert_eq!(refused, Err(allowed.to_owned()), "{method} {path}");
+            }
+            assert!(
+                matches!(route("OPTIONS", path), Ok(Route::Options(methods)) if methods.allow() == allowed),
+                "{path}"
+            );
+        }
+        assert_eq!(route("HEAD", "/v1/nodes:batch").is_ok(), false, "what can't be read has no head");
+    }
+
+    #[test]
+    fn what_only_looks_like_a_path_is_none() {
+        for path in [
+            "",
+            "/",
+            "/v1",
+            "/v1/",
+            "/v1/nothing",
+            "/nodes",
+            "/v1/nodes/a/b",
+            "/v2/nodes",
+            "//v1/nodes",
+            "/v1//nodes",
+            "/v1/./nodes",
+            "/v1/nodes/../nodes",
+            "/v1/nodes/ap-1/",
+            "/v1/nodes/ap-1/config/",
+            "/V1/nodes",
+            "/v1/Nodes",
+        ] {
+            for method in ["GET", "PUT", "OPTIONS", "HEAD"] {
+                assert_eq!(route(method, path), Err(NoRoute::Path), "{method} {path}");
+            }
         }
     }
 }

@@ -11,6 +11,8 @@ use rollcall_wire::{ConfigReport, ConfigStatus, Edit, Json, JsonError, UpdateRep
 /// A node as it is at this time: one whose grace period is over counts as offline, swept or not.
 pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> NodeView {
     let (online, since) = match presence_at(node, now, policy) {
+        // Nothing that it says counts any more, whatever has become of its connection.
+        Presence::Online(_) if node.revoked => (false, None),
         Presence::Online(since) => (true, Some(since)),
         Presence::Offline(since) => (false, since),
     };

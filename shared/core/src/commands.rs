@@ -3,11 +3,13 @@
 //! A node's commands are numbered by its item, which counts them as they are queued, in one transaction with the command
 //! itself. So the number is the order; and a node needs to remember one number to execute no command twice.
 
+use std::ops::RangeInclusive;
+
 use crate::attribute::{Attribute as A, Item, ItemKey, Value};
 use crate::desired::Denied;
 use crate::guard::Guard;
 use crate::id::{CommandName, IdempotencyKey, NodeId, Timestamp};
-use crate::limits::COMMANDS_OPEN;
+use crate::limits::{COMMANDS_OPEN, COMMANDS_SPAN};
 use crate::node::{Malformed, Node, malformed, number, text, time};
 use crate::policy::Seconds;
 use crate::update::{Change, Update};
@@ -119,6 +121,11 @@ impl Command {
         }
     }
 
+    /// Whether it may still be begun, or was and is not over.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        matches!(self.state(now), CommandState::Queued | CommandState::Sent)
+    }
+
     /// How long it may still wait, in whole seconds, of which there is at least one while it has not expired.
     pub fn expires_in(&self, now: Timestamp) -> Seconds {
         let left = self.expires_at.0.saturating_sub(now.0).div_ceil(1000);
@@ -141,13 +148,43 @@ pub struct Queueing {
     pub request: String,
 }
 
-/// The number that a command gets, and the writes that queue it: all of them or none. They are refused if the node has
-/// changed since it was read, or the key is taken.
+/// How many of a node's commands are open, as far as the node itself tells: what was cancelled or has expired counts there
+/// until its turn would have come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// At most so many, and that leaves room for another one.
+    AtMost(u64),
+    /// Those of these that are open when they are looked at.
+    Among(RangeInclusive<u64>),
+}
+
+/// Whether a node may have another command.
+///
+/// # Errors
+/// If it may not, whichever of its commands are open.
+pub fn room(stored: &Node) -> Result<Room, Denied> {
+    let Some(may_be_open) = stored.open_commands() else { return Ok(Room::AtMost(0)) };
+    match may_be_open.end() + 1 - may_be_open.start() {
+        count if count < COMMANDS_OPEN => Ok(Room::AtMost(count)),
+        count if count < COMMANDS_SPAN => Ok(Room::Among(may_be_open)),
+        _ => Err(Denied::QueueFull),
+    }
+}
+
+/// The number that a command gets, and the writes that queue it: all of them or none. They are refused if another one was
+/// queued since the node was read, or the key is taken. `open`: how many are open, seen after the node was read (see
+/// [`room`]); until one is queued, there can only be fewer.
 ///
 /// # Errors
 /// If the node may not have another one.
-pub fn queue(node: &NodeId, stored: &Node, queueing: &Queueing, now: Timestamp) -> Result<(u64, [Update; 3]), Denied> {
-    if stored.commands_queued - stored.commands_over.min(stored.commands_queued) >= COMMANDS_OPEN {
+pub fn queue(
+    node: &NodeId,
+    stored: &Node,
+    open: u64,
+    queueing: &Queueing,
+    now: Timestamp,
+) -> Result<(u64, [Update; 3]), Denied> {
+    if open >= COMMANDS_OPEN {
         return Err(Denied::QueueFull);
     }
     let number = stored.commands_queued + 1;
@@ -188,7 +225,7 @@ pub fn queued_before(item: &Item, request: &str) -> Result<Option<u64>, Malforme
 
 /// The first of these commands that is open, the earliest first.
 pub fn first_open(commands: &[Command], now: Timestamp) -> Option<&Command> {
-    commands.iter().find(|command| matches!(command.state(now), CommandState::Queued | CommandState::Sent))
+    commands.iter().find(|command| command.is_open(now))
 }
 
 /// Notes that a command is handed out. From then on it can't be taken back.

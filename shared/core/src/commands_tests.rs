@@ -53,7 +53,7 @@ impl Table {
     }
 
     fn queue(&mut self, key: &str) -> u64 {
-        let (number, updates) = queue(&node(), &self.node(), &queueing(key), NOW).expect("not full");
+        let (number, updates) = queue(&node(), &self.node(), 0, &queueing(key), NOW).expect("room");
         assert!(self.transact(&updates));
         number
     }
@@ -84,9 +84,9 @@ fn commands_are_numbered_in_order_and_two_at_once_never_get_the_same_number() {
     let mut table = Table::registered();
     let stale = table.node();
     assert_eq!((table.queue("a"), table.queue("b")), (1, 2));
-    let (number, updates) = queue(&node(), &stale, &queueing("c"), NOW).expect("not full");
+    let (number, updates) = queue(&node(), &stale, 0, &queueing("c"), NOW).expect("room");
     assert_eq!((number, table.transact(&updates)), (1, false), "the node has changed since");
-    let (_, updates) = queue(&node(), &table.node(), &queueing("a"), NOW).expect("not full");
+    let (_, updates) = queue(&node(), &table.node(), 2, &queueing("a"), NOW).expect("room");
     assert!(!table.transact(&updates), "the key is taken");
     assert_eq!(table.commands().len(), 2);
     let item = &table.0[&ItemKey::Queued("a".parse().expect("a key"))];
@@ -97,14 +97,23 @@ fn commands_are_numbered_in_order_and_two_at_once_never_get_the_same_number() {
 #[test]
 fn only_registered_nodes_have_commands_and_not_too_many() {
     let mut table = Table::registered();
-    let updates = queue(&node(), &table.node(), &queueing("a"), NOW).expect("not full").1;
+    let updates = queue(&node(), &table.node(), 0, &queueing("a"), NOW).expect("room").1;
     table.0.get_mut(&ItemKey::Node).expect("there").insert(A::Revoked, Value::Number(1));
     assert!(!table.transact(&updates), "revoked meanwhile");
     assert!(!Table(BTreeMap::new()).transact(&updates), "unknown");
-    let full = Node { commands_queued: 7 + COMMANDS_OPEN, commands_over: 7, ..table.node() };
-    assert_eq!(queue(&node(), &full, &queueing("a"), NOW).map(|_| ()), Err(Denied::QueueFull));
-    let not_full = Node { commands_over: 8, ..full };
-    assert!(queue(&node(), &not_full, &queueing("a"), NOW).is_ok());
+    let queued = |open| queue(&node(), &table.node(), open, &queueing("a"), NOW).map(|(number, _)| number);
+    assert_eq!([queued(COMMANDS_OPEN - 1), queued(COMMANDS_OPEN)], [Ok(1), Err(Denied::QueueFull)]);
+}
+
+#[test]
+fn a_node_tells_how_many_commands_may_be_open_and_where_to_look_if_that_is_too_many() {
+    let node = Table::registered().node();
+    let with = |count| room(&Node { commands_queued: 7 + count, commands_over: 7, ..node.clone() });
+    assert_eq!([with(0), with(COMMANDS_OPEN - 1)], [Ok(Room::AtMost(0)), Ok(Room::AtMost(COMMANDS_OPEN - 1))]);
+    assert_eq!(with(COMMANDS_OPEN), Ok(Room::Among(8..=7 + COMMANDS_OPEN)));
+    assert_eq!(with(COMMANDS_SPAN - 1), Ok(Room::Among(8..=6 + COMMANDS_SPAN)));
+    assert_eq!(with(COMMANDS_SPAN), Err(Denied::QueueFull), "what has to be looked through has an end");
+    assert_eq!(room(&Node { commands_queued: 3, commands_over: 9, ..node }), Ok(Room::AtMost(0)));
 }
 
 #[test]

@@ -1,13 +1,19 @@
 //! What the monolith wants of a node: that it is known, and what it runs.
 
+use std::borrow::Cow;
+
 use crate::attribute::{Attribute as A, ItemKey, Value};
+use crate::expected::Expected;
 use crate::guard::Guard;
 use crate::id::{CredentialVersion, FirmwareVersion, Model, NodeId, Site, Tags};
 use crate::limits::COMMANDS_OPEN;
 use crate::node::{Malformed, Node, WantedConfig};
 use crate::update::{Change, Outcome, Update};
 
-/// What the monolith says of a node.
+/// The credential version of a node of which none was said.
+const FIRST_CREDENTIALS: CredentialVersion = CredentialVersion(1);
+
+/// What the monolith says of a node: all of it, so that what is not there is removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registering {
     /// Where it is.
@@ -16,8 +22,50 @@ pub struct Registering {
     pub model: Option<Model>,
     /// What it is marked with.
     pub tags: Tags,
-    /// The lowest credential version that is accepted from now on. It never goes back.
-    pub credentials: CredentialVersion,
+    /// The lowest credential version that is accepted from now on. It never goes back. If it is not said, it stays, and a
+    /// new node has 1.
+    pub credentials: Option<CredentialVersion>,
+}
+
+/// What the monolith says anew of a node that is registered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Amending {
+    /// Where it is.
+    pub site: Amended<Site>,
+    /// What it is.
+    pub model: Amended<Model>,
+    /// What it is marked with; no tags are the same as none.
+    pub tags: Amended<Tags>,
+    /// The lowest credential version that is accepted from now on, if it is said.
+    pub credentials: Option<CredentialVersion>,
+}
+
+/// What becomes of something that is known of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Amended<T> {
+    /// It stays.
+    #[default]
+    Kept,
+    /// It is not known any more.
+    Removed,
+    /// It is this.
+    Set(T),
+}
+
+impl<T> Amended<T> {
+    fn text<'a>(&'a self, text: impl FnOnce(&'a T) -> Option<Cow<'a, str>>) -> Amended<Cow<'a, str>> {
+        match self {
+            Self::Kept => Amended::Kept,
+            Self::Removed => Amended::Removed,
+            Self::Set(value) => text(value).map_or(Amended::Removed, Amended::Set),
+        }
+    }
+}
+
+impl<T> From<Option<T>> for Amended<T> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Removed, Self::Set)
+    }
 }
 
 /// Why the monolith does not get what it wants.
@@ -49,24 +97,51 @@ pub enum Denied {
     QueueFull,
 }
 
-/// Registers a node, or says anew what it is. A revoked one is let back in by a higher credential version.
+/// Registers a node, or says anew what it is. A revoked one is let back in by a higher credential version, and by nothing
+/// else.
 pub fn register(node: &NodeId, registering: &Registering) -> Update {
-    let credentials = || Value::from(registering.credentials.0);
-    let (site, model) = (registering.site.as_ref().map(Site::as_str), registering.model.as_ref().map(Model::as_str));
-    let tags = registering.tags.stored();
-    let said = [(A::Site, site), (A::Model, model), (A::Tags, tags.as_deref())];
-    let guard = vec![
-        Guard::Any(vec![Guard::Missing(A::CredentialVersion), Guard::AtMost(A::CredentialVersion, credentials())]),
-        Guard::Any(vec![Guard::Missing(A::Revoked), Guard::Less(A::CredentialVersion, credentials())]),
+    let amending = Amending {
+        site: registering.site.clone().into(),
+        model: registering.model.clone().into(),
+        tags: Amended::Set(registering.tags.clone()),
+        credentials: registering.credentials,
+    };
+    said(node, &amending, vec![])
+}
+
+/// Says some of what a registered node is, and leaves the rest.
+pub fn amend(node: &NodeId, amending: &Amending) -> Update {
+    said(node, amending, vec![Guard::Exists(A::CredentialVersion)])
+}
+
+fn said(node: &NodeId, amending: &Amending, mut guard: Vec<Guard>) -> Update {
+    let mut changes = match amending.credentials {
+        Some(CredentialVersion(version)) => {
+            guard.push(Guard::Any(vec![
+                Guard::Missing(A::CredentialVersion),
+                Guard::AtMost(A::CredentialVersion, version.into()),
+            ]));
+            guard.push(Guard::Any(vec![Guard::Missing(A::Revoked), Guard::Less(A::CredentialVersion, version.into())]));
+            vec![Change::Set(A::CredentialVersion, version.into()), Change::Remove(A::Revoked)]
+        }
+        None => {
+            guard.push(Guard::Missing(A::Revoked));
+            vec![Change::SetIfMissing(A::CredentialVersion, FIRST_CREDENTIALS.0.into())]
+        }
+    };
+    let texts = [
+        (A::Site, amending.site.text(|site| Some(site.as_str().into()))),
+        (A::Model, amending.model.text(|model| Some(model.as_str().into()))),
+        (A::Tags, amending.tags.text(|tags| tags.stored().map(Cow::from))),
     ];
-    let mut made = vec![Guard::Equal(A::CredentialVersion, credentials()), Guard::Missing(A::Revoked)];
-    made.extend(said.map(|(attribute, value)| Guard::same(attribute, value.map(Value::from))));
-    let mut changes = vec![Change::Set(A::CredentialVersion, credentials()), Change::Remove(A::Revoked)];
-    changes.extend(said.map(|(attribute, value)| {
-        value.map_or(Change::Remove(attribute), |value| Change::Set(attribute, value.into()))
+    changes.extend(texts.into_iter().filter_map(|(attribute, text)| match text {
+        Amended::Kept => None,
+        Amended::Removed => Some(Change::Remove(attribute)),
+        Amended::Set(text) => Some(Change::Set(attribute, Value::from(&*text))),
     }));
-    let (guard, made) = (Guard::All(guard), Guard::All(made));
-    Update { node: node.clone(), item: ItemKey::Node, guard, made, changes }
+    // To say the same again is not refused, so that no refusal can be by an earlier try.
+    let made = Guard::Any(vec![]);
+    Update { node: node.clone(), item: ItemKey::Node, guard: Guard::All(guard), made, changes }
 }
 
 /// What registering a node came to: the node, or why not.
@@ -98,15 +173,14 @@ pub fn revoke(node: &NodeId) -> Update {
     }
 }
 
-/// Sets what a node is to run. `expected`: only if this version is wanted now; 0 for none. The same document again is no
-/// new version.
-pub fn want_config(node: &NodeId, sha256: &str, expected: Option<u64>) -> Update {
-    let mut guard = vec![
+/// Sets what a node is to run, if what is wanted now is as expected. The same document again is no new version.
+pub fn want_config(node: &NodeId, sha256: &str, expected: &Expected) -> Update {
+    let guard = vec![
         Guard::Exists(A::CredentialVersion),
         Guard::Missing(A::Revoked),
         Guard::Differs(A::WantedHash, sha256.into()),
+        expected.guard(),
     ];
-    guard.extend(expected.map(|expected| Guard::same(A::WantedVersion, (expected > 0).then(|| expected.into()))));
     Update {
         node: node.clone(),
         item: ItemKey::Node,
@@ -132,7 +206,7 @@ pub struct Wanted {
 ///
 /// # Errors
 /// If the stored item is unreadable.
-pub fn wanted(outcome: Outcome, sha256: &str, expected: Option<u64>) -> Result<Result<Wanted, Denied>, Malformed> {
+pub fn wanted(outcome: Outcome, sha256: &str, expected: &Expected) -> Result<Result<Wanted, Denied>, Malformed> {
     let (stored, changed) = match outcome {
         Outcome::Applied { after } => (Some(after), true),
         Outcome::Refused { stored } => (stored, false),
@@ -145,8 +219,7 @@ pub fn wanted(outcome: Outcome, sha256: &str, expected: Option<u64>) -> Result<R
     }
     let current = node.wanted.as_ref().map_or(0, |wanted| wanted.version);
     match node.wanted.clone().filter(|wanted| wanted.sha256 == sha256) {
-        // A try of our own whose answer was lost has counted the version up.
-        Some(config) if expected.is_none_or(|expected| expected == current || expected + 1 == current) => {
+        Some(config) if changed || expected.holds(current) || expected.may_have_made(current) => {
             Ok(Ok(Wanted { node, config, changed }))
         }
         _ => Ok(Err(Denied::Stale { current })),
@@ -206,7 +279,7 @@ mod tests {
             site: "hq".parse().ok(),
             model: "ax-2".parse().ok(),
             tags,
-            credentials: CredentialVersion(credentials),
+            credentials: Some(CredentialVersion(credentials)),
         }
     }
 
@@ -238,6 +311,56 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_said_of_credentials_stays_and_lets_nobody_back_in() {
+        let silent = Registering { credentials: None, ..registering(0) };
+        let credentials = |item: &Item| Node::read(item).expect("readable").credentials.map(|version| version.0);
+        let new = item_after(&register(&node(), &silent), None);
+        assert_eq!(credentials(&new), Some(1));
+        let rotated = item_after(&register(&node(), &registering(7)), Some(&new));
+        assert_eq!(credentials(&item_after(&register(&node(), &silent), Some(&rotated))), Some(7));
+        let revoked = item_after(&revoke(&node()), Some(&rotated));
+        for update in [register(&node(), &silent), amend(&node(), &Amending::default())] {
+            assert_eq!(registered(update.apply(Some(&revoked))), Ok(Err(Denied::Revoked)));
+        }
+        let known_only_by_its_socket = Item::from([(A::Seen, Value::Number(1))]);
+        assert_eq!(credentials(&item_after(&register(&node(), &silent), Some(&known_only_by_its_socket))), Some(1));
+    }
+
+    #[test]
+    fn of_a_registered_node_one_thing_is_said_and_the_others_stay() {
+        let item = item_after(&register(&node(), &registering(3)), None);
+        let after = |amending: Amending| {
+            let node = Node::read(&item_after(&amend(&node(), &amending), Some(&item))).expect("readable");
+            let tags = node.tags.iter().map(str::to_owned).collect::<Vec<_>>();
+            (node.site, node.model, tags, node.credentials.map(|version| version.0))
+        };
+        let as_it_was = (Some("hq".to_owned()), Some("ax-2".to_owned()), vec!["lobby".to_owned()], Some(3));
+        assert_eq!(after(Amending::default()), as_it_was);
+        let elsewhere = Amending { site: Amended::Set("lab".parse().expect("a site")), ..Amending::default() };
+        assert_eq!(after(elsewhere), (Some("lab".to_owned()), as_it_was.1.clone(), as_it_was.2.clone(), Some(3)));
+        let nothing =
+            Amending { site: Amended::Removed, model: Amended::Removed, tags: Amended::Removed, credentials: None };
+        assert_eq!(after(nothing), (None, None, vec![], Some(3)));
+        assert_eq!(after(Amending { tags: Amended::Set(Tags::default()), ..Amending::default() }).2, as_it_was.2[1..]);
+        let newer = Amending { credentials: Some(CredentialVersion(4)), ..Amending::default() };
+        assert_eq!(after(newer), (as_it_was.0, as_it_was.1, as_it_was.2, Some(4)));
+    }
+
+    #[test]
+    fn nothing_is_said_anew_of_a_node_that_is_not_registered_and_credentials_still_never_go_back() {
+        let denied = |amending: &Amending, item: Option<&Item>| registered(amend(&node(), amending).apply(item));
+        let older = Amending { credentials: Some(CredentialVersion(2)), ..Amending::default() };
+        for amending in [&Amending::default(), &older] {
+            assert_eq!(denied(amending, None), Ok(Err(Denied::Unknown)));
+        }
+        let item = item_after(&register(&node(), &registering(3)), None);
+        assert_eq!(denied(&older, Some(&item)), Ok(Err(Denied::CredentialsGoBack { current: CredentialVersion(3) })));
+        let revoked = item_after(&revoke(&node()), Some(&item));
+        let newer = Amending { credentials: Some(CredentialVersion(4)), ..Amending::default() };
+        assert!(matches!(denied(&newer, Some(&revoked)), Ok(Ok(Node { revoked: false, .. }))));
+    }
+
+    #[test]
     fn revoking_nobody_is_refused_and_revoking_twice_is_not() {
         assert!(matches!(revoke(&node()).apply(None), Outcome::Refused { stored: None }));
         let item = item_after(&register(&node(), &registering(1)), None);
@@ -249,11 +372,12 @@ mod tests {
     fn versions_count_up_by_one_and_the_same_document_is_none() {
         let mut item = item_after(&register(&node(), &registering(1)), None);
         let mut set = |hash: &str, expected| {
-            let outcome = want_config(&node(), hash, expected).apply(Some(&item));
+            let expected = expected.map_or_else(Expected::default, Expected::version);
+            let outcome = want_config(&node(), hash, &expected).apply(Some(&item));
             if let Outcome::Applied { after } = &outcome {
                 item = after.clone();
             }
-            wanted(outcome, hash, expected).expect("readable").map(|wanted| (wanted.config.version, wanted.changed))
+            wanted(outcome, hash, &expected).expect("readable").map(|wanted| (wanted.config.version, wanted.changed))
         };
         assert_eq!(set("a", None), Ok((1, true)));
         assert_eq!(set("a", None), Ok((1, false)), "the same again");
@@ -303,7 +427,8 @@ mod tests {
 
     #[test]
     fn the_unknown_and_the_revoked_run_nothing() {
-        let set = |item: Option<&Item>| wanted(want_config(&node(), "a", None).apply(item), "a", None);
+        let any = Expected::default();
+        let set = |item: Option<&Item>| wanted(want_config(&node(), "a", &any).apply(item), "a", &any);
         assert_eq!(set(None), Ok(Err(Denied::Unknown)));
         let known_only_by_its_socket = Item::from([(A::Seen, Value::Number(1))]);
         assert_eq!(set(Some(&known_only_by_its_socket)), Ok(Err(Denied::Unknown)));

@@ -83,6 +83,7 @@ mod tests {
     use crate::attribute::Item;
     use crate::desired::want_config;
     use crate::event::{Event, EventKind};
+    use crate::expected::Expected;
     use crate::id::{CredentialVersion, NodeId, Timestamp};
     use crate::plan::plan;
     use crate::policy::{Policy, Registration};
@@ -165,7 +166,11 @@ mod tests {
         };
         assert_eq!(applied_after(report(1, ConfigState::Rejected)), None);
         assert_eq!(applied_after(report(2, ConfigState::Applied)), Some(2));
-        assert_eq!(applied_after(want_config(&id, "hash", None)), Some(2), "what is wanted does not run yet");
+        assert_eq!(
+            applied_after(want_config(&id, "hash", &Expected::default())),
+            Some(2),
+            "what is wanted does not run yet"
+        );
         assert_eq!(applied_after(report(3, ConfigState::Rejected)), Some(2));
         assert_eq!(applied_after(report(4, ConfigState::Substituted)), Some(4));
     }

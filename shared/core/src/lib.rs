@@ -18,6 +18,7 @@ mod clock;
 mod commands;
 mod desired;
 mod event;
+mod expected;
 mod guard;
 mod history;
 mod id;
@@ -35,11 +36,14 @@ pub use attribute::{DOCUMENT_TEXT, DUE_SHARDS, ItemKey, SORT_KEY_DOCUMENT, docum
 pub use attribute::{due_shard, node_of_partition_key, partition_key};
 pub use clip::Clipped;
 pub use commands::{
-    Command, CommandState, Ended, Ending, Queueing, cancel, end, first_open, over, queue, queued_before, send,
+    Command, CommandState, Ended, Ending, Queueing, Room, cancel, end, first_open, over, queue, queued_before, room,
+    send,
 };
-pub use desired::{Denied, Registering, Wanted, register, registered, revoke, want_config, wanted};
+pub use desired::{Amended, Amending, Denied, Registering, Wanted};
+pub use desired::{amend, register, registered, revoke, want_config, wanted};
 pub use desired::{firmware_wanted, want_firmware};
 pub use event::{Connection, Event, EventKind, Found};
+pub use expected::{Expected, Versions};
 pub use guard::Guard;
 pub use history::{History, REMEMBERED, Remember, Slot, remember};
 pub use id::{

@@ -38,6 +38,10 @@ pub(crate) const IDEMPOTENCY_KEY_BYTES: usize = 128;
 /// How many commands may be open for a node: a queue that grows without an end has a mistake behind it.
 pub const COMMANDS_OPEN: u64 = 100;
 
+/// How many numbers there may be from the first command that is open to the last one: what has to be looked through to
+/// count those that are open among them.
+pub(crate) const COMMANDS_SPAN: u64 = 1_000;
+
 /// How much of the detail of a configuration report is kept, in bytes.
 pub const DETAIL_BYTES: usize = 96;
 

@@ -4,8 +4,8 @@
 
 use rollcall_core::{
     Attribute, CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, ConfigOutcome, ConfigState, Connection, CredentialVersion,
-    DETAIL_BYTES, Event, EventKind, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES, FirmwareVersion, Found, Health, Instance,
-    Item, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId, Outcome, PARTITION_KEY, Policy, Registering,
+    DETAIL_BYTES, Event, EventKind, Expected, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES, FirmwareVersion, Found, Health,
+    Instance, Item, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId, Outcome, PARTITION_KEY, Policy, Registering,
     Registration, Report, SITE_BYTES, SORT_KEY, SORT_KEY_NODE, TAGS_BYTES, Tags, Timestamp, UPDATE_DETAIL_BYTES,
     UpdateOutcome, UpdateState, Value, partition_key, plan, register, want_config, want_firmware,
 };
@@ -99,13 +99,13 @@ fn wanted() -> Item {
         site: "s".repeat(SITE_BYTES).parse().ok(),
         model: "m".repeat(MODEL_BYTES).parse().ok(),
         tags: Tags::new(vec!["t".repeat(TAGS_BYTES)]).expect("fits"),
-        credentials: CredentialVersion(u32::MAX),
+        credentials: Some(CredentialVersion(u32::MAX)),
     };
     let mut item = Item::new();
     let model = registering.model.clone().expect("a model");
     let wanted = [
         register(&node(), &registering),
-        want_config(&node(), &"f".repeat(64), None),
+        want_config(&node(), &"f".repeat(64), &Expected::default()),
         want_firmware(&node(), &model, &version('w')),
     ];
     for update in wanted {

@@ -7,11 +7,13 @@ pub use commands::{
     FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish, IMAGE_BYTES, InvalidImage,
 };
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{ConfigReport, DocumentError, Edit, Json, UpdateReport, integer};
 
-/// What a node is: the body of `PUT /v1/nodes/{id}`. What is left out is taken away.
+/// What a node is: the body of `PUT /v1/nodes/{id}`. What is left out is removed, but for the credential version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -25,13 +27,44 @@ pub struct NodeSpec {
     #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,32}$"))]
     pub model: Option<String>,
     /// Its tags: at most 96 of those, and `=`, with commas between them.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "perhaps", skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Tag>>))]
     pub tags: Vec<String>,
-    /// The lowest credential version that is accepted from now on; 1 if it is left out. It never goes back.
-    #[serde(default = "first", deserialize_with = "read_first", skip_serializing_if = "is_first")]
+    /// The lowest credential version that is accepted from now on. It never goes back. If it is left out, it stays; a new
+    /// node has 1, and a revoked one stays revoked.
+    #[serde(default, deserialize_with = "integer::optional", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, maximum = 4_294_967_295_u64))]
-    pub credential_version: u32,
+    pub credential_version: Option<u32>,
+}
+
+/// What is said anew of a node: the body of `PATCH /v1/nodes/{id}`, a JSON Merge Patch (RFC 7396). What is left out stays,
+/// and what is `null` is removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NodePatch {
+    /// As in [`NodeSpec`].
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<String>, required = false, pattern = "^[A-Za-z0-9:_-]{1,64}$")
+    )]
+    pub site: Option<Option<String>>,
+    /// As in [`NodeSpec`].
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<String>, required = false, pattern = "^[A-Za-z0-9:_.-]{1,32}$")
+    )]
+    pub model: Option<Option<String>>,
+    /// As in [`NodeSpec`], all of them.
+    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Tag>>, required = false))]
+    pub tags: Option<Option<Vec<String>>>,
+    /// As in [`NodeSpec`]. It can't be removed.
+    #[serde(default, deserialize_with = "kept", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64, required = false, maximum = 4_294_967_295_u64))]
+    pub credential_version: Option<u32>,
 }
 
 /// One of a node's tags.
@@ -45,6 +78,7 @@ struct Tag(String);
 /// and the node's id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
 pub struct BatchNode {
     /// The node's id.
     pub node: String,
@@ -55,13 +89,12 @@ pub struct BatchNode {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// As in [`NodeSpec`].
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<String>>))]
+    #[serde(default, deserialize_with = "perhaps", skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// As in [`NodeSpec`].
-    #[serde(default = "first", deserialize_with = "read_first", skip_serializing_if = "is_first")]
+    #[serde(default, deserialize_with = "integer::optional", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, maximum = 4_294_967_295_u64))]
-    pub credential_version: u32,
+    pub credential_version: Option<u32>,
 }
 
 /// How many nodes a batch may have.
@@ -71,7 +104,7 @@ pub const BATCH_NODES: usize = 100;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchResult {
-    /// The node's id, as it was given.
+    /// The node's id, as it was given; of one that is too long, its start.
     pub node: String,
     /// The status that it would have got on its own.
     pub status: u16,
@@ -269,10 +302,12 @@ pub enum ProblemCode {
     Unauthenticated,
     /// The key may read, and not write.
     Forbidden,
-    /// An id, a site or a parameter can't be one.
+    /// An id, a site, a parameter or a header can't be one, or is not for this request.
     InvalidParameter,
     /// The body is not what it must be.
     InvalidBody,
+    /// The body is of a type or encoding that is not read here.
+    UnsupportedMediaType,
     /// The body is too large.
     TooLarge,
     /// The cursor is not one of ours, or belongs to another list.
@@ -297,7 +332,7 @@ pub enum ProblemCode {
     FirmwareDiffers,
     /// The node is of another model than the firmware is for, or of none.
     OtherModel,
-    /// `If-Match` names another version than is wanted now.
+    /// `If-Match` or `If-None-Match` does not hold: another version is wanted now.
     VersionMismatch,
     /// It could not be stored or read now: try again a little later.
     Unavailable,
@@ -323,9 +358,17 @@ impl ProblemCode {
             Self::RevokedNode => (410, "Gone"),
             Self::VersionMismatch => (412, "Precondition Failed"),
             Self::TooLarge => (413, "Content Too Large"),
+            Self::UnsupportedMediaType => (415, "Unsupported Media Type"),
             Self::Internal => (500, "Internal Server Error"),
             Self::Unavailable => (503, "Service Unavailable"),
         }
+    }
+}
+
+/// As programs know it.
+impl fmt::Display for ProblemCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 
@@ -354,20 +397,17 @@ impl From<DocumentError> for Problem {
     }
 }
 
-const fn first() -> u32 {
-    1
+/// `null` is as good as left out.
+fn perhaps<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-const fn is_first(version: &u32) -> bool {
-    *version == first()
+/// `null` says something.
+fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
-fn read_first<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    Ok(integer::optional(deserializer)?.unwrap_or_else(first))
-}
-
-/// `null` is absent.
-fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+/// `null` can't be said.
+fn kept<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    integer::required(deserializer).map(Some)
 }

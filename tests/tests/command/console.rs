@@ -103,6 +103,17 @@ async fn a_node_is_registered_shown_listed_and_revoked() {
     assert_eq!(revoked, json!({"node": "sensor-2", "revoked": true}));
     let problem = asker.problem(&["nodes", "register", "sensor-2"]).await;
     assert!(problem.contains("`rollcall nodes register sensor-2 --credential-version N`"), "{problem}");
+    let text = asker.text(&["nodes", "show", "sensor-2"]).await;
+    let advice = "version 1, revoked: `rollcall nodes set sensor-2 --credential-version 2` lets it back in";
+    assert!(text.contains("presence     revoked") && text.contains(advice), "{text}");
+    let back = asker.json(&["nodes", "set", "sensor-2", "--credential-version", "2"]).await;
+    assert_eq!((&back["revoked"], &back["credential_version"]), (&json!(false), &json!(2)));
+    let again = asker.json(&["nodes", "register", "ap-1", "--site", "hq"]).await;
+    assert_eq!((&again["credential_version"], &again["model"]), (&json!(2), &Value::Null), "it stays as it is");
+    let set = asker.json(&["nodes", "set", "ap-1", "--model", "ax-2", "--tag", "roof"]).await;
+    assert_eq!((&set["site"], &set["model"], &set["tags"]), (&json!("hq"), &json!("ax-2"), &json!(["roof"])));
+    let set = asker.json(&["nodes", "set", "ap-1", "--no-site", "--no-tags"]).await;
+    assert_eq!((&set["site"], &set["model"], &set["tags"]), (&Value::Null, &json!("ax-2"), &json!([])));
     let table = asker.user.nodes(&up.dynamodb).await;
     assert_eq!(table.as_array().map(Vec::len), Some(2), "without a subcommand the table is read as ever: {table}");
 }
@@ -235,6 +246,8 @@ async fn what_can_not_be_understood_exits_with_2_before_anybody_is_asked() {
         &["nodes", "list", "--url", "127.0.0.1:8788"],
         &["nodes", "list", "--presence", "asleep"],
         &["nodes", "register", "ap-1", "--tag", "a b"],
+        &["nodes", "set", "ap-1"],
+        &["nodes", "set", "ap-1", "--site", "hq", "--no-site"],
         &["nodes", "--table", "t", "list"],
         &["--stack", "a_b", "nodes"],
         &["--stack", "a", "up"],

@@ -1,0 +1,54 @@
+//! What every path has besides its own methods: `HEAD` where there is `GET`, and `OPTIONS`.
+
+use utoipa::Modify;
+use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterIn, PathItem};
+use utoipa::openapi::response::{ResponseBuilder, Responses};
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{Header, RefOr};
+
+/// Describes them.
+pub(super) struct EveryPath;
+
+impl Modify for EveryPath {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        for item in openapi.paths.paths.values_mut() {
+            item.head = item.get.as_ref().map(head);
+            item.options = Some(options(item));
+        }
+    }
+}
+
+/// The same without a body.
+fn head(get: &Operation) -> Operation {
+    let mut head = get.clone();
+    head.operation_id = head.operation_id.map(|id| format!("{id}_head"));
+    head.summary = Some("The same without a body.".to_owned());
+    for response in head.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            response.content.clear();
+        }
+    }
+    head
+}
+
+/// Which methods the path has.
+fn options(item: &PathItem) -> Operation {
+    let any = [&item.get, &item.put, &item.post, &item.delete].into_iter().flatten().next();
+    let parameters = any.and_then(|operation| operation.parameters.clone()).unwrap_or_default();
+    let in_path = parameters.into_iter().filter_map(|parameter| match parameter {
+        RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Path => Some(parameter),
+        _ => None,
+    });
+    let parameters: Vec<Parameter> = in_path.collect();
+    let id = any.and_then(|operation| operation.operation_id.clone()).unwrap_or_default();
+    let methods = ResponseBuilder::new().description("They are in Allow").header("Allow", Header::default()).build();
+    let mut responses = Responses::new();
+    responses.responses.insert("204".to_owned(), methods.into());
+    OperationBuilder::new()
+        .operation_id(Some(format!("{id}_options")))
+        .summary(Some("The methods of the path."))
+        .parameters(Some(parameters).filter(|parameters| !parameters.is_empty()))
+        .securities(Some([SecurityRequirement::default()]))
+        .responses(responses)
+        .build()
+}
