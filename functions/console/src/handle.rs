@@ -6,7 +6,7 @@ use rollcall_aws::http::{self, HttpAnswer};
 use rollcall_aws::{Connections, Documents, DynamoFirmware, DynamoStore, Store as _};
 use rollcall_core::{Denied, Item, Node, NodeId, Policy, Timestamp, Update};
 use rollcall_wire::console::{Problem, ProblemCode};
-use rollcall_wire::{DOCUMENT_LEVELS, Json, JsonError, canonical};
+use rollcall_wire::{DOCUMENT_LEVELS, canonical};
 
 use crate::clip;
 use crate::conditions::Conditions;
@@ -44,7 +44,7 @@ pub(crate) type Answered = Result<HttpAnswer, Problem>;
 impl Asked<'_> {
     /// The body, which must be text.
     pub(crate) fn body(&self) -> Result<String, Problem> {
-        http::body(self.request).map(std::borrow::Cow::into_owned).map_err(|error| not_taken(&error))
+        http::body(self.request).map(std::borrow::Cow::into_owned).map_err(|error| invalid_body(&error))
     }
 
     /// A parameter of the query.
@@ -182,6 +182,7 @@ pub(crate) fn object<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Pr
     if !text.trim_start().starts_with('{') {
         return Err(Problem::new(ProblemCode::InvalidBody, "it must be a JSON object"));
     }
+    canonical(text, BODY_LEVELS).map_err(|error| invalid_body(&error))?;
     serde_json::from_str(text).map_err(|error| invalid_body(&error))
 }
 

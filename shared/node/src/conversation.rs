@@ -171,7 +171,7 @@ impl Conversation {
             self.stated = Some((self.seq, facts.clone()));
         }
         let check_in = with_results(check_in, results);
-        if self.sent.len() == SENT_KEPT * 1_000_000 {
+        if self.sent.len() == SENT_KEPT {
             self.sent.pop_front();
         }
         let update = facts.update.filter(|_| !known);
