@@ -371,7 +371,7 @@ mod tests {
     #[test]
     fn versions_count_up_by_one_and_the_same_document_is_none() {
         let mut item = item_after(&register(&node(), &registering(1)), None);
-        let mut set = |hash: &str, expected| {
+        let mut set = |hash: &str, expected: Option<u64>| {
             let expected = expected.map_or_else(Expected::default, Expected::version);
             let outcome = want_config(&node(), hash, &expected).apply(Some(&item));
             if let Outcome::Applied { after } = &outcome {
