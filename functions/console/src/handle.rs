@@ -6,7 +6,7 @@ use rollcall_aws::http::{self, HttpAnswer};
 use rollcall_aws::{Connections, Documents, DynamoFirmware, DynamoStore, Store as _};
 use rollcall_core::{Denied, Item, Node, NodeId, Policy, Timestamp, Update};
 use rollcall_wire::console::{Problem, ProblemCode};
-use rollcall_wire::{DOCUMENT_LEVELS, canonical};
+use rollcall_wire::{DOCUMENT_LEVELS, JsonError, canonical};
 
 use crate::clip;
 use crate::conditions::Conditions;
@@ -44,7 +44,7 @@ pub(crate) type Answered = Result<HttpAnswer, Problem>;
 impl Asked<'_> {
     /// The body, which must be text.
     pub(crate) fn body(&self) -> Result<String, Problem> {
-        http::body(self.request).map(std::borrow::Cow::into_owned).map_err(|error| invalid_body(&error))
+        http::body(self.request).map(std::borrow::Cow::into_owned).map_err(|error| not_taken(&error))
     }
 
     /// A parameter of the query.
@@ -179,11 +179,16 @@ pub(crate) fn number<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
 /// A body, or a part of one, that must be a JSON object of this form: a list of its fields' values is none. It is read from
 /// its text, where a name that is there twice still shows.
 pub(crate) fn object<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Problem> {
+    canonical(text, BODY_LEVELS).map_err(|error| not_taken(&error))?;
     if !text.trim_start().starts_with('{') {
         return Err(Problem::new(ProblemCode::InvalidBody, "it must be a JSON object"));
     }
-    canonical(text, BODY_LEVELS).map_err(|error| invalid_body(&error))?;
     serde_json::from_str(text).map_err(|error| invalid_body(&error))
+}
+
+/// Why a body is not read at all.
+fn not_taken(error: &JsonError) -> Problem {
+    invalid_body(&format!("the body {error}"))
 }
 
 /// What is wrong with a body, which may quote it.

@@ -135,7 +135,7 @@ async fn whoever_waits_is_shown_what_the_node_says() {
         let send = ["command", "send", "ap-1", "scan", r#"{"band": 5}"#, "--wait", "--url", &asker.url];
         let mut program = asker.user.start(&send);
         let command = told(&mut socket).await;
-        assert_eq!((command.command, &*command.name, &command.args), (seq, "scan", &json!({"band": 5})));
+        assert_eq!((command.command, &*command.name, command.args.text()), (seq, "scan", r#"{"band":5}"#));
         let result = json!({"command": seq, "status": status, "output": output});
         socket.send(json!({"type": "check-in", "seq": seq, "results": [result]}).to_string()).await;
         assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));

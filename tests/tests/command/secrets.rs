@@ -1,6 +1,6 @@
 //! Tokens and keys, as a user hands them to the command.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 
 use rollcall_tests::{Ended, Program, User, free_port};
 use serde_json::Value;
