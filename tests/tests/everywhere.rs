@@ -129,7 +129,6 @@ async fn each_bad_message_gets_its_code_and_the_connection_goes_on() {
     let before = cloud.stored(&id).await;
 
     let deep = format!(r#"{{"type":"check-in","seq":6,"x":{}"#, "[".repeat(20_000));
-    let long_firmware = format!(r#"{{"type":"check-in","seq":6,"firmware":"{}"}}"#, "1".repeat(65));
     let cases = [
         ("hello", ErrorCode::NotJson),
         ("", ErrorCode::NotJson),
@@ -143,7 +142,6 @@ async fn each_bad_message_gets_its_code_and_the_connection_goes_on() {
         (r#"{"type":"check-in"}"#, ErrorCode::InvalidField),
         (r#"{"type":"check-in","seq":"6"}"#, ErrorCode::InvalidField),
         (r#"{"type":"check-in","seq":6,"config":{"version":1,"status":"eaten"}}"#, ErrorCode::InvalidField),
-        (&long_firmware, ErrorCode::InvalidField),
         (r#"{"type":"check-in","seq":4}"#, ErrorCode::StaleSeq),
     ];
     for (text, code) in cases {
@@ -157,7 +155,7 @@ async fn each_bad_message_gets_its_code_and_the_connection_goes_on() {
     let counted = cloud.stored(&id).await.map(|node| node.spent);
     let after = cloud.stored(&id).await.map(|node| Node { spent: 1, ..node });
     assert_eq!(after, before.map(|node| Node { spent: 1, ..node }), "the connection's state is untouched");
-    assert!(counted >= Some(15), "every message is counted: {counted:?}");
+    assert!(counted >= Some(14), "every message is counted: {counted:?}");
     socket.check_in(6).await;
     assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))), "the connection goes on");
     cloud.stop().await;

