@@ -183,7 +183,7 @@ mod tests {
         }
         assert_eq!(word(&[0xff, 0xfe, 0, 0, 97, 0, 0, 0]), Err("key.txt is UTF-32: save it as UTF-8".to_owned()));
         assert!(word(&[0x30, 0x81, 0xff]).expect_err("binary").contains("key.txt is not UTF-8, as a key must be"));
-        assert!(word(&[b'a'; 16 * 1024 + 1]).expect_err("large").contains("too large"));
+        assert!(word(&vec![b'a'; 16 * 1024 + 1]).expect_err("large").contains("too large"));
     }
 
     #[test]

@@ -342,6 +342,7 @@ async fn a_node_that_sends_too_much_is_told_to_slow_down_then_dismissed_and_kept
 
 /// The figure of docs/security.md: what a node costs that sends as much as it can, until it is dismissed.
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "it is a measurement, too")]
 async fn a_flood_costs_one_write_unit_a_message_of_the_budget_and_few_more() {
     if Backend::chosen() != Backend::Embedded {
         return;
@@ -356,7 +357,7 @@ async fn a_flood_costs_one_write_unit_a_message_of_the_budget_and_few_more() {
         socket.send(r#"{"type":"check-in","seq":1,"firmware":7}"#.replace(":1,", &format!(":{seq},"))).await;
         match socket.next().await {
             Frame::Message(ServerMessage::Ack(_) | ServerMessage::Error(_) | ServerMessage::SlowDown { .. }) => {
-                answers += 1
+                answers += 1;
             }
             Frame::Message(ServerMessage::Bye { reason, .. }) => {
                 assert_eq!(reason, ByeReason::SlowDown);

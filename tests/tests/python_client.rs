@@ -23,7 +23,7 @@ async fn a_client_that_is_not_ours_connects_checks_in_and_is_managed() {
     assert_eq!((ended.code, &*ended.stdout), (Some(0), "connected\ndone\n"), "{ended:?}");
 
     let node = cloud.stored("ap-1").await.expect("stored");
-    assert_eq!((node.seq, node.firmware.as_deref()), (Some(2), Some("2.4.1")), "what it said is stored");
+    assert_eq!((node.seq, node.firmware.as_deref()), (Some(3), Some("2.4.1")), "what it said is stored");
     let events = cloud.journal.until("disconnect", "stored", 1).await;
     let node = cloud.stored("ap-1").await.expect("stored");
     let closed = node.held.expect("held").closed.unwrap_or_else(|| panic!("closed: {events:?}"));

@@ -112,7 +112,7 @@ fn any_versions(random: &mut SmallRng) -> Option<Versions> {
     match random.random_range(0..6) {
         0..3 => None,
         3 => Some(Versions::Any),
-        many => Some(Versions::Listed((4..many + 1).map(|_| random.random_range(0..4)).collect())),
+        many => Some(Versions::Listed((4..=many).map(|_| random.random_range(0..4)).collect())),
     }
 }
 

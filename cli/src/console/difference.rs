@@ -130,6 +130,7 @@ fn head(node: &NodeId, view: &ConfigView, file: Option<&Document>) -> String {
 }
 
 /// A line for each edit, or that there is none.
+#[expect(clippy::needless_pass_by_value, reason = "it is a function of one value, as its sibling is")]
 fn table(comparison: Comparison<'_>) -> String {
     if comparison.difference.is_empty() {
         return "no difference\n".to_owned();

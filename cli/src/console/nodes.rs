@@ -100,6 +100,7 @@ async fn set(args: &Set) -> Result<(), Problem> {
 }
 
 /// A value, or that there is none any more; nothing if neither was said.
+#[expect(clippy::option_option, reason = "a JSON Merge Patch tells what is left out from what is null (RFC 7396)")]
 fn said<T>(value: Option<T>, is_removed: bool) -> Option<Option<T>> {
     if is_removed { Some(None) } else { value.map(Some) }
 }

@@ -15,6 +15,7 @@ use serde_json::json;
 /// nobody asks for is no reason to fail.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are API Gateway's")]
 pub(crate) struct Request {
     method_arn: String,
     headers: Option<BTreeMap<String, String>>,

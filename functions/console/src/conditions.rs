@@ -4,6 +4,8 @@
 //! `"7-0b5c31aa"`: the configuration is shown with what became of it, so that its tag must change with that, too. What is
 //! to be replaced is the version alone, so for `If-Match` both are version 7, and `"0"` is no configuration.
 
+use std::fmt::Write as _;
+
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use rollcall_aws::http::HttpAnswer;
 use rollcall_core::{Expected, Node, Versions};
@@ -112,8 +114,11 @@ pub(crate) fn etag(node: &Node) -> String {
     }
     // Of plain structs, which always can be written.
     let said = serde_json::to_vec(&(node.config.as_ref().map(view::reported), node.applied)).unwrap_or_default();
-    let hex: String = Sha256::digest(said).iter().take(DIGITS / 2).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{version}-{hex}\"")
+    let mut tag = format!("\"{version}-");
+    for byte in Sha256::digest(said).iter().take(DIGITS / 2) {
+        let _ = write!(tag, "{byte:02x}");
+    }
+    tag + "\""
 }
 
 /// The version in a tag; nothing if it is no tag of ours.

@@ -39,13 +39,12 @@ impl<D: Documents, C: Connections> Console<D, C> {
     pub(crate) async fn health(&self, asked: &Asked<'_>) -> Answered {
         let is_known = self.keys.admit(asked.request, Scope::Read).is_ok();
         let recent = self.health.recent(asked.now).filter(|_| !is_known);
-        let is_well = match recent {
-            Some(is_well) => is_well,
-            None => {
-                let is_well = self.table_answers().await?;
-                self.health.found(asked.now, is_well);
-                is_well
-            }
+        let is_well = if let Some(is_well) = recent {
+            is_well
+        } else {
+            let is_well = self.table_answers().await?;
+            self.health.found(asked.now, is_well);
+            is_well
         };
         if is_well {
             return Ok(HttpAnswer::body(200, "application/json", r#"{"table":"ok"}"#.to_owned()));

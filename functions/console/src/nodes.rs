@@ -121,6 +121,7 @@ fn amending(patch: NodePatch) -> Result<Amending, Problem> {
     })
 }
 
+#[expect(clippy::option_option, reason = "a JSON Merge Patch tells what is left out from what is null (RFC 7396)")]
 fn amended<From, To>(
     said: Option<Option<From>>,
     read: impl FnOnce(From) -> Result<To, Problem>,

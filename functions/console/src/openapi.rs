@@ -55,7 +55,7 @@ struct Batch(Vec<serde_json::Value>);
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it is only a schema")]
 struct Conditions {
-    /// Only if one of these versions is wanted now: `"0"` is none, `*` any, and what follows a version in an ETag does not
+    /// Only if one of these versions is wanted now: `"0"` is none, `*` any, and what follows a version in an `ETag` does not
     /// matter. Weak tags never match
     #[param(rename = "If-Match", required = false, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*"){0,7})$"#)]
     if_match: String,
@@ -69,7 +69,7 @@ struct Conditions {
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it is only a schema")]
 struct Known {
-    /// Only if the ETag is none of these
+    /// Only if the `ETag` is none of these
     #[param(rename = "If-None-Match", required = false, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*"){0,7})$"#)]
     if_none_match: String,
 }

@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn whole_messages_in_any_frames_with_pings_between_them_pass() {
         let long = [&[0x81, 0xfe, 1, 0][..], &MASK, &[0; 256]].concat();
-        let longer = [&[0x81, 0xff, 0, 0, 0, 0, 0, 1, 0, 0][..], &MASK, &[0; 65536]].concat();
+        let longer = [&[0x81, 0xff, 0, 0, 0, 0, 0, 1, 0, 0][..], &MASK, &vec![0; 65536]].concat();
         let frames = [
             frame(0x81, b"hi"),
             frame(0x81, b""),

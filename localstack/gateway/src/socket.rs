@@ -80,9 +80,7 @@ impl Ended {
             Error::Utf8(_) => Self::by_gateway(assumed::NOT_UTF8),
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::lost(),
             Error::Protocol(_) => Self::by_gateway(assumed::PROTOCOL),
-            Error::Io(error) if error.get_ref().is_some_and(|error| error.is::<Broken>()) => {
-                Self::by_gateway(assumed::PROTOCOL)
-            }
+            Error::Io(error) if error.get_ref().is_some_and(is_broken) => Self::by_gateway(assumed::PROTOCOL),
             _ => Self::lost(),
         }
     }
@@ -224,4 +222,9 @@ impl Socket {
         while stream.read(&mut rest).await? > 0 {}
         Ok(())
     }
+}
+
+/// Whether a frame was wrong, and not the network.
+fn is_broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    error.is::<Broken>()
 }

@@ -14,7 +14,7 @@ use crate::{data, front};
 
 /// The file that the engine keeps in its data folder.
 const FILE: &str = "dynamodb.sqlite";
-/// The files that SQLite keeps beside it.
+/// The files that `SQLite` keeps beside it.
 const FILES: [&str; 3] = ["dynamodb.sqlite-wal", "dynamodb.sqlite-shm", "dynamodb.sqlite-journal"];
 /// The file that says that a data folder is in use.
 const LOCK: &str = "lock";

@@ -115,19 +115,16 @@ pub fn amend(node: &NodeId, amending: &Amending) -> Update {
 }
 
 fn said(node: &NodeId, amending: &Amending, mut guard: Vec<Guard>) -> Update {
-    let mut changes = match amending.credentials {
-        Some(CredentialVersion(version)) => {
-            guard.push(Guard::Any(vec![
-                Guard::Missing(A::CredentialVersion),
-                Guard::AtMost(A::CredentialVersion, version.into()),
-            ]));
-            guard.push(Guard::Any(vec![Guard::Missing(A::Revoked), Guard::Less(A::CredentialVersion, version.into())]));
-            vec![Change::Set(A::CredentialVersion, version.into()), Change::Remove(A::Revoked)]
-        }
-        None => {
-            guard.push(Guard::Missing(A::Revoked));
-            vec![Change::SetIfMissing(A::CredentialVersion, FIRST_CREDENTIALS.0.into())]
-        }
+    let mut changes = if let Some(CredentialVersion(version)) = amending.credentials {
+        guard.push(Guard::Any(vec![
+            Guard::Missing(A::CredentialVersion),
+            Guard::AtMost(A::CredentialVersion, version.into()),
+        ]));
+        guard.push(Guard::Any(vec![Guard::Missing(A::Revoked), Guard::Less(A::CredentialVersion, version.into())]));
+        vec![Change::Set(A::CredentialVersion, version.into()), Change::Remove(A::Revoked)]
+    } else {
+        guard.push(Guard::Missing(A::Revoked));
+        vec![Change::SetIfMissing(A::CredentialVersion, FIRST_CREDENTIALS.0.into())]
     };
     let texts = [
         (A::Site, amending.site.text(|site| Some(site.as_str().into()))),

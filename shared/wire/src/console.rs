@@ -403,6 +403,7 @@ fn perhaps<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserialize
 }
 
 /// `null` says something.
+#[expect(clippy::option_option, reason = "a JSON Merge Patch tells what is left out from what is null (RFC 7396)")]
 fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }

@@ -47,8 +47,8 @@ pub fn steps(document: &Json, edits: &[Edit]) -> Vec<Step> {
         // What is added to an array moves up what was there.
         let inserted = matches!(edit, Edit::Add { .. }) && !path.is_empty();
         let old = document.pointer(path).filter(|_| !inserted).map(read);
-        let Some(patch) = patch(edit) else { break };
-        if json_patch::patch(&mut document, &patch).is_err() {
+        let Some(change) = patch(edit) else { break };
+        if json_patch::patch(&mut document, &change).is_err() {
             break;
         }
         steps.push(Step { path: path.clone(), old, new });
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn numbers_are_compared_and_shown_as_they_are_written() {
         let before = parse(r##"{"a":1,"b":1e400,"c":0.10,"d":"1","e":[12345678901234567890123],"f":"#1"}"##);
-        let after = parse(r##"{"a":1.0,"b":1e401,"c":0.10,"d":1,"e":[12345678901234567890124],"f":"\"1"}"##);
+        let after = parse(r#"{"a":1.0,"b":1e401,"c":0.10,"d":1,"e":[12345678901234567890124],"f":"\"1"}"#);
         let edits = difference(&before, &after);
         let text = serde_json::to_string(&edits).expect("JSON");
         let expected = [

@@ -112,7 +112,7 @@ async fn visit(ws: &str, http: &str, token: &str) {
     socket.send("nonsense").await;
     let _ = socket.next().await;
     assert_eq!(Http::new(http.to_owned(), "nonsense").get("/v1/nodes").await.status, 401);
-    if token.len() % 2 == 0 { socket.close().await } else { socket.cut() }
+    if token.len().is_multiple_of(2) { socket.close().await } else { socket.cut() }
 }
 
 /// A node of the reference library, which counts its acknowledgements.

@@ -31,7 +31,7 @@ async fn the_engine_forgets_what_has_expired_and_nothing_else() {
     let engine = start().expect("it starts");
     let client = local_dynamo_client(&engine.url());
     let forgotten = async {
-        while kept(&client).await.contains(&"expired".to_owned()) {
+        while kept(&client).await.contains("expired") {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     };

@@ -137,6 +137,7 @@ impl Life {
     }
 
     /// An event of the WebSocket API, so many milliseconds after the life began.
+    #[expect(clippy::needless_pass_by_value, reason = "callers make it on the spot")]
     fn proxied(&self, event_type: &str, route: &str, after: u64, body: Value) -> Value {
         let context = self.context(event_type, route, after);
         json!({ "headers": {}, "requestContext": context, "body": body, "isBase64Encoded": false })

@@ -98,14 +98,12 @@ async fn next(inner: &Arc<Inner>, process: &Arc<Process>) -> Answer {
         }
         None => None,
     };
-    match job {
-        Some(job) => begin(process, job),
-        // An answer without an invocation would only make it fail aloud before it is gone.
-        None => {
-            process.kill.notify_one();
-            std::future::pending().await
-        }
+    if let Some(job) = job {
+        return begin(process, job);
     }
+    // An answer without an invocation would only make it fail aloud before it is gone.
+    process.kill.notify_one();
+    std::future::pending().await
 }
 
 /// A process that waits for work. If it dies just when it is given some, the work goes to another process:

@@ -136,11 +136,11 @@ async fn bodies_under_way_are_bounded_together_and_small_ones_are_taken_all_the_
     let api = api(functions, http(clients)).await;
     let head =
         |size| format!("POST / HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: {size}\r\n\r\n");
-    let mut held = Vec::new();
+    let mut waiting = Vec::new();
     for _ in 0..2 {
         let mut raw = Raw::open(api.local_addr()).await;
         raw.send(head(SIZE) + &"x".repeat(SIZE - 1)).await;
-        held.push(raw);
+        waiting.push(raw);
     }
     // Until what was sent has been read, a third may still find room.
     let refused = loop {
@@ -156,7 +156,7 @@ async fn bodies_under_way_are_bounded_together_and_small_ones_are_taken_all_the_
     let mut small = Raw::open(api.local_addr()).await;
     small.send(head(1024) + &"x".repeat(1024)).await;
     assert_eq!(small.answer(false).await.status, 200);
-    for mut raw in held {
+    for mut raw in waiting {
         raw.send("x").await;
         assert_eq!(raw.answer(false).await.status, 200);
     }

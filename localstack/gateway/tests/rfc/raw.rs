@@ -53,8 +53,8 @@ impl Raw {
 
     /// A request with these lines, and what comes back.
     pub async fn ask(&mut self, line: &str, headers: &[&str]) -> Answer {
-        let headers = headers.iter().map(|header| format!("{header}\r\n")).collect::<String>();
-        self.send(format!("{line}\r\n{headers}\r\n")).await;
+        let head = [&[line], headers].concat().join("\r\n");
+        self.send(format!("{head}\r\n\r\n")).await;
         self.answer(line.starts_with("HEAD")).await
     }
 
@@ -133,11 +133,11 @@ pub fn frame(first: u8, payload: impl AsRef<[u8]>) -> Vec<u8> {
     match payload.len() {
         length @ 0..=125 => frame.push(0x80 | u8::try_from(length).unwrap()),
         length @ 126..=65535 => {
-            frame.push(0x80 | 126);
+            frame.push(0x80 | 0x7e);
             frame.extend(u16::try_from(length).unwrap().to_be_bytes());
         }
         length => {
-            frame.push(0x80 | 127);
+            frame.push(0x80 | 0x7f);
             frame.extend((length as u64).to_be_bytes());
         }
     }

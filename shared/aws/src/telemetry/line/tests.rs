@@ -118,8 +118,8 @@ fn without_a_function_there_are_no_metrics() {
 #[test]
 fn whatever_somebody_else_chose_a_field_has_an_end() {
     let long = "é".repeat(10_000);
-    let log = || tracing::warn!(error = long, reason = %long, kept = %"x".repeat(TEXT_BYTES), "authorize");
-    let lines = lines(None, UNKEPT, log);
+    let say = || tracing::warn!(error = long, reason = %long, kept = %"x".repeat(TEXT_BYTES), "authorize");
+    let lines = lines(None, UNKEPT, say);
     for name in ["error", "reason"] {
         let text = lines[0][name].as_str().expect("text");
         assert!(text.starts_with("éé") && text.ends_with("é…") && text.len() <= TEXT_BYTES + 3, "{}", text.len());
