@@ -208,7 +208,7 @@ async fn nobody_can_call_the_runtime_api_without_the_name_of_a_process() {
         (format!("/{secret}/2018-06-01/runtime/nothing"), "404"),
     ] {
         let mut stream = TcpStream::connect(format!("127.0.0.1:{address}")).await.unwrap();
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").as_bytes()).await.unwrap();
         let mut status = String::new();
         BufReader::new(stream).read_line(&mut status).await.unwrap();
         assert!(status.contains(expected), "{path}: {status}");

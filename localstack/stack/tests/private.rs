@@ -57,7 +57,7 @@ fn assert_closed_to_strangers(url: &str) {
 #[tokio::test]
 async fn the_engine_serves_programs_and_no_page() {
     let engine = EmbeddedDynamo::start(port(), None).unwrap();
-    create_table(&local_dynamo_client(&engine.url()), "t").await.unwrap();
+    create_table(&local_dynamo_client(&engine.url()), "table").await.unwrap();
     assert_closed_to_strangers(&engine.url());
 }
 
@@ -127,7 +127,7 @@ async fn a_data_folder_is_its_owner_s_alone_and_becomes_so_again() {
     let data = folder.path().join("new/data");
     for time in 1..=2 {
         let mut engine = EmbeddedDynamo::start(port(), Some(&data)).unwrap();
-        create_table(&local_dynamo_client(&engine.url()), &format!("t{time}")).await.unwrap();
+        create_table(&local_dynamo_client(&engine.url()), &format!("table{time}")).await.unwrap();
         let s3 = EmbeddedS3::start(port(), Some(&data), BUCKET).unwrap();
         assert!(put(&s3.url(), "deep/down/image").await.is_success());
         for file in ["dynamodb.sqlite", "dynamodb.sqlite-wal", "dynamodb.sqlite-shm"] {

@@ -11,7 +11,7 @@ use crate::telemetry;
 const HEADER: &str = "x-amzn-trace-id";
 
 /// Passes the trace of the invocation on in every call of a client. The SDK would take it from the environment, where
-/// nothing puts it: see [`serve`](crate::serve).
+/// nothing puts it: see [`serve`](crate::serve()).
 #[derive(Debug)]
 pub(crate) struct Traced;
 

@@ -38,9 +38,9 @@ fn every_condition_of_every_guard_is_missed_when_it_is_taken_out() {
     }
 }
 
-/// Four deliveries are enough to miss any of them, and quick.
+/// Four deliveries are enough to miss any of them; most are missed in fewer, which are tried first.
 fn noticed(rules: &Rules<'_>) -> bool {
-    worlds().iter().any(|world: &World| explore(world, rules, 4).violation.is_some())
+    (2..=4).any(|deliveries| worlds().iter().any(|world: &World| explore(world, rules, deliveries).violation.is_some()))
 }
 
 fn take_out(mut update: Update, event: &Event, kind: &str, condition: usize) -> Update {
