@@ -33,18 +33,26 @@ pub(crate) struct Growth {
     what: String,
     pid: u32,
     before: u64,
+    slack: u64,
 }
 
 impl Growth {
     /// From now on.
     pub(crate) fn of(what: &str, pid: u32) -> Self {
-        Self { what: what.to_owned(), pid, before: anonymous(pid) }
+        Self { what: what.to_owned(), pid, before: anonymous(pid), slack: SLACK }
+    }
+
+    /// Of a process with threads, each of which has an allocator's slack of its own, and with an engine whose items grow until
+    /// they have been reported on.
+    pub(crate) fn with_threads(self) -> Self {
+        Self { slack: 16 * SLACK, ..self }
     }
 
     /// Until now, after so much was handled.
     pub(crate) fn after(self, handled: usize) -> Grown {
         let after = anonymous(self.pid);
-        Grown { what: self.what, before: self.before, after, handled: u64::try_from(handled).expect("small") }
+        let handled = u64::try_from(handled).expect("small");
+        Grown { what: self.what, before: self.before, after, handled, slack: self.slack }
     }
 }
 
@@ -54,12 +62,13 @@ pub(crate) struct Grown {
     before: u64,
     after: u64,
     handled: u64,
+    slack: u64,
 }
 
 impl Grown {
     /// Whether it has grown by no more than comes and goes.
     pub(crate) fn is_bounded(&self) -> bool {
-        self.by() <= SLACK + EACH * self.handled
+        self.by() <= self.slack + EACH * self.handled
     }
 
     fn by(&self) -> u64 {
@@ -69,7 +78,7 @@ impl Grown {
 
 impl fmt::Display for Grown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, before, after, handled } = self;
+        let Self { what, before, after, handled, .. } = self;
         let each = self.by() / handled.max(&1);
         write!(f, "{what:12} {:>7} -> {:>7} KiB, {each:>4} bytes each of {handled}", before / 1024, after / 1024)
     }
