@@ -151,7 +151,7 @@ pub(crate) fn build() -> Result<(), String> {
 /// The test runner for these targets. Always of the whole workspace: with fewer packages, cargo would choose other
 /// features of what they share, and build it again.
 fn test(targets: &[String], arguments: &[&str]) -> Command {
-    let mut command = cargo(&["test", "--profile", "local", "--workspace", "--locked"]);
+    let mut command = cargo(&["test", "--profile", "local", "--workspace", "--locked", "--no-fail-fast"]);
     command.args(targets).arg("--").args(arguments);
     command
 }
