@@ -93,7 +93,7 @@ def test_settings_that_leave_the_fleet_without_a_way_in_are_refused(now, said):
         ("NodeBudget=1e3", "a whole number"),
         ("TokenLifeMax=-1", "a whole number"),
         ("TokenAudience=a b", "Whom node tokens must be for"),
-        ("TokenAudience=" + "a" * 201, "Whom node tokens must be for"),
+        ("TokenAudience=" + "a" * 257, "Whom node tokens must be for"),
         ("ConnectsPerSecond=0", "at least 1"),
         ("FailedPercent=0.05", "from 0.1 to 100"),
         ("DefaultEndpoints=none", "one of on, off"),
