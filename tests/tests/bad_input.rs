@@ -89,6 +89,25 @@ async fn a_cloud_may_demand_whom_tokens_are_for_and_how_long_they_live() {
 }
 
 #[tokio::test]
+async fn a_header_that_is_not_ascii_keeps_nobody_out_and_is_not_ignored() {
+    let cloud = Cloud::start().await;
+    let bearer = format!("Bearer {}", cloud.token("ap-1"));
+    let headers = [("authorization", bearer.as_str()), ("user-agent", "Ger\u{e4}t \u{1f4a5}")];
+    let mut socket = Socket::open_with(&cloud.ws_url(), &headers).await.expect("let in");
+    socket.check_in(1).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));
+    let odd = [("x-name", "Ger\u{e4}t")];
+    assert_eq!(cloud.console().send_with("GET", "/v1/nodes/ap-1", &odd, "").await.status, 200);
+    let poller = cloud.http(&cloud.token("ap-2"));
+    let poll = poller.send_with("POST", "/v1/check-in", &odd, r#"{"type":"check-in","seq":1}"#).await;
+    assert_eq!(poll.status, 200);
+    let condition = [("if-match", "\"\u{e4}\"")];
+    let set = cloud.console().send_with("PUT", "/v1/nodes/ap-1/config", &condition, "{}").await;
+    assert!(matches!(set.status, 400 | 412), "a condition is ignored: {set:?}");
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn whatever_a_stranger_sends_the_line_about_it_is_short() {
     let cloud = Cloud::start().await;
     let url = cloud.ws_url();

@@ -297,6 +297,8 @@ async fn two_devices_with_one_token_are_told_and_counted_and_one_device_that_rec
         let takeovers = cloud.stored("ap-1").await.expect("stored").takeovers.expect("counted");
         assert_eq!(takeovers.count, count);
     }
+    let shown = cloud.console().get("/v1/nodes/ap-1").await.json();
+    assert_eq!(shown["takeovers"]["count"], 3);
     let logged = cloud.journal.until("connect", "stored", 6).await;
     assert_eq!(logged.iter().filter(|line| line["Takeovers"] == 1).count(), 3);
     cloud.stop().await;

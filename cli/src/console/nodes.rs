@@ -2,7 +2,7 @@
 
 use http::Method;
 use rollcall_core::{Tags, Timestamp};
-use rollcall_wire::console::{ConfigProgress, NodePage, NodePatch, NodeSpec, NodeView, WantedView};
+use rollcall_wire::console::{ConfigProgress, NodePage, NodePatch, NodeSpec, NodeView, TakeoversView, WantedView};
 use rollcall_wire::{ConfigReport, ConfigStatus, UpdateReport};
 use serde_json::json;
 
@@ -160,7 +160,14 @@ fn text(node: &NodeView, now: Timestamp) -> String {
         ("update", update(node)),
         ("last update", last_update(node.update.as_ref())),
         ("commands", commands(node.open_commands)),
+        ("takeovers", node.takeovers.map_or_else(nothing, |taken| takeovers(taken, now))),
     ])
+}
+
+fn takeovers(taken: TakeoversView, now: Timestamp) -> String {
+    let TakeoversView { count, last_ms } = taken;
+    let last = clock::ago(Timestamp(last_ms), now);
+    format!("{count}, the last one {last} ago: another device may use this node's token")
 }
 
 fn presence(node: &NodeView) -> &'static str {

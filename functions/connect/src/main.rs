@@ -2,7 +2,9 @@
 
 mod handle;
 
-use rollcall_aws::{ApiConnections, Clients, DynamoStore, Environment, Fatal, Settings, Tries, serve, telemetry};
+use rollcall_aws::{
+    ApiConnections, Clients, DynamoStore, Environment, Fatal, Headed, Settings, Tries, serve, telemetry,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
@@ -10,5 +12,5 @@ async fn main() -> Result<(), Fatal> {
     let settings = Settings::read(&Environment, true)?;
     let clients = Clients::open(&settings, Tries::Quick).await;
     let (store, connections) = (DynamoStore::open(&clients), ApiConnections::open(&clients));
-    serve(|request| handle::handle(request, &store, &connections, &settings.policy)).await
+    serve(|Headed(request)| handle::handle(request, &store, &connections, &settings.policy)).await
 }

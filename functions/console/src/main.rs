@@ -22,7 +22,7 @@ mod view;
 use handle::Console;
 use keys::Keys;
 use rollcall_aws::{ApiConnections, Clients, DynamoDocuments, DynamoFirmware, DynamoStore, Settings};
-use rollcall_aws::{Environment, Fatal, Tries, serve, telemetry};
+use rollcall_aws::{Environment, Fatal, Headed, Tries, serve, telemetry};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
@@ -35,5 +35,5 @@ async fn main() -> Result<(), Fatal> {
     let (policy, health) = (settings.policy, health::Health::default());
     let console = Console { keys, store, documents, firmware, connections, policy, health };
     // Boxed: most of it is what only some requests need.
-    serve(async |request| Box::pin(console.handle(&request)).await).await
+    serve(async |Headed(request)| Box::pin(console.handle(&request)).await).await
 }

@@ -4,8 +4,8 @@ use rollcall_core::{
     Command, CommandState, ConfigOutcome, ConfigState, Ending, Node, NodeId, Policy, Presence, Timestamp,
 };
 use rollcall_core::{UpdateOutcome, UpdateState, WantedConfig, presence_at};
-use rollcall_wire::console::WantedView;
 use rollcall_wire::console::{AppliedView, CommandProgress, CommandView, ConfigProgress, FirmwareProgress, NodeView};
+use rollcall_wire::console::{TakeoversView, WantedView};
 use rollcall_wire::{ConfigReport, ConfigStatus, Edit, Json, JsonError, UpdateReport, UpdateStatus};
 
 /// A node as it is at this time: one whose grace period is over counts as offline, swept or not.
@@ -34,6 +34,7 @@ pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) ->
         update: node.update.as_ref().map(updated),
         firmware_update: firmware_progress(node),
         open_commands: node.open_commands().map_or(0, |open| open.end() + 1 - open.start()),
+        takeovers: node.takeovers.map(|taken| TakeoversView { count: taken.count, last_ms: taken.last.0 }),
     }
 }
 

@@ -4,7 +4,7 @@ mod handle;
 
 use handle::Poll;
 use rollcall_aws::{Clients, DynamoDocuments, DynamoStore, Images, Reader, Settings, variable};
-use rollcall_aws::{Environment, Fatal, Tries, serve, telemetry};
+use rollcall_aws::{Environment, Fatal, Headed, Tries, serve, telemetry};
 use rollcall_token::{Demands, Verifier};
 
 #[tokio::main(flavor = "current_thread")]
@@ -20,5 +20,5 @@ async fn main() -> Result<(), Fatal> {
     let (store, documents) = (DynamoStore::open(&clients), DynamoDocuments::open(&clients));
     let images = Images::open(&clients);
     let poll = Poll { verifier, store, documents, images, policy: settings.policy };
-    serve(async |request| poll.handle(&request).await).await
+    serve(async |Headed(request)| poll.handle(&request).await).await
 }

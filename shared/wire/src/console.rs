@@ -151,6 +151,18 @@ pub struct NodeView {
     pub firmware_update: FirmwareProgress,
     /// How many commands may be open, at most.
     pub open_commands: u64,
+    /// Takeovers of the node's open connection by another running instance; nothing if there were none.
+    pub takeovers: Option<TakeoversView>,
+}
+
+/// Takeovers of a node without an hour between two: two devices use one token, or one device restarts again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TakeoversView {
+    /// How many there were.
+    pub count: u64,
+    /// When the last one was, in milliseconds since 1970.
+    pub last_ms: u64,
 }
 
 /// A configuration that a node is to run.

@@ -140,6 +140,7 @@ mod tests {
             update: None,
             firmware_update: FirmwareProgress::None,
             open_commands: 0,
+            takeovers: None,
         }
     }
 
