@@ -52,7 +52,7 @@ mod tests {
         let event = json!({
             "headers": { "If-Match": "\"é\"", "User-Agent": "Gerät \u{1f4a5}\u{7f}\n" },
             "multiValueHeaders": { "X-Name": ["ok", "ä"] },
-            "requestContext": { "connectionId": "A", "http": { "method": "GET" } },
+            "requestContext": { "connectedAt": 1, "requestTimeEpoch": 1, "http": { "method": "GET" } },
         });
         let Headed(socket): Headed<ApiGatewayWebsocketProxyRequest> =
             serde_json::from_value(event.clone()).expect("an event");
