@@ -65,12 +65,8 @@ fn any_event(random: &mut SmallRng, id: &NodeId, stored: Option<&Item>, policy: 
     let kind = match random.random_range(0..13) {
         10 => EventKind::Ask { connection: connection(random), credentials },
         11 => {
-            let (connection, blocked) = (connection(random), stored.map(|node| node.blocked).unwrap_or_default());
-            EventKind::Excess {
-                connection: Some(connection.id),
-                offences: blocked.offences,
-                blocked_until: blocked.until,
-            }
+            let blocked = stored.map(|node| node.blocked).unwrap_or_default();
+            EventKind::Excess { offences: blocked.offences, blocked_until: blocked.until }
         }
         12 => EventKind::TakenOver { connection: connection(random).id, before: 1 },
         0..2 => EventKind::Connect { connection: connection(random), credentials, instance },

@@ -91,8 +91,6 @@ pub enum EventKind {
     },
     /// A message was over the node's budget.
     Excess {
-        /// On which connection, if the node has one.
-        connection: Option<ConnectionId>,
         /// How often that had happened, as the node was stored.
         offences: Option<u64>,
         /// Until when the node had been blocked, as it was stored.

@@ -37,7 +37,7 @@ pub fn plan(event: &Event, policy: &Policy) -> Update {
             let said = Said { connection, credentials: *credentials, results: *results };
             count(event, &said, open_or_closed_since(*received), policy)
         }
-        EventKind::Excess { offences, blocked_until, .. } => excess(event, *offences, *blocked_until),
+        EventKind::Excess { offences, blocked_until } => excess(event, *offences, *blocked_until),
         EventKind::TakenOver { connection, before } => taken_over(at, connection, *before),
         EventKind::Disconnect { connection, code, reason } => {
             disconnect(event, connection, *code, reason.as_deref(), policy)

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         say(&format!("verify: there is no step {unknown:?}; the steps are: {}", names.join(", ")));
         return ExitCode::from(2);
     }
-    let (started, mut closing, mut report) = (Instant::now(), vec![], Report::default());
+    let (started, mut closing, mut report, mut failed) = (Instant::now(), vec![], Report::default(), vec![]);
     for step in STEPS.iter().filter(|step| wanted.is_empty() || wanted.iter().any(|name| name == step.name)) {
         let began = Instant::now();
         say(&format!("\n==> {}: {}", step.name, step.purpose));
@@ -36,12 +36,17 @@ fn main() -> ExitCode {
                 closing.push(format!("{line}  ok      {:4} passed, {:2} skipped", ran.passed, ran.skipped));
             }
             Err(problem) => {
+                say(&format!("{}: {problem}", step.name));
+                failed.push(step.name);
                 closing.push(format!("{line}  FAILED  {problem}"));
-                say(&format!("\n{}", closing.join("\n")));
-                return ExitCode::FAILURE;
             }
         }
     }
-    say(&format!("\nverified in {}\n{}\n{report}", minutes(started.elapsed()).trim(), closing.join("\n")));
-    ExitCode::SUCCESS
+    let (time, steps) = (minutes(started.elapsed()), closing.join("\n"));
+    if failed.is_empty() {
+        say(&format!("\nverified in {}\n{steps}\n{report}", time.trim()));
+        return ExitCode::SUCCESS;
+    }
+    say(&format!("\nfailed after {}: {}\n{steps}\n{report}", time.trim(), failed.join(", ")));
+    ExitCode::FAILURE
 }

@@ -1,0 +1,169 @@
+use super::*;
+use crate::attribute::Item;
+
+fn node() -> NodeId {
+    "ap-1".parse().expect("an id")
+}
+
+fn registering(credentials: u32) -> Registering {
+    let tags = Tags::new(vec!["lobby".to_owned()]).expect("tags");
+    Registering {
+        site: "hq".parse().ok(),
+        model: "ax-2".parse().ok(),
+        tags,
+        credentials: Some(CredentialVersion(credentials)),
+    }
+}
+
+fn item_after(update: &Update, item: Option<&Item>) -> Item {
+    match update.apply(item) {
+        Outcome::Applied { after } => after,
+        Outcome::Refused { stored } => panic!("refused by {stored:?}"),
+    }
+}
+
+#[test]
+fn a_registered_node_is_what_was_said_of_it() {
+    let item = item_after(&register(&node(), &registering(3)), None);
+    let node = Node::read(&item).expect("readable");
+    assert_eq!((node.credentials, node.revoked), (Some(CredentialVersion(3)), false));
+    assert_eq!(node.site.as_deref().zip(node.model.as_deref()), Some(("hq", "ax-2")));
+    assert_eq!(node.tags.iter().collect::<Vec<_>>(), ["lobby"]);
+}
+
+#[test]
+fn credentials_never_go_back_and_a_revoked_node_needs_newer_ones() {
+    let item = item_after(&register(&node(), &registering(3)), None);
+    let denied = |item: &Item, version| registered(register(&node(), &registering(version)).apply(Some(item)));
+    assert_eq!(denied(&item, 2), Ok(Err(Denied::CredentialsGoBack { current: CredentialVersion(3) })));
+    let revoked = item_after(&revoke(&node()), Some(&item));
+    assert!(!revoked.contains_key(&A::Site), "it is in no list of its site");
+    assert_eq!(denied(&revoked, 3), Ok(Err(Denied::Revoked)));
+    assert!(matches!(denied(&revoked, 4), Ok(Ok(Node { revoked: false, .. }))));
+}
+
+#[test]
+fn what_is_not_said_of_credentials_stays_and_lets_nobody_back_in() {
+    let silent = Registering { credentials: None, ..registering(0) };
+    let credentials = |item: &Item| Node::read(item).expect("readable").credentials.map(|version| version.0);
+    let new = item_after(&register(&node(), &silent), None);
+    assert_eq!(credentials(&new), Some(1));
+    let rotated = item_after(&register(&node(), &registering(7)), Some(&new));
+    assert_eq!(credentials(&item_after(&register(&node(), &silent), Some(&rotated))), Some(7));
+    let revoked = item_after(&revoke(&node()), Some(&rotated));
+    for update in [register(&node(), &silent), amend(&node(), &Amending::default())] {
+        assert_eq!(registered(update.apply(Some(&revoked))), Ok(Err(Denied::Revoked)));
+    }
+    let known_only_by_its_socket = Item::from([(A::Seen, Value::Number(1))]);
+    assert_eq!(credentials(&item_after(&register(&node(), &silent), Some(&known_only_by_its_socket))), Some(1));
+}
+
+#[test]
+fn of_a_registered_node_one_thing_is_said_and_the_others_stay() {
+    let item = item_after(&register(&node(), &registering(3)), None);
+    let after = |amending: Amending| {
+        let node = Node::read(&item_after(&amend(&node(), &amending), Some(&item))).expect("readable");
+        let tags = node.tags.iter().map(str::to_owned).collect::<Vec<_>>();
+        (node.site, node.model, tags, node.credentials.map(|version| version.0))
+    };
+    let as_it_was = (Some("hq".to_owned()), Some("ax-2".to_owned()), vec!["lobby".to_owned()], Some(3));
+    assert_eq!(after(Amending::default()), as_it_was);
+    let elsewhere = Amending { site: Amended::Set("lab".parse().expect("a site")), ..Amending::default() };
+    assert_eq!(after(elsewhere), (Some("lab".to_owned()), as_it_was.1.clone(), as_it_was.2.clone(), Some(3)));
+    let nothing =
+        Amending { site: Amended::Removed, model: Amended::Removed, tags: Amended::Removed, credentials: None };
+    assert_eq!(after(nothing), (None, None, vec![], Some(3)));
+    assert_eq!(after(Amending { tags: Amended::Set(Tags::default()), ..Amending::default() }).2, as_it_was.2[1..]);
+    let newer = Amending { credentials: Some(CredentialVersion(4)), ..Amending::default() };
+    assert_eq!(after(newer), (as_it_was.0, as_it_was.1, as_it_was.2, Some(4)));
+}
+
+#[test]
+fn nothing_is_said_anew_of_a_node_that_is_not_registered_and_credentials_still_never_go_back() {
+    let denied = |amending: &Amending, item: Option<&Item>| registered(amend(&node(), amending).apply(item));
+    let older = Amending { credentials: Some(CredentialVersion(2)), ..Amending::default() };
+    for amending in [&Amending::default(), &older] {
+        assert_eq!(denied(amending, None), Ok(Err(Denied::Unknown)));
+    }
+    let item = item_after(&register(&node(), &registering(3)), None);
+    assert_eq!(denied(&older, Some(&item)), Ok(Err(Denied::CredentialsGoBack { current: CredentialVersion(3) })));
+    let revoked = item_after(&revoke(&node()), Some(&item));
+    let newer = Amending { credentials: Some(CredentialVersion(4)), ..Amending::default() };
+    assert!(matches!(denied(&newer, Some(&revoked)), Ok(Ok(Node { revoked: false, .. }))));
+}
+
+#[test]
+fn revoking_nobody_is_refused_and_revoking_twice_is_not() {
+    assert!(matches!(revoke(&node()).apply(None), Outcome::Refused { stored: None }));
+    let item = item_after(&register(&node(), &registering(1)), None);
+    let revoked = item_after(&revoke(&node()), Some(&item));
+    assert_eq!(item_after(&revoke(&node()), Some(&revoked)), revoked);
+}
+
+#[test]
+fn versions_count_up_by_one_and_the_same_document_is_none() {
+    let mut item = item_after(&register(&node(), &registering(1)), None);
+    let mut set = |hash: &str, expected: Option<u64>| {
+        let expected = expected.map_or_else(Expected::default, Expected::version);
+        let outcome = want_config(&node(), hash, &expected).apply(Some(&item));
+        if let Outcome::Applied { after } = &outcome {
+            item = after.clone();
+        }
+        wanted(outcome, hash, &expected).expect("readable").map(|wanted| (wanted.config.version, wanted.changed))
+    };
+    assert_eq!(set("a", None), Ok((1, true)));
+    assert_eq!(set("a", None), Ok((1, false)), "the same again");
+    assert_eq!(set("b", Some(1)), Ok((2, true)));
+    assert_eq!(set("c", Some(1)), Err(Denied::Stale { current: 2 }), "somebody was faster");
+    assert_eq!(set("c", Some(0)), Err(Denied::Stale { current: 2 }));
+    assert_eq!(set("b", Some(2)), Ok((2, false)));
+    assert_eq!(set("a", Some(2)), Ok((3, true)), "back to an earlier one is a new version");
+}
+
+#[test]
+fn firmware_is_news_until_it_runs_or_was_given_up_and_is_tried_again_when_it_is_set_again() {
+    let (model, version) = ("ax-2".parse().expect("a model"), "2.5".parse().expect("a version"));
+    let item = item_after(&register(&node(), &registering(1)), None);
+    let want = want_firmware(&node(), &model, &version);
+    let item = item_after(&want, Some(&item));
+    let read = |item: &Item| Node::read(item).expect("readable");
+    assert_eq!((read(&item).firmware_news(), read(&item).is_updating()), (Some("2.5"), false));
+    let reported = |state: &str| {
+        let mut item = item.clone();
+        item.extend([(A::UpdateVersion, Value::from("2.5")), (A::UpdateState, Value::from(state))]);
+        item
+    };
+    assert_eq!(read(&reported("downloading")).firmware_news(), Some("2.5"));
+    assert!(read(&reported("downloading")).is_updating());
+    for over in ["applied", "failed", "rolled-back"] {
+        assert_eq!(read(&reported(over)).firmware_news(), None, "{over}");
+    }
+    assert_eq!(read(&item_after(&want, Some(&reported("failed")))).firmware_news(), Some("2.5"));
+    let mut runs = item.clone();
+    runs.insert(A::Firmware, "2.5".into());
+    assert_eq!(read(&runs).firmware_news(), None);
+}
+
+#[test]
+fn firmware_is_for_registered_nodes_of_its_model() {
+    let (model, version) = ("bx-1".parse().expect("a model"), "2.5".parse().expect("a version"));
+    let denied = |item: Option<&Item>| {
+        let outcome = want_firmware(&node(), &model, &version).apply(item);
+        firmware_wanted(outcome).expect("readable").expect_err("denied")
+    };
+    let item = item_after(&register(&node(), &registering(1)), None);
+    assert_eq!(denied(None), Denied::Unknown);
+    assert_eq!(denied(Some(&item)), Denied::OtherModel);
+    assert_eq!(denied(Some(&item_after(&revoke(&node()), Some(&item)))), Denied::Revoked);
+}
+
+#[test]
+fn the_unknown_and_the_revoked_run_nothing() {
+    let any = Expected::default();
+    let set = |item: Option<&Item>| wanted(want_config(&node(), "a", &any).apply(item), "a", &any);
+    assert_eq!(set(None), Ok(Err(Denied::Unknown)));
+    let known_only_by_its_socket = Item::from([(A::Seen, Value::Number(1))]);
+    assert_eq!(set(Some(&known_only_by_its_socket)), Ok(Err(Denied::Unknown)));
+    let item = item_after(&register(&node(), &registering(1)), None);
+    assert_eq!(set(Some(&item_after(&revoke(&node()), Some(&item)))), Ok(Err(Denied::Revoked)));
+}

@@ -1,0 +1,154 @@
+//! What the server says when it wants a node gone, quiet or elsewhere.
+
+use super::*;
+
+#[tokio::test]
+async fn a_bye_that_says_never_ends_the_run() {
+    for (reason, error) in [("revoked", NodeError::Revoked), ("unregistered", NodeError::Unregistered)] {
+        let Running { server, mut told, mut node } = running(quick()).await;
+        let mut peer = server.held().await;
+        peer.push(json!({"type": "bye", "reason": reason})).await;
+        assert_eq!(peer.closing().await, Some(1000));
+        drop(peer);
+        assert_eq!(patiently(node.ended()).await, Err(error));
+        assert!(matches!(told.pushed().await, Pushed::Bye { .. }));
+    }
+}
+
+#[tokio::test]
+async fn any_other_bye_brings_the_node_back() {
+    for (reason, text) in [(ByeReason::Closed, "closed"), (ByeReason::Unknown, "a-new-one")] {
+        let Running { server, mut told, node: _node } = running(quick()).await;
+        let mut peer = server.held().await;
+        peer.push(json!({"type": "bye", "reason": text})).await;
+        assert_eq!(told.event(disconnected).await, (DisconnectReason::Bye { reason }, false));
+        server.held().await;
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_another_device_replaces_says_so_and_returns_later_each_time() {
+    let Running { server, mut told, node: _node } = running(quick()).await;
+    let mut peer = server.held().await;
+    for taken in 0..3 {
+        peer.push(json!({"type": "bye", "reason": "superseded"})).await;
+        let since = Instant::now();
+        let reason = DisconnectReason::Bye { reason: ByeReason::Superseded };
+        assert_eq!(told.event(disconnected).await, (reason, false));
+        let superseded = |event: &NodeEvent| match event {
+            NodeEvent::Superseded { delay } => Some(*delay),
+            _ => None,
+        };
+        let delay = told.event(superseded).await;
+        let least = Duration::from_millis(200 << taken);
+        assert!(delay >= least && delay <= least * 3 / 2, "{delay:?}");
+        peer = server.held().await;
+        assert!(since.elapsed() >= least, "{:?}", since.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn a_bye_on_the_connection_that_is_being_replaced_is_no_outage_and_no_news() {
+    for open in [false, true] {
+        let Running { server, mut told, node: _node } = running(quick()).await;
+        let mut old = server.held().await;
+        old.push(json!({"type": "reconnect", "within_s": 0})).await;
+        let handshake = server.tcp().await;
+        let mut new = None;
+        let handshake = if open {
+            let mut opened = Peer::greet(handshake).await;
+            opened.check_in().await;
+            new = Some(opened);
+            None
+        } else {
+            Some(handshake)
+        };
+        old.push(json!({"type": "bye", "reason": "superseded"})).await;
+        old.close().await;
+        assert!(told.event(disconnected).await.1, "an outage");
+        let mut new = match (new, handshake) {
+            (Some(new), _) => new,
+            (None, handshake) => {
+                let mut new = Peer::greet(handshake.expect("a handshake")).await;
+                new.check_in().await;
+                new
+            }
+        };
+        new.ack(1).await;
+        let seen = told.until(|event| acked(event).is_some()).await;
+        assert_eq!(outages(&seen), 0, "{seen:?}");
+        assert!(!seen.iter().any(|event| backing_off(event).is_some()), "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_connection_of_a_run_names_its_instance_and_no_two_runs_the_same() {
+    let mut instances = Vec::new();
+    for _ in 0..2 {
+        let Running { server, node: _node, .. } = running(quick()).await;
+        let mut first = server.held().await;
+        let named = first.request.headers()["rollcall-instance"].clone();
+        first.push(json!({"type": "reconnect", "within_s": 0})).await;
+        let second = server.peer().await;
+        assert_eq!(second.request.headers()["rollcall-instance"], named);
+        let text = named.to_str().expect("text").to_owned();
+        assert!(text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()), "{text}");
+        instances.push(text);
+    }
+    assert_ne!(instances[0], instances[1]);
+}
+
+#[tokio::test]
+async fn a_node_that_was_told_to_slow_down_is_quiet_and_then_says_it_again() {
+    let Running { server, mut told, node } = running(quick()).await;
+    let mut peer = server.peer().await;
+    peer.check_in().await;
+    peer.push(json!({"type": "slow-down", "retry_after_s": 1, "seq": 1})).await;
+    let slowed = |event: &NodeEvent| match event {
+        NodeEvent::SlowedDown { delay } => Some(*delay),
+        _ => None,
+    };
+    let since = Instant::now();
+    assert!(told.event(slowed).await >= Duration::from_secs(1));
+    node.check_in_now();
+    let again = peer.check_in().await;
+    assert!(since.elapsed() >= Duration::from_secs(1), "{:?}", since.elapsed());
+    assert_eq!((again.seq, again.ack, again.firmware.as_deref()), (2, true, Some("2.4.1")));
+    peer.ack(2).await;
+    assert_eq!(told.event(acked).await, 2);
+}
+
+#[tokio::test]
+async fn retry_after_is_waited_out() {
+    let Running { server, mut told, node: _node } = running(quick()).await;
+    let since = Instant::now();
+    server.refuse_with(429, "retry-after: 1\r\n").await;
+    assert!(told.event(backing_off).await >= Duration::from_secs(1));
+    server.held().await;
+    assert!(since.elapsed() >= Duration::from_secs(1), "{:?}", since.elapsed());
+}
+
+#[tokio::test]
+async fn a_server_that_answers_with_something_else_is_asked_again() {
+    let Running { server, mut told, node: _node } = running(quick()).await;
+    for status in [200, 204, 301, 307, 404, 500, 502, 503] {
+        server.refuse_with(status, "location: http://127.0.0.1:1/\r\n").await;
+        let refused = |event: &NodeEvent| matches!(event, NodeEvent::Refused { status: seen, .. } if *seen == status);
+        told.event(|event| refused(event).then_some(())).await;
+    }
+    server.held().await;
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_unreachable_over_tls_and_tried_again() {
+    let server = Server::start().await;
+    let mut config = server.config(quick());
+    config.url = config.url.replace("ws://", "wss://");
+    let (program, mut told) = program();
+    let _node = Node::start(config, program);
+    for _ in 0..2 {
+        drop(server.tcp().await);
+        told.event(|event| matches!(event, NodeEvent::Unreachable { .. }).then_some(())).await;
+        told.event(backing_off).await;
+    }
+}
