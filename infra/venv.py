@@ -18,8 +18,8 @@ def made() -> Path | None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with open(FOLDER / "venv.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = LIST.read_text() + sys.version
-        if not (stamp.exists() and stamp.read_text() == wanted):
+        desired = LIST.read_text() + sys.version
+        if not (stamp.exists() and stamp.read_text() == desired):
             print("installing the AWS SDK and the SAM translator from PyPI, about a minute", file=sys.stderr, flush=True)
             stamp.unlink(missing_ok=True)
             # Isolated (-I): a folder that somebody is in has no modules for Python, and this one has a `venv`.
@@ -28,7 +28,7 @@ def made() -> Path | None:
                 return None
             if not _ran([*pip, "--require-hashes", "--requirement", LIST], "PyPI must be reachable: see `pip config list`"):
                 return None
-            stamp.write_text(wanted)
+            stamp.write_text(desired)
     return venv / "bin"
 
 

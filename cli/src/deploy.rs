@@ -8,7 +8,7 @@ use futures_util::stream::FuturesOrdered;
 use rollcall_aws::{Environment, create_table, endpoint_config, variable};
 use rollcall_core::Clipped;
 use rollcall_stack::{
-    FUNCTIONS, Package, S3Error, Surroundings, Target, create_bucket, lambda_client, outdated_localstack,
+    FUNCTIONS, FunctionSettings, Package, S3Error, Target, create_bucket, lambda_client, outdated_localstack,
 };
 use rollcall_token::Verifier;
 use serde::Serialize;
@@ -46,7 +46,7 @@ async fn deploy(args: Deploy) -> Result<(), Problem> {
     let token_keys = key::development()?.jwks().map_err(|error| Problem::plain(&error))?;
     refuse_outdated(&args.endpoint_url).await?;
     let functions = build::functions(args.functions.clone()).await?;
-    let surroundings = Surroundings {
+    let settings = FunctionSettings {
         table: args.table.clone(),
         connections: args.connections_url.clone(),
         token_keys,
@@ -59,8 +59,7 @@ async fn deploy(args: Deploy) -> Result<(), Problem> {
     show(&done[0], args.json)?;
     bucket(&args).await?;
     let client = lambda_client(&Environment, &args.endpoint_url);
-    let target =
-        Target { client: &client, prefix: &args.function_prefix, role: &args.role, surroundings: &surroundings };
+    let target = Target { client: &client, prefix: &args.function_prefix, role: &args.role, settings: &settings };
     let mut deploys: FuturesOrdered<_> =
         FUNCTIONS.into_iter().map(|function| deploy_one(&target, function, &functions)).collect();
     let mut problems = vec![];

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use rollcall_aws::Environment;
 use rollcall_gateway::{HostError, Limits, Logs};
 use rollcall_stack::{
-    Backend, Bounded, DynamoError, FIRMWARE_BUCKET, Here, LambdaInvoke, NotDeployed, Stack, StackConfig, StackError,
-    Surroundings, TABLE, Told, connections_url, lambda_client, listen, told,
+    Backend, Bounded, DeployedSettings, DynamoError, FIRMWARE_BUCKET, FunctionSettings, Here, LambdaInvoke,
+    NotDeployed, Stack, StackConfig, StackError, TABLE, connections_url, lambda_client, listen, told,
 };
 use rollcall_token::Signer;
 use tokio::signal::unix::{SignalKind, signal};
@@ -90,7 +90,7 @@ async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<(Stack, Strin
             data: args.data.clone(),
             functions,
             processes: PROCESSES,
-            surroundings: Surroundings {
+            settings: FunctionSettings {
                 table: TABLE.to_owned(),
                 connections,
                 token_keys,
@@ -101,8 +101,13 @@ async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<(Stack, Strin
             },
             logs: logs(meter, args.verbose),
         };
-        let config =
-            StackConfig { ws, http, limits: Limits::default(), between: None, backend: Backend::Here(Box::new(here)) };
+        let config = StackConfig {
+            ws,
+            http,
+            limits: Limits::default(),
+            interceptor: None,
+            backend: Backend::Here(Box::new(here)),
+        };
         Stack::start(config).await
     };
     let stack = start.await.map_err(|error| not_started(&error))?;
@@ -116,9 +121,11 @@ async fn elsewhere(args: &Up, endpoint: &str, meter: &Meter) -> Result<(Stack, S
     let http = listen(args.http_port, "HTTP", "--http-port").map_err(|error| not_started(&error))?;
     let connections = connections_url(&ws).map_err(|error| not_started(&error))?;
     let client = lambda_client(&Environment, endpoint);
-    let told = told(&client, &args.function_prefix).await.map_err(|error| not_deployed(&error, args, endpoint))?;
+    let told = deployed_settings(&client, &args.function_prefix)
+        .await
+        .map_err(|error| not_deployed(&error, args, endpoint))?;
     // What serves nothing but Invoke can't be asked: nothing is known to be wrong then.
-    let told = told.unwrap_or_else(|| Told { table: TABLE.to_owned(), connections: connections.clone() });
+    let told = told.unwrap_or_else(|| DeployedSettings { table: TABLE.to_owned(), connections: connections.clone() });
     if told.connections != connections {
         let table = if told.table == TABLE { String::new() } else { format!(" --table {}", told.table) };
         let more = format!("{table} --connections-url {connections}");
@@ -132,7 +139,7 @@ async fn elsewhere(args: &Up, endpoint: &str, meter: &Meter) -> Result<(Stack, S
     let invoke = LambdaInvoke::new(client, &args.function_prefix, logs(meter, args.verbose));
     let local = endpoint.parse().is_ok_and(|url| is_loopback(&url));
     let backend = Backend::Elsewhere(if local { Arc::new(Bounded::new(invoke)) } else { Arc::new(invoke) });
-    let config = StackConfig { ws, http, limits: Limits::default(), between: None, backend };
+    let config = StackConfig { ws, http, limits: Limits::default(), interceptor: None, backend };
     let stack = Stack::start(config).await.map_err(|error| not_started(&error))?;
     Ok((stack, told.table))
 }

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from deployment.aws import Aws, found
 from deployment.problem import Problem, say
 
-# Between two looks at what CloudFormation does, in seconds. On this machine it is done at once.
+# Interceptor two looks at what CloudFormation does, in seconds. On this machine it is done at once.
 LOOK_AGAIN, LOOK_AGAIN_LOCAL = 5, 0.5
 # Of a change set that is being made; of a resource that is there; of a stack that can only be taken away.
 MAKING = ("CREATE_PENDING", "CREATE_IN_PROGRESS")

@@ -76,16 +76,16 @@ def install(folder: Path) -> Installed:
 def _step(folder: Path, made_from: list[Path], what: str):
     """Whether there is something to do; remembers that it was done."""
     stamp = folder.with_name(folder.name + ".made-from")
-    wanted = hashlib.sha256(b"".join(path.read_bytes() for path in made_from))
-    wanted.update(sys.version.encode())
-    if stamp.exists() and stamp.read_text() == wanted.hexdigest():
+    desired = hashlib.sha256(b"".join(path.read_bytes() for path in made_from))
+    desired.update(sys.version.encode())
+    if stamp.exists() and stamp.read_text() == desired.hexdigest():
         yield False
         return
     say(f"installing {what}")
     began = time.monotonic()
     stamp.unlink(missing_ok=True)
     yield True
-    stamp.write_text(wanted.hexdigest())
+    stamp.write_text(desired.hexdigest())
     say(f"installed in {time.monotonic() - began:.0f} s")
 
 

@@ -11,7 +11,8 @@ use rollcall_aws::{local_dynamo_client, variable};
 use rollcall_core::{Policy, Registration, Timestamp};
 use rollcall_gateway::Limits;
 use rollcall_stack::{
-    Between, FIRMWARE_BUCKET, Here, Stack, StackConfig, Surroundings, TABLE, connections_url, create_bucket, listen,
+    FIRMWARE_BUCKET, FunctionSettings, Here, Interceptor, Stack, StackConfig, TABLE, connections_url, create_bucket,
+    listen,
 };
 use rollcall_token::Signer;
 use serde_json::Value;
@@ -37,7 +38,7 @@ pub struct Options {
     /// How many processes a function may have, if they run here.
     pub processes: usize,
     /// Something between the gateway and the functions.
-    pub between: Option<Between>,
+    pub interceptor: Option<Interceptor>,
     /// Whether the functions reach DynamoDB through a proxy that can inject faults.
     pub faults: bool,
     /// More of the functions' environment.
@@ -54,7 +55,7 @@ impl Default for Options {
             policy: policy(Registration::Open, 6600),
             limits: Limits::default(),
             processes: 2,
-            between: None,
+            interceptor: None,
             faults: true,
             more: BTreeMap::new(),
             functions: None,
@@ -124,10 +125,10 @@ impl Cloud {
         } else {
             (connections_url(&ws).expect("bound"), true)
         };
-        let mut surroundings = surroundings(TABLE, &connections, &options, &signer);
+        let mut settings = settings(TABLE, &connections, &options, &signer);
         if options.faults {
-            surroundings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
-            surroundings.more.insert(variable::ENDPOINT_URL_S3.to_owned(), images.url());
+            settings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
+            settings.more.insert(variable::ENDPOINT_URL_S3.to_owned(), images.url());
         }
         let here = Here {
             dynamodb: listen(0, "DynamoDB", "").expect("a port"),
@@ -135,12 +136,12 @@ impl Cloud {
             data: None,
             functions: options.functions.unwrap_or_else(functions),
             processes: options.processes,
-            surroundings,
+            settings,
             logs: journal.sink(),
         };
         let backend = rollcall_stack::Backend::Here(Box::new(here));
         let http = listen(0, "HTTP", "").expect("a port");
-        let config = StackConfig { ws, http, limits: options.limits, between: options.between, backend };
+        let config = StackConfig { ws, http, limits: options.limits, interceptor: options.interceptor, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
         let dynamodb = stack.dynamodb_url().expect("it runs here");
         let api = Api::new(stack.ws_url(), local_dynamo_client(&dynamodb), TABLE, signer);
@@ -158,12 +159,12 @@ impl Cloud {
         let ws = listen(0, "sockets", "").expect("a port");
         let own = format!("test-{:08x}", rand::rng().random::<u32>());
         let (connections, pushes) = connections(&ws, &FaultProxy::start().await);
-        let mut surroundings = surroundings(&own, &connections, &options, &signer);
-        surroundings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
-        let deployed = Arc::new(Deployed::to(url, surroundings).await);
+        let mut settings = settings(&own, &connections, &options, &signer);
+        settings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
+        let deployed = Arc::new(Deployed::to(url, settings).await);
         let backend = rollcall_stack::Backend::Elsewhere(deployed.invoke(journal.sink()));
         let http = listen(0, "HTTP", "").expect("a port");
-        let config = StackConfig { ws, http, limits: options.limits, between: options.between, backend };
+        let config = StackConfig { ws, http, limits: options.limits, interceptor: options.interceptor, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
         let api = Api::new(stack.ws_url(), localstack_dynamodb(url), &own, signer);
         create_bucket(url, FIRMWARE_BUCKET, now()).await.expect("a bucket");
@@ -243,8 +244,8 @@ fn signer() -> Signer {
     Signer::hs256("test", &SECRET)
 }
 
-fn surroundings(table: &str, connections: &str, options: &Options, signer: &Signer) -> Surroundings {
-    Surroundings {
+fn settings(table: &str, connections: &str, options: &Options, signer: &Signer) -> FunctionSettings {
+    FunctionSettings {
         table: table.to_owned(),
         connections: connections.to_owned(),
         token_keys: signer.jwks().expect("a key"),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use rollcall_aws::{Environment, chain, create_table, variable};
 use rollcall_gateway::{Invoke, InvokeError, Logs};
-use rollcall_stack::{Bounded, LambdaInvoke, Package, Surroundings, Target, lambda_client};
+use rollcall_stack::{Bounded, FunctionSettings, LambdaInvoke, Package, Target, lambda_client};
 use tokio::sync::OnceCell;
 
 use crate::backend::localstack_dynamodb;
@@ -25,7 +25,7 @@ pub(crate) struct Deployed {
     lambda: aws_sdk_lambda::Client,
     dynamodb: aws_sdk_dynamodb::Client,
     slot: Slot,
-    surroundings: Surroundings,
+    settings: FunctionSettings,
     used: Mutex<BTreeMap<String, Arc<Function>>>,
 }
 
@@ -37,10 +37,10 @@ struct Function {
 
 impl Deployed {
     /// Makes the table. Each function is deployed when it is first invoked: no test needs all of them.
-    pub(crate) async fn to(url: &str, surroundings: Surroundings) -> Self {
+    pub(crate) async fn to(url: &str, settings: FunctionSettings) -> Self {
         let (lambda, dynamodb) = (lambda_client(&Environment, url), localstack_dynamodb(url));
-        create_table(&dynamodb, &surroundings.table).await.expect("a table");
-        Self { lambda, dynamodb, slot: Slot::take(url).await, surroundings, used: Mutex::default() }
+        create_table(&dynamodb, &settings.table).await.expect("a table");
+        Self { lambda, dynamodb, slot: Slot::take(url).await, settings, used: Mutex::default() }
     }
 
     /// What invokes them.
@@ -62,7 +62,7 @@ impl Deployed {
     async fn deploy(&self, name: &str, function: &Function) -> Result<(), InvokeError> {
         let deploy = || async {
             let prefix = self.slot.prefix();
-            let target = Target { client: &self.lambda, prefix, role: ROLE, surroundings: &self.surroundings };
+            let target = Target { client: &self.lambda, prefix, role: ROLE, settings: &self.settings };
             if self.slot.is_deployed {
                 assert!(target.tell(name).await?, "{prefix}{name} is not deployed");
                 return Ok(());
@@ -77,7 +77,7 @@ impl Deployed {
 
     /// The processes that run a function as it is told now.
     pub(crate) fn processes(&self, function: &str) -> Vec<u32> {
-        let endpoint = &self.surroundings.more[variable::ENDPOINT_URL_DYNAMODB];
+        let endpoint = &self.settings.more[variable::ENDPOINT_URL_DYNAMODB];
         let markers = [
             format!("AWS_LAMBDA_FUNCTION_NAME={}{function}", self.slot.prefix()),
             format!("{}={endpoint}", variable::ENDPOINT_URL_DYNAMODB),
@@ -93,7 +93,7 @@ impl Deployed {
 
     /// Takes the table away again.
     pub(crate) async fn remove(&self) {
-        self.dynamodb.delete_table().table_name(&self.surroundings.table).send().await.expect("deleted");
+        self.dynamodb.delete_table().table_name(&self.settings.table).send().await.expect("deleted");
     }
 }
 

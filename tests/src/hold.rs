@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use rollcall_gateway::{Invoke, InvokeError};
-use rollcall_stack::Between;
+use rollcall_stack::Interceptor;
 use tokio::sync::Semaphore;
 
 struct Hold {
@@ -37,13 +37,13 @@ impl Invoke for Hold {
 }
 
 /// Holds back every invocation of a function until the gate gets a permit for it.
-pub fn hold(function: &'static str, gate: &Arc<Semaphore>) -> Between {
+pub fn hold(function: &'static str, gate: &Arc<Semaphore>) -> Interceptor {
     let gate = Arc::clone(gate);
     Box::new(move |invoke| Arc::new(Hold { function, gate, answers: false, invoke }))
 }
 
 /// Holds back every answer of a function until the gate gets a permit for it: what it stores is stored meanwhile.
-pub fn hold_answers(function: &'static str, gate: &Arc<Semaphore>) -> Between {
+pub fn hold_answers(function: &'static str, gate: &Arc<Semaphore>) -> Interceptor {
     let gate = Arc::clone(gate);
     Box::new(move |invoke| Arc::new(Hold { function, gate, answers: true, invoke }))
 }

@@ -39,8 +39,8 @@ pub async fn install_python(list: &str, target: &Path) -> Result<PathBuf, String
         done(version, "Python 3.11 or newer is needed: apt install python3 python3-venv, or brew install python3")
             .await?;
     let requirements = scripts().join(format!("{list}.txt"));
-    let wanted = format!("{version}{}", fs::read_to_string(&requirements).expect("requirements"));
-    if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == wanted) {
+    let desired = format!("{version}{}", fs::read_to_string(&requirements).expect("requirements"));
+    if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == desired) {
         return Ok(python);
     }
     let mut make = Command::new("python3");
@@ -51,7 +51,7 @@ pub async fn install_python(list: &str, target: &Path) -> Result<PathBuf, String
         .args(["-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--require-hashes", "--requirement"])
         .arg(&requirements);
     done(&mut install, "a package index must be reachable once: see pip config list").await?;
-    fs::write(&stamp, wanted).expect("written");
+    fs::write(&stamp, desired).expect("written");
     Ok(python)
 }
 

@@ -315,7 +315,7 @@ async fn set_and_reported(cloud: &Cloud, watched: &Watched, node: &str, document
     // Where pushes are lost, the next check-in brings it: here, at once.
     watched.node.check_in_now();
     let version = set["version"].as_u64().expect("set");
-    let stored = cloud.until_stored(node, |node| node.wanted.is_some() && node.news().is_none()).await;
+    let stored = cloud.until_stored(node, |node| node.desired.is_some() && node.news().is_none()).await;
     let reported = stored.config.expect("reported");
     assert_eq!(reported.version, version);
     reported
@@ -342,7 +342,7 @@ async fn a_node_of_the_reference_library_applies_what_it_can_and_says_why_it_can
 #[tokio::test]
 async fn a_node_that_can_not_reach_the_server_any_more_goes_back_to_what_it_ran_before_and_says_so() {
     let gate = Arc::new(Semaphore::new(1));
-    let options = Options { between: Some(hold("connect", &gate)), ..Options::default() };
+    let options = Options { interceptor: Some(hold("connect", &gate)), ..Options::default() };
     let cloud = Cloud::with(options).await;
     cloud.console().put("/v1/nodes/ap-1", "{}").await;
     let config = node_config(&cloud, "ap-1");

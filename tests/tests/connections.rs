@@ -41,7 +41,7 @@ async fn in_its_handshake(registration: Registration) -> (Cloud, Arc<Semaphore>,
     let gate = Arc::new(Semaphore::new(0));
     let options = Options {
         policy: policy(registration, 6600),
-        between: Some(hold_answers("connect", &gate)),
+        interceptor: Some(hold_answers("connect", &gate)),
         ..Options::default()
     };
     let cloud = Cloud::with(options).await;
@@ -139,7 +139,7 @@ async fn a_connection_whose_token_is_outdated_learns_nothing_and_stores_nothing(
 #[tokio::test]
 async fn a_superseded_connection_is_told_nothing_of_its_node() {
     let gate = Arc::new(Semaphore::new(0));
-    let cloud = Cloud::with(Options { between: Some(hold("connect", &gate)), ..Options::default() }).await;
+    let cloud = Cloud::with(Options { interceptor: Some(hold("connect", &gate)), ..Options::default() }).await;
     gate.add_permits(1);
     let mut first = cloud.socket("ap-1").await;
     assert_eq!(cloud.console().put("/v1/nodes/ap-1/config", "{}").await.status, 200);
@@ -157,7 +157,7 @@ async fn a_superseded_connection_is_told_nothing_of_its_node() {
 #[tokio::test]
 async fn a_check_in_that_is_handled_after_the_close_is_stored_and_revives_nothing() {
     let gate = Arc::new(Semaphore::new(0));
-    let cloud = Cloud::with(Options { between: Some(hold("check-in", &gate)), ..Options::default() }).await;
+    let cloud = Cloud::with(Options { interceptor: Some(hold("check-in", &gate)), ..Options::default() }).await;
     let mut socket = cloud.socket("ap-1").await;
     socket.send(r#"{"type":"check-in","seq":1,"ack":false,"firmware":"2.4.1"}"#).await;
     socket.close().await;

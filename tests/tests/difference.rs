@@ -34,7 +34,7 @@ impl Polling {
 }
 
 #[tokio::test]
-async fn what_a_node_runs_is_shown_and_how_to_get_from_there_to_what_is_wanted() {
+async fn what_a_node_runs_is_shown_and_how_to_get_from_there_to_what_is_desired() {
     let cloud = Cloud::start().await;
     let node = Polling::of(&cloud).await;
     node.want(&json!({"ssid": "guests", "channel": 36})).await;
@@ -42,11 +42,11 @@ async fn what_a_node_runs_is_shown_and_how_to_get_from_there_to_what_is_wanted()
     assert_eq!((&shown["applied"], shown.get("difference")), (&Value::Null, None), "nobody knows what it runs");
     node.report(1, "applied").await;
     let shown = node.shown().await;
-    assert_eq!((&shown["applied"]["sha256"], &shown["difference"]), (&shown["wanted"]["sha256"], &json!([])));
+    assert_eq!((&shown["applied"]["sha256"], &shown["difference"]), (&shown["desired"]["sha256"], &json!([])));
 
     node.want(&json!({"ssid": "guests", "channel": 40})).await;
     let shown = node.shown().await;
-    assert_eq!((&shown["wanted"]["version"], &shown["applied"]["version"]), (&json!(2), &json!(1)));
+    assert_eq!((&shown["desired"]["version"], &shown["applied"]["version"]), (&json!(2), &json!(1)));
     assert_eq!(shown["applied"]["document"], json!({"ssid": "guests", "channel": 36}));
     assert_eq!(shown["difference"], json!([{"op": "replace", "path": "/channel", "value": 40}]));
     node.report(2, "substituted").await;
@@ -81,7 +81,7 @@ async fn a_node_that_is_many_versions_behind_is_compared_with_what_it_runs() {
     for n in 3..=30 {
         node.want(&json!({"n": n})).await;
         let shown = node.shown().await;
-        assert_eq!(shown["applied"]["document"], json!({"n": 2}), "{n} is wanted");
+        assert_eq!(shown["applied"]["document"], json!({"n": 2}), "{n} is desired");
         assert_eq!(shown["difference"], json!([{"op": "replace", "path": "/n", "value": n}]));
     }
     cloud.stop().await;

@@ -61,7 +61,7 @@ async fn a_parameter_is_known_there_once_and_not_empty_or_it_is_refused_by_name(
     let nodes = console.get("/v1/nodes?&site=a&").await.json();
     assert_eq!((&nodes["nodes"][0]["node"], nodes["nodes"].as_array().map(Vec::len)), (&json!("ap-1"), Some(1)));
     let shown = console.get(NODE).await.json();
-    assert_eq!((&shown["site"], &shown["revoked"], &shown["wanted"]), (&json!("a"), &json!(false), &Value::Null));
+    assert_eq!((&shown["site"], &shown["revoked"], &shown["desired"]), (&json!("a"), &json!(false), &Value::Null));
     assert_eq!(console.get("/v1/nodes/ap-2").await.status, 404, "nothing was done");
     cloud.stop().await;
 }
@@ -223,7 +223,7 @@ async fn a_condition_holds_or_nothing_is_set() {
         let reply = set(headers, body).await;
         assert_eq!(reply.status, expected, "{headers:?}: {reply:?}");
     }
-    assert_eq!(console.get(CONFIG).await.json()["wanted"]["version"], 6);
+    assert_eq!(console.get(CONFIG).await.json()["desired"]["version"], 6);
     let of_nobody = console.send_with("PUT", "/v1/nodes/ap-9/config", &[("if-match", "\"1\"")], "[1]").await;
     assert_eq!(of_nobody.problem().0, 404, "what would be refused anyway is");
 

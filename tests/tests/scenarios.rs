@@ -67,7 +67,7 @@ async fn planned_reconnects_have_no_moment_offline() {
 #[tokio::test]
 async fn an_abruptly_lost_node_is_suspected_and_cleared_when_it_returns() {
     let gate = Arc::new(Semaphore::new(1));
-    let options = Options { between: Some(hold("connect", &gate)), ..Options::default() };
+    let options = Options { interceptor: Some(hold("connect", &gate)), ..Options::default() };
     let cloud = Cloud::with(options).await;
     let watched = Watched::start(cloud.node_config("ap-1"));
     watched.until_acked(1).await;
@@ -89,7 +89,7 @@ async fn an_abruptly_lost_node_is_suspected_and_cleared_when_it_returns() {
 #[tokio::test]
 async fn a_disconnect_that_is_told_after_the_reconnect_takes_nothing_down() {
     let gate = Arc::new(Semaphore::new(0));
-    let options = Options { between: Some(hold("disconnect", &gate)), ..Options::default() };
+    let options = Options { interceptor: Some(hold("disconnect", &gate)), ..Options::default() };
     let cloud = Cloud::with(options).await;
     let first = cloud.socket("ap-1").await;
     first.cut();
@@ -108,7 +108,7 @@ async fn a_disconnect_that_is_told_after_the_reconnect_takes_nothing_down() {
 #[tokio::test]
 async fn a_connection_that_lost_the_node_without_noticing_is_told_so_and_closed() {
     let gate = Arc::new(Semaphore::new(0));
-    let options = Options { between: Some(hold("disconnect", &gate)), ..Options::default() };
+    let options = Options { interceptor: Some(hold("disconnect", &gate)), ..Options::default() };
     let cloud = Cloud::with(options).await;
     let mut zombie = cloud.socket("ap-1").await;
     takes_over(&cloud, "ap-1").await;

@@ -11,7 +11,7 @@ use rollcall_aws::{DynamoStore, MemoryStore, Store, create_table, local_dynamo_c
 use rollcall_core::{
     Amending, Attribute, ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Expected, Health,
     Instance, Item, NODE_ITEM_BYTES, Node, NodeId, Outcome, Policy, Registering, Registration, Report, Tags, Timestamp,
-    Update, Value, Versions, amend, expired, lost, plan, register, revoke, want_config,
+    Update, Value, Versions, amend, expired, lost, plan, register, revoke, set_config,
 };
 use rollcall_stack::EmbeddedDynamo;
 use rollcall_tests::{Backend, localstack_dynamodb};
@@ -98,7 +98,7 @@ fn any_wish(random: &mut SmallRng, id: &NodeId) -> Update {
         3 => amend(id, &Amending { site: site.into(), credentials, ..Amending::default() }),
         _ => {
             let hash = ["a", "b"][random.random_range(0..2)];
-            want_config(id, hash, &Expected { one_of: any_versions(random), none_of: any_versions(random) })
+            set_config(id, hash, &Expected { one_of: any_versions(random), none_of: any_versions(random) })
         }
     }
 }

@@ -162,7 +162,7 @@ pub(crate) struct SetConfig {
     /// The file with the document, which is any JSON; - for standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Only if this version is wanted of the node now; 0 for none
+    /// Only if this version is desired of the node now; 0 for none
     #[arg(long, value_name = "N", conflicts_with = "site")]
     pub(crate) if_match: Option<u64>,
     #[command(flatten)]

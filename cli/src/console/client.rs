@@ -67,7 +67,7 @@ impl<'a> Ask<'a> {
         Self { body: json.into(), ..self }
     }
 
-    /// Only if this version is wanted now.
+    /// Only if this version is desired now.
     pub(super) fn if_match(self, version: Option<u64>) -> Self {
         Self { if_match: version, ..self }
     }

@@ -10,7 +10,7 @@ use rollcall_wire::{DOCUMENT_BYTES, Document, pretty};
 use serde::Serialize;
 
 use super::client::{Ask, Client};
-use super::nodes::{NOTHING, reported, wanted};
+use super::nodes::{NOTHING, desired, reported};
 use super::table::{clean, lines, pairs};
 use super::{difference, input};
 use crate::args::{ConfigCommand, One, SetConfig};
@@ -57,7 +57,7 @@ async fn set_node(client: &Client, args: &SetConfig, node: &NodeId, document: &D
         return print_json(&set);
     }
     let rows = [("node", set.node), ("version", set.version.to_string()), ("sha256", set.sha256)];
-    print(&pairs(&[&rows[..], &[("delivery", delivery(set.delivery, "it was wanted already"))]].concat()))
+    print(&pairs(&[&rows[..], &[("delivery", delivery(set.delivery, "it was desired already"))]].concat()))
 }
 
 /// How news got to a node, or why there was none.
@@ -107,10 +107,10 @@ async fn get(args: &One) -> Result<(), Problem> {
     if args.connection.json {
         return print_json(&view);
     }
-    let sha256 = view.wanted.as_ref().map_or_else(|| NOTHING.to_owned(), |wanted| wanted.sha256.clone());
+    let sha256 = view.desired.as_ref().map_or_else(|| NOTHING.to_owned(), |desired| desired.sha256.clone());
     let mut text = pairs(&[
         ("node", args.node.to_string()),
-        ("config", wanted(view.wanted.as_ref(), view.status)),
+        ("config", desired(view.desired.as_ref(), view.status)),
         ("sha256", sha256),
         ("reported", reported(view.reported.as_ref())),
         ("runs", runs(&args.node, &view)),

@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use http::Method;
 use rollcall_core::NodeId;
-use rollcall_wire::console::{AppliedView, ConfigView, WantedView};
+use rollcall_wire::console::{AppliedView, ConfigView, DesiredView};
 use rollcall_wire::{Document, Edit, Json, Step, difference, steps};
 use serde::Serialize;
 
 use super::client::{Ask, Client};
 use super::configs::read;
-use super::nodes::{NOTHING, reported, wanted};
+use super::nodes::{NOTHING, desired, reported};
 use super::table::{Columns, pairs};
 use crate::args::DiffConfig;
 use crate::out::{print, print_json};
@@ -34,7 +34,7 @@ struct Side {
 #[derive(Debug, Serialize)]
 struct Comparison<'a> {
     node: &'a str,
-    /// Nothing if nothing was wanted.
+    /// Nothing if nothing was desired.
     from: Option<Side>,
     to: Side,
     difference: Vec<Edit>,
@@ -66,18 +66,18 @@ pub(super) async fn diff(args: &DiffConfig) -> Result<ExitCode, Problem> {
 
 /// From what the node runs to what it is to run.
 fn of_node(node: &NodeId, view: ConfigView) -> Result<Comparison<'_>, Problem> {
-    let Some(to) = view.wanted else {
-        return Err(Problem::new(format!("nothing is wanted of {node}: `rollcall config set {node} FILE` sets it")));
+    let Some(to) = view.desired else {
+        return Err(Problem::new(format!("nothing is desired of {node}: `rollcall config set {node} FILE` sets it")));
     };
     let Some(AppliedView { version, sha256, document }) = view.applied else {
         return Err(Problem::new(format!(
-            "{node} has not reported that it runs a configuration: `rollcall config get {node}` shows what is wanted"
+            "{node} has not reported that it runs a configuration: `rollcall config get {node}` shows what is desired"
         )));
     };
     let Some(sha256) = sha256 else {
         return Err(Problem::new(format!(
             "{node} runs version {version}, and which document that was is not remembered: `rollcall config get {node}` \
-             shows what is wanted"
+             shows what is desired"
         )));
     };
     let difference = view.difference.ok_or_else(unknown)?;
@@ -90,7 +90,7 @@ fn of_node(node: &NodeId, view: ConfigView) -> Result<Comparison<'_>, Problem> {
 fn with_file<'a>(node: &'a NodeId, view: ConfigView, file: &Document) -> Result<Comparison<'a>, Problem> {
     let to = Side { version: None, sha256: file.sha256().to_owned() };
     let new = file.json().map_err(|error| Problem::plain(&error))?;
-    let Some(from) = view.wanted.map(side) else {
+    let Some(from) = view.desired.map(side) else {
         let difference = vec![Edit::Add { path: String::new(), value: new }];
         return Ok(Comparison { node: node.as_str(), from: None, to, difference, old: Json::default() });
     };
@@ -99,8 +99,8 @@ fn with_file<'a>(node: &'a NodeId, view: ConfigView, file: &Document) -> Result<
     Ok(Comparison { node: node.as_str(), from: Some(from), to, difference, old })
 }
 
-fn side(wanted: WantedView) -> Side {
-    Side { version: Some(wanted.version), sha256: wanted.sha256 }
+fn side(desired: DesiredView) -> Side {
+    Side { version: Some(desired.version), sha256: desired.sha256 }
 }
 
 /// The document with this hash. JSON has one `null` for a document that says so and for none, and the hash tells which.
@@ -115,14 +115,14 @@ fn unknown() -> Problem {
 
 /// What is compared.
 fn head(node: &NodeId, view: &ConfigView, file: Option<&Document>) -> String {
-    let wanted = wanted(view.wanted.as_ref(), view.status);
+    let desired = desired(view.desired.as_ref(), view.status);
     let mut rows = vec![("node", node.to_string())];
     match (file, &view.applied) {
-        (Some(file), _) => rows.extend([("wanted", wanted), ("file", file.sha256().to_owned())]),
+        (Some(file), _) => rows.extend([("desired", desired), ("file", file.sha256().to_owned())]),
         (None, Some(applied)) => {
             let report = view.reported.as_ref().filter(|report| report.version == applied.version);
             let runs = report.map_or_else(|| format!("version {}", applied.version), |report| reported(Some(report)));
-            rows.extend([("runs", runs), ("wanted", wanted)]);
+            rows.extend([("runs", runs), ("desired", desired)]);
         }
         (None, None) => {}
     }
@@ -151,13 +151,13 @@ mod tests {
 
     use super::*;
 
-    fn view(applied: Option<AppliedView>, wanted: &Value) -> ConfigView {
-        let wanted = Json::from(wanted.clone());
-        let difference = applied.as_ref().and_then(|applied| Some(difference(applied.document.as_ref()?, &wanted)));
+    fn view(applied: Option<AppliedView>, desired: &Value) -> ConfigView {
+        let desired = Json::from(desired.clone());
+        let difference = applied.as_ref().and_then(|applied| Some(difference(applied.document.as_ref()?, &desired)));
         ConfigView {
             status: ConfigProgress::Pending,
-            wanted: Some(WantedView { version: 2, sha256: "two".to_owned() }),
-            document: Some(wanted),
+            desired: Some(DesiredView { version: 2, sha256: "two".to_owned() }),
+            document: Some(desired),
             reported: None,
             applied,
             difference,
@@ -172,15 +172,15 @@ mod tests {
     #[test]
     fn each_edit_is_a_line_with_what_was_there_and_what_is_there_now() {
         let node = "ap-1".parse().expect("an id");
-        let wanted = json!({"channel": 40, "ssid": "a\u{1b}b", "tags": []});
+        let desired = json!({"channel": 40, "ssid": "a\u{1b}b", "tags": []});
         let before = applied(Some("one"), &json!({"channel": 36, "tags": ["x"]}));
-        let view = view(Some(before), &wanted);
+        let view = view(Some(before), &desired);
         let head = head(&node, &view, None);
         let text = head + &table(of_node(&node, view).unwrap_or_else(|problem| panic!("{problem}")));
         let expected = "\
 node    ap-1
 runs    version 1
-wanted  version 2 pending
+desired  version 2 pending
 
 PATH      OLD  NEW
 /channel  36   40
@@ -196,7 +196,7 @@ PATH      OLD  NEW
         let problem = |view| of_node(&node, view).map(|_| ()).expect_err("not known").to_string();
         assert!(problem(view(None, &json!(1))).contains("has not reported"));
         assert!(problem(view(Some(applied(None, &json!(1))), &json!(2))).contains("not remembered"));
-        let nothing = ConfigView { wanted: None, ..view(None, &json!(1)) };
+        let nothing = ConfigView { desired: None, ..view(None, &json!(1)) };
         assert!(problem(nothing).contains("`rollcall config set ap-1 FILE`"));
     }
 }

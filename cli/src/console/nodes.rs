@@ -2,7 +2,7 @@
 
 use http::Method;
 use rollcall_core::{Tags, Timestamp};
-use rollcall_wire::console::{ConfigProgress, NodePage, NodePatch, NodeSpec, NodeView, TakeoversView, WantedView};
+use rollcall_wire::console::{ConfigProgress, DesiredView, NodePage, NodePatch, NodeSpec, NodeView, TakeoversView};
 use rollcall_wire::{ConfigReport, ConfigStatus, UpdateReport};
 use serde_json::json;
 
@@ -127,8 +127,8 @@ fn print_node(node: &NodeView, json: bool) -> Result<(), Problem> {
 }
 
 fn row(node: &NodeView, now: Timestamp) -> [String; 6] {
-    let config = match &node.wanted {
-        Some(wanted) => format!("v{} {}", wanted.version, progress(node.config)),
+    let config = match &node.desired {
+        Some(desired) => format!("v{} {}", desired.version, progress(node.config)),
         None => NOTHING.to_owned(),
     };
     [
@@ -155,7 +155,7 @@ fn text(node: &NodeView, now: Timestamp) -> String {
         ("tags", tags),
         ("credentials", credentials(node)),
         ("firmware", node.firmware.clone().unwrap_or_else(nothing)),
-        ("config", wanted(node.wanted.as_ref(), node.config)),
+        ("config", desired(node.desired.as_ref(), node.config)),
         ("reported", reported(node.reported.as_ref())),
         ("update", update(node)),
         ("last update", last_update(node.update.as_ref())),
@@ -190,9 +190,9 @@ fn credentials(node: &NodeView) -> String {
     )
 }
 
-/// The configuration that is wanted, and how the node stands with it.
-pub(super) fn wanted(wanted: Option<&WantedView>, status: ConfigProgress) -> String {
-    wanted.map_or_else(nothing, |wanted| format!("version {} {}", wanted.version, progress(status)))
+/// The configuration that is desired, and how the node stands with it.
+pub(super) fn desired(desired: Option<&DesiredView>, status: ConfigProgress) -> String {
+    desired.map_or_else(nothing, |desired| format!("version {} {}", desired.version, progress(status)))
 }
 
 /// What a node reported of a configuration.
@@ -207,9 +207,9 @@ pub(super) fn reported(report: Option<&ConfigReport>) -> String {
     format!("version {} {status}{detail}", report.version)
 }
 
-/// The firmware that is wanted, and how the node stands with it.
+/// The firmware that is desired, and how the node stands with it.
 fn update(node: &NodeView) -> String {
-    node.wanted_firmware.as_ref().map_or_else(nothing, |version| format!("to {version} {}", node.firmware_update))
+    node.desired_firmware.as_ref().map_or_else(nothing, |version| format!("to {version} {}", node.firmware_update))
 }
 
 fn last_update(report: Option<&UpdateReport>) -> String {

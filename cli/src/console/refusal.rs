@@ -85,9 +85,9 @@ fn unauthenticated(url: &ConsoleUrl, key: KeyOf) -> String {
 
 fn mismatch(node: &str, current: u64) -> String {
     match current {
-        0 => format!("no configuration is wanted of {node} now: --if-match 0 sets the first"),
+        0 => format!("no configuration is desired of {node} now: --if-match 0 sets the first"),
         version => format!(
-            "version {version} is wanted now: `rollcall config get {node}` shows it, --if-match {version} replaces it"
+            "version {version} is desired now: `rollcall config get {node}` shows it, --if-match {version} replaces it"
         ),
     }
 }
@@ -128,7 +128,7 @@ mod tests {
         }
         let mut stale = Refused::new(ProblemCode::VersionMismatch, "");
         stale.current_version = Some(7);
-        let expected = "version 7 is wanted now: `rollcall config get ap-1` shows it, --if-match 7 replaces it";
+        let expected = "version 7 is desired now: `rollcall config get ap-1` shows it, --if-match 7 replaces it";
         assert_eq!(sentence(KeyOf::Environment, &stale), expected);
     }
 

@@ -115,9 +115,9 @@ impl<D: Documents, C: Connections> Handler<D, C> {
     /// The node's configuration again: for one that got it damaged, or lost it.
     async fn config(&self, message: &Message<'_>, stored: Node) -> ServerMessage {
         let none = || error_frame(ErrorCode::NoConfig, "the node is to run no configuration".to_owned(), None);
-        let Some(wanted) = stored.wanted else { return none() };
-        match self.documents.get(&wanted.sha256).await {
-            Ok(Some(document)) => ServerMessage::Config(config_news(wanted.version, &document, 0)),
+        let Some(desired) = stored.desired else { return none() };
+        match self.documents.get(&desired.sha256).await {
+            Ok(Some(document)) => ServerMessage::Config(config_news(desired.version, &document, 0)),
             Ok(None) => none(),
             Err(error) => message.unavailable("config", &chain(&error)),
         }

@@ -65,7 +65,7 @@ impl Conditions {
         )
     }
 
-    /// What must be wanted for another configuration to be set.
+    /// What must be desired for another configuration to be set.
     pub(crate) fn expected(&self) -> Expected {
         let versions = |tags: &Tags, is_strong: bool| match tags {
             Tags::Any => Versions::Any,
@@ -108,7 +108,7 @@ impl Conditions {
 
 /// The tag of a node's configuration.
 pub(crate) fn etag(node: &Node) -> String {
-    let version = node.wanted.as_ref().map_or(0, |wanted| wanted.version);
+    let version = node.desired.as_ref().map_or(0, |desired| desired.version);
     if node.config.is_none() && node.applied.is_none() {
         return format!("\"{version}\"");
     }

@@ -4,7 +4,9 @@ use futures_util::future::join;
 use futures_util::{StreamExt as _, stream};
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents, chain, config_news};
-use rollcall_core::{Expected, Item, Node, NodeId, Outcome, Site, Timestamp, Wanted, remember, want_config, wanted};
+use rollcall_core::{
+    ConfigChange, Expected, Item, Node, NodeId, Outcome, Site, Timestamp, config_set, remember, set_config,
+};
 use rollcall_wire::console::{AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, SiteConfigSet};
 use rollcall_wire::{Document, Json, ServerMessage};
 
@@ -20,7 +22,7 @@ const AT_ONCE: usize = 16;
 
 impl<D: Documents, C: Connections> Console<D, C> {
     /// Sets what a node is to run. The document is kept before a node can ask for it, and after it was seen that it will be
-    /// wanted: what is refused leaves nothing behind. (Only who loses a race between the two leaves a document, which is
+    /// desired: what is refused leaves nothing behind. (Only who loses a race between the two leaves a document, which is
     /// not taken away again: somebody else may want the same one by now.)
     pub(crate) async fn set_config(&self, asked: &Asked<'_>, node: &str, expected: &Expected) -> Answered {
         let node: NodeId = parse(node, "node")?;
@@ -45,7 +47,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
         expected: &Expected,
         now: Timestamp,
     ) -> Result<(ConfigSet, Node), Problem> {
-        let outcome = self.write(&want_config(node, document.sha256(), expected)).await?;
+        let outcome = self.write(&set_config(node, document.sha256(), expected)).await?;
         let set = settled(outcome, document, expected)?;
         let delivery = match (set.changed, set.node.news()) {
             (false, None) => DeliveryState::Unchanged,
@@ -62,8 +64,8 @@ impl<D: Documents, C: Connections> Console<D, C> {
         Ok((ConfigSet { node: node.to_string(), version, sha256, delivery }, set.node))
     }
 
-    /// Best effort: without it, the difference is not known once something else is wanted.
-    async fn remember(&self, node: &NodeId, set: &Wanted) {
+    /// Best effort: without it, the difference is not known once something else is desired.
+    async fn remember(&self, node: &NodeId, set: &ConfigSet) {
         if let Err(error) = self.store.remember(node, &remember(&set.node, &set.config)).await {
             tracing::warn!(%node, error = chain(&error), "a configuration's version could not be remembered");
         }
@@ -72,13 +74,13 @@ impl<D: Documents, C: Connections> Console<D, C> {
     pub(crate) async fn config(&self, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let (stored, _) = self.found(&node).await?;
-        let wanted = stored.wanted.as_ref();
-        let document = self.json(wanted.map(|wanted| &*wanted.sha256)).await?;
+        let desired = stored.desired.as_ref();
+        let document = self.json(desired.map(|desired| &*desired.sha256)).await?;
         let applied = self.applied(&node, &stored).await?;
         let view = ConfigView {
             status: view::progress(&stored),
-            wanted: view::wanted(&stored),
-            difference: view::difference(applied.as_ref(), wanted, document.as_ref()),
+            desired: view::desired(&stored),
+            difference: view::difference(applied.as_ref(), desired, document.as_ref()),
             document,
             reported: stored.config.as_ref().map(view::reported),
             applied,
@@ -89,9 +91,9 @@ impl<D: Documents, C: Connections> Console<D, C> {
     /// What the node runs, as far as it is known.
     async fn applied(&self, node: &NodeId, stored: &Node) -> Result<Option<AppliedView>, Problem> {
         let Some(version) = stored.applied else { return Ok(None) };
-        let wanted = stored.wanted.as_ref().filter(|wanted| wanted.version == version);
-        let sha256 = if let Some(wanted) = wanted {
-            Some(wanted.sha256.clone())
+        let desired = stored.desired.as_ref().filter(|desired| desired.version == version);
+        let sha256 = if let Some(desired) = desired {
+            Some(desired.sha256.clone())
         } else {
             let history = self.store.history(node).await.map_err(|error| failed(&error))?;
             history.sha256(version).map(str::to_owned)
@@ -119,7 +121,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
         let any = Expected::default();
         let nodes = nodes.iter().map(|(node, item)| (node, foreseen(node, item, &document, &any)));
         let nodes: Vec<_> = nodes.collect();
-        if nodes.iter().any(|(_, foreseen)| foreseen.as_ref().is_ok_and(|wanted| wanted.changed)) {
+        if nodes.iter().any(|(_, foreseen)| foreseen.as_ref().is_ok_and(|desired| desired.changed)) {
             self.keep(&document).await?;
         }
         let results = nodes.into_iter().map(async |(node, foreseen)| {
@@ -148,10 +150,10 @@ impl<D: Documents, C: Connections> Console<D, C> {
 }
 
 /// What setting a configuration will come to, unless the node changes before.
-fn foreseen(node: &NodeId, item: &Item, document: &Document, expected: &Expected) -> Result<Wanted, Problem> {
-    settled(want_config(node, document.sha256(), expected).apply(Some(item)), document, expected)
+fn foreseen(node: &NodeId, item: &Item, document: &Document, expected: &Expected) -> Result<ConfigChange, Problem> {
+    settled(set_config(node, document.sha256(), expected).apply(Some(item)), document, expected)
 }
 
-fn settled(outcome: Outcome, document: &Document, expected: &Expected) -> Result<Wanted, Problem> {
-    wanted(outcome, document.sha256(), expected).map_err(|error| internal(&error))?.map_err(denied)
+fn settled(outcome: Outcome, document: &Document, expected: &Expected) -> Result<ConfigChange, Problem> {
+    config_set(outcome, document.sha256(), expected).map_err(|error| internal(&error))?.map_err(denied)
 }

@@ -2,7 +2,7 @@
 
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents, Kept};
-use rollcall_core::{Denied, FirmwareVersion, Model, NodeId, firmware_wanted, want_firmware};
+use rollcall_core::{Denied, FirmwareVersion, Model, NodeId, firmware_set, set_firmware};
 use rollcall_wire::console::{DeliveryState, FirmwareSet, FirmwareSpec, FirmwareWish, Problem, ProblemCode};
 use rollcall_wire::{FirmwareNews, ServerMessage};
 
@@ -47,8 +47,8 @@ impl<D: Documents, C: Connections> Console<D, C> {
         if self.firmware.get(&model, &version).await.map_err(|error| failed(&error))?.is_none() {
             return Err(unknown(&model, &version));
         }
-        let outcome = self.write(&want_firmware(&node, &model, &version)).await?;
-        let stored = firmware_wanted(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
+        let outcome = self.write(&set_firmware(&node, &model, &version)).await?;
+        let stored = firmware_set(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
         let version = version.as_str().to_owned();
         let delivery = if stored.firmware_news().is_some() {
             let news = ServerMessage::Firmware(FirmwareNews { version: version.clone() });

@@ -7,7 +7,7 @@ use rollcall_wire::console::{
     AppliedView, BatchNode, BatchResult, ConfigSet, ConfigView, NodePage, NodePatch, NodeSpec, NodeView, Problem,
 };
 use rollcall_wire::console::{CommandPage, CommandProgress, CommandSpec, CommandView};
-use rollcall_wire::console::{ConfigProgress, DeliveryState, ProblemCode, SiteConfigSet, WantedView};
+use rollcall_wire::console::{ConfigProgress, DeliveryState, DesiredView, ProblemCode, SiteConfigSet};
 use rollcall_wire::console::{FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish};
 use rollcall_wire::{ConfigReport, ConfigStatus, Edit, UpdateReport, UpdateStatus};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -34,7 +34,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         queue, commands, cancel, set_firmware, add_firmware, firmware
     ),
     components(schemas(
-        NodeSpec, NodePatch, BatchNode, BatchResult, NodeView, NodePage, WantedView, ConfigProgress, ConfigSet, DeliveryState,
+        NodeSpec, NodePatch, BatchNode, BatchResult, NodeView, NodePage, DesiredView, ConfigProgress, ConfigSet, DeliveryState,
         SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode,
         CommandSpec, CommandView, CommandProgress, CommandPage, FirmwareSpec, FirmwareWish, FirmwareSet, FirmwareProgress,
         UpdateReport, UpdateStatus
@@ -55,11 +55,11 @@ struct Batch(Vec<serde_json::Value>);
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it is only a schema")]
 struct Conditions {
-    /// Only if one of these versions is wanted now: `"0"` is none, `*` any, and what follows a version in an `ETag` does not
+    /// Only if one of these versions is desired now: `"0"` is none, `*` any, and what follows a version in an `ETag` does not
     /// matter. Weak tags never match
     #[param(rename = "If-Match", required = false, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*"){0,7})$"#)]
     if_match: String,
-    /// Only if none of these is wanted now: with `*`, only if nothing is
+    /// Only if none of these is desired now: with `*`, only if nothing is
     #[param(rename = "If-None-Match", required = false, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*"){0,7})$"#)]
     if_none_match: String,
 }
@@ -196,14 +196,14 @@ operations! {
     ))]
     set_config;
 
-    /// A node's configuration: what is wanted, what runs, and how they differ.
+    /// A node's configuration: what is desired, what runs, and how they differ.
     #[utoipa::path(get, path = "/v1/nodes/{node}/config", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
         Known,
     ), responses(
         (status = 200, description = "The configuration", body = ConfigView,
             headers(("ETag" = String, description = "The version, `\"7\"`; and a mark, `\"7-0b5c31aa\"`, of what the node reported, once it has reported anything"))),
-        (status = 304, description = "Neither what is wanted nor what was reported has changed",
+        (status = 304, description = "Neither what is desired nor what was reported has changed",
             headers(("ETag" = String, description = "As it was"))),
         Problems,
     ))]

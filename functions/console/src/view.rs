@@ -3,9 +3,9 @@
 use rollcall_core::{
     Command, CommandState, ConfigOutcome, ConfigState, Ending, Node, NodeId, Policy, Presence, Timestamp,
 };
-use rollcall_core::{UpdateOutcome, UpdateState, WantedConfig, presence_at};
+use rollcall_core::{DesiredConfig, UpdateOutcome, UpdateState, presence_at};
 use rollcall_wire::console::{AppliedView, CommandProgress, CommandView, ConfigProgress, FirmwareProgress, NodeView};
-use rollcall_wire::console::{TakeoversView, WantedView};
+use rollcall_wire::console::{DesiredView, TakeoversView};
 use rollcall_wire::{ConfigReport, ConfigStatus, Edit, Json, JsonError, UpdateReport, UpdateStatus};
 
 /// A node as it is at this time: one whose grace period is over counts as offline, swept or not.
@@ -27,10 +27,10 @@ pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) ->
         credential_version: node.credentials.map(|version| version.0),
         revoked: node.revoked,
         firmware: node.firmware.clone(),
-        wanted: wanted(node),
+        desired: desired(node),
         reported: node.config.as_ref().map(reported),
         config: progress(node),
-        wanted_firmware: node.wanted_firmware.clone(),
+        desired_firmware: node.desired_firmware.clone(),
         update: node.update.as_ref().map(updated),
         firmware_update: firmware_progress(node),
         open_commands: node.open_commands().map_or(0, |open| open.end() + 1 - open.start()),
@@ -52,11 +52,11 @@ fn updated(update: &UpdateOutcome) -> UpdateReport {
 }
 
 fn firmware_progress(node: &Node) -> FirmwareProgress {
-    let Some(wanted) = &node.wanted_firmware else { return FirmwareProgress::None };
-    if node.firmware.as_ref() == Some(wanted) {
+    let Some(desired) = &node.desired_firmware else { return FirmwareProgress::None };
+    if node.firmware.as_ref() == Some(desired) {
         return FirmwareProgress::Applied;
     }
-    match node.update.as_ref().filter(|update| update.version.as_str() == wanted).map(|update| update.state) {
+    match node.update.as_ref().filter(|update| update.version.as_str() == desired).map(|update| update.state) {
         None => FirmwareProgress::Pending,
         Some(UpdateState::Downloading) => FirmwareProgress::Downloading,
         Some(UpdateState::Applied) => FirmwareProgress::Applied,
@@ -87,13 +87,13 @@ pub(crate) fn command(command: &Command, now: Timestamp) -> Result<CommandView, 
     })
 }
 
-pub(crate) fn wanted(node: &Node) -> Option<WantedView> {
-    let wanted = node.wanted.as_ref()?;
-    Some(WantedView { version: wanted.version, sha256: wanted.sha256.clone() })
+pub(crate) fn desired(node: &Node) -> Option<DesiredView> {
+    let desired = node.desired.as_ref()?;
+    Some(DesiredView { version: desired.version, sha256: desired.sha256.clone() })
 }
 
 pub(crate) fn progress(node: &Node) -> ConfigProgress {
-    match (&node.wanted, node.news(), &node.config) {
+    match (&node.desired, node.news(), &node.config) {
         (None, ..) => ConfigProgress::None,
         (Some(_), None, Some(reported)) => match reported.state {
             ConfigState::Applied => ConfigProgress::Applied,
@@ -107,11 +107,11 @@ pub(crate) fn progress(node: &Node) -> ConfigProgress {
 /// How to get from what a node runs to what it is to run; nothing if one of them is not known.
 pub(crate) fn difference(
     applied: Option<&AppliedView>,
-    wanted: Option<&WantedConfig>,
+    desired: Option<&DesiredConfig>,
     document: Option<&Json>,
 ) -> Option<Vec<Edit>> {
-    let (applied, wanted) = (applied?, wanted?);
-    if applied.sha256.as_ref() == Some(&wanted.sha256) {
+    let (applied, desired) = (applied?, desired?);
+    if applied.sha256.as_ref() == Some(&desired.sha256) {
         return Some(vec![]);
     }
     Some(rollcall_wire::difference(applied.document.as_ref()?, document?))

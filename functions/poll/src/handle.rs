@@ -117,8 +117,8 @@ impl<D: Documents> Poll<D> {
     async fn document(&self, claims: &Claims, sha256: &str) -> HttpAnswer {
         let node = &claims.node;
         let found = async {
-            let wanted = self.stored(claims).await?.and_then(|stored| stored.wanted);
-            if wanted.is_none_or(|wanted| wanted.sha256 != sha256) {
+            let desired = self.stored(claims).await?.and_then(|stored| stored.desired);
+            if desired.is_none_or(|desired| desired.sha256 != sha256) {
                 return Ok(None);
             }
             self.documents.get(sha256).await.map_err(|error| chain(&error))

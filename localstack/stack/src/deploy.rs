@@ -12,7 +12,7 @@ use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, LastUpdateS
 use bytes::Bytes;
 use rollcall_gateway::{Invoke as _, InvokeError};
 
-use crate::functions::{MEMORY_MB, Surroundings, TIMEOUT, environment};
+use crate::functions::{FunctionSettings, MEMORY_MB, TIMEOUT, environment};
 use crate::lambda::LambdaInvoke;
 use crate::package::{Package, PackageError};
 
@@ -91,7 +91,7 @@ pub struct Target<'a> {
     /// The role that it runs as.
     pub role: &'a str,
     /// What it is told.
-    pub surroundings: &'a Surroundings,
+    pub settings: &'a FunctionSettings,
 }
 
 impl Target<'_> {
@@ -101,11 +101,11 @@ impl Target<'_> {
     /// If Lambda does not take it, or it does not start with what it is told; the error says which variable is wrong.
     pub async fn deploy(&self, function: &str, package: &Package) -> Result<Deployed, DeployError> {
         let name = format!("{}{function}", self.prefix);
-        let wanted = environment(function, self.surroundings);
+        let desired = environment(function, self.settings);
         let done = match self.client.get_function_configuration().function_name(&name).send().await {
-            Ok(there) => self.update(&name, &there, package, wanted).await?,
+            Ok(there) => self.update(&name, &there, package, desired).await?,
             Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => {
-                self.create(&name, package, wanted).await?;
+                self.create(&name, package, desired).await?;
                 Deployed::Created
             }
             Err(error) => return Err(refused(&name, "looked up", error)),
@@ -130,7 +130,7 @@ impl Target<'_> {
         let version = alias.function_version().unwrap_or_default();
         let deployed = self.client.get_function_configuration().function_name(&name).qualifier(version).send().await;
         let mut told = environment_of(&deployed.map_err(|error| refused(&name, "looked up", error))?);
-        told.extend(environment(function, self.surroundings));
+        told.extend(environment(function, self.settings));
         let update = self.client.update_function_configuration().function_name(&name).environment(variables(told));
         update.send().await.map_err(|error| refused(&name, "given its new settings", error))?;
         self.usable(&name).await?;
@@ -156,7 +156,7 @@ impl Target<'_> {
         name: &str,
         there: &GetFunctionConfigurationOutput,
         package: &Package,
-        wanted: BTreeMap<String, String>,
+        desired: BTreeMap<String, String>,
     ) -> Result<Deployed, DeployError> {
         let mut done = Deployed::Unchanged;
         if there.code_sha256() != Some(&package.sha256) {
@@ -169,10 +169,10 @@ impl Target<'_> {
         let same = there.timeout() == Some(timeout())
             && there.memory_size() == Some(memory())
             && there.role() == Some(self.role)
-            && environment_of(there) == wanted;
+            && environment_of(there) == desired;
         if !same {
             let update = self.client.update_function_configuration().function_name(name).role(self.role);
-            let update = update.memory_size(memory()).timeout(timeout()).environment(variables(wanted));
+            let update = update.memory_size(memory()).timeout(timeout()).environment(variables(desired));
             update.send().await.map_err(|error| refused(name, "given its new settings", error))?;
             self.usable(name).await?;
             done = Deployed::Updated;

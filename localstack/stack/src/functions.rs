@@ -54,7 +54,7 @@ pub(crate) fn http_routes() -> Vec<HttpRoute> {
 
 /// What the functions are told, wherever they run; Lambda itself tells them the region and their credentials.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
+pub struct FunctionSettings {
     /// The table's name.
     pub table: String,
     /// Where `@connections` is.
@@ -72,14 +72,14 @@ pub struct Surroundings {
 }
 
 /// Runs the binaries in `folder` as child processes.
-pub(crate) fn specs(folder: &Path, processes: usize, surroundings: &Surroundings) -> Vec<FunctionSpec> {
+pub(crate) fn specs(folder: &Path, processes: usize, settings: &FunctionSettings) -> Vec<FunctionSpec> {
     let lambdas = [
         (variable::REGION, LOCAL_REGION),
         ("AWS_ACCESS_KEY_ID", LOCAL_CREDENTIALS),
         ("AWS_SECRET_ACCESS_KEY", LOCAL_CREDENTIALS),
     ];
     let spec = |name: &str| {
-        let mut env = environment(name, surroundings);
+        let mut env = environment(name, settings);
         // Lambda's credentials are those of the function's role; here their token says whose they are.
         env.insert("AWS_SESSION_TOKEN".to_owned(), name.to_owned());
         env.extend(lambdas.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -97,27 +97,27 @@ pub(crate) fn specs(folder: &Path, processes: usize, surroundings: &Surroundings
 }
 
 /// What one function is told: nothing that it has no use for.
-pub(crate) fn environment(function: &str, surroundings: &Surroundings) -> BTreeMap<String, String> {
+pub(crate) fn environment(function: &str, settings: &FunctionSettings) -> BTreeMap<String, String> {
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let policy = surroundings.policy;
+    let policy = settings.policy;
     let registration = match policy.registration {
         Registration::Open => "open",
         Registration::Closed => "closed",
     };
     let mut variables = BTreeMap::new();
     if matches!(function, AUTHORIZE | POLL) {
-        variables.extend([own(variable::TOKEN_KEYS, &surroundings.token_keys)]);
+        variables.extend([own(variable::TOKEN_KEYS, &settings.token_keys)]);
     }
     if matches!(function, CHECK_IN | POLL) {
-        variables.extend([own(variable::FIRMWARE_BUCKET, &surroundings.firmware_bucket)]);
+        variables.extend([own(variable::FIRMWARE_BUCKET, &settings.firmware_bucket)]);
     }
     if function == CONSOLE {
-        variables.extend([own(variable::CONSOLE_KEYS, &surroundings.console_keys)]);
+        variables.extend([own(variable::CONSOLE_KEYS, &settings.console_keys)]);
     }
     if function != AUTHORIZE {
         variables.extend([
-            own(variable::TABLE, &surroundings.table),
-            own(variable::CONNECTIONS_URL, &surroundings.connections),
+            own(variable::TABLE, &settings.table),
+            own(variable::CONNECTIONS_URL, &settings.connections),
             own(variable::REGISTRATION, registration),
             own(variable::LIFETIME, &policy.lifetime.to_string()),
             own(variable::CHECK_IN_EVERY, &policy.check_in_every.to_string()),
@@ -126,6 +126,6 @@ pub(crate) fn environment(function: &str, surroundings: &Surroundings) -> BTreeM
             own(variable::BUDGET, &policy.budget.to_string()),
         ]);
     }
-    variables.extend(surroundings.more.clone());
+    variables.extend(settings.more.clone());
     variables
 }

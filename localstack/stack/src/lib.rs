@@ -18,11 +18,11 @@ pub use bounded::Bounded;
 pub use build::{build_command, cargo_build};
 pub use deploy::{DeployError, Deployed, Target};
 pub use dynamo::{DynamoError, EmbeddedDynamo};
-pub use functions::{FUNCTIONS, ROUTE_CHECK_IN, Surroundings};
+pub use functions::{FUNCTIONS, FunctionSettings, ROUTE_CHECK_IN};
 pub use lambda::{LambdaInvoke, lambda_client};
-pub use localstack::{NotDeployed, Told, outdated_localstack, told};
+pub use localstack::{DeployedSettings, NotDeployed, outdated_localstack, told};
 pub use package::{Package, PackageError};
 pub use s3::{EmbeddedS3, S3Error, create_bucket};
 pub use stack::{
-    Backend, Between, FIRMWARE_BUCKET, Here, STAGE, Stack, StackConfig, StackError, TABLE, connections_url, listen,
+    Backend, FIRMWARE_BUCKET, Here, Interceptor, STAGE, Stack, StackConfig, StackError, TABLE, connections_url, listen,
 };

@@ -51,7 +51,7 @@ fn is_outdated(version: &str) -> bool {
 
 /// What the functions that Lambda has were told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct DeployedSettings {
     /// Their table's name.
     pub table: String,
     /// Where they call `@connections`.
@@ -73,7 +73,7 @@ pub enum NotDeployed {
 ///
 /// # Errors
 /// If one of them is not there, or nobody answers.
-pub async fn told(client: &Client, prefix: &str) -> Result<Option<Told>, NotDeployed> {
+pub async fn deployed_settings(client: &Client, prefix: &str) -> Result<Option<DeployedSettings>, NotDeployed> {
     let mut told = None;
     for function in FUNCTIONS {
         let name = format!("{prefix}{function}");
@@ -83,7 +83,7 @@ pub async fn told(client: &Client, prefix: &str) -> Result<Option<Told>, NotDepl
                 let mut environment = environment_of(&there);
                 let mut take = |name: &str| environment.remove(name).unwrap_or_default();
                 let (table, connections) = (take(variable::TABLE), take(variable::CONNECTIONS_URL));
-                told = Some(Told { table, connections });
+                told = Some(DeployedSettings { table, connections });
             }
             Ok(_) => {}
             Err(error)

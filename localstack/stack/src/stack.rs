@@ -9,7 +9,7 @@ use rollcall_aws::{TableError, create_table, forget_in_time, local_dynamo_client
 use rollcall_gateway::{Gateway, GatewayConfig, Host, HostError, HttpApi, HttpConfig, Invoke, Limits, Logs};
 
 use crate::dynamo::{DynamoError, EmbeddedDynamo};
-use crate::functions::{FUNCTIONS, Surroundings, http_routes, routes, specs};
+use crate::functions::{FUNCTIONS, FunctionSettings, http_routes, routes, specs};
 use crate::s3::{EmbeddedS3, S3Error};
 
 /// The stage that the API is deployed to.
@@ -29,7 +29,7 @@ pub struct StackConfig {
     /// API Gateway's limits.
     pub limits: Limits,
     /// Something between the gateway and the functions, if anything.
-    pub between: Option<Between>,
+    pub interceptor: Option<Interceptor>,
     /// Where the functions run.
     pub backend: Backend,
 }
@@ -55,13 +55,13 @@ pub struct Here {
     /// How many processes a function may have.
     pub processes: usize,
     /// What the functions are told. Where DynamoDB is, unless that is told already: a proxy that injects faults, say.
-    pub surroundings: Surroundings,
+    pub settings: FunctionSettings,
     /// Where the functions' log lines go.
     pub logs: Logs,
 }
 
 /// Wraps what runs the functions.
-pub type Between = Box<dyn FnOnce(Arc<dyn Invoke>) -> Arc<dyn Invoke> + Send>;
+pub type Interceptor = Box<dyn FnOnce(Arc<dyn Invoke>) -> Arc<dyn Invoke> + Send>;
 
 impl fmt::Debug for StackConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,8 +150,8 @@ impl Stack {
             }
             Backend::Elsewhere(invoke) => (None, invoke),
         };
-        let routed = match config.between {
-            Some(between) => between(Arc::clone(&invoke)),
+        let routed = match config.interceptor {
+            Some(intercept) => intercept(Arc::clone(&invoke)),
             None => Arc::clone(&invoke),
         };
         let ws = tokio::net::TcpListener::from_std(config.ws).map_err(StackError::Gateway)?;
@@ -217,14 +217,14 @@ impl Stack {
 impl Running {
     async fn start(config: Here) -> Result<Self, StackError> {
         let dynamo = EmbeddedDynamo::start(config.dynamodb, config.data.as_deref())?;
-        let mut surroundings = config.surroundings;
+        let mut settings = config.settings;
         let client = local_dynamo_client(&dynamo.url());
-        create_table(&client, &surroundings.table).await?;
-        forget_in_time(&client, &surroundings.table).await?;
-        let s3 = EmbeddedS3::start(config.s3, config.data.as_deref(), &surroundings.firmware_bucket)?;
-        surroundings.more.entry(variable::ENDPOINT_URL_DYNAMODB.to_owned()).or_insert_with(|| dynamo.url());
-        surroundings.more.entry(variable::ENDPOINT_URL_S3.to_owned()).or_insert_with(|| s3.url());
-        let specs = specs(&config.functions, config.processes, &surroundings);
+        create_table(&client, &settings.table).await?;
+        forget_in_time(&client, &settings.table).await?;
+        let s3 = EmbeddedS3::start(config.s3, config.data.as_deref(), &settings.firmware_bucket)?;
+        settings.more.entry(variable::ENDPOINT_URL_DYNAMODB.to_owned()).or_insert_with(|| dynamo.url());
+        settings.more.entry(variable::ENDPOINT_URL_S3.to_owned()).or_insert_with(|| s3.url());
+        let specs = specs(&config.functions, config.processes, &settings);
         let host = Arc::new(Host::start(specs, config.logs)?);
         for function in FUNCTIONS {
             host.ensure_ready(function).await?;

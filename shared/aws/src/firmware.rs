@@ -149,8 +149,8 @@ impl Images {
     /// # Errors
     /// If that can't be said now.
     pub async fn of(&self, node: &Node, version: &str, now: Timestamp) -> Result<Option<FirmwareUrl>, ImageError> {
-        let Some((model, wanted)) = node.may_fetch_firmware(version) else { return Ok(None) };
-        let Some(image) = self.firmware.get(&model, &wanted).await? else { return Ok(None) };
+        let Some((model, desired)) = node.may_fetch_firmware(version) else { return Ok(None) };
+        let Some(image) = self.firmware.get(&model, &desired).await? else { return Ok(None) };
         Ok(Some(FirmwareUrl {
             version: version.to_owned(),
             size: image.size,

@@ -124,7 +124,7 @@ pub fn poll(
     Event { node, at, now, fresh: false, kind: EventKind::Poll { credentials, report, results } }
 }
 
-/// What a check-in says about its node. An update to a version that can't be one is dropped: none such is ever wanted, so that
+/// What a check-in says about its node. An update to a version that can't be one is dropped: none such is ever desired, so that
 /// nothing waits for the report.
 pub fn report(check_in: CheckIn) -> Report {
     let mut dropped = check_in.dropped;

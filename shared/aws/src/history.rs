@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use rollcall_core::{History, ItemKey, NodeId, Remember, Slot, WantedConfig};
+use rollcall_core::{DesiredConfig, History, ItemKey, NodeId, Remember, Slot};
 
 use crate::dynamo::{DynamoStore, classify};
 use crate::render::key;
@@ -54,13 +54,13 @@ impl DynamoStore {
     }
 }
 
-fn config(item: &HashMap<String, AttributeValue>, slot: Slot) -> Result<Option<WantedConfig>, StoreError> {
+fn config(item: &HashMap<String, AttributeValue>, slot: Slot) -> Result<Option<DesiredConfig>, StoreError> {
     let [version, hash] = slot.names();
     match (item.get(&version), item.get(&hash)) {
         (None, None) => Ok(None),
         (Some(AttributeValue::N(number)), Some(AttributeValue::S(sha256))) => {
             let number = number.parse().map_err(|_| StoreError::Malformed(version))?;
-            Ok(Some(WantedConfig { version: number, sha256: sha256.clone() }))
+            Ok(Some(DesiredConfig { version: number, sha256: sha256.clone() }))
         }
         _ => Err(StoreError::Malformed(version)),
     }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use rollcall_core::{AckTerms, NodeId, Refusal, Timestamp, WantedConfig};
+use rollcall_core::{AckTerms, DesiredConfig, NodeId, Refusal, Timestamp};
 use rollcall_wire::{
     Ack, ByeReason, CommandNews, ConfigNews, Document, ErrorCode, ErrorMessage, FirmwareNews, ServerMessage,
 };
@@ -83,7 +83,7 @@ impl News {
         });
         let beside = command.as_ref().map_or(0, |command| json(command).len());
         let config = match &terms.config {
-            Some(wanted) => config(wanted, beside, documents).await,
+            Some(desired) => config(desired, beside, documents).await,
             None => None,
         };
         let firmware = terms.firmware.clone().map(|version| FirmwareNews { version });
@@ -101,11 +101,11 @@ async fn next_command(
     command.map(|command| command_news(&command, now)).transpose()
 }
 
-async fn config(wanted: &WantedConfig, beside: usize, documents: &impl Documents) -> Option<ConfigNews> {
-    match documents.get(&wanted.sha256).await {
-        Ok(Some(document)) => Some(config_news(wanted.version, &document, beside)),
+async fn config(desired: &DesiredConfig, beside: usize, documents: &impl Documents) -> Option<ConfigNews> {
+    match documents.get(&desired.sha256).await {
+        Ok(Some(document)) => Some(config_news(desired.version, &document, beside)),
         Ok(None) => {
-            tracing::error!(sha256 = wanted.sha256, "a configuration that is wanted has no document");
+            tracing::error!(sha256 = desired.sha256, "a configuration that is desired has no document");
             None
         }
         Err(error) => {

@@ -190,15 +190,15 @@ attributes! {
     /// The node's tags, with commas between them.
     Tags = "tg",
     /// The version of the configuration that the node is to run: counted up at every change, from 1.
-    WantedVersion = "wv",
+    DesiredVersion = "wv",
     /// The SHA-256 of that configuration's document, in hexadecimal.
-    WantedHash = "wh",
+    DesiredHash = "wh",
     /// How many commands were ever queued for the node: the number of the last one.
     CommandsQueued = "kq",
     /// Up to which number commands are over, or nothing if none is. Whatever is above may still be open.
     CommandsOver = "ko",
     /// The firmware version that the node is to run.
-    WantedFirmware = "wf",
+    DesiredFirmware = "wf",
     /// The firmware version that the node reported on.
     UpdateVersion = "uv",
     /// How far it got with that.

@@ -259,7 +259,7 @@ pub fn over(node: &NodeId, up_to: u64) -> Update {
 
 fn update(node: &NodeId, item: ItemKey, guard: Guard, changes: Vec<Change>) -> Update {
     // What was written by an earlier try, whose answer was lost, shows when it is read again.
-    Update { node: node.clone(), item, guard, made: Guard::Any(vec![]), changes }
+    Update { node: node.clone(), item, guard, already_applied: Guard::Any(vec![]), changes }
 }
 
 #[cfg(test)]

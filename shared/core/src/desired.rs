@@ -7,7 +7,7 @@ use crate::expected::Expected;
 use crate::guard::Guard;
 use crate::id::{CredentialVersion, FirmwareVersion, Model, NodeId, Site, Tags};
 use crate::limits::COMMANDS_OPEN;
-use crate::node::{Malformed, Node, WantedConfig};
+use crate::node::{DesiredConfig, Malformed, Node};
 use crate::update::{Change, Outcome, Update};
 
 /// The credential version of a node of which none was said.
@@ -86,7 +86,7 @@ pub enum Denied {
     /// Somebody else has set another configuration meanwhile.
     #[error("the node's configuration is at version {current}")]
     Stale {
-        /// The version that is wanted; 0 if there is none.
+        /// The version that is desired; 0 if there is none.
         current: u64,
     },
     /// It is of another model than the firmware is for, or of none.
@@ -137,8 +137,8 @@ fn said(node: &NodeId, amending: &Amending, mut guard: Vec<Guard>) -> Update {
         Amended::Set(text) => Some(Change::Set(attribute, Value::from(&*text))),
     }));
     // To say the same again is not refused, so that no refusal can be by an earlier try.
-    let made = Guard::Any(vec![]);
-    Update { node: node.clone(), item: ItemKey::Node, guard: Guard::All(guard), made, changes }
+    let already_applied = Guard::Any(vec![]);
+    Update { node: node.clone(), item: ItemKey::Node, guard: Guard::All(guard), already_applied, changes }
 }
 
 /// What registering a node came to: the node, or why not.
@@ -165,36 +165,36 @@ pub fn revoke(node: &NodeId) -> Update {
         node: node.clone(),
         item: ItemKey::Node,
         guard: Guard::Exists(A::CredentialVersion),
-        made: Guard::Exists(A::Revoked),
+        already_applied: Guard::Exists(A::Revoked),
         changes: vec![Change::Set(A::Revoked, 1_u32.into()), Change::Remove(A::Site)],
     }
 }
 
-/// Sets what a node is to run, if what is wanted now is as expected. The same document again is no new version.
-pub fn want_config(node: &NodeId, sha256: &str, expected: &Expected) -> Update {
+/// Sets what a node is to run, if what is desired now is as expected. The same document again is no new version.
+pub fn set_config(node: &NodeId, sha256: &str, expected: &Expected) -> Update {
     let guard = vec![
         Guard::Exists(A::CredentialVersion),
         Guard::Missing(A::Revoked),
-        Guard::Differs(A::WantedHash, sha256.into()),
+        Guard::Differs(A::DesiredHash, sha256.into()),
         expected.guard(),
     ];
     Update {
         node: node.clone(),
         item: ItemKey::Node,
         guard: Guard::All(guard),
-        // Our own earlier try looks like a document that was wanted already, and is answered like one.
-        made: Guard::Any(vec![]),
-        changes: vec![Change::Add(A::WantedVersion, 1), Change::Set(A::WantedHash, sha256.into())],
+        // Our own earlier try looks like a document that was desired already, and is answered like one.
+        already_applied: Guard::Any(vec![]),
+        changes: vec![Change::Add(A::DesiredVersion, 1), Change::Set(A::DesiredHash, sha256.into())],
     }
 }
 
 /// What setting a configuration came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ConfigChange {
     /// The node, with what it is to run.
     pub node: Node,
     /// What it is to run.
-    pub config: WantedConfig,
+    pub config: DesiredConfig,
     /// Whether that is new.
     pub changed: bool,
 }
@@ -203,7 +203,11 @@ pub struct Wanted {
 ///
 /// # Errors
 /// If the stored item is unreadable.
-pub fn wanted(outcome: Outcome, sha256: &str, expected: &Expected) -> Result<Result<Wanted, Denied>, Malformed> {
+pub fn config_set(
+    outcome: Outcome,
+    sha256: &str,
+    expected: &Expected,
+) -> Result<Result<ConfigChange, Denied>, Malformed> {
     let (stored, changed) = match outcome {
         Outcome::Applied { after } => (Some(after), true),
         Outcome::Refused { stored } => (stored, false),
@@ -214,17 +218,17 @@ pub fn wanted(outcome: Outcome, sha256: &str, expected: &Expected) -> Result<Res
     if node.revoked {
         return Ok(Err(Denied::Revoked));
     }
-    let current = node.wanted.as_ref().map_or(0, |wanted| wanted.version);
-    match node.wanted.clone().filter(|wanted| wanted.sha256 == sha256) {
+    let current = node.desired.as_ref().map_or(0, |desired| desired.version);
+    match node.desired.clone().filter(|desired| desired.sha256 == sha256) {
         Some(config) if changed || expected.holds(current) || expected.may_have_made(current) => {
-            Ok(Ok(Wanted { node, config, changed }))
+            Ok(Ok(ConfigChange { node, config, changed }))
         }
         _ => Ok(Err(Denied::Stale { current })),
     }
 }
 
 /// Sets the firmware version that a node of this model is to run: what it reported on an earlier try is forgotten.
-pub fn want_firmware(node: &NodeId, model: &Model, version: &FirmwareVersion) -> Update {
+pub fn set_firmware(node: &NodeId, model: &Model, version: &FirmwareVersion) -> Update {
     Update {
         node: node.clone(),
         item: ItemKey::Node,
@@ -233,9 +237,9 @@ pub fn want_firmware(node: &NodeId, model: &Model, version: &FirmwareVersion) ->
             Guard::Missing(A::Revoked),
             Guard::Equal(A::Model, model.as_str().into()),
         ]),
-        made: Guard::Any(vec![]),
+        already_applied: Guard::Any(vec![]),
         changes: vec![
-            Change::Set(A::WantedFirmware, version.as_str().into()),
+            Change::Set(A::DesiredFirmware, version.as_str().into()),
             Change::Remove(A::UpdateVersion),
             Change::Remove(A::UpdateState),
             Change::Remove(A::UpdateDetail),
@@ -247,7 +251,7 @@ pub fn want_firmware(node: &NodeId, model: &Model, version: &FirmwareVersion) ->
 ///
 /// # Errors
 /// If the stored item is unreadable.
-pub fn firmware_wanted(outcome: Outcome) -> Result<Result<Node, Denied>, Malformed> {
+pub fn firmware_set(outcome: Outcome) -> Result<Result<Node, Denied>, Malformed> {
     match outcome {
         Outcome::Applied { after } => Node::read(&after).map(Ok),
         Outcome::Refused { stored } => {

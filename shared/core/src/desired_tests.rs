@@ -105,11 +105,11 @@ fn versions_count_up_by_one_and_the_same_document_is_none() {
     let mut item = item_after(&register(&node(), &registering(1)), None);
     let mut set = |hash: &str, expected: Option<u64>| {
         let expected = expected.map_or_else(Expected::default, Expected::version);
-        let outcome = want_config(&node(), hash, &expected).apply(Some(&item));
+        let outcome = set_config(&node(), hash, &expected).apply(Some(&item));
         if let Outcome::Applied { after } = &outcome {
             item = after.clone();
         }
-        wanted(outcome, hash, &expected).expect("readable").map(|wanted| (wanted.config.version, wanted.changed))
+        config_set(outcome, hash, &expected).expect("readable").map(|desired| (desired.config.version, desired.changed))
     };
     assert_eq!(set("a", None), Ok((1, true)));
     assert_eq!(set("a", None), Ok((1, false)), "the same again");
@@ -124,7 +124,7 @@ fn versions_count_up_by_one_and_the_same_document_is_none() {
 fn firmware_is_news_until_it_runs_or_was_given_up_and_is_tried_again_when_it_is_set_again() {
     let (model, version) = ("ax-2".parse().expect("a model"), "2.5".parse().expect("a version"));
     let item = item_after(&register(&node(), &registering(1)), None);
-    let want = want_firmware(&node(), &model, &version);
+    let want = set_firmware(&node(), &model, &version);
     let item = item_after(&want, Some(&item));
     let read = |item: &Item| Node::read(item).expect("readable");
     assert_eq!((read(&item).firmware_news(), read(&item).is_updating()), (Some("2.5"), false));
@@ -148,8 +148,8 @@ fn firmware_is_news_until_it_runs_or_was_given_up_and_is_tried_again_when_it_is_
 fn firmware_is_for_registered_nodes_of_its_model() {
     let (model, version) = ("bx-1".parse().expect("a model"), "2.5".parse().expect("a version"));
     let denied = |item: Option<&Item>| {
-        let outcome = want_firmware(&node(), &model, &version).apply(item);
-        firmware_wanted(outcome).expect("readable").expect_err("denied")
+        let outcome = set_firmware(&node(), &model, &version).apply(item);
+        firmware_set(outcome).expect("readable").expect_err("denied")
     };
     let item = item_after(&register(&node(), &registering(1)), None);
     assert_eq!(denied(None), Denied::Unknown);
@@ -160,7 +160,7 @@ fn firmware_is_for_registered_nodes_of_its_model() {
 #[test]
 fn the_unknown_and_the_revoked_run_nothing() {
     let any = Expected::default();
-    let set = |item: Option<&Item>| wanted(want_config(&node(), "a", &any).apply(item), "a", &any);
+    let set = |item: Option<&Item>| config_set(set_config(&node(), "a", &any).apply(item), "a", &any);
     assert_eq!(set(None), Ok(Err(Denied::Unknown)));
     let known_only_by_its_socket = Item::from([(A::Seen, Value::Number(1))]);
     assert_eq!(set(Some(&known_only_by_its_socket)), Ok(Err(Denied::Unknown)));

@@ -1,10 +1,10 @@
-//! Which version of a configuration must be wanted for another one to be set: conditional requests (RFC 9110, section 13),
+//! Which version of a configuration must be desired for another one to be set: conditional requests (RFC 9110, section 13),
 //! in the words of the rules.
 
 use crate::attribute::Attribute as A;
 use crate::guard::Guard;
 
-/// What must be wanted now. By default, anything.
+/// What must be desired now. By default, anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     /// One of these, if something is said (`If-Match`).
@@ -16,7 +16,7 @@ pub struct Expected {
 /// Versions of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Versions {
-    /// Whatever is wanted, if something is.
+    /// Whatever is desired, if something is.
     Any,
     /// These; 0 stands for no configuration.
     Listed(Vec<u64>),
@@ -28,7 +28,7 @@ impl Expected {
         Self { one_of: Some(Versions::Listed(vec![version])), none_of: None }
     }
 
-    /// Whether it is what is wanted: a version, or 0 for none.
+    /// Whether it is what is desired: a version, or 0 for none.
     pub fn holds(&self, current: u64) -> bool {
         self.one_of.as_ref().is_none_or(|versions| versions.contain(current))
             && !self.none_of.as_ref().is_some_and(|versions| versions.contain(current))
@@ -43,13 +43,13 @@ impl Expected {
     /// The same as a condition on the stored item.
     pub(crate) fn guard(&self) -> Guard {
         let one_of = self.one_of.iter().map(|versions| match versions {
-            Versions::Any => Guard::Exists(A::WantedVersion),
+            Versions::Any => Guard::Exists(A::DesiredVersion),
             // DynamoDB has no empty condition, and no version is below 0.
-            Versions::Listed(versions) if versions.is_empty() => Guard::Less(A::WantedVersion, 0_u64.into()),
+            Versions::Listed(versions) if versions.is_empty() => Guard::Less(A::DesiredVersion, 0_u64.into()),
             Versions::Listed(versions) => Guard::Any(versions.iter().map(|version| is(*version)).collect()),
         });
         let none_of = self.none_of.iter().flat_map(|versions| match versions {
-            Versions::Any => vec![Guard::Missing(A::WantedVersion)],
+            Versions::Any => vec![Guard::Missing(A::DesiredVersion)],
             Versions::Listed(versions) => versions.iter().map(|version| is_not(*version)).collect(),
         });
         Guard::All(one_of.chain(none_of).collect())
@@ -66,11 +66,11 @@ impl Versions {
 }
 
 fn is(version: u64) -> Guard {
-    Guard::same(A::WantedVersion, (version > 0).then(|| version.into()))
+    Guard::same(A::DesiredVersion, (version > 0).then(|| version.into()))
 }
 
 fn is_not(version: u64) -> Guard {
-    if version > 0 { Guard::Differs(A::WantedVersion, version.into()) } else { Guard::Exists(A::WantedVersion) }
+    if version > 0 { Guard::Differs(A::DesiredVersion, version.into()) } else { Guard::Exists(A::DesiredVersion) }
 }
 
 #[cfg(test)]
@@ -87,7 +87,7 @@ mod tests {
             let expected = Expected { one_of: one_of.clone(), none_of: none_of.clone() };
             for version in 0..=4 {
                 let mut item = Item::from([(A::CredentialVersion, Value::Number(1))]);
-                item.extend((version > 0).then_some((A::WantedVersion, Value::Number(version))));
+                item.extend((version > 0).then_some((A::DesiredVersion, Value::Number(version))));
                 assert_eq!(expected.guard().holds(&item), expected.holds(version), "{expected:?} and {version}");
             }
         }

@@ -1,11 +1,11 @@
 //! Which documents a node's last configurations were: what tells how what it runs differs from what it is to run.
 //!
-//! The node's item knows what is wanted, and the number of the version that runs. That version's document is found here,
+//! The node's item knows what is desired, and the number of the version that runs. That version's document is found here,
 //! in an item of its own: it costs the node's item no bytes, and a check-in nothing.
 
 use std::collections::BTreeMap;
 
-use crate::node::{Node, WantedConfig};
+use crate::node::{DesiredConfig, Node};
 
 /// How many versions are remembered besides the one that runs: with all of them the item is below one write unit, as a
 /// node's is.
@@ -41,13 +41,13 @@ pub struct Remember {
     /// Where.
     pub slot: Slot,
     /// What.
-    pub config: WantedConfig,
+    pub config: DesiredConfig,
     /// Whether what the slot had is to be kept in [`Slot::Running`].
     pub keep: bool,
 }
 
 /// What is to be remembered now that a node is to run this.
-pub fn remember(node: &Node, config: &WantedConfig) -> Remember {
+pub fn remember(node: &Node, config: &DesiredConfig) -> Remember {
     Remember {
         slot: slot(config.version),
         config: config.clone(),
@@ -61,10 +61,10 @@ fn slot(version: u64) -> Slot {
 
 /// What is remembered of a node's configurations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History(BTreeMap<Slot, WantedConfig>);
+pub struct History(BTreeMap<Slot, DesiredConfig>);
 
-impl FromIterator<(Slot, WantedConfig)> for History {
-    fn from_iter<T: IntoIterator<Item = (Slot, WantedConfig)>>(slots: T) -> Self {
+impl FromIterator<(Slot, DesiredConfig)> for History {
+    fn from_iter<T: IntoIterator<Item = (Slot, DesiredConfig)>>(slots: T) -> Self {
         Self(slots.into_iter().collect())
     }
 }
@@ -81,7 +81,7 @@ impl History {
 mod tests {
     use super::*;
     use crate::attribute::Item;
-    use crate::desired::want_config;
+    use crate::desired::set_config;
     use crate::event::{Event, EventKind};
     use crate::expected::Expected;
     use crate::id::{CredentialVersion, NodeId, Timestamp};
@@ -104,7 +104,7 @@ mod tests {
             let mut history = Self::default();
             for version in versions {
                 let node = Node { applied: applied(version), ..Node::read(&Item::new()).expect("a node") };
-                history.remember(remember(&node, &WantedConfig { version, sha256: format!("hash {version}") }));
+                history.remember(remember(&node, &DesiredConfig { version, sha256: format!("hash {version}") }));
             }
             history
         }
@@ -113,7 +113,7 @@ mod tests {
     #[test]
     fn what_runs_is_remembered_however_far_behind_the_node_is() {
         for applied in 1..=20 {
-            let history = History::after(1..=100, |wanted| (wanted > applied).then_some(applied));
+            let history = History::after(1..=100, |desired| (desired > applied).then_some(applied));
             for version in (93..=100).chain([applied]) {
                 assert_eq!(history.sha256(version), Some(&*format!("hash {version}")), "{applied} runs");
             }
@@ -123,14 +123,14 @@ mod tests {
     #[test]
     fn a_node_that_follows_and_one_that_stays_two_behind_are_compared_too() {
         for behind in 1..=2 {
-            let history = History::after(1..=50, |wanted| wanted.checked_sub(behind).filter(|applied| *applied > 0));
+            let history = History::after(1..=50, |desired| desired.checked_sub(behind).filter(|applied| *applied > 0));
             assert_eq!(history.sha256(50 - behind), Some(&*format!("hash {}", 50 - behind)));
         }
     }
 
     #[test]
     fn no_more_is_remembered_than_there_are_slots() {
-        let history = History::after(1..=1000, |wanted| wanted.checked_sub(30));
+        let history = History::after(1..=1000, |desired| desired.checked_sub(30));
         assert!(u64::try_from(history.0.len()).is_ok_and(|slots| slots <= REMEMBERED + 1), "{history:?}");
         assert_eq!(history.sha256(500), None);
     }
@@ -167,9 +167,9 @@ mod tests {
         assert_eq!(applied_after(report(1, ConfigState::Rejected)), None);
         assert_eq!(applied_after(report(2, ConfigState::Applied)), Some(2));
         assert_eq!(
-            applied_after(want_config(&id, "hash", &Expected::default())),
+            applied_after(set_config(&id, "hash", &Expected::default())),
             Some(2),
-            "what is wanted does not run yet"
+            "what is desired does not run yet"
         );
         assert_eq!(applied_after(report(3, ConfigState::Rejected)), Some(2));
         assert_eq!(applied_after(report(4, ConfigState::Substituted)), Some(4));

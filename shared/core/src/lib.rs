@@ -40,9 +40,9 @@ pub use commands::{
     Command, CommandState, Ended, Ending, Queueing, Room, cancel, end, first_open, over, queue, queued_before, room,
     send,
 };
-pub use desired::{Amended, Amending, Denied, Registering, Wanted};
-pub use desired::{amend, register, registered, revoke, want_config, wanted};
-pub use desired::{firmware_wanted, want_firmware};
+pub use desired::{Amended, Amending, ConfigChange, Denied, Registering};
+pub use desired::{amend, config_set, register, registered, revoke, set_config};
+pub use desired::{firmware_set, set_firmware};
 pub use event::{Connection, Event, EventKind, Found};
 pub use expected::{Expected, Versions};
 pub use guard::Guard;
@@ -56,7 +56,7 @@ pub use limits::{
     SITE_BYTES, TAGS_BYTES,
 };
 pub use limits::{COMMANDS_OPEN, FIRMWARE_VERSION_BYTES, UPDATE_DETAIL_BYTES};
-pub use node::{Blocked, Closed, Held, Malformed, Node, Presence, Previous, Takeovers, WantedConfig};
+pub use node::{Blocked, Closed, DesiredConfig, Held, Malformed, Node, Presence, Previous, Takeovers};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
 pub use refusal::Refusal;

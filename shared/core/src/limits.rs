@@ -23,7 +23,7 @@ pub const MODEL_BYTES: usize = 32;
 pub const TAGS_BYTES: usize = 96;
 
 /// The longest firmware version that a node may be told to run, in bytes: every version that is stored counts twice, once
-/// as wanted and once as reported on.
+/// as desired and once as reported on.
 pub const FIRMWARE_VERSION_BYTES: usize = 32;
 
 /// How much of the detail of an update report is kept, in bytes.

@@ -36,7 +36,7 @@ pub struct Node {
     /// Its tags.
     pub tags: Tags,
     /// The configuration that it is to run.
-    pub wanted: Option<WantedConfig>,
+    pub desired: Option<DesiredConfig>,
     /// The version of the configuration that it runs: the last one that it reported as applied or substituted.
     pub applied: Option<u64>,
     /// What it last reported of a configuration.
@@ -46,7 +46,7 @@ pub struct Node {
     /// Up to which number they are over.
     pub commands_over: u64,
     /// The firmware version that it is to run.
-    pub wanted_firmware: Option<String>,
+    pub desired_firmware: Option<String>,
     /// How it is getting on with a firmware version.
     pub update: Option<UpdateOutcome>,
     /// How often another instance took it over from an open connection.
@@ -79,7 +79,7 @@ pub struct Blocked {
 
 /// A configuration that a node is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WantedConfig {
+pub struct DesiredConfig {
     /// Its version.
     pub version: u64,
     /// The SHA-256 of its document, in hexadecimal.
@@ -167,12 +167,12 @@ impl Node {
             site: text(item, Attribute::Site)?.map(str::to_owned),
             model: text(item, Attribute::Model)?.map(str::to_owned),
             tags: text(item, Attribute::Tags)?.map(Tags::read).unwrap_or_default(),
-            wanted: wanted(item)?,
+            desired: desired(item)?,
             applied: number(item, Attribute::AppliedVersion)?,
             config: config(item)?,
             commands_queued: number(item, Attribute::CommandsQueued)?.unwrap_or_default(),
             commands_over: number(item, Attribute::CommandsOver)?.unwrap_or_default(),
-            wanted_firmware: text(item, Attribute::WantedFirmware)?.map(str::to_owned),
+            desired_firmware: text(item, Attribute::DesiredFirmware)?.map(str::to_owned),
             update: update(item)?,
             takeovers: takeovers(item)?,
             spent: number(item, Attribute::Spent)?.unwrap_or_default(),
@@ -215,9 +215,9 @@ impl Node {
     }
 
     /// What it is to run and has not reported on yet.
-    pub fn news(&self) -> Option<&WantedConfig> {
+    pub fn news(&self) -> Option<&DesiredConfig> {
         let reported = self.config.as_ref().map(|config| config.version);
-        self.wanted.as_ref().filter(|wanted| reported != Some(wanted.version))
+        self.desired.as_ref().filter(|desired| reported != Some(desired.version))
     }
 
     /// The numbers of the commands that may be open; nothing if none is.
@@ -227,9 +227,9 @@ impl Node {
 
     /// The firmware version that it is to run, does not run, and has not given up on.
     pub fn firmware_news(&self) -> Option<&str> {
-        let wanted = self.wanted_firmware.as_deref().filter(|wanted| self.firmware.as_deref() != Some(*wanted))?;
-        match self.update.as_ref().filter(|update| update.version.as_str() == wanted).map(|update| update.state) {
-            None | Some(UpdateState::Downloading) => Some(wanted),
+        let desired = self.desired_firmware.as_deref().filter(|desired| self.firmware.as_deref() != Some(*desired))?;
+        match self.update.as_ref().filter(|update| update.version.as_str() == desired).map(|update| update.state) {
+            None | Some(UpdateState::Downloading) => Some(desired),
             Some(UpdateState::Applied | UpdateState::Failed | UpdateState::RolledBack) => None,
         }
     }
@@ -237,13 +237,13 @@ impl Node {
     /// Whether it has said that it knows of the firmware version that it is to run.
     pub fn is_updating(&self) -> bool {
         let reported = self.update.as_ref().map(|update| update.version.as_str());
-        self.wanted_firmware.is_some() && reported == self.wanted_firmware.as_deref()
+        self.desired_firmware.is_some() && reported == self.desired_firmware.as_deref()
     }
 
     /// The model and the version of firmware that it may fetch, if this is the version that it is to run.
     pub fn may_fetch_firmware(&self, version: &str) -> Option<(Model, FirmwareVersion)> {
-        let wanted = self.wanted_firmware.as_deref().filter(|wanted| *wanted == version && !self.revoked)?;
-        Some((self.model.as_deref()?.parse().ok()?, wanted.parse().ok()?))
+        let desired = self.desired_firmware.as_deref().filter(|desired| *desired == version && !self.revoked)?;
+        Some((self.model.as_deref()?.parse().ok()?, desired.parse().ok()?))
     }
 
     /// When it was last heard of: a check-in, or the opening of its connection.
@@ -308,10 +308,10 @@ fn takeovers(item: &Item) -> Result<Option<Takeovers>, Malformed> {
     Ok(Some(Takeovers { count, last }))
 }
 
-fn wanted(item: &Item) -> Result<Option<WantedConfig>, Malformed> {
-    let Some(version) = number(item, Attribute::WantedVersion)? else { return Ok(None) };
-    let sha256 = text(item, Attribute::WantedHash)?.ok_or_else(|| malformed(Attribute::WantedHash))?.to_owned();
-    Ok(Some(WantedConfig { version, sha256 }))
+fn desired(item: &Item) -> Result<Option<DesiredConfig>, Malformed> {
+    let Some(version) = number(item, Attribute::DesiredVersion)? else { return Ok(None) };
+    let sha256 = text(item, Attribute::DesiredHash)?.ok_or_else(|| malformed(Attribute::DesiredHash))?.to_owned();
+    Ok(Some(DesiredConfig { version, sha256 }))
 }
 
 fn config(item: &Item) -> Result<Option<ConfigOutcome>, Malformed> {

@@ -21,7 +21,7 @@ const REASON_LOST: &str = "lost";
 /// the write. [`settle`](crate::settle()) says what follows.
 pub fn plan(event: &Event, policy: &Policy) -> Update {
     let at = event.at;
-    let (guard, made, changes) = match &event.kind {
+    let (guard, already_applied, changes) = match &event.kind {
         EventKind::Connect { connection, credentials, instance } => {
             connect(event, connection, *credentials, *instance, policy)
         }
@@ -46,8 +46,8 @@ pub fn plan(event: &Event, policy: &Policy) -> Update {
         EventKind::Expire { found } => expire(at, found, policy),
         EventKind::Lost { found } => lost(at, found),
     };
-    let (guard, made) = (Guard::All(guard), Guard::All(made));
-    Update { node: event.node.clone(), item: ItemKey::Node, guard, made, changes }
+    let (guard, already_applied) = (Guard::All(guard), Guard::All(made));
+    Update { node: event.node.clone(), item: ItemKey::Node, guard, already_applied, changes }
 }
 
 type Parts = (Vec<Guard>, Vec<Guard>, Vec<Change>);
@@ -98,10 +98,11 @@ fn check_in(event: &Event, said: &Said<'_>, received: Timestamp, seq: u64, repor
     guard.push(seen_no_later_than(event));
     guard.extend(budget::within(event, policy));
     let mut changes = budget::spend(event, said.results, policy);
-    let made = vec![is(said.connection), Guard::Equal(A::Seq, seq.into()), Guard::Equal(A::Seen, at.0.into())];
+    let already_applied =
+        vec![is(said.connection), Guard::Equal(A::Seq, seq.into()), Guard::Equal(A::Seen, at.0.into())];
     changes.extend([Change::Set(A::Seen, at.0.into()), Change::Set(A::Seq, seq.into())]);
     changes.extend(reported(report));
-    (guard, made, changes)
+    (guard, already_applied, changes)
 }
 
 /// Counts a message of the connection that holds the node.
@@ -127,15 +128,15 @@ fn excess(event: &Event, offences: Option<u64>, blocked_until: Option<Timestamp>
     ];
     let (offences, until) = budget::blocked_anew(event, offences, blocked_until);
     let blocked = [(A::Offences, Value::from(offences)), (A::BlockedUntil, Value::from(until.0))];
-    let made = blocked.iter().map(|(attribute, value)| Guard::Equal(*attribute, value.clone())).collect();
-    (guard, made, blocked.map(|(attribute, value)| Change::Set(attribute, value)).to_vec())
+    let already_applied = blocked.iter().map(|(attribute, value)| Guard::Equal(*attribute, value.clone())).collect();
+    (guard, already_applied, blocked.map(|(attribute, value)| Change::Set(attribute, value)).to_vec())
 }
 
 fn taken_over(at: Timestamp, connection: &ConnectionId, before: u64) -> Parts {
     let is = Guard::Equal(A::Connection, connection.as_str().into());
-    let made = vec![is.clone(), Guard::Equal(A::TakenOverAt, at.0.into())];
+    let already_applied = vec![is.clone(), Guard::Equal(A::TakenOverAt, at.0.into())];
     let changes = vec![Change::Set(A::Takeovers, (before + 1).into()), Change::Set(A::TakenOverAt, at.0.into())];
-    (vec![is], made, changes)
+    (vec![is], already_applied, changes)
 }
 
 fn disconnect(
@@ -148,7 +149,7 @@ fn disconnect(
     let at = event.at;
     let held_or_newer = vec![Guard::All(vec![is(connection), open()]), newer(connection, horizon(event))];
     let guard = vec![registered(policy), Guard::Any(held_or_newer)];
-    let made = vec![is(connection), Guard::Equal(A::ClosedAt, at.0.into())];
+    let already_applied = vec![is(connection), Guard::Equal(A::ClosedAt, at.0.into())];
     let mut changes = vec![
         Change::Set(A::Connection, connection.id.as_str().into()),
         Change::Set(A::OpenedAt, connection.opened_at.0.into()),
@@ -159,7 +160,7 @@ fn disconnect(
     let reason = reason.map(|reason| clip(reason, CLOSE_REASON_BYTES)).filter(|reason| !reason.is_empty());
     changes.push(set_or_remove(A::CloseCode, code.map(|code| u64::from(code).into())));
     changes.push(set_or_remove(A::CloseReason, reason.map(Into::into)));
-    (guard, made, changes)
+    (guard, already_applied, changes)
 }
 
 fn poll(event: &Event, credentials: CredentialVersion, report: &Report, results: u32, policy: &Policy) -> Parts {
@@ -167,7 +168,7 @@ fn poll(event: &Event, credentials: CredentialVersion, report: &Report, results:
     let mut guard =
         vec![registered(policy), Guard::Missing(A::Revoked), current(credentials), seen_no_later_than(event)];
     guard.extend(budget::within(event, policy));
-    let made = vec![Guard::Equal(A::Seen, at.0.into()), Guard::Exists(A::Polls)];
+    let already_applied = vec![Guard::Equal(A::Seen, at.0.into()), Guard::Exists(A::Polls)];
     let mut changes = vec![
         Change::Set(A::Seen, at.0.into()),
         Change::Set(A::Polls, 1_u32.into()),
@@ -179,7 +180,7 @@ fn poll(event: &Event, credentials: CredentialVersion, report: &Report, results:
     ];
     changes.extend(budget::spend(event, results, policy));
     changes.extend(reported(report));
-    (guard, made, changes)
+    (guard, already_applied, changes)
 }
 
 /// Only a closed node has a due, and a poll takes it away, so that the guard needn't ask about either.
@@ -199,7 +200,7 @@ fn expire(at: Timestamp, found: &Found, policy: &Policy) -> Parts {
         changes.push(Change::SetIfMissing(A::OfflineSince, at.0.into()));
         changes.push(Change::Remove(A::OnlineSince));
     }
-    (guard, made, changes)
+    (guard, already_applied, changes)
 }
 
 fn lost(at: Timestamp, found: &Found) -> Parts {
@@ -207,7 +208,7 @@ fn lost(at: Timestamp, found: &Found) -> Parts {
     let still_open =
         if found.open { open() } else { Guard::Any(vec![Guard::Exists(A::ClosedAt), Guard::Missing(A::Connection)]) };
     let guard = vec![connection_as(found), still_open, seen.clone(), polls_as(found)];
-    let made = vec![connection_as(found), seen, Guard::Missing(A::OnlineSince), Guard::Missing(A::Polls)];
+    let already_applied = vec![connection_as(found), seen, Guard::Missing(A::OnlineSince), Guard::Missing(A::Polls)];
     let mut changes = vec![
         Change::SetIfMissing(A::OfflineSince, at.0.into()),
         Change::Remove(A::OnlineSince),
@@ -220,7 +221,7 @@ fn lost(at: Timestamp, found: &Found) -> Parts {
         changes.push(Change::Set(A::CloseReason, REASON_LOST.into()));
         changes.push(Change::Remove(A::CloseCode));
     }
-    (guard, made, changes)
+    (guard, already_applied, changes)
 }
 
 fn registered(policy: &Policy) -> Guard {

@@ -110,8 +110,8 @@ pub struct Health {
 impl Report {
     /// Keeps of what the node said as much as is stored: it only describes the node, and a check-in matters more.
     ///
-    /// Details are clipped. So is a firmware version, which is compared with the one that is wanted: no version that may be
-    /// wanted is as long as what is kept ([`FIRMWARE_VERSION_BYTES`](crate::limits::FIRMWARE_VERSION_BYTES)), so that a
+    /// Details are clipped. So is a firmware version, which is compared with the one that is desired: no version that may be
+    /// desired is as long as what is kept ([`FIRMWARE_VERSION_BYTES`](crate::limits::FIRMWARE_VERSION_BYTES)), so that a
     /// clipped one is never taken for it; and to drop it would leave a version in its place that does not run any more.
     pub fn new(firmware: Option<String>, config: Option<ConfigOutcome>, health: Health) -> Self {
         let mut dropped = 0;
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn no_clipped_firmware_version_is_taken_for_one_that_is_wanted() {
+    fn no_clipped_firmware_version_is_taken_for_one_that_is_desired() {
         const { assert!(FIRMWARE_BYTES > FIRMWARE_VERSION_BYTES + 3, "what is kept, less a part of a character") };
     }
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use crate::attribute::Item;
 use crate::event::{Event, EventKind};
 use crate::id::{ConnectionId, NodeId};
-use crate::node::{Malformed, Node, Presence, WantedConfig};
+use crate::node::{DesiredConfig, Malformed, Node, Presence};
 use crate::policy::{Policy, Seconds};
 use crate::refusal::{Refusal, Why, told_to_slow_down, why_refused};
 use crate::update::Outcome;
@@ -60,7 +60,7 @@ pub struct AckTerms {
     /// Over how long to spread a reconnect after a loss.
     pub spread: Seconds,
     /// The configuration to run, while the node has not reported on it.
-    pub config: Option<WantedConfig>,
+    pub config: Option<DesiredConfig>,
     /// The numbers of the commands that may be open.
     pub commands: Option<RangeInclusive<u64>>,
     /// The firmware version to run, until the node runs it or has given up on it.
@@ -244,9 +244,9 @@ mod tests {
         let Outcome::Applied { after: mut item } = plan(&event(connect), &policy).apply(None) else {
             panic!("it is let in")
         };
-        let mut quiet = |seq, wanted: Option<u64>| {
-            if let Some(version) = wanted {
-                item.extend([(A::WantedVersion, version.into()), (A::WantedHash, "a".into())]);
+        let mut quiet = |seq, desired: Option<u64>| {
+            if let Some(version) = desired {
+                item.extend([(A::DesiredVersion, version.into()), (A::DesiredHash, "a".into())]);
             }
             let connection = connection.clone();
             let check_in = event(EventKind::CheckIn {

@@ -15,7 +15,7 @@ pub struct Update {
     pub guard: Guard,
     /// What shows in a stored item that this very write was made already: a client that repeats a write after a lost
     /// answer is refused by its own work, and must not take that for a lost race.
-    pub made: Guard,
+    pub already_applied: Guard,
     /// What to change: all or nothing.
     pub changes: Vec<Change>,
 }
@@ -73,7 +73,7 @@ impl Update {
     /// What a refusal means: our own earlier write, or somebody else's.
     pub fn refused(&self, stored: Option<Item>) -> Outcome {
         match stored {
-            Some(after) if self.made.holds(&after) => Outcome::Applied { after },
+            Some(after) if self.already_applied.holds(&after) => Outcome::Applied { after },
             stored => Outcome::Refused { stored },
         }
     }

@@ -7,7 +7,7 @@ use rollcall_core::{
     DETAIL_BYTES, Event, EventKind, Expected, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES, FirmwareVersion, Found, Health,
     Instance, Item, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId, Outcome, PARTITION_KEY, Policy, Registering,
     Registration, Report, SITE_BYTES, SORT_KEY, SORT_KEY_NODE, TAGS_BYTES, Tags, Timestamp, UPDATE_DETAIL_BYTES,
-    UpdateOutcome, UpdateState, Value, partition_key, plan, register, want_config, want_firmware,
+    UpdateOutcome, UpdateState, Value, partition_key, plan, register, set_config, set_firmware,
 };
 
 /// The year 2286, when milliseconds get their fourteenth digit.
@@ -15,7 +15,7 @@ const NOW: Timestamp = Timestamp(9_999_999_999_999);
 
 #[test]
 fn the_largest_node_item_fits_one_write_unit() {
-    let largest = largest_after(&wanted(), 4);
+    let largest = largest_after(&desired(), 4);
     let attributes = largest.len();
     let bytes = size(&largest);
     assert!(bytes <= NODE_ITEM_BYTES, "{bytes} bytes in {attributes} attributes");
@@ -94,7 +94,7 @@ fn report() -> Report {
 }
 
 /// What the monolith may have said of the node.
-fn wanted() -> Item {
+fn desired() -> Item {
     let registering = Registering {
         site: "s".repeat(SITE_BYTES).parse().ok(),
         model: "m".repeat(MODEL_BYTES).parse().ok(),
@@ -103,12 +103,12 @@ fn wanted() -> Item {
     };
     let mut item = Item::new();
     let model = registering.model.clone().expect("a model");
-    let wanted = [
+    let desired = [
         register(&node(), &registering),
-        want_config(&node(), &"f".repeat(64), &Expected::default()),
-        want_firmware(&node(), &model, &version('w')),
+        set_config(&node(), &"f".repeat(64), &Expected::default()),
+        set_firmware(&node(), &model, &version('w')),
     ];
-    for update in wanted {
+    for update in desired {
         let Outcome::Applied { after } = update.apply(Some(&item)) else { panic!("refused") };
         item = after;
     }
@@ -118,7 +118,7 @@ fn wanted() -> Item {
     item.insert(Attribute::SpentSince, Value::Number(NOW.0));
     item.insert(Attribute::BlockedUntil, Value::Number(NOW.0));
     item.insert(Attribute::Offences, Value::Number(99_999));
-    item.insert(Attribute::WantedVersion, Value::Number(u64::MAX));
+    item.insert(Attribute::DesiredVersion, Value::Number(u64::MAX));
     // As many as fit the sort key of a command.
     item.insert(Attribute::CommandsQueued, Value::Number(999_999_999_999));
     item.insert(Attribute::CommandsOver, Value::Number(999_999_999_998));

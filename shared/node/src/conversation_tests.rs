@@ -270,7 +270,7 @@ enum Happens {
     Stored(u64),
     NotStored(Option<u64>),
     Rejected(u64),
-    Wanted,
+    ConfigSet,
     Changes,
 }
 
@@ -280,7 +280,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         2 => (0..12_u64).prop_map(Happens::Stored),
         1 => prop::option::of(0..12_u64).prop_map(Happens::NotStored),
         1 => (0..12_u64).prop_map(Happens::Rejected),
-        1 => Just(Happens::Wanted),
+        1 => Just(Happens::ConfigSet),
         1 => Just(Happens::Changes),
     ]
 }
@@ -299,7 +299,7 @@ proptest! {
                 Happens::Stored(seq) => if talk.ack(now, seq).is_some() { highest_ack = highest_ack.max(seq) },
                 Happens::NotStored(seq) => talk.not_stored(now, seq),
                 Happens::Rejected(seq) => talk.conversation.rejected(now, seq, INTERVAL),
-                Happens::Wanted => talk.conversation.check_in_now(now),
+                Happens::ConfigSet => talk.conversation.check_in_now(now),
                 Happens::Changes => firmware += 1,
             }
             loop {

@@ -37,7 +37,7 @@ use crate::{
 
 /// What the server last said about the rhythm.
 #[derive(Clone, Copy, Debug)]
-struct Told {
+struct Cadence {
     interval: Duration,
     life: Duration,
     spread: Duration,
@@ -48,7 +48,7 @@ struct Told {
 pub(crate) struct Machine {
     timing: Timing,
     rng: SmallRng,
-    told: Told,
+    cadence: Cadence,
     sessions: Sessions,
     /// When to open the next connection, if that is to be waited for.
     open_at: Option<Duration>,
@@ -88,11 +88,11 @@ pub(crate) struct Machine {
 impl Machine {
     /// A node that goes on from what it recorded.
     pub(crate) fn new(timing: Timing, seed: u64, record: Record) -> Self {
-        let told = Told { interval: timing.first_interval, life: timing.first_life, spread: timing.first_spread };
+        let cadence = Cadence { interval: timing.first_interval, life: timing.first_life, spread: timing.first_spread };
         Self {
             timing,
             rng: SmallRng::seed_from_u64(seed),
-            told,
+            cadence,
             sessions: Sessions::default(),
             open_at: Some(Duration::ZERO),
             failures: 0,
@@ -219,7 +219,7 @@ impl Machine {
         let results = self.commands.results().into_iter().cloned().collect();
         let conversation = self.sessions.get(link)?.conversation()?;
         let saying = Saying { report, update, results };
-        let check_in = conversation.compose(&self.timing, now, self.told.interval, saying);
+        let check_in = conversation.compose(&self.timing, now, self.cadence.interval, saying);
         self.event(NodeEvent::CheckedIn { seq: check_in.seq, asked: check_in.ack });
         Some(check_in)
     }

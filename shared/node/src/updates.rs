@@ -2,7 +2,7 @@
 //!
 //! One version is worked on at a time. Until the program has its image, another one takes its place; from then on the
 //! server has to tell another one again. What became of a version is said until that is acknowledged; told once more after
-//! that, the version is wanted once more.
+//! that, the version is desired once more.
 
 mod getting;
 
@@ -22,7 +22,7 @@ use crate::{
 use getting::Getting;
 
 const ROLLED_BACK: &str = "it does not run";
-const WITHDRAWN: &str = "it is not wanted any more";
+const WITHDRAWN: &str = "it is no longer desired";
 
 /// What is to be done about firmware.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(crate) struct Attempt {
 enum Stage {
     Idle,
     /// The program is to be asked.
-    Told {
+    Announced {
         version: String,
         at: Duration,
     },
@@ -92,7 +92,7 @@ pub(crate) struct Updates {
     record: UpdateRecord,
     stage: Stage,
     attempts: u32,
-    /// How often the last version was wanted once more.
+    /// How often the last version was desired once more.
     repeats: u32,
     /// What is to be said of the last version.
     own: Option<Attempt>,
@@ -117,7 +117,7 @@ impl Updates {
     /// When [`tick`](Self::tick) has something to do next; `held`: a connection holds the node.
     pub(crate) fn deadline(&self, held: bool) -> Option<Duration> {
         match &self.stage {
-            Stage::Told { at, .. } => Some(*at),
+            Stage::Announced { at, .. } => Some(*at),
             Stage::Getting(getting) if held => getting.deadline(),
             _ => None,
         }
@@ -131,7 +131,7 @@ impl Updates {
             return Some(due);
         }
         match &mut self.stage {
-            Stage::Told { version, at } if now >= *at => {
+            Stage::Announced { version, at } if now >= *at => {
                 let version = std::mem::take(version);
                 self.offer(version);
             }
@@ -149,7 +149,7 @@ impl Updates {
         let repeated = self.own.as_ref().is_some_and(|own| own.report.version == version);
         let begun = match &self.stage {
             Stage::Idle => repeated && !self.heard,
-            Stage::Told { version: other, .. } | Stage::Offered { version: other } => *other == version,
+            Stage::Announced { version: other, .. } | Stage::Offered { version: other } => *other == version,
             Stage::Getting(getting) => getting.version == version,
             Stage::Committing(_) | Stage::Installing { .. } | Stage::Restarting | Stage::Installed { .. } => true,
         };
@@ -162,7 +162,7 @@ impl Updates {
             Some(before) => full_jitter(rng, timing.backoff_base, timing.backoff_cap, before),
             None => Duration::ZERO,
         };
-        self.stage = Stage::Told { version, at: now + delay };
+        self.stage = Stage::Announced { version, at: now + delay };
     }
 
     /// Whether the program takes the version of [`Due::Offer`]; `Err`: why not.

@@ -19,7 +19,7 @@ use crate::{ConfigReport, Edit, Json};
 /// A configuration that a node is to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct WantedView {
+pub struct DesiredView {
     /// Its version.
     pub version: u64,
     /// The SHA-256 of its document, in hexadecimal.
@@ -31,11 +31,11 @@ pub struct WantedView {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ConfigProgress {
-    /// None is wanted.
+    /// None is desired.
     None,
-    /// It has not reported on the wanted version yet.
+    /// It has not reported on the desired version yet.
     Pending,
-    /// The wanted version runs.
+    /// The desired version runs.
     Applied,
     /// Something close to it runs.
     Substituted,
@@ -52,7 +52,7 @@ pub enum DeliveryState {
     Pushed,
     /// The node gets it with its next check-in.
     Pending,
-    /// It is the one that was wanted already: no new version, and nothing to do.
+    /// It is the one that was desired already: no new version, and nothing to do.
     Unchanged,
 }
 
@@ -62,7 +62,7 @@ pub enum DeliveryState {
 pub struct ConfigSet {
     /// The node.
     pub node: String,
-    /// The version that is wanted now.
+    /// The version that is desired now.
     pub version: u64,
     /// The SHA-256 of its document.
     pub sha256: String,
@@ -100,22 +100,22 @@ pub struct AppliedView {
     pub document: Option<Json>,
 }
 
-/// A node's configuration: what is wanted, and what became of it.
+/// A node's configuration: what is desired, and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConfigView {
     /// How the node stands.
     pub status: ConfigProgress,
-    /// What it is to run; nothing if nothing is wanted.
-    pub wanted: Option<WantedView>,
-    /// The wanted document, every number as it was written; nothing if nothing is wanted.
+    /// What it is to run; nothing if nothing is desired.
+    pub desired: Option<DesiredView>,
+    /// The desired document, every number as it was written; nothing if nothing is desired.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Value>))]
     pub document: Option<Json>,
     /// What it last reported.
     pub reported: Option<ConfigReport>,
     /// What it runs; nothing if it has not reported that it runs any.
     pub applied: Option<AppliedView>,
-    /// How to get from what it runs to what is wanted, as a JSON Patch (RFC 6902): empty if that is the same, and absent
+    /// How to get from what it runs to what is desired, as a JSON Patch (RFC 6902): empty if that is the same, and absent
     /// if one of them is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difference: Option<Vec<Edit>>,

@@ -122,21 +122,21 @@ async fn a_node_is_registered_shown_listed_and_revoked() {
 async fn a_node_s_configuration_is_set_shown_and_not_replaced_by_mistake() {
     let (asker, _program, up) = started().await;
     asker.text(&["nodes", "register", "ap-1"]).await;
-    assert_eq!(asker.json(&["config", "get", "ap-1"]).await["wanted"], Value::Null);
+    assert_eq!(asker.json(&["config", "get", "ap-1"]).await["desired"], Value::Null);
     let mut socket = asker.user.socket(&up, "ap-1").await;
     asker.write("one.json", r#"{ "channel": 36 }"#);
     let set = asker.json(&["config", "set", "ap-1", "one.json", "--if-match", "0"]).await;
     assert_eq!((&set["version"], &set["delivery"]), (&json!(1), &json!("pushed")));
     assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Config(_))));
     let view = asker.json(&["config", "get", "ap-1"]).await;
-    assert_eq!((&view["document"], &view["wanted"]["version"]), (&json!({"channel": 36}), &json!(1)));
+    assert_eq!((&view["document"], &view["desired"]["version"]), (&json!({"channel": 36}), &json!(1)));
     let text = asker.text(&["config", "get", "ap-1"]).await;
     assert!(text.contains("config    version 1 pending\n") && text.ends_with("{\n  \"channel\": 36\n}\n"), "{text}");
 
     let stale = ["config", "set", "ap-1", "two.json", "--if-match", "7"];
     asker.write("two.json", r#"{"channel": 40}"#);
     let problem = asker.problem(&stale).await;
-    let advice = "version 1 is wanted now: `rollcall config get ap-1` shows it, --if-match 1 replaces it";
+    let advice = "version 1 is desired now: `rollcall config get ap-1` shows it, --if-match 1 replaces it";
     assert_eq!(problem, advice);
     let mut program = asker.user.start(&["config", "set", "ap-1", "-", "--if-match", "1", "--url", &asker.url]);
     program.tell(r#"{"channel": 44}"#).await;

@@ -52,8 +52,8 @@ async fn firmware_is_made_known_wanted_and_followed() {
     let other = asker.problem(&want).await;
     assert!(other.contains("`rollcall nodes register ap-1 --model MODEL`"), "{other}");
     asker.text(&["nodes", "register", "ap-1", "--model", "ax-2"]).await;
-    let wanted = "node      ap-1\nversion   2.5.0\ndelivery  pending: the node gets it with its next check-in\n";
-    assert_eq!(asker.text(&want).await, wanted);
+    let desired = "node      ap-1\nversion   2.5.0\ndelivery  pending: the node gets it with its next check-in\n";
+    assert_eq!(asker.text(&want).await, desired);
     let mut socket = asker.user.socket(&up, "ap-1").await;
     let pushed = json!({"node": "ap-1", "version": "2.5.0", "delivery": "pushed"});
     assert_eq!(asker.json(&want).await, pushed);

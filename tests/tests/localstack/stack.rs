@@ -89,7 +89,7 @@ async fn every_command_asks_where_the_stack_says() {
     let mut command = stack.command(&["nodes", "show", "ap-1"]);
     let ended = Program::start(command.env("ROLLCALL_STACK", name)).ended().await;
     assert!(ended.code == Some(0) && ended.stdout.contains("site         hq\n"), "{ended:?}");
-    assert_eq!(stack.json(&["--stack", name, "config", "get", "ap-1"]).await["wanted"], Value::Null);
+    assert_eq!(stack.json(&["--stack", name, "config", "get", "ap-1"]).await["desired"], Value::Null);
     assert_eq!(stack.json(&["--stack", name, "command", "list", "ap-1"]).await, json!([]));
 
     let token = stack.user.token("ap-1").await;

@@ -119,7 +119,7 @@ impl Function {
             return Err(InvokeError::Throttled);
         }
         pool.queue.push_back(job);
-        Ok(pool.claim_if_wanted(&self.spec))
+        Ok(pool.claim_if_desired(&self.spec))
     }
 
     /// None if a process is ready; otherwise what to wait for, and the place to start one in.
@@ -185,15 +185,15 @@ impl Function {
         }
     }
 
-    /// A process is gone that had been ready. Returns the place to start another in, if one is wanted.
+    /// A process is gone that had been ready. Returns the place to start another in, if one is desired.
     pub(super) fn ended(&self, place: Place) -> Option<Place> {
         let mut pool = lock(&self.pool);
         pool.give_back(place);
-        pool.claim_if_wanted(&self.spec)
+        pool.claim_if_desired(&self.spec)
     }
 
     /// A process, or the attempt to start one, ended before it was ready. Returns the place to start another in,
-    /// if one is wanted and not too many have failed.
+    /// if one is desired and not too many have failed.
     pub(super) fn start_failed(&self, place: Place, detail: &str, error: &InvokeError) -> Option<Place> {
         let mut pool = lock(&self.pool);
         pool.give_back(place);
@@ -202,7 +202,7 @@ impl Function {
             let _ = tell.send(Err(detail.to_owned()));
         }
         if pool.failed_starts < FAILED_STARTS {
-            return pool.claim_if_wanted(&self.spec);
+            return pool.claim_if_desired(&self.spec);
         }
         if !pool.any_ready() {
             for job in pool.queue.drain(..) {
@@ -247,9 +247,9 @@ impl Pool {
         place
     }
 
-    fn claim_if_wanted(&mut self, spec: &FunctionSpec) -> Option<Place> {
-        let wanted = self.on_their_way() < self.queue.len() && self.processes.len() < spec.max_processes;
-        (wanted && !self.closed).then(|| self.claim())
+    fn claim_if_desired(&mut self, spec: &FunctionSpec) -> Option<Place> {
+        let desired = self.on_their_way() < self.queue.len() && self.processes.len() < spec.max_processes;
+        (desired && !self.closed).then(|| self.claim())
     }
 
     fn give_back(&mut self, place: Place) {

@@ -55,7 +55,7 @@ impl Machine {
         if self.configs.applying().is_none_or(|version| version > self.pushed) {
             return Duration::ZERO;
         }
-        up_to(&mut self.rng, self.told.spread.min(self.timing.proof_timeout))
+        up_to(&mut self.rng, self.cadence.spread.min(self.timing.proof_timeout))
     }
 
     /// Only a connection that is opened from now on shows that the server can be reached: at `begin`, unless the

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollcall_wire::{Ack, ByeReason, ErrorCode, ErrorMessage};
 
-use super::{Action, Machine, Told, parting::Farewell};
+use super::{Action, Cadence, Machine, parting::Farewell};
 use crate::{
     DisconnectReason, NodeError, NodeEvent, Pushed,
     conversation::Acked,
@@ -63,16 +63,16 @@ impl Machine {
     fn on_ack(&mut self, now: Duration, link: LinkId, ack: Ack) {
         let floor = self.timing.shortest_interval;
         let most = self.timing.longest_wait;
-        let told = Told {
+        let cadence = Cadence {
             interval: Duration::from_secs(ack.next_check_in_s.into()).max(floor).min(most),
             life: Duration::from_secs(ack.reconnect_within_s.into()).max(floor),
             spread: Duration::from_secs(ack.spread_s.into()).min(most),
         };
-        let Some(acked) = self.settled(now, link, ack.seq, told.interval) else { return };
-        self.told = told;
+        let Some(acked) = self.settled(now, link, ack.seq, cadence.interval) else { return };
+        self.cadence = cadence;
         let (config, command, firmware) = (ack.config.clone(), ack.command.clone(), ack.firmware.clone());
         self.event(NodeEvent::Acked { ack, rtt: acked.rtt });
-        self.replace_within(now, link, told.life);
+        self.replace_within(now, link, cadence.life);
         self.promote(now, link);
         self.heard_of(&acked);
         if let Some(news) = config {
@@ -87,7 +87,7 @@ impl Machine {
     }
 
     fn on_error(&mut self, now: Duration, link: LinkId, error: &ErrorMessage) {
-        let interval = self.told.interval;
+        let interval = self.cadence.interval;
         let Some(conversation) = self.sessions.get(link).and_then(|session| session.conversation()) else { return };
         let seq = conversation.about(error.seq);
         self.actions.push_back(Action::Event(NodeEvent::Error(error.clone())));
@@ -115,7 +115,7 @@ impl Machine {
     /// A check-in is stored under this number. A server that does not say which number is stored may mean a later one:
     /// that says the same or newer of everything but results. `itself`: it is this very check-in, all of it.
     fn on_stored_before(&mut self, now: Duration, link: LinkId, seq: u64, itself: bool) {
-        let Some(acked) = self.settled(now, link, seq, self.told.interval) else { return };
+        let Some(acked) = self.settled(now, link, seq, self.cadence.interval) else { return };
         self.plan_if_untold(now, link);
         self.promote(now, link);
         if itself {
@@ -192,7 +192,7 @@ impl Machine {
     /// A connection whose first check-in was acknowledged without an ack has a life all the same.
     fn plan_if_untold(&mut self, now: Duration, link: LinkId) {
         if self.sessions.get(link).is_some_and(|session| session.replacement.is_none()) {
-            self.replace_within(now, link, self.told.life);
+            self.replace_within(now, link, self.cadence.life);
         }
     }
 

@@ -73,7 +73,7 @@ impl Machine {
         if self.configs.is_proving() {
             return self.back_off(now);
         }
-        let spread = up_to(&mut self.rng, self.told.spread);
+        let spread = up_to(&mut self.rng, self.cadence.spread);
         // A server that lets nodes in and loses them again at once is not to be stormed, whatever spread it told.
         let again = self.short_lives.checked_sub(1).map_or(Duration::ZERO, |before| {
             full_jitter(&mut self.rng, self.timing.backoff_base, self.timing.backoff_cap, before)

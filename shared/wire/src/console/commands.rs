@@ -162,7 +162,7 @@ pub struct FirmwareWish {
 pub struct FirmwareSet {
     /// The node.
     pub node: String,
-    /// The version that is wanted now.
+    /// The version that is desired now.
     pub version: String,
     /// How it got to the node. Unchanged: it runs that version.
     pub delivery: DeliveryState,
@@ -173,13 +173,13 @@ pub struct FirmwareSet {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FirmwareProgress {
-    /// None is wanted.
+    /// None is desired.
     None,
-    /// It has not reported on the wanted version yet.
+    /// It has not reported on the desired version yet.
     Pending,
     /// The image is on its way, or being installed.
     Downloading,
-    /// The wanted version runs.
+    /// The desired version runs.
     Applied,
     /// It could not be had, verified or installed.
     Failed,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{ConfigProgress, FirmwareProgress, Problem, WantedView};
+use super::{ConfigProgress, DesiredView, FirmwareProgress, Problem};
 use crate::{ConfigReport, UpdateReport, integer};
 
 /// What a node is: the body of `PUT /v1/nodes/{id}`. What is left out is removed, but for the credential version.
@@ -130,13 +130,13 @@ pub struct NodeView {
     /// The firmware version that it reported.
     pub firmware: Option<String>,
     /// The configuration that it is to run.
-    pub wanted: Option<WantedView>,
+    pub desired: Option<DesiredView>,
     /// What it last reported of a configuration.
     pub reported: Option<ConfigReport>,
     /// How it stands with its configuration.
     pub config: ConfigProgress,
     /// The firmware version that it is to run.
-    pub wanted_firmware: Option<String>,
+    pub desired_firmware: Option<String>,
     /// What it last reported of a firmware version.
     pub update: Option<UpdateReport>,
     /// How it stands with its firmware.

@@ -21,7 +21,7 @@ pub struct Problem {
     pub code: ProblemCode,
     /// What was wrong, for people.
     pub detail: String,
-    /// For [`ProblemCode::VersionMismatch`]: the version that is wanted now; 0 if none is.
+    /// For [`ProblemCode::VersionMismatch`]: the version that is desired now; 0 if none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_version: Option<u64>,
 }
@@ -69,7 +69,7 @@ pub enum ProblemCode {
     FirmwareDiffers,
     /// The node is of another model than the firmware is for, or of none.
     OtherModel,
-    /// `If-Match` or `If-None-Match` does not hold: another version is wanted now.
+    /// `If-Match` or `If-None-Match` does not hold: another version is desired now.
     VersionMismatch,
     /// It could not be stored or read now: try again a little later.
     Unavailable,

@@ -73,7 +73,7 @@ fn a_warm_process_whose_poll_is_gone_is_passed_over() {
 fn a_caller_that_comes_back_sooner_than_the_process_waits_for_it() {
     let function = function(2, 0);
     let (one, _one) = job();
-    let place = function.dispatch(one).ok().flatten().expect("a process is wanted");
+    let place = function.dispatch(one).ok().flatten().expect("a process is desired");
     assert!(matches!(function.next(place, false), Some(Next::Now(_))));
     function.answered(place);
     let (two, _two) = job();
@@ -86,7 +86,7 @@ fn a_caller_that_comes_back_sooner_than_the_process_waits_for_it() {
 fn a_process_that_answers_and_dies_is_replaced_for_whoever_waits_for_it() {
     let function = function(1, 0);
     let (one, _one) = job();
-    let place = function.dispatch(one).ok().flatten().expect("a process is wanted");
+    let place = function.dispatch(one).ok().flatten().expect("a process is desired");
     assert!(matches!(function.next(place, false), Some(Next::Now(_))));
     function.answered(place);
     let (two, _two) = job();

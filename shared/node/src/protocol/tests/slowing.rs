@@ -45,7 +45,7 @@ fn a_node_that_was_told_to_slow_down_sends_nothing_before_the_time_is_over_and_t
     bench.receive(link, &slow_down(120, Some(2)));
     assert!(bench.slowed() >= s(120) && bench.slowed() <= s(150), "{:?}", bench.slowed());
     let sent = bench.sent();
-    // What is wanted meanwhile waits as well: a report, a question for a configuration, and one for firmware.
+    // What is desired meanwhile waits as well: a report, a question for a configuration, and one for firmware.
     let mut forged = pushed(3);
     forged["document"] = json!("{}");
     bench.receive(link, &forged);
@@ -229,7 +229,7 @@ fn a_server_that_names_absurd_times_is_followed_within_bounds() {
 enum Happens {
     TimePasses(u64),
     SlowDown(u64, bool),
-    Wanted,
+    ConfigSet,
     Config,
     Firmware,
     Command,
@@ -243,7 +243,7 @@ fn happens() -> impl Strategy<Value = Happens> {
     prop_oneof![
         4 => (0..80_u64).prop_map(Happens::TimePasses),
         2 => (1..100_u64, any::<bool>()).prop_map(|(told, last)| Happens::SlowDown(told, last)),
-        2 => Just(Happens::Wanted),
+        2 => Just(Happens::ConfigSet),
         1 => Just(Happens::Config),
         1 => Just(Happens::Firmware),
         1 => Just(Happens::Command),
@@ -267,7 +267,7 @@ fn happen(bench: &mut Bench, event: Happens, version: u64) {
             bench.now = until;
         }
         Happens::SlowDown(told, about_last) => bench.receive(link, &slow_down(told, about_last.then_some(last))),
-        Happens::Wanted => bench.machine.check_in_now(bench.now),
+        Happens::ConfigSet => bench.machine.check_in_now(bench.now),
         Happens::Config => bench.receive(link, &pushed(version)),
         Happens::Firmware => bench.receive(link, &json!({"type": "firmware", "version": version.to_string()})),
         Happens::Command => {

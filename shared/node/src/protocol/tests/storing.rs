@@ -28,8 +28,8 @@ enum Happens {
     Arrives(usize, Fate),
     Answered(usize),
     FirmwareChanges,
-    ConfigWanted { taken: bool },
-    FirmwareWanted,
+    ConfigDesired { taken: bool },
+    FirmwareDesired,
     CommandTold,
     CommandFinishes,
     Reconnects,
@@ -52,8 +52,8 @@ fn happens() -> impl Strategy<Value = Happens> {
         6 => (0..6_usize, fate()).prop_map(|(back, fate)| Happens::Arrives(back, fate)),
         6 => (0..6_usize).prop_map(Happens::Answered),
         2 => Just(Happens::FirmwareChanges),
-        1 => any::<bool>().prop_map(|taken| Happens::ConfigWanted { taken }),
-        1 => Just(Happens::FirmwareWanted),
+        1 => any::<bool>().prop_map(|taken| Happens::ConfigDesired { taken }),
+        1 => Just(Happens::FirmwareDesired),
         2 => Just(Happens::CommandTold),
         2 => Just(Happens::CommandFinishes),
         1 => Just(Happens::Reconnects),
@@ -166,14 +166,14 @@ impl World {
                 self.bench.firmware = Some(self.asked.to_string());
                 self.bench.machine.check_in_now(self.bench.now);
             }
-            Happens::ConfigWanted { taken } => {
+            Happens::ConfigDesired { taken } => {
                 self.asked += 1;
                 self.bench.applies = if taken { Applied::Applied } else { Applied::Rejected("no".to_owned()) };
                 self.bench.receive(link, &pushed(self.asked));
             }
-            Happens::FirmwareWanted => {
+            Happens::FirmwareDesired => {
                 self.asked += 1;
-                let version = format!("wanted-{}", self.asked);
+                let version = format!("desired-{}", self.asked);
                 self.bench.receive(link, &json!({"type": "firmware", "version": version}));
             }
             Happens::CommandTold => {

@@ -203,7 +203,7 @@ fn an_ack_for_what_was_said_before_settles_nothing() {
 }
 
 #[test]
-fn what_is_wanted_once_more_is_tried_once_more_after_a_pause() {
+fn what_is_desired_once_more_is_tried_once_more_after_a_pause() {
     let mut bench = Bench::installing();
     bench.installed(Installed::Failed("wrong signature".to_owned()));
     let failed = Some(report("2.5", UpdateStatus::Failed, Some("wrong signature")));
@@ -322,7 +322,7 @@ fn without_a_connection_that_holds_the_node_nothing_is_asked_for() {
 fn a_server_that_has_none_any_more_ends_it() {
     let mut bench = Bench::told_to_update();
     bench.receive(bench.link(), &json!({"type": "error", "code": "no-firmware", "message": ""}));
-    assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Failed, Some("it is not wanted any more"))));
+    assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Failed, Some("it is no longer desired"))));
 }
 
 #[test]
