@@ -46,7 +46,7 @@ pub fn plan(event: &Event, policy: &Policy) -> Update {
         EventKind::Expire { found } => expire(at, found, policy),
         EventKind::Lost { found } => lost(at, found),
     };
-    let (guard, already_applied) = (Guard::All(guard), Guard::All(made));
+    let (guard, already_applied) = (Guard::All(guard), Guard::All(already_applied));
     Update { node: event.node.clone(), item: ItemKey::Node, guard, already_applied, changes }
 }
 
@@ -193,10 +193,10 @@ fn expire(at: Timestamp, found: &Found, policy: &Policy) -> Parts {
         beyond(A::Due, at.plus_seconds(SKEW_S).plus_seconds(policy.grace)),
     ]);
     let guard = vec![connection_as(found), over];
-    let mut made = vec![connection_as(found), Guard::Missing(A::Due), polls_as(found)];
+    let mut already_applied = vec![connection_as(found), Guard::Missing(A::Due), polls_as(found)];
     let mut changes = vec![Change::Remove(A::Due), Change::Remove(A::DueShard)];
     if !found.polls {
-        made.push(Guard::Missing(A::OnlineSince));
+        already_applied.push(Guard::Missing(A::OnlineSince));
         changes.push(Change::SetIfMissing(A::OfflineSince, at.0.into()));
         changes.push(Change::Remove(A::OnlineSince));
     }
