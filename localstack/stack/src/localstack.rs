@@ -74,7 +74,7 @@ pub enum NotDeployed {
 /// # Errors
 /// If one of them is not there, or nobody answers.
 pub async fn deployed_settings(client: &Client, prefix: &str) -> Result<Option<DeployedSettings>, NotDeployed> {
-    let mut told = None;
+    let mut settings = None;
     for function in FUNCTIONS {
         let name = format!("{prefix}{function}");
         let there = client.get_function_configuration().function_name(&name).send().await;
@@ -83,7 +83,7 @@ pub async fn deployed_settings(client: &Client, prefix: &str) -> Result<Option<D
                 let mut environment = environment_of(&there);
                 let mut take = |name: &str| environment.remove(name).unwrap_or_default();
                 let (table, connections) = (take(variable::TABLE), take(variable::CONNECTIONS_URL));
-                told = Some(DeployedSettings { table, connections });
+                settings = Some(DeployedSettings { table, connections });
             }
             Ok(_) => {}
             Err(error)
@@ -99,7 +99,7 @@ pub async fn deployed_settings(client: &Client, prefix: &str) -> Result<Option<D
             Err(_) => return Ok(None),
         }
     }
-    Ok(told)
+    Ok(settings)
 }
 
 #[cfg(test)]
