@@ -32,7 +32,7 @@ impl Content {
     pub(crate) fn check(self, request: &ApiGatewayV2httpRequest) -> Result<(), Problem> {
         let is_empty = request.body.as_ref().is_none_or(String::is_empty);
         if self == Self::Nothing {
-            let refused = Problem::new(ProblemCode::InvalidBody, "this request must not have a body");
+            let refused = Problem::new(ProblemCode::InvalidBody, "this request must have no body");
             return if is_empty { Ok(()) } else { Err(refused) };
         }
         let header = |name: &str| {
