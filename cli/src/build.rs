@@ -43,7 +43,7 @@ async fn build(root: &Path, folder: &Path) -> Result<(), Problem> {
     crate::out::say("building the functions");
     let cargo = Environment.get("CARGO").unwrap_or_else(|| "cargo".to_owned());
     let target = folder.parent().unwrap_or(folder);
-    let mut command = Command::from(build_command(&cargo, root, target, &["-p", env!("CARGO_PKG_NAME")]));
+    let mut command = Command::from(build_command(&cargo, root, target));
     let status = command.kill_on_drop(true).status().await.map_err(|error| {
         Problem::new(format!(
             "cargo can't be run ({error}): install Rust, or give the folder of ready-made functions with --functions"

@@ -22,7 +22,7 @@ pub fn functions() -> PathBuf {
             let folder = own.ancestors().nth(2).expect("target/local/deps/test").to_owned();
             let target = folder.parent().expect("target");
             let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-            let status = build_command(env!("CARGO"), root, target, &["--quiet", "--workspace"]).status();
+            let status = build_command(env!("CARGO"), root, target).arg("--quiet").arg("--bins").status();
             assert!(status.expect("cargo runs").success(), "the functions don't build");
             folder
         })

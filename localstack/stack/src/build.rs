@@ -9,13 +9,12 @@ use crate::functions::FUNCTIONS;
 /// environment, and builds again whatever asked to be built again for that.
 const OF_ANOTHER_CARGO: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
 
-/// The cargo command that builds the functions into `target/local`, beside `also`, whose shared crates are then built
-/// once and with the same features.
-pub fn build_command(cargo: &str, root: &Path, target: &Path, also: &[&str]) -> Command {
+/// The cargo command that builds the functions into `target/local`. It names binaries, not packages: cargo then chooses
+/// the features of shared crates for the whole workspace, as it did for the command that runs this.
+pub fn build_command(cargo: &str, root: &Path, target: &Path) -> Command {
     let mut command = cargo_build(cargo, root, target, "local");
-    command.args(also);
     for function in FUNCTIONS {
-        command.args(["-p", function]);
+        command.args(["--bin", function]);
     }
     command
 }

@@ -24,7 +24,6 @@ pub(crate) fn check() -> Result<Report, String> {
     let stacks = part("deploy with infra/deploy", || Stacks::deploy(&localstack.url))?;
     let mut report = part("what every deployment does", || stacks.everywhere())?;
     report.add(part("tests", || runner::on_localstack(&localstack.url))?);
-    report.add(part("tests, every push lost", || runner::on_localstack_without_pushes(&localstack.url))?);
     report.add(part("deployments", || runner::deployments(&localstack.url))?);
     part("down", || localstack.stop())?;
     Ok(report)

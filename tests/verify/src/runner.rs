@@ -8,16 +8,20 @@ use crate::infra;
 use crate::localstack::STACKS;
 use crate::run::{cargo, follow, root, say, succeed, target};
 
-/// The folder of the whole-system tests: the others' are about one crate each.
+/// The package of the whole-system tests: the others' are about one crate each.
 const WHOLE_SYSTEM: &str = "tests";
-/// The tests of LocalStack itself, which need one.
+/// Its binary of tests.
+const SYSTEM: &str = "system";
+/// The module of the tests of LocalStack itself, which need one.
 const LOCALSTACK: &str = "localstack";
-/// The tests of deploying to it, which keep it busy for minutes.
+/// The module of the tests of deploying to it, which keep it busy for minutes.
 const DEPLOYMENT: &str = "deployment";
-/// The tests of the command with its embedded backend.
+/// The module of the tests of the command with its embedded backend.
 const COMMAND: &str = "command";
-/// The tests of memory, which drive the functions' own processes: LocalStack would show nothing else.
+/// The module of the tests of memory, which measure processes, their own among them, and so run alone.
 const SOAK: &str = "soak";
+/// The module of what every deployment does.
+const EVERYWHERE: &str = "everywhere";
 
 /// Tests, by how they ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,8 +61,27 @@ impl std::fmt::Display for Report {
     }
 }
 
-/// The whole-system tests in which something is pushed to a node.
-const PUSHING: [&str; 6] = ["commands", "configs", "console", "everywhere", "firmware", "scenarios"];
+/// The modules in which something is pushed to a node.
+const PUSHING: [&str; 7] =
+    ["commands", "configs", "connections", "console", EVERYWHERE, "firmware", "scenarios"];
+
+/// The modules that LocalStack may answer otherwise than the embedded backend: they reach for DynamoDB Local, for its S3,
+/// or for functions as Lambda runs them. What the others show depends on our code alone (how a request is read, what the
+/// gateway or the command does), and is shown by the embedded backend.
+const ON_LOCALSTACK: [&str; 12] = [
+    "commands",
+    "configs",
+    "connections",
+    "console",
+    "costs",
+    "faults",
+    "firmware",
+    "iam",
+    "invoke_contract",
+    LOCALSTACK,
+    "scenarios",
+    "store_contract",
+];
 
 /// Every crate's own tests.
 pub(crate) fn units() -> Result<Report, String> {
@@ -73,16 +96,17 @@ pub(crate) fn units() -> Result<Report, String> {
 /// The whole system on the embedded backend.
 pub(crate) fn embedded() -> Result<Report, String> {
     build()?;
-    let mut targets = targets(WHOLE_SYSTEM)?;
-    targets.retain(|target| ![LOCALSTACK, DEPLOYMENT].contains(&target.as_str()));
     let calls = empty(&target().join("verify/calls"))?;
     let clean = |command: &mut Command| {
         let command = command.env_remove("ROLLCALL_LOCALSTACK_URL").env_remove("ROLLCALL_CLOUD_URL");
         run(command.env("ROLLCALL_CALLS", &calls))
     };
-    let mut report = clean(&mut test(&named(&targets), &[]))?;
+    let others = [LOCALSTACK, DEPLOYMENT, SOAK].map(module);
+    let mut report = clean(&mut system(&[], &others, &[]))?;
+    say("--> memory, with nothing beside it");
+    report.add(clean(&mut system(&[module(SOAK)], &[], &["--test-threads=1"]))?);
     say("--> again, with every push lost");
-    report.add(clean(test(&pushing(), &[]).env("ROLLCALL_PUSHES", "lost"))?);
+    report.add(clean(pushing().env("ROLLCALL_PUSHES", "lost"))?);
     say("--> what the functions called, beside what they may");
     report.add(infra::calls(&calls)?);
     Ok(report)
@@ -95,22 +119,16 @@ fn empty(folder: &Path) -> Result<PathBuf, String> {
     made.map(|()| folder.to_owned()).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
-/// The whole system on the LocalStack at this URL.
+/// What LocalStack can show, on the one at this URL.
 pub(crate) fn on_localstack(url: &str) -> Result<Report, String> {
-    let mut targets = targets(WHOLE_SYSTEM)?;
-    targets.retain(|target| ![COMMAND, DEPLOYMENT, SOAK].contains(&target.as_str()));
-    run(localstacks(&mut test(&named(&targets), &["--include-ignored", &at_once()]), url))
-}
-
-/// The same again, with every push to a node lost.
-pub(crate) fn on_localstack_without_pushes(url: &str) -> Result<Report, String> {
-    run(localstacks(test(&pushing(), &[&at_once()]).env("ROLLCALL_PUSHES", "lost"), url))
+    let modules = ON_LOCALSTACK.map(module);
+    let mut tests = system(&modules, &[module(COMMAND)], &["--include-ignored", &at_once()]);
+    run(localstacks(&mut tests, url))
 }
 
 /// Deployments to the LocalStack at this URL, and what goes wrong with them.
 pub(crate) fn deployments(url: &str) -> Result<Report, String> {
-    let target = named(&BTreeSet::from([DEPLOYMENT.to_owned()]));
-    run(localstacks(&mut test(&target, &["--include-ignored"]), url))
+    run(localstacks(&mut system(&[module(DEPLOYMENT)], &[], &["--include-ignored"]), url))
 }
 
 /// Tests on the LocalStack at this URL, with the functions that `infra/deploy` deployed there.
@@ -124,21 +142,33 @@ fn at_once() -> String {
     format!("--test-threads={}", STACKS.len())
 }
 
-fn pushing() -> Vec<String> {
-    named(&PUSHING.map(str::to_owned).into())
+fn pushing() -> Command {
+    system(&PUSHING.map(module), &[module(COMMAND)], &[])
 }
 
 /// What every deployment does, on one that the variables name; those of the environment if there are none.
 pub(crate) fn everywhere(variables: &[(&str, &str)]) -> Result<Report, String> {
-    run(test(&named(&BTreeSet::from(["everywhere".to_owned()])), &[]).envs(variables.iter().copied()))
+    run(system(&[module(EVERYWHERE)], &[], &[]).envs(variables.iter().copied()))
 }
 
 /// How many tests [`everywhere`] would run.
 pub(crate) fn count_everywhere() -> Result<u64, String> {
     let mut listed = 0;
-    let list = test(&named(&BTreeSet::from(["everywhere".to_owned()])), &["--list", "--format", "terse"]);
-    crate::run::output(&mut { list })?.lines().filter(|line| line.ends_with(": test")).for_each(|_| listed += 1);
+    let mut list = system(&[module(EVERYWHERE)], &[], &["--list", "--format", "terse"]);
+    crate::run::output(&mut list)?.lines().filter(|line| line.ends_with(": test")).for_each(|_| listed += 1);
     Ok(listed)
+}
+
+/// What the names of a module's tests begin with.
+fn module(name: &str) -> String {
+    format!("{name}::")
+}
+
+/// The whole-system tests whose names have one of `with` in them and none of `without`.
+fn system(with: &[String], without: &[String], more: &[&str]) -> Command {
+    let skipped = without.iter().flat_map(|name| ["--skip", name.as_str()]);
+    let arguments: Vec<_> = with.iter().map(String::as_str).chain(skipped).chain(more.iter().copied()).collect();
+    test(&named(&BTreeSet::from([SYSTEM.to_owned()])), &arguments)
 }
 
 /// Builds the binaries that whole-system tests run, and the examples, one of which is the function that the tests of
@@ -210,17 +240,33 @@ mod tests {
     }
 
     #[test]
-    fn every_integration_test_belongs_to_one_step() {
+    fn a_crate_has_one_binary_of_tests_and_no_two_have_one_name() {
         let packages = packages().expect("members");
         assert!(packages.contains(&WHOLE_SYSTEM.to_owned()) && packages.len() > 10, "{packages:?}");
         let mut seen = BTreeSet::new();
         for package in &packages {
-            for target in targets(package).expect("listed") {
+            let targets = targets(package).expect("listed");
+            assert!(targets.len() <= 1, "{package} links more than one binary of tests: {targets:?}");
+            for target in targets {
                 assert!(seen.insert(target.clone()), "{target} is the name of two tests: cargo would run both");
             }
         }
-        for target in [LOCALSTACK, DEPLOYMENT, COMMAND, "histories"].into_iter().chain(PUSHING) {
-            assert!(seen.contains(target), "{target} is not there: {seen:?}");
+        assert!(seen.contains(SYSTEM), "{seen:?}");
+    }
+
+    #[test]
+    fn every_module_that_a_step_chooses_is_there_and_no_other_has_its_name_at_the_end() {
+        let modules = modules(&root().join(WHOLE_SYSTEM).join("tests").join(SYSTEM));
+        let chosen = [LOCALSTACK, DEPLOYMENT, COMMAND, SOAK].into_iter().chain(PUSHING).chain(ON_LOCALSTACK);
+        for name in chosen {
+            assert!(modules.contains(name), "{name} is not there: {modules:?}");
+            let confused = modules.iter().find(|other| *other != name && other.ends_with(name));
+            assert_eq!(confused, None, "`{}` would choose both", module(name));
         }
+    }
+
+    fn modules(folder: &Path) -> BTreeSet<String> {
+        let entries = std::fs::read_dir(folder).expect("listed").filter_map(Result::ok);
+        entries.filter_map(|entry| Some(entry.path().file_stem()?.to_str()?.to_owned())).collect()
     }
 }

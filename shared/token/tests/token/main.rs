@@ -1,0 +1,5 @@
+//! Tokens and keys.
+#![allow(clippy::expect_used)]
+
+mod keys;
+mod tokens;

@@ -1,0 +1,186 @@
+//! `rollcall firmware`.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+
+use rollcall_tests::{Ended, Frame, S3, User, free_port, problem};
+use rollcall_wire::ServerMessage;
+use serde_json::json;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::console::{Asker, started};
+
+/// The SHA-256 of "image" (FIPS 180-4), as `sha256sum` prints it.
+const SHA256: &str = "6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d";
+
+fn path(asker: &Asker, name: &str) -> PathBuf {
+    asker.user.folder.path().join(name)
+}
+
+/// Adds firmware with a bucket of this S3, as somebody with this secret.
+async fn upload(asker: &Asker, s3: &str, secret: &str, arguments: &[&str]) -> Ended {
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", S3::ACCESS_KEY),
+        ("AWS_SECRET_ACCESS_KEY", secret),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ENDPOINT_URL_S3", s3),
+    ];
+    asker.with(&environment, &[&["firmware", "add"], arguments, &["--signature", "c2ln"]].concat()).await
+}
+
+#[tokio::test]
+async fn firmware_is_made_known_wanted_and_followed() {
+    let (asker, _program, up) = started().await;
+    asker.write("ax.bin", "image");
+    // As editors and base64 leave it: a byte order mark, and broken lines.
+    asker.write("ax.sig", "\u{feff}c2\r\nln\r\n");
+    let add = ["firmware", "add", "ax-2", "2.5.0", "ax.bin", "--signature-file", "ax.sig"];
+    let added = asker.run(&add).await;
+    assert!(added.code == Some(0) && added.stdout.contains(&format!("sha256      {SHA256}\n")), "{added:?}");
+    assert!(added.stderr.contains("--bucket") && added.stderr.contains("ax-2/2.5.0/ax.bin"), "{added:?}");
+    let known = asker.json(&["firmware", "show", "ax-2", "2.5.0"]).await;
+    let expected = json!({"model": "ax-2", "version": "2.5.0", "object_key": "ax-2/2.5.0/ax.bin", "size": 5,
+        "sha256": SHA256, "signature": "c2ln"});
+    assert_eq!(known, expected);
+    assert_eq!(asker.text(&["firmware", "show", "ax-2", "2.5.0"]).await, added.stdout);
+    assert_eq!(asker.run(&add).await.stdout, added.stdout, "to add it again is no mistake");
+
+    asker.text(&["nodes", "register", "ap-1"]).await;
+    let want = ["firmware", "want", "ap-1", "2.5.0"];
+    let other = asker.problem(&want).await;
+    assert!(other.contains("`rollcall nodes register ap-1 --model MODEL`"), "{other}");
+    asker.text(&["nodes", "register", "ap-1", "--model", "ax-2"]).await;
+    let desired = "node      ap-1\nversion   2.5.0\ndelivery  pending: the node gets it with its next check-in\n";
+    assert_eq!(asker.text(&want).await, desired);
+    let mut socket = asker.user.socket(&up, "ap-1").await;
+    let pushed = json!({"node": "ap-1", "version": "2.5.0", "delivery": "pushed"});
+    assert_eq!(asker.json(&want).await, pushed);
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Firmware(_))));
+
+    let shown = asker.text(&["nodes", "show", "ap-1"]).await;
+    assert!(shown.contains("update       to 2.5.0 pending\nlast update  -\ncommands     none open\n"), "{shown}");
+    let update = json!({"version": "2.5.0", "status": "rolled-back", "detail": "no way back"});
+    socket.send(json!({"type": "check-in", "seq": 1, "firmware": "2.4.1", "update": update}).to_string()).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));
+    let shown = asker.text(&["nodes", "show", "ap-1"]).await;
+    let lines = "update       to 2.5.0 rolled-back\nlast update  to 2.5.0 rolled-back: no way back\n";
+    assert!(shown.contains(lines), "{shown}");
+    assert!(asker.text(&want).await.ends_with("delivery  pushed\n"), "another try");
+    let runs = json!({"type": "check-in", "seq": 2, "firmware": "2.5.0"});
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Firmware(_))));
+    socket.send(runs.to_string()).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));
+    assert!(asker.text(&want).await.ends_with("delivery  unchanged: the node runs it already\n"));
+}
+
+#[tokio::test]
+async fn an_image_is_uploaded_before_it_is_made_known() {
+    let ((asker, _program, _up), s3) = (started().await, S3::start().await);
+    asker.write("ax.bin", "image");
+    let add = ["ax-2", "2.5.0", "ax.bin", "--bucket", S3::BUCKET];
+    let added = upload(&asker, &s3.url, S3::SECRET_KEY, &add).await;
+    assert_eq!((added.code, &*added.stderr), (Some(0), ""), "{added:?}");
+    assert_eq!(s3.object("ax-2/2.5.0/ax.bin").as_deref(), Some(&b"image"[..]));
+    let key = "odd/2.5+~?.bin";
+    let arguments =
+        ["ax-2", "2.5.1", "ax.bin", "--bucket", S3::BUCKET, "--object-key", key, "--s3-endpoint-url", &s3.url];
+    let named = upload(&asker, "http://127.0.0.1:1", S3::SECRET_KEY, &arguments).await;
+    assert_eq!(named.code, Some(0), "what is given comes before the environment: {named:?}");
+    assert_eq!(s3.object(key).as_deref(), Some(&b"image"[..]));
+
+    asker.write("ax.bin", "another image");
+    let another = upload(&asker, &s3.url, S3::SECRET_KEY, &add).await;
+    assert!(problem(&another).contains("another image is known as 2.5.0 of ax-2"), "{another:?}");
+    assert_eq!(s3.object("ax-2/2.5.0/ax.bin").as_deref(), Some(&b"image"[..]), "nothing was written over");
+    let other = asker.run(&["firmware", "add", "ax-2", "2.5.0", "ax.bin", "--signature", "c2ln"]).await;
+    assert!(problem(&other).contains("`rollcall firmware show`"), "the console refuses it as well: {other:?}");
+}
+
+#[tokio::test]
+async fn an_upload_that_is_refused_says_what_to_do_and_makes_nothing_known() {
+    let ((asker, _program, _up), s3) = (started().await, S3::start().await);
+    asker.write("ax.bin", "image");
+    let add = ["ax-2", "2.5.0", "ax.bin", "--bucket", S3::BUCKET];
+    let wrong = upload(&asker, &s3.url, "a wrong secret", &add).await;
+    assert!(problem(&wrong).contains("SignatureDoesNotMatch"), "{wrong:?}");
+    assert!(problem(&wrong).contains("AWS_SECRET_ACCESS_KEY") && !wrong.stderr.contains("a wrong secret"), "{wrong:?}");
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    let unreachable = upload(&asker, &nobody, S3::SECRET_KEY, &add).await;
+    assert!(problem(&unreachable).contains("--s3-endpoint-url"), "{unreachable:?}");
+    let nowhere = [("AWS_REGION", ""), ("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_S3", "")];
+    let no_region = asker.with(&nowhere, &[&["firmware", "add"], &add[..], &["--signature", "c2ln"]].concat()).await;
+    assert!(problem(&no_region).starts_with("AWS_REGION is not set"), "{no_region:?}");
+    let unknown = asker.problem(&["firmware", "show", "ax-2", "2.5.0"]).await;
+    assert!(unknown.contains("no firmware 2.5.0 is known") && unknown.contains("`rollcall firmware add`"), "{unknown}");
+    assert_eq!(s3.object("ax-2/2.5.0/ax.bin"), None);
+}
+
+/// A way to S3 on which the file changes once its upload has begun.
+async fn changing(s3: &S3, file: File, at: u64) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let target = s3.url.trim_start_matches("http://").to_owned();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.expect("a connection");
+        file.write_all_at(b"x", at).expect("written");
+        let mut server = TcpStream::connect(target).await.expect("S3 answers");
+        // How it breaks off shows at the client.
+        let _ = copy_bidirectional(&mut client, &mut server).await;
+    });
+    url
+}
+
+#[tokio::test]
+async fn an_image_that_changes_while_it_is_uploaded_is_refused() {
+    /// More than is on its way before the far end reads, in bytes.
+    const SIZE: u64 = 64 * 1024 * 1024;
+    let ((asker, _program, _up), s3) = (started().await, S3::start().await);
+    let file = File::create(path(&asker, "ax.bin")).expect("made");
+    file.set_len(SIZE).expect("sparse");
+    let url = changing(&s3, file, SIZE - 1).await;
+    let add = ["ax-2", "2.5.0", "ax.bin", "--bucket", S3::BUCKET];
+    let ended = upload(&asker, &url, S3::SECRET_KEY, &add).await;
+    // S3 has a code of its own for this; this one has not.
+    assert!(problem(&ended).starts_with("S3 does not take the upload to images"), "{ended:?}");
+    assert_eq!(s3.object("ax-2/2.5.0/ax.bin"), None);
+}
+
+#[tokio::test]
+async fn what_can_not_be_an_image_is_said_of_the_file_before_anybody_is_asked() {
+    let asker = Asker { user: User::new(), url: "http://127.0.0.1:1".to_owned() };
+    asker.write("ax.bin", "image");
+    asker.write("my image.bin", "image");
+    asker.write("empty.bin", "");
+    std::fs::write(path(&asker, "binary.sig"), [0x30, 0xff]).expect("written");
+    std::fs::write(path(&asker, "wide.sig"), [0xff, 0xfe, b'c', 0]).expect("written");
+    asker.write("comment.sig", "untrusted comment: signature\nc2ln\n");
+    let large = OpenOptions::new().write(true).create_new(true).open(path(&asker, "large.bin")).expect("made");
+    large.set_len(5 * 1024 * 1024 * 1024 + 1).expect("sparse");
+    for (arguments, reason) in [
+        (&["none.bin", "--signature", "c2ln"][..], "none.bin can't be opened"),
+        (&["large.bin", "--signature", "c2ln"], "size: must be from 1 to 5368709120 bytes"),
+        (&["empty.bin", "--signature", "c2ln"], "size: must be"),
+        (&["my image.bin", "--signature", "c2ln"], "--object-key"),
+        (&["ax.bin", "--signature", "two words"], "--signature has more than one word in it"),
+        (&["ax.bin", "--signature-file", "binary.sig"], "binary.sig is not UTF-8"),
+        (&["ax.bin", "--signature-file", "wide.sig"], "wide.sig is UTF-16: save it as UTF-8"),
+        (&["ax.bin", "--signature-file", "comment.sig"], "comment.sig has more than one word in it"),
+        (&["ax.bin", "--signature-file", "none.sig"], "none.sig can't be opened"),
+    ] {
+        let problem = asker.problem(&[&["firmware", "add", "ax-2", "2.5.0"], arguments].concat()).await;
+        assert!(problem.contains(reason), "{arguments:?}: {problem}");
+    }
+    for arguments in [
+        &["add", "ax-2", "2.5.0", "ax.bin"][..],
+        &["add", "ax-2", "2.5.0", "ax.bin", "--signature", "a", "--signature-file", "b"],
+        &["add", "ax-2", "2.5.0", "ax.bin", "--signature", "a", "--bucket", "a/b"],
+        &["add", "ax-2", "2.5.0", "ax.bin", "--signature", "a", "--s3-endpoint-url", "http://127.0.0.1:1"],
+        &["add", "a/x", "2.5.0", "ax.bin", "--signature", "a"],
+        &["want", "ap-1"],
+    ] {
+        let ended = asker.run(&[&["firmware"], arguments].concat()).await;
+        assert!(ended.code == Some(2) && ended.stdout.is_empty(), "{arguments:?}: {ended:?}");
+    }
+}

@@ -1,0 +1,369 @@
+//! What nodes are to do: queued once, handed out one at a time and in order, and over when they say so.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rollcall_tests::{Cloud, Frame, Http, HttpReply, READ_KEY, Socket};
+use rollcall_wire::{Ack, CommandNews, ServerMessage};
+use serde_json::{Value, json};
+
+/// How long to wait before looking again at what only time changes.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+async fn queue(console: &Http, node: &str, key: &str, body: Value) -> HttpReply {
+    let path = format!("/v1/nodes/{node}/commands");
+    console.send_with("POST", &path, &[("idempotency-key", key)], body.to_string()).await
+}
+
+/// A node with a connection, and what it was told so far.
+struct DeployedSettings {
+    socket: Socket,
+    seq: u64,
+    pushes: bool,
+}
+
+impl DeployedSettings {
+    async fn connected(cloud: &Cloud) -> Self {
+        cloud.console().put("/v1/nodes/ap-1", "{}").await;
+        Self { socket: cloud.socket("ap-1").await, seq: 0, pushes: cloud.pushes }
+    }
+
+    /// Checks in with these results.
+    async fn check_in(&mut self, results: Value) -> Ack {
+        self.seq += 1;
+        let message = json!({"type": "check-in", "seq": self.seq, "ack": false, "results": results});
+        self.socket.send(message.to_string()).await;
+        match self.socket.next().await {
+            Frame::Message(ServerMessage::Ack(ack)) => ack,
+            other => panic!("no ack: {other:?}"),
+        }
+    }
+
+    /// The command that it is told of: pushed; or, where pushes are lost, with the answer to this check-in.
+    async fn next(&mut self) -> CommandNews {
+        if !self.pushes {
+            return self.check_in(json!([])).await.command.expect("a command");
+        }
+        match self.socket.next().await {
+            Frame::Message(ServerMessage::Command(command)) => command,
+            other => panic!("no command: {other:?}"),
+        }
+    }
+}
+
+async fn states(console: &Http) -> Vec<Value> {
+    let list = console.get("/v1/nodes/ap-1/commands").await.json();
+    list["commands"].as_array().expect("a list").iter().map(|command| command["state"].clone()).collect()
+}
+
+#[tokio::test]
+async fn a_connected_node_is_handed_its_commands_one_at_a_time_and_in_order() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    let mut node = DeployedSettings::connected(&cloud).await;
+    let first = queue(&console, "ap-1", "a", json!({"name": "reboot", "args": {"in_s": 5}})).await;
+    assert_eq!((first.status, first.header("location")), (201, "/v1/nodes/ap-1/commands/1"), "{first:?}");
+    assert_eq!(first.json()["state"], "sent");
+    let second = queue(&console, "ap-1", "b", json!({"name": "locate", "expires_in_s": 60})).await.json();
+    assert_eq!((&second["command"], &second["state"]), (&json!(2), &json!("queued")));
+
+    let told = node.next().await;
+    assert_eq!((told.command, &*told.name, told.args.text()), (1, "reboot", r#"{"in_s":5}"#));
+    if cloud.pushes {
+        assert_eq!(node.next().await.command, 1, "a second one queued tells it again of the first, and of no other");
+    }
+    let again = node.check_in(json!([])).await.command.expect("told again");
+    assert_eq!(again.command, 1, "until it has said what became of it");
+    let ack = node.check_in(json!([{"command": 1, "status": "done", "output": "bye"}])).await;
+    let told = ack.command.expect("the next");
+    assert_eq!((told.command, &*told.name), (2, "locate"));
+    assert!((1..=60).contains(&told.expires_in_s), "{}", told.expires_in_s);
+    let list = console.get("/v1/nodes/ap-1/commands").await.json();
+    let states: Vec<_> = list["commands"].as_array().expect("a list").iter().map(|command| &command["state"]).collect();
+    assert_eq!(states, ["sent", "done"], "the newest first");
+    assert_eq!(list["commands"][1]["output"], "bye");
+
+    let message = json!({"type": "check-in", "seq": 100, "results": [{"command": 2, "status": "failed"}]});
+    node.socket.send(message.to_string()).await;
+    let Frame::Message(ServerMessage::Ack(ack)) = node.socket.next().await else { panic!("no ack") };
+    assert_eq!(ack.command, None, "nothing is left");
+    assert_eq!(console.get("/v1/nodes/ap-1").await.json()["open_commands"], 0);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn commands_wait_while_the_node_is_away_and_expire_on_time() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let brief = queue(&console, "ap-1", "a", json!({"name": "brief", "expires_in_s": 1})).await.json();
+    assert_eq!(brief["state"], "queued");
+    queue(&console, "ap-1", "b", json!({"name": "patient"})).await;
+    while states(&console).await != ["queued", "expired"] {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    let mut socket = cloud.socket("ap-1").await;
+    socket.check_in(1).await;
+    let Frame::Message(ServerMessage::Ack(ack)) = socket.next().await else { panic!("no ack") };
+    let told = ack.command.expect("the one that has not expired");
+    assert_eq!((told.command, &*told.name), (2, "patient"));
+    assert_eq!(states(&console).await, ["sent", "expired"]);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_node_said_first_of_a_command_counts_also_after_it_expired() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    let mut node = DeployedSettings::connected(&cloud).await;
+    queue(&console, "ap-1", "a", json!({"name": "slow", "expires_in_s": 2})).await;
+    queue(&console, "ap-1", "b", json!({"name": "next"})).await;
+    while states(&console).await != ["queued", "expired"] {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    for _ in 0..if cloud.pushes { 2 } else { 0 } {
+        assert_eq!(node.next().await.command, 1);
+    }
+    let never_told = json!({"command": 2, "status": "done"});
+    let ack =
+        node.check_in(json!([{"command": 1, "status": "done"}, never_told, {"command": 7, "status": "done"}])).await;
+    assert_eq!(ack.command.map(|command| command.command), Some(2), "what was never handed out can't be done");
+    node.check_in(json!([{"command": 1, "status": "failed"}])).await;
+    assert_eq!(states(&console).await, ["sent", "done"]);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_sent_again_queues_nothing_and_another_one_with_its_key_is_refused() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let body = || json!({"name": "reboot", "args": {"a": 1, "b": 2}});
+    let at_once = join_all((0..5).map(|_| queue(&console, "ap-1", "key-1", body()))).await;
+    let numbers: BTreeSet<_> =
+        at_once.iter().map(|reply| reply.json()["command"].as_u64().expect("a number")).collect();
+    assert_eq!(numbers, BTreeSet::from([1]));
+    assert_eq!(at_once.iter().filter(|reply| reply.status == 201).count(), 1, "{at_once:?}");
+    let reordered = r#"{"args": {"b": 2, "a": 1}, "name": "reboot", "expires_in_s": 3600}"#;
+    let again = console.send_with("POST", "/v1/nodes/ap-1/commands", &[("idempotency-key", "key-1")], reordered).await;
+    assert_eq!((again.status, &again.json()["command"]), (200, &json!(1)), "it says the same");
+    let other = queue(&console, "ap-1", "key-1", json!({"name": "reboot", "args": {"a": 2}})).await;
+    assert_eq!(other.problem(), (409, "key-reused".to_owned()));
+    console.put("/v1/nodes/ap-2", "{}").await;
+    assert_eq!(queue(&console, "ap-2", "key-1", json!({"name": "x"})).await.status, 201, "keys are a node's own");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn commands_that_are_queued_at_once_get_one_number_each_and_pages_show_them_all() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let (mut queued, mut tries) = (BTreeSet::new(), 0);
+    while queued.len() < 12 {
+        let keys: Vec<_> = (0..12).filter(|key| !queued.contains(key)).collect();
+        let console = &console;
+        let one = async |key: u32| queue(console, "ap-1", &key.to_string(), json!({"name": "x"})).await;
+        let replies = join_all(keys.iter().map(|key| one(*key))).await;
+        for (key, reply) in keys.iter().zip(replies) {
+            assert!(matches!(reply.status, 200 | 201 | 503), "{reply:?}");
+            if reply.status != 503 {
+                queued.insert(*key);
+            }
+        }
+        tries += 1;
+        assert!(tries < 12, "others are always faster");
+    }
+    let (mut numbers, mut path) = (vec![], "/v1/nodes/ap-1/commands?limit=5".to_owned());
+    loop {
+        let page = console.get(&path).await.json();
+        let commands = page["commands"].as_array().expect("a list");
+        numbers.extend(commands.iter().map(|command| command["command"].as_u64().expect("a number")));
+        let Some(cursor) = page["cursor"].as_str() else { break };
+        path = format!("/v1/nodes/ap-1/commands?limit=5&cursor={cursor}");
+    }
+    assert_eq!(numbers, (1..=12).rev().collect::<Vec<_>>());
+    let elsewhere = path.replace("ap-1", "ap-2");
+    console.put("/v1/nodes/ap-2", "{}").await;
+    assert_eq!(console.get(&elsewhere).await.problem(), (400, "invalid-cursor".to_owned()));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_still_queued_can_be_taken_back_and_never_reaches_the_node() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    let mut node = DeployedSettings::connected(&cloud).await;
+    for (key, name) in [("a", "first"), ("b", "second"), ("c", "third")] {
+        queue(&console, "ap-1", key, json!({"name": name})).await;
+    }
+    let cancel = async |number: &str| console.send("DELETE", &format!("/v1/nodes/ap-1/commands/{number}"), "").await;
+    assert_eq!(cancel("1").await.problem(), (409, "command-not-queued".to_owned()), "the node has it");
+    assert_eq!([cancel("2").await.status, cancel("2").await.status], [204, 204]);
+    assert_eq!(cancel("9").await.problem(), (404, "unknown-command".to_owned()));
+    assert_eq!(cancel("two").await.problem(), (400, "invalid-parameter".to_owned()));
+    for _ in 0..if cloud.pushes { 3 } else { 0 } {
+        assert_eq!(node.next().await.command, 1);
+    }
+    let ack = node.check_in(json!([{"command": 1, "status": "done"}])).await;
+    assert_eq!(ack.command.map(|command| command.name).as_deref(), Some("third"));
+    assert_eq!(states(&console).await, ["sent", "cancelled", "done"]);
+    cloud.stop().await;
+}
+
+/// Queues this many commands that are good for so long, named by their numbers; says which was the last.
+async fn fill(console: &Http, from: u64, count: u64, expires_in_s: u32) {
+    for number in from..from + count {
+        let queued =
+            queue(console, "ap-1", &number.to_string(), json!({"name": "x", "expires_in_s": expires_in_s})).await;
+        assert_eq!((queued.status, &queued.json()["command"]), (201, &json!(number)), "{queued:?}");
+    }
+}
+
+async fn cancel(console: &Http, numbers: std::ops::RangeInclusive<u64>) {
+    for number in numbers {
+        let cancelled = console.send("DELETE", &format!("/v1/nodes/ap-1/commands/{number}"), "").await;
+        assert_eq!(cancelled.status, 204, "{cancelled:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_queue_is_full_of_what_is_open_and_of_nothing_else() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let full = (409, "queue-full".to_owned());
+    fill(&console, 1, 100, 3600).await;
+    assert_eq!(queue(&console, "ap-1", "more", json!({"name": "x"})).await.problem(), full, "all are open");
+    cancel(&console, 2..=100).await;
+    fill(&console, 101, 99, 3600).await;
+    assert_eq!(queue(&console, "ap-1", "more", json!({"name": "x"})).await.problem(), full, "the first one is, too");
+    cancel(&console, 1..=1).await;
+    cancel(&console, 101..=199).await;
+    let before = cloud.dynamodb.passed();
+    fill(&console, 200, 1, 3600).await;
+    let with_a_look = cloud.dynamodb.passed() - before;
+    let before = cloud.dynamodb.passed();
+    fill(&console, 201, 1, 3600).await;
+    assert!(cloud.dynamodb.passed() - before < with_a_look, "what is over was noted");
+    let mut socket = cloud.socket("ap-1").await;
+    socket.check_in(1).await;
+    let Frame::Message(ServerMessage::Ack(ack)) = socket.next().await else { panic!("no ack") };
+    assert_eq!(ack.command.map(|command| command.command), Some(200), "what is left comes in order");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_queue_whose_commands_have_expired_takes_more() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    // The second half expires, and is behind what does not.
+    fill(&console, 1, 50, 3600).await;
+    fill(&console, 51, 50, 1).await;
+    let last = async || console.get("/v1/nodes/ap-1/commands?limit=1").await.json()["commands"][0]["state"].clone();
+    while last().await != "expired" {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    fill(&console, 101, 50, 3600).await;
+    let full = queue(&console, "ap-1", "more", json!({"name": "x"})).await;
+    assert_eq!(full.problem(), (409, "queue-full".to_owned()));
+    cancel(&console, 1..=50).await;
+    fill(&console, 151, 50, 3600).await;
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_polling_node_executes_commands_too() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    queue(&console, "ap-1", "a", json!({"name": "reboot"})).await;
+    let node = cloud.http(&cloud.token("ap-1"));
+    let ack = node.send("POST", "/v1/check-in", r#"{"type":"check-in","seq":1}"#).await.json();
+    assert_eq!(ack["command"]["name"], "reboot");
+    let result = json!({"type": "check-in", "seq": 2, "results": [{"command": 1, "status": "done", "output": "ö".repeat(2000)}]});
+    let ack = node.send("POST", "/v1/check-in", result.to_string()).await.json();
+    assert_eq!(ack["command"], Value::Null);
+    let list = console.get("/v1/nodes/ap-1/commands").await.json();
+    assert_eq!(list["commands"][0]["output"], "ö".repeat(1024), "as much as is kept");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_command_or_for_nobody_is_refused_and_queues_nothing() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let code = async |body: Value| queue(&console, "ap-1", "k", body).await.problem();
+    let invalid = (400, "invalid-body".to_owned());
+    for body in [
+        json!({}),
+        json!([]),
+        json!({"name": ""}),
+        json!({"name": "a/b"}),
+        json!({"name": "x".repeat(65)}),
+        json!({"name": "x", "colour": "red"}),
+        json!({"name": "x", "expires_in_s": 0}),
+        json!({"name": "x", "expires_in_s": 604_801}),
+        json!({"name": "x", "expires_in_s": -1}),
+        (0..40).fold(json!(1), |args, _| json!([args])),
+        json!({"name": "x", "args": (0..40).fold(json!(1), |args, _| json!([args]))}),
+    ] {
+        assert_eq!(code(body.clone()).await, invalid, "{body}");
+    }
+    assert_eq!(code(json!({"name": "x", "args": "a".repeat(5000)})).await, (413, "too-large".to_owned()));
+    let no_key = console.send("POST", "/v1/nodes/ap-1/commands", r#"{"name":"x"}"#).await;
+    assert_eq!(no_key.problem(), (400, "invalid-parameter".to_owned()));
+    let long = "k".repeat(129);
+    assert_eq!(queue(&console, "ap-1", &long, json!({"name": "x"})).await.status, 400);
+    assert_eq!(queue(&console, "ap-9", "k", json!({"name": "x"})).await.problem(), (404, "unknown-node".to_owned()));
+    let reader = cloud.http(READ_KEY);
+    assert_eq!(queue(&reader, "ap-1", "k", json!({"name": "x"})).await.problem(), (403, "forbidden".to_owned()));
+    assert_eq!(reader.get("/v1/nodes/ap-1/commands").await.json()["commands"], json!([]), "nothing was queued");
+    console.send("DELETE", "/v1/nodes/ap-1", "").await;
+    assert_eq!(queue(&console, "ap-1", "k", json!({"name": "x"})).await.problem(), (410, "revoked-node".to_owned()));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn no_number_in_a_commands_arguments_is_rounded_wherever_they_are_told_or_shown() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    let mut node = DeployedSettings::connected(&cloud).await;
+    let args = r#"{"a":[1.0,1e400,12345678901234567890123,0.1000,-0],"b":null}"#;
+    let queue = async |key: &str, body: &str| {
+        console.send_with("POST", "/v1/nodes/ap-1/commands", &[("idempotency-key", key)], body.to_owned()).await
+    };
+    let body = format!(r#"{{"name":"set","args":{args},"expires_in_s":6e1}}"#);
+    let queued = queue("a", &body).await;
+    assert_eq!(queued.status, 201, "{queued:?}");
+    assert!(queued.text.contains(&format!(r#""args":{args}"#)), "{queued:?}");
+    assert_eq!(node.next().await.args.text(), args);
+    assert_eq!(node.check_in(json!([])).await.command.expect("told again").args.text(), args);
+    let listed = console.get("/v1/nodes/ap-1/commands").await.text;
+    assert!(listed.contains(&format!(r#""args":{args}"#)), "{listed}");
+
+    let same = body.replace(r#""name":"set","args":"#, "\"name\" : \"set\",\n\"args\": ").replace("6e1", "60.0");
+    assert_eq!(queue("a", &same).await.status, 200, "it says the same");
+    assert_eq!(queue("a", &body.replace("[1.0", "[1")).await.problem(), (409, "key-reused".to_owned()));
+    assert_eq!(queue("b", r#"{"name":"x","args":null,"expires_in_s":null}"#).await.status, 201, "null is absent");
+    let deepest = format!("{}1.0{}", "[".repeat(32), "]".repeat(32));
+    let queued = queue("c", &format!(r#"{{"name":"x","args":{deepest}}}"#)).await;
+    assert!(queued.status == 201 && queued.text.contains(&deepest), "{queued:?}");
+    for (body, detail) in [
+        (r#"{"name":"x","args":{"a":[{"b":1,"b":2}]}}"#, "the body has a name twice, at /args/a/0/b"),
+        (r#"{"name":"x","name":"y"}"#, "the body has a name twice, at /name"),
+        ("", "the body is empty"),
+        (r#"{"name":"x","args":"\ud800"}"#, "the body has half a surrogate pair in its text, at /args"),
+    ] {
+        let refused = queue("d", body).await;
+        assert_eq!((refused.problem().0, &refused.json()["detail"]), (400, &json!(detail)));
+    }
+    for wrong in ["1.5", "-1", "1e400", "4294967296", "\"60\""] {
+        let refused = queue("d", &format!(r#"{{"name":"x","expires_in_s":{wrong}}}"#)).await;
+        assert_eq!(refused.problem(), (400, "invalid-body".to_owned()), "{wrong}");
+    }
+    cloud.stop().await;
+}

@@ -1,0 +1,174 @@
+//! Which firmware nodes are to run: told until they run it or give up, and fetched from a URL that is made when they ask.
+
+use rollcall_aws::{LOCAL_REGION, local_credentials, presign};
+use rollcall_core::Timestamp;
+use rollcall_tests::{Backend, Cloud, Frame, Http, HttpReply, Socket, now};
+use rollcall_wire::{Document, ErrorCode, FirmwareUrl, ServerMessage};
+use serde_json::{Value, json};
+
+/// An image, which is JSON here so that what hashes documents hashes it.
+const IMAGE: &str = "\"an image\"";
+
+fn spec() -> Value {
+    let sha256 = Document::parse(IMAGE).expect("JSON").sha256().to_owned();
+    json!({"object_key": "ax-2/2.5(final)+1.bin", "size": IMAGE.len(), "sha256": sha256, "signature": "c2lnbmVk"})
+}
+
+/// A node of a model, and firmware for it whose image is in the bucket.
+async fn prepare(cloud: &Cloud) -> Http {
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", r#"{"model": "ax-2"}"#).await;
+    let added = console.put("/v1/firmware/ax-2/2.5", spec().to_string()).await;
+    assert_eq!(added.status, 201, "{added:?}");
+    let object = format!("{}/{}/ax-2/2.5%28final%29%2B1.bin", cloud.s3_url(), cloud.firmware_bucket());
+    let url = presign("PUT", &object, LOCAL_REGION, local_credentials(), now(), 60).expect("signed");
+    let uploaded = Http::new(url, "").put("", IMAGE).await;
+    assert_eq!(uploaded.status, 200, "{uploaded:?}");
+    console
+}
+
+/// LocalStack serves what is unsigned or has expired, too.
+fn checks_signatures() -> bool {
+    matches!(Backend::chosen(), Backend::Embedded)
+}
+
+async fn want(console: &Http, node: &str, version: &str) -> HttpReply {
+    console.put(&format!("/v1/nodes/{node}/firmware"), json!({ "version": version }).to_string()).await
+}
+
+async fn ask(socket: &mut Socket, message: Value) -> ServerMessage {
+    socket.send(message.to_string()).await;
+    match socket.next().await {
+        Frame::Message(message) => message,
+        other => panic!("no answer: {other:?}"),
+    }
+}
+
+/// The firmware version that this check-in's answer brings.
+async fn deployed_settings(socket: &mut Socket, check_in: Value) -> Option<String> {
+    match ask(socket, check_in).await {
+        ServerMessage::Ack(ack) => ack.firmware.map(|news| news.version),
+        other => panic!("no ack: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_node_is_told_which_firmware_to_run_and_fetches_it_from_a_url_that_is_made_when_it_asks() {
+    let cloud = Cloud::start().await;
+    let console = prepare(&cloud).await;
+    let mut socket = cloud.socket("ap-1").await;
+    let set = want(&console, "ap-1", "2.5").await;
+    assert_eq!((set.status, &set.json()["delivery"]), (200, &json!("pushed")), "{set:?}");
+    if cloud.pushes {
+        let Frame::Message(ServerMessage::Firmware(news)) = socket.next().await else { panic!("no firmware") };
+        assert_eq!(news.version, "2.5");
+    } else {
+        assert_eq!(
+            told(&mut socket, json!({"type": "check-in", "seq": 1, "ack": false})).await.as_deref(),
+            Some("2.5")
+        );
+    }
+    let asked = ask(&mut socket, json!({"type": "firmware-url", "version": "2.5"})).await;
+    let ServerMessage::FirmwareUrl(image) = asked else { panic!("no URL: {asked:?}") };
+    let expected = spec();
+    assert_eq!((&json!(image.size), &json!(image.sha256)), (&expected["size"], &expected["sha256"]));
+    assert_eq!((image.signature.as_str(), image.expires_in_s), ("c2lnbmVk", 900));
+    let fetched = Http::new(image.url.clone(), "").get("").await;
+    assert_eq!((fetched.status, fetched.text.as_str()), (200, IMAGE));
+    let unsigned = image.url.split_once('?').expect("a query").0.to_owned();
+    if checks_signatures() {
+        assert_eq!(Http::new(unsigned, "").get("").await.status, 403, "nobody else may have it");
+    }
+    let other = ask(&mut socket, json!({"type": "firmware-url", "version": "2.4"})).await;
+    assert!(matches!(&other, ServerMessage::Error(error) if error.code == ErrorCode::NoFirmware), "{other:?}");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_url_that_has_expired_is_good_for_nothing_and_a_new_one_is() {
+    let cloud = Cloud::start().await;
+    let console = prepare(&cloud).await;
+    want(&console, "ap-1", "2.5").await;
+    let object = format!("{}/{}/ax-2/2.5%28final%29%2B1.bin", cloud.s3_url(), cloud.firmware_bucket());
+    let long_ago = Timestamp(now().0 - 1_000_000);
+    let expired = presign("GET", &object, LOCAL_REGION, local_credentials(), long_ago, 900).expect("signed");
+    if checks_signatures() {
+        assert_eq!(Http::new(expired, "").get("").await.status, 403);
+    }
+    let node = cloud.http(&cloud.token("ap-1"));
+    let image: FirmwareUrl = serde_json::from_value(node.get("/v1/firmware/2.5").await.json()).expect("a URL");
+    assert_eq!(Http::new(image.url, "").get("").await.text, IMAGE);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn firmware_is_told_until_it_runs_or_was_given_up_and_again_when_it_is_wanted_again() {
+    let cloud = Cloud::start().await;
+    let console = prepare(&cloud).await;
+    let progress = async || console.get("/v1/nodes/ap-1").await.json()["firmware_update"].clone();
+    assert_eq!(want(&console, "ap-1", "2.5").await.json()["delivery"], "pending", "it is away");
+    assert_eq!(progress().await, "pending");
+    let mut socket = cloud.socket("ap-1").await;
+    let check_in = |seq: u64, status: &str| {
+        let detail = Value::from("x".repeat(100));
+        json!({"type": "check-in", "seq": seq, "update": {"version": "2.5", "status": status, "detail": detail}})
+    };
+    assert_eq!(told(&mut socket, check_in(1, "downloading")).await.as_deref(), Some("2.5"), "it may have restarted");
+    assert_eq!(progress().await, "downloading");
+    socket.send(json!({"type": "check-in", "seq": 2, "ack": false}).to_string()).await;
+    cloud.until_stored("ap-1", |node| node.seq == Some(2)).await;
+    assert!(socket.is_quiet().await, "what it has begun is no news");
+    for (seq, status) in [(3, "failed"), (4, "rolled-back")] {
+        assert_eq!(told(&mut socket, check_in(seq, status)).await, None, "{status}");
+        assert_eq!(progress().await, status);
+    }
+    let shown = console.get("/v1/nodes/ap-1").await.json();
+    assert_eq!(shown["update"]["detail"], "x".repeat(32), "as much as is kept");
+    want(&console, "ap-1", "2.5").await;
+    assert_eq!(progress().await, "pending", "another try");
+    if cloud.pushes {
+        assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Firmware(_))));
+    }
+    let runs = json!({"type": "check-in", "seq": 5, "firmware": "2.5"});
+    assert_eq!(told(&mut socket, runs).await, None);
+    assert_eq!(progress().await, "applied");
+    assert_eq!(want(&console, "ap-1", "2.5").await.json()["delivery"], "unchanged");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_version_never_changes_and_is_for_nodes_of_its_model_only() {
+    let cloud = Cloud::start().await;
+    let console = prepare(&cloud).await;
+    assert_eq!(console.put("/v1/firmware/ax-2/2.5", spec().to_string()).await.status, 200, "the same again");
+    let mut other = spec();
+    other["size"] = json!(7);
+    let refused = console.put("/v1/firmware/ax-2/2.5", other.to_string()).await;
+    assert_eq!(refused.problem(), (409, "firmware-differs".to_owned()));
+    assert_eq!(console.get("/v1/firmware/ax-2/2.5").await.json(), spec(), "what was said first stays");
+    assert_eq!(console.get("/v1/firmware/ax-2/2.6").await.problem(), (404, "unknown-firmware".to_owned()));
+    assert_eq!(want(&console, "ap-1", "2.6").await.problem(), (404, "unknown-firmware".to_owned()));
+    console.put("/v1/nodes/ap-2", "{}").await;
+    assert_eq!(want(&console, "ap-2", "2.5").await.problem(), (409, "other-model".to_owned()));
+    console.put("/v1/nodes/ap-2", r#"{"model": "bx-1"}"#).await;
+    assert_eq!(want(&console, "ap-2", "2.5").await.problem(), (404, "unknown-firmware".to_owned()));
+    let node = cloud.http(&cloud.token("ap-2"));
+    assert_eq!(node.get("/v1/firmware/2.5").await.status, 404, "it is not to run it");
+    for (field, value) in [
+        ("object_key", json!("")),
+        ("object_key", json!("a b\n")),
+        ("object_key", json!("k".repeat(513))),
+        ("size", json!(0)),
+        ("size", json!(-1)),
+        ("sha256", json!("ABCDEF")),
+        ("signature", json!("")),
+        ("colour", json!("red")),
+    ] {
+        let mut wrong = spec();
+        wrong[field] = value;
+        let refused = console.put("/v1/firmware/ax-2/2.7", wrong.to_string()).await;
+        assert_eq!(refused.problem(), (400, "invalid-body".to_owned()), "{wrong}");
+    }
+    assert_eq!(want(&console, "ap-1", "").await.problem(), (400, "invalid-body".to_owned()));
+    cloud.stop().await;
+}

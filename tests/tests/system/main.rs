@@ -1,0 +1,29 @@
+//! The whole system: real function binaries behind the gateway, and an embedded DynamoDB or a LocalStack.
+//!
+//! One binary, since each links half of the AWS SDK. A module is a subject; `cargo verify` chooses modules by their name.
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod bad_input;
+mod command;
+mod commands;
+mod configs;
+mod connections;
+mod console;
+mod costs;
+mod deployment;
+mod difference;
+mod everywhere;
+mod faults;
+mod firmware;
+mod iam;
+mod invoke_contract;
+mod localstack;
+mod polling;
+mod python_client;
+mod requests;
+mod scenarios;
+mod schemathesis;
+mod soak;
+mod store_contract;
+mod telemetry;
+mod tls;

@@ -1,0 +1,296 @@
+//! The store's contract, on every store: in memory, and in DynamoDB. Which DynamoDB that is, the backend decides: the
+//! embedded engine, or DynamoDB Local in LocalStack.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use rollcall_aws::{DynamoStore, MemoryStore, Store, create_table, local_dynamo_client};
+use rollcall_core::{
+    Amending, Attribute, ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Expected, Health,
+    Instance, Item, NODE_ITEM_BYTES, Node, NodeId, Outcome, Policy, Registering, Registration, Report, Tags, Timestamp,
+    Update, Value, Versions, amend, expired, lost, plan, register, revoke, set_config,
+};
+use rollcall_stack::EmbeddedDynamo;
+use rollcall_tests::{Backend, localstack_dynamodb};
+
+/// A table of this test's own, and the engine behind it if that is this test's own, too.
+async fn dynamodb() -> (Option<EmbeddedDynamo>, DynamoStore) {
+    let table = format!("contract-{:016x}", rand::rng().random::<u64>());
+    let (engine, client) = match Backend::chosen() {
+        Backend::Embedded => {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+            let engine = EmbeddedDynamo::start(listener, None).expect("an engine");
+            let client = local_dynamo_client(&engine.url());
+            (Some(engine), client)
+        }
+        Backend::LocalStack(url) => (None, localstack_dynamodb(&url)),
+    };
+    create_table(&client, &table).await.expect("a table");
+    (engine, DynamoStore::new(client, table))
+}
+
+fn policy(registration: Registration) -> Policy {
+    Policy::new(registration, 3, 1, 2, 1).expect("in range").with_budget(4)
+}
+
+fn node(name: &str) -> NodeId {
+    name.parse().expect("an id")
+}
+
+fn connection(random: &mut SmallRng) -> Connection {
+    let (id, opened_at) = [("A", 9_000), ("B", 11_000), ("C", 11_000)][random.random_range(0..3)];
+    Connection { id: id.parse().expect("an id"), opened_at: Timestamp(opened_at) }
+}
+
+fn report(random: &mut SmallRng) -> Report {
+    let config = ConfigOutcome { version: 7, state: ConfigState::Rejected, detail: Some("channel 14".to_owned()) };
+    let health = Health { uptime_s: Some(u64::MAX), clients: Some(3), ..Health::default() };
+    match random.random_range(0..3) {
+        0 => Report::default(),
+        1 => Report::new(Some("1.0".to_owned()), None, health),
+        _ => Report::new(None, Some(config), Health::default()),
+    }
+}
+
+/// Any event, about the node as it is stored.
+fn any_event(random: &mut SmallRng, id: &NodeId, stored: Option<&Item>, policy: &Policy) -> Event {
+    let at = Timestamp(random.random_range(9..22) * 1000);
+    let credentials = CredentialVersion(random.random_range(1..3));
+    let stored = stored.map(|item| Node::read(item).expect("well-formed"));
+    let sweep = stored.clone().and_then(|node| expired(id, &node, at, policy).or_else(|| lost(id, &node, at, policy)));
+    let instance = [None, Some(Instance(1)), Some(Instance(2))][random.random_range(0..3)];
+    let kind = match random.random_range(0..13) {
+        10 => EventKind::Ask { connection: connection(random), credentials },
+        11 => {
+            let blocked = stored.map(|node| node.blocked).unwrap_or_default();
+            EventKind::Excess { offences: blocked.offences, blocked_until: blocked.until }
+        }
+        12 => EventKind::TakenOver { connection: connection(random).id, before: 1 },
+        0..2 => EventKind::Connect { connection: connection(random), credentials, instance },
+        2..5 => {
+            let (connection, report) = (connection(random), report(random));
+            let (seq, received) = (random.random_range(1..6), at);
+            EventKind::CheckIn { connection, credentials, received, seq, ack: true, report, results: 1 }
+        }
+        5..7 => {
+            let reason = (random.random_range(0..2) == 0).then(|| "gone".to_owned());
+            EventKind::Disconnect { connection: connection(random), code: Some(1006), reason }
+        }
+        7 => EventKind::Poll { credentials, report: report(random), results: 0 },
+        _ => {
+            let connect = EventKind::Connect { connection: connection(random), credentials, instance };
+            return sweep.unwrap_or(Event::new(id.clone(), at, connect));
+        }
+    };
+    Event { fresh: random.random_range(0..4) == 0, ..Event::new(id.clone(), at, kind) }
+}
+
+/// Whatever the monolith may want of a node.
+fn any_wish(random: &mut SmallRng, id: &NodeId) -> Update {
+    let credentials = Some(random.random_range(0..4)).filter(|version| *version > 0).map(CredentialVersion);
+    let site = ["hq", "lab"].get(random.random_range(0..3)).map(|site| site.parse().expect("a site"));
+    match random.random_range(0..7) {
+        0..2 => register(id, &Registering { site, model: None, tags: Tags::default(), credentials }),
+        2 => revoke(id),
+        3 => amend(id, &Amending { site: site.into(), credentials, ..Amending::default() }),
+        _ => {
+            let hash = ["a", "b"][random.random_range(0..2)];
+            set_config(id, hash, &Expected { one_of: any_versions(random), none_of: any_versions(random) })
+        }
+    }
+}
+
+/// Half of the time nothing is said.
+fn any_versions(random: &mut SmallRng) -> Option<Versions> {
+    match random.random_range(0..6) {
+        0..3 => None,
+        3 => Some(Versions::Any),
+        many => Some(Versions::Listed((4..=many).map(|_| random.random_range(0..4)).collect())),
+    }
+}
+
+#[tokio::test]
+async fn dynamodb_and_memory_agree_on_every_outcome_of_long_histories() {
+    let (_engine, dynamo) = dynamodb().await;
+    let memory = MemoryStore::default();
+    let mut random = SmallRng::seed_from_u64(1);
+    let (mut applied, mut refused) = (0, 0);
+    for history in 0..60 {
+        let id = node(&format!("node-{history}"));
+        let registration = if history % 3 == 0 { Registration::Closed } else { Registration::Open };
+        let policy = policy(registration);
+        for _ in 0..25 {
+            let stored = memory.read(&id).await.expect("memory");
+            let update = match random.random_range(0..4) {
+                0 => any_wish(&mut random, &id),
+                _ => plan(&any_event(&mut random, &id, stored.as_ref(), &policy), &policy),
+            };
+            let expected = memory.write(&update).await.expect("memory").outcome;
+            let written = dynamo.write(&update).await.expect("dynamo");
+            assert_eq!(written.outcome, expected, "{update:?} on {stored:?}");
+            match expected {
+                Outcome::Applied { .. } => applied += 1,
+                Outcome::Refused { .. } => refused += 1,
+            }
+        }
+        assert_eq!(dynamo.read(&id).await.expect("dynamo"), memory.read(&id).await.expect("memory"));
+    }
+    assert!(applied > 100 && refused > 100, "{applied} applied, {refused} refused: too few of one kind to compare");
+}
+
+#[tokio::test]
+async fn a_repeated_write_is_recognised_as_our_own() {
+    let (_engine, dynamo) = dynamodb().await;
+    recognises_its_own(&dynamo).await;
+    recognises_its_own(&MemoryStore::default()).await;
+}
+
+async fn recognises_its_own(store: &impl Store) {
+    // A message that is counted twice does no harm.
+    let policy = policy(Registration::Open).with_budget(0);
+    for event in a_life("twice") {
+        let update = plan(&event, &policy);
+        let first = applied(store, &update).await;
+        assert_eq!(applied(store, &update).await, first, "repeating {event:?} changes nothing and is no refusal");
+    }
+}
+
+fn check_in(connection: Connection, at: u64, seq: u64, report: Report) -> EventKind {
+    let (credentials, received) = (CredentialVersion(1), Timestamp(at));
+    EventKind::CheckIn { connection, credentials, received, seq, ack: true, report, results: 0 }
+}
+
+/// Connect, check in, disconnect.
+fn a_life(id: &str) -> [Event; 3] {
+    let connection = || Connection { id: "A".parse().expect("an id"), opened_at: Timestamp(10_000) };
+    let event = |at, kind| Event::new(node(id), Timestamp(at), kind);
+    let report = Report::new(Some("1.0".to_owned()), None, Health::default());
+    [
+        event(
+            10_000,
+            EventKind::Connect { connection: connection(), credentials: CredentialVersion(1), instance: None },
+        ),
+        event(11_000, check_in(connection(), 11_000, 1, report)),
+        event(12_000, EventKind::Disconnect { connection: connection(), code: None, reason: None }),
+    ]
+}
+
+async fn applied(store: &impl Store, update: &Update) -> Item {
+    match store.write(update).await.expect("stored").outcome {
+        Outcome::Applied { after } => after,
+        Outcome::Refused { stored } => panic!("refused by {stored:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_idle_check_in_and_a_planned_reconnect_cost_one_write_unit_each() {
+    let (_engine, dynamo) = dynamodb().await;
+    let policy = policy(Registration::Open).with_budget(Policy::BUDGET);
+    let connection = |id: &str, at| Connection { id: id.parse().expect("an id"), opened_at: Timestamp(at) };
+    let connect = |id, at| EventKind::Connect {
+        connection: connection(id, at),
+        credentials: CredentialVersion(1),
+        instance: None,
+    };
+    let check_in = |id, at, seq| {
+        let connection = connection(id, at);
+        self::check_in(connection, at, seq, Report::default())
+    };
+    let disconnect = |id, at| EventKind::Disconnect { connection: connection(id, at), code: None, reason: None };
+    let life = [
+        ("a first connect", connect("A", 10_000), 1.0),
+        ("an idle check-in", check_in("A", 10_000, 1), 1.0),
+        ("a planned reconnect", connect("B", 11_000), 1.0),
+        ("an idle check-in after it", check_in("B", 11_000, 1), 1.0),
+        ("a loss, which puts the node into the index", disconnect("B", 11_000), 2.0),
+        ("a return, which takes it out", connect("C", 12_000), 2.0),
+    ];
+    for (at, (what, kind, units)) in (10..).zip(life) {
+        let event = Event::new(node("cost"), Timestamp(at * 1000), kind);
+        let written = dynamo.write(&plan(&event, &policy)).await.expect("stored");
+        assert!(matches!(written.outcome, Outcome::Applied { .. }), "{what} is stored");
+        let consumed = written.units.expect("the engine says");
+        assert_eq!((consumed.write, consumed.read), (units, 0.0), "{what}");
+    }
+}
+
+#[tokio::test]
+async fn the_largest_item_still_costs_one_write_unit() {
+    let (_engine, dynamo) = dynamodb().await;
+    let policy = policy(Registration::Open);
+    let [connect, ..] = a_life(&"n".repeat(64));
+    let _ = dynamo.write(&plan(&connect, &policy)).await.expect("stored");
+    let EventKind::Connect { connection, .. } = connect.kind else { panic!("a connect") };
+    let config =
+        ConfigOutcome { version: u64::MAX, state: ConfigState::Substituted, detail: Some("d".repeat(NODE_ITEM_BYTES)) };
+    let health = Health {
+        uptime_s: Some(u64::MAX),
+        load_percent: Some(u32::MAX),
+        memory_free_kib: Some(u64::MAX),
+        clients: Some(u32::MAX),
+    };
+    let report = Report::new(Some("f".repeat(64)), Some(config), health);
+    let kind = check_in(connection, 9_999_999_999_999, (1 << 53) - 1, report);
+    let event = Event::new(connect.node, Timestamp(9_999_999_999_999), kind);
+    let written = dynamo.write(&plan(&event, &policy)).await.expect("stored");
+    assert_eq!(written.units.map(|units| units.write), Some(1.0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn racing_writes_to_one_node_come_out_as_in_some_order() {
+    let (_engine, dynamo) = dynamodb().await;
+    let dynamo = Arc::new(dynamo);
+    let policy = policy(Registration::Open);
+    let mut random = SmallRng::seed_from_u64(2);
+    let mut contended = 0;
+    for round in 0..80 {
+        let id = node(&format!("race-{round}"));
+        let updates: Vec<_> = (0..5).map(|_| plan(&any_event(&mut random, &id, None, &policy), &policy)).collect();
+        let racing: Vec<_> = updates
+            .iter()
+            .cloned()
+            .map(|update| {
+                let dynamo = Arc::clone(&dynamo);
+                tokio::spawn(async move { dynamo.write(&update).await.expect("stored").outcome })
+            })
+            .collect();
+        let mut outcomes = vec![];
+        for task in racing {
+            outcomes.push(task.await.expect("no panic"));
+        }
+        let end = dynamo.read(&id).await.expect("readable");
+        contended += usize::from(outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused { .. })));
+        assert!(
+            some_order_explains(&updates, &outcomes, None, end.as_ref()),
+            "no order of {updates:#?} gives {outcomes:#?} and {end:#?}"
+        );
+    }
+    assert!(contended > 20, "only {contended} rounds had a loser");
+}
+
+/// Whether there is an order in which the updates, one after the other, have these outcomes and this end.
+fn some_order_explains(updates: &[Update], outcomes: &[Outcome], item: Option<&Item>, end: Option<&Item>) -> bool {
+    if updates.is_empty() {
+        return item == end;
+    }
+    (0..updates.len()).any(|first| {
+        let outcome = updates[first].apply(item);
+        let after = match &outcome {
+            Outcome::Applied { after } => Some(after.clone()),
+            Outcome::Refused { .. } => item.cloned(),
+        };
+        let rest = |all: &[Update]| [&all[..first], &all[first + 1..]].concat();
+        let rest_outcomes = [&outcomes[..first], &outcomes[first + 1..]].concat();
+        outcome == outcomes[first] && some_order_explains(&rest(updates), &rest_outcomes, after.as_ref(), end)
+    })
+}
+
+#[test]
+fn an_order_is_not_found_where_there_is_none() {
+    let policy = policy(Registration::Open);
+    let updates: Vec<_> = a_life("serial").iter().map(|event| plan(event, &policy)).collect();
+    let applied = Outcome::Applied { after: Item::from([(Attribute::Seq, Value::Number(1))]) };
+    assert!(!some_order_explains(&updates[..1], &[applied], None, None));
+}
