@@ -6,8 +6,6 @@
 //! (Events that only follow from others, such as [`EventKind::Stale`](rollcall_core::EventKind::Stale), need their
 //! guards only in races, and are left out there.)
 
-
-
 use crate::model::{Rules, World, explore, worlds};
 use rollcall_core::{Event, Guard, Policy, Update, plan};
 

@@ -1,6 +1,5 @@
 //! The largest node item that the rules can produce stays within one write unit.
 
-
 use rollcall_core::{
     Attribute, CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, ConfigOutcome, ConfigState, Connection, CredentialVersion,
     DETAIL_BYTES, Event, EventKind, Expected, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES, FirmwareVersion, Found, Health,
