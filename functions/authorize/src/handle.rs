@@ -1,4 +1,4 @@
-//! One token.
+//! Checks the token of a new connection.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,9 +10,9 @@ use rollcall_token::{Claims, TokenError, Verifier};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// What API Gateway asks a REQUEST authorizer of a WebSocket API (Amazon API Gateway, "Control access to WebSocket APIs
-/// with AWS Lambda REQUEST authorizers"), as far as it matters here. Headers are text: what a stranger writes in one that
-/// nobody asks for is no reason to fail.
+/// The event that API Gateway sends to a REQUEST authorizer of a WebSocket API (Amazon API Gateway, "Control access to
+/// WebSocket APIs with AWS Lambda REQUEST authorizers"), as far as it is used here. Headers are text, so that a strange
+/// value in an unused header is no reason to fail.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the names are API Gateway's")]
@@ -47,7 +47,7 @@ pub(crate) struct Admission {
     context: Identity,
 }
 
-/// No admission, and not even the reason: API Gateway turns this very message into a 401.
+/// The connection is refused, without a reason. API Gateway turns this very message into a 401.
 pub(crate) struct Unauthorized;
 
 impl std::fmt::Debug for Unauthorized {
@@ -62,7 +62,7 @@ impl From<Unauthorized> for Diagnostic {
     }
 }
 
-/// Why nobody is admitted.
+/// Why a connection is refused.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error("there is no token")]
@@ -86,7 +86,7 @@ pub(crate) fn handle(request: &Request, verifier: &Verifier) -> Result<Admission
         }
         Err(refused) => {
             let source_ip = request.request_context.identity.source_ip.as_deref().map(|ip| Clipped(ip).to_string());
-            // Without its sources, which may quote what the token says.
+            // Without the sources of the error, which may quote the token.
             tracing::warn!(outcome = "refused", reason = %refused, source_ip, RefusedTokens = 1, "authorize");
             Err(Unauthorized)
         }
@@ -98,8 +98,8 @@ fn claims(request: &Request, verifier: &Verifier) -> Result<Claims, Refused> {
     Ok(verifier.verify(token(request)?, Timestamp(now))?)
 }
 
-/// The one token of a request. It may be there twice, but of two that differ none is chosen: whoever stands between might
-/// choose the other.
+/// The token of a request. It may be there twice. If two tokens differ, neither is chosen, since a proxy in between
+/// might choose the other one.
 fn token(request: &Request) -> Result<&str, Refused> {
     let mut tokens = BTreeSet::new();
     let is_authorization = |name: &str| name.eq_ignore_ascii_case(AUTHORIZATION.as_str());
@@ -116,7 +116,7 @@ fn token(request: &Request) -> Result<&str, Refused> {
     }
 }
 
-/// Every value of a name, of which API Gateway tells the last alone, and all together.
+/// All values of a name. API Gateway passes the last value in one map, and all values in another one.
 fn all<'a>(
     last: Option<&'a BTreeMap<String, String>>,
     all: Option<&'a BTreeMap<String, Vec<String>>>,

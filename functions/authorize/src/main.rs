@@ -1,4 +1,4 @@
-//! The authorizer: whose token is this, and is it valid? Calls nobody.
+//! The authorizer: checks the token of a new connection, and names its node. It makes no calls.
 
 mod handle;
 

@@ -1,4 +1,4 @@
-//! One message of a node.
+//! Handles a message of a node.
 
 use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext as Context};
 use lambda_runtime::Diagnostic;
@@ -9,7 +9,7 @@ use rollcall_aws::{
 use rollcall_core::{Event, EventKind, Node, NodeId, Policy, Refusal, Reply, Timestamp};
 use rollcall_wire::{CommandResult, ErrorCode, NodeMessage, ServerMessage, parse_node_message};
 
-/// What check-ins need.
+/// Handles messages, with all that they need.
 pub(crate) struct Handler<D, C> {
     pub(crate) store: DynamoStore,
     pub(crate) documents: D,
@@ -18,16 +18,16 @@ pub(crate) struct Handler<D, C> {
     pub(crate) policy: Policy,
 }
 
-/// What a message is for.
-enum Asked {
+/// The purpose of a message.
+enum Purpose {
     CheckIn(Box<Event>, Vec<CommandResult>),
     Config,
     FirmwareUrl(String),
-    /// Nothing that could be read: this is the answer.
-    Nothing(Box<ServerMessage>),
+    /// The message can't be read, and this is the answer.
+    Unreadable(Box<ServerMessage>),
 }
 
-/// A message: its connection, and what it is for.
+/// A message, with its node and its connection.
 struct Message<'a> {
     context: &'a Context,
     node: NodeId,
@@ -36,15 +36,15 @@ struct Message<'a> {
 }
 
 impl<D: Documents, C: Connections> Handler<D, C> {
-    /// Reads the message, records it, carries out what follows, and answers.
+    /// Reads the message, records it, carries out the effects, and answers.
     pub(crate) async fn handle(&self, request: ApiGatewayWebsocketProxyRequest) -> Result<Answer, Diagnostic> {
         let message = match Message::of(&request.request_context) {
             Ok(message) => message,
             Err(error) => return Ok(error),
         };
         Ok(match message.read(request.body.as_deref().unwrap_or_default()) {
-            Ok(Asked::CheckIn(event, results)) => self.check_in(&message, *event, &results).await,
-            Ok(asked) => self.ask(&message, asked).await,
+            Ok(Purpose::CheckIn(event, results)) => self.check_in(&message, *event, &results).await,
+            Ok(purpose) => self.ask(&message, purpose).await,
             Err(answer) => answer,
         })
     }
@@ -57,7 +57,7 @@ impl<D: Documents, C: Connections> Handler<D, C> {
             Err(error) => return message.failed(seq, &error),
         };
         carry_out(&self.store, &self.connections, &recorded.effects, &self.policy).await;
-        // Nothing is answered before the results are stored, which come with the check-in.
+        // The answer is sent only after the results that came with the check-in are stored.
         if let Err(error) = self.store.end_commands(node, results, recorded.results.as_ref(), at).await {
             return message.failed(seq, &error.into());
         }
@@ -77,12 +77,12 @@ impl<D: Documents, C: Connections> Handler<D, C> {
         answer
     }
 
-    /// Answers a question of the connection that holds its node. What can't be read is counted, too.
-    async fn ask(&self, message: &Message<'_>, asked: Asked) -> Answer {
-        let what = match &asked {
-            Asked::Config => "config",
-            Asked::FirmwareUrl(_) => "firmware-url",
-            Asked::CheckIn(..) | Asked::Nothing(_) => "message",
+    /// Answers a question of the connection that holds its node. A message that can't be read is counted, too.
+    async fn ask(&self, message: &Message<'_>, purpose: Purpose) -> Answer {
+        let what = match &purpose {
+            Purpose::Config => "config",
+            Purpose::FirmwareUrl(_) => "firmware-url",
+            Purpose::CheckIn(..) | Purpose::Unreadable(_) => "message",
         };
         let event = rollcall_aws::ask(message.context, rollcall_aws::now());
         let recorded = match event {
@@ -94,27 +94,27 @@ impl<D: Documents, C: Connections> Handler<D, C> {
             Err(error) => return Answer::frame(&message.unavailable(what, &chain(&error))),
         };
         carry_out(&self.store, &self.connections, &recorded.effects, &self.policy).await;
-        match (asked, recorded.reply) {
-            (asked, Reply::Refused(refusal)) => {
+        match (purpose, recorded.reply) {
+            (purpose, Reply::Refused(refusal)) => {
                 let answer = message.refused(what, refusal, None);
-                // What is wrong with the message is true whoever holds the node.
-                match asked {
-                    Asked::Nothing(error) if !matches!(refusal, Refusal::SlowDown { .. }) => Answer::frame(&error),
+                // The error in the message is told, whether the connection holds the node or not.
+                match purpose {
+                    Purpose::Unreadable(error) if !matches!(refusal, Refusal::SlowDown { .. }) => Answer::frame(&error),
                     _ => answer,
                 }
             }
-            (Asked::Config, Reply::Known(stored)) => Answer::frame(&self.config(message, *stored).await),
-            (Asked::FirmwareUrl(version), Reply::Known(stored)) => {
+            (Purpose::Config, Reply::Known(stored)) => Answer::frame(&self.config(message, *stored).await),
+            (Purpose::FirmwareUrl(version), Reply::Known(stored)) => {
                 Answer::frame(&self.firmware(message, &stored, &version).await)
             }
-            (Asked::Nothing(error), _) => Answer::frame(&error),
+            (Purpose::Unreadable(error), _) => Answer::frame(&error),
             _ => Answer::status(200),
         }
     }
 
-    /// The node's configuration again: for one that got it damaged, or lost it.
+    /// The node's desired configuration, for a node that got it damaged or lost it.
     async fn config(&self, message: &Message<'_>, stored: Node) -> ServerMessage {
-        let none = || error_frame(ErrorCode::NoConfig, "the node is to run no configuration".to_owned(), None);
+        let none = || error_frame(ErrorCode::NoConfig, "no configuration is desired for this node".to_owned(), None);
         let Some(desired) = stored.desired else { return none() };
         match self.documents.get(&desired.sha256).await {
             Ok(Some(document)) => ServerMessage::Config(config_news(desired.version, &document, 0)),
@@ -123,23 +123,25 @@ impl<D: Documents, C: Connections> Handler<D, C> {
         }
     }
 
-    /// Where the firmware is that the node is to run.
+    /// The URL of the firmware that the node is to run.
     async fn firmware(&self, message: &Message<'_>, stored: &Node, version: &str) -> ServerMessage {
         match self.images.of(stored, version, message.at).await {
             Ok(Some(image)) => ServerMessage::FirmwareUrl(image),
-            Ok(None) => {
-                error_frame(ErrorCode::NoFirmware, "the node is to run no firmware of this version".to_owned(), None)
-            }
+            Ok(None) => error_frame(
+                ErrorCode::NoFirmware,
+                "this firmware version is not desired for this node".to_owned(),
+                None,
+            ),
             Err(error) => message.unavailable("firmware-url", &chain(&error)),
         }
     }
 }
 
 impl<'a> Message<'a> {
-    /// Whose message it is.
+    /// The node and the connection of a message.
     ///
     /// # Errors
-    /// The answer, if that can't be told.
+    /// The answer, if the event does not name them.
     fn of(context: &'a Context) -> Result<Self, Answer> {
         let connection = context.connection_id.as_deref().unwrap_or_default();
         let identified = identify(context).and_then(|(node, _)| Ok((node, rollcall_aws::time(context)?)));
@@ -149,27 +151,27 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// What it is for.
+    /// The purpose of the message.
     ///
     /// # Errors
-    /// The answer, if the event can't have come from our API.
-    fn read(&self, text: &str) -> Result<Asked, Answer> {
+    /// The answer, if the event can't have come from Rollcall's API.
+    fn read(&self, text: &str) -> Result<Purpose, Answer> {
         let (node, connection) = (&self.node, self.connection);
-        let nothing = |code: ErrorCode, message: String, seq| {
+        let unreadable = |code: ErrorCode, message: String, seq| {
             tracing::info!(%node, connection, seq, outcome = "refused", reason = %code, Refusals = 1, "message");
-            Ok(Asked::Nothing(Box::new(error_frame(code, message, seq))))
+            Ok(Purpose::Unreadable(Box::new(error_frame(code, message, seq))))
         };
         let mut check_in = match parse_node_message(text) {
             Ok(NodeMessage::CheckIn(check_in)) => check_in,
-            Ok(NodeMessage::Config) => return Ok(Asked::Config),
-            Ok(NodeMessage::FirmwareUrl { version }) => return Ok(Asked::FirmwareUrl(version)),
-            Ok(_) => return nothing(ErrorCode::UnknownType, "not a message for this route".to_owned(), None),
-            Err(error) => return nothing(error.code, error.message, error.seq),
+            Ok(NodeMessage::Config) => return Ok(Purpose::Config),
+            Ok(NodeMessage::FirmwareUrl { version }) => return Ok(Purpose::FirmwareUrl(version)),
+            Ok(_) => return unreadable(ErrorCode::UnknownType, "this message has another route".to_owned(), None),
+            Err(error) => return unreadable(error.code, error.message, error.seq),
         };
         let (seq, ack, results) = (check_in.seq, check_in.ack, std::mem::take(&mut check_in.results));
         let report = rollcall_aws::report(check_in);
         let event = rollcall_aws::check_in(self.context, rollcall_aws::now(), (seq, ack), report, &results);
-        event.map(|event| Asked::CheckIn(Box::new(event), results)).map_err(|error| self.unidentified(&error))
+        event.map(|event| Purpose::CheckIn(Box::new(event), results)).map_err(|error| self.unidentified(&error))
     }
 
     fn unidentified(&self, error: &EventError) -> Answer {

@@ -1,4 +1,4 @@
-//! The check-in: a node says how it is.
+//! The check-in: handles the messages of connected nodes.
 
 mod handle;
 

@@ -1,4 +1,4 @@
-//! One `$connect`.
+//! Handles a `$connect`.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,8 @@ pub(crate) async fn handle(
         Ok(recorded) => {
             carry_out(store, connections, &recorded.effects, policy).await;
             if let Reply::Refused(refusal) = recorded.reply {
-                tracing::info!(%node, connection, outcome = "refused", reason = refusal.code(), Refusals = 1, "connect");
+                let reason = refusal.code();
+                tracing::info!(%node, connection, outcome = "refused", reason, Refusals = 1, "connect");
                 return Ok(Answer::status(status(refusal)));
             }
             tracing::info!(
@@ -51,10 +52,10 @@ pub(crate) async fn handle(
     }
 }
 
-/// The header that accepts our subprotocol, if any was offered.
+/// The response header that accepts Rollcall's subprotocol, if the node offered any subprotocol.
 ///
 /// # Errors
-/// If only others were.
+/// If the node offered only other subprotocols.
 fn subprotocol(
     request: &ApiGatewayWebsocketProxyRequest,
 ) -> Result<Option<BTreeMap<&'static str, String>>, UnsupportedProtocol> {

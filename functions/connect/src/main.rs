@@ -1,4 +1,4 @@
-//! `$connect`: lets a node's connection in, or not.
+//! `$connect`: accepts or refuses a node's connection.
 
 mod handle;
 

@@ -11,13 +11,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::clip;
-use crate::handle::{Answered, Asked, Console, invalid_body, object, parse};
+use crate::handle::{Admitted, Answered, Console, invalid_body, object, parse};
 use crate::nodes::registering;
 
-/// How many writes are under way at once.
+/// How many nodes are registered at the same time.
 const AT_ONCE: usize = 16;
 
-/// What is read of one that can't be read otherwise: its result names it.
+/// Reads the node's id alone, so that the result for an invalid element names its node.
 #[derive(Deserialize)]
 struct Named {
     node: String,
@@ -25,8 +25,8 @@ struct Named {
 
 impl<D: Documents, C: Connections> Console<D, C> {
     /// Registers up to [`BATCH_NODES`] nodes, each with its own result, in the order in which they were given.
-    pub(crate) async fn batch(&self, asked: &Asked<'_>) -> Answered {
-        let body = asked.body()?;
+    pub(crate) async fn batch(&self, admitted: &Admitted<'_>) -> Answered {
+        let body = admitted.body()?;
         let nodes: Vec<&RawValue> = serde_json::from_str(&body).map_err(|error| invalid_body(&error))?;
         if nodes.is_empty() || nodes.len() > BATCH_NODES {
             let detail = format!("a batch has from 1 to {BATCH_NODES} nodes, not {}", nodes.len());
@@ -40,25 +40,25 @@ impl<D: Documents, C: Connections> Console<D, C> {
         });
         let nodes: Vec<_> = nodes.collect();
         let results =
-            stream::iter(nodes.into_iter().map(|(name, is_new, node)| self.one(name, is_new, node, asked.now)));
+            stream::iter(nodes.into_iter().map(|(name, is_new, node)| self.one(name, is_new, node, admitted.now)));
         let results: Vec<BatchResult> = results.buffered(AT_ONCE).collect().await;
         Ok(HttpAnswer::json(200, &results))
     }
 
-    /// Each on its own: one that is wrong does not stop the others.
+    /// Registers one node of a batch. An error does not stop the others.
     async fn one(&self, name: String, is_new: bool, node: &str, now: Timestamp) -> BatchResult {
-        let done = async {
+        let registration = async {
             let BatchNode { node, site, model, tags, credential_version } = object(node)?;
             let node: NodeId = parse(&node, "node")?;
             if !is_new {
-                let detail = "node: it is in the batch before, and nodes are registered in no particular order";
+                let detail = "node: it is in the batch twice, and nodes are registered in no particular order";
                 return Err(Problem::new(ProblemCode::InvalidBody, detail));
             }
             self.register_one(&register(&node, &registering(NodeSpec { site, model, tags, credential_version })?), now)
                 .await
         };
-        let problem = done.await.err();
-        // A name that can't be one may be of any length.
+        let problem = registration.await.err();
+        // An id that is not valid may have any length.
         let node = clip::value(&name).into_owned();
         let status = problem.as_ref().map_or(200, |problem| problem.status);
         let reason = problem.as_ref().map(|problem| problem.code.to_string());

@@ -1,8 +1,8 @@
 //! Conditional requests (RFC 9110, section 13).
 //!
-//! A configuration's tag is its version, `"7"`; once the node has reported something, what that was follows, as in
-//! `"7-0b5c31aa"`: the configuration is shown with what became of it, so that its tag must change with that, too. What is
-//! to be replaced is the version alone, so for `If-Match` both are version 7, and `"0"` is no configuration.
+//! The tag of a configuration is its version, `"7"`. Once the node has reported something, a hash of the report
+//! follows, as in `"7-0b5c31aa"`: a configuration is shown with the report, so its tag must change with it. Setting a
+//! configuration replaces the version alone. So for `If-Match`, both tags are version 7, and `"0"` is no configuration.
 
 use std::fmt::Write as _;
 
@@ -15,16 +15,16 @@ use sha2::{Digest as _, Sha256};
 use crate::clip;
 use crate::view;
 
-/// The headers that make a request conditional. Those with a date are not among them: nothing here has a date of its last
-/// change, and then they must be ignored (RFC 9110, sections 13.1.3 and 13.1.4).
+/// The headers that make a request conditional. Headers with a date are ignored, as they must be for resources without
+/// a date of their last change (RFC 9110, sections 13.1.3 and 13.1.4).
 const IF_MATCH: &str = "if-match";
 const IF_NONE_MATCH: &str = "if-none-match";
-/// How many tags a header may have: what fits a condition of DynamoDB with ease.
+/// How many tags a header may have. So many easily fit a condition of DynamoDB.
 const TAGS: usize = 32;
-/// How many digits there are in a tag of what a node reported.
+/// How many digits of the report's hash are in a tag.
 const DIGITS: usize = 8;
 
-/// What a request says about the tags of what it is for.
+/// The conditions of a request on the tag of its resource.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Conditions {
     if_match: Option<Tags>,
@@ -51,21 +51,21 @@ impl Conditions {
         Ok(Self { if_match: header(request, IF_MATCH)?, if_none_match: header(request, IF_NONE_MATCH)? })
     }
 
-    /// Refuses the conditions of a request for something that has no tags: to do it anyway would be to ignore them.
+    /// Refuses conditions in a request for a resource that has no tag. Otherwise they would be ignored.
     pub(crate) fn refuse(request: &ApiGatewayV2httpRequest) -> Result<Self, Problem> {
         let found = [IF_MATCH, IF_NONE_MATCH].into_iter().find(|name| request.headers.contains_key(*name));
         found.map_or_else(
             || Ok(Self::default()),
             |name| {
                 let detail = format!(
-                    "{name}: only a node's configuration is set conditionally, by PUT /v1/nodes/{{node}}/config"
+                    "{name}: this request can't be conditional; only PUT /v1/nodes/{{node}}/config and reads can"
                 );
                 Err(Problem::new(ProblemCode::InvalidParameter, detail))
             },
         )
     }
 
-    /// What must be desired for another configuration to be set.
+    /// The condition on the version that is desired, for another configuration to be set.
     pub(crate) fn expected(&self) -> Expected {
         let versions = |tags: &Tags, is_strong: bool| match tags {
             Tags::Any => Versions::Any,
@@ -75,13 +75,14 @@ impl Conditions {
             }
         };
         Expected {
-            // Strong tags only, and weak ones too (RFC 9110, sections 13.1.1 and 13.1.2).
+            // `If-Match` compares strong tags only, `If-None-Match` weak ones, too (RFC 9110, sections 13.1.1 and
+            // 13.1.2).
             one_of: self.if_match.as_ref().map(|tags| versions(tags, true)),
             none_of: self.if_none_match.as_ref().map(|tags| versions(tags, false)),
         }
     }
 
-    /// The answer to a read, if its conditions hold; in this order (RFC 9110, section 13.2.2).
+    /// The answer to a read, if its conditions hold. They are checked in this order (RFC 9110, section 13.2.2).
     pub(crate) fn settle(&self, answer: HttpAnswer) -> Result<HttpAnswer, Problem> {
         let opaque = answer.headers.get("etag").map(|tag| tag.trim_matches('"'));
         let matches = self.if_match.as_ref().is_none_or(|tags| match tags {
@@ -91,7 +92,7 @@ impl Conditions {
             }
         });
         if !matches {
-            return Err(Problem::new(ProblemCode::VersionMismatch, "if-match: it has another tag now"));
+            return Err(Problem::new(ProblemCode::VersionMismatch, "if-match: the tag is another one now"));
         }
         let is_known = self.if_none_match.as_ref().is_some_and(|tags| match tags {
             Tags::Any => true,
@@ -112,16 +113,16 @@ pub(crate) fn etag(node: &Node) -> String {
     if node.config.is_none() && node.applied.is_none() {
         return format!("\"{version}\"");
     }
-    // Of plain structs, which always can be written.
-    let said = serde_json::to_vec(&(node.config.as_ref().map(view::reported), node.applied)).unwrap_or_default();
+    // Plain structs can always be written as JSON.
+    let reported = serde_json::to_vec(&(node.config.as_ref().map(view::reported), node.applied)).unwrap_or_default();
     let mut tag = format!("\"{version}-");
-    for byte in Sha256::digest(said).iter().take(DIGITS / 2) {
+    for byte in Sha256::digest(reported).iter().take(DIGITS / 2) {
         let _ = write!(tag, "{byte:02x}");
     }
     tag + "\""
 }
 
-/// The version in a tag; nothing if it is no tag of ours.
+/// The version in a tag; `None` if the tag does not have this form.
 fn version(opaque: &str) -> Option<u64> {
     let (digits, reported) = opaque.split_once('-').map_or((opaque, None), |(digits, hex)| (digits, Some(hex)));
     let is_hex = |hex: &str| hex.len() == DIGITS && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
@@ -129,7 +130,7 @@ fn version(opaque: &str) -> Option<u64> {
     digits.parse().ok().filter(|_| is_plain && reported.is_none_or(is_hex))
 }
 
-/// Whether two tags are the same, as far as `If-Match` is concerned.
+/// Whether two tags are the same for `If-Match`.
 fn same(tag: &str, now: &str) -> bool {
     tag == now || version(tag).is_some_and(|version_of_tag| version(now) == Some(version_of_tag))
 }
@@ -143,7 +144,7 @@ fn header(request: &ApiGatewayV2httpRequest, name: &'static str) -> Result<Optio
     let text = lines.join(",");
     tags(&text).map(Some).ok_or_else(|| {
         let detail = format!(
-            "{name}: must be tags in quotes, such as \"7\", with commas between them and {TAGS} at most, or *; not {}",
+            "{name}: must be * or at most {TAGS} tags in quotes, such as \"7\", separated by commas; not {}",
             clip::value(&text)
         );
         Problem::new(ProblemCode::InvalidParameter, detail)
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_must_be_wanted_is_what_the_headers_say() {
+    fn the_condition_on_the_desired_version_is_that_of_the_headers() {
         assert_eq!(holds(None, None), [true; 4]);
         assert_eq!(holds(Some("*"), None), [false, true, true, true]);
         assert_eq!(holds(Some("\"0\""), None), [true, false, false, false]);
@@ -209,14 +210,18 @@ mod tests {
         {
             assert_eq!(holds(Some(nothing), None), [false; 4], "{nothing}");
         }
-        assert_eq!(holds(None, Some("*")), [true, false, false, false], "only to create it");
-        assert_eq!(holds(None, Some("W/\"3\", \"1\"")), [true, false, true, false], "weak tags match, too");
-        assert_eq!(holds(Some("*"), Some("\"3\"")), [false, true, true, false], "both");
+        assert_eq!(holds(None, Some("*")), [true, false, false, false], "only if no configuration is desired");
+        assert_eq!(
+            holds(None, Some("W/\"3\", \"1\"")),
+            [true, false, true, false],
+            "If-None-Match compares weak tags, too"
+        );
+        assert_eq!(holds(Some("*"), Some("\"3\"")), [false, true, true, false], "both headers");
         assert_eq!(holds(Some("\"1\""), Some("*")), [false; 4]);
     }
 
     #[test]
-    fn what_is_no_list_of_tags_is_refused() {
+    fn a_header_that_is_no_list_of_tags_is_refused() {
         for wrong in [
             "",
             " ",
@@ -245,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_is_answered_if_its_tag_is_another_one() {
+    fn a_read_is_answered_in_full_if_its_tag_is_another_one() {
         let settled = |if_match, if_none_match, tag: Option<&str>| {
             let answer = HttpAnswer::json(200, &1).with("cache-control", "no-store".to_owned());
             let answer = tag.into_iter().fold(answer, |answer, tag| answer.with("etag", tag.to_owned()));

@@ -1,4 +1,4 @@
-//! What nodes are to run.
+//! The console's requests about configurations.
 
 use futures_util::future::join;
 use futures_util::{StreamExt as _, stream};
@@ -11,36 +11,37 @@ use rollcall_wire::console::{AppliedView, BatchResult, ConfigSet, ConfigView, De
 use rollcall_wire::{Document, Json, ServerMessage};
 
 use crate::conditions::etag;
-use crate::handle::{Answered, Asked, Console, parse};
+use crate::handle::{Admitted, Answered, Console, parse};
 use crate::refusal::{denied, failed, internal};
 use crate::{cursor, view};
 
-/// How many nodes of a site are set in one request: what fits its 30 seconds with ease (Amazon API Gateway quotas).
+/// How many nodes of a site are set in one request: so many easily fit the request's 30 seconds (Amazon API Gateway
+/// quotas).
 const SITE_PAGE: i32 = 100;
-/// How many of them are under way at once.
+/// How many of these nodes are set at the same time.
 const AT_ONCE: usize = 16;
 
 impl<D: Documents, C: Connections> Console<D, C> {
-    /// Sets what a node is to run. The document is kept before a node can ask for it, and after it was seen that it will be
-    /// desired: what is refused leaves nothing behind. (Only who loses a race between the two leaves a document, which is
-    /// not taken away again: somebody else may want the same one by now.)
-    pub(crate) async fn set_config(&self, asked: &Asked<'_>, node: &str, expected: &Expected) -> Answered {
+    /// Sets a node's desired configuration. The document is stored before a node can ask for it, and only after a check
+    /// that the request will succeed, so that a refused request leaves no document. (A request that loses a race in
+    /// between does leave its document. It is not deleted, since another node may use it by then.)
+    pub(crate) async fn set_config(&self, admitted: &Admitted<'_>, node: &str, expected: &Expected) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let document = Document::parse(&asked.body()?)?;
-        let (_, item) = self.found(&node).await?;
-        if foreseen(&node, &item, &document, expected)?.changed {
-            self.keep(&document).await?;
+        let document = Document::parse(&admitted.body()?)?;
+        let (_, item) = self.stored_node(&node).await?;
+        if predicted(&node, &item, &document, expected)?.changed {
+            self.store_document(&document).await?;
         }
-        let (set, stored) = self.want(&node, &document, expected, asked.now).await?;
+        let (set, stored) = self.set_and_push(&node, &document, expected, admitted.now).await?;
         Ok(HttpAnswer::json(200, &set).with("etag", etag(&stored)))
     }
 
-    async fn keep(&self, document: &Document) -> Result<(), Problem> {
+    async fn store_document(&self, document: &Document) -> Result<(), Problem> {
         self.documents.put(document.clone()).await.map_err(|error| failed(&error))
     }
 
-    /// Sets what a node is to run, and pushes it; says what came of it, and what the node is then.
-    async fn want(
+    /// Sets a node's desired configuration, and pushes it. Returns the result, and the node as it is stored then.
+    async fn set_and_push(
         &self,
         node: &NodeId,
         document: &Document,
@@ -48,10 +49,10 @@ impl<D: Documents, C: Connections> Console<D, C> {
         now: Timestamp,
     ) -> Result<(ConfigSet, Node), Problem> {
         let outcome = self.write(&set_config(node, document.sha256(), expected)).await?;
-        let set = settled(outcome, document, expected)?;
+        let set = config_change(outcome, document, expected)?;
         let delivery = match (set.changed, set.node.news()) {
             (false, None) => DeliveryState::Unchanged,
-            // It is pushed again if the node has not reported on it: the first try may have been lost.
+            // The configuration is pushed again if the node has not reported on it: the first push may have been lost.
             (changed, _) => {
                 let news = ServerMessage::Config(config_news(set.config.version, document, 0));
                 let push = self.push(node, &set.node, &news, now);
@@ -64,8 +65,9 @@ impl<D: Documents, C: Connections> Console<D, C> {
         Ok((ConfigSet { node: node.to_string(), version, sha256, delivery }, set.node))
     }
 
-    /// Best effort: without it, the difference is not known once something else is desired.
-    async fn remember(&self, node: &NodeId, set: &ConfigSet) {
+    /// Stores the version in the node's history, best effort. Without it, the difference can't be shown once another
+    /// version is desired.
+    async fn remember(&self, node: &NodeId, set: &ConfigChange) {
         if let Err(error) = self.store.remember(node, &remember(&set.node, &set.config)).await {
             tracing::warn!(%node, error = chain(&error), "a configuration's version could not be remembered");
         }
@@ -73,7 +75,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
 
     pub(crate) async fn config(&self, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let (stored, _) = self.found(&node).await?;
+        let (stored, _) = self.stored_node(&node).await?;
         let desired = stored.desired.as_ref();
         let document = self.json(desired.map(|desired| &*desired.sha256)).await?;
         let applied = self.applied(&node, &stored).await?;
@@ -88,7 +90,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
         Ok(HttpAnswer::json(200, &view).with("etag", etag(&stored)))
     }
 
-    /// What the node runs, as far as it is known.
+    /// The configuration that the node runs, as far as it is known.
     async fn applied(&self, node: &NodeId, stored: &Node) -> Result<Option<AppliedView>, Problem> {
         let Some(version) = stored.applied else { return Ok(None) };
         let desired = stored.desired.as_ref().filter(|desired| desired.version == version);
@@ -102,31 +104,31 @@ impl<D: Documents, C: Connections> Console<D, C> {
         Ok(Some(AppliedView { version, sha256, document }))
     }
 
-    /// What the document with this hash says, if there is one.
+    /// The document with this hash as JSON, if there is one.
     async fn json(&self, sha256: Option<&str>) -> Result<Option<Json>, Problem> {
         let Some(sha256) = sha256 else { return Ok(None) };
         let document = self.documents.get(sha256).await.map_err(|error| failed(&error))?;
         document.map(|document| document.json()).transpose().map_err(|error| internal(&error))
     }
 
-    /// Sets what the next nodes of a site are to run. Whoever asks goes on with the cursor, and the same document, until
-    /// there is none.
-    pub(crate) async fn set_site_config(&self, asked: &Asked<'_>, site: &str) -> Answered {
+    /// Sets the desired configuration of the next nodes of a site. The request is to be repeated with the cursor and
+    /// the same document until there is no cursor.
+    pub(crate) async fn set_site_config(&self, admitted: &Admitted<'_>, site: &str) -> Answered {
         let site: Site = parse(site, "site")?;
-        let document = Document::parse(&asked.body()?)?;
+        let document = Document::parse(&admitted.body()?)?;
         let (secret, list) = (self.keys.secret(), format!("config of {site:?}: {}", document.sha256()));
-        let after = asked.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
+        let after = admitted.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
         let page = self.store.page_of_site(&site, after, SITE_PAGE).await;
         let (nodes, next) = page.map_err(|error| failed(&error))?;
         let any = Expected::default();
-        let nodes = nodes.iter().map(|(node, item)| (node, foreseen(node, item, &document, &any)));
+        let nodes = nodes.iter().map(|(node, item)| (node, predicted(node, item, &document, &any)));
         let nodes: Vec<_> = nodes.collect();
-        if nodes.iter().any(|(_, foreseen)| foreseen.as_ref().is_ok_and(|desired| desired.changed)) {
-            self.keep(&document).await?;
+        if nodes.iter().any(|(_, predicted)| predicted.as_ref().is_ok_and(|desired| desired.changed)) {
+            self.store_document(&document).await?;
         }
-        let results = nodes.into_iter().map(async |(node, foreseen)| {
-            let set = match foreseen {
-                Ok(_) => self.want(node, &document, &any, asked.now).await,
+        let results = nodes.into_iter().map(async |(node, predicted)| {
+            let set = match predicted {
+                Ok(_) => self.set_and_push(node, &document, &any, admitted.now).await,
                 Err(problem) => Err(problem),
             };
             (node.to_string(), set)
@@ -139,7 +141,8 @@ impl<D: Documents, C: Connections> Console<D, C> {
                 Ok(DeliveryState::Pending) => set.pending += 1,
                 Ok(DeliveryState::Unchanged) => set.unchanged += 1,
                 Err(problem) => {
-                    tracing::info!(node, status = problem.status, reason = %problem.code, outcome = "refused", "config");
+                    let (status, reason) = (problem.status, problem.code);
+                    tracing::info!(node, status, %reason, outcome = "refused", "config");
                     set.failed.push(BatchResult { node, status: problem.status, problem: Some(problem) });
                 }
             }
@@ -149,11 +152,11 @@ impl<D: Documents, C: Connections> Console<D, C> {
     }
 }
 
-/// What setting a configuration will come to, unless the node changes before.
-fn foreseen(node: &NodeId, item: &Item, document: &Document, expected: &Expected) -> Result<ConfigChange, Problem> {
-    settled(set_config(node, document.sha256(), expected).apply(Some(item)), document, expected)
+/// The result of setting a configuration, if the node does not change before.
+fn predicted(node: &NodeId, item: &Item, document: &Document, expected: &Expected) -> Result<ConfigChange, Problem> {
+    config_change(set_config(node, document.sha256(), expected).apply(Some(item)), document, expected)
 }
 
-fn settled(outcome: Outcome, document: &Document, expected: &Expected) -> Result<ConfigChange, Problem> {
+fn config_change(outcome: Outcome, document: &Document, expected: &Expected) -> Result<ConfigChange, Problem> {
     config_set(outcome, document.sha256(), expected).map_err(|error| internal(&error))?.map_err(denied)
 }

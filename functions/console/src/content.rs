@@ -1,25 +1,25 @@
-//! What a request's body may be, before it is read.
+//! Checks the headers of a request's body before it is read.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use rollcall_wire::console::{Problem, ProblemCode};
 
 use crate::clip;
 
-/// JSON, and the changes of RFC 7396.
+/// The media types of JSON and of a JSON Merge Patch (RFC 7396).
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// What a request has in its body.
+/// The content of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     Nothing,
     Json,
-    /// The same, under either name.
+    /// A JSON Merge Patch, under either media type.
     MergePatch,
 }
 
 impl Content {
-    /// The media types that it may have.
+    /// The media types that the body may have.
     pub(crate) fn types(self) -> &'static [&'static str] {
         match self {
             Self::Nothing => &[],
@@ -28,11 +28,11 @@ impl Content {
         }
     }
 
-    /// Refuses what would have to be read in another way, or not at all.
+    /// Refuses a body that would have to be read in another way, or not at all.
     pub(crate) fn check(self, request: &ApiGatewayV2httpRequest) -> Result<(), Problem> {
         let is_empty = request.body.as_ref().is_none_or(String::is_empty);
         if self == Self::Nothing {
-            let refused = Problem::new(ProblemCode::InvalidBody, "this request has no body");
+            let refused = Problem::new(ProblemCode::InvalidBody, "this request must have no body");
             return if is_empty { Ok(()) } else { Err(refused) };
         }
         let header = |name: &str| {
@@ -43,17 +43,17 @@ impl Content {
             return Err(unsupported("content-type", &self.types().join(" or "), &given));
         }
         if let Some(given) = header("content-encoding").filter(|given| !given.trim().eq_ignore_ascii_case("identity")) {
-            return Err(unsupported("content-encoding", "identity, or not there", &given));
+            return Err(unsupported("content-encoding", "identity or absent", &given));
         }
         if header("content-range").is_some() {
             // RFC 9110, section 14.5.
-            let detail = "content-range: a part of it can't be set";
+            let detail = "content-range: only the whole can be set, not a part of it";
             return Err(Problem::new(ProblemCode::InvalidParameter, detail));
         }
         Ok(())
     }
 
-    /// Whether a content type is one of these, in UTF-8 (RFC 9110, section 8.3; RFC 8259, section 8.1).
+    /// Whether a `Content-Type` is one of these types, in UTF-8 (RFC 9110, section 8.3; RFC 8259, section 8.1).
     fn is_type(self, given: &str) -> bool {
         let mut parts = given.split(';').map(str::trim);
         let essence = parts.next().unwrap_or_default();
@@ -61,7 +61,7 @@ impl Content {
             Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
                 value.trim_matches('"').eq_ignore_ascii_case("utf-8")
             }
-            // JSON has no other parameters; those that there are mean nothing (RFC 8259, section 11).
+            // JSON has no other parameters. Any others are ignored (RFC 8259, section 11).
             _ => true,
         };
         self.types().iter().any(|known| essence.eq_ignore_ascii_case(known)) && parts.all(is_utf8)
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_have_to_be_read_otherwise_is_refused() {
+    fn a_body_that_would_have_to_be_read_in_another_way_is_refused() {
         let encoded = |encoding| status(Content::Json, "{}", &[("content-encoding", encoding)]);
         assert_eq!([encoded("gzip"), encoded("identity, gzip"), encoded("identity")], [Err(415), Err(415), Ok(())]);
         assert_eq!(status(Content::Json, "{}", &[("content-range", "bytes 0-1/2")]), Err(400));

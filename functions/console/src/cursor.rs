@@ -1,4 +1,4 @@
-//! Where the next page begins, as text that nobody else can make.
+//! Cursors: where the next page begins, in a form that only the console can make.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,24 +8,24 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-/// How much of the signature is kept, in bytes: enough, where every guess is a request.
+/// How many bytes of the signature are in a cursor. They are enough, since every guess takes a request.
 const SIGNATURE: usize = 16;
 
-/// Signs where the next page of this list begins.
+/// Makes the cursor that says where the next page of this list begins.
 pub(crate) fn write(secret: &[u8; 32], list: &str, after: &impl Serialize) -> String {
-    // Of a plain struct or a number, which always can be written.
+    // A plain struct or a number can always be written as JSON.
     let mut bytes = serde_json::to_vec(after).unwrap_or_default();
     let signature = signing(secret, list, &bytes).finalize().into_bytes();
     bytes.extend_from_slice(&signature[..SIGNATURE]);
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Where a page of this list begins.
+/// Reads where a page of this list begins.
 pub(crate) fn read<T: DeserializeOwned>(secret: &[u8; 32], list: &str, cursor: &str) -> Result<T, Problem> {
     let wrong = || {
         Problem::new(
             ProblemCode::InvalidCursor,
-            "cursor: it is not one of this list, or a key was exchanged since: begin without one",
+            "cursor: it is not from this list, or the keys have changed since: begin without a cursor",
         )
     };
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
@@ -34,7 +34,8 @@ pub(crate) fn read<T: DeserializeOwned>(secret: &[u8; 32], list: &str, cursor: &
     serde_json::from_slice(bytes).map_err(|_| wrong())
 }
 
-/// The list comes first, as a hash: of a fixed length, so that no list and key can be taken for another.
+/// The list comes first, as a hash. The hash has a fixed length, so that no list and key can be mistaken for another
+/// list and key.
 fn signing(secret: &[u8; 32], list: &str, bytes: &[u8]) -> Hmac<Sha256> {
     let mut key = hmac::digest::Key::<Hmac<Sha256>>::default();
     key[..secret.len()].copy_from_slice(secret);
@@ -48,12 +49,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_leads_on_in_its_own_list_and_nowhere_else() {
+    fn a_cursor_is_valid_in_its_own_list_only() {
         let (secret, after) = ([7; 32], PageKey { pk: "node#ap-1".to_owned(), sk: "node".to_owned() });
         let cursor = write(&secret, "site=hq", &after);
         assert_eq!(read(&secret, "site=hq", &cursor), Ok(after));
         assert_eq!(read::<PageKey>(&secret, "site=lab", &cursor).map_err(|problem| problem.status), Err(400));
-        assert!(read::<PageKey>(&[8; 32], "site=hq", &cursor).is_err(), "of another deployment");
+        assert!(read::<PageKey>(&[8; 32], "site=hq", &cursor).is_err(), "a cursor of another deployment");
         for position in 0..cursor.len() {
             let mut tampered = cursor.clone().into_bytes();
             tampered[position] = if tampered[position] == b'A' { b'B' } else { b'A' };

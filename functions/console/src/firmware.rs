@@ -1,4 +1,4 @@
-//! Which firmware there is, and which of it nodes are to run.
+//! The console's requests about firmware.
 
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents, Kept};
@@ -6,14 +6,14 @@ use rollcall_core::{Denied, FirmwareVersion, Model, NodeId, firmware_set, set_fi
 use rollcall_wire::console::{DeliveryState, FirmwareSet, FirmwareSpec, FirmwareWish, Problem, ProblemCode};
 use rollcall_wire::{FirmwareNews, ServerMessage};
 
-use crate::handle::{Answered, Asked, Console, object, parse};
+use crate::handle::{Admitted, Answered, Console, object, parse};
 use crate::refusal::{denied, failed, internal};
 
 impl<D: Documents, C: Connections> Console<D, C> {
-    /// Keeps what is known of an image. The image itself is in the bucket, put there by whoever built it.
-    pub(crate) async fn add_firmware(&self, asked: &Asked<'_>, model: &str, version: &str) -> Answered {
+    /// Stores the description of an image. The image itself is in the bucket, where its builder has put it.
+    pub(crate) async fn add_firmware(&self, admitted: &Admitted<'_>, model: &str, version: &str) -> Answered {
         let (model, version): (Model, FirmwareVersion) = (parse(model, "model")?, parse(version, "version")?);
-        let image: FirmwareSpec = object(&asked.body()?)?;
+        let image: FirmwareSpec = object(&admitted.body()?)?;
         image.check().map_err(|error| Problem::new(ProblemCode::InvalidBody, error.to_string()))?;
         match self.firmware.put(&model, &version, &image).await.map_err(|error| failed(&error))? {
             Kept::New => {
@@ -23,7 +23,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
             Kept::Same => Ok(HttpAnswer::json(200, &image)),
             Kept::Other => {
                 let detail =
-                    "another image is known by this version: a version never changes, so give this one a new one";
+                    "another image has this version: a version never changes, so give this image a new version";
                 Err(Problem::new(ProblemCode::FirmwareDiffers, detail))
             }
         }
@@ -35,14 +35,14 @@ impl<D: Documents, C: Connections> Console<D, C> {
         Ok(HttpAnswer::json(200, &*image.ok_or_else(|| unknown(&model, &version))?))
     }
 
-    /// Sets which firmware a node is to run, and tells it.
-    pub(crate) async fn set_firmware(&self, asked: &Asked<'_>, node: &str) -> Answered {
+    /// Sets a node's desired firmware, and pushes it.
+    pub(crate) async fn set_firmware(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let wish: FirmwareWish = object(&asked.body()?)?;
+        let wish: FirmwareWish = object(&admitted.body()?)?;
         let version: FirmwareVersion = wish.version.parse().map_err(|error: rollcall_core::InvalidId| {
             Problem::new(ProblemCode::InvalidBody, format!("version: {error}"))
         })?;
-        let model = self.known(&node).await?.model.ok_or_else(|| denied(Denied::OtherModel))?;
+        let model = self.registered_node(&node).await?.model.ok_or_else(|| denied(Denied::OtherModel))?;
         let model: Model = parse(&model, "model")?;
         if self.firmware.get(&model, &version).await.map_err(|error| failed(&error))?.is_none() {
             return Err(unknown(&model, &version));
@@ -52,7 +52,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
         let version = version.as_str().to_owned();
         let delivery = if stored.firmware_news().is_some() {
             let news = ServerMessage::Firmware(FirmwareNews { version: version.clone() });
-            self.push(&node, &stored, &news, asked.now).await
+            self.push(&node, &stored, &news, admitted.now).await
         } else {
             DeliveryState::Unchanged
         };

@@ -1,4 +1,4 @@
-//! One request of the monolith: who asks, what for, and the answer.
+//! Handles a request of the application: authentication, routing, and the answer.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::Diagnostic;
@@ -17,10 +17,10 @@ use crate::query::Query;
 use crate::refusal::{denied, failed, internal, refuse};
 use crate::routes::{Conditional, Keyed, Methods, NoRoute, Route, route};
 
-/// How deeply a body may be nested: as deeply as a command's arguments may be, which are one level down.
+/// How deeply a body may be nested: a command's arguments are one level down.
 const BODY_LEVELS: usize = DOCUMENT_LEVELS + 1;
 
-/// What the console needs.
+/// Handles requests, with all that they need.
 pub(crate) struct Console<D, C> {
     pub(crate) keys: Keys,
     pub(crate) store: DynamoStore,
@@ -31,18 +31,18 @@ pub(crate) struct Console<D, C> {
     pub(crate) health: Health,
 }
 
-/// A request that has been let in.
-pub(crate) struct Asked<'a> {
+/// A request whose sender may make it.
+pub(crate) struct Admitted<'a> {
     pub(crate) request: &'a ApiGatewayV2httpRequest,
     pub(crate) now: Timestamp,
     query: Query,
 }
 
-/// The answer, or what was wrong.
+/// The answer, or what was wrong with the request.
 pub(crate) type Answered = Result<HttpAnswer, Problem>;
 
-impl Asked<'_> {
-    /// The body, which must be text.
+impl Admitted<'_> {
+    /// The body as text.
     pub(crate) fn body(&self) -> Result<String, Problem> {
         http::body(self.request).map(std::borrow::Cow::into_owned).map_err(|error| not_taken(&error))
     }
@@ -54,7 +54,7 @@ impl Asked<'_> {
 }
 
 impl<D: Documents, C: Connections> Console<D, C> {
-    /// Lets in who may ask, does what is asked, and says what was wrong as a problem document (RFC 9457).
+    /// Authenticates and handles a request. If something is wrong with it, the answer is a problem document (RFC 9457).
     pub(crate) async fn handle(&self, request: &ApiGatewayV2httpRequest) -> Result<HttpAnswer, Diagnostic> {
         let method = request.request_context.http.method.as_str();
         let path = request.raw_path.as_deref().unwrap_or_default();
@@ -63,7 +63,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
             Ok(route) => self.answer(request, route).await,
             Err(NoRoute::Path) => Err(Problem::new(ProblemCode::NoRoute, "there is no such path")),
             Err(NoRoute::Method(_)) => {
-                let detail = format!("{} is not for this path", clip::value(method));
+                let detail = format!("the method {} is not allowed for this path", clip::value(method));
                 Err(Problem::new(ProblemCode::MethodNotAllowed, detail))
             }
         };
@@ -71,7 +71,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
         let answer = answered.unwrap_or_else(|problem| refuse(&problem, request, route.as_ref(), &self.keys));
         let status = answer.status_code;
         let (failed, unauthorized) = ((status >= 500).then_some(1), (status == 401).then_some(1));
-        // Whoever is not known to us.
+        // The address is logged only if the sender is not authenticated.
         let source_ip = unauthorized.and(request.request_context.http.source_ip.as_deref());
         let node = route.ok().and_then(|route| route.node().map(clip::value));
         tracing::info!(
@@ -86,11 +86,11 @@ impl<D: Documents, C: Connections> Console<D, C> {
             Unauthorized = unauthorized,
             "console"
         );
-        // Nobody may keep what a key decides about.
+        // The answer depends on the key, so it must not be cached.
         Ok(answer.with("cache-control", "no-store".to_owned()))
     }
 
-    /// Checks whatever can be checked before it is known what there is, and does what is asked.
+    /// Checks everything that can be checked without reading the table, and handles the request.
     async fn answer(&self, request: &ApiGatewayV2httpRequest, route: &Route<'_>) -> Answered {
         if let Route::Keyed(keyed) = route {
             self.keys.admit(request, keyed.scope())?;
@@ -104,47 +104,47 @@ impl<D: Documents, C: Connections> Console<D, C> {
             Conditional::Refused => Conditions::refuse(request)?,
             Conditional::Read | Conditional::Set => Conditions::read(request)?,
         };
-        let answer = self.act(&Asked { request, now, query }, route, &conditions).await?;
+        let answer = self.act(&Admitted { request, now, query }, route, &conditions).await?;
         if route.conditional() == Conditional::Read { conditions.settle(answer) } else { Ok(answer) }
     }
 
-    async fn act(&self, asked: &Asked<'_>, route: &Route<'_>, conditions: &Conditions) -> Answered {
+    async fn act(&self, admitted: &Admitted<'_>, route: &Route<'_>, conditions: &Conditions) -> Answered {
         let keyed = match route {
-            Route::Health => return self.health(asked).await,
+            Route::Health => return self.health(admitted).await,
             Route::Options(methods) => return Ok(options(methods)),
             Route::Keyed(keyed) => *keyed,
         };
         match keyed {
             Keyed::OpenApi => openapi::answer().map_err(|error| internal(&error)),
-            Keyed::List => self.list(asked).await,
-            Keyed::Batch => self.batch(asked).await,
-            Keyed::Register(node) => self.register(asked, node).await,
-            Keyed::Amend(node) => self.amend(asked, node).await,
-            Keyed::Show(node) => self.show(asked, node).await,
-            Keyed::Revoke(node) => self.revoke(asked, node).await,
-            Keyed::Disconnect(node) => self.disconnect(asked, node).await,
-            Keyed::SetConfig(node) => self.set_config(asked, node, &conditions.expected()).await,
+            Keyed::List => self.list(admitted).await,
+            Keyed::Batch => self.batch(admitted).await,
+            Keyed::Register(node) => self.register(admitted, node).await,
+            Keyed::Amend(node) => self.amend(admitted, node).await,
+            Keyed::Show(node) => self.show(admitted, node).await,
+            Keyed::Revoke(node) => self.revoke(admitted, node).await,
+            Keyed::Disconnect(node) => self.disconnect(admitted, node).await,
+            Keyed::SetConfig(node) => self.set_config(admitted, node, &conditions.expected()).await,
             Keyed::Config(node) => self.config(node).await,
-            Keyed::SetSiteConfig(site) => self.set_site_config(asked, site).await,
-            Keyed::Queue(node) => self.queue(asked, node).await,
-            Keyed::Commands(node) => self.commands(asked, node).await,
-            Keyed::Cancel(node, command) => self.cancel(asked, node, command).await,
-            Keyed::SetFirmware(node) => self.set_firmware(asked, node).await,
-            Keyed::AddFirmware(model, version) => self.add_firmware(asked, model, version).await,
+            Keyed::SetSiteConfig(site) => self.set_site_config(admitted, site).await,
+            Keyed::Queue(node) => self.queue(admitted, node).await,
+            Keyed::Commands(node) => self.commands(admitted, node).await,
+            Keyed::Cancel(node, command) => self.cancel(admitted, node, command).await,
+            Keyed::SetFirmware(node) => self.set_firmware(admitted, node).await,
+            Keyed::AddFirmware(model, version) => self.add_firmware(admitted, model, version).await,
             Keyed::Firmware(model, version) => self.firmware(model, version).await,
         }
     }
 
-    /// A node that anything is known of, revoked or not, with its item.
-    pub(crate) async fn found(&self, node: &NodeId) -> Result<(Node, Item), Problem> {
+    /// A node that has an item, revoked or not, with its item.
+    pub(crate) async fn stored_node(&self, node: &NodeId) -> Result<(Node, Item), Problem> {
         let item = self.store.read(node).await.map_err(|error| failed(&error))?;
         let item = item.ok_or_else(|| denied(Denied::Unknown))?;
         Ok((Node::read(&item).map_err(|error| internal(&error))?, item))
     }
 
     /// A node that is registered, and not revoked.
-    pub(crate) async fn known(&self, node: &NodeId) -> Result<Node, Problem> {
-        match self.found(node).await?.0 {
+    pub(crate) async fn registered_node(&self, node: &NodeId) -> Result<Node, Problem> {
+        match self.stored_node(node).await?.0 {
             Node { revoked: true, .. } => Err(denied(Denied::Revoked)),
             Node { credentials: None, .. } => Err(denied(Denied::Unknown)),
             stored => Ok(stored),
@@ -157,13 +157,13 @@ impl<D: Documents, C: Connections> Console<D, C> {
     }
 }
 
-/// Which methods a path has (RFC 9110, section 9.3.7).
+/// The answer with the methods of a path (RFC 9110, section 9.3.7).
 fn options(methods: &Methods) -> HttpAnswer {
     let answer = HttpAnswer::status(204).with("allow", methods.allow());
     methods.accept_patch().into_iter().fold(answer, |answer, types| answer.with("accept-patch", types))
 }
 
-/// An id in a path or parameter.
+/// Reads an id from a path or a parameter.
 pub(crate) fn parse<T: std::str::FromStr<Err = rollcall_core::InvalidId>>(
     text: &str,
     what: &str,
@@ -171,27 +171,27 @@ pub(crate) fn parse<T: std::str::FromStr<Err = rollcall_core::InvalidId>>(
     text.parse().map_err(|error| Problem::new(ProblemCode::InvalidParameter, format!("{what}: {error}")))
 }
 
-/// A number in a path or parameter, as we would write it: `+7` and `007` are not 7.
+/// Reads a number from a path or a parameter in its only form: `+7` and `007` are refused.
 pub(crate) fn number<T: std::str::FromStr + ToString>(text: &str) -> Option<T> {
     text.parse().ok().filter(|number: &T| number.to_string() == text)
 }
 
-/// A body, or a part of one, that must be a JSON object of this form: a list of its fields' values is none. It is read from
-/// its text, where a name that is there twice still shows.
+/// Reads a body, or a part of one, that must be a JSON object of this type. A list of the fields' values is refused,
+/// although serde would accept it. The text is checked first, since a name that is there twice shows only in the text.
 pub(crate) fn object<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Problem> {
     canonical(text, BODY_LEVELS).map_err(|error| not_taken(&error))?;
     if !text.trim_start().starts_with('{') {
-        return Err(Problem::new(ProblemCode::InvalidBody, "it must be a JSON object"));
+        return Err(Problem::new(ProblemCode::InvalidBody, "must be a JSON object"));
     }
     serde_json::from_str(text).map_err(|error| invalid_body(&error))
 }
 
-/// Why a body is not read at all.
+/// Why a body can't be read at all.
 fn not_taken(error: &JsonError) -> Problem {
     invalid_body(&format!("the body {error}"))
 }
 
-/// What is wrong with a body, which may quote it.
+/// What is wrong with a body. The text may quote the body.
 pub(crate) fn invalid_body(error: &dyn std::fmt::Display) -> Problem {
     Problem::new(ProblemCode::InvalidBody, clip::sentence(&error.to_string()))
 }

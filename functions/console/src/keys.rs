@@ -1,4 +1,4 @@
-//! Who may ask.
+//! Authentication of requests.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use rollcall_aws::{ConfigErrors, Lookup, Reader, http, variable};
@@ -6,28 +6,28 @@ use rollcall_wire::console::{Problem, ProblemCode};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
 
-/// Where a key is good, as a challenge names it.
+/// The realm that a challenge names.
 const REALM: &str = "realm=\"rollcall\"";
 
-/// What a request does.
+/// What a request needs its key for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     Read,
     Write,
 }
 
-/// Who may do what. Keys are random, so that a plain hash of one tells nothing; several are valid at once, so that they
-/// can be exchanged.
+/// The keys that requests are checked with. Keys are random, so that a plain hash of one tells nothing. Several keys
+/// are valid at once, so that they can be rotated.
 pub(crate) enum Keys {
-    /// The bearer of one of these, of which only the hashes are known.
+    /// The hashes of the keys, each with what the key is for. The keys themselves are not known.
     Hashed(Vec<(Scope, [u8; 32])>),
-    /// Whoever API Gateway's IAM authorizer let through. What they may do is for their IAM policies to say: each route is
-    /// a method and a path in the ARN of `execute-api:Invoke` ("Control access for invoking an API").
+    /// Every request that API Gateway's IAM authorizer has accepted. IAM policies say what its sender may do: each
+    /// route is a method and a path in the ARN of `execute-api:Invoke` ("Control access for invoking an API").
     Iam,
 }
 
 impl Keys {
-    /// Reads them from the configuration.
+    /// Reads the keys from the configuration.
     pub(crate) fn read(lookup: &impl Lookup) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(lookup);
         match reader.optional(variable::CONSOLE_AUTH).as_deref() {
@@ -44,7 +44,7 @@ impl Keys {
         reader.finish(|| keys.map(Self::Hashed))
     }
 
-    /// Whether whoever sent the request may do this.
+    /// Checks whether the sender of a request may do this.
     pub(crate) fn admit(&self, request: &ApiGatewayV2httpRequest, scope: Scope) -> Result<(), Problem> {
         let keys = match self {
             Self::Hashed(keys) => keys,
@@ -63,36 +63,40 @@ impl Keys {
         match (bool::from(writes), bool::from(reads), scope) {
             (true, _, _) | (false, true, Scope::Read) => Ok(()),
             (false, true, Scope::Write) => {
-                Err(Problem::new(ProblemCode::Forbidden, "this key may read; writing needs another"))
+                Err(Problem::new(ProblemCode::Forbidden, "this key may only read: writing needs a write key"))
             }
             (false, false, _) => {
-                Err(Problem::new(ProblemCode::Unauthenticated, "an authorization header with a bearer key is needed"))
+                Err(Problem::new(ProblemCode::Unauthenticated, "an authorization header with a bearer key is required"))
             }
         }
     }
 
-    /// How whoever is not known may make themselves known (RFC 9110, section 11.6.1; RFC 6750, section 3).
+    /// The challenge for a request that is not authenticated (RFC 9110, section 11.6.1; RFC 6750, section 3).
     pub(crate) fn challenge(&self, request: &ApiGatewayV2httpRequest) -> String {
         match self {
             Self::Iam => format!("AWS4-HMAC-SHA256 {REALM}"),
-            // Who says nothing is not told that it is wrong.
+            // A request without a key gets no error: it has sent nothing wrong.
             Self::Hashed(_) if http::bearer(&request.headers).is_none_or(str::is_empty) => format!("Bearer {REALM}"),
-            Self::Hashed(_) => format!("Bearer {REALM}, error=\"invalid_token\", error_description=\"this is no key\""),
+            Self::Hashed(_) => {
+                format!("Bearer {REALM}, error=\"invalid_token\", error_description=\"the key is not valid\"")
+            }
         }
     }
 
-    /// What a key that may read wants for writing (RFC 6750, section 3.1).
-    pub(crate) fn wanting() -> String {
+    /// The challenge for a read key that is used for writing (RFC 6750, section 3.1).
+    pub(crate) fn insufficient_scope() -> String {
         format!("Bearer {REALM}, error=\"insufficient_scope\", scope=\"write\"")
     }
 
-    /// Whether a parameter is part of a signature in the query, which API Gateway has checked (AWS Signature Version 4).
+    /// Whether a parameter of the query is part of a signature, which API Gateway has checked (AWS Signature Version
+    /// 4).
     pub(crate) fn is_signature(&self, parameter: &str) -> bool {
         matches!(self, Self::Iam) && parameter.starts_with("X-Amz-")
     }
 
-    /// What cursors are signed with: known to every instance, and to nobody who doesn't know the hashes. With IAM there
-    /// are none: whoever was let in could make a cursor then, and would see no more than the list holds anyway.
+    /// The secret that cursors are signed with. Every instance knows it, and nobody without the hashes of the keys
+    /// does. With IAM there are no keys, and everybody who is let in could make a cursor, which shows no more than the
+    /// list holds anyway.
     pub(crate) fn secret(&self) -> [u8; 32] {
         let mut digest = Sha256::new_with_prefix("rollcall cursor");
         if let Self::Hashed(keys) = self {
@@ -104,13 +108,13 @@ impl Keys {
     }
 }
 
-/// Behind a route that has no IAM authorizer, nobody has been checked: such a console must not be open to all.
+/// Behind a route without an IAM authorizer, no request has been checked. Such a console must not be open to everybody.
 fn checked_by_iam(request: &ApiGatewayV2httpRequest) -> Result<(), Problem> {
     let iam = request.request_context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref());
     if iam.and_then(|iam| iam.user_arn.as_deref()).is_some_and(|arn| !arn.is_empty()) {
         return Ok(());
     }
-    Err(Problem::new(ProblemCode::Unauthenticated, "a request signed with IAM credentials is needed"))
+    Err(Problem::new(ProblemCode::Unauthenticated, "a request signed with IAM credentials is required"))
 }
 
 fn parse(key: &str) -> Option<(Scope, [u8; 32])> {
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_refused_is_told_how_to_be_known_and_what_was_wrong_with_what_was_sent() {
+    fn a_refused_request_is_told_how_to_authenticate_and_what_was_wrong() {
         let keys = keys(&format!("read:{}", hash("r"))).unwrap_or_else(|error| panic!("{error}"));
         let nothing = "Bearer realm=\"rollcall\"";
         for silent in [None, Some("Basic dTpw"), Some("Bearer"), Some("Bearer ")] {
@@ -201,7 +205,7 @@ mod tests {
         let iam = iam.unwrap_or_else(|error| panic!("{error}"));
         let status = |authorizer: serde_json::Value| {
             let mut request = request(Some("a key"));
-            request.request_context.authorizer = serde_json::from_value(authorizer).expect("an authorizer's words");
+            request.request_context.authorizer = serde_json::from_value(authorizer).expect("an authorizer's context");
             [Scope::Read, Scope::Write].map(|scope| iam.admit(&request, scope).map_err(|problem| problem.status))
         };
         let arn = "arn:aws:iam::123456789012:user/monolith";
@@ -220,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_a_mistake_that_does_not_repeat_it() {
+    fn an_invalid_key_is_reported_and_not_repeated() {
         let signed = format!("write:{}", "+f".repeat(32));
         for text in ["", "write:", "admin:00", "write:zz", &format!("write:{}0", hash("w")), "secret", &signed] {
             let error = keys(text).err().unwrap_or_else(|| panic!("{text:?} is taken")).to_string();

@@ -1,4 +1,4 @@
-//! The console: what the monolith says of nodes, and what it is told of them.
+//! The console: the HTTP API for the application.
 
 mod batch;
 mod clip;
@@ -34,6 +34,6 @@ async fn main() -> Result<(), Fatal> {
     let (documents, firmware) = (DynamoDocuments::open(&clients), DynamoFirmware::open(&clients));
     let (policy, health) = (settings.policy, health::Health::default());
     let console = Console { keys, store, documents, firmware, connections, policy, health };
-    // Boxed: most of it is what only some requests need.
+    // Boxed, since most of its size is for what only some requests need.
     serve(async |Headed(request)| Box::pin(console.handle(&request)).await).await
 }

@@ -1,4 +1,4 @@
-//! The console's OpenAPI document, made from the types that it speaks.
+//! The console's OpenAPI document. It is generated from the types of the API.
 
 mod every_path;
 
@@ -15,7 +15,7 @@ use utoipa::{Modify, OpenApi};
 
 use every_path::EveryPath;
 
-/// The document.
+/// The answer with the document.
 pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
     Ok(HttpAnswer::body(200, "application/json", Console::openapi().to_json()?))
 }
@@ -24,9 +24,10 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
 #[openapi(
     info(
         title = "Rollcall console",
-        description = "What nodes are and what they are to run. Errors are problem documents (RFC 9457) with stable codes. \
-            What is not known is refused: a parameter, a field, or a condition where nothing has a tag (400), a body \
-            that is not JSON in UTF-8 (415). A field that is null is as good as left out, but for PATCH.",
+        description = "Registers nodes, and sets what they are to run. Errors are problem documents (RFC 9457) with \
+            stable codes. Unknown parameters and fields are refused (400), and so are conditions where nothing has a \
+            tag (400) and a body whose type is not JSON in UTF-8 (415). A field that is null counts as left out, \
+            except for PATCH.",
         version = "1"
     ),
     paths(
@@ -34,32 +35,33 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         queue, commands, cancel, set_firmware, add_firmware, firmware
     ),
     components(schemas(
-        NodeSpec, NodePatch, BatchNode, BatchResult, NodeView, NodePage, DesiredView, ConfigProgress, ConfigSet, DeliveryState,
-        SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode,
-        CommandSpec, CommandView, CommandProgress, CommandPage, FirmwareSpec, FirmwareWish, FirmwareSet, FirmwareProgress,
-        UpdateReport, UpdateStatus
+        NodeSpec, NodePatch, BatchNode, BatchResult, NodeView, NodePage, DesiredView, ConfigProgress, ConfigSet,
+        DeliveryState, SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode,
+        CommandSpec, CommandView, CommandProgress, CommandPage, FirmwareSpec, FirmwareWish, FirmwareSet,
+        FirmwareProgress, UpdateReport, UpdateStatus
     )),
     modifiers(&Keys, &EveryPath),
     security(("key" = []))
 )]
 struct Console;
 
-/// Each is a `BatchNode`. One that is not gets a problem of its own, and does not stop the others.
+/// Each element is a `BatchNode`. An element that is not valid gets a problem as its result, and does not stop the
+/// others.
 #[derive(utoipa::ToSchema)]
 #[schema(min_items = 1, max_items = 100)]
 #[expect(dead_code, reason = "it is only a schema")]
 struct Batch(Vec<serde_json::Value>);
 
-/// Headers that may be left out; said in a tuple, they could be null as well.
+/// Headers that may be left out. In a tuple, they could be null as well.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it is only a schema")]
 struct Conditions {
-    /// Only if one of these versions is desired now: `"0"` is none, `*` any, and what follows a version in an `ETag` does not
-    /// matter. Weak tags never match
+    /// Only if one of these versions is desired now: `"0"` stands for no configuration, `*` for any, and what follows
+    /// the version in an `ETag` does not matter. Weak tags never match
     #[param(rename = "If-Match", required = false, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*"){0,7})$"#)]
     if_match: String,
-    /// Only if none of these is desired now: with `*`, only if nothing is
+    /// Only if none of these versions is desired now; `*`: only if no configuration is desired
     #[param(rename = "If-None-Match", required = false, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*"){0,7})$"#)]
     if_none_match: String,
 }
@@ -74,14 +76,14 @@ struct Known {
     if_none_match: String,
 }
 
-/// How anything may end that was asked for.
+/// The errors that every operation may answer with.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "it only carries its description")]
 enum Problems {
-    /// What is wrong.
+    /// Something is wrong with the request.
     #[response(status = "4XX", content_type = "application/problem+json")]
     Wrong(Problem),
-    /// What failed.
+    /// The server failed.
     #[response(status = "5XX", content_type = "application/problem+json")]
     Failed(Problem),
 }
@@ -103,10 +105,11 @@ macro_rules! operations {
 }
 
 operations! {
-    /// Whether the parts that every request needs answer. Who has no key is told what was so within the last ten seconds.
+    /// Whether the parts of the server answer. Without a key, the result may be up to ten seconds old.
     #[utoipa::path(get, path = "/v1/health", security(()), responses(
-        (status = 200, description = "They do", content_type = "application/json"),
-        (status = 503, description = "One does not: the detail says which", body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "All of them answer", content_type = "application/json"),
+        (status = 503, description = "One of them does not answer; the detail says which", body = Problem,
+            content_type = "application/problem+json"),
         Problems,
     ))]
     health;
@@ -120,10 +123,10 @@ operations! {
 
     /// A page of nodes.
     #[utoipa::path(get, path = "/v1/nodes", params(
-        ("site" = Option<String>, Query, description = "Only of this site", pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        ("site" = Option<String>, Query, description = "Only nodes of this site", pattern = "^[A-Za-z0-9:_-]{1,64}$"),
         ("presence" = Option<String>, Query, description = "online or offline", pattern = "^(online|offline)$"),
-        ("limit" = Option<u32>, Query, description = "How many to look at", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "Where the page begins: from the page before"),
+        ("limit" = Option<u32>, Query, description = "How many nodes to read", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "The cursor of the page before"),
     ), responses(
         (status = 200, description = "A page", body = NodePage),
         Problems,
@@ -132,12 +135,14 @@ operations! {
 
     /// Registers up to 100 nodes, each with its own result.
     #[utoipa::path(post, path = "/v1/nodes:batch", request_body = inline(Batch), responses(
-        (status = 200, description = "One result a node, in order", body = Vec<BatchResult>),
+        (status = 200, description = "One result for each node, in the order of the batch", body = Vec<BatchResult>),
         Problems,
     ))]
     batch;
 
-    /// Registers a node, or says anew what it is: what is left out is removed, but for the credential version.
+    /// Registers a node, or replaces its registration.
+    ///
+    /// A field that is left out is removed, except for the credential version.
     #[utoipa::path(put, path = "/v1/nodes/{node}", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), request_body = NodeSpec, responses(
@@ -146,7 +151,7 @@ operations! {
     ))]
     register;
 
-    /// Says some of what a node is: what is left out stays (RFC 7396).
+    /// Changes the registration of a node: a field that is left out stays (RFC 7396).
     #[utoipa::path(patch, path = "/v1/nodes/{node}", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), request_body(content(
@@ -167,7 +172,7 @@ operations! {
     ))]
     show;
 
-    /// Revokes a node's credentials, tells it, and closes its socket.
+    /// Revokes a node's credentials, tells the node, and closes its connection.
     #[utoipa::path(delete, path = "/v1/nodes/{node}", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), responses(
@@ -176,7 +181,7 @@ operations! {
     ))]
     revoke;
 
-    /// Closes a node's socket; it connects again.
+    /// Closes a node's connection. The node connects again.
     #[utoipa::path(post, path = "/v1/nodes/{node}/disconnect", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), responses(
@@ -185,13 +190,13 @@ operations! {
     ))]
     disconnect;
 
-    /// Sets what a node is to run: any JSON up to 96 KB.
+    /// Sets a node's desired configuration: any JSON of at most 96 KB.
     #[utoipa::path(put, path = "/v1/nodes/{node}/config", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
         Conditions,
     ), request_body = serde_json::Value, responses(
-        (status = 200, description = "The version, and how it got to the node", body = ConfigSet,
-            headers(("ETag" = String, description = "The version; and a mark, if the node has reported anything"))),
+        (status = 200, description = "The version, and what became of its delivery", body = ConfigSet,
+            headers(("ETag" = String, description = "The version; and a hash of the node's report, if there is one"))),
         Problems,
     ))]
     set_config;
@@ -202,32 +207,38 @@ operations! {
         Known,
     ), responses(
         (status = 200, description = "The configuration", body = ConfigView,
-            headers(("ETag" = String, description = "The version, `\"7\"`; and a mark, `\"7-0b5c31aa\"`, of what the node reported, once it has reported anything"))),
+            headers(("ETag" = String,
+                description = "The version, `\"7\"`; with a report of the node, also its hash, `\"7-0b5c31aa\"`"))),
         (status = 304, description = "Neither what is desired nor what was reported has changed",
-            headers(("ETag" = String, description = "As it was"))),
+            headers(("ETag" = String, description = "The same as before"))),
         Problems,
     ))]
     config;
 
-    /// Sets what the nodes of a site are to run, some at a time: go on with the cursor, and the same document, until there is
-    /// none. A site has no version, so there are no conditions: set its nodes one by one for that.
+    /// Sets the desired configuration of a site's nodes, some at a time.
+    ///
+    /// Repeat the request with the cursor and the same document until there is no cursor. A site has no version, so
+    /// this request has no conditions. To use conditions, set the nodes one by one.
     #[utoipa::path(put, path = "/v1/sites/{site}/config", params(
         ("site" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
-        ("cursor" = Option<String>, Query, description = "Where to go on: from the answer before"),
+        ("cursor" = Option<String>, Query, description = "The cursor of the answer before"),
     ), request_body = serde_json::Value, responses(
-        (status = 200, description = "How many nodes were set by now", body = SiteConfigSet),
+        (status = 200, description = "What became of the nodes of this request", body = SiteConfigSet),
         Problems,
     ))]
     set_site_config;
 
-    /// Queues something for a node to do. With an `Idempotency-Key` that came before, it says how that command stands.
+    /// Queues a command for a node.
+    ///
+    /// If the `Idempotency-Key` was used before, the answer is the command that was queued with it.
     #[utoipa::path(post, path = "/v1/nodes/{node}/commands", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
-        ("Idempotency-Key" = String, Header, description = "A name of your own for this request, such as a UUID", pattern = "^[!-~]{1,128}$"),
+        ("Idempotency-Key" = String, Header, description = "A name that you choose for this request, such as a UUID",
+            pattern = "^[!-~]{1,128}$"),
     ), request_body = CommandSpec, responses(
         (status = 200, description = "The command that was queued with this key before", body = CommandView),
         (status = 201, description = "The command; `sent` if the node has it already", body = CommandView,
-            headers(("Location" = String, description = "Where it can be taken back"))),
+            headers(("Location" = String, description = "The path of the command, with which it can be cancelled"))),
         Problems,
     ))]
     queue;
@@ -235,15 +246,15 @@ operations! {
     /// A page of a node's commands, the newest first.
     #[utoipa::path(get, path = "/v1/nodes/{node}/commands", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
-        ("limit" = Option<u32>, Query, description = "How many", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "Where the page begins: from the page before"),
+        ("limit" = Option<u32>, Query, description = "How many commands to read", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "The cursor of the page before"),
     ), responses(
         (status = 200, description = "A page", body = CommandPage),
         Problems,
     ))]
     commands;
 
-    /// Takes back a command that was not handed out yet.
+    /// Cancels a command that was not handed out yet.
     #[utoipa::path(delete, path = "/v1/nodes/{node}/commands/{command}", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
         ("command" = u64, Path, minimum = 1, maximum = 999_999_999_999_u64),
@@ -253,28 +264,28 @@ operations! {
     ))]
     cancel;
 
-    /// Sets which firmware a node is to run: a version that is known for its model.
+    /// Sets a node's desired firmware: a version that is known for its model.
     #[utoipa::path(put, path = "/v1/nodes/{node}/firmware", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), request_body = FirmwareWish, responses(
-        (status = 200, description = "The version, and how it got to the node", body = FirmwareSet),
+        (status = 200, description = "The version, and what became of its delivery", body = FirmwareSet),
         Problems,
     ))]
     set_firmware;
 
-    /// Makes a firmware image known, which is in the firmware bucket. What a version is never changes.
+    /// Stores the description of a firmware image in the firmware bucket. The description of a version never changes.
     #[utoipa::path(put, path = "/v1/firmware/{model}/{version}", params(
         ("model" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
         ("version" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
     ), request_body = FirmwareSpec, responses(
-        (status = 200, description = "It was known already", body = FirmwareSpec),
-        (status = 201, description = "It is known now", body = FirmwareSpec,
-            headers(("Location" = String, description = "Where it is described"))),
+        (status = 200, description = "The same description was stored already", body = FirmwareSpec),
+        (status = 201, description = "The description is stored", body = FirmwareSpec,
+            headers(("Location" = String, description = "The path of the description"))),
         Problems,
     ))]
     add_firmware;
 
-    /// What is known of a firmware image.
+    /// The description of a firmware image.
     #[utoipa::path(get, path = "/v1/firmware/{model}/{version}", params(
         ("model" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
         ("version" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),

@@ -1,4 +1,4 @@
-//! Telling a node at once what its next check-in would tell it anyway.
+//! Pushes: a node is told at once what its next check-in would tell it anyway.
 
 use std::time::Duration;
 
@@ -10,13 +10,15 @@ use tokio::time::Instant;
 
 use crate::handle::Console;
 
-/// How long a connection is tried to be closed whose handshake may not be over: `@connections` does not know it before then.
+/// How long closing a connection is tried if its handshake may not be over. Until then, `@connections` does not know
+/// the connection.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
-/// How long to wait before it is tried again: at first, and at most.
+/// The pauses between two tries: the first one, and the longest.
 const CLOSE_AGAIN: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(320)];
 
 impl<D: Documents, C: Connections> Console<D, C> {
-    /// Whether the node's connection took it. A connection that is surely gone is noted as closed, as its `$disconnect` would.
+    /// Sends a message to the node's connection, and returns what became of it. If the connection is surely gone, its
+    /// close is stored as its `$disconnect` would be.
     pub(crate) async fn push(
         &self,
         node: &NodeId,
@@ -46,24 +48,25 @@ impl<D: Documents, C: Connections> Console<D, C> {
         DeliveryState::Pending
     }
 
-    /// Tells every connection that may be open with a token that is no longer accepted why, and closes it. A connection whose
-    /// handshake is under way is closed as soon as it is over. Best effort: whatever such a connection says is refused.
+    /// Closes every connection that may be open although its token is no longer accepted, and tells it why. A
+    /// connection whose handshake is under way is closed as soon as the handshake is over. It is best effort: whatever
+    /// such a connection sends is refused.
     pub(crate) async fn dismiss_outdated(&self, node: &NodeId, stored: &Node, now: Timestamp) {
-        let young = !stored.handshake_is_over(now);
+        let may_be_opening = !stored.handshake_is_over(now);
         for connection in stored.outdated_connections() {
-            let young = young && stored.open().is_some_and(|held| held.connection.id == *connection);
-            if let Err(error) = self.close(connection, Some(Refusal::Revoked), young).await {
+            let may_be_opening = may_be_opening && stored.open().is_some_and(|held| held.connection.id == *connection);
+            if let Err(error) = self.close(connection, Some(Refusal::Revoked), may_be_opening).await {
                 tracing::warn!(%node, %connection, error = chain(&error), "a connection could not be closed");
             }
         }
     }
 
-    /// Closes a connection; tells it why before, if there is a reason to tell.
+    /// Closes a connection. If there is a reason, the connection is told first.
     pub(crate) async fn close(
         &self,
         connection: &ConnectionId,
         reason: Option<Refusal>,
-        young: bool,
+        may_be_opening: bool,
     ) -> Result<Delivery, ConnectionError> {
         let (until, [mut pause, longest]) = (Instant::now() + CLOSE_WITHIN, CLOSE_AGAIN);
         loop {
@@ -71,7 +74,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
                 Some(reason) => dismiss(&self.connections, connection, reason).await?,
                 None => self.connections.close(connection).await?,
             };
-            if closed == Delivery::Delivered || !young || Instant::now() >= until {
+            if closed == Delivery::Delivered || !may_be_opening || Instant::now() >= until {
                 return Ok(closed);
             }
             tokio::time::sleep(pause).await;

@@ -1,20 +1,21 @@
-//! What stands behind the `?` of a request.
+//! Reads the query of a request.
 //!
-//! It is read from the text that was sent. API Gateway also hands it on taken apart, but joins repeated names with commas,
-//! and the events' library then splits every value at its commas (payload format 2.0): `site=a,b` would be the site `a`.
+//! The query is read from the text that was sent. API Gateway also passes it on as a map, but joins repeated names with
+//! commas, and `aws_lambda_events` then splits every value at its commas (payload format 2.0): `site=a,b` would become
+//! the site `a`.
 
 use percent_encoding::percent_decode_str;
 use rollcall_wire::console::{Problem, ProblemCode};
 
 use crate::clip;
 
-/// The parameters of a request, each once, none of them empty.
+/// The parameters of a request. Each is there once, and none is empty.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// Reads the parameters of a request that has some of these. What is not known is refused by name: whoever says it
-    /// means something by it.
+    /// Reads the parameters of a request that may have some of these. Any other parameter is refused by name, since its
+    /// sender expects it to have an effect.
     pub(crate) fn read(text: &str, known: impl Fn(&str) -> bool) -> Result<Self, Problem> {
         let mut read = Self::default();
         for parameter in text.split('&').filter(|parameter| !parameter.is_empty()) {
@@ -41,7 +42,8 @@ impl Query {
     }
 }
 
-/// As forms are encoded (WHATWG URL, section 5): a `+` is a space. What is not UTF-8 then is nothing.
+/// Decodes text that is encoded as forms are (WHATWG URL, section 5): a `+` is a space. Text that is not UTF-8 is
+/// refused.
 fn decoded(text: &str) -> Result<String, Problem> {
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8().map(std::borrow::Cow::into_owned);
@@ -81,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_there_twice_empty_or_no_text_is_refused_by_name() {
+    fn a_parameter_that_is_unknown_repeated_empty_or_no_text_is_refused_by_name() {
         for (text, named) in [
             ("tag=roof", "tag: "),
             ("site=hq&colour=red", "colour: "),

@@ -1,4 +1,4 @@
-//! What was wrong, as an answer.
+//! Turns problems into answers.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use rollcall_aws::http::HttpAnswer;
@@ -9,10 +9,11 @@ use rollcall_wire::console::{Problem, ProblemCode};
 use crate::keys::Keys;
 use crate::routes::{NoRoute, Route};
 
-/// When to try again, in seconds, if the table can't be reached.
+/// After how many seconds to try again if the table can't be reached.
 const AGAIN_S: u32 = 5;
 
-/// A problem document (RFC 9457), with the headers that its status demands (RFC 9110, sections 10.2, 11.6.1 and 15.5).
+/// The answer with a problem document (RFC 9457), and with the headers that its status demands (RFC 9110, sections
+/// 10.2, 11.6.1 and 15.5).
 pub(crate) fn refuse(
     problem: &Problem,
     request: &ApiGatewayV2httpRequest,
@@ -24,7 +25,7 @@ pub(crate) fn refuse(
     match (problem.code, route) {
         (ProblemCode::MethodNotAllowed, Err(NoRoute::Method(methods))) => answer.with("allow", methods.allow()),
         (ProblemCode::Unauthenticated, _) => answer.with("www-authenticate", keys.challenge(request)),
-        (ProblemCode::Forbidden, _) => answer.with("www-authenticate", Keys::wanting()),
+        (ProblemCode::Forbidden, _) => answer.with("www-authenticate", Keys::insufficient_scope()),
         (ProblemCode::Unavailable, _) => answer.with("retry-after", AGAIN_S.to_string()),
         (ProblemCode::UnsupportedMediaType, Ok(route)) => {
             let types = route.content().types();
@@ -51,7 +52,7 @@ pub(crate) fn denied(denied: Denied) -> Problem {
     problem
 }
 
-/// The store failed. What it said goes to the log, not to whoever asked.
+/// The problem of a request for which the store failed. The store's error goes to the log, and not into the answer.
 pub(crate) fn failed(error: &StoreError) -> Problem {
     tracing::error!(outcome = "failed", error = chain(error), "console");
     match error {
@@ -59,12 +60,12 @@ pub(crate) fn failed(error: &StoreError) -> Problem {
             Problem::new(ProblemCode::Unavailable, "the table can't be reached now: try again a little later")
         }
         StoreError::Rejected(_) | StoreError::Malformed(_) => {
-            Problem::new(ProblemCode::Internal, "the server made a mistake, which is in its log")
+            Problem::new(ProblemCode::Internal, "the server failed: its log has the details")
         }
     }
 }
 
 pub(crate) fn internal(error: &dyn std::error::Error) -> Problem {
     tracing::error!(outcome = "failed", error = chain(error), "console");
-    Problem::new(ProblemCode::Internal, "the server made a mistake, which is in its log")
+    Problem::new(ProblemCode::Internal, "the server failed: its log has the details")
 }

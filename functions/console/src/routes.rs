@@ -1,33 +1,33 @@
-//! Which paths there are, and what may be done with them.
+//! The paths of the console, and their methods.
 
 use crate::content::{Content, MERGE_PATCH};
 use crate::keys::Scope;
 
-/// The methods that any path may have, in the order in which they are listed to whoever tries another. Whatever has `GET`
-/// has `HEAD`, and everything has `OPTIONS`.
+/// The methods that a path may have, in the order in which `Allow` lists them. Every path with `GET` has `HEAD`, and
+/// every path has `OPTIONS`.
 const METHODS: [&str; 5] = ["GET", "PUT", "PATCH", "POST", "DELETE"];
 
-/// What is asked for.
+/// The operation that a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
-    /// Whether the server is well: anybody may know.
+    /// The health of the server. It needs no key.
     Health,
-    /// Which methods a path has: anybody may know.
+    /// The methods of a path. It needs no key.
     Options(Methods),
-    /// Something that needs a key.
+    /// An operation that needs a key.
     Keyed(Keyed<'a>),
 }
 
-/// What becomes of conditions (RFC 9110, section 13).
+/// How the conditions of a request are handled (RFC 9110, section 13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Conditional {
-    /// They are about what is read.
+    /// They are conditions on the resource that is read.
     Read,
-    /// They are about the configuration that is replaced.
+    /// They are conditions on the configuration that is replaced.
     Set,
-    /// Nothing that is changed has a tag.
+    /// They are refused, because the resource that is changed has no tag.
     Refused,
-    /// Nothing is read or changed.
+    /// They are ignored, because nothing is read or changed.
     Ignored,
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum Conditional {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Methods(Vec<&'static str>);
 
-/// What is asked for that needs a key; with the node or the site that it is about.
+/// An operation that needs a key, with the ids from its path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keyed<'a> {
     OpenApi,
@@ -57,29 +57,29 @@ pub(crate) enum Keyed<'a> {
     SetFirmware(&'a str),
 }
 
-/// Why nothing is asked for.
+/// Why a request asks for no operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NoRoute {
     /// There is no such path.
     Path,
-    /// The path has other methods: these (RFC 9110, section 10.2.1).
+    /// The path has only these other methods (RFC 9110, section 10.2.1).
     Method(Methods),
 }
 
 impl Methods {
-    /// As `Allow` lists them.
+    /// The value of `Allow`.
     pub(crate) fn allow(&self) -> String {
         self.0.join(", ")
     }
 
-    /// What `PATCH` takes, if it is among them (RFC 5789, section 3.1).
+    /// The media type for `PATCH`, if it is one of the methods (RFC 5789, section 3.1).
     pub(crate) fn accept_patch(&self) -> Option<String> {
         self.0.contains(&"PATCH").then(|| MERGE_PATCH.to_owned())
     }
 }
 
 impl<'a> Route<'a> {
-    /// The node that it is about, as it is named.
+    /// The node's id in the path, as it was sent.
     pub(crate) fn node(&self) -> Option<&'a str> {
         let Self::Keyed(keyed) = self else { return None };
         match keyed {
@@ -103,19 +103,19 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// Whether it may have this parameter.
+    /// Whether the operation may have this parameter.
     pub(crate) fn has_parameter(&self, name: &str) -> bool {
         match self {
             Self::Keyed(Keyed::List) => matches!(name, "site" | "presence" | "limit" | "cursor"),
             Self::Keyed(Keyed::Commands(_)) => matches!(name, "limit" | "cursor"),
             Self::Keyed(Keyed::SetSiteConfig(_)) => name == "cursor",
-            // What any of the path's methods may have is not held against it.
+            // `OPTIONS` may have every parameter of the path's other methods.
             Self::Options(_) => matches!(name, "site" | "presence" | "limit" | "cursor"),
             Self::Keyed(_) | Self::Health => false,
         }
     }
 
-    /// What becomes of its conditions.
+    /// How the operation's conditions are handled.
     pub(crate) fn conditional(&self) -> Conditional {
         match self {
             Self::Options(_) => Conditional::Ignored,
@@ -126,7 +126,7 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// What it has in its body.
+    /// The content of the operation's body.
     pub(crate) fn content(&self) -> Content {
         match self {
             Self::Keyed(Keyed::Amend(_)) => Content::MergePatch,
@@ -145,7 +145,7 @@ impl<'a> Route<'a> {
 }
 
 impl Keyed<'_> {
-    /// What a key must be for.
+    /// What the key must be for.
     pub(crate) fn scope(self) -> Scope {
         match self {
             Self::OpenApi | Self::List | Self::Show(_) | Self::Config(_) | Self::Commands(_) | Self::Firmware(..) => {
@@ -166,8 +166,9 @@ impl Keyed<'_> {
     }
 }
 
-/// What a request asks for. API Gateway has decoded the path, and drops the body of an answer to `HEAD`. A method that
-/// nobody knows, `get` among them, is refused as one that the path does not have: 501 would count as a failure of ours.
+/// The operation that a request asks for. API Gateway has decoded the path, and drops the body of an answer to `HEAD`.
+/// An unknown method, such as `get`, is refused as one that the path does not have, since the status 501 would count as
+/// a failure of the server.
 pub(crate) fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, NoRoute> {
     let segments: Vec<_> = path.strip_prefix("/v1/").ok_or(NoRoute::Path)?.split('/').collect();
     if let Some(route) = find(if method == "HEAD" { "GET" } else { method }, &segments) {
@@ -182,7 +183,7 @@ fn methods(segments: &[&str]) -> Option<Methods> {
     if methods.first() == Some(&"GET") {
         methods.insert(1, "HEAD");
     }
-    // The function for polling answers these; whatever else is tried there arrives here.
+    // The function for polling answers these paths with these methods. Requests with other methods arrive here.
     match segments {
         ["check-in"] => methods.push("POST"),
         ["configs" | "firmware", _] => methods.push("GET"),
@@ -246,11 +247,11 @@ mod tests {
                 "{path}"
             );
         }
-        assert!(route("HEAD", "/v1/nodes:batch").is_err(), "what can't be read has no head");
+        assert!(route("HEAD", "/v1/nodes:batch").is_err(), "a path without GET has no HEAD");
     }
 
     #[test]
-    fn what_only_looks_like_a_path_is_none() {
+    fn text_that_only_looks_like_a_path_is_refused() {
         for path in [
             "",
             "/",

@@ -1,4 +1,4 @@
-//! A stored node, as the console shows it.
+//! The console's view of stored nodes and commands.
 
 use rollcall_core::{
     Command, CommandState, ConfigOutcome, ConfigState, Ending, Node, NodeId, Policy, Presence, Timestamp,
@@ -8,10 +8,10 @@ use rollcall_wire::console::{AppliedView, CommandProgress, CommandView, ConfigPr
 use rollcall_wire::console::{DesiredView, TakeoversView};
 use rollcall_wire::{ConfigReport, ConfigStatus, Edit, Json, JsonError, UpdateReport, UpdateStatus};
 
-/// A node as it is at this time: one whose grace period is over counts as offline, swept or not.
+/// The view of a node at this time. A node whose grace period is over is offline, whether a sweep has run or not.
 pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> NodeView {
     let (online, since) = match presence_at(node, now, policy) {
-        // Nothing that it says counts any more, whatever has become of its connection.
+        // Nothing that a revoked node sends is accepted, so it is offline, whether its connection is open or not.
         Presence::Online(_) if node.revoked => (false, None),
         Presence::Online(since) => (true, Some(since)),
         Presence::Offline(since) => (false, since),
@@ -65,7 +65,7 @@ fn firmware_progress(node: &Node) -> FirmwareProgress {
     }
 }
 
-/// A command, as it stands at this time.
+/// The view of a command at this time.
 pub(crate) fn command(command: &Command, now: Timestamp) -> Result<CommandView, JsonError> {
     Ok(CommandView {
         command: command.number,
@@ -104,7 +104,7 @@ pub(crate) fn progress(node: &Node) -> ConfigProgress {
     }
 }
 
-/// How to get from what a node runs to what it is to run; nothing if one of them is not known.
+/// The difference from what a node runs to what it is to run; `None` if one of them is not known.
 pub(crate) fn difference(
     applied: Option<&AppliedView>,
     desired: Option<&DesiredConfig>,

@@ -1,11 +1,11 @@
-//! One `$disconnect`.
+//! Handles a `$disconnect`.
 
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use lambda_runtime::Diagnostic;
 use rollcall_aws::{Answer, Store, chain, record};
 use rollcall_core::{Policy, Reply};
 
-/// Records that the connection closed. Nobody waits for the answer.
+/// Records that the connection closed. Nothing waits for the answer.
 pub(crate) async fn handle(
     request: ApiGatewayWebsocketProxyRequest,
     store: &impl Store,

@@ -1,4 +1,4 @@
-//! `$disconnect`: notes that a connection ended.
+//! `$disconnect`: stores that a connection closed.
 
 mod handle;
 

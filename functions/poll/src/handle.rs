@@ -1,4 +1,4 @@
-//! One request of a node.
+//! Handles a request of a node.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::Diagnostic;
@@ -11,10 +11,10 @@ use rollcall_core::{Clipped, Node, NodeId, Policy, Refusal, Reply};
 use rollcall_token::{Claims, Verifier};
 use rollcall_wire::{CheckIn, CommandResult, ErrorCode, ErrorMessage, NodeMessage, ServerMessage, parse_node_message};
 
-/// When a node whose check-in could not be stored is to come again, in seconds.
+/// After how many seconds a node is to repeat a request that failed.
 const AGAIN_S: u32 = 10;
 
-/// What polling needs.
+/// Handles requests, with all that they need.
 pub(crate) struct Poll<D> {
     pub(crate) verifier: Verifier,
     pub(crate) store: DynamoStore,
@@ -24,7 +24,7 @@ pub(crate) struct Poll<D> {
 }
 
 impl<D: Documents> Poll<D> {
-    /// Checks the token, and does what is asked.
+    /// Checks the token, and handles the request.
     pub(crate) async fn handle(&self, request: &ApiGatewayV2httpRequest) -> Result<HttpAnswer, Diagnostic> {
         let claims = match self.claims(request) {
             Ok(claims) => claims,
@@ -45,7 +45,7 @@ impl<D: Documents> Poll<D> {
     fn claims(&self, request: &ApiGatewayV2httpRequest) -> Result<Claims, String> {
         let token = http::bearer(&request.headers).ok_or("there is no bearer token")?;
         let now = http::time(request).map_err(|error| error.to_string())?;
-        // Without its sources, which may quote what the token says.
+        // Without the sources of the error, which may quote the token.
         self.verifier.verify(token, now).map_err(|error| error.to_string())
     }
 
@@ -64,7 +64,7 @@ impl<D: Documents> Poll<D> {
             Err(error) => return failed(node, &error, seq),
         };
         let (units, changes) = (recorded.units, recorded.presence_changes());
-        // Nothing is answered before the results are stored, which come with the check-in.
+        // The answer is sent only after the results that came with the check-in are stored.
         if let Err(error) = self.store.end_commands(node, &results, recorded.results.as_ref(), at).await {
             return failed(node, &error.into(), seq);
         }
@@ -96,7 +96,7 @@ impl<D: Documents> Poll<D> {
         let body = body.map_err(|error| wrong(ErrorCode::NotJson, format!("the message {error}"), None))?;
         let mut check_in: CheckIn = match parse_node_message(&body)? {
             NodeMessage::CheckIn(check_in) => check_in,
-            _ => return Err(wrong(ErrorCode::UnknownType, "only check-ins are polled".to_owned(), None)),
+            _ => return Err(wrong(ErrorCode::UnknownType, "only check-ins can be sent by polling".to_owned(), None)),
         };
         let (seq, results) = (check_in.seq, std::mem::take(&mut check_in.results));
         let invalid = |error: String| wrong(ErrorCode::InvalidField, error, Some(seq));
@@ -106,32 +106,32 @@ impl<D: Documents> Poll<D> {
         Ok((seq, event, results))
     }
 
-    /// The node that asks, unless it was revoked or its token is outdated.
+    /// The node that sent the request; `None` if it was revoked or its token is outdated.
     async fn stored(&self, claims: &Claims) -> Result<Option<Node>, String> {
         let item = self.store.read(&claims.node).await.map_err(|error| chain(&error))?.unwrap_or_default();
         let stored = Node::read(&item).map_err(|error| chain(&error))?;
         Ok(Some(stored).filter(|stored| stored.accepts(claims.credentials)))
     }
 
-    /// The document of the configuration that this node is to run, and no other.
+    /// The document of the configuration that this node is to run. No other document is served.
     async fn document(&self, claims: &Claims, sha256: &str) -> HttpAnswer {
         let node = &claims.node;
-        let found = async {
+        let document = async {
             let desired = self.stored(claims).await?.and_then(|stored| stored.desired);
             if desired.is_none_or(|desired| desired.sha256 != sha256) {
                 return Ok(None);
             }
             self.documents.get(sha256).await.map_err(|error| chain(&error))
         };
-        let found: Result<_, String> = found.await;
-        match found {
+        let document: Result<_, String> = document.await;
+        match document {
             Ok(Some(document)) => {
                 tracing::info!(%node, outcome = "served", "config");
                 let cached = "private, max-age=31536000, immutable".to_owned();
                 HttpAnswer::body(200, "application/json", document.text().to_owned()).with("cache-control", cached)
             }
             Ok(None) => {
-                tracing::info!(%node, outcome = "refused", reason = "not the node's", "config");
+                tracing::info!(%node, outcome = "refused", reason = "not for this node", "config");
                 HttpAnswer::status(404)
             }
             Err(error) => {
@@ -141,22 +141,22 @@ impl<D: Documents> Poll<D> {
         }
     }
 
-    /// Where the firmware is that this node is to run, and no other.
+    /// The URL of the firmware that this node is to run. No other image is served.
     async fn firmware(&self, claims: &Claims, request: &ApiGatewayV2httpRequest, version: &str) -> HttpAnswer {
         let node = &claims.node;
-        let found = async {
+        let image = async {
             let now = http::time(request).map_err(|error| chain(&error))?;
             let Some(stored) = self.stored(claims).await? else { return Ok(None) };
             self.images.of(&stored, version, now).await.map_err(|error| chain(&error))
         };
-        let found: Result<_, String> = found.await;
-        match found {
+        let image: Result<_, String> = image.await;
+        match image {
             Ok(Some(image)) => {
                 tracing::info!(%node, version, outcome = "served", "firmware");
                 answer(200, &ServerMessage::FirmwareUrl(image)).with("cache-control", "no-store".to_owned())
             }
             Ok(None) => {
-                tracing::info!(%node, outcome = "refused", reason = "not the node's", "firmware");
+                tracing::info!(%node, outcome = "refused", reason = "not for this node", "firmware");
                 HttpAnswer::status(404)
             }
             Err(error) => {
@@ -167,14 +167,14 @@ impl<D: Documents> Poll<D> {
     }
 }
 
-/// What a node says: the check-in's sequence number, the event, and what became of commands.
+/// A check-in that was read: its sequence number, the event, and the results of commands.
 type Read = (u64, rollcall_core::Event, Vec<CommandResult>);
 
 fn answer(status: u16, message: &ServerMessage) -> HttpAnswer {
     HttpAnswer::body(status, "application/json", text(message))
 }
 
-/// When to come again (RFC 9110, section 10.2.3).
+/// Adds when the node is to send its next request (RFC 9110, section 10.2.3).
 fn come_again(seconds: u32, answer: HttpAnswer) -> HttpAnswer {
     answer.with("retry-after", seconds.to_string())
 }

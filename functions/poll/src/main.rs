@@ -1,4 +1,4 @@
-//! Polling: check-ins over HTTP, for nodes that can't hold a socket, and documents that don't fit a frame.
+//! Polling: check-ins over HTTP, for nodes that can't hold a connection; and documents that do not fit a frame.
 
 mod handle;
 

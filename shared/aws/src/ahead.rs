@@ -7,24 +7,25 @@ use aws_sdk_dynamodb::error::SdkError;
 
 use crate::error::chain;
 
-/// Opens the client's connection to DynamoDB, best effort: Lambda gives a function a whole CPU while it starts, and at
-/// 128 MB a fourteenth of one while it handles an event, which is what the first TLS handshake would have to do with.
+/// Opens the client's connection to DynamoDB, best effort. Lambda gives a function a whole CPU while it starts. At 128
+/// MB, a function has a fourteenth of a CPU while it handles an event, and the first TLS handshake would have to do
+/// with that.
 ///
-/// What is sent is `GET /`. DynamoDB answers to anyone that it is healthy: so it costs no unit and needs no permission,
-/// which a call of the API would, and yet goes to where the client's calls will go, by the same connection and code.
+/// The request is `GET /`, which DynamoDB answers to anyone with its health. Unlike a call of the API, it costs no unit
+/// and needs no permission. It goes to the same address as the client's calls, by the same connection and code.
 pub(crate) async fn connect_ahead(client: &Client) {
     let health = client.describe_endpoints().customize().mutate_request(|request| {
-        // A constant, which is a method.
+        // `GET` is a constant and a valid method, so this can't fail.
         let _ = request.set_method("GET");
         *request.body_mut() = "".into();
         for name in ["x-amz-target", "content-type", "content-length"] {
             request.headers_mut().remove(name);
         }
     });
-    // Once: the first event tries again.
+    // One try is enough: the first event tries again.
     let answer = health.config_override(Builder::new().retry_config(RetryConfig::disabled())).send().await;
     match answer {
-        // It is not what `DescribeEndpoints` answers. That there is an answer is enough.
+        // The answer is not one of `DescribeEndpoints`. It is enough that there is an answer.
         Ok(_) | Err(SdkError::ServiceError(_) | SdkError::ResponseError(_)) => {}
         Err(error) => tracing::warn!(error = chain(&error), "no connection to DynamoDB yet"),
     }

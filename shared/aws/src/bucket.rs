@@ -1,4 +1,4 @@
-//! An S3 bucket: where its objects are, and signed requests for them.
+//! An S3 bucket: the URLs of its objects, and signed requests for them.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,17 +17,17 @@ use rollcall_core::{Seconds, Timestamp};
 use crate::client::{LOCAL_REGION, credentials};
 use crate::config::{ConfigError, Lookup, variable};
 
-/// What stands for itself in a query (RFC 3986, section 2.3).
+/// The characters that are not encoded in a query (RFC 3986, section 2.3).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// What stands for itself in the path of an object.
+/// The characters that are not encoded in the path of an object.
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
-/// An S3 bucket. Signing needs no call: whether it allows what is signed shows when that is sent.
+/// An S3 bucket. Signing needs no call; whether the bucket allows a request shows when the request is sent.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     name: String,
     region: String,
-    /// Where S3 is, if not at its own address.
+    /// The URL of S3, if it is not AWS's own.
     endpoint: Option<String>,
 }
 
@@ -37,22 +37,22 @@ pub enum SignError {
     /// There are no credentials.
     #[error("there are no credentials to sign with")]
     Credentials(#[source] aws_credential_types::provider::error::CredentialsError),
-    /// It is not a request.
+    /// The request is not valid.
     #[error("the request can't be signed")]
     Request(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Bucket {
-    /// The one with this name, in this region of the S3 that the environment means.
+    /// The bucket with this name, in this region, at the S3 endpoint that the environment names.
     pub(crate) fn new(lookup: &impl Lookup, name: String, region: String) -> Self {
         Self { name, region, endpoint: endpoint(lookup) }
     }
 
-    /// The one with this name, at an endpoint that a person may have named, or else of the S3 and in the region that the
-    /// environment means.
+    /// The bucket with this name. Its endpoint is `named`, or else the one that the environment names; its region is
+    /// the one that the environment names.
     ///
     /// # Errors
-    /// If no region is set, which S3 at its own address can't do without.
+    /// If no region is set and there is no endpoint: AWS's own address has a region in it.
     pub fn find(lookup: &impl Lookup, name: String, named: Option<String>) -> Result<Self, ConfigError> {
         let endpoint = named.or_else(|| endpoint(lookup));
         let local = endpoint.as_ref().map(|_| LOCAL_REGION.to_owned());
@@ -60,8 +60,8 @@ impl Bucket {
         Ok(Self { name, region, endpoint })
     }
 
-    /// A request that puts an object, without its body: of this many bytes and this SHA-256 in lower-case hexadecimal,
-    /// which S3 compares with what it gets.
+    /// The request that puts an object, without its body. It is signed for a body of this size in bytes and this
+    /// SHA-256 in lower-case hexadecimal, which S3 compares with the body that it gets.
     ///
     /// # Errors
     /// If it can't be signed.
@@ -83,7 +83,7 @@ impl Bucket {
         Ok(request)
     }
 
-    /// A URL that an object can be had from, for this many seconds from now on.
+    /// A URL from which an object can be fetched, for this many seconds from now on.
     ///
     /// # Errors
     /// If it can't be signed.
@@ -100,7 +100,7 @@ impl Bucket {
         credentials(self.endpoint.as_deref()).provide_credentials().await.map_err(SignError::Credentials)
     }
 
-    /// Where an object is: under the bucket's own name, or below an endpoint that a person named.
+    /// The URL of an object: with the bucket's own host name, or below the endpoint that is set.
     fn object(&self, object_key: &str) -> String {
         let Self { name, region, endpoint } = self;
         let path = utf8_percent_encode(object_key, PATH);
@@ -111,7 +111,7 @@ impl Bucket {
     }
 }
 
-/// A URL in S3 that is good for one method, from a time on and for some seconds.
+/// A signed URL in S3 that is valid for one method, from a time on and for some seconds.
 ///
 /// # Errors
 /// If it can't be signed.
@@ -143,7 +143,8 @@ fn sign(
     at: Timestamp,
 ) -> Result<SigningInstructions, SignError> {
     let identity = credentials.into();
-    // S3 signs a path as it is sent (AWS Identity and Access Management, "Create a signed AWS API request").
+    // S3 checks the signature of the path as it is sent (AWS Identity and Access Management, "Create a signed AWS API
+    // request").
     settings.percent_encoding_mode = PercentEncodingMode::Single;
     settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
     let parameters = v4::SigningParams::builder()
@@ -171,7 +172,7 @@ fn unsignable(error: impl std::error::Error + Send + Sync + 'static) -> SignErro
 mod tests {
     use super::*;
 
-    fn found(variables: &[(&str, &str)], named: Option<&str>) -> Result<Bucket, ConfigError> {
+    fn find(variables: &[(&str, &str)], named: Option<&str>) -> Result<Bucket, ConfigError> {
         let lookup = |name: &str| variables.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
         Bucket::find(&lookup, "images".to_owned(), named.map(str::to_owned))
     }
@@ -181,16 +182,15 @@ mod tests {
         let region = (variable::REGION, "eu-west-1");
         let object = |bucket: Result<Bucket, _>| bucket.expect("a region").object("ax-2/2.5 +ä?.bin");
         let path = "ax-2/2.5%20%2B%C3%A4%3F.bin";
-        assert_eq!(object(found(&[region], None)), format!("https://images.s3.eu-west-1.amazonaws.com/{path}"));
-        let named =
-            object(found(&[region, (variable::ENDPOINT_URL_S3, "http://elsewhere")], Some("http://127.0.0.1/")));
+        assert_eq!(object(find(&[region], None)), format!("https://images.s3.eu-west-1.amazonaws.com/{path}"));
+        let named = object(find(&[region, (variable::ENDPOINT_URL_S3, "http://elsewhere")], Some("http://127.0.0.1/")));
         assert_eq!(named, format!("http://127.0.0.1/images/{path}"));
         let all = (variable::ENDPOINT_URL, "http://all");
-        let s3 = found(&[(variable::ENDPOINT_URL_S3, "http://s3"), all], None);
+        let s3 = find(&[(variable::ENDPOINT_URL_S3, "http://s3"), all], None);
         assert_eq!(
-            [object(s3), object(found(&[all], None))],
+            [object(s3), object(find(&[all], None))],
             ["s3", "all"].map(|host| format!("http://{host}/images/{path}"))
         );
-        assert!(matches!(found(&[], None), Err(ConfigError::Missing(variable::REGION))));
+        assert!(matches!(find(&[], None), Err(ConfigError::Missing(variable::REGION))));
     }
 }

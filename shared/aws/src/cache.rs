@@ -5,10 +5,10 @@ use std::hash::Hash;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
-/// A cache for about this many values, which together weigh at most this.
+/// A cache for about this many values, with at most this weight together.
 ///
-/// It is in one piece: nobody else waits for it. Left to itself, `quick_cache` looks up how many CPUs there are, which
-/// reads a dozen files in every cold start, and divides the weight among four pieces for each.
+/// It has one shard, since the process handles one event at a time. By default, `quick_cache` looks up the number of
+/// CPUs, which reads a dozen files in every cold start, and divides the weight among four shards for each.
 pub(crate) fn cache<Key, Value, Weight>(items: usize, weight: u64, weighter: Weight) -> Cache<Key, Value, Weight>
 where
     Key: Eq + Hash,
@@ -20,7 +20,7 @@ where
         Ok(options) => {
             Cache::with_options(options, weighter, DefaultHashBuilder::default(), DefaultLifecycle::default())
         }
-        // Only if one of the two were not set.
+        // This happens only if one of the two options is not set.
         Err(_) => Cache::with_weighter(items, weight, weighter),
     }
 }

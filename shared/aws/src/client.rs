@@ -20,33 +20,34 @@ use crate::config::{Lookup, Settings, variable};
 use crate::tls::{Trust, http_client, is_plain};
 use crate::trace::Traced;
 
-/// The region that everything on this machine claims to be in.
+/// The region of all services on this machine.
 pub const LOCAL_REGION: &str = "us-east-1";
-/// Credentials for engines on this machine, which take any.
+/// The access key and the secret for services on this machine, which accept any.
 pub const LOCAL_CREDENTIALS: &str = "local";
 
-/// How long one try may take. A node waits for its answer meanwhile, and sends again.
+/// How long one try of a call may take. A node waits for its answer meanwhile, and sends its message again if none
+/// comes.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a call may take with all its tries.
+/// How long a call may take with all of its tries.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long opening a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a best-effort call of `@connections` may hold up an answer.
+/// How long a best-effort call of `@connections` may delay an answer.
 const BEST_EFFORT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How soon a call that is tried again [`Quick`](Tries::Quick)ly is, at the latest. Whom DynamoDB throttles is then
-/// answered within some 200 ms, and whose answer was lost has it the second time.
+/// The longest pause before a call is tried again [`Quick`](Tries::Quick)ly. A node is then answered within some 200 ms
+/// if DynamoDB throttles, and a call whose answer was lost succeeds with its second try.
 const QUICK_BACKOFF: Duration = Duration::from_millis(100);
-/// How often it is tried in all.
+/// How often such a call is tried in all.
 const QUICK_TRIES: u32 = 2;
 
-/// How often a call of DynamoDB is tried that fails.
+/// How often a call of DynamoDB is tried until it is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tries {
-    /// Twice, the second time soon: a node waits for the answer, and says again what could not be stored. Waiting longer
-    /// here would cost what it waits for: a function's time.
+    /// Twice, with a short pause. A node waits for the answer, and sends again what could not be stored; waiting longer
+    /// would only cost time of the function.
     Quick,
-    /// Three times, seconds apart: nobody says it again, or whoever asks would rather wait.
+    /// Three times, seconds apart. Nobody sends the request again, or its sender prefers to wait.
     Patient,
 }
 
@@ -62,7 +63,7 @@ impl Tries {
     }
 }
 
-/// The clients of a function. They share their connections, so that TLS is set up once.
+/// The SDK clients of a function. They share their connections, so that TLS is set up once.
 #[derive(Clone, Debug)]
 pub struct Clients {
     pub(crate) settings: Settings,
@@ -71,20 +72,20 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Makes them, and opens the connection to DynamoDB.
+    /// Creates the clients, and opens the connection to DynamoDB.
     pub async fn open(settings: &Settings, tries: Tries) -> Self {
         let dynamodb = settings.dynamodb.as_deref();
         let connections = Some(&*settings.connections).filter(|url| !url.is_empty()).or(dynamodb);
         let http = http_client([dynamodb, connections], settings.trust);
         let dynamo = dynamo(&settings.region, dynamodb, http.clone(), from_environment(), tries);
-        // A plain endpoint is on this machine, and has no handshake to wait for.
+        // An endpoint without TLS is on this machine, and has no TLS handshake to wait for.
         if !is_plain(dynamodb) {
             connect_ahead(&dynamo).await;
         }
         Self { settings: settings.clone(), dynamo, http }
     }
 
-    /// A client of `@connections`. Calls are tried once: they are best effort.
+    /// A client of `@connections`. Its calls are best effort, so they are tried once.
     pub(crate) fn connections(&self) -> aws_sdk_apigatewaymanagement::Client {
         let Settings { region, connections, .. } = &self.settings;
         let config = config(region, Some(connections), self.http.clone(), from_environment());
@@ -100,7 +101,7 @@ pub fn dynamo_client(region: &str, endpoint: Option<&str>) -> aws_sdk_dynamodb::
     dynamo(region, endpoint, http_client([endpoint], Trust::Native), from_environment(), Tries::Patient)
 }
 
-/// A client of a DynamoDB engine on this machine, which takes any credentials.
+/// A client of a DynamoDB engine on this machine, which accepts any credentials.
 pub fn local_dynamo_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
     let http = http_client([Some(endpoint)], Trust::Native);
     dynamo(LOCAL_REGION, Some(endpoint), http, local_credentials(), Tries::Patient)
@@ -119,8 +120,8 @@ fn dynamo(
     aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
-/// What a client of any service needs for an endpoint that a person names: the credentials and the region of the
-/// environment, or those that every service on this machine takes. A call is tried once, and may take this long.
+/// The configuration of a client for an endpoint that a person names. Region and credentials are those of the
+/// environment, or those for services on this machine. A call is tried once and may take this long.
 pub fn endpoint_config(lookup: &impl Lookup, endpoint: &str, patience: Duration) -> SdkConfig {
     let region = lookup.get(variable::REGION).unwrap_or_else(|| LOCAL_REGION.to_owned());
     let http = http_client([Some(endpoint)], Trust::Native);
@@ -128,7 +129,7 @@ pub fn endpoint_config(lookup: &impl Lookup, endpoint: &str, patience: Duration)
     config.timeout_config(timeouts(patience, patience)).retry_config(RetryConfig::disabled()).build()
 }
 
-/// Why it can't be told whose AWS is meant.
+/// Why the AWS account can't be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     /// Neither the environment nor a profile names a region.
@@ -137,14 +138,14 @@ pub enum AccountError {
     /// Nothing names credentials.
     #[error("there are no credentials")]
     NoCredentials,
-    /// What names credentials gives none.
-    #[error("the credentials can't be had")]
+    /// The source of the credentials failed.
+    #[error("the credentials can't be obtained")]
     Credentials(#[source] CredentialsError),
 }
 
-/// What a client of any service needs for the account of whoever runs this: the region and the credentials that AWS's own
-/// tools would take (environment, profile, container, instance), but for those of single sign-on, which would link two more
-/// services. An endpoint without TLS gets what [`endpoint_config`] gives it. A call may take this long.
+/// The configuration of a client for the account of the person who runs this program. Region and credentials are those
+/// that AWS's own tools would use (environment, profile, container, instance), without single sign-on, which would link
+/// two more services. For an endpoint without TLS, it is that of [`endpoint_config`]. A call may take this long.
 ///
 /// # Errors
 /// If there is no region, or there are no credentials.
@@ -175,7 +176,8 @@ pub async fn account_config(
     Ok(config)
 }
 
-/// The environment's credentials; or those that every service on this machine takes, for an endpoint without TLS.
+/// The environment's credentials. For an endpoint without TLS, those for services on this machine if the environment
+/// has none.
 pub(crate) fn credentials(endpoint: Option<&str>) -> SharedCredentialsProvider {
     if !is_plain(endpoint) {
         return SharedCredentialsProvider::new(from_environment());
@@ -184,7 +186,7 @@ pub(crate) fn credentials(endpoint: Option<&str>) -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(chain.or_else("Local", local_credentials()))
 }
 
-/// Credentials for services on this machine, which take any.
+/// Credentials for services on this machine, which accept any.
 pub fn local_credentials() -> Credentials {
     Credentials::new(LOCAL_CREDENTIALS, LOCAL_CREDENTIALS, None, None, LOCAL_CREDENTIALS)
 }
@@ -197,12 +199,13 @@ fn timeouts(attempt: Duration, operation: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// Lambda hands a function its credentials in the environment, and replaces the process before they expire.
+/// Lambda passes a function its credentials in the environment, and replaces the process before they expire.
 fn from_environment() -> EnvironmentVariableCredentialsProvider {
     EnvironmentVariableCredentialsProvider::new()
 }
 
-/// Not `aws_config::load`: it would read files that a function does not have, and link what reads them.
+/// This is not `aws_config::load`, which would read files that a function does not have, and link the code that reads
+/// them.
 fn config(
     region: &str,
     endpoint: Option<&str>,

@@ -1,4 +1,5 @@
-//! Commands in DynamoDB: queued in a transaction with the node's count of them, handed out one at a time.
+//! Commands in DynamoDB. They are queued in a transaction with the node's count of commands, and handed out one at a
+//! time.
 
 use std::ops::RangeInclusive;
 
@@ -15,14 +16,15 @@ use crate::dynamo::{DynamoStore, classify};
 use crate::render::{Rendered, item, key};
 use crate::store::{Store as _, StoreError};
 
-/// How many commands are read to find the one whose turn it is. It is the first, but for what expired or was cancelled.
+/// How many commands are read at once to find the one whose turn it is. It is the first one, unless commands before it
+/// expired or were cancelled.
 const AHEAD: i32 = 10;
 
 impl DynamoStore {
-    /// Makes several guarded writes, all or nothing; says whether the guards held.
+    /// Makes several guarded writes, all or none. Returns whether the guards held.
     ///
     /// # Errors
-    /// If they can't be known to be stored.
+    /// If it is not known whether the writes are stored.
     pub async fn transact(&self, updates: &[Update]) -> Result<bool, StoreError> {
         let items: Result<Vec<_>, _> = updates.iter().map(|update| self.part(update)).collect();
         match self.client.transact_write_items().set_transact_items(Some(items?)).send().await {
@@ -46,7 +48,7 @@ impl DynamoStore {
         Ok(TransactWriteItem::builder().update(part).build())
     }
 
-    /// One of a node's items, with everything that was written before; nothing if there is none.
+    /// Reads one of a node's items with a consistent read; `None` if there is no such item.
     ///
     /// # Errors
     /// If it can't be read.
@@ -55,7 +57,7 @@ impl DynamoStore {
         get.send().await.map_err(classify)?.item.as_ref().map(item).transpose()
     }
 
-    /// The node's commands with these numbers, in order: at most `limit` of them.
+    /// Reads the node's commands with these numbers, sorted: at most `limit` of them.
     ///
     /// # Errors
     /// If they can't be read.
@@ -80,11 +82,11 @@ impl DynamoStore {
         answer.items().iter().map(command).collect()
     }
 
-    /// The command that a node is to execute now: the first of these that is open. From here on it counts as handed out;
-    /// and what is over before it is noted on the node.
+    /// The command that a node is to execute now: the first of these that is open. It is marked as sent, and the node's
+    /// item notes that the commands before it are over.
     ///
     /// # Errors
-    /// If that can't be known.
+    /// If the commands can't be read or marked.
     pub async fn next_command(
         &self,
         node: &NodeId,
@@ -96,7 +98,7 @@ impl DynamoStore {
         while from <= last {
             let some = self.commands(node, from..=last, AHEAD).await?;
             let Some(open) = first_open(&some, now) else {
-                // What is missing was forgotten long after it expired.
+                // Numbers that are missing belong to commands that expired long ago and were deleted.
                 let full = i32::try_from(some.len()) == Ok(AHEAD);
                 from = if full { some.last().map_or(last, |command| command.number) + 1 } else { last + 1 };
                 continue;
@@ -111,7 +113,7 @@ impl DynamoStore {
                     if let Some(sent) = stored.filter(|command| command.state(now) == CommandState::Sent) {
                         return Ok(Some(sent));
                     }
-                    // It ended meanwhile.
+                    // The command ended meanwhile.
                     from = open.number + 1;
                 }
             }
@@ -120,11 +122,11 @@ impl DynamoStore {
         Ok(None)
     }
 
-    /// Stores what became of those commands that may be open. What is said again, or of commands that nobody handed out,
-    /// changes nothing; what is said of other numbers costs no write.
+    /// Stores the results of commands. A result that is repeated, or that is of a command that was not sent, changes
+    /// nothing. A result whose number is not in `open` costs no write.
     ///
     /// # Errors
-    /// If it can't be known to be stored.
+    /// If it is not known whether the results are stored.
     pub async fn end_commands(
         &self,
         node: &NodeId,
@@ -145,13 +147,14 @@ impl DynamoStore {
             let number = result.command;
             let written = self.write(&end(node, number, &ended)).await?;
             let new = matches!(written.outcome, Outcome::Applied { .. });
-            tracing::info!(%node, number, status = ?result.status, outcome = if new { "ended" } else { "known" }, "command");
+            let outcome = if new { "ended" } else { "known" };
+            tracing::info!(%node, number, status = ?result.status, outcome, "command");
         }
         Ok(())
     }
 }
 
-/// Whether a transaction was refused by a guard, or by another one that was under way.
+/// Whether a transaction was refused by a guard, or by another transaction that was under way.
 fn lost(error: &TransactWriteItemsError) -> bool {
     let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
         return matches!(error, TransactWriteItemsError::TransactionInProgressException(_));
@@ -172,10 +175,10 @@ fn read(number: u64, item: &Item) -> Result<Command, StoreError> {
     Command::read(number, item).map_err(|error| StoreError::Malformed(error.attribute.name().to_owned()))
 }
 
-/// A command, as a node is told of it: its arguments are the text that is stored, every number as it was written.
+/// A command as the node is told it. Its arguments are the stored text, with every number as it was written.
 ///
 /// # Errors
-/// If its arguments are no JSON, which is never stored.
+/// If the stored arguments are not JSON, which no rule writes.
 pub fn command_news(command: &Command, now: Timestamp) -> Result<CommandNews, StoreError> {
     let malformed = |_| StoreError::Malformed(rollcall_core::Attribute::CommandArgs.name().to_owned());
     Ok(CommandNews {

@@ -1,4 +1,4 @@
-//! Configuration: from the environment, read once, every mistake reported at once.
+//! The configuration of functions. It is read from the environment once, and all mistakes are reported together.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -12,58 +12,59 @@ use crate::tls::Trust;
 pub mod variable {
     /// The table's name.
     pub const TABLE: &str = "ROLLCALL_TABLE";
-    /// `open` (a valid token registers its node) or `closed` (the node must have been registered).
+    /// `open` (a valid token registers its node) or `closed` (only the application registers nodes).
     pub const REGISTRATION: &str = "ROLLCALL_REGISTRATION";
     /// How long a connection may last, in seconds.
     pub const LIFETIME: &str = "ROLLCALL_LIFETIME_S";
     /// How often an idle node checks in, in seconds.
     pub const CHECK_IN_EVERY: &str = "ROLLCALL_CHECK_IN_EVERY_S";
-    /// The grace period, in seconds.
+    /// The grace period, in seconds: how long a node may be without a connection before it goes offline.
     pub const GRACE: &str = "ROLLCALL_GRACE_S";
     /// Over how long a fleet spreads its reconnects, in seconds.
     pub const SPREAD: &str = "ROLLCALL_SPREAD_S";
-    /// How many messages a node may send in a minute; 0 for any number.
+    /// The budget: how many messages a node may send in a minute; 0 for any number.
     pub const BUDGET: &str = "ROLLCALL_BUDGET";
-    /// Where `@connections` is: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`.
+    /// The URL of `@connections`: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`.
     pub const CONNECTIONS_URL: &str = "ROLLCALL_CONNECTIONS_URL";
     /// The keys that node tokens are checked with: a JWK set.
     pub const TOKEN_KEYS: &str = "ROLLCALL_TOKEN_KEYS";
-    /// Whom node tokens must be for (`aud`); not set, any will do.
+    /// The audience that node tokens must be for (`aud`). If it is not set, any will do.
     pub const TOKEN_AUDIENCE: &str = "ROLLCALL_TOKEN_AUDIENCE";
-    /// How long a node token may be valid, in seconds; not set or 0, any time will do.
+    /// How long a node token may be valid, in seconds. If it is not set or 0, there is no limit.
     pub const TOKEN_LIFE_MAX: &str = "ROLLCALL_TOKEN_LIFE_MAX_S";
-    /// The console's keys: `read:` or `write:` and the SHA-256 of each in hexadecimal, with spaces between them.
+    /// The console's keys, separated by spaces: each is `read:` or `write:` and the SHA-256 of the key in hexadecimal.
     pub const CONSOLE_KEYS: &str = "ROLLCALL_CONSOLE_KEYS";
-    /// How the console knows who asks: `keys`, or `iam` where API Gateway has checked that already.
+    /// How the console authenticates requests: `keys`, or `iam` if API Gateway has checked them already.
     pub const CONSOLE_AUTH: &str = "ROLLCALL_CONSOLE_AUTH";
-    /// Which lines are written to the log: `error`, `warn`, `info`, `debug`, `trace` or `off`. Metrics are part of `info`.
+    /// The level of the log lines that are written: `error`, `warn`, `info`, `debug`, `trace` or `off`. Metrics are
+    /// part of `info`.
     pub const LOG: &str = "ROLLCALL_LOG";
     /// The function's name, which Lambda sets (AWS Lambda Developer Guide, "Defined runtime environment variables").
     pub const FUNCTION: &str = "AWS_LAMBDA_FUNCTION_NAME";
-    /// Whose certificates are believed: `amazon` (Amazon's own) or `native` (the system's; `SSL_CERT_FILE` names others).
-    /// Not the first if something between here and AWS has a certificate of its own.
+    /// The certificate authorities that are trusted: `amazon` (Amazon's own) or `native` (the system's; `SSL_CERT_FILE`
+    /// names others). It must be `native` if a proxy between the function and AWS has a certificate of its own.
     pub const TRUST: &str = "ROLLCALL_TRUST";
     /// The AWS region.
     pub const REGION: &str = "AWS_REGION";
-    /// Where all of AWS is, if not at its own address.
+    /// The URL of all AWS services, if it is not AWS's own.
     pub const ENDPOINT_URL: &str = "AWS_ENDPOINT_URL";
-    /// Where `CloudFormation` is, if not at its own address or [`ENDPOINT_URL`].
+    /// The URL of `CloudFormation`, if it is neither AWS's own nor [`ENDPOINT_URL`].
     pub const ENDPOINT_URL_CLOUDFORMATION: &str = "AWS_ENDPOINT_URL_CLOUDFORMATION";
-    /// Where S3 is, if not at its own address or [`ENDPOINT_URL`].
+    /// The URL of S3, if it is neither AWS's own nor [`ENDPOINT_URL`].
     pub const ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
-    /// The S3 bucket that firmware images are in. Without it, no node is told where one is.
+    /// The S3 bucket with the firmware images. Without it, nodes can't get the URL of an image.
     pub const FIRMWARE_BUCKET: &str = "ROLLCALL_FIRMWARE_BUCKET";
-    /// Where DynamoDB is, if not at its own address or [`ENDPOINT_URL`].
+    /// The URL of DynamoDB, if it is neither AWS's own nor [`ENDPOINT_URL`].
     pub const ENDPOINT_URL_DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 }
 
-/// Where configuration comes from.
+/// A source of configuration.
 pub trait Lookup {
-    /// A variable's value; nothing if it is not set or empty.
+    /// The value of a variable; `None` if it is not set or empty.
     fn get(&self, name: &str) -> Option<String>;
 }
 
-/// The process's environment: the one place that reads it.
+/// The environment of the process. Nothing else reads it.
 #[derive(Clone, Copy, Debug)]
 pub struct Environment;
 
@@ -80,16 +81,16 @@ impl<F: Fn(&str) -> Option<String>> Lookup for F {
     }
 }
 
-/// A mistake in the configuration. Never repeats a value, which may be secret.
+/// A mistake in the configuration. The error never repeats a value, which may be secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A variable is not set.
     #[error("{0} is not set")]
     Missing(&'static str),
-    /// A variable is not what it must be.
+    /// A variable has a value that is not valid.
     #[error("{name} {problem}")]
     Invalid {
-        /// Which.
+        /// The name of the variable.
         name: &'static str,
         /// What is wrong with it.
         problem: String,
@@ -112,7 +113,7 @@ impl Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// Reads variables, and remembers what was wrong with them.
+/// Reads variables, and collects the mistakes in them.
 #[derive(Debug)]
 pub struct Reader<'a, L> {
     lookup: &'a L,
@@ -120,7 +121,7 @@ pub struct Reader<'a, L> {
 }
 
 impl<'a, L: Lookup> Reader<'a, L> {
-    /// Reads from here.
+    /// A reader of this source.
     pub fn new(lookup: &'a L) -> Self {
         Self { lookup, errors: vec![] }
     }
@@ -138,7 +139,7 @@ impl<'a, L: Lookup> Reader<'a, L> {
         self.lookup.get(name)
     }
 
-    /// A variable that must be set, as `parse` understands it; nothing if it does not.
+    /// A variable that must be set, as `parse` reads it; `None` if it is not set or `parse` fails.
     pub fn parsed<T, E: std::error::Error>(
         &mut self,
         name: &'static str,
@@ -151,7 +152,7 @@ impl<'a, L: Lookup> Reader<'a, L> {
         parse(&text).map_err(|error| self.invalid(name, format!("can't be used: {}", chain(&error)))).ok()
     }
 
-    /// A number, or what it is if not set.
+    /// A number, or this default if it is not set.
     pub fn number<T: FromStr>(&mut self, name: &'static str, default: T) -> T {
         match self.optional(name).map(|text| text.parse()) {
             None => default,
@@ -163,15 +164,15 @@ impl<'a, L: Lookup> Reader<'a, L> {
         }
     }
 
-    /// Remembers that a variable is wrong.
+    /// Adds a mistake in a variable.
     pub fn invalid(&mut self, name: &'static str, problem: String) {
         self.errors.push(ConfigError::Invalid { name, problem });
     }
 
-    /// What was read, if nothing was wrong.
+    /// The result of `read`, if there was no mistake.
     ///
     /// # Errors
-    /// Everything that was.
+    /// All mistakes.
     pub fn finish<T>(self, read: impl FnOnce() -> Option<T>) -> Result<T, ConfigErrors> {
         match read() {
             Some(value) if self.errors.is_empty() => Ok(value),
@@ -180,25 +181,25 @@ impl<'a, L: Lookup> Reader<'a, L> {
     }
 }
 
-/// What every function that touches the table is configured with.
+/// The settings of every function that uses the table.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The table's name.
     pub table: String,
     /// The AWS region.
     pub region: String,
-    /// Where DynamoDB is, if not at its own address.
+    /// The URL of DynamoDB, if it is not AWS's own.
     pub dynamodb: Option<String>,
-    /// Where `@connections` is; empty for a function that never calls it.
+    /// The URL of `@connections`; empty for a function that never calls it.
     pub connections: String,
-    /// Whose certificates are believed.
+    /// The certificate authorities that are trusted.
     pub trust: Trust,
-    /// What the rules go by.
+    /// The settings of the rules.
     pub policy: Policy,
 }
 
 impl Settings {
-    /// Reads them. `connections`: whether the function calls `@connections`, and must know where that is.
+    /// Reads the settings. `connections` says whether the function calls `@connections`, so that its URL must be set.
     ///
     /// # Errors
     /// Every variable that is missing or wrong.
@@ -225,10 +226,10 @@ fn trust(reader: &mut Reader<'_, impl Lookup>) -> Trust {
     }
 }
 
-/// The settings of the rules; nothing if one of them is wrong, which the reader remembers.
+/// The settings of the rules; `None` if one of them is wrong, which is added to the reader's mistakes.
 pub fn policy(reader: &mut Reader<'_, impl Lookup>) -> Option<Policy> {
     let registration = match reader.optional(variable::REGISTRATION).as_deref() {
-        // The safe one, where nobody has chosen.
+        // The safe value is the default.
         None | Some("closed") => Registration::Closed,
         Some("open") => Registration::Open,
         Some(_) => {
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_parsed_is_reported_with_the_reason_and_what_is_not_set_only_as_that() {
+    fn a_variable_that_can_not_be_parsed_is_reported_with_the_reason_and_a_missing_one_as_not_set() {
         let parsed = |value: Option<&str>| {
             let lookup = |_: &str| value.map(str::to_owned);
             let mut reader = Reader::new(&lookup);
@@ -303,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_set_has_safe_values() {
+    fn variables_that_are_not_set_have_safe_values() {
         let set = [(variable::TABLE, "t"), (variable::REGION, "eu-west-1")];
         let lookup = |name: &str| set.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
         let settings = Settings::read(&lookup, false).expect("complete");

@@ -1,4 +1,5 @@
-//! Talking to nodes from outside their own messages: API Gateway's `@connections`.
+//! Sends messages to connections and closes them, outside of the answers to their own messages: API Gateway's
+//! `@connections`.
 
 use std::future::Future;
 
@@ -9,7 +10,7 @@ use rollcall_core::ConnectionId;
 
 use crate::client::Clients;
 
-/// Reaches connections of this API.
+/// Sends to the connections of the API and closes them.
 pub trait Connections: Send + Sync {
     /// Sends a connection a frame.
     ///
@@ -28,10 +29,10 @@ pub trait Connections: Send + Sync {
     fn close(&self, connection: &ConnectionId) -> impl Future<Output = Result<Delivery, ConnectionError>> + Send;
 }
 
-/// What became of a call to a connection.
+/// The result of a call to a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// It reached the connection, as far as API Gateway knows.
+    /// The call reached the connection, as far as API Gateway knows.
     Delivered,
     /// There is no such connection, or not any more.
     Gone,
@@ -42,19 +43,19 @@ pub enum Delivery {
 #[error("@connections failed")]
 pub struct ConnectionError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
-/// `@connections` by the AWS SDK.
+/// `@connections`, called with the AWS SDK.
 #[derive(Clone, Debug)]
 pub struct ApiConnections {
     client: Client,
 }
 
 impl ApiConnections {
-    /// By this client.
+    /// `@connections` with this client.
     pub fn new(client: Client) -> Self {
         Self { client }
     }
 
-    /// Where a function is configured to find it.
+    /// `@connections` at the URL in the function's settings.
     pub fn open(clients: &Clients) -> Self {
         Self::new(clients.connections())
     }

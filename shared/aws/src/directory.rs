@@ -1,4 +1,4 @@
-//! Nodes in lists: a page at a time.
+//! Lists of nodes, one page at a time.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -13,14 +13,15 @@ use crate::dynamo::{DynamoStore, classify};
 use crate::render::{item, key};
 use crate::store::StoreError;
 
-/// How often keys that DynamoDB left out of an answer are asked for again, and the first pause before that.
+/// How many requests are made for the keys of a page, since DynamoDB may leave keys out of an answer; and the first
+/// pause between two requests.
 const ROUNDS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Nodes of one page, and after which key the next one begins.
+/// The nodes of one page, and the key after which the next page begins.
 pub type Page = (Vec<(NodeId, Item)>, Option<PageKey>);
 
-/// The key of an item that a page ends with.
+/// The key of the item that a page ends with.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PageKey {
     /// The partition key.
@@ -30,7 +31,7 @@ pub struct PageKey {
 }
 
 impl DynamoStore {
-    /// Nodes of every site: those among the next `limit` items of the table.
+    /// A page of nodes of every site: those among the next `limit` items of the table.
     ///
     /// # Errors
     /// If they can't be read.
@@ -44,7 +45,7 @@ impl DynamoStore {
         Ok((nodes, answer.last_evaluated_key.as_ref().map(page_key).transpose()?))
     }
 
-    /// Nodes of one site, from its index, read consistently.
+    /// A page of nodes of one site. The ids come from the index, the items from consistent reads.
     ///
     /// # Errors
     /// If they can't be read.
@@ -56,12 +57,12 @@ impl DynamoStore {
         let answer = query.set_exclusive_start_key(start).send().await.map_err(classify)?;
         let keys: Vec<_> = answer.items().iter().map(id).collect::<Result<_, _>>()?;
         let mut nodes = self.read_all(&keys).await?;
-        // The index lags behind: who has left the site since is not in its list.
+        // The index is updated late: nodes that have left the site since are removed here.
         nodes.retain(|(_, item)| item.get(&Attribute::Site) == Some(&site.as_str().into()));
         Ok((nodes, answer.last_evaluated_key.as_ref().map(page_key).transpose()?))
     }
 
-    /// The items of these nodes, as far as they are there, in no particular order.
+    /// The items of these nodes, in no particular order. Nodes without an item are left out.
     async fn read_all(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
         let mut left: Vec<_> = nodes.iter().map(|node| key(node, &ItemKey::Node)).collect();
         let mut found = vec![];

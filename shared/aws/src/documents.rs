@@ -17,27 +17,27 @@ use crate::client::Clients;
 use crate::dynamo::classify;
 use crate::store::StoreError;
 
-/// How much a function keeps in memory, in bytes of documents: a sixteenth of the smallest function.
+/// How many bytes of documents a function keeps in memory: a sixteenth of the smallest function's memory.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
-/// How many documents that may be: as many as fit if they are small.
+/// How many documents a function keeps in memory: as many as fit if they are small.
 const CACHE_DOCUMENTS: usize = 4096;
 
-/// Keeps configuration documents.
+/// Stores configuration documents.
 pub trait Documents: Send + Sync {
-    /// Keeps a document; does nothing if it is kept already.
+    /// Stores a document; does nothing if it is stored already.
     ///
     /// # Errors
-    /// If it can't be known to be kept.
+    /// If it is not known whether the document is stored.
     fn put(&self, document: Document) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The document with this hash; nothing if none is kept.
+    /// The document with this hash; `None` if there is none.
     ///
     /// # Errors
-    /// If it can't be read, or is damaged.
+    /// If the document can't be read, or is damaged.
     fn get(&self, sha256: &str) -> impl Future<Output = Result<Option<Arc<Document>>, StoreError>> + Send;
 }
 
-/// Documents in a DynamoDB table, the most used ones in memory.
+/// Documents in a DynamoDB table. The most used ones are kept in memory.
 #[derive(Debug)]
 pub struct DynamoDocuments {
     client: Client,
@@ -45,7 +45,7 @@ pub struct DynamoDocuments {
     cache: Cache<String, Arc<Document>, Bytes>,
 }
 
-/// A document weighs its bytes.
+/// The weight of a document in the cache: its bytes.
 #[derive(Clone, Debug)]
 struct Bytes;
 

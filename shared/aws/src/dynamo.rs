@@ -70,7 +70,7 @@ impl Store for DynamoStore {
 }
 
 fn units(consumed: &ConsumedCapacity) -> Units {
-    // The total of a write is in write units; only some engines split it.
+    // `capacity_units` of a write are write units. Only some engines report read and write units separately.
     let read = consumed.read_capacity_units.unwrap_or_default();
     let write = consumed.write_capacity_units.or(consumed.capacity_units).unwrap_or_default();
     Units { write, read }

@@ -18,7 +18,7 @@ pub fn chain(error: &dyn Error) -> String {
     text
 }
 
-/// An error that ends a program: what `main` returns, so that a person can read it.
+/// An error that ends a program. `main` returns it, so that a person can read its text.
 pub struct Fatal(String);
 
 impl<E: Error> From<E> for Fatal {
@@ -28,8 +28,8 @@ impl<E: Error> From<E> for Fatal {
 }
 
 impl Fatal {
-    /// From an error that has lost its type.
-    #[expect(clippy::needless_pass_by_value, reason = "it is given up")]
+    /// Makes one from a boxed error.
+    #[expect(clippy::needless_pass_by_value, reason = "the caller has no more use for the error")]
     pub fn new(error: Box<dyn Error + Send + Sync>) -> Self {
         Self(chain(&*error))
     }

@@ -1,4 +1,4 @@
-//! Firmware: what is known of an image, and where it is.
+//! Firmware: the descriptions of images, and their URLs.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::dynamo::classify;
 use crate::presign::{PresignError, Presigner};
 use crate::store::StoreError;
 
-/// How many images a warm function remembers.
+/// How many descriptions of images a function keeps in memory.
 const CACHED: usize = 256;
 
 const OBJECT_KEY: &str = "ok";
@@ -26,7 +26,7 @@ const SIZE: &str = "sz";
 const SHA256: &str = "h";
 const SIGNATURE: &str = "sg";
 
-/// What is known of firmware images, in a DynamoDB table; those asked for most in memory, for they never change.
+/// Descriptions of firmware images in a DynamoDB table. They never change, and the most used ones are kept in memory.
 #[derive(Debug)]
 pub struct DynamoFirmware {
     client: Client,
@@ -34,14 +34,14 @@ pub struct DynamoFirmware {
     cache: Cache<(Model, FirmwareVersion), Arc<FirmwareSpec>>,
 }
 
-/// What keeping an image's description came to.
+/// The result of storing an image's description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// It is new.
+    /// The description is new.
     New,
-    /// It was kept already.
+    /// The same description was stored already.
     Same,
-    /// Something else is known by this version, and stays.
+    /// The version has another description, which stays.
     Other,
 }
 
@@ -52,10 +52,10 @@ impl DynamoFirmware {
         Self { client: clients.dynamo.clone(), table: clients.settings.table.clone(), cache }
     }
 
-    /// Keeps what is known of an image.
+    /// Stores the description of an image.
     ///
     /// # Errors
-    /// If it can't be known to be kept.
+    /// If it is not known whether the description is stored.
     pub async fn put(
         &self,
         model: &Model,
@@ -81,13 +81,13 @@ impl DynamoFirmware {
         }
     }
 
-    /// What is known of an image; nothing if nothing is.
+    /// The description of an image; `None` if the version is not known.
     ///
     /// # Errors
     /// If it can't be read.
     pub async fn get(&self, model: &Model, version: &FirmwareVersion) -> Result<Option<Arc<FirmwareSpec>>, StoreError> {
-        let known_by = (model.clone(), version.clone());
-        if let Some(image) = self.cache.get(&known_by) {
+        let cache_key = (model.clone(), version.clone());
+        if let Some(image) = self.cache.get(&cache_key) {
             return Ok(Some(image));
         }
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key(model, version)));
@@ -98,7 +98,7 @@ impl DynamoFirmware {
             sha256: text(&stored, SHA256)?,
             signature: text(&stored, SIGNATURE)?,
         });
-        self.cache.insert(known_by, Arc::clone(&image));
+        self.cache.insert(cache_key, Arc::clone(&image));
         Ok(Some(image))
     }
 }
@@ -120,21 +120,21 @@ fn number(stored: &HashMap<String, AttributeValue>, name: &str) -> Result<u64, S
     number.ok_or_else(|| StoreError::Malformed(name.to_owned()))
 }
 
-/// Tells nodes where the firmware is that they are to run.
+/// Gives nodes the URLs of the firmware that they are to run.
 #[derive(Debug)]
 pub struct Images {
     firmware: DynamoFirmware,
     presigner: Presigner,
 }
 
-/// Nobody can say where an image is.
+/// The URL of an image can't be given.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
-    /// What is known of it can't be read.
-    #[error("the firmware can't be read")]
+    /// The description of the image can't be read.
+    #[error("the firmware's description can't be read")]
     Store(#[from] StoreError),
-    /// Its URL can't be made.
-    #[error("the firmware's URL can't be made")]
+    /// The URL can't be signed.
+    #[error("the firmware's URL can't be signed")]
     Presign(#[from] PresignError),
 }
 
@@ -144,10 +144,10 @@ impl Images {
         Self { firmware: DynamoFirmware::open(clients), presigner: Presigner::open(&clients.settings) }
     }
 
-    /// The image of this version, with a URL that is good from now on; nothing if the node is not to run it.
+    /// The image of this version, with a URL that is valid from now on; `None` if the node is not to run it.
     ///
     /// # Errors
-    /// If that can't be said now.
+    /// If the description can't be read, or the URL can't be signed.
     pub async fn of(&self, node: &Node, version: &str, now: Timestamp) -> Result<Option<FirmwareUrl>, ImageError> {
         let Some((model, desired)) = node.may_fetch_firmware(version) else { return Ok(None) };
         let Some(image) = self.firmware.get(&model, &desired).await? else { return Ok(None) };

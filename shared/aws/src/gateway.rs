@@ -1,5 +1,5 @@
-//! From API Gateway's events to ours. Who, when and in which order is in the event's context, put there by API Gateway
-//! and the authorizer; only what is said comes from the node.
+//! Turns API Gateway's events into events of the rules. The node, the time and the order are in the event's context,
+//! where API Gateway and the authorizer have put them. Only the message itself comes from the node.
 
 use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext as Context};
 use rollcall_core::{
@@ -10,39 +10,39 @@ use rollcall_wire::{CheckIn, CommandResult, ConfigStatus, INSTANCE_HEADER, INSTA
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// An event that can't have come from our API.
+/// The event can't have come from Rollcall's API.
 #[derive(Debug, thiserror::Error)]
 pub enum EventError {
-    /// It does not say whose connection it is: the authorizer's context is missing.
+    /// It does not name the node: the authorizer's context is missing.
     #[error("the event carries no identity")]
     NoIdentity,
-    /// It says so, but unreadably.
+    /// The authorizer's context is unreadable.
     #[error("the event's identity is malformed")]
     Identity(#[source] serde_json::Error),
-    /// It names a node that can't be one.
+    /// Its node id is not valid.
     #[error("the event's node is malformed")]
     Node(#[source] InvalidId),
-    /// It names no connection, or one that can't be one.
+    /// It has no connection id, or one that is not valid.
     #[error("the event's connection is malformed")]
     Connection(#[source] InvalidId),
-    /// It has an impossible time.
+    /// Its time is not valid.
     #[error("the event's time is malformed")]
     Time,
 }
 
-/// What the authorizer tells the other functions about a connection. API Gateway passes text on as it is.
+/// What the authorizer tells the other functions about a connection. API Gateway passes text on unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// Which node.
+    /// The node's id.
     pub node: String,
-    /// The version of the credentials that it came with.
+    /// The credential version of the token, as text.
     pub cv: String,
 }
 
-/// Whose connection an event belongs to.
+/// The node that an event's connection belongs to, and the credential version of its token.
 ///
 /// # Errors
-/// If the event does not say so, or unreadably.
+/// If the authorizer's context is missing or unreadable.
 pub fn identify(context: &Context) -> Result<(NodeId, CredentialVersion), EventError> {
     let fields = &context.authorizer.fields;
     if !fields.contains_key("node") {
@@ -55,10 +55,10 @@ pub fn identify(context: &Context) -> Result<(NodeId, CredentialVersion), EventE
     Ok((node, CredentialVersion(version)))
 }
 
-/// The event of a `$connect`, handled at this time.
+/// The event of a `$connect` that is handled at this time.
 ///
 /// # Errors
-/// If it can't have come from our API.
+/// If it can't have come from Rollcall's API.
 pub fn connect(request: &ApiGatewayWebsocketProxyRequest, now: Timestamp) -> Result<Event, EventError> {
     let context = &request.request_context;
     let (node, credentials) = identify(context)?;
@@ -66,16 +66,16 @@ pub fn connect(request: &ApiGatewayWebsocketProxyRequest, now: Timestamp) -> Res
     event(context, node, now, kind)
 }
 
-/// The running instance of the node's program, if it named itself in a way that we understand.
+/// The running instance of the node's program, if it gave a valid name.
 fn instance(request: &ApiGatewayWebsocketProxyRequest) -> Option<Instance> {
     let header = request.headers.get(INSTANCE_HEADER).and_then(|name| name.to_str().ok());
     Instance::named(header.or_else(|| request.query_string_parameters.first(INSTANCE_PARAMETER))?)
 }
 
-/// The event of a check-in, handled at this time.
+/// The event of a check-in that is handled at this time.
 ///
 /// # Errors
-/// If it can't have come from our API.
+/// If it can't have come from Rollcall's API.
 pub fn check_in(
     context: &Context,
     now: Timestamp,
@@ -89,19 +89,19 @@ pub fn check_in(
     event(context, node, now, EventKind::CheckIn { connection, credentials, received, seq, ack, report, results })
 }
 
-/// The event of a message that stores nothing, handled at this time.
+/// The event of a message that stores nothing and is handled at this time.
 ///
 /// # Errors
-/// If it can't have come from our API.
+/// If it can't have come from Rollcall's API.
 pub fn ask(context: &Context, now: Timestamp) -> Result<Event, EventError> {
     let (node, credentials) = identify(context)?;
     event(context, node, now, EventKind::Ask { connection: connection(context)?, credentials })
 }
 
-/// The event of a `$disconnect`, handled at this time.
+/// The event of a `$disconnect` that is handled at this time.
 ///
 /// # Errors
-/// If it can't have come from our API.
+/// If it can't have come from Rollcall's API.
 pub fn disconnect(request: &ApiGatewayWebsocketProxyRequest, now: Timestamp) -> Result<Event, EventError> {
     let context = &request.request_context;
     let (node, _) = identify(context)?;
@@ -113,7 +113,7 @@ pub fn disconnect(request: &ApiGatewayWebsocketProxyRequest, now: Timestamp) -> 
     event(context, node, now, kind)
 }
 
-/// The event of a check-in by polling, which came at one time and is handled at another.
+/// The event of a check-in by polling that came at one time and is handled at another.
 pub fn poll(
     (node, credentials): (NodeId, CredentialVersion),
     (at, now): (Timestamp, Timestamp),
@@ -124,7 +124,7 @@ pub fn poll(
     Event { node, at, now, fresh: false, kind: EventKind::Poll { credentials, report, results } }
 }
 
-/// What a check-in says about its node. An update to a version that can't be one is dropped: none such is ever desired, so that
+/// The report in a check-in. An update report with an invalid version is dropped: no such version is ever desired, so
 /// nothing waits for the report.
 pub fn report(check_in: CheckIn) -> Report {
     let mut dropped = check_in.dropped;
@@ -159,15 +159,15 @@ pub fn report(check_in: CheckIn) -> Report {
     Report::new(check_in.firmware, config, health.unwrap_or_default()).with_update(update).with_dropped(dropped)
 }
 
-/// When API Gateway got what an event is about.
+/// When API Gateway got the message or request of an event.
 ///
 /// # Errors
-/// If that is no time.
+/// If that is not a valid time.
 pub fn time(context: &Context) -> Result<Timestamp, EventError> {
     timestamp(context.request_time_epoch)
 }
 
-/// The time, by the clock of this host: the one place that reads it.
+/// The time by the clock of this host. No other code reads the clock.
 pub fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();

@@ -1,12 +1,12 @@
-//! Events with headers that somebody else wrote.
+//! Events with headers that are not ASCII.
 
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// An event of API Gateway, whatever its headers say. `aws_lambda_events` refuses an event with a header that is not ASCII,
-/// though a client may send one (RFC 9110, section 5.5): the function would fail for what a stranger wrote. Each character
-/// that a header can't have is a `?` instead. The header stays, so that a condition or a token in it is refused and not
+/// An event of API Gateway with any headers. `aws_lambda_events` refuses an event with a header that is not ASCII. A
+/// client may send such a header (RFC 9110, section 5.5), and the function would fail for it. Here, each character that
+/// a header can't have is replaced by `?`. The header stays, so that a condition or a token in it is refused and not
 /// ignored.
 #[derive(Debug)]
 pub struct Headed<Event>(pub Event);
@@ -23,7 +23,7 @@ impl<'de, Event: DeserializeOwned> Deserialize<'de> for Headed<Event> {
     }
 }
 
-/// Replaces what a header's value can't have, in each text below this value.
+/// Replaces the characters that a header's value can't have, in each text below this value.
 fn to_ascii(value: &mut Value) {
     match value {
         Value::String(text) if !text.bytes().all(is_allowed) => {
@@ -35,7 +35,7 @@ fn to_ascii(value: &mut Value) {
     }
 }
 
-/// What `http::HeaderValue` takes as text: visible ASCII, spaces and tabs.
+/// Whether `http::HeaderValue` accepts the byte in text: visible ASCII, spaces and tabs.
 fn is_allowed(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~')
 }

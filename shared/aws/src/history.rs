@@ -1,4 +1,4 @@
-//! What is remembered of a node's configurations.
+//! The history of a node's configuration versions in DynamoDB.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use crate::render::key;
 use crate::store::StoreError;
 
 impl DynamoStore {
-    /// Remembers which document a version is; does nothing if its place has a newer one.
+    /// Stores a version and its document in a node's history; does nothing if the slot has a newer version.
     ///
     /// # Errors
-    /// If it can't be known to be remembered.
+    /// If it is not known whether the version is stored.
     pub async fn remember(&self, node: &NodeId, remember: &Remember) -> Result<(), StoreError> {
         let [version, hash] = remember.slot.names();
         let mut update = "SET #v = :v, #h = :h".to_owned();
@@ -38,7 +38,7 @@ impl DynamoStore {
         }
     }
 
-    /// What is remembered of a node's configurations.
+    /// Reads a node's history.
     ///
     /// # Errors
     /// If it can't be read.

@@ -1,4 +1,4 @@
-//! API Gateway's HTTP events, and the answers to them (payload format 2.0).
+//! API Gateway's HTTP events and the answers to them (payload format 2.0).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,29 +22,29 @@ pub struct HttpAnswer {
     pub status_code: u16,
     /// HTTP headers.
     pub headers: BTreeMap<&'static str, String>,
-    /// The body; none for an answer without one.
+    /// The body; `None` for an answer without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
 
 impl HttpAnswer {
-    /// Nothing but a status.
+    /// An answer with only a status.
     pub fn status(status_code: u16) -> Self {
         Self { status_code, ..Self::default() }
     }
 
-    /// A body of this media type.
+    /// An answer with a body of this media type.
     pub fn body(status_code: u16, media_type: &str, body: String) -> Self {
         Self { status_code, body: Some(body), ..Self::default() }.with("content-type", media_type.to_owned())
     }
 
-    /// A value as JSON.
+    /// An answer with a value as JSON.
     pub fn json(status_code: u16, value: &impl Serialize) -> Self {
-        // Of plain structs with text keys, which always can be written.
+        // Plain structs with text keys can always be written as JSON.
         Self::body(status_code, "application/json", serde_json::to_string(value).unwrap_or_default())
     }
 
-    /// With another header.
+    /// The answer with another header.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: String) -> Self {
         self.headers.insert(name, value);
@@ -52,21 +52,21 @@ impl HttpAnswer {
     }
 }
 
-/// The token or key in `Authorization: Bearer …`; nothing if there is none of that kind.
+/// The token or key in `Authorization: Bearer …`; `None` if there is no such header.
 pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     bearer_in(headers.get(AUTHORIZATION)?.to_str().ok()?)
 }
 
-/// The token or key in such a header's value; nothing if it is not of that kind.
+/// The token or key in the value of an `Authorization` header; `None` if its scheme is not `Bearer`.
 pub fn bearer_in(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_matches(' '))
 }
 
-/// The body as text, without a byte order mark.
+/// The request's body as text, without a byte order mark.
 ///
 /// # Errors
-/// If it is not UTF-8.
+/// If the body is not UTF-8.
 pub fn body(request: &ApiGatewayV2httpRequest) -> Result<Cow<'_, str>, JsonError> {
     let body = request.body.as_deref().unwrap_or_default();
     if !request.is_base64_encoded {
@@ -79,7 +79,7 @@ pub fn body(request: &ApiGatewayV2httpRequest) -> Result<Cow<'_, str>, JsonError
 /// When API Gateway got the request.
 ///
 /// # Errors
-/// If that is no time.
+/// If that is not a valid time.
 pub fn time(request: &ApiGatewayV2httpRequest) -> Result<Timestamp, EventError> {
     u64::try_from(request.request_context.time_epoch).map(Timestamp).map_err(|_| EventError::Time)
 }

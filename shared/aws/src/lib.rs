@@ -1,7 +1,7 @@
-//! AWS in Rollcall's words.
+//! The connection between AWS and the rules.
 //!
-//! What comes in from API Gateway becomes an [`Event`](rollcall_core::Event); what the rules plan becomes one
-//! `UpdateItem`; what they decide becomes a status code, a frame or a call of `@connections`. Nothing is decided here.
+//! An event from API Gateway becomes an [`Event`](rollcall_core::Event). An update that the rules plan becomes one
+//! `UpdateItem`. What they decide becomes a status code, a frame or a call of `@connections`. Nothing is decided here.
 
 mod ahead;
 mod bucket;

@@ -1,4 +1,4 @@
-//! A store in memory, for tests: it interprets the same updates that DynamoDB gets.
+//! A store in memory, for tests. It interprets the same updates that DynamoDB gets.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! An event's way: plan, write, settle; then the effects, then the reply.
+//! The steps of an event: plan, write, settle; then the effects, and last the reply.
 
 use std::ops::RangeInclusive;
 
@@ -11,36 +11,36 @@ use crate::error::chain;
 use crate::reply::{bye, text};
 use crate::store::{Store, StoreError, Units};
 
-/// How often an event is planned: once, and again for each time that it lost to a clock ahead of its own, to the end of a
-/// minute of its node's budget, or to another message of its node.
+/// How often an event is planned at most: once, and again each time that it is refused by a clock ahead of its own, by
+/// the end of a minute of the node's budget, or by another message of the node.
 const ROUNDS: usize = 6;
 
-/// What came of an event: effects that are still to be carried out, and the reply for after that.
+/// The result of an event: effects that are still to be carried out, and the reply that follows them.
 #[must_use]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
-    /// The answer to whoever caused it.
+    /// The answer to the event's sender.
     pub reply: Reply,
-    /// What to do before.
+    /// The effects to carry out before the reply.
     pub effects: Vec<Effect>,
-    /// What the node's presence has just become, if it changed.
+    /// The node's new presence, if the event changed it.
     pub presence: Option<Presence>,
     /// The numbers of the commands whose results are to be stored before the reply.
     pub results: Option<RangeInclusive<u64>>,
-    /// What the writes cost, as far as the engine said so.
+    /// What the writes cost, as far as DynamoDB reported it.
     pub units: Units,
 }
 
-/// What metrics count of it; nothing where that would be none, because every line costs.
+/// The values of metrics; `None` instead of zero, because every byte of a log line costs.
 impl Recorded {
-    /// How many connections it replaced.
+    /// How many connections the event replaced.
     pub fn superseded(&self) -> Option<usize> {
         let superseded = |effect: &&Effect| matches!(effect, Effect::Dismiss(_, Refusal::Superseded));
         let replaced = self.effects.iter().filter(superseded).count();
         (replaced > 0).then_some(replaced)
     }
 
-    /// How often it was another instance that took the node over.
+    /// How many takeovers by another instance the event caused.
     pub fn takeovers(&self) -> Option<u64> {
         let taken_over = |effect: &Effect| match effect {
             Effect::Record(event) => matches!(event.kind, EventKind::TakenOver { .. }),
@@ -49,28 +49,28 @@ impl Recorded {
         self.effects.iter().any(taken_over).then_some(1)
     }
 
-    /// How often it changed the node's presence.
+    /// How many times the event changed the node's presence.
     pub fn presence_changes(&self) -> Option<u64> {
         self.presence.map(|_| 1)
     }
 }
 
-/// An event that can't be known to be stored.
+/// Why it is not known whether an event is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The store failed.
     #[error("the event is not stored")]
     Store(#[from] StoreError),
-    /// What is stored makes no sense.
+    /// The result of the write can't be explained.
     #[error("the event can't be settled")]
     Settle(#[from] SettleError),
-    /// Others were faster every time.
-    #[error("the event lost against others {ROUNDS} times")]
+    /// Other events came first every time.
+    #[error("the event was planned {ROUNDS} times, and other events came first each time")]
     Contended,
 }
 
 impl RecordError {
-    /// Whether trying again later may succeed, without anybody changing anything.
+    /// Whether a later try may succeed without anybody changing anything.
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Store(StoreError::Throttled(_) | StoreError::Unavailable(_)) | Self::Contended => true,
@@ -79,10 +79,10 @@ impl RecordError {
     }
 }
 
-/// Writes an event down, and says what follows.
+/// Writes an event, and returns what follows from it.
 ///
 /// # Errors
-/// If it can't be known to be stored; then nobody may be told that it is.
+/// If it is not known whether the event is stored. Then nobody may be told that it is.
 pub async fn record(store: &impl Store, mut event: Event, policy: &Policy) -> Result<Recorded, RecordError> {
     let mut units = Units::default();
     for _ in 0..ROUNDS {
@@ -100,7 +100,7 @@ pub async fn record(store: &impl Store, mut event: Event, policy: &Policy) -> Re
     Err(RecordError::Contended)
 }
 
-/// Carries out effects, best effort: what fails is logged, and repaired by a later event.
+/// Carries out effects, best effort. A failure is logged, and repaired by a later event.
 pub async fn carry_out(store: &impl Store, connections: &impl Connections, effects: &[Effect], policy: &Policy) {
     for effect in effects {
         match effect {
@@ -118,7 +118,8 @@ pub async fn carry_out(store: &impl Store, connections: &impl Connections, effec
     }
 }
 
-/// Tells a connection why it is closed, and closes it; says whether `@connections` knew it as it was closed.
+/// Tells a connection why it is closed, and closes it. Returns whether `@connections` knew the connection when it was
+/// closed.
 ///
 /// # Errors
 /// If it is not known whether it was closed.
@@ -127,7 +128,7 @@ pub async fn dismiss(
     connection: &ConnectionId,
     refusal: Refusal,
 ) -> Result<Delivery, ConnectionError> {
-    let told = connections.post(connection, text(&bye(refusal))).await;
+    let posted = connections.post(connection, text(&bye(refusal))).await;
     let closed = connections.close(connection).await?;
-    told.map(|_| closed)
+    posted.map(|_| closed)
 }

@@ -1,4 +1,4 @@
-//! From an update to DynamoDB's expressions, and from DynamoDB's items back.
+//! Turns an update into DynamoDB's expressions, and DynamoDB's items into items of the rules.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use rollcall_core::{
 
 use crate::store::StoreError;
 
-/// An update in DynamoDB's words.
+/// An update as DynamoDB's expressions.
 #[derive(Debug, Default)]
 pub(crate) struct Rendered {
-    /// `ConditionExpression`; nothing if the guard always holds.
+    /// `ConditionExpression`; `None` if the guard always holds.
     pub(crate) condition: Option<String>,
     /// `UpdateExpression`.
     pub(crate) update: String,
@@ -30,7 +30,7 @@ impl Rendered {
         rendered
     }
 
-    /// The guard's expression; nothing if it always holds.
+    /// The guard's expression; `None` if the guard always holds.
     fn guard(&mut self, guard: &Guard) -> Option<String> {
         match guard {
             Guard::All(guards) => {
@@ -44,7 +44,7 @@ impl Rendered {
             Guard::Exists(attribute) => Some(format!("attribute_exists({})", self.name(*attribute))),
             Guard::Missing(attribute) => Some(format!("attribute_not_exists({})", self.name(*attribute))),
             Guard::Equal(attribute, value) => Some(format!("{} = {}", self.name(*attribute), self.value(value))),
-            // A comparison with what is absent does not hold, not even this one.
+            // A comparison with an absent attribute never holds, not even `<>`.
             Guard::Differs(attribute, value) => {
                 let name = self.name(*attribute);
                 Some(format!("(attribute_not_exists({name}) OR {name} <> {})", self.value(value)))
@@ -114,7 +114,7 @@ fn attribute_value(value: &Value) -> AttributeValue {
     }
 }
 
-/// The attributes of a stored item. What the rules don't know is somebody else's, and left out.
+/// The attributes of a stored item. Attributes that the rules don't know are left out.
 pub(crate) fn item(stored: &HashMap<String, AttributeValue>) -> Result<Item, StoreError> {
     let known = Attribute::ALL.iter().filter_map(|attribute| Some((*attribute, stored.get(attribute.name())?)));
     known

@@ -1,4 +1,4 @@
-//! What the rules decided, as status codes and frames.
+//! The decisions of the rules as status codes and frames.
 
 use std::ops::RangeInclusive;
 
@@ -18,9 +18,9 @@ use crate::store::StoreError;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
-    /// The HTTP status; only `$connect` shows it to the client.
+    /// The HTTP status. Only `$connect` shows it to the client.
     pub status_code: u16,
-    /// HTTP headers; only `$connect` shows them, and of those only `Sec-WebSocket-Protocol`.
+    /// HTTP headers. Only `$connect` shows them to the client, and only `Sec-WebSocket-Protocol`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<std::collections::BTreeMap<&'static str, String>>,
     /// A frame for the client, where the route has a route response.
@@ -29,18 +29,18 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Nothing but a status.
+    /// An answer with only a status.
     pub fn status(status_code: u16) -> Self {
         Self { status_code, ..Self::default() }
     }
 
-    /// A frame.
+    /// An answer with a frame.
     pub fn frame(message: &ServerMessage) -> Self {
         Self { status_code: 200, body: Some(text(message)), ..Self::default() }
     }
 }
 
-/// The acknowledgement of a check-in, with the news that go with it.
+/// The acknowledgement of a check-in, with its news.
 pub fn ack(seq: u64, terms: &AckTerms, news: News) -> ServerMessage {
     ServerMessage::Ack(Ack {
         seq,
@@ -53,7 +53,7 @@ pub fn ack(seq: u64, terms: &AckTerms, news: News) -> ServerMessage {
     })
 }
 
-/// What a node is told besides that its check-in is stored.
+/// What an acknowledgement tells a node besides that its check-in is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct News {
     /// The configuration to run.
@@ -65,7 +65,7 @@ pub struct News {
 }
 
 impl News {
-    /// What the terms of an acknowledgement promise. What can't be read now is left for the next check-in.
+    /// Reads the news that the terms of an acknowledgement name. What can't be read now is left for the next check-in.
     pub async fn read(
         terms: &AckTerms,
         node: &NodeId,
@@ -105,17 +105,17 @@ async fn config(desired: &DesiredConfig, beside: usize, documents: &impl Documen
     match documents.get(&desired.sha256).await {
         Ok(Some(document)) => Some(config_news(desired.version, &document, beside)),
         Ok(None) => {
-            tracing::error!(sha256 = desired.sha256, "a configuration that is desired has no document");
+            tracing::error!(sha256 = desired.sha256, "the document of a desired configuration is missing");
             None
         }
         Err(error) => {
-            tracing::warn!(error = chain(&error), "a configuration can't be read now");
+            tracing::warn!(error = chain(&error), "the document of a desired configuration can't be read now");
             None
         }
     }
 }
 
-/// News of a configuration, with its document if that fits a frame with this many bytes of other news.
+/// The news of a configuration, with its document if that fits a frame with `beside` bytes of other news.
 pub fn config_news(version: u64, document: &Document, beside: usize) -> ConfigNews {
     ConfigNews {
         version,
@@ -124,7 +124,7 @@ pub fn config_news(version: u64, document: &Document, beside: usize) -> ConfigNe
     }
 }
 
-/// The frame for a message that was refused; with its sequence number, if it was a check-in.
+/// The frame for a message that was refused, with its sequence number if it was a check-in.
 pub fn refusal_frame(refusal: Refusal, seq: Option<u64>) -> ServerMessage {
     let code = match refusal {
         Refusal::SlowDown { retry_after, .. } => return ServerMessage::SlowDown { retry_after_s: retry_after, seq },
@@ -167,18 +167,18 @@ pub fn bye_reason(refusal: Refusal) -> ByeReason {
     }
 }
 
-/// What a connection is told as it is dismissed.
+/// The message to a connection that is dismissed.
 pub fn bye(refusal: Refusal) -> ServerMessage {
     let retry_after_s = if let Refusal::SlowDown { retry_after, .. } = refusal { Some(retry_after) } else { None };
     ServerMessage::Bye { reason: bye_reason(refusal), retry_after_s }
 }
 
-/// A message as it goes over the wire.
+/// A message as its JSON text.
 pub fn text(message: &ServerMessage) -> String {
     json(message)
 }
 
 fn json(message: &impl Serialize) -> String {
-    // Of plain structs with text keys, which always can be written.
+    // Plain structs with text keys can always be written as JSON.
     serde_json::to_string(message).unwrap_or_default()
 }

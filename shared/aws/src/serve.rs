@@ -1,4 +1,4 @@
-//! A function's life: one event after the other.
+//! The loop of a function: it handles one event after the other.
 
 use std::cell::Cell;
 use std::fmt::Debug;
@@ -17,19 +17,19 @@ use serde::{Deserialize, Serialize};
 use crate::error::Fatal;
 use crate::telemetry;
 
-/// Where the next event is to be had (AWS Lambda Developer Guide, "Using the Lambda runtime API").
+/// The path of the next event (AWS Lambda Developer Guide, "Using the Lambda runtime API").
 const NEXT: &str = "/2018-06-01/runtime/invocation/next";
-/// The header of an event that says which invocation it is.
+/// The header with the id of an event's invocation.
 const REQUEST_ID: &str = "lambda-runtime-aws-request-id";
 
 /// Handles events until the process is ended.
 ///
-/// What handles an event and answers it is `lambda_runtime`'s. What asks for the next one is here, because
-/// `lambda_runtime::run` puts every event's trace into the environment, and what glibc's `setenv` was ever given stays
-/// allocated (`docs/adr/0017-a-process-does-not-grow.md`). [`telemetry`] passes the trace on instead.
+/// `lambda_runtime` handles each event and sends its answer. Asking for the next event is done here, because
+/// `lambda_runtime::run` puts the trace of every event into the environment, and glibc never frees what `setenv` was
+/// given (`docs/adr/0017-a-process-does-not-grow.md`). [`telemetry`] passes the trace on instead.
 ///
 /// # Errors
-/// If Lambda's Runtime API can't be reached any more.
+/// If Lambda's Runtime API can no longer be reached.
 pub async fn serve<Request, Reply, Error, Handler, Handling>(handler: Handler) -> Result<(), Fatal>
 where
     Request: for<'de> Deserialize<'de>,
@@ -39,11 +39,12 @@ where
     Handling: Future<Output = Result<Reply, Error>>,
 {
     let handle = |LambdaEvent { payload, context }: LambdaEvent<Request>| {
-        // Boxed: the compiler counts how deeply futures are nested.
+        // Boxed, because the compiler limits how deeply futures may be nested.
         let handling = Box::pin(handler(payload));
         async move { telemetry::invocation(context, handling).await }
     };
-    // A layer is given all that is below it: the handler, and what posts its answers. Nothing else gives that away.
+    // A layer gets the service below it: the handler, and the code that posts its answers. There is no other way to get
+    // that service.
     let answering = Cell::new(None);
     let _ = Runtime::new(service_fn(handle)).layer(layer_fn(|service| {
         answering.set(Some(service));
@@ -57,7 +58,7 @@ where
     }
 }
 
-/// Lambda's Runtime API, as far as events come from it.
+/// The part of Lambda's Runtime API that events come from.
 struct Events {
     api: PooledClient,
     config: Arc<Config>,
@@ -74,9 +75,9 @@ impl Events {
         let (parts, body) = answer.into_parts();
         let body = body.collect().await?.to_bytes();
         if !parts.status.is_success() {
-            return Err(format!("the Runtime API has no event, but status {}", parts.status).into());
+            return Err(format!("the Runtime API answers with status {} instead of an event", parts.status).into());
         }
-        let request_id = parts.headers.get(REQUEST_ID).ok_or("an event does not say which invocation it is")?;
+        let request_id = parts.headers.get(REQUEST_ID).ok_or("an event of the Runtime API has no invocation id")?;
         let context = Context::new(request_id.to_str()?, Arc::clone(&self.config), &parts.headers)?;
         Ok(LambdaInvocation { parts, body, context })
     }

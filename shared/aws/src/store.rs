@@ -1,55 +1,55 @@
-//! Where node items are kept.
+//! The store of node items.
 
 use std::future::Future;
 
 use rollcall_core::{Item, NodeId, Outcome, Update};
 
-/// Keeps node items and evaluates guarded writes.
+/// Stores node items and evaluates guarded writes.
 pub trait Store: Send + Sync {
-    /// Makes one guarded write, atomically. A guard that does not hold is an [`Outcome`], not an error; a write that was
-    /// already made by an earlier try, whose answer was lost, is [`Outcome::Applied`].
+    /// Makes one guarded write, atomically. A guard that does not hold is an [`Outcome`], not an error. A write that an
+    /// earlier try already made, whose answer was lost, is [`Outcome::Applied`].
     ///
     /// # Errors
-    /// If it can't be known to be stored.
+    /// If it is not known whether the write is stored.
     fn write(&self, update: &Update) -> impl Future<Output = Result<Written, StoreError>> + Send;
 
-    /// Reads a node's item, with everything that was written before; nothing if there is none.
+    /// Reads a node's item with a consistent read; `None` if there is none.
     ///
     /// # Errors
     /// If it can't be read.
     fn read(&self, node: &NodeId) -> impl Future<Output = Result<Option<Item>, StoreError>> + Send;
 }
 
-/// What a guarded write came to, and what it cost.
+/// The result of a guarded write, and what it cost.
 #[must_use]
 #[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Written {
-    /// What it came to.
     pub outcome: Outcome,
-    /// What it cost, where the engine said so. DynamoDB does not say it of a refused write.
+    /// What the write cost, if the store reports it. DynamoDB does not report it for a refused write.
     pub units: Option<Units>,
 }
 
 /// Consumed capacity, indexes included (Amazon DynamoDB, `ConsumedCapacity`).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Units {
-    /// Write units.
+    /// Write units (WCU).
     pub write: f64,
-    /// Read units.
+    /// Read units (RCU).
     pub read: f64,
 }
 
 impl Units {
-    /// What was read, if anything was, for metrics: zeros are not worth their bytes.
+    /// The read units for metrics; `None` if there were none, since a zero is not worth its bytes.
     pub fn some_read(self) -> Option<f64> {
         (self.read > 0.0).then_some(self.read)
     }
 }
 
-/// A write that can't be known to be stored, or a read that failed.
+/// A read that failed, or a write of which it is not known whether it is stored.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The table gets more than it can take at the moment.
+    /// The table gets more requests than it can handle at the moment.
     #[error("the table is throttled")]
     Throttled(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The table can't be reached, or fails.

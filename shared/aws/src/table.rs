@@ -1,4 +1,4 @@
-//! Making the table.
+//! Creating the table.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
@@ -10,37 +10,37 @@ use aws_sdk_dynamodb::types::{
 use rollcall_core::Attribute as Stored;
 use serde::Deserialize;
 
-/// The one definition, which `infra/template.yaml` includes and LocalStack is told, too.
+/// The only definition of the table. `infra/template.yaml` includes it, and LocalStack gets it, too.
 const DEFINITION: &str = include_str!("../../../infra/table.json");
 
-/// A table that can't be made.
+/// Why a table can't be created.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
-    /// Its definition can't be read.
-    #[error("the table's definition is no table's")]
+    /// The definition can't be read.
+    #[error("the table's definition can't be read")]
     Unreadable(#[from] serde_json::Error),
-    /// Its definition is wrong.
+    /// The definition is not complete.
     #[error("the table's definition is wrong")]
     Definition(#[from] Box<BuildError>),
-    /// DynamoDB does not make it.
-    #[error("DynamoDB does not make the table {table}")]
+    /// DynamoDB refused to create the table.
+    #[error("DynamoDB refused to create the table {table}")]
     Refused {
-        /// Its name.
+        /// The table's name.
         table: String,
-        /// Why.
+        /// The reason.
         source: Box<SdkError<CreateTableError>>,
     },
-    /// DynamoDB does not forget what is in it.
-    #[error("DynamoDB does not forget what the table {table} is to forget")]
+    /// DynamoDB refused to enable the table's time to live.
+    #[error("DynamoDB refused to enable the time to live of the table {table}")]
     Remembers {
-        /// Its name.
+        /// The table's name.
         table: String,
-        /// Why.
+        /// The reason.
         source: Box<SdkError<UpdateTimeToLiveError>>,
     },
 }
 
-/// A definition, in the words of DynamoDB's `CreateTable`.
+/// A definition, with the names of DynamoDB's `CreateTable`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Table {
@@ -79,10 +79,10 @@ struct Projected {
     projection_type: String,
 }
 
-/// Makes the table, unless it is there already; says whether it did.
+/// Creates the table if it does not exist. Returns whether it was created.
 ///
 /// # Errors
-/// If DynamoDB does not.
+/// If DynamoDB refuses.
 pub async fn create_table(client: &Client, table: &str) -> Result<bool, TableError> {
     let definition: Table = serde_json::from_str(DEFINITION)?;
     let request = client
@@ -99,10 +99,11 @@ pub async fn create_table(client: &Client, table: &str) -> Result<bool, TableErr
     }
 }
 
-/// Has a table forget what is to be forgotten when its time comes, as the one in `infra/template.yaml` does.
+/// Enables the time to live of a table, so that DynamoDB deletes expired items, as it does for the table in
+/// `infra/template.yaml`.
 ///
 /// # Errors
-/// If DynamoDB does not.
+/// If DynamoDB refuses.
 pub async fn forget_in_time(client: &Client, table: &str) -> Result<(), TableError> {
     let by = TimeToLiveSpecification::builder().attribute_name(Stored::ForgetAt.name()).enabled(true);
     let by = by.build().map_err(Box::new)?;
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_is_made_of_what_the_code_writes() {
+    fn the_definition_has_the_keys_and_indexes_that_the_code_uses() {
         let definition: Table = serde_json::from_str(DEFINITION).expect("a table");
         let names = |keys: &[Key]| keys.iter().map(|key| key.attribute_name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&definition.key_schema), [PARTITION_KEY, SORT_KEY]);

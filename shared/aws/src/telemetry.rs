@@ -1,9 +1,9 @@
-//! Telemetry: one JSON line an event on standard error, its log and its metrics at once.
+//! Telemetry: each log event is one line of JSON on standard error, which holds its metrics as well.
 //!
-//! A field whose name begins with a capital letter is a metric: `tracing::info!(%node, CheckIns = 1, "check-in")`. Its line
-//! carries what CloudWatch needs to count it (the embedded metric format), under the function's name. So nothing is said
-//! twice, and nothing is sent but the log. Whatever is logged while an invocation is handled also says which one it is, and
-//! how long that has taken by then.
+//! A field whose name begins with a capital letter is a metric: `tracing::info!(%node, CheckIns = 1, "check-in")`. The
+//! line then contains what CloudWatch needs to count it (the embedded metric format), under the function's name. So
+//! nothing is written twice, and nothing is sent besides the log. A line that is logged while an invocation is handled
+//! also has the invocation's id, and the time that it has taken so far.
 
 mod line;
 
@@ -20,25 +20,25 @@ tokio::task_local! {
     static INVOCATION: Invocation;
 }
 
-/// What is known of the invocation that is being handled.
+/// The invocation that is being handled.
 struct Invocation {
     context: Context,
     began: Instant,
 }
 
 impl Invocation {
-    /// Lambda's id for it.
+    /// Lambda's id of the invocation.
     fn request(&self) -> &str {
         &self.context.request_id
     }
 
-    /// X-Ray's trace, if this one is kept.
+    /// The id of X-Ray's trace, if X-Ray keeps this trace.
     fn kept_trace(&self) -> Option<&str> {
         self.context.xray_trace_id.as_deref().and_then(kept_trace)
     }
 }
 
-/// Starts writing logs. Lines carry no time of their own: Lambda stamps them.
+/// Starts writing logs. Lines have no time of their own, because Lambda adds one.
 pub fn start(lookup: &impl Lookup) {
     tracing_subscriber::fmt()
         .with_max_level(level(lookup))
@@ -47,23 +47,24 @@ pub fn start(lookup: &impl Lookup) {
         .init();
 }
 
-/// Which lines are written: those that nobody asked for, and metrics with them, cost more than they tell.
+/// The level from which on lines are written. Lines below `info` must be asked for, since they cost more than they
+/// tell.
 fn level(lookup: &impl Lookup) -> LevelFilter {
     lookup.get(variable::LOG).and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO)
 }
 
-/// Handles an invocation, so that every line says so.
+/// Handles an invocation, so that every log line names it.
 pub(crate) async fn invocation<Work: Future>(context: Context, work: Work) -> Work::Output {
     INVOCATION.scope(Invocation { context, began: Instant::now() }, work).await
 }
 
-/// The header of the trace that the invocation is part of which is being handled.
+/// The trace header of the invocation that is being handled.
 pub(crate) fn trace() -> Option<String> {
     INVOCATION.try_with(|invocation| invocation.context.xray_trace_id.clone()).ok().flatten()
 }
 
-/// The trace that a header names, if X-Ray is to keep it (AWS X-Ray Developer Guide, "Tracing header"). One that it does not
-/// keep leads nowhere.
+/// The id of the trace in a header, if X-Ray keeps the trace (AWS X-Ray Developer Guide, "Tracing header"). The id of a
+/// trace that is not kept leads nowhere.
 fn kept_trace(header: &str) -> Option<&str> {
     let value =
         |name: &str| header.split(';').filter_map(|part| part.trim().split_once('=')).find(|(key, _)| *key == name);

@@ -1,26 +1,27 @@
-//! HTTP with TLS, and whom it trusts.
+//! The HTTP client with TLS, and the certificate authorities that it trusts.
 
 use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 
-/// The roots of Amazon Trust Services, which all of AWS's own addresses lead to (AWS General Reference, "Amazon Trust
-/// Services"). They are those of <https://www.amazontrust.com/repository/>; a test has their fingerprints.
+/// The root certificates of Amazon Trust Services, to which the certificates of all AWS addresses lead (AWS General
+/// Reference, "Amazon Trust Services"). They are those of <https://www.amazontrust.com/repository/>. A test has their
+/// fingerprints.
 const AMAZON: &[u8] = include_bytes!("amazon-roots.pem");
 
-/// Whose certificates are believed.
+/// The certificate authorities that are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Amazon's: five, where a system has a hundred and more that would be parsed in every cold start.
+    /// Amazon's five. A system has more than a hundred, all of which would be parsed in every cold start.
     Amazon,
-    /// Those that the system believes, or the file that `SSL_CERT_FILE` names.
+    /// Those that the system trusts, or those in the file that `SSL_CERT_FILE` names.
     Native,
 }
 
-/// A client for these endpoints; none is AWS's own address.
+/// An HTTP client for these endpoints; `None` stands for AWS's own address.
 pub(crate) fn http_client<const N: usize>(endpoints: [Option<&str>; N], trust: Trust) -> SharedHttpClient {
-    // TLS costs memory and start-up time that plain endpoints have no use for.
+    // TLS costs memory and start-up time, which endpoints without TLS don't need.
     if endpoints.into_iter().all(is_plain) {
         return Builder::new().build_http();
     }
@@ -29,11 +30,11 @@ pub(crate) fn http_client<const N: usize>(endpoints: [Option<&str>; N], trust: T
         Trust::Native => TrustStore::default(),
     };
     let client = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-    // Nothing is checked here that could fail.
+    // Building the context checks nothing, so it can't fail.
     client.tls_context(TlsContext::builder().with_trust_store(store).build().unwrap_or_default()).build_https()
 }
 
-/// Whether an endpoint is without TLS, as those on this machine are.
+/// Whether an endpoint is without TLS, as the endpoints on this machine are.
 pub(crate) fn is_plain(endpoint: Option<&str>) -> bool {
     endpoint.is_some_and(|url| url.starts_with("http://"))
 }
@@ -61,7 +62,7 @@ mod tests {
     ];
 
     #[test]
-    fn the_roots_are_amazons_and_nobody_elses() {
+    fn the_root_certificates_are_those_of_amazon_and_no_others() {
         let text = std::str::from_utf8(AMAZON).expect("text");
         let certificates = text.split_terminator("-----END CERTIFICATE-----").filter(|part| !part.trim().is_empty());
         let found: Vec<_> = certificates

@@ -1,4 +1,4 @@
-//! Calls that belong to the trace of their invocation.
+//! Adds the trace of an invocation to its calls of AWS.
 
 use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -6,12 +6,12 @@ use aws_sdk_dynamodb::error::BoxError;
 
 use crate::telemetry;
 
-/// The header that carries a trace on (AWS X-Ray Developer Guide, "Tracing header"). Lambda also counts by it how often a
-/// function invokes itself.
+/// The header that carries a trace (AWS X-Ray Developer Guide, "Tracing header"). Lambda also uses it to count how
+/// often a function invokes itself.
 const HEADER: &str = "x-amzn-trace-id";
 
-/// Passes the trace of the invocation on in every call of a client. The SDK would take it from the environment, where
-/// nothing puts it: see [`serve`](crate::serve()).
+/// Adds the trace of the current invocation to every call of a client. The SDK would read the trace from the
+/// environment, where nothing puts it: see [`serve`](crate::serve()).
 #[derive(Debug)]
 pub(crate) struct Traced;
 

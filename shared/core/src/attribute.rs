@@ -12,16 +12,17 @@ pub const SORT_KEY: &str = "sk";
 pub const SORT_KEY_NODE: &str = "node";
 /// The sort key of a configuration document.
 pub const SORT_KEY_DOCUMENT: &str = "document";
-/// The attribute that holds a document's text. Names are short, because they count towards an item's size.
+/// The attribute that holds a document's text. Names of attributes are short, because they count towards an item's
+/// size.
 pub const DOCUMENT_TEXT: &str = "d";
-/// The index of suspected nodes: [`Attribute::DueShard`] and [`Attribute::Due`]. Sparse: only who closed and has not
-/// come back is in it.
+/// The index of suspected nodes, by [`Attribute::DueShard`] and [`Attribute::Due`]. A node is suspected from the close
+/// of its connection until it comes back or goes offline. The index is sparse: other nodes are not in it.
 pub const INDEX_DUE: &str = "due";
-/// The index of nodes by site: [`Attribute::Site`] and the partition key.
+/// The index of nodes by site, by [`Attribute::Site`] and the partition key.
 pub const INDEX_SITE: &str = "site";
 
-/// Into how many partitions the index of suspected nodes is spread, so that a whole fleet can drop at once (Amazon
-/// DynamoDB quotas: 1,000 write units a second and partition).
+/// Over how many partition keys the index of suspected nodes is spread. A whole fleet can lose its connections at once,
+/// and one partition takes 1,000 write units a second (Amazon DynamoDB quotas).
 pub const DUE_SHARDS: u64 = 8;
 
 const NODE_PREFIX: &str = "node#";
@@ -32,56 +33,58 @@ pub fn partition_key(node: &NodeId) -> String {
     format!("{NODE_PREFIX}{node}")
 }
 
-/// The partition key of a configuration document: known by the hash of its bytes, and so never changed.
+/// The partition key of a configuration document. A document is identified by the SHA-256 of its bytes, so it never
+/// changes.
 pub fn document_key(sha256: &str) -> String {
     format!("config#{sha256}")
 }
 
-/// The partition key of a model's firmware. The sort key is the version.
+/// The partition key of a model's firmware images. The sort key of an image is its version.
 pub fn firmware_key(model: &Model) -> String {
     format!("firmware#{}", model.as_str())
 }
 
-/// Which of a node's items.
+/// One of a node's items.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ItemKey {
-    /// The node itself.
+    /// The node's own item.
     Node,
-    /// Its [`History`](crate::History).
+    /// The documents of the node's last configurations: its [`History`](crate::History).
     History,
     /// The command with this number.
     Command(u64),
-    /// Which command was queued with this key.
+    /// The number of the command that was queued with this idempotency key.
     Queued(IdempotencyKey),
 }
 
 impl ItemKey {
-    /// Its sort key. Commands are in the order of their numbers.
+    /// The item's sort key. Commands are sorted by their numbers.
     pub fn sort_key(&self) -> String {
         match self {
             Self::Node => SORT_KEY_NODE.to_owned(),
             Self::History => "history".to_owned(),
-            // Twelve digits are thirty years of a thousand commands a second.
+            // Twelve digits are enough for thirty years of a thousand commands a second.
             Self::Command(number) => format!("{COMMAND_PREFIX}{number:012}"),
             Self::Queued(key) => format!("queued#{}", key.as_str()),
         }
     }
 
-    /// The number of the command with this sort key; nothing if it is not a command's.
+    /// The number of the command with this sort key; `None` if the item is not a command.
     pub fn command_of_sort_key(key: &str) -> Option<u64> {
         key.strip_prefix(COMMAND_PREFIX)?.parse().ok()
     }
 }
 
-/// The node that a partition key belongs to; nothing if it is not a node's.
+/// The node that a partition key belongs to; `None` if the key is not a node's.
 ///
 /// # Errors
-/// If it has a node's prefix, but no node id behind it.
+/// If the key has a node's prefix, but no valid node id behind it.
 pub fn node_of_partition_key(key: &str) -> Result<Option<NodeId>, InvalidId> {
     key.strip_prefix(NODE_PREFIX).map(str::parse).transpose()
 }
 
-/// The shard of the index of suspected nodes that a node belongs to: the same one for ever (FNV-1a, 64 bit).
+/// The node's shard in the index of suspected nodes. It is a hash of the node's id (FNV-1a, 64 bit), so it never
+/// changes.
 pub fn due_shard(node: &NodeId) -> u64 {
     let hash = node
         .as_str()
@@ -92,7 +95,7 @@ pub fn due_shard(node: &NodeId) -> u64 {
 
 macro_rules! attributes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// An attribute of a node's item, or of one of its commands.
+        /// An attribute of a node's item, of a command or of an idempotency key.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Attribute {
             $($(#[$doc])* $variant,)*
@@ -102,7 +105,7 @@ macro_rules! attributes {
             /// Every attribute.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// Its name in the table: short, because names count towards an item's size.
+            /// The attribute's name in the table. It is short, because names count towards an item's size.
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*
@@ -113,49 +116,50 @@ macro_rules! attributes {
 }
 
 attributes! {
-    /// The connection that holds the node, also after it closed.
+    /// The id of the connection that holds the node. It stays after the connection has closed.
     Connection = "c",
     /// When that connection opened.
     OpenedAt = "o",
-    /// When it closed; absent while it is open.
+    /// When that connection closed; absent while it is open.
     ClosedAt = "x",
-    /// The close code (RFC 6455, section 7.4), if one was told.
+    /// The close code (RFC 6455, section 7.4), if there was one.
     CloseCode = "xc",
-    /// The reason of the close, if one was told.
+    /// The reason of the close, if there was one.
     CloseReason = "xr",
-    /// The credential version that the connection came with.
+    /// The credential version of the connection's token.
     ConnectionCredentials = "cc",
-    /// Which running instance of the node's program opened the connection: a hash of the name that it gave.
+    /// The running instance of the node's program that opened the connection: a hash of the name that it gave.
     Instance = "i",
-    /// The connection that held the node before; the same as [`Attribute::Connection`] if there was none.
+    /// The id of the connection that held the node before; the same as [`Attribute::Connection`] if there was none.
     Previous = "pc",
     /// When the previous connection opened; 0 if there was none.
     PreviousOpenedAt = "po",
-    /// When the previous connection had closed as it was replaced; 0 if it was open.
+    /// When the previous connection closed; 0 if it was still open when it was replaced.
     PreviousClosedAt = "px",
-    /// The instance of the previous connection; 0 if it named none.
+    /// The instance that opened the previous connection; 0 if it gave no name.
     PreviousInstance = "pi",
-    /// How often, without an hour between two, another instance took the node over from an open connection.
+    /// How many times another instance took the node over from an open connection, with less than an hour from one to
+    /// the next.
     Takeovers = "tk",
-    /// When that last happened.
+    /// When the last such takeover happened.
     TakenOverAt = "ta",
     /// How many messages the node has sent in the current minute of its budget.
     Spent = "bn",
     /// When that minute began.
     SpentSince = "bs",
-    /// Until when the node is to send nothing, because it was over its budget.
+    /// Until when the node must send nothing, because it was over its budget.
     BlockedUntil = "bu",
-    /// How often that happened, without a day between two.
+    /// How often the node was over its budget, with at most a day from the end of one block to the next offence.
     Offences = "bo",
     /// Since when the node is online; absent while it is offline.
     OnlineSince = "on",
     /// Since when the node is offline; absent while it is online.
     OfflineSince = "off",
-    /// When a closed node's grace period ends; only while it is suspected.
+    /// When the grace period of a suspected node ends; absent if the node is not suspected.
     Due = "due",
-    /// In which shard of the index it is suspected; only together with [`Attribute::Due`].
+    /// The node's shard in [`INDEX_DUE`]; present only together with [`Attribute::Due`].
     DueShard = "ds",
-    /// When the last check-in came.
+    /// When the node last checked in.
     Seen = "s",
     /// The sequence number of this connection's last check-in.
     Seq = "q",
@@ -163,11 +167,11 @@ attributes! {
     Polls = "p",
     /// The firmware version that the node reported.
     Firmware = "f",
-    /// The configuration version that the node reported on.
+    /// The configuration version that the node's last report was about.
     ConfigVersion = "gv",
-    /// What became of it.
+    /// What the node did with that version.
     ConfigState = "gs",
-    /// With what it was substituted, or why it was rejected.
+    /// What replaced a substituted configuration, or why a configuration was rejected.
     ConfigDetail = "gd",
     /// The last configuration version that the node reported as applied or substituted: what it runs.
     AppliedVersion = "av",
@@ -179,39 +183,40 @@ attributes! {
     MemoryFree = "hm",
     /// Reported number of clients.
     Clients = "hc",
-    /// The lowest credential version that is accepted. A node that has one is registered.
+    /// The lowest credential version that is accepted. A node is registered if it has this attribute.
     CredentialVersion = "cv",
-    /// Present once the node's credentials were revoked.
+    /// Present while the node's credentials are revoked.
     Revoked = "rv",
-    /// The site that the node belongs to.
+    /// The node's site.
     Site = "site",
     /// The node's model.
     Model = "md",
-    /// The node's tags, with commas between them.
+    /// The node's tags, separated by commas.
     Tags = "tg",
-    /// The version of the configuration that the node is to run: counted up at every change, from 1.
+    /// The version of the desired configuration. It starts at 1, and every change adds 1.
     DesiredVersion = "wv",
     /// The SHA-256 of that configuration's document, in hexadecimal.
     DesiredHash = "wh",
-    /// How many commands were ever queued for the node: the number of the last one.
+    /// How many commands were ever queued for the node. It is the number of the last one.
     CommandsQueued = "kq",
-    /// Up to which number commands are over, or nothing if none is. Whatever is above may still be open.
+    /// All commands up to this number are over; absent if none is known to be. Commands with higher numbers may still
+    /// be open.
     CommandsOver = "ko",
-    /// The firmware version that the node is to run.
+    /// The desired firmware version.
     DesiredFirmware = "wf",
-    /// The firmware version that the node reported on.
+    /// The firmware version that the node's last update report was about.
     UpdateVersion = "uv",
-    /// How far it got with that.
+    /// How far the node got with that version.
     UpdateState = "us",
-    /// What went wrong with it.
+    /// What went wrong with that update.
     UpdateDetail = "ud",
-    /// Of a command: what to do.
+    /// Of a command: its name, which says what to do.
     CommandName = "cn",
-    /// Of a command: with what, as JSON.
+    /// Of a command: its arguments, as JSON.
     CommandArgs = "ca",
     /// Of a command: when it was queued.
     QueuedAt = "qt",
-    /// Of a command: until when it may be begun.
+    /// Of a command: until when the node may begin it.
     ExpiresAt = "et",
     /// Of a command: when it was first handed out.
     SentAt = "st",
@@ -219,22 +224,22 @@ attributes! {
     EndedAt = "dt",
     /// Of a command: how it ended.
     Ending = "de",
-    /// Of a command: what it said.
+    /// Of a command: the output that the node reported.
     Output = "out",
     /// Of an idempotency key: the number of the command that was queued with it.
     CommandNumber = "k",
-    /// Of an idempotency key: the SHA-256 of the request that came with it.
+    /// Of an idempotency key: the SHA-256 of the request that used it.
     RequestHash = "rh",
-    /// When DynamoDB may forget the item, in seconds since 1970 (Amazon DynamoDB, "Time to Live").
+    /// When DynamoDB may delete the item, in seconds since 1970 (Amazon DynamoDB, "Time to Live").
     ForgetAt = "ttl",
 }
 
-/// What an attribute holds.
+/// The value of an attribute.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Value {
-    /// Text.
+    /// DynamoDB's type `S`.
     Text(String),
-    /// A whole number.
+    /// DynamoDB's type `N`, used for whole numbers only.
     Number(u64),
 }
 

@@ -1,8 +1,8 @@
-//! How much a node may send, and for how long it is blocked when it sends more. docs/adr/0014
+//! How many messages a node may send, and for how long it is blocked when it sends more. docs/adr/0014
 //!
-//! A node's item counts its messages in the very write that stores them, so that counting costs nothing. A minute begins with
-//! the first message after the budget of the last minute was used up and that minute had passed: only then is a second
-//! write needed, and a node that stays far below its budget never needs one.
+//! The write that stores a message also counts it, so counting costs nothing. A minute of the budget ends when its
+//! budget is used up and 60 seconds have passed; the next message then takes a second write, which begins the next
+//! minute. A node far below its budget rarely needs one.
 
 use crate::attribute::{Attribute as A, Value};
 use crate::clock::{beyond, horizon};
@@ -17,13 +17,13 @@ use crate::update::Change;
 const MINUTE_S: Seconds = 60;
 /// The longest time that a node is blocked for, in seconds.
 const LONGEST_S: Seconds = 3600;
-/// After how long without an offence all are forgotten, in seconds.
+/// How long after the end of a node's last block its offences are forgotten, in seconds.
 const FORGOTTEN_S: Seconds = 24 * 3600;
-/// How long after a node was first told to slow down it is told again instead of dismissed, in seconds: messages were under
-/// way already.
+/// How long after the beginning of a block a further message is answered with another `slow-down` instead of a
+/// dismissal, in seconds: it was on its way before the node could read the first answer.
 const UNDER_WAY_S: Seconds = 1;
 
-/// The node is not blocked, and its budget has room for a message.
+/// The conditions that the node is not blocked, and that its budget has room for a message.
 pub(crate) fn within(event: &Event, policy: &Policy) -> Vec<Guard> {
     if policy.budget == 0 {
         return vec![];
@@ -37,7 +37,7 @@ pub(crate) fn within(event: &Event, policy: &Policy) -> Vec<Guard> {
     vec![not_blocked(event), room]
 }
 
-/// Counts a message, and the results that came with it.
+/// The changes that count a message, and the results that came with it.
 pub(crate) fn spend(event: &Event, results: u32, policy: &Policy) -> Vec<Change> {
     let cost = u64::from(results).saturating_add(1);
     if policy.budget == 0 {
@@ -57,7 +57,7 @@ fn not_blocked(event: &Event) -> Guard {
     ])
 }
 
-/// The latest instant that a node can be blocked until by now.
+/// The latest end of a block that a right clock can have stored by now.
 fn longest_block(event: &Event) -> Timestamp {
     horizon(event).plus_seconds(LONGEST_S)
 }
@@ -69,20 +69,20 @@ fn minute_before(at: Timestamp) -> Timestamp {
 /// Why a node's budget has no room for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoRoom {
-    /// The node is blocked for so many seconds more.
+    /// The node is blocked.
     Blocked {
-        /// Seconds, at least 1.
+        /// For how long the node is still blocked, in seconds; at least 1.
         left: Seconds,
-        /// Whether it has only just been told.
+        /// Whether the block began less than [`UNDER_WAY_S`] ago.
         told_just_now: bool,
     },
-    /// The minute has passed: the next one begins with this message.
+    /// The minute is over. The next one begins with this message.
     MinuteOver,
     /// The budget of this minute is used up.
     UsedUp,
 }
 
-/// Why a node's budget has no room for this message; nothing if it has.
+/// Why a node's budget has no room for this message; `None` if it has.
 pub(crate) fn no_room(event: &Event, node: &Node, policy: &Policy) -> Option<NoRoom> {
     if policy.budget == 0 {
         return None;
@@ -100,7 +100,7 @@ pub(crate) fn no_room(event: &Event, node: &Node, policy: &Policy) -> Option<NoR
     Some(if over { NoRoom::MinuteOver } else { NoRoom::UsedUp })
 }
 
-/// How often the node has been over its budget, with this time; and until when it is blocked for it.
+/// The node's number of offences including this one, and until when it is blocked for it.
 pub(crate) fn blocked_anew(event: &Event, offences: Option<u64>, until: Option<Timestamp>) -> (u64, Timestamp) {
     let forgotten =
         until.is_none_or(|until| until.plus_seconds(FORGOTTEN_S) < event.at || until > longest_block(event));
@@ -108,7 +108,8 @@ pub(crate) fn blocked_anew(event: &Event, offences: Option<u64>, until: Option<T
     (offences, event.at.plus_seconds(penalty(offences)))
 }
 
-/// A minute for the first offence, and twice as long for each one after it.
+/// How long a node is blocked, in seconds: [`MINUTE_S`] for the first offence, twice as long for each further one, and
+/// [`LONGEST_S`] at most.
 fn penalty(offences: u64) -> Seconds {
     let doubled = u32::try_from(offences.saturating_sub(1)).ok().and_then(|doublings| 1_u32.checked_shl(doublings));
     doubled.and_then(|factor| MINUTE_S.checked_mul(factor)).unwrap_or(LONGEST_S).min(LONGEST_S)

@@ -1,13 +1,14 @@
-//! What strangers chose, in logs.
+//! Text that somebody else chose, escaped and shortened for logs and messages.
 
 use std::fmt;
 
-/// How much of it is shown, in bytes: enough to tell keys and nodes apart.
+/// How much of the text is shown, in bytes: enough to tell keys and nodes apart.
 const SHOWN_BYTES: usize = 64;
-/// Stands for the rest.
+/// Stands for the part of the text that is not shown.
 const REST: char = '…';
 
-/// Text that a stranger chose, as a log or a message shows it: quotes and control characters escaped, 64 bytes at most.
+/// Text that somebody else chose, as a log or a message shows it: quotes and control characters are escaped, and it
+/// takes at most 64 bytes.
 ///
 /// ```
 /// # use rollcall_core::Clipped;
@@ -42,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fits_is_shown_whole_and_the_rest_of_what_does_not_is_a_mark() {
+    fn text_that_fits_is_shown_whole_and_longer_text_ends_with_a_mark() {
         let whole = "k".repeat(SHOWN_BYTES);
         assert_eq!(Clipped(&whole).to_string(), whole);
         let clipped = Clipped(&format!("{whole}k")).to_string();
@@ -50,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_it_consists_of_it_stays_short_and_on_one_line() {
+    fn any_text_stays_short_and_on_one_line() {
         for character in ['\0', '\n', '\u{1b}', '"', '\\', '\u{202e}', 'é', '💥', '\u{feff}'] {
             for count in 0..200 {
                 let shown = Clipped(&character.to_string().repeat(count)).to_string();

@@ -1,32 +1,34 @@
-//! What a stored instant says when clocks are wrong.
+//! How the rules handle instants that a wrong clock has stored.
 //!
-//! Instants come from many hosts. A host's clock may step back, by a moment or by a day; what was stored before then lies in
-//! the future. Such an instant orders nothing: it is a wrong clock. docs/adr/0013
+//! Instants come from the clocks of many hosts. A clock may be set back, by a moment or by a day; what it wrote before
+//! then lies in the future. An instant in the future is the mistake of a wrong clock, and no event is ordered by it.
+//! docs/adr/0013
 
 use crate::attribute::{Attribute, Value};
 use crate::event::Event;
 use crate::guard::Guard;
 use crate::id::Timestamp;
 
-/// How far two clocks that are right may differ, in seconds.
+/// How far apart two right clocks may be, in seconds.
 pub(crate) const SKEW_S: u32 = 5;
 
-/// The longest time from the opening of a connection to the end of its handshake, in seconds: the authorizer's and the
-/// function's time limits (Amazon API Gateway quotas, WebSocket API, "Integration timeout": 29 s each), rounded up.
+/// The longest time from the opening of a connection to the end of its handshake, in seconds. The authorizer and the
+/// `$connect` function have 29 s each (Amazon API Gateway quotas, WebSocket API, "Integration timeout"); the sum is
+/// rounded up.
 pub(crate) const HANDSHAKE_S: u32 = 60;
 
-/// The latest instant that a right clock can have stored by now, as far as the clocks of this event tell.
+/// The latest instant that a right clock can have stored by now. "Now" is the later of the event's two times.
 pub(crate) fn horizon(event: &Event) -> Timestamp {
     event.now.max(event.at).plus_seconds(SKEW_S)
 }
 
-/// The latest instant at which a connection can have opened that is stored when this `$connect` is handled. API Gateway gives
-/// up on a handshake after [`HANDSHAKE_S`]: a `$connect` is never handled later than that.
+/// The latest opening time that a stored connection can rightly have when this `$connect` is handled. API Gateway gives
+/// up on a handshake after [`HANDSHAKE_S`], so no `$connect` is handled later than that.
 pub(crate) fn connect_horizon(event: &Event) -> Timestamp {
     horizon(event).min(event.at.plus_seconds(HANDSHAKE_S))
 }
 
-/// The stored instant lies beyond this horizon.
+/// The condition that a stored instant lies beyond this horizon.
 pub(crate) fn beyond(attribute: Attribute, horizon: Timestamp) -> Guard {
     Guard::Greater(attribute, Value::from(horizon.0))
 }
@@ -45,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_was_delivered_late_is_judged_by_the_clock_of_who_handles_it() {
+    fn an_event_that_was_delivered_late_is_judged_by_its_handlers_clock() {
         assert_eq!(horizon(&event(1_000, 90_000)), Timestamp(95_000));
         assert_eq!(horizon(&event(90_000, 1_000)), Timestamp(95_000), "a handler's clock may be behind");
     }

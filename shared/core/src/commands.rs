@@ -1,7 +1,8 @@
-//! Something for a node to do: queued, handed out one at a time and in order, executed at most once.
+//! Commands: what a node is to do. They are queued, handed out one at a time and in order, and executed at most once.
 //!
-//! A node's commands are numbered by its item, which counts them as they are queued, in one transaction with the command
-//! itself. So the number is the order; and a node needs to remember one number to execute no command twice.
+//! A node's item counts its commands. The transaction that stores a command also raises the count, and the new count is
+//! the command's number. So commands are ordered by their numbers, and a node that remembers the number of the last
+//! command that it began executes none twice.
 
 use std::ops::RangeInclusive;
 
@@ -14,47 +15,47 @@ use crate::node::{Malformed, Node, malformed, number, text, time};
 use crate::policy::Seconds;
 use crate::update::{Change, Update};
 
-/// How long a command is remembered after it expired, in seconds: a week, for whoever asks what became of it.
+/// How long a command is kept after it expired, in seconds: a week, so that the application can still read its result.
 const REMEMBERED: Seconds = 7 * 24 * 3600;
 
 /// A command, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// Its number: the node's commands are counted from 1.
+    /// The command's number. A node's commands are counted from 1.
     pub number: u64,
-    /// What to do.
+    /// The name, which says what to do.
     pub name: String,
-    /// With what, as JSON.
+    /// The arguments, as JSON.
     pub args: String,
-    /// When it was queued.
+    /// When the command was queued.
     pub queued_at: Timestamp,
-    /// Until when it may be begun.
+    /// Until when the node may begin the command.
     pub expires_at: Timestamp,
-    /// When it was first handed out.
+    /// When the command was first handed out.
     pub sent_at: Option<Timestamp>,
-    /// How it ended.
+    /// How the command ended; `None` if it has not.
     pub ended: Option<Ended>,
 }
 
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Ended {
-    /// When that was heard.
+    /// When Rollcall got the result, or the application cancelled the command.
     pub at: Timestamp,
-    /// How.
     pub how: Ending,
-    /// What it said.
+    /// The output that the node reported.
     pub output: Option<String>,
 }
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// It did what it was for.
+    /// The command succeeded.
     Done,
-    /// It did not.
+    /// The command failed.
     Failed,
-    /// It was taken back before it was handed out.
+    /// The command was cancelled before it was handed out.
     Cancelled,
 }
 
@@ -72,24 +73,24 @@ impl Ending {
     }
 }
 
-/// How a command stands.
+/// The state of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommandState {
-    /// It waits for its turn.
+    /// The command waits for its turn.
     Queued,
-    /// It was handed out, and nothing was heard of it yet.
+    /// The command was handed out, and no result has come yet.
     Sent,
-    /// It ended.
+    /// The command ended.
     Ended(Ending),
-    /// Its time was over before anything was heard of it. If the node had begun it, its result still counts.
+    /// The command expired before a result came. If the node had begun it, its result is still stored.
     Expired,
 }
 
 impl Command {
-    /// Reads a stored item.
+    /// Reads a command from its stored item.
     ///
     /// # Errors
-    /// If an attribute is of a type, or in a combination, that no rule writes.
+    /// If an attribute that every command has is missing, or an attribute has a value that no rule writes.
     pub fn read(command: u64, item: &Item) -> Result<Self, Malformed> {
         let must = |attribute| move || malformed(attribute);
         let ended = match time(item, A::EndedAt)? {
@@ -111,7 +112,7 @@ impl Command {
         })
     }
 
-    /// How it stands at this time.
+    /// The command's state at this time.
     pub fn state(&self, now: Timestamp) -> CommandState {
         match (&self.ended, self.sent_at) {
             (Some(ended), _) => CommandState::Ended(ended.how),
@@ -121,12 +122,12 @@ impl Command {
         }
     }
 
-    /// Whether it may still be begun, or was and is not over.
+    /// Whether the command is queued or sent, and has not expired.
     pub fn is_open(&self, now: Timestamp) -> bool {
         matches!(self.state(now), CommandState::Queued | CommandState::Sent)
     }
 
-    /// How long it may still wait, in whole seconds, of which there is at least one while it has not expired.
+    /// How long the command may still wait, in whole seconds. It is at least 1 until the command expires.
     pub fn expires_in(&self, now: Timestamp) -> Seconds {
         let left = self.expires_at.0.saturating_sub(now.0).div_ceil(1000);
         Seconds::try_from(left).unwrap_or(Seconds::MAX)
@@ -136,32 +137,32 @@ impl Command {
 /// A command to be queued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queueing {
-    /// What to do.
+    /// The name, which says what to do.
     pub name: CommandName,
-    /// With what, as JSON.
+    /// The arguments, as JSON.
     pub args: String,
-    /// How long it may wait until it is begun.
+    /// How long the command may wait until the node begins it.
     pub expires_in: Seconds,
-    /// What the request is named with.
+    /// The idempotency key of the request.
     pub key: IdempotencyKey,
-    /// The SHA-256 of what the request says.
+    /// The SHA-256 of the request, in hexadecimal.
     pub request: String,
 }
 
-/// How many of a node's commands are open, as far as the node itself tells: what was cancelled or has expired counts there
-/// until its turn would have come.
+/// How many of a node's commands are open, as far as the node's own item tells. A command that was cancelled or has
+/// expired counts as open there until the commands before it are over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Room {
-    /// At most so many, and that leaves room for another one.
+    /// At most this many are open, which leaves room for another one.
     AtMost(u64),
-    /// Those of these that are open when they are looked at.
+    /// The commands with these numbers must be read to count those that are open.
     Among(RangeInclusive<u64>),
 }
 
 /// Whether a node may have another command.
 ///
 /// # Errors
-/// If it may not, whichever of its commands are open.
+/// If the node may not have another command, whichever of these are open.
 pub fn room(stored: &Node) -> Result<Room, Denied> {
     let Some(may_be_open) = stored.open_commands() else { return Ok(Room::AtMost(0)) };
     match may_be_open.end() + 1 - may_be_open.start() {
@@ -171,12 +172,14 @@ pub fn room(stored: &Node) -> Result<Room, Denied> {
     }
 }
 
-/// The number that a command gets, and the writes that queue it: all of them or none. They are refused if another one was
-/// queued since the node was read, or the key is taken. `open`: how many are open, seen after the node was read (see
-/// [`room`]); until one is queued, there can only be fewer.
+/// The number of a new command, and the writes that queue it. Either all of them are made or none. They are refused if
+/// the node was revoked or another command was queued since the node was read, or if the idempotency key is taken.
+///
+/// `open` is how many commands are open, counted after the node was read (see [`room`]). Until another command is
+/// queued, the true number can only be lower.
 ///
 /// # Errors
-/// If the node may not have another one.
+/// If the node may not have another command.
 pub fn queue(
     node: &NodeId,
     stored: &Node,
@@ -214,7 +217,7 @@ pub fn queue(
     ))
 }
 
-/// The number of the command that was queued with a key before; nothing if that request said something else.
+/// The number of the command that was queued with an idempotency key before; `None` if that request was another one.
 ///
 /// # Errors
 /// If the stored item is unreadable.
@@ -223,18 +226,19 @@ pub fn queued_before(item: &Item, request: &str) -> Result<Option<u64>, Malforme
     Ok((text(item, A::RequestHash)? == Some(request)).then_some(command))
 }
 
-/// The first of these commands that is open, the earliest first.
+/// The first of these commands that is open. They must be sorted by their numbers.
 pub fn first_open(commands: &[Command], now: Timestamp) -> Option<&Command> {
     commands.iter().find(|command| command.is_open(now))
 }
 
-/// Notes that a command is handed out. From then on it can't be taken back.
+/// The write that marks a command as handed out. From then on it can't be cancelled.
 pub fn send(node: &NodeId, command: u64, now: Timestamp) -> Update {
     let guard = Guard::All(vec![Guard::Exists(A::CommandName), Guard::Missing(A::EndedAt), Guard::Missing(A::SentAt)]);
     update(node, ItemKey::Command(command), guard, vec![Change::Set(A::SentAt, now.0.into())])
 }
 
-/// Notes what a node said of a command that it was handed. What it said first counts.
+/// The write that stores the result of a command. It is refused unless the command was handed out and has no result
+/// yet, so the first result counts.
 pub fn end(node: &NodeId, command: u64, ended: &Ended) -> Update {
     let guard = Guard::All(vec![Guard::Exists(A::SentAt), Guard::Missing(A::EndedAt)]);
     let mut changes =
@@ -243,7 +247,7 @@ pub fn end(node: &NodeId, command: u64, ended: &Ended) -> Update {
     update(node, ItemKey::Command(command), guard, changes)
 }
 
-/// Takes back a command that was not handed out yet.
+/// The write that cancels a command. It is refused if the command was handed out or has ended.
 pub fn cancel(node: &NodeId, command: u64, now: Timestamp) -> Update {
     let guard = Guard::All(vec![Guard::Exists(A::CommandName), Guard::Missing(A::SentAt), Guard::Missing(A::EndedAt)]);
     let changes =
@@ -251,14 +255,15 @@ pub fn cancel(node: &NodeId, command: u64, now: Timestamp) -> Update {
     update(node, ItemKey::Command(command), guard, changes)
 }
 
-/// Notes on the node that its commands are over up to this number.
+/// The write that notes on the node that all commands up to this number are over.
 pub fn over(node: &NodeId, up_to: u64) -> Update {
     let guard = Guard::Any(vec![Guard::Missing(A::CommandsOver), Guard::Less(A::CommandsOver, up_to.into())]);
     update(node, ItemKey::Node, guard, vec![Change::Set(A::CommandsOver, up_to.into())])
 }
 
 fn update(node: &NodeId, item: ItemKey, guard: Guard, changes: Vec<Change>) -> Update {
-    // What was written by an earlier try, whose answer was lost, shows when it is read again.
+    // A repeated write whose first answer was lost is refused. Callers find what the first one wrote in the item that
+    // they read next.
     Update { node: node.clone(), item, guard, already_applied: Guard::Any(vec![]), changes }
 }
 

@@ -5,7 +5,7 @@ use crate::update::Outcome;
 
 const NOW: Timestamp = Timestamp(1_000_000);
 
-/// A node's items, and what is done to them.
+/// A node's items, with the operations of a table.
 #[derive(Clone, Default)]
 struct Table(BTreeMap<ItemKey, Item>);
 
@@ -42,7 +42,7 @@ impl Table {
         }
     }
 
-    /// As a transaction: all or nothing.
+    /// Makes all of the writes or none, as a transaction does.
     fn transact(&mut self, updates: &[Update]) -> bool {
         let mut changed = self.clone();
         let all = updates.iter().all(|update| changed.write(update));
@@ -53,7 +53,7 @@ impl Table {
     }
 
     fn queue(&mut self, key: &str) -> u64 {
-        let (number, updates) = queue(&node(), &self.node(), 0, &queueing(key), NOW).expect("room");
+        let (number, updates) = queue(&node(), &self.node(), 0, &queueing(key), NOW).expect("room for a command");
         assert!(self.transact(&updates));
         number
     }
@@ -67,7 +67,7 @@ impl Table {
     }
 
     fn state(&self, number: u64, now: Timestamp) -> CommandState {
-        self.commands().iter().find(|command| command.number == number).expect("there").state(now)
+        self.commands().iter().find(|command| command.number == number).expect("a command").state(now)
     }
 
     fn head(&self, now: Timestamp) -> Option<u64> {
@@ -84,9 +84,9 @@ fn commands_are_numbered_in_order_and_two_at_once_never_get_the_same_number() {
     let mut table = Table::registered();
     let stale = table.node();
     assert_eq!((table.queue("a"), table.queue("b")), (1, 2));
-    let (number, updates) = queue(&node(), &stale, 0, &queueing("c"), NOW).expect("room");
+    let (number, updates) = queue(&node(), &stale, 0, &queueing("c"), NOW).expect("room for a command");
     assert_eq!((number, table.transact(&updates)), (1, false), "the node has changed since");
-    let (_, updates) = queue(&node(), &table.node(), 2, &queueing("a"), NOW).expect("room");
+    let (_, updates) = queue(&node(), &table.node(), 2, &queueing("a"), NOW).expect("room for a command");
     assert!(!table.transact(&updates), "the key is taken");
     assert_eq!(table.commands().len(), 2);
     let item = &table.0[&ItemKey::Queued("a".parse().expect("a key"))];
@@ -95,10 +95,10 @@ fn commands_are_numbered_in_order_and_two_at_once_never_get_the_same_number() {
 }
 
 #[test]
-fn only_registered_nodes_have_commands_and_not_too_many() {
+fn commands_are_queued_for_registered_nodes_only_and_not_too_many() {
     let mut table = Table::registered();
-    let updates = queue(&node(), &table.node(), 0, &queueing("a"), NOW).expect("room").1;
-    table.0.get_mut(&ItemKey::Node).expect("there").insert(A::Revoked, Value::Number(1));
+    let updates = queue(&node(), &table.node(), 0, &queueing("a"), NOW).expect("room for a command").1;
+    table.0.get_mut(&ItemKey::Node).expect("a node").insert(A::Revoked, Value::Number(1));
     assert!(!table.transact(&updates), "revoked meanwhile");
     assert!(!Table(BTreeMap::new()).transact(&updates), "unknown");
     let queued = |open| queue(&node(), &table.node(), open, &queueing("a"), NOW).map(|(number, _)| number);
@@ -106,32 +106,36 @@ fn only_registered_nodes_have_commands_and_not_too_many() {
 }
 
 #[test]
-fn a_node_tells_how_many_commands_may_be_open_and_where_to_look_if_that_is_too_many() {
+fn a_node_tells_how_many_commands_may_be_open_or_which_ones_to_count() {
     let node = Table::registered().node();
     let with = |count| room(&Node { commands_queued: 7 + count, commands_over: 7, ..node.clone() });
     assert_eq!([with(0), with(COMMANDS_OPEN - 1)], [Ok(Room::AtMost(0)), Ok(Room::AtMost(COMMANDS_OPEN - 1))]);
     assert_eq!(with(COMMANDS_OPEN), Ok(Room::Among(8..=7 + COMMANDS_OPEN)));
     assert_eq!(with(COMMANDS_SPAN - 1), Ok(Room::Among(8..=6 + COMMANDS_SPAN)));
-    assert_eq!(with(COMMANDS_SPAN), Err(Denied::QueueFull), "what has to be looked through has an end");
+    assert_eq!(with(COMMANDS_SPAN), Err(Denied::QueueFull), "the number of commands to count is limited");
     assert_eq!(room(&Node { commands_queued: 3, commands_over: 9, ..node }), Ok(Room::AtMost(0)));
 }
 
 #[test]
-fn the_first_that_is_open_has_its_turn_until_it_ends() {
+fn the_first_open_command_has_its_turn_until_it_ends() {
     let mut table = Table::registered();
     for key in ["a", "b", "c"] {
         table.queue(key);
     }
     assert_eq!(table.head(NOW), Some(1));
     assert!(table.write(&send(&node(), 1, NOW)));
-    assert_eq!((table.head(NOW), table.state(1, NOW)), (Some(1), CommandState::Sent), "it stays the first");
-    assert!(!table.write(&cancel(&node(), 1, NOW)), "what is handed out can't be taken back");
+    assert_eq!(
+        (table.head(NOW), table.state(1, NOW)),
+        (Some(1), CommandState::Sent),
+        "a command that was sent stays the first"
+    );
+    assert!(!table.write(&cancel(&node(), 1, NOW)), "a command that was handed out can't be cancelled");
     assert!(table.write(&cancel(&node(), 2, NOW)));
-    assert!(!table.write(&send(&node(), 2, NOW)), "what was taken back is not handed out");
+    assert!(!table.write(&send(&node(), 2, NOW)), "a cancelled command is not handed out");
     assert!(table.write(&end(&node(), 1, &ended(Ending::Done))));
-    assert!(!table.write(&end(&node(), 1, &ended(Ending::Failed))), "what was said first counts");
+    assert!(!table.write(&end(&node(), 1, &ended(Ending::Failed))), "the first result counts");
     assert_eq!((table.state(1, NOW), table.head(NOW)), (CommandState::Ended(Ending::Done), Some(3)));
-    assert!(!table.write(&end(&node(), 3, &ended(Ending::Done))), "nobody was told of it yet");
+    assert!(!table.write(&end(&node(), 3, &ended(Ending::Done))), "it was not handed out yet");
 }
 
 #[test]
@@ -149,7 +153,7 @@ fn a_command_expires_on_time_and_a_late_result_still_counts() {
 }
 
 #[test]
-fn what_is_over_never_goes_back() {
+fn the_number_up_to_which_commands_are_over_never_goes_back() {
     let mut table = Table::registered();
     table.queue("a");
     table.queue("b");

@@ -1,4 +1,4 @@
-//! What the monolith wants of a node: that it is known, and what it runs.
+//! What the application sets for a node: its registration, and what it is to run.
 
 use std::borrow::Cow;
 
@@ -10,45 +10,43 @@ use crate::limits::COMMANDS_OPEN;
 use crate::node::{DesiredConfig, Malformed, Node};
 use crate::update::{Change, Outcome, Update};
 
-/// The credential version of a node of which none was said.
+/// The credential version of a new node, if the application gives none.
 const FIRST_CREDENTIALS: CredentialVersion = CredentialVersion(1);
 
-/// What the monolith says of a node: all of it, so that what is not there is removed.
+/// The whole registration of a node. A field that is `None` or empty is removed from the node, except for the
+/// credential version.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Registering {
-    /// Where it is.
     pub site: Option<Site>,
-    /// What it is.
     pub model: Option<Model>,
-    /// What it is marked with.
     pub tags: Tags,
-    /// The lowest credential version that is accepted from now on. It never goes back. If it is not said, it stays, and a
-    /// new node has 1.
+    /// The lowest credential version that is accepted from now on. It never goes back. If it is `None`, the stored
+    /// version stays, and a new node gets 1.
     pub credentials: Option<CredentialVersion>,
 }
 
-/// What the monolith says anew of a node that is registered.
+/// A change of the registration of a node that is registered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Amending {
-    /// Where it is.
     pub site: Amended<Site>,
-    /// What it is.
     pub model: Amended<Model>,
-    /// What it is marked with; no tags are the same as none.
+    /// An empty list removes the tags.
     pub tags: Amended<Tags>,
-    /// The lowest credential version that is accepted from now on, if it is said.
+    /// The lowest credential version that is accepted from now on; `None` leaves it as it is.
     pub credentials: Option<CredentialVersion>,
 }
 
-/// What becomes of something that is known of a node.
+/// The change of one field of a registration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Amended<T> {
-    /// It stays.
+    /// The field stays as it is.
     #[default]
     Kept,
-    /// It is not known any more.
+    /// The field is removed.
     Removed,
-    /// It is this.
+    /// The field gets this value.
     Set(T),
 }
 
@@ -68,37 +66,37 @@ impl<T> From<Option<T>> for Amended<T> {
     }
 }
 
-/// Why the monolith does not get what it wants.
+/// Why a request of the application is denied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    /// There is no such node.
+    /// No such node is registered.
     #[error("no such node is registered")]
     Unknown,
     /// The node's credentials were revoked.
     #[error("the node's credentials were revoked; registering it with a higher credential version lets it back in")]
     Revoked,
-    /// Credential versions never go back.
+    /// The credential version is lower than the node's. It never goes back.
     #[error("the node's credential version is {} already", current.0)]
     CredentialsGoBack {
-        /// The one that is accepted.
+        /// The lowest version that is accepted.
         current: CredentialVersion,
     },
-    /// Somebody else has set another configuration meanwhile.
+    /// The condition of the request does not hold: another version is desired.
     #[error("the node's configuration is at version {current}")]
     Stale {
         /// The version that is desired; 0 if there is none.
         current: u64,
     },
-    /// It is of another model than the firmware is for, or of none.
+    /// The firmware is for another model, or the node has no model.
     #[error("the node's model is not the one that this firmware is for")]
     OtherModel,
-    /// There are too many open commands.
+    /// The node has too many open commands.
     #[error("the node has {COMMANDS_OPEN} open commands already")]
     QueueFull,
 }
 
-/// Registers a node, or says anew what it is. A revoked one is let back in by a higher credential version, and by nothing
-/// else.
+/// The write that registers a node, or replaces its registration. Only a higher credential version lets a revoked node
+/// back in.
 pub fn register(node: &NodeId, registering: &Registering) -> Update {
     let amending = Amending {
         site: registering.site.clone().into(),
@@ -106,15 +104,15 @@ pub fn register(node: &NodeId, registering: &Registering) -> Update {
         tags: Amended::Set(registering.tags.clone()),
         credentials: registering.credentials,
     };
-    said(node, &amending, vec![])
+    write_registration(node, &amending, vec![])
 }
 
-/// Says some of what a registered node is, and leaves the rest.
+/// The write that changes the registration of a registered node.
 pub fn amend(node: &NodeId, amending: &Amending) -> Update {
-    said(node, amending, vec![Guard::Exists(A::CredentialVersion)])
+    write_registration(node, amending, vec![Guard::Exists(A::CredentialVersion)])
 }
 
-fn said(node: &NodeId, amending: &Amending, mut guard: Vec<Guard>) -> Update {
+fn write_registration(node: &NodeId, amending: &Amending, mut guard: Vec<Guard>) -> Update {
     let mut changes = if let Some(CredentialVersion(version)) = amending.credentials {
         guard.push(Guard::Any(vec![
             Guard::Missing(A::CredentialVersion),
@@ -136,12 +134,12 @@ fn said(node: &NodeId, amending: &Amending, mut guard: Vec<Guard>) -> Update {
         Amended::Removed => Some(Change::Remove(attribute)),
         Amended::Set(text) => Some(Change::Set(attribute, Value::from(&*text))),
     }));
-    // To say the same again is not refused, so that no refusal can be by an earlier try.
+    // A repeated write is not refused for what the first one wrote, so a refusal is never by an earlier try.
     let already_applied = Guard::Any(vec![]);
     Update { node: node.clone(), item: ItemKey::Node, guard: Guard::All(guard), already_applied, changes }
 }
 
-/// What registering a node came to: the node, or why not.
+/// The result of [`register`] or [`amend`]: the node, or why the request is denied.
 ///
 /// # Errors
 /// If the stored item is unreadable.
@@ -159,7 +157,8 @@ pub fn registered(outcome: Outcome) -> Result<Result<Node, Denied>, Malformed> {
     }
 }
 
-/// Revokes a node's credentials, for every version up to the present one. It leaves its site; what it was stays known.
+/// The write that revokes a node's credentials: every version up to the present one. The node is removed from the site
+/// index; the rest of its item stays.
 pub fn revoke(node: &NodeId) -> Update {
     Update {
         node: node.clone(),
@@ -170,7 +169,8 @@ pub fn revoke(node: &NodeId) -> Update {
     }
 }
 
-/// Sets what a node is to run, if what is desired now is as expected. The same document again is no new version.
+/// The write that sets a node's desired configuration, if the condition on the version that is desired now holds. A
+/// document that is desired already makes no new version.
 pub fn set_config(node: &NodeId, sha256: &str, expected: &Expected) -> Update {
     let guard = vec![
         Guard::Exists(A::CredentialVersion),
@@ -182,24 +182,24 @@ pub fn set_config(node: &NodeId, sha256: &str, expected: &Expected) -> Update {
         node: node.clone(),
         item: ItemKey::Node,
         guard: Guard::All(guard),
-        // Our own earlier try looks like a document that was desired already, and is answered like one.
+        // An earlier try of this write looks like a document that was desired already, and gets the same answer.
         already_applied: Guard::Any(vec![]),
         changes: vec![Change::Add(A::DesiredVersion, 1), Change::Set(A::DesiredHash, sha256.into())],
     }
 }
 
-/// What setting a configuration came to.
+/// The result of setting a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigChange {
-    /// The node, with what it is to run.
+    /// The node as it is stored now.
     pub node: Node,
-    /// What it is to run.
+    /// The configuration that is desired now.
     pub config: DesiredConfig,
-    /// Whether that is new.
+    /// Whether a new version was made: false if the document was desired already.
     pub changed: bool,
 }
 
-/// What setting a configuration came to, or why it was not set.
+/// The result of [`set_config`]: the configuration that is desired now, or why the request is denied.
 ///
 /// # Errors
 /// If the stored item is unreadable.
@@ -227,7 +227,8 @@ pub fn config_set(
     }
 }
 
-/// Sets the firmware version that a node of this model is to run: what it reported on an earlier try is forgotten.
+/// The write that sets the desired firmware version of a node of this model. The node's last update report is removed,
+/// so that a version that failed is tried again.
 pub fn set_firmware(node: &NodeId, model: &Model, version: &FirmwareVersion) -> Update {
     Update {
         node: node.clone(),
@@ -247,7 +248,7 @@ pub fn set_firmware(node: &NodeId, model: &Model, version: &FirmwareVersion) -> 
     }
 }
 
-/// What setting a firmware version came to: the node, or why it was not set.
+/// The result of [`set_firmware`]: the node, or why the request is denied.
 ///
 /// # Errors
 /// If the stored item is unreadable.

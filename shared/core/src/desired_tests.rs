@@ -23,7 +23,7 @@ fn item_after(update: &Update, item: Option<&Item>) -> Item {
 }
 
 #[test]
-fn a_registered_node_is_what_was_said_of_it() {
+fn a_registered_node_is_what_its_registration_says() {
     let item = item_after(&register(&node(), &registering(3)), None);
     let node = Node::read(&item).expect("readable");
     assert_eq!((node.credentials, node.revoked), (Some(CredentialVersion(3)), false));
@@ -37,29 +37,32 @@ fn credentials_never_go_back_and_a_revoked_node_needs_newer_ones() {
     let denied = |item: &Item, version| registered(register(&node(), &registering(version)).apply(Some(item)));
     assert_eq!(denied(&item, 2), Ok(Err(Denied::CredentialsGoBack { current: CredentialVersion(3) })));
     let revoked = item_after(&revoke(&node()), Some(&item));
-    assert!(!revoked.contains_key(&A::Site), "it is in no list of its site");
+    assert!(!revoked.contains_key(&A::Site), "it is removed from the site index");
     assert_eq!(denied(&revoked, 3), Ok(Err(Denied::Revoked)));
     assert!(matches!(denied(&revoked, 4), Ok(Ok(Node { revoked: false, .. }))));
 }
 
 #[test]
-fn what_is_not_said_of_credentials_stays_and_lets_nobody_back_in() {
-    let silent = Registering { credentials: None, ..registering(0) };
+fn without_a_credential_version_the_stored_one_stays_and_lets_no_revoked_node_back_in() {
+    let without_version = Registering { credentials: None, ..registering(0) };
     let credentials = |item: &Item| Node::read(item).expect("readable").credentials.map(|version| version.0);
-    let new = item_after(&register(&node(), &silent), None);
+    let new = item_after(&register(&node(), &without_version), None);
     assert_eq!(credentials(&new), Some(1));
     let rotated = item_after(&register(&node(), &registering(7)), Some(&new));
-    assert_eq!(credentials(&item_after(&register(&node(), &silent), Some(&rotated))), Some(7));
+    assert_eq!(credentials(&item_after(&register(&node(), &without_version), Some(&rotated))), Some(7));
     let revoked = item_after(&revoke(&node()), Some(&rotated));
-    for update in [register(&node(), &silent), amend(&node(), &Amending::default())] {
+    for update in [register(&node(), &without_version), amend(&node(), &Amending::default())] {
         assert_eq!(registered(update.apply(Some(&revoked))), Ok(Err(Denied::Revoked)));
     }
     let known_only_by_its_socket = Item::from([(A::Seen, Value::Number(1))]);
-    assert_eq!(credentials(&item_after(&register(&node(), &silent), Some(&known_only_by_its_socket))), Some(1));
+    assert_eq!(
+        credentials(&item_after(&register(&node(), &without_version), Some(&known_only_by_its_socket))),
+        Some(1)
+    );
 }
 
 #[test]
-fn of_a_registered_node_one_thing_is_said_and_the_others_stay() {
+fn amending_one_field_of_a_registration_leaves_the_others() {
     let item = item_after(&register(&node(), &registering(3)), None);
     let after = |amending: Amending| {
         let node = Node::read(&item_after(&amend(&node(), &amending), Some(&item))).expect("readable");
@@ -79,7 +82,7 @@ fn of_a_registered_node_one_thing_is_said_and_the_others_stay() {
 }
 
 #[test]
-fn nothing_is_said_anew_of_a_node_that_is_not_registered_and_credentials_still_never_go_back() {
+fn an_unregistered_node_is_not_amended_and_credentials_never_go_back() {
     let denied = |amending: &Amending, item: Option<&Item>| registered(amend(&node(), amending).apply(item));
     let older = Amending { credentials: Some(CredentialVersion(2)), ..Amending::default() };
     for amending in [&Amending::default(), &older] {
@@ -93,7 +96,7 @@ fn nothing_is_said_anew_of_a_node_that_is_not_registered_and_credentials_still_n
 }
 
 #[test]
-fn revoking_nobody_is_refused_and_revoking_twice_is_not() {
+fn revoking_an_unknown_node_is_refused_and_revoking_twice_is_not() {
     assert!(matches!(revoke(&node()).apply(None), Outcome::Refused { stored: None }));
     let item = item_after(&register(&node(), &registering(1)), None);
     let revoked = item_after(&revoke(&node()), Some(&item));
@@ -101,7 +104,7 @@ fn revoking_nobody_is_refused_and_revoking_twice_is_not() {
 }
 
 #[test]
-fn versions_count_up_by_one_and_the_same_document_is_none() {
+fn versions_count_up_by_one_and_the_same_document_makes_no_new_one() {
     let mut item = item_after(&register(&node(), &registering(1)), None);
     let mut set = |hash: &str, expected: Option<u64>| {
         let expected = expected.map_or_else(Expected::default, Expected::version);
@@ -114,7 +117,7 @@ fn versions_count_up_by_one_and_the_same_document_is_none() {
     assert_eq!(set("a", None), Ok((1, true)));
     assert_eq!(set("a", None), Ok((1, false)), "the same again");
     assert_eq!(set("b", Some(1)), Ok((2, true)));
-    assert_eq!(set("c", Some(1)), Err(Denied::Stale { current: 2 }), "somebody was faster");
+    assert_eq!(set("c", Some(1)), Err(Denied::Stale { current: 2 }), "another version was set before");
     assert_eq!(set("c", Some(0)), Err(Denied::Stale { current: 2 }));
     assert_eq!(set("b", Some(2)), Ok((2, false)));
     assert_eq!(set("a", Some(2)), Ok((3, true)), "back to an earlier one is a new version");
@@ -124,8 +127,8 @@ fn versions_count_up_by_one_and_the_same_document_is_none() {
 fn firmware_is_news_until_it_runs_or_was_given_up_and_is_tried_again_when_it_is_set_again() {
     let (model, version) = ("ax-2".parse().expect("a model"), "2.5".parse().expect("a version"));
     let item = item_after(&register(&node(), &registering(1)), None);
-    let want = set_firmware(&node(), &model, &version);
-    let item = item_after(&want, Some(&item));
+    let set = set_firmware(&node(), &model, &version);
+    let item = item_after(&set, Some(&item));
     let read = |item: &Item| Node::read(item).expect("readable");
     assert_eq!((read(&item).firmware_news(), read(&item).is_updating()), (Some("2.5"), false));
     let reported = |state: &str| {
@@ -138,7 +141,7 @@ fn firmware_is_news_until_it_runs_or_was_given_up_and_is_tried_again_when_it_is_
     for over in ["applied", "failed", "rolled-back"] {
         assert_eq!(read(&reported(over)).firmware_news(), None, "{over}");
     }
-    assert_eq!(read(&item_after(&want, Some(&reported("failed")))).firmware_news(), Some("2.5"));
+    assert_eq!(read(&item_after(&set, Some(&reported("failed")))).firmware_news(), Some("2.5"));
     let mut runs = item.clone();
     runs.insert(A::Firmware, "2.5".into());
     assert_eq!(read(&runs).firmware_news(), None);
@@ -158,7 +161,7 @@ fn firmware_is_for_registered_nodes_of_its_model() {
 }
 
 #[test]
-fn the_unknown_and_the_revoked_run_nothing() {
+fn unknown_and_revoked_nodes_get_no_configuration() {
     let any = Expected::default();
     let set = |item: Option<&Item>| config_set(set_config(&node(), "a", &any).apply(item), "a", &any);
     assert_eq!(set(None), Ok(Err(Denied::Unknown)));

@@ -5,16 +5,16 @@ use crate::report::Report;
 
 /// Something that happened to a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Event {
-    /// Which node.
     pub node: NodeId,
-    /// When, by the clock of whoever noticed. Clocks differ and step back.
+    /// When it happened, by the clock of the host that noticed it. Clocks differ and step back.
     pub at: Timestamp,
-    /// The time as the event is handled, by the clock of whoever handles it. Events may be delivered late.
+    /// When the event is handled, by the handler's clock. Events may be delivered late.
     pub now: Timestamp,
-    /// Whether a new minute of the node's budget begins with it. False but for [`Settled::Again`](crate::Settled::Again).
+    /// Whether the event begins a new minute of the node's budget. Only [`Settled::Again`](crate::Settled::Again) makes
+    /// such events.
     pub fresh: bool,
-    /// What.
     pub kind: EventKind,
 }
 
@@ -24,7 +24,7 @@ impl Event {
         Self { node, at, now: at, fresh: false, kind }
     }
 
-    /// How many fields of what the node said were dropped or clipped; nothing if none was.
+    /// How many fields of the node's report were dropped or clipped; `None` if none was.
     pub fn dropped(&self) -> Option<u32> {
         let (EventKind::CheckIn { report, .. } | EventKind::Poll { report, .. }) = &self.kind else { return None };
         Some(report.dropped()).filter(|dropped| *dropped > 0)
@@ -33,115 +33,112 @@ impl Event {
 
 /// A connection and its place in the order of a node's connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Connection {
-    /// Which.
     pub id: ConnectionId,
-    /// When it opened: the newest connection is the node's. Ties go to the greater id.
+    /// When it opened. The newest connection holds the node; of two that opened at the same instant, it is the one with
+    /// the greater id.
     pub opened_at: Timestamp,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum EventKind {
-    /// A connection asks to be let in. Two of one node may arrive in either order.
+    /// A node opens a connection. The events of two connections of a node may arrive in either order.
     Connect {
-        /// The connection.
         connection: Connection,
-        /// The version of the credentials that it came with.
+        /// The credential version of the connection's token.
         credentials: CredentialVersion,
         /// The running instance of the node's program that opened it, if it named itself.
         instance: Option<Instance>,
     },
-    /// The node said how it is. Messages of one connection are handled in parallel.
+    /// A node checked in on a connection. Messages of one connection are handled in parallel.
     CheckIn {
-        /// On which connection.
         connection: Connection,
-        /// The version of the credentials that the connection came with.
+        /// The credential version of the connection's token.
         credentials: CredentialVersion,
-        /// When API Gateway got it: before the connection closed.
+        /// When API Gateway got the message. The connection may have closed between then and now.
         received: Timestamp,
-        /// The message's place in the connection.
+        /// The message's sequence number on this connection.
         seq: u64,
-        /// Whether the node wants an answer.
+        /// Whether the node asks for an answer.
         ack: bool,
-        /// What it said.
         report: Report,
-        /// How many results of commands came with it. Each counts as a message.
+        /// How many results of commands came with the check-in. Each counts as a message of the budget.
         results: u32,
     },
-    /// The node sent a message that stores nothing: a question, or one that can't be read.
+    /// The node sent a message that stores nothing: a question, or a message that can't be read.
     Ask {
-        /// On which connection.
         connection: Connection,
-        /// The version of the credentials that the connection came with.
+        /// The credential version of the connection's token.
         credentials: CredentialVersion,
     },
-    /// A check-in came after one with a higher sequence number. It is counted, and nothing else.
+    /// A check-in came after one with a higher sequence number. It is counted for the budget, and its report is not
+    /// stored.
     Stale {
-        /// On which connection.
         connection: Connection,
-        /// The version of the credentials that the connection came with.
+        /// The credential version of the connection's token.
         credentials: CredentialVersion,
-        /// When API Gateway got it.
+        /// When API Gateway got the message.
         received: Timestamp,
         /// The highest sequence number that is stored.
         stored: u64,
-        /// How many results of commands came with it.
+        /// How many results of commands came with the check-in. Each counts as a message of the budget.
         results: u32,
     },
     /// A message was over the node's budget.
     Excess {
-        /// How often that had happened, as the node was stored.
+        /// The stored number of offences before this one.
         offences: Option<u64>,
-        /// Until when the node had been blocked, as it was stored.
+        /// The stored end of the node's last block.
         blocked_until: Option<Timestamp>,
     },
     /// Another instance took the node over from an open connection.
     TakenOver {
-        /// The connection that did.
+        /// The connection that took the node over.
         connection: ConnectionId,
-        /// How often that had happened within the hour before.
+        /// The stored number of takeovers before this one; 0 if the last one was an hour ago or longer.
         before: u64,
     },
-    /// A connection ended. Told late, twice, or never; sometimes before its [`EventKind::Connect`].
+    /// A connection closed. The event may come late, twice, never, or before the connection's [`EventKind::Connect`].
     Disconnect {
-        /// The connection.
         connection: Connection,
-        /// The close code (RFC 6455, section 7.4), if one was told.
+        /// The close code (RFC 6455, section 7.4), if there was one.
         code: Option<u16>,
-        /// The reason, if one was told.
+        /// The reason, if there was one.
         reason: Option<String>,
     },
-    /// The node said how it is by a plain request, because it can't hold a connection.
+    /// The node checked in by an HTTP request, because it can't hold a connection.
     Poll {
-        /// The version of the credentials that it came with.
+        /// The credential version of the request's token.
         credentials: CredentialVersion,
-        /// What it said.
         report: Report,
-        /// How many results of commands came with it. Each counts as a message.
+        /// How many results of commands came with the poll. Each counts as a message of the budget.
         results: u32,
     },
     /// The sweep found a closed node whose grace period is over.
     Expire {
-        /// What it found.
+        /// What the sweep read.
         found: Found,
     },
     /// The slow scan found a node that has been silent for too long.
     Lost {
-        /// What it found.
+        /// What the scan read.
         found: Found,
     },
 }
 
-/// The part of a node that a sweep saw and bases its judgement on: if any of it changed since, the judgement is void.
+/// What a sweep read of a node, and bases its event on. If the node has changed in a way that makes the event wrong,
+/// the event is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The connection that held it, if one ever did.
+    /// The connection that held the node, if there ever was one.
     pub connection: Option<ConnectionId>,
-    /// Whether that was open.
+    /// Whether that connection was open.
     pub open: bool,
-    /// When it last checked in.
+    /// When the node last checked in.
     pub seen: Option<Timestamp>,
-    /// Whether it checks in by polling.
+    /// Whether the node checked in by polling.
     pub polls: bool,
 }

@@ -1,50 +1,52 @@
-//! Which version of a configuration must be desired for another one to be set: conditional requests (RFC 9110, section 13),
-//! in the words of the rules.
+//! Conditional requests (RFC 9110, section 13), as the rules see them: which version of a configuration must be desired
+//! for another one to be set.
 
 use crate::attribute::Attribute as A;
 use crate::guard::Guard;
 
-/// What must be desired now. By default, anything.
+/// A condition on the version that is desired now. By default, every version fulfils it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
-    /// One of these, if something is said (`If-Match`).
+    /// If it is given, one of these versions must be desired (`If-Match`).
     pub one_of: Option<Versions>,
-    /// None of these, if something is said (`If-None-Match`).
+    /// If it is given, none of these versions may be desired (`If-None-Match`).
     pub none_of: Option<Versions>,
 }
 
-/// Versions of a configuration.
+/// A set of versions of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Versions {
-    /// Whatever is desired, if something is.
+    /// Every version. It does not contain "no configuration".
     Any,
-    /// These; 0 stands for no configuration.
+    /// These versions; 0 stands for no configuration.
     Listed(Vec<u64>),
 }
 
 impl Expected {
-    /// This version, or no configuration if it is 0.
+    /// The condition that this version is desired, or no configuration if it is 0.
     pub fn version(version: u64) -> Self {
         Self { one_of: Some(Versions::Listed(vec![version])), none_of: None }
     }
 
-    /// Whether it is what is desired: a version, or 0 for none.
+    /// Whether the condition holds if this version is desired; 0 stands for no configuration.
     pub fn holds(&self, current: u64) -> bool {
         self.one_of.as_ref().is_none_or(|versions| versions.contain(current))
             && !self.none_of.as_ref().is_some_and(|versions| versions.contain(current))
     }
 
-    /// Whether a version may be what this very wish has made already: a try whose answer was lost has counted the version
-    /// up. `If-Match` allows to say so (RFC 9110, section 13.1.1), and `If-None-Match` does not.
+    /// Whether an earlier try of the same request may have made this version. A try whose answer was lost has raised
+    /// the version by one. For `If-Match`, the repeated request may be answered as a success (RFC 9110, section
+    /// 13.1.1); for `If-None-Match`, it may not.
     pub(crate) fn may_have_made(&self, current: u64) -> bool {
         self.one_of.is_some() && current.checked_sub(1).is_some_and(|before| self.holds(before))
     }
 
-    /// The same as a condition on the stored item.
+    /// The condition as a guard on the stored item.
     pub(crate) fn guard(&self) -> Guard {
         let one_of = self.one_of.iter().map(|versions| match versions {
             Versions::Any => Guard::Exists(A::DesiredVersion),
-            // DynamoDB has no empty condition, and no version is below 0.
+            // An empty list never holds. DynamoDB has no empty condition, so this one stands for it: no version is
+            // below 0.
             Versions::Listed(versions) if versions.is_empty() => Guard::Less(A::DesiredVersion, 0_u64.into()),
             Versions::Listed(versions) => Guard::Any(versions.iter().map(|version| is(*version)).collect()),
         });
@@ -94,13 +96,13 @@ mod tests {
     }
 
     #[test]
-    fn any_version_is_not_none_and_an_empty_list_is_no_version() {
+    fn any_version_excludes_no_configuration_and_an_empty_list_excludes_everything() {
         let one_of = |versions| Expected { one_of: Some(versions), none_of: None };
         assert_eq!([0, 1].map(|current| one_of(Versions::Any).holds(current)), [false, true]);
         assert_eq!([0, 1].map(|current| one_of(Versions::Listed(vec![])).holds(current)), [false, false]);
         let none = Expected { none_of: Some(Versions::Any), one_of: None };
         assert_eq!([0, 1].map(|current| none.holds(current)), [true, false]);
-        assert!(!none.may_have_made(1), "what is there already is not made again");
+        assert!(!none.may_have_made(1), "If-None-Match does not allow for an earlier try");
         assert!(Expected::version(0).may_have_made(1));
     }
 }

@@ -8,35 +8,35 @@ use crate::attribute::{Attribute, Item, Value};
 /// (Amazon DynamoDB, "Comparison operator and function reference").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Guard {
-    /// Every one holds. Empty: always.
+    /// All of these hold. An empty list always holds.
     All(Vec<Guard>),
-    /// At least one holds. Empty: never.
+    /// At least one of these holds. An empty list never holds.
     Any(Vec<Guard>),
-    /// The attribute is there.
+    /// The attribute exists.
     Exists(Attribute),
-    /// The attribute is not there.
+    /// The attribute does not exist.
     Missing(Attribute),
-    /// The attribute is this.
+    /// The attribute has this value.
     Equal(Attribute, Value),
-    /// The attribute is absent, or something else than this.
+    /// The attribute is absent or has another value.
     Differs(Attribute, Value),
-    /// The attribute is less than this. Text compares byte by byte.
+    /// The attribute is less than this value. Text is compared byte by byte.
     Less(Attribute, Value),
-    /// The attribute is this or less.
+    /// The attribute is less than this value or equal to it.
     AtMost(Attribute, Value),
-    /// The attribute is this or more.
+    /// The attribute is greater than this value or equal to it.
     AtLeast(Attribute, Value),
-    /// The attribute is more than this.
+    /// The attribute is greater than this value.
     Greater(Attribute, Value),
 }
 
 impl Guard {
-    /// The attribute is this, or absent if there is none.
+    /// The attribute has this value, or is absent if the value is `None`.
     pub(crate) fn same(attribute: Attribute, value: Option<Value>) -> Self {
         value.map_or(Self::Missing(attribute), |value| Self::Equal(attribute, value))
     }
 
-    /// Whether it holds for an item; an item that does not exist has no attributes.
+    /// Whether the guard holds for an item. An item that does not exist has no attributes.
     pub fn holds(&self, item: &Item) -> bool {
         match self {
             Self::All(guards) => guards.iter().all(|guard| guard.holds(item)),
@@ -53,7 +53,7 @@ impl Guard {
     }
 }
 
-/// How a stored attribute compares with a value; not at all if it is absent or of another type.
+/// How a stored attribute compares with a value; `None` if the attribute is absent or of another type.
 fn compare(item: &Item, attribute: Attribute, value: &Value) -> Option<Ordering> {
     match (item.get(&attribute)?, value) {
         (Value::Number(stored), Value::Number(value)) => Some(stored.cmp(value)),

@@ -1,22 +1,24 @@
-//! Which documents a node's last configurations were: what tells how what it runs differs from what it is to run.
+//! The documents of a node's last configuration versions. They are needed to tell how the configuration that runs
+//! differs from the desired one.
 //!
-//! The node's item knows what is desired, and the number of the version that runs. That version's document is found here,
-//! in an item of its own: it costs the node's item no bytes, and a check-in nothing.
+//! The node's item names the document of the desired version, but has only the number of the version that runs. The
+//! document of that version is named here. The history is an item of its own, so that it takes no bytes of the node's
+//! item and costs a check-in nothing.
 
 use std::collections::BTreeMap;
 
 use crate::node::{DesiredConfig, Node};
 
-/// How many versions are remembered besides the one that runs: with all of them the item is below one write unit, as a
-/// node's is.
+/// How many versions are remembered besides the one that runs. With all of them, the item stays within one write unit,
+/// as the node's item does.
 pub const REMEMBERED: u64 = 8;
 
-/// A place for one version.
+/// A place for one version in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Slot {
-    /// The versions that leave this when they are divided by [`REMEMBERED`]: the newest of them.
+    /// The newest of the versions whose remainder is this when they are divided by [`REMEMBERED`].
     Newest(u64),
-    /// The version that runs, once its own slot was needed for a newer one.
+    /// The version that runs, once a newer version took its own slot.
     Running,
 }
 
@@ -26,7 +28,7 @@ impl Slot {
         (0..REMEMBERED).map(Self::Newest).chain([Self::Running])
     }
 
-    /// The attributes that hold its version and the SHA-256 of its document.
+    /// The attributes that hold the slot's version and the SHA-256 of its document.
     pub fn names(self) -> [String; 2] {
         match self {
             Self::Newest(slot) => ["v", "h"].map(|name| format!("{name}{slot}")),
@@ -35,18 +37,17 @@ impl Slot {
     }
 }
 
-/// A version to be remembered. One that comes late does not replace a newer one.
+/// A version to be stored in the history. A version that comes late does not replace a newer one.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Remember {
-    /// Where.
     pub slot: Slot,
-    /// What.
     pub config: DesiredConfig,
-    /// Whether what the slot had is to be kept in [`Slot::Running`].
+    /// Whether the version that the slot held before is moved to [`Slot::Running`].
     pub keep: bool,
 }
 
-/// What is to be remembered now that a node is to run this.
+/// The version to be stored in a node's history when this configuration becomes desired.
 pub fn remember(node: &Node, config: &DesiredConfig) -> Remember {
     Remember {
         slot: slot(config.version),
@@ -59,7 +60,7 @@ fn slot(version: u64) -> Slot {
     Slot::Newest(version % REMEMBERED)
 }
 
-/// What is remembered of a node's configurations.
+/// The history of a node's configuration versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History(BTreeMap<Slot, DesiredConfig>);
 
@@ -70,7 +71,7 @@ impl FromIterator<(Slot, DesiredConfig)> for History {
 }
 
 impl History {
-    /// The SHA-256 of a version's document, in hexadecimal; nothing if it is not remembered.
+    /// The SHA-256 of a version's document, in hexadecimal; `None` if the version is not remembered.
     pub fn sha256(&self, version: u64) -> Option<&str> {
         let mut of_version = [slot(version), Slot::Running].into_iter().filter_map(|slot| self.0.get(&slot));
         of_version.find(|config| config.version == version).map(|config| &*config.sha256)
@@ -92,11 +93,11 @@ mod tests {
 
     impl History {
         fn remember(&mut self, remember: Remember) {
-            let had = self.0.get(&remember.slot).cloned();
-            if had.as_ref().is_some_and(|had| had.version >= remember.config.version) {
+            let before = self.0.get(&remember.slot).cloned();
+            if before.as_ref().is_some_and(|before| before.version >= remember.config.version) {
                 return;
             }
-            self.0.extend(had.filter(|_| remember.keep).map(|had| (Slot::Running, had)));
+            self.0.extend(before.filter(|_| remember.keep).map(|before| (Slot::Running, before)));
             self.0.insert(remember.slot, remember.config);
         }
 
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_follows_and_one_that_stays_two_behind_are_compared_too() {
+    fn what_runs_is_remembered_if_the_node_is_one_or_two_versions_behind() {
         for behind in 1..=2 {
             let history = History::after(1..=50, |desired| desired.checked_sub(behind).filter(|applied| *applied > 0));
             assert_eq!(history.sha256(50 - behind), Some(&*format!("hash {}", 50 - behind)));
@@ -136,12 +137,12 @@ mod tests {
     }
 
     #[test]
-    fn a_late_one_replaces_no_newer_one() {
+    fn a_version_that_comes_late_replaces_no_newer_one() {
         assert_eq!(History::after([11, 3], |_| None).sha256(11), Some("hash 11"));
     }
 
     #[test]
-    fn whatever_a_node_claims_to_run_it_is_only_what_it_was_to_run() {
+    fn a_version_that_was_never_desired_has_no_document_whatever_a_node_claims() {
         for claimed in [0, 9, u64::MAX] {
             let history = History::after(1..=8, |_| Some(claimed));
             assert_eq!(history.sha256(claimed), None);
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn who_rejects_a_version_goes_on_with_the_one_before_and_a_substitute_runs_too() {
+    fn a_node_that_rejects_a_version_runs_the_one_before_and_a_substituted_version_runs() {
         let id: NodeId = "ap-1".parse().expect("an id");
         let policy = Policy::new(Registration::Open, 600, 10, 60, 0).expect("in range");
         let report = |version, state| {

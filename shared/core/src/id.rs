@@ -8,33 +8,33 @@ use crate::limits::{
     SITE_BYTES, TAGS_BYTES,
 };
 
-/// Text that is not an id of the kind that it was meant to be.
+/// Why a text is not a valid id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
-    /// There is no text.
-    #[error("a {kind} can't be empty")]
+    /// The text is empty.
+    #[error("the {kind} is empty")]
     Empty {
-        /// What it was meant to be.
+        /// What the text should be, such as "node id".
         kind: &'static str,
     },
-    /// There is too much of it.
-    #[error("a {kind} has at most {limit} bytes, this one {length}")]
+    /// The text is too long.
+    #[error("the {kind} has {length} bytes; at most {limit} are allowed")]
     TooLong {
-        /// What it was meant to be.
+        /// What the text should be, such as "node id".
         kind: &'static str,
-        /// How long it may be, in bytes.
+        /// How long the text may be, in bytes.
         limit: usize,
-        /// How long it is, in bytes.
+        /// How long the text is, in bytes.
         length: usize,
     },
-    /// A character that it can't have.
-    #[error("a {kind} consists of {allowed}, not of {found:?}")]
+    /// The text has a character that is not allowed.
+    #[error("the {kind} contains {found:?}; it may contain only {allowed}")]
     Character {
-        /// What it was meant to be.
+        /// What the text should be, such as "node id".
         kind: &'static str,
-        /// What it may consist of.
+        /// The characters that are allowed, in words.
         allowed: &'static str,
-        /// The first character that is wrong.
+        /// The first character that is not allowed.
         found: char,
     },
 }
@@ -58,9 +58,10 @@ fn check(
     }
 }
 
-/// Which node: the monolith's name for it, a MAC address or a serial number, say.
+/// A node's id, which the application chooses: a MAC address or a serial number, for example.
 ///
-/// 1 to 64 bytes of ASCII letters, digits, `:`, `_` and `-`: safe in a URL's path, a log line and a key.
+/// It has 1 to 64 ASCII letters, digits, `:`, `_` and `-`, which are safe in the path of a URL, in a log line and in a
+/// key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(String);
 
@@ -87,7 +88,7 @@ impl fmt::Display for NodeId {
     }
 }
 
-/// Which connection: API Gateway's name for one WebSocket, unique for ever.
+/// API Gateway's id for one WebSocket. It is never used for another one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnectionId(String);
 
@@ -113,50 +114,53 @@ impl fmt::Display for ConnectionId {
     }
 }
 
-/// How often a node's credentials were renewed: a token of a lower version than the stored one is no longer accepted.
+/// The version of a node's credentials, which the application raises to renew them. A token with a lower version than
+/// the stored one is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CredentialVersion(pub u32);
 
-/// An instant, in milliseconds since the Unix epoch. Whoever reads clocks hands it in.
+/// An instant, in milliseconds since the Unix epoch. The rules read no clock: their callers pass instants in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// This instant and some seconds more.
+    /// This instant plus some seconds.
     #[must_use]
     pub fn plus_seconds(self, seconds: u32) -> Self {
         Self(self.0.saturating_add(u64::from(seconds) * 1000))
     }
 
-    /// Whole seconds since `earlier`; 0 if that is later, because clocks step back.
+    /// Whole seconds since `earlier`; 0 if `earlier` is later than this instant, since clocks step back.
     pub fn seconds_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0) / 1000
     }
 }
 
-/// A running instance of a node's program, as a hash of the name that it gave itself: a random one for each start. Two
-/// connections of one instance are one device's.
+/// A running instance of a node's program, as a hash of the name that it gave itself, which is random for each start.
+/// Two connections of one instance are from the same device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instance(pub u32);
 
 impl Instance {
-    /// The instance with this name: 1 to 64 ASCII letters, digits, `.`, `_` and `-`; nothing for another name.
+    /// The instance with this name, which has 1 to 64 ASCII letters, digits, `.`, `_` and `-`; `None` for any other
+    /// name.
     pub fn named(name: &str) -> Option<Self> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
         if !(1..=64).contains(&name.len()) || !name.chars().all(allowed) {
             return None;
         }
-        // FNV-1a, 32 bit. 0 is kept for "no name".
+        // FNV-1a, 32 bit. 0 stands for "no name".
         let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
         Some(Self(hash.max(1)))
     }
 }
 
-/// Where a node is: the monolith's name for it. Made like a [`NodeId`].
+/// The application's name for the place where a node is. It has the same form as a [`NodeId`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Site(String);
 
-/// What a node is: its model. Made like a [`NodeId`], with `.` besides, and shorter.
+/// A node's model. It has the form of a [`NodeId`] and may contain `.` as well, but is shorter: at most
+/// [`MODEL_BYTES`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Model(String);
 
@@ -174,7 +178,7 @@ impl FromStr for Model {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        check("model", text, MODEL_BYTES, MODEL_CHARACTERS, is_of_model)?;
+        check("model", text, MODEL_BYTES, MODEL_CHARACTERS, is_model_character)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -193,15 +197,17 @@ impl Model {
     }
 }
 
-/// What a node is told to do. Made like a [`Model`].
+/// The name of a command. It has the characters of a [`Model`], and at most 64 bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandName(String);
 
-/// A firmware version that a node may be told to run. Made like a [`Model`].
+/// A firmware version that may be desired. It has the characters of a [`Model`], and at most
+/// [`FIRMWARE_VERSION_BYTES`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FirmwareVersion(String);
 
-/// What whoever queues a command names that request with, so that it may be sent again. Visible ASCII.
+/// The idempotency key of a request that queues a command: its name, so that the request may be sent again. Visible
+/// ASCII.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdempotencyKey(String);
 
@@ -209,7 +215,7 @@ impl FromStr for CommandName {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        check("command name", text, COMMAND_NAME_BYTES, MODEL_CHARACTERS, is_of_model)?;
+        check("command name", text, COMMAND_NAME_BYTES, MODEL_CHARACTERS, is_model_character)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -218,7 +224,7 @@ impl FromStr for FirmwareVersion {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        check("firmware version", text, FIRMWARE_VERSION_BYTES, MODEL_CHARACTERS, is_of_model)?;
+        check("firmware version", text, FIRMWARE_VERSION_BYTES, MODEL_CHARACTERS, is_model_character)?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -255,19 +261,19 @@ impl IdempotencyKey {
 
 const MODEL_CHARACTERS: &str = "ASCII letters, digits, ':', '_', '-' and '.'";
 
-fn is_of_model(c: char) -> bool {
+fn is_model_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-' | '.')
 }
 
-/// What the monolith marks a node with, in order and each once. They mean nothing here.
+/// A node's tags, sorted and without duplicates. The application chooses them; they mean nothing to Rollcall.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tags(Vec<String>);
 
 impl Tags {
-    /// Checks them: each consists of what a [`NodeId`] does, `.` and `=`, and together they fit [`TAGS_BYTES`].
+    /// Checks tags. Each has the characters of a [`NodeId`], `.` and `=`; all together have at most [`TAGS_BYTES`].
     ///
     /// # Errors
-    /// The first that can't be one, or their length.
+    /// The first tag that is not valid, or the length of all of them.
     pub fn new(mut tags: Vec<String>) -> Result<Self, InvalidId> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-' | '.' | '=');
         for tag in &tags {
@@ -282,17 +288,17 @@ impl Tags {
         Ok(Self(tags))
     }
 
-    /// One by one.
+    /// The tags, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
 
-    /// As they are stored; nothing if there are none.
+    /// The tags as they are stored; `None` if there are none.
     pub(crate) fn stored(&self) -> Option<String> {
         (!self.0.is_empty()).then(|| self.0.join(","))
     }
 
-    /// As they were stored.
+    /// Reads tags as they were stored.
     pub(crate) fn read(text: &str) -> Self {
         Self(text.split(',').map(str::to_owned).collect())
     }
@@ -303,14 +309,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mac_address_and_a_serial_number_name_nodes() {
+    fn a_mac_address_and_a_serial_number_are_node_ids() {
         for id in ["a4:2b:b0:11:22:33", "AP-0007_b", "7"] {
             assert_eq!(id.parse::<NodeId>().map(|id| id.to_string()), Ok(id.to_owned()));
         }
     }
 
     #[test]
-    fn what_could_break_out_of_a_path_a_key_or_a_log_line_names_no_node() {
+    fn text_that_is_unsafe_in_a_path_a_key_or_a_log_line_is_no_node_id() {
         for id in ["", "a/b", "..", "a.b", "a#b", "a b", "a\nb", "nöde", "a\u{200b}", &"x".repeat(65)] {
             assert!(id.parse::<NodeId>().is_err(), "{id:?}");
         }

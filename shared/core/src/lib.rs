@@ -1,15 +1,16 @@
 //! The rules of Rollcall: what an event does to a node, and what follows from it.
 //!
-//! Everything here is pure and synchronous. Time, randomness, storage and the network are somebody else's; they come in
-//! as arguments and go out as values. An event takes two steps, with the one write between them:
+//! The rules are pure and synchronous. They use no clock, no random numbers, no storage and no network: what they need
+//! comes in as arguments, and what they decide goes out as values. An event takes two steps, with its one write between
+//! them:
 //!
 //! ```text
 //! plan(event)             -> Update { guard, changes }    rendered to one conditional write
 //! settle(event, outcome)  -> Settled { reply, effects }   outcome = what the write said
 //! ```
 //!
-//! A guard that does not hold is not an error: it comes back as [`Outcome::Refused`] with the item that beat us, so
-//! losing a race costs no read either.
+//! A guard that does not hold is not an error. It comes back as [`Outcome::Refused`] with the stored item, so that a
+//! lost race costs no read either.
 
 mod attribute;
 mod budget;

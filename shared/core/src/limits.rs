@@ -1,4 +1,4 @@
-//! How large the parts of a node item may be, so that the whole stays under one write unit.
+//! How large the parts of a node item may be, so that the whole item stays within one write unit.
 
 /// The largest node item, in bytes: one write unit (Amazon DynamoDB, "Read and write operations": a write unit is one
 /// write of an item up to 1 KB).
@@ -19,11 +19,11 @@ pub const SITE_BYTES: usize = 64;
 /// The longest name of a model, in bytes.
 pub const MODEL_BYTES: usize = 32;
 
-/// What a node's tags may take together, in bytes, with a comma between two.
+/// The longest list of a node's tags, in bytes, with the commas between them.
 pub const TAGS_BYTES: usize = 96;
 
-/// The longest firmware version that a node may be told to run, in bytes: every version that is stored counts twice, once
-/// as desired and once as reported on.
+/// The longest firmware version that may be desired, in bytes. The node's item has room for two of these: the desired
+/// one, and the one that the node reported on.
 pub const FIRMWARE_VERSION_BYTES: usize = 32;
 
 /// How much of the detail of an update report is kept, in bytes.
@@ -32,14 +32,14 @@ pub const UPDATE_DETAIL_BYTES: usize = 32;
 /// The longest name of a command, in bytes.
 pub(crate) const COMMAND_NAME_BYTES: usize = 64;
 
-/// The longest idempotency key, in bytes: what a UUID or a hash takes, and more.
+/// The longest idempotency key, in bytes: a UUID or a hash fits.
 pub(crate) const IDEMPOTENCY_KEY_BYTES: usize = 128;
 
-/// How many commands may be open for a node: a queue that grows without an end has a mistake behind it.
+/// How many commands may be open for a node. A queue that is longer than this has a mistake behind it.
 pub const COMMANDS_OPEN: u64 = 100;
 
-/// How many numbers there may be from the first command that is open to the last one: what has to be looked through to
-/// count those that are open among them.
+/// How many numbers there may be from the first command that may be open to the last one. All of these commands are
+/// read to count those that are open.
 pub(crate) const COMMANDS_SPAN: u64 = 1_000;
 
 /// How much of the detail of a configuration report is kept, in bytes.
@@ -48,7 +48,7 @@ pub const DETAIL_BYTES: usize = 96;
 /// How much of the reason of a close is kept, in bytes (RFC 6455, section 5.5.1, allows 123).
 pub const CLOSE_REASON_BYTES: usize = 32;
 
-/// The longest start of `text` that fits `limit` bytes and ends between characters.
+/// The longest start of `text` that has at most `limit` bytes and ends between two characters.
 pub(crate) fn clip(text: &str, limit: usize) -> &str {
     &text[..text.floor_char_boundary(limit)]
 }

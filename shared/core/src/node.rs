@@ -1,4 +1,4 @@
-//! A stored node, read back.
+//! Reading a stored node.
 
 use std::ops::RangeInclusive;
 
@@ -10,143 +10,141 @@ use crate::report::{ConfigOutcome, ConfigState, UpdateOutcome, UpdateState};
 
 /// A node as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Node {
-    /// The connection that holds it, open or closed.
+    /// The connection that holds the node, open or closed.
     pub held: Option<Held>,
-    /// Whether it counts as online, and since when.
+    /// Whether the node is stored as online, and since when.
     pub presence: Presence,
-    /// When its grace period ends, while it is suspected.
+    /// When the grace period of a suspected node ends; `None` if the node is not suspected.
     pub due: Option<Timestamp>,
-    /// When it last checked in.
+    /// When the node last checked in.
     pub seen: Option<Timestamp>,
-    /// The sequence number of its last check-in on this connection.
+    /// The sequence number of the last check-in on the connection that holds the node.
     pub seq: Option<u64>,
-    /// Whether it checks in by polling.
+    /// Whether the node checks in by polling.
     pub polls: bool,
-    /// The firmware version that it reported.
+    /// The firmware version that the node reported.
     pub firmware: Option<String>,
-    /// The lowest credential version that is accepted; none if it was never registered.
+    /// The lowest credential version that is accepted; `None` if the node was never registered.
     pub credentials: Option<CredentialVersion>,
-    /// Whether its credentials were revoked.
+    /// Whether the node's credentials are revoked.
     pub revoked: bool,
-    /// The site that it belongs to.
     pub site: Option<String>,
-    /// Its model.
     pub model: Option<String>,
-    /// Its tags.
     pub tags: Tags,
-    /// The configuration that it is to run.
     pub desired: Option<DesiredConfig>,
-    /// The version of the configuration that it runs: the last one that it reported as applied or substituted.
+    /// The version of the configuration that the node runs: the last one that it reported as applied or substituted.
     pub applied: Option<u64>,
-    /// What it last reported of a configuration.
+    /// The node's last report on a configuration.
     pub config: Option<ConfigOutcome>,
-    /// How many commands were ever queued for it: the number of the last one.
+    /// How many commands were ever queued for the node. It is the number of the last one.
     pub commands_queued: u64,
-    /// Up to which number they are over.
+    /// All commands up to this number are over.
     pub commands_over: u64,
-    /// The firmware version that it is to run.
+    /// The firmware version that the node is to run.
     pub desired_firmware: Option<String>,
-    /// How it is getting on with a firmware version.
+    /// The node's last report on a firmware update.
     pub update: Option<UpdateOutcome>,
-    /// How often another instance took it over from an open connection.
+    /// How often another instance took the node over from an open connection.
     pub takeovers: Option<Takeovers>,
-    /// How many messages it has sent in the current minute of its budget.
+    /// How many messages the node has sent in the current minute of its budget.
     pub spent: u64,
-    /// When that minute began.
+    /// When the current minute of the budget began.
     pub spent_since: Option<Timestamp>,
-    /// Whether it is blocked for sending too much.
+    /// Whether the node is blocked for sending too many messages.
     pub blocked: Blocked,
 }
 
-/// Takeovers of a node without an hour between two: two devices that use one token, or a device that restarts again and again.
+/// Takeovers of a node, with less than an hour from one to the next: two devices use one token, or one device restarts
+/// again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Takeovers {
-    /// How many there were.
     pub count: u64,
-    /// When the last one was.
+    /// When the last one happened.
     pub last: Timestamp,
 }
 
-/// What is stored of a node that was over its budget.
+/// How a node was blocked because it was over its budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Blocked {
-    /// Until when it is to send nothing.
+    /// Until when the node must send nothing.
     pub until: Option<Timestamp>,
-    /// How often that happened, without a day between two.
+    /// How often the node was over its budget, with at most a day from the end of one block to the next offence.
     pub offences: Option<u64>,
 }
 
-/// A configuration that a node is to run.
+/// The configuration that a node is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredConfig {
-    /// Its version.
+    /// The configuration's version, counted from 1 for each node.
     pub version: u64,
-    /// The SHA-256 of its document, in hexadecimal.
+    /// The SHA-256 of the configuration's document, in hexadecimal.
     pub sha256: String,
 }
 
 /// The connection that holds a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Held {
-    /// Which.
     pub connection: Connection,
-    /// The credential version that it came with, if it connected at all: a `$disconnect` may be stored before its `$connect`.
+    /// The credential version of the connection's token; `None` if only its `$disconnect` is stored, which may come
+    /// before the `$connect`.
     pub credentials: Option<CredentialVersion>,
-    /// The instance that opened it, if it named itself.
+    /// The instance of the node's program that opened the connection, if it gave its name.
     pub instance: Option<Instance>,
-    /// The one that held the node before it, if there was one.
+    /// The connection that held the node before, if there was one.
     pub previous: Option<Previous>,
-    /// How it ended; nothing while it is open.
+    /// How the connection closed; `None` while it is open.
     pub closed: Option<Closed>,
 }
 
 /// The connection that held a node before another one took over.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Previous {
-    /// Which.
     pub id: ConnectionId,
-    /// When it opened.
     pub opened_at: Timestamp,
-    /// The instance that opened it, if it named itself.
+    /// The instance of the node's program that opened the connection, if it gave its name.
     pub instance: Option<Instance>,
-    /// Whether it was open when it was replaced.
+    /// Whether the connection was open when it was replaced.
     pub was_open: bool,
 }
 
-/// How a connection ended.
+/// How a connection closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Closed {
-    /// When.
     pub at: Timestamp,
-    /// With which code.
+    /// The close code (RFC 6455, section 7.4), if there was one.
     pub code: Option<u64>,
-    /// Why.
+    /// The reason, if there was one.
     pub reason: Option<String>,
 }
 
-/// Whether a node counts as online.
+/// Whether a node is online.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// Since then.
+    /// The node is online since this instant.
     Online(Timestamp),
-    /// Since then, if it ever was online.
+    /// The node is offline since this instant; `None` if it was never online.
     Offline(Option<Timestamp>),
 }
 
-/// A stored item that no rule could have written.
+/// A stored item that no rule can have written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the stored attribute {attribute:?} ({}) is unreadable", attribute.name())]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Malformed {
-    /// Which attribute.
     pub attribute: Attribute,
 }
 
 impl Node {
-    /// Reads a stored item.
+    /// Reads a node from its stored item.
     ///
     /// # Errors
-    /// If an attribute is of a type, or in a combination, that no rule writes.
+    /// If an attribute has a value, or is there in a combination, that no rule writes.
     pub fn read(item: &Item) -> Result<Self, Malformed> {
         let presence = match (time(item, Attribute::OnlineSince)?, time(item, Attribute::OfflineSince)?) {
             (Some(since), None) => Presence::Online(since),
@@ -184,48 +182,50 @@ impl Node {
         })
     }
 
-    /// The open connection that holds it.
+    /// The connection that holds the node, if it is open.
     pub fn open(&self) -> Option<&Held> {
         self.held.as_ref().filter(|held| held.closed.is_none())
     }
 
-    /// Whether a connection with these credentials would still be let in.
+    /// Whether a connection with these credentials would be accepted.
     pub fn accepts(&self, credentials: CredentialVersion) -> bool {
         !self.revoked && self.credentials.is_none_or(|current| current <= credentials)
     }
 
-    /// The open connection that may be sent something: the one that holds the node, if its token would still be let in.
+    /// The connection that may be sent a message: the one that holds the node, if it is open and its token would still
+    /// be accepted.
     pub fn reachable(&self) -> Option<&Held> {
         let accepted = |held: &Held| held.credentials.is_none_or(|credentials| self.accepts(credentials));
         self.open().filter(|held| !self.revoked && accepted(held))
     }
 
-    /// Connections that may be open although their token is no longer accepted: to be told so, and closed.
+    /// Connections that may be open although their token is no longer accepted. They are to be told so and closed.
     pub fn outdated_connections(&self) -> Vec<&ConnectionId> {
         let Some(held) = self.open().filter(|_| self.reachable().is_none()) else { return vec![] };
         let previous = held.previous.as_ref().filter(|previous| previous.was_open).map(|previous| &previous.id);
         std::iter::once(&held.connection.id).chain(previous).collect()
     }
 
-    /// Whether the handshake of the connection that holds the node is surely over: it has sent a message, or it is older than
-    /// any handshake. Until then `@connections` knows no such connection, open as it will be. docs/adr/0011
+    /// Whether the handshake of the connection that holds the node is surely over: the connection has sent a message,
+    /// or it is older than any handshake. Until then `@connections` answers that there is no such connection, although
+    /// it is going to open. docs/adr/0011
     pub fn handshake_is_over(&self, now: Timestamp) -> bool {
         let opened_at = self.held.as_ref().map(|held| held.connection.opened_at);
         self.seq.is_some() || opened_at.is_some_and(|opened_at| opened_at.plus_seconds(HANDSHAKE_S) < now)
     }
 
-    /// What it is to run and has not reported on yet.
+    /// The desired configuration, if the node has not reported on it yet.
     pub fn news(&self) -> Option<&DesiredConfig> {
         let reported = self.config.as_ref().map(|config| config.version);
         self.desired.as_ref().filter(|desired| reported != Some(desired.version))
     }
 
-    /// The numbers of the commands that may be open; nothing if none is.
+    /// The numbers of the commands that may be open; `None` if no command can be.
     pub fn open_commands(&self) -> Option<RangeInclusive<u64>> {
         (self.commands_over < self.commands_queued).then(|| self.commands_over + 1..=self.commands_queued)
     }
 
-    /// The firmware version that it is to run, does not run, and has not given up on.
+    /// The desired firmware version, if the node does not run it and has not given it up.
     pub fn firmware_news(&self) -> Option<&str> {
         let desired = self.desired_firmware.as_deref().filter(|desired| self.firmware.as_deref() != Some(*desired))?;
         match self.update.as_ref().filter(|update| update.version.as_str() == desired).map(|update| update.state) {
@@ -234,24 +234,24 @@ impl Node {
         }
     }
 
-    /// Whether it has said that it knows of the firmware version that it is to run.
+    /// Whether the node has reported on the desired firmware version.
     pub fn is_updating(&self) -> bool {
         let reported = self.update.as_ref().map(|update| update.version.as_str());
         self.desired_firmware.is_some() && reported == self.desired_firmware.as_deref()
     }
 
-    /// The model and the version of firmware that it may fetch, if this is the version that it is to run.
+    /// The model and the version of the firmware that the node may fetch, if this is the desired version; else `None`.
     pub fn may_fetch_firmware(&self, version: &str) -> Option<(Model, FirmwareVersion)> {
         let desired = self.desired_firmware.as_deref().filter(|desired| *desired == version && !self.revoked)?;
         Some((self.model.as_deref()?.parse().ok()?, desired.parse().ok()?))
     }
 
-    /// When it was last heard of: a check-in, or the opening of its connection.
+    /// When the node was last heard of: its last check-in, or the opening of its connection.
     pub fn last_heard(&self) -> Option<Timestamp> {
         self.seen.max(self.held.as_ref().map(|held| held.connection.opened_at))
     }
 
-    /// What a sweep remembers of it.
+    /// What a sweep bases its event on.
     pub fn found(&self) -> Found {
         Found {
             connection: self.held.as_ref().map(|held| held.connection.id.clone()),

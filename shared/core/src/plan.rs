@@ -1,4 +1,4 @@
-//! From an event to its one guarded write.
+//! Turns an event into its one guarded write.
 
 use crate::attribute::{Attribute, ItemKey, Value, due_shard};
 use crate::budget;
@@ -12,13 +12,13 @@ use crate::report::{ConfigState, Report};
 use crate::update::{Change, Update};
 use Attribute as A;
 
-/// What is stored as the reason of a close that a sweep concluded.
+/// The stored close reason of a connection that the slow scan found to be lost.
 const REASON_LOST: &str = "lost";
 
 /// The one guarded write that an event asks for.
 ///
-/// What the guard refuses is never decided here, but by whoever evaluates it against the stored item, in one step with
-/// the write. [`settle`](crate::settle()) says what follows.
+/// Nothing is decided here. The guard is evaluated against the stored item by whoever stores it, in one step with the
+/// write. [`settle`](crate::settle()) says what follows.
 pub fn plan(event: &Event, policy: &Policy) -> Update {
     let at = event.at;
     let (guard, already_applied, changes) = match &event.kind {
@@ -26,16 +26,16 @@ pub fn plan(event: &Event, policy: &Policy) -> Update {
             connect(event, connection, *credentials, *instance, policy)
         }
         EventKind::CheckIn { connection, credentials, received, seq, report, results, .. } => {
-            let said = Said { connection, credentials: *credentials, results: *results };
-            check_in(event, &said, *received, *seq, report, policy)
+            let message = Message { connection, credentials: *credentials, results: *results };
+            check_in(event, &message, *received, *seq, report, policy)
         }
         EventKind::Ask { connection, credentials } => {
-            let said = Said { connection, credentials: *credentials, results: 0 };
-            count(event, &said, open(), policy)
+            let message = Message { connection, credentials: *credentials, results: 0 };
+            count(event, &message, open(), policy)
         }
         EventKind::Stale { connection, credentials, received, results, .. } => {
-            let said = Said { connection, credentials: *credentials, results: *results };
-            count(event, &said, open_or_closed_since(*received), policy)
+            let message = Message { connection, credentials: *credentials, results: *results };
+            count(event, &message, open_or_closed_since(*received), policy)
         }
         EventKind::Excess { offences, blocked_until } => excess(event, *offences, *blocked_until),
         EventKind::TakenOver { connection, before } => taken_over(at, connection, *before),
@@ -53,7 +53,7 @@ pub fn plan(event: &Event, policy: &Policy) -> Update {
 type Parts = (Vec<Guard>, Vec<Guard>, Vec<Change>);
 
 /// A message of a connection.
-struct Said<'a> {
+struct Message<'a> {
     connection: &'a Connection,
     credentials: CredentialVersion,
     results: u32,
@@ -90,35 +90,43 @@ fn connect(
     (guard, vec![is(connection), open()], changes)
 }
 
-/// The same sequence number again is the same check-in, said again because its answer was lost: it is stored again.
-fn check_in(event: &Event, said: &Said<'_>, received: Timestamp, seq: u64, report: &Report, policy: &Policy) -> Parts {
+/// A repeated sequence number is the same check-in, sent again because its answer was lost. It is stored again.
+fn check_in(
+    event: &Event,
+    message: &Message<'_>,
+    received: Timestamp,
+    seq: u64,
+    report: &Report,
+    policy: &Policy,
+) -> Parts {
     let at = event.at;
-    let mut guard = speaks_for_the_node(said, open_or_closed_since(received));
+    let mut guard = speaks_for_the_node(message, open_or_closed_since(received));
     guard.push(Guard::Any(vec![Guard::Missing(A::Seq), Guard::AtMost(A::Seq, seq.into())]));
     guard.push(seen_no_later_than(event));
     guard.extend(budget::within(event, policy));
-    let mut changes = budget::spend(event, said.results, policy);
+    let mut changes = budget::spend(event, message.results, policy);
     let already_applied =
-        vec![is(said.connection), Guard::Equal(A::Seq, seq.into()), Guard::Equal(A::Seen, at.0.into())];
+        vec![is(message.connection), Guard::Equal(A::Seq, seq.into()), Guard::Equal(A::Seen, at.0.into())];
     changes.extend([Change::Set(A::Seen, at.0.into()), Change::Set(A::Seq, seq.into())]);
     changes.extend(reported(report));
     (guard, already_applied, changes)
 }
 
 /// Counts a message of the connection that holds the node.
-fn count(event: &Event, said: &Said<'_>, open: Guard, policy: &Policy) -> Parts {
-    let mut guard = speaks_for_the_node(said, open);
+fn count(event: &Event, message: &Message<'_>, open: Guard, policy: &Policy) -> Parts {
+    let mut guard = speaks_for_the_node(message, open);
     guard.extend(budget::within(event, policy));
-    // A message whose count was lost is counted twice, which does no harm; but a write needs something to change.
-    let mut changes = budget::spend(event, said.results, policy);
+    // If the answer to this write is lost, the message is counted twice, which does no harm. A write needs a change,
+    // also if there is no budget to count for.
+    let mut changes = budget::spend(event, message.results, policy);
     if changes.is_empty() {
-        changes.push(Change::Set(A::Connection, said.connection.id.as_str().into()));
+        changes.push(Change::Set(A::Connection, message.connection.id.as_str().into()));
     }
     (guard, vec![Guard::Any(vec![])], changes)
 }
 
-fn speaks_for_the_node(said: &Said<'_>, open: Guard) -> Vec<Guard> {
-    vec![is(said.connection), open, Guard::Missing(A::Revoked), current(said.credentials)]
+fn speaks_for_the_node(message: &Message<'_>, open: Guard) -> Vec<Guard> {
+    vec![is(message.connection), open, Guard::Missing(A::Revoked), current(message.credentials)]
 }
 
 fn excess(event: &Event, offences: Option<u64>, blocked_until: Option<Timestamp>) -> Parts {
@@ -183,10 +191,10 @@ fn poll(event: &Event, credentials: CredentialVersion, report: &Report, results:
     (guard, already_applied, changes)
 }
 
-/// Only a closed node has a due, and a poll takes it away, so that the guard needn't ask about either.
+/// Only a closed node has a `due`, and a poll removes it, so that the guard need not check either.
 ///
-/// A node that polls is not offline because its socket closed: only the suspicion goes, and the slow scan notices
-/// polls that stay away.
+/// A node that polls does not go offline when its connection closes: only `due` is removed. The slow scan finds nodes
+/// that have stopped polling.
 fn expire(at: Timestamp, found: &Found, policy: &Policy) -> Parts {
     let over = Guard::Any(vec![
         Guard::AtMost(A::Due, at.0.into()),
@@ -243,14 +251,15 @@ fn open() -> Guard {
     Guard::Missing(A::ClosedAt)
 }
 
-/// The connection has not closed, or closed after this message of it came. The answer to the close may overtake the message.
+/// The connection is open, or closed after API Gateway got this message. The `$disconnect` may be handled before the
+/// message.
 fn open_or_closed_since(received: Timestamp) -> Guard {
     let received = Timestamp(received.0.saturating_sub(u64::from(SKEW_S) * 1000));
     Guard::Any(vec![open(), Guard::AtLeast(A::ClosedAt, received.0.into())])
 }
 
-/// It opened after the stored connection; or that opened in the future, by a wrong clock. What opened in the future itself is
-/// newer than nothing.
+/// The connection opened after the stored one, or the stored one opened in the future, by a wrong clock. A connection
+/// that itself opened in the future only replaces one that did so, too.
 fn newer(connection: &Connection, horizon: Timestamp) -> Guard {
     let opened_at = || Value::from(connection.opened_at.0);
     let id = || Value::from(connection.id.as_str());
@@ -298,7 +307,7 @@ fn reported(report: &Report) -> Vec<Change> {
         changes.push(Change::Set(A::ConfigVersion, config.version.into()));
         changes.push(Change::Set(A::ConfigState, config.state.as_str().into()));
         changes.push(set_or_remove(A::ConfigDetail, config.detail.as_deref().map(Value::from)));
-        // Who rejects one goes on with what it ran before.
+        // A node that rejects a configuration keeps running the one before.
         if config.state != ConfigState::Rejected {
             changes.push(Change::Set(A::AppliedVersion, config.version.into()));
         }

@@ -1,32 +1,32 @@
-//! The settings that the rules go by.
+//! The settings of the rules.
 
-/// Seconds, where a rule counts in them.
+/// A time in seconds.
 pub type Seconds = u32;
 
-/// Who may connect.
+/// Which nodes may connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Registration {
-    /// A valid token registers its node.
+    /// Any node with a valid token. Its first connect or poll registers it.
     Open,
-    /// The node must have been registered.
+    /// Only nodes that the application has registered.
     Closed,
 }
 
-/// The settings that the rules go by. Made by [`Policy::new`], so that they are in range.
+/// The settings of the rules. [`Policy::new`] makes them, so that they are in range.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Who may connect.
+    /// Which nodes may connect.
     pub registration: Registration,
-    /// How long a connection may last before the node must have replaced it.
+    /// How long a connection may last. The node must have replaced it by then.
     pub lifetime: Seconds,
     /// How often an idle node checks in.
     pub check_in_every: Seconds,
-    /// The grace period: how long a node may be without a connection before it counts as offline.
+    /// The grace period: how long a node may be without a connection before it goes offline.
     pub grace: Seconds,
-    /// Over how long a fleet spreads its reconnects after a loss.
+    /// The time over which a fleet spreads its reconnects after it lost its connections.
     pub spread: Seconds,
-    /// How many messages a node may send in a minute: its budget. 0 for any number.
+    /// The budget: how many messages a node may send in a minute; 0 for any number.
     pub budget: u32,
 }
 
@@ -34,13 +34,13 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{setting} must be from {least} to {most} seconds, not {given}")]
 pub struct PolicyError {
-    /// Which.
+    /// The setting's name.
     pub setting: &'static str,
-    /// What was given.
+    /// The value that was given.
     pub given: Seconds,
-    /// The least that it can be.
+    /// The lowest value that is allowed.
     pub least: Seconds,
-    /// The most that it can be.
+    /// The highest value that is allowed.
     pub most: Seconds,
 }
 
@@ -50,14 +50,14 @@ impl Policy {
     pub const LIFETIME_MAX: Seconds = 110 * 60;
 
     /// The longest time between check-ins: API Gateway ends an idle connection after 10 minutes (Amazon API Gateway
-    /// quotas, WebSocket API, "Idle connection timeout"), less one.
+    /// quotas, WebSocket API, "Idle connection timeout"), less one minute.
     pub const CHECK_IN_EVERY_MAX: Seconds = 540;
 
-    /// The budget, if nothing else is set: a node that checks in every five minutes needs less than one message a minute. A
-    /// node that catches up after an outage sends some dozens.
+    /// The default budget. A node that checks in every five minutes needs less than one message a minute; a node that
+    /// catches up after an outage sends a few dozen.
     pub const BUDGET: u32 = 300;
 
-    /// With this budget: messages a minute, 0 for any number.
+    /// The same settings with this budget, in messages a minute; 0 for any number.
     #[must_use]
     pub fn with_budget(self, budget: u32) -> Self {
         Self { budget, ..self }

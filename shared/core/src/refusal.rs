@@ -1,4 +1,4 @@
-//! Why an event changed nothing: the item that stood in the way tells.
+//! Why an event was refused, as the stored item shows.
 
 use crate::budget::{self, NoRoom};
 use crate::clock::{SKEW_S, connect_horizon, horizon};
@@ -7,16 +7,16 @@ use crate::id::{CredentialVersion, Timestamp};
 use crate::node::{Blocked, Closed, Node};
 use crate::policy::{Policy, Registration, Seconds};
 
-/// Why an event changed nothing.
+/// Why an event was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// No such node is registered, and registration is closed.
+    /// The node is not registered, and registration is closed.
     #[error("no such node is registered")]
     Unregistered,
     /// The node's credentials were revoked.
     #[error("the node's credentials were revoked")]
     Revoked,
-    /// The token is of an older credential version than the node's.
+    /// The token has an older credential version than the node.
     #[error("the token's credential version is older than {}", current.0)]
     CredentialsOutdated {
         /// The lowest version that is accepted.
@@ -25,30 +25,32 @@ pub enum Refusal {
     /// A newer connection holds the node.
     #[error("a newer connection holds the node")]
     Superseded,
-    /// The connection has closed, and closed connections never open again.
+    /// The connection has closed. A closed connection never opens again.
     #[error("the connection has closed")]
     Closed,
     /// A check-in with a higher sequence number is stored.
-    #[error("a check-in with the sequence number {stored} is stored already; of this one, only the results are")]
+    #[error(
+        "a check-in with the higher sequence number {stored} is stored already; only the results of this one are stored"
+    )]
     StaleSeq {
-        /// The highest one that is stored.
+        /// The highest sequence number that is stored.
         stored: u64,
     },
     /// The node sent more than its budget allows.
-    #[error("the node sends too much: nothing is taken for {retry_after} s")]
+    #[error("the node sends too many messages: none is accepted for {retry_after} s")]
     SlowDown {
-        /// How long it is to send nothing, in seconds.
+        /// For how long the node must send nothing, in seconds.
         retry_after: Seconds,
-        /// Whether it was told so before, and goes on.
+        /// Whether the node was told so before, and went on.
         again: bool,
     },
-    /// What a sweep had found has changed since.
-    #[error("the node has changed since it was found")]
+    /// The node has changed since the sweep read it.
+    #[error("the node has changed since the sweep read it")]
     Changed,
 }
 
 impl Refusal {
-    /// Its name for logs, figures and scripts: never renamed.
+    /// The refusal's name in logs, metrics and scripts. It is never renamed.
     pub fn code(self) -> &'static str {
         match self {
             Self::Unregistered => "unregistered",
@@ -63,7 +65,7 @@ impl Refusal {
     }
 }
 
-/// What a refused write comes to.
+/// What follows from a refused write.
 pub(crate) enum Why {
     /// The event is refused, for this reason.
     Because(Refusal),
@@ -79,7 +81,7 @@ fn plan_instead(event: &Event, kind: EventKind) -> Why {
     Why::Plan(Box::new(Event { kind, ..event.clone() }))
 }
 
-/// Why the write of an event was refused, as the item tells that stood in its way; nothing if that does not explain it.
+/// Why the write of an event was refused, as the stored item shows; `None` if the item does not explain it.
 pub(crate) fn why_refused(event: &Event, stored: Option<&Node>, policy: &Policy) -> Option<Why> {
     match &event.kind {
         EventKind::Connect { connection, credentials, .. } => not_admitted(stored, *credentials, policy)
@@ -118,7 +120,7 @@ pub(crate) fn why_refused(event: &Event, stored: Option<&Node>, policy: &Policy)
             .map(because)
             .or_else(|| over_budget(event, stored?, policy))
             .or_else(|| clock_behind(event, stored?)),
-        // Another message of the node was faster to block it.
+        // Another message of the node has blocked it already.
         EventKind::Excess { .. } => stored.map(|node| because(told_to_slow_down(event, node))),
         EventKind::Expire { .. } | EventKind::Lost { .. } | EventKind::TakenOver { .. } => {
             Some(because(Refusal::Changed))
@@ -126,12 +128,12 @@ pub(crate) fn why_refused(event: &Event, stored: Option<&Node>, policy: &Policy)
     }
 }
 
-/// What a message comes to that the node's budget has no room for. Whoever is told to slow down for the first time is blocked,
-/// which takes another write; whoever goes on is refused without one.
+/// What follows from a message that the node's budget has no room for; `None` if it has room. The first such message
+/// blocks the node, which takes another write. The following ones are refused without one.
 fn over_budget(event: &Event, node: &Node, policy: &Policy) -> Option<Why> {
     let no_room = budget::no_room(event, node, policy);
     Some(match no_room {
-        // Another message was faster to begin the minute.
+        // Another message has begun the minute already.
         None => return event.fresh.then(|| Why::Plan(Box::new(Event { fresh: false, ..event.clone() }))),
         Some(NoRoom::MinuteOver) if event.fresh => return None,
         Some(NoRoom::MinuteOver) => Why::Plan(Box::new(Event { fresh: true, ..event.clone() })),
@@ -151,7 +153,8 @@ pub(crate) fn told_to_slow_down(event: &Event, node: &Node) -> Refusal {
     Refusal::SlowDown { retry_after: Seconds::try_from(left).unwrap_or(Seconds::MAX), again: false }
 }
 
-/// Why a message's connection may not speak for the node: `received`, if it counts also after the connection closed.
+/// Why a message is not from the connection that holds the node. `received` is when API Gateway got the message, if the
+/// message also counts after the connection has closed.
 fn not_its_own(
     stored: Option<&Node>,
     connection: &Connection,

@@ -1,9 +1,9 @@
-//! What a node says of itself in a check-in.
+//! What a node reports in a check-in.
 
 use crate::id::FirmwareVersion;
 use crate::limits::{DETAIL_BYTES, FIRMWARE_BYTES, UPDATE_DETAIL_BYTES, clip};
 
-/// What a node says of itself. What is absent leaves what is stored as it is.
+/// What a node reports about itself. A value that is absent leaves the stored one as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     firmware: Option<String>,
@@ -14,30 +14,30 @@ pub struct Report {
     dropped: u32,
 }
 
-/// What became of a configuration.
+/// A node's report on a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigOutcome {
-    /// Its version.
+    /// The configuration's version.
     pub version: u64,
-    /// What the node did with it.
+    /// What the node did with that version.
     pub state: ConfigState,
-    /// With what it was substituted, or why it was rejected.
+    /// What replaced a substituted configuration, or why a configuration was rejected.
     pub detail: Option<String>,
 }
 
 /// What a node did with a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigState {
-    /// It runs.
+    /// The node runs it.
     Applied,
-    /// Something close to it runs.
+    /// The node runs something close to it.
     Substituted,
-    /// It was refused or rolled back.
+    /// The node refused it or rolled it back.
     Rejected,
 }
 
 impl ConfigState {
-    /// How it is stored.
+    /// The state as it is stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -46,18 +46,18 @@ impl ConfigState {
         }
     }
 
-    /// As it was stored.
+    /// Reads a state as it was stored.
     pub(crate) fn read(text: &str) -> Option<Self> {
         [Self::Applied, Self::Substituted, Self::Rejected].into_iter().find(|state| state.as_str() == text)
     }
 }
 
-/// How a node is getting on with a firmware version.
+/// A node's report on a firmware update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpdateOutcome {
-    /// The version.
+    /// The firmware version of the update.
     pub version: FirmwareVersion,
-    /// How far it got.
+    /// How far the update got.
     pub state: UpdateState,
     /// What went wrong.
     pub detail: Option<String>,
@@ -66,18 +66,18 @@ pub struct UpdateOutcome {
 /// How far a firmware update got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpdateState {
-    /// It is under way.
+    /// The image is being downloaded or installed.
     Downloading,
-    /// It runs.
+    /// The node runs the version.
     Applied,
-    /// It could not be had, verified or installed.
+    /// The image could not be downloaded, verified or installed.
     Failed,
-    /// What ran before it runs again.
+    /// The node runs the version from before the update again.
     RolledBack,
 }
 
 impl UpdateState {
-    /// How it is stored.
+    /// The state as it is stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Downloading => "downloading",
@@ -87,14 +87,14 @@ impl UpdateState {
         }
     }
 
-    /// As it was stored.
+    /// Reads a state as it was stored.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let all = [Self::Downloading, Self::Applied, Self::Failed, Self::RolledBack];
         all.into_iter().find(|state| state.as_str() == text)
     }
 }
 
-/// How a node is doing.
+/// Figures on how a node is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Health {
     /// Time since boot, in seconds.
@@ -103,28 +103,29 @@ pub struct Health {
     pub load_percent: Option<u32>,
     /// Free memory, in KiB.
     pub memory_free_kib: Option<u64>,
-    /// Clients served.
+    /// How many clients the node serves.
     pub clients: Option<u32>,
 }
 
 impl Report {
-    /// Keeps of what the node said as much as is stored: it only describes the node, and a check-in matters more.
+    /// Clips the values to what is stored. They only describe the node, so a value that is too long is no reason to
+    /// refuse the check-in.
     ///
-    /// Details are clipped. So is a firmware version, which is compared with the one that is desired: no version that may be
-    /// desired is as long as what is kept ([`FIRMWARE_VERSION_BYTES`](crate::limits::FIRMWARE_VERSION_BYTES)), so that a
-    /// clipped one is never taken for it; and to drop it would leave a version in its place that does not run any more.
+    /// A long firmware version is clipped, too. It is never taken for the desired version, since no desired version is
+    /// as long as what is kept ([`FIRMWARE_VERSION_BYTES`](crate::limits::FIRMWARE_VERSION_BYTES)). If it were dropped
+    /// instead, the stored version would be one that no longer runs.
     pub fn new(firmware: Option<String>, config: Option<ConfigOutcome>, health: Health) -> Self {
         let mut dropped = 0;
         let config =
             config.map(|config| ConfigOutcome { detail: clipped(config.detail, DETAIL_BYTES, &mut dropped), ..config });
-        let said = firmware.is_some();
+        let was_given = firmware.is_some();
         let firmware = firmware.filter(|firmware| !firmware.is_empty());
-        dropped += u32::from(said && firmware.is_none());
+        dropped += u32::from(was_given && firmware.is_none());
         let firmware = clipped(firmware, FIRMWARE_BYTES, &mut dropped);
         Self { firmware, config, update: None, health, dropped }
     }
 
-    /// With how the node is getting on with a firmware version. A long detail is clipped.
+    /// Adds the report on a firmware update. A long detail is clipped.
     #[must_use]
     pub fn with_update(mut self, update: Option<UpdateOutcome>) -> Self {
         self.update = update.map(|update| UpdateOutcome {
@@ -134,40 +135,40 @@ impl Report {
         self
     }
 
-    /// With this many fields more that were dropped or clipped before.
+    /// Adds to the number of fields that were dropped or clipped.
     #[must_use]
     pub fn with_dropped(mut self, dropped: u32) -> Self {
         self.dropped = self.dropped.saturating_add(dropped);
         self
     }
 
-    /// How many of its fields were dropped or clipped.
+    /// How many fields were dropped or clipped.
     pub fn dropped(&self) -> u32 {
         self.dropped
     }
 
-    /// The firmware version that runs.
+    /// The firmware version that the node runs.
     pub fn firmware(&self) -> Option<&str> {
         self.firmware.as_deref()
     }
 
-    /// What became of a configuration.
+    /// The report on a configuration.
     pub fn config(&self) -> Option<&ConfigOutcome> {
         self.config.as_ref()
     }
 
-    /// How the node is getting on with a firmware version.
+    /// The report on a firmware update.
     pub fn update(&self) -> Option<&UpdateOutcome> {
         self.update.as_ref()
     }
 
-    /// How the node is doing.
+    /// The figures on how the node is doing.
     pub fn health(&self) -> Health {
         self.health
     }
 }
 
-/// As much of a text as is kept.
+/// Clips a text, and counts it if it was too long.
 fn clipped(text: Option<String>, limit: usize, dropped: &mut u32) -> Option<String> {
     text.map(|text| {
         let kept = clip(&text, limit);
@@ -197,18 +198,18 @@ mod tests {
 
     #[test]
     fn a_firmware_version_that_can_not_be_stored_is_no_reason_to_refuse_a_check_in() {
-        let said = |firmware: &str| {
+        let stored = |firmware: &str| {
             let report = Report::new(Some(firmware.to_owned()), None, Health::default());
             (report.firmware().map(str::to_owned), report.dropped())
         };
-        assert_eq!(said(""), (None, 1));
-        assert_eq!(said(&"1".repeat(FIRMWARE_BYTES)), (Some("1".repeat(FIRMWARE_BYTES)), 0));
-        assert_eq!(said(&"1".repeat(65)), (Some("1".repeat(64)), 1));
-        assert_eq!(said(&format!("1{}", "ä".repeat(40))), (Some(format!("1{}", "ä".repeat(31))), 1));
+        assert_eq!(stored(""), (None, 1));
+        assert_eq!(stored(&"1".repeat(FIRMWARE_BYTES)), (Some("1".repeat(FIRMWARE_BYTES)), 0));
+        assert_eq!(stored(&"1".repeat(65)), (Some("1".repeat(64)), 1));
+        assert_eq!(stored(&format!("1{}", "ä".repeat(40))), (Some(format!("1{}", "ä".repeat(31))), 1));
     }
 
     #[test]
     fn no_clipped_firmware_version_is_taken_for_one_that_is_desired() {
-        const { assert!(FIRMWARE_BYTES > FIRMWARE_VERSION_BYTES + 3, "what is kept, less a part of a character") };
+        const { assert!(FIRMWARE_BYTES > FIRMWARE_VERSION_BYTES + 3, "clipping may cost up to 3 bytes more") };
     }
 }

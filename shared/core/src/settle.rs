@@ -10,95 +10,93 @@ use crate::policy::{Policy, Seconds};
 use crate::refusal::{Refusal, Why, told_to_slow_down, why_refused};
 use crate::update::Outcome;
 
-/// A takeover this soon after the replaced connection opened is no planned reconnect, in seconds.
+/// A reconnect was not planned if the connection that it replaces opened less than this ago, in seconds.
 const SOON_S: Seconds = 600;
-/// Takeovers are counted as long as there is less than this time between two, in seconds.
+/// Takeovers are counted together if less than this time lies between two, in seconds.
 const RECENTLY_S: Seconds = 3600;
 
 /// What follows from an event.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// Carry out the effects, best effort, then reply.
+    /// The event is settled. The effects are to be carried out, best effort, and then the reply is to be sent.
     Done {
-        /// The answer to whoever caused the event.
+        /// The answer to the event's sender.
         reply: Reply,
-        /// What else is to be done first.
+        /// What is to be done before the reply.
         effects: Vec<Effect>,
-        /// What the node's presence has just become, if it changed.
+        /// The node's new presence, if the event changed it.
         presence: Option<Presence>,
-        /// The numbers of the commands whose results are to be stored before the reply: those that may be open. Nothing where
-        /// results must not be stored.
+        /// The numbers of the commands whose results are to be stored before the reply: those that may be open. `None`
+        /// if no result is to be stored.
         results: Option<RangeInclusive<u64>>,
     },
-    /// Plan this event instead: it counts as of a later time, in a new minute, or is another event altogether.
+    /// This event is to be planned instead. It has a later time, begins a new minute of the budget, or is another event
+    /// altogether.
     Again(Event),
 }
 
-/// The answer to whoever caused an event.
+/// The answer to the sender of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// It is stored, and there is nothing to say.
+    /// The event is stored, and the node is told nothing.
     Stored,
-    /// It is stored, and this is how to go on.
+    /// The event is stored, and the node is told how to go on.
     Ack(AckTerms),
-    /// The connection holds the node, which is this.
+    /// The connection holds the node. This is the stored node.
     Known(Box<Node>),
-    /// It changed nothing, and this is why.
+    /// The event is refused.
     Refused(Refusal),
 }
 
 /// How a node is to go on after a check-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AckTerms {
-    /// The check-in's place in its connection; nothing for a poll.
+    /// The check-in's sequence number; `None` for a poll.
     pub seq: Option<u64>,
-    /// When to check in next, from now.
+    /// When the node is to check in next, from now.
     pub next_check_in: Seconds,
-    /// By when to have replaced the connection, from now.
+    /// By when the node must have replaced the connection, from now.
     pub reconnect_within: Seconds,
-    /// Over how long to spread a reconnect after a loss.
+    /// The time over which to spread a reconnect after the connection is lost.
     pub spread: Seconds,
-    /// The configuration to run, while the node has not reported on it.
+    /// The desired configuration, while the node has not reported on it.
     pub config: Option<DesiredConfig>,
     /// The numbers of the commands that may be open.
     pub commands: Option<RangeInclusive<u64>>,
-    /// The firmware version to run, until the node runs it or has given up on it.
+    /// The desired firmware version, until the node runs it or has given it up.
     pub firmware: Option<String>,
 }
 
-/// Something to do besides replying. Best effort: another event repairs what is lost.
+/// Something to do besides replying. It is best effort: if it fails, a later event repairs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Tell a connection why it is not, or no longer, the node's, and close it.
+    /// Tell a connection why it does not hold the node, and close it.
     Dismiss(ConnectionId, Refusal),
-    /// Record another event, whose reply nobody waits for.
+    /// Record another event, whose reply is dropped.
     Record(Box<Event>),
 }
 
 /// An outcome that the rules have no explanation for: the store or its contents are broken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the names say it")]
 pub enum SettleError {
     /// The stored item is unreadable.
     #[error("node {node} is unreadable")]
     Malformed {
-        /// Which node.
         node: NodeId,
-        /// What is wrong with its item.
+        /// What is wrong with the node's item.
         source: Malformed,
     },
     /// The write was refused although its guard holds.
     #[error("the write for node {node} was refused although its guard holds")]
-    Unexplained {
-        /// Which node.
-        node: NodeId,
-    },
+    Unexplained { node: NodeId },
 }
 
 /// What follows from an event, once its write has answered.
 ///
 /// # Errors
-/// If the stored item is unreadable, or the refusal can't be explained by it.
+/// If the stored item is unreadable, or does not explain the refusal.
 pub fn settle(event: Event, outcome: Outcome, policy: &Policy) -> Result<Settled, SettleError> {
     match outcome {
         Outcome::Applied { after } => {
@@ -127,7 +125,7 @@ fn applied(event: &Event, after: &Node, policy: &Policy) -> Settled {
         _ => Settled::Done {
             reply: reply(event, after, policy),
             effects: effects(event, after),
-            presence: turned(event, after),
+            presence: new_presence(event, after),
             results: after.open_commands(),
         },
     }
@@ -146,7 +144,7 @@ fn reply(event: &Event, after: &Node, policy: &Policy) -> Reply {
         })
     };
     match &event.kind {
-        // News gets through, whether an answer is wanted or not.
+        // News is sent, whether the node asks for an answer or not.
         EventKind::CheckIn { connection, seq, ack, .. } if *ack || is_news(after) => {
             let age = Seconds::try_from(event.at.seconds_since(connection.opened_at)).unwrap_or(Seconds::MAX);
             terms(Some(*seq), policy.lifetime.saturating_sub(age))
@@ -164,14 +162,15 @@ fn reply(event: &Event, after: &Node, policy: &Policy) -> Reply {
     }
 }
 
-/// Whether there is something that the node must be told. That it is to go on with what it has begun is not.
+/// Whether there is something that the node must be told. A firmware update that the node has already reported on is no
+/// news.
 fn is_news(after: &Node) -> bool {
     let firmware = after.firmware_news().is_some() && !after.is_updating();
     after.news().is_some() || after.open_commands().is_some() || firmware
 }
 
-/// A connection that replaces an open one has it dismissed. If another instance had opened that a short time ago, two devices
-/// may be using one token.
+/// The effects of a new connection. An open connection that it replaces is dismissed. If another instance had opened
+/// that one a short time ago, two devices may use one token, and the takeover is counted.
 fn effects(event: &Event, after: &Node) -> Vec<Effect> {
     let EventKind::Connect { connection, instance, .. } = &event.kind else { return vec![] };
     let Some(previous) = after.open().and_then(|held| held.previous.as_ref()).filter(|previous| previous.was_open)
@@ -189,8 +188,9 @@ fn effects(event: &Event, after: &Node) -> Vec<Effect> {
     effects
 }
 
-/// A presence that began with this event. It was not so before: what already is keeps the instant that it began at.
-fn turned(event: &Event, after: &Node) -> Option<Presence> {
+/// The node's presence, if it began with this event. A presence that did not change keeps the earlier instant at which
+/// it began.
+fn new_presence(event: &Event, after: &Node) -> Option<Presence> {
     let now = match &event.kind {
         EventKind::Connect { connection, .. } => connection.opened_at,
         EventKind::Poll { .. } | EventKind::Expire { .. } | EventKind::Lost { .. } => event.at,
@@ -217,7 +217,7 @@ fn refused(event: Event, refusal: Refusal, stored: Option<&Node>) -> Settled {
         _ => None,
     };
     let effects = dismissed.map(|connection| Effect::Dismiss(connection, refusal)).into_iter().collect();
-    // Whoever is refused for this alone holds the node, and its results are worth keeping.
+    // The sender of a stale check-in holds the node, so its results are stored.
     let stale = matches!(refusal, Refusal::StaleSeq { .. });
     let results = stored.filter(|_| stale).and_then(Node::open_commands);
     Settled::Done { reply: Reply::Refused(refusal), effects, presence: None, results }
@@ -234,7 +234,7 @@ mod tests {
     use crate::report::Report;
 
     #[test]
-    fn who_wants_no_answer_gets_one_while_there_is_news() {
+    fn a_check_in_that_asks_for_no_answer_gets_one_while_there_is_news() {
         let policy = Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range");
         let connection = Connection { id: "A".parse().expect("an id"), opened_at: Timestamp(1_000) };
         let (node, at) = ("ap-1".parse::<NodeId>().expect("an id"), Timestamp(2_000));
@@ -242,9 +242,9 @@ mod tests {
         let connect =
             EventKind::Connect { connection: connection.clone(), credentials: CredentialVersion(1), instance: None };
         let Outcome::Applied { after: mut item } = plan(&event(connect), &policy).apply(None) else {
-            panic!("it is let in")
+            panic!("the connect is refused")
         };
-        let mut quiet = |seq, desired: Option<u64>| {
+        let mut answered_config = |seq, desired: Option<u64>| {
             if let Some(version) = desired {
                 item.extend([(A::DesiredVersion, version.into()), (A::DesiredHash, "a".into())]);
             }
@@ -261,10 +261,10 @@ mod tests {
             match settle(check_in.clone(), plan(&check_in, &policy).apply(Some(&item)), &policy) {
                 Ok(Settled::Done { reply: Reply::Ack(terms), .. }) => terms.config.map(|config| config.version),
                 Ok(Settled::Done { reply: Reply::Stored, .. }) => None,
-                other => panic!("it is not accepted: {other:?}"),
+                other => panic!("the check-in is not stored: {other:?}"),
             }
         };
-        assert_eq!(quiet(1, None), None);
-        assert_eq!(quiet(1, Some(7)), Some(7));
+        assert_eq!(answered_config(1, None), None);
+        assert_eq!(answered_config(1, Some(7)), Some(7));
     }
 }

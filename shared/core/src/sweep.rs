@@ -1,4 +1,4 @@
-//! What a sweep concludes from a node that it came upon.
+//! What a sweep concludes from a node that it has read.
 
 use crate::clock::SKEW_S;
 use crate::event::{Event, EventKind};
@@ -9,23 +9,24 @@ use crate::policy::Policy;
 /// How many polls a polling node may miss before it counts as lost.
 const POLLS_MISSED: u32 = 3;
 
-/// Why a connection is stored as closed that `@connections` does not know any more.
+/// The stored close reason of a connection that `@connections` no longer knows.
 const REASON_GONE: &str = "gone";
 
-/// The event for a closed node, found in the index, whose grace period is over; nothing if it is not over.
+/// The event for a node in the index of suspected nodes, if its grace period is over.
 pub fn expired(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> Option<Event> {
     let closed = node.held.as_ref().is_some_and(|held| held.closed.is_some());
     let over = node.due.is_some_and(|due| is_over(due, now, policy));
     (closed && over).then(|| concluded(id, now, EventKind::Expire { found: node.found() }))
 }
 
-/// Whether a grace period that ends at `due` is over. One that ends later than any that begins now was begun by a wrong clock.
+/// Whether a grace period that ends at `due` is over. If it ends later than any that begins now, a wrong clock began
+/// it, and it counts as over.
 fn is_over(due: Timestamp, now: Timestamp, policy: &Policy) -> bool {
     due <= now || due > now.plus_seconds(policy.grace).plus_seconds(SKEW_S)
 }
 
-/// Whether a node counts as online at this moment: as it would be if both sweeps came by now. Until they do, a node may be
-/// stored as online whose grace period is over, or whose `$disconnect` was never told.
+/// A node's presence at this moment, as it would be after both sweeps. Until they run, a node may be stored as online
+/// although its grace period is over or its `$disconnect` never came.
 pub fn presence_at(node: &Node, now: Timestamp, policy: &Policy) -> Presence {
     let Presence::Online(since) = node.presence else { return node.presence };
     if let Some(due) = node.due.filter(|due| is_over(*due, now, policy) && !node.polls) {
@@ -37,17 +38,17 @@ pub fn presence_at(node: &Node, now: Timestamp, policy: &Policy) -> Presence {
     }
 }
 
-/// The event for an online node, found by the slow scan, that nothing was heard of for so long that its close must
-/// have been lost; nothing if there is no reason to think so.
+/// The event for a node that is stored as online, if it has been silent for so long that its `$disconnect` must have
+/// been lost. The slow scan looks for such nodes.
 ///
-/// An open connection is silent for too long after its whole life and the grace period, a polling node after three
-/// intervals.
+/// A node with an open connection may be silent for a connection's whole lifetime and the grace period, a polling node
+/// for three check-in intervals.
 pub fn lost(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> Option<Event> {
     lost_since(node, now, policy)?;
     Some(concluded(id, now, EventKind::Lost { found: node.found() }))
 }
 
-/// Since when a node that is stored as online counts as lost.
+/// Since when a node that is stored as online counts as lost; `None` if it does not.
 fn lost_since(node: &Node, now: Timestamp, policy: &Policy) -> Option<Timestamp> {
     if !matches!(node.presence, Presence::Online(_)) {
         return None;
@@ -60,8 +61,8 @@ fn lost_since(node: &Node, now: Timestamp, policy: &Policy) -> Option<Timestamp>
     node.last_heard().map(|heard| heard.plus_seconds(patience)).filter(|lost| *lost < now)
 }
 
-/// The event for a node whose connection `@connections` does not know; nothing if that proves nothing, because the handshake
-/// may not be over yet. docs/adr/0011
+/// The event for a node whose connection `@connections` does not know; `None` if the handshake may not be over yet,
+/// since that answer then proves nothing. docs/adr/0011
 pub fn gone(id: &NodeId, node: &Node, now: Timestamp) -> Option<Event> {
     let held = node.open().filter(|_| node.handshake_is_over(now))?;
     let (connection, reason) = (held.connection.clone(), Some(REASON_GONE.to_owned()));
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_whose_close_was_never_told_counts_as_offline_when_it_was_silent_for_a_life_and_the_grace_period() {
+    fn a_node_whose_disconnect_never_came_counts_as_offline_after_a_lifetime_and_the_grace_period() {
         let node = node(&[(Attribute::OpenedAt, 1_000), (Attribute::OnlineSince, 1_000), (Attribute::Seen, 2_000)]);
         assert_eq!(presence_at(&node, Timestamp(110_000), &policy()), Presence::Online(Timestamp(1_000)));
         assert_eq!(presence_at(&node, Timestamp(110_001), &policy()), Presence::Offline(Some(Timestamp(110_000))));

@@ -6,60 +6,60 @@ use crate::id::NodeId;
 
 /// One guarded write to one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
 pub struct Update {
-    /// Whose item.
     pub node: NodeId,
-    /// Which of the node's.
     pub item: ItemKey,
-    /// When the changes may be made.
+    /// The condition under which the changes are made.
     pub guard: Guard,
-    /// What shows in a stored item that this very write was made already: a client that repeats a write after a lost
-    /// answer is refused by its own work, and must not take that for a lost race.
+    /// The condition that shows that the stored item already has these changes, made by an earlier try of this very
+    /// write. A client that repeats a write after a lost answer is refused by its own work, and must not take that for
+    /// a lost race.
     pub already_applied: Guard,
-    /// What to change: all or nothing.
+    /// The changes. All of them are made, or none.
     pub changes: Vec<Change>,
 }
 
 /// A change of one attribute. Whatever a change reads, it reads from the item as it was before the update.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Set it.
+    /// Sets the attribute.
     Set(Attribute, Value),
-    /// Set it, unless it is there.
+    /// Sets the attribute if it is absent.
     SetIfMissing(Attribute, Value),
-    /// Set it to what another attribute was, or to a value if that was absent.
+    /// Sets an attribute to the value of another one, or to a given value if that one is absent.
     Copy {
-        /// What to set.
+        /// The attribute to set.
         to: Attribute,
-        /// What to copy.
+        /// The attribute to copy.
         from: Attribute,
-        /// What to set if that is absent.
+        /// The value to set if `from` is absent.
         otherwise: Value,
     },
-    /// Add to it, to 0 if it is absent.
+    /// Adds to the attribute. An absent attribute counts as 0.
     Add(Attribute, u64),
-    /// Remove it.
+    /// Removes the attribute.
     Remove(Attribute),
 }
 
-/// What a guarded write came to. Losing a race is an answer, not an error.
+/// The result of a guarded write. Losing a race is a result, not an error.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is stored, now or by an earlier try whose answer was lost.
+    /// The changes are stored, by this write or by an earlier try whose answer was lost.
     Applied {
-        /// The item with the changes.
+        /// The item after the changes.
         after: Item,
     },
-    /// The guard did not hold, and nothing changed.
+    /// The guard did not hold, and nothing was changed.
     Refused {
-        /// The item that stood in the way; nothing if there is none.
+        /// The stored item; `None` if there is none.
         stored: Option<Item>,
     },
 }
 
 impl Update {
-    /// What this update comes to on an item: what a store does, as a pure function.
+    /// The result of this update on an item: what a store does, as a pure function.
     pub fn apply(&self, stored: Option<&Item>) -> Outcome {
         let none = Item::new();
         let before = stored.unwrap_or(&none);
@@ -70,7 +70,8 @@ impl Update {
         }
     }
 
-    /// What a refusal means: our own earlier write, or somebody else's.
+    /// The result of a write that the store refused: applied if an earlier try of this very write made the changes,
+    /// refused otherwise.
     pub fn refused(&self, stored: Option<Item>) -> Outcome {
         match stored {
             Some(after) if self.already_applied.holds(&after) => Outcome::Applied { after },

@@ -6,23 +6,24 @@ use serde_json::Value;
 use crate::json::Object;
 use crate::verifier::TokenError;
 
-/// The end of the year 9999, in seconds since 1970. What is later is no time: milliseconds were taken for seconds, say.
+/// The end of the year 9999, in seconds since 1970. A later time is a mistake: milliseconds instead of seconds, for
+/// example.
 const LAST_S: f64 = 253_402_300_799.0;
 
-/// What a valid token says.
+/// The claims of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claims {
-    /// Whose token it is.
+    /// The node that the token is for (`sub`).
     pub node: NodeId,
-    /// The version of the node's credentials.
+    /// The version of the node's credentials (`cv`).
     pub credentials: CredentialVersion,
-    /// From when on it is no longer valid.
+    /// From when on the token is no longer valid (`exp`).
     pub expires_at: Timestamp,
-    /// From when on it is valid, if it says so.
+    /// From when on the token is valid (`nbf`), if it says so.
     pub not_before: Option<Timestamp>,
-    /// When it was made, if it says so.
+    /// When the token was made (`iat`), if it says so.
     pub issued_at: Option<Timestamp>,
-    /// Whom it is for, if it says so.
+    /// The audience that the token is for (`aud`), if it says so.
     pub audience: Option<Vec<String>>,
 }
 
@@ -30,14 +31,14 @@ impl Claims {
     /// Reads a payload.
     ///
     /// # Errors
-    /// If something is missing, or not what it must be.
+    /// If a claim is missing or not valid.
     pub(crate) fn read(payload: &Object) -> Result<Self, TokenError> {
         let malformed = TokenError::Malformed;
         let instant = |name: &str, wrong: &'static str| {
             payload.get(name).map(|value| instant(value).ok_or(malformed(wrong))).transpose()
         };
         let node = payload.get("sub").and_then(Value::as_str).ok_or(malformed("its sub is missing or not text"))?;
-        let credentials = payload.get("cv").and_then(whole).ok_or(malformed("its cv is missing or no version"))?;
+        let credentials = payload.get("cv").and_then(whole).ok_or(malformed("its cv is missing or not a version"))?;
         let expires_at = instant("exp", "its exp is not a time in seconds")?.ok_or(malformed("its exp is missing"))?;
         Ok(Self {
             node: node.parse().map_err(TokenError::WrongSubject)?,
@@ -67,7 +68,7 @@ fn whole(value: &Value) -> Option<u32> {
     Some(number)
 }
 
-/// Text, or a list of texts; what is neither is for nobody.
+/// The audience in a claim: a text, or a list of texts. Any other value names no audience.
 fn audience(value: &Value) -> Vec<String> {
     let texts = match value {
         Value::Array(values) => values.as_slice(),

@@ -1,4 +1,4 @@
-//! JSON objects in which no name is there twice: readers differ in which of two they take.
+//! JSON objects, with a check for names that are there twice: readers differ in which of the two values they take.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,28 +6,28 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-/// An object's members.
+/// The members of an object.
 pub(crate) struct Object {
     members: BTreeMap<String, Value>,
     has_twins: bool,
 }
 
 impl Object {
-    /// Reads one.
+    /// Reads an object in which no name is there twice.
     ///
     /// # Errors
-    /// What is wrong with it, in words that are not its own.
+    /// What is wrong with it, without repeating anything of it.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, &'static str> {
         let object: Self = serde_json::from_slice(text).map_err(|_| "is not a JSON object")?;
         if object.has_twins { Err("has a name twice") } else { Ok(object) }
     }
 
-    /// A member; none if it is `null`.
+    /// A member; `None` if it is absent or `null`.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.members.get(name).filter(|value| !value.is_null())
     }
 
-    /// Whether there is such a member, `null` or not.
+    /// Whether there is a member with this name, `null` or not.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
     }

@@ -1,4 +1,4 @@
-//! Keys that tokens are checked with (RFC 7517, RFC 7518, RFC 8037).
+//! The keys that tokens are checked with (RFC 7517, RFC 7518, RFC 8037).
 
 use std::collections::BTreeMap;
 
@@ -13,14 +13,14 @@ use crate::json::Object;
 
 /// The members of a private key (RFC 7518, sections 6.2.2 and 6.3.2; RFC 8037, section 2).
 const PRIVATE: [&str; 7] = ["d", "p", "q", "dp", "dq", "qi", "oth"];
-/// The longest name of a key, in bytes: ours, so that a token with it stays short.
+/// The longest `kid` of a key, in bytes. The limit is Rollcall's own, so that a token with the `kid` stays short.
 const KID_BYTES: usize = 256;
-/// A coordinate of P-256, and a public key of Ed25519, in bytes.
+/// The length of a coordinate of P-256 and of a public key of Ed25519, in bytes.
 const COORDINATE: usize = 32;
-/// The least that HS256 needs, in bytes (RFC 7518, section 3.2).
+/// The shortest secret for HS256, in bytes (RFC 7518, section 3.2).
 const SECRET: usize = 32;
 
-/// A key set that can't be used. Names the key and what is wrong with it, and repeats nothing of it.
+/// Why a key set can't be used. The error names the key and the mistake, and repeats nothing of the key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
     /// It is not a JWK set.
@@ -32,47 +32,47 @@ pub enum KeysError {
     /// A key has no `kid`.
     #[error("key {position} has no kid")]
     NoId {
-        /// Its place, from 1.
+        /// The key's place in the set, from 1.
         position: usize,
     },
     /// Two keys have the same `kid`.
     #[error("two keys are called \"{}\"", Clipped(.0))]
     SameId(String),
-    /// A key has its private part with it.
+    /// A key contains its private part.
     #[error(
         "key \"{}\" has its private part with it ({member}): whoever reads it could sign tokens; give its public part \
          alone, and if it was kept anywhere, exchange it",
         Clipped(.kid)
     )]
     Private {
-        /// Which.
+        /// The key's `kid`.
         kid: String,
-        /// The member that is private.
+        /// The private member.
         member: &'static str,
     },
     /// A key can't be used.
     #[error("key \"{}\" {reason}", Clipped(.kid))]
     Unusable {
-        /// Which.
+        /// The key's `kid`.
         kid: String,
-        /// Why.
+        /// Why the key can't be used.
         reason: &'static str,
     },
 }
 
-/// A key, and the one algorithm that it is for.
+/// A key, and the only algorithm that it is used for.
 pub(crate) struct Key {
     pub(crate) algorithm: Algorithm,
     pub(crate) key: DecodingKey,
 }
 
 impl Key {
-    /// Whether it signs as well as it checks.
+    /// Whether the key can sign tokens as well as check them.
     pub(crate) fn is_symmetric(&self) -> bool {
         self.algorithm == Algorithm::HS256
     }
 
-    /// What a token's header calls the algorithm.
+    /// The algorithm's name in a token's header.
     pub(crate) fn algorithm_name(&self) -> &'static str {
         match self.algorithm {
             Algorithm::ES256 => "ES256",
@@ -87,16 +87,16 @@ struct Set {
     keys: Vec<Object>,
 }
 
-/// Reads a JWK set, by the names of its keys.
+/// Reads a JWK set into a map from the `kid` to the key.
 ///
 /// # Errors
-/// The first thing that is wrong with it.
+/// The first mistake in the set.
 pub(crate) fn read(jwks: &str) -> Result<BTreeMap<String, Key>, KeysError> {
     let set: Set = serde_json::from_str(jwks.trim_start_matches('\u{feff}')).map_err(|error| {
-        // In words that are not the error's: those quote what they can't use.
+        // Not with the error's own text, which quotes the value that it refuses.
         let (line, column) = (error.line(), error.column());
         KeysError::Malformed(format!(
-            "it must be {{\"keys\": [{{…}}, …]}}, and is not from line {line}, column {column} on"
+            "it must be {{\"keys\": [{{…}}, …]}}; the first mistake is at line {line}, column {column}"
         ))
     })?;
     if set.keys.is_empty() {
@@ -133,7 +133,7 @@ fn key(kid: &str, jwk: &Object) -> Result<Key, KeysError> {
     if let Some(member) = private {
         return Err(KeysError::Private { kid: kid.to_owned(), member });
     }
-    let made = purpose(jwk).and_then(|()| match (text("kty"), text("alg")) {
+    let parsed = purpose(jwk).and_then(|()| match (text("kty"), text("alg")) {
         (Some("OKP"), Some("EdDSA")) => ed25519(jwk).map(|key| (Algorithm::EdDSA, key)),
         (Some("EC"), Some("ES256")) => p256(jwk).map(|key| (Algorithm::ES256, key)),
         (Some("oct"), Some("HS256")) => secret(jwk).map(|key| (Algorithm::HS256, key)),
@@ -144,11 +144,11 @@ fn key(kid: &str, jwk: &Object) -> Result<Key, KeysError> {
         (Some("OKP" | "EC" | "oct"), Some(_)) => Err("must have another alg: EdDSA, ES256 or HS256"),
         _ => Err("must have another kty: OKP (with alg EdDSA), EC (ES256) or oct (HS256)"),
     });
-    let (algorithm, key) = made.map_err(|reason| KeysError::Unusable { kid: kid.to_owned(), reason })?;
+    let (algorithm, key) = parsed.map_err(|reason| KeysError::Unusable { kid: kid.to_owned(), reason })?;
     Ok(Key { algorithm, key })
 }
 
-/// Whether it may check signatures.
+/// Checks that the key may be used to check signatures.
 fn purpose(jwk: &Object) -> Result<(), &'static str> {
     if jwk.has_twins() {
         return Err("has a member twice");
@@ -192,8 +192,8 @@ fn secret(jwk: &Object) -> Result<DecodingKey, &'static str> {
     Ok(DecodingKey::from_secret(&secret))
 }
 
-fn curve(jwk: &Object, wanted: &str, wrong: &'static str) -> Result<(), &'static str> {
-    jwk.get("crv").is_some_and(|curve| curve == wanted).then_some(()).ok_or(wrong)
+fn curve(jwk: &Object, expected: &str, wrong: &'static str) -> Result<(), &'static str> {
+    jwk.get("crv").is_some_and(|curve| curve == expected).then_some(()).ok_or(wrong)
 }
 
 fn coordinate(jwk: &Object, name: &str, wrong: &'static str) -> Result<[u8; COORDINATE], &'static str> {

@@ -1,4 +1,4 @@
-//! A signed token, taken apart (RFC 7515, section 3.1).
+//! Splits a signed token into its parts (RFC 7515, section 3.1).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,31 +7,33 @@ use serde_json::Value;
 use crate::json::Object;
 use crate::verifier::TokenError;
 
-/// The longest token that is read, in bytes. API Gateway takes 10,240 bytes of headers in all (Amazon API Gateway quotas).
+/// The longest token that is read, in bytes. API Gateway accepts 10,240 bytes of headers in all (Amazon API Gateway
+/// quotas).
 pub const TOKEN_BYTES: usize = 8192;
 
-/// A token's parts. Nothing of it is checked but its form.
+/// The parts of a token. Only the form of the token has been checked.
 pub(crate) struct Jws<'a> {
-    /// What its header calls the algorithm.
+    /// The name of the algorithm in the header.
     pub(crate) algorithm: String,
-    /// The name of its key.
+    /// The `kid` of the key.
     pub(crate) kid: String,
     /// The payload.
     pub(crate) payload: Object,
-    /// What is signed.
+    /// The part of the token that is signed.
     pub(crate) signed: &'a str,
-    /// The signature, as it is written.
+    /// The signature, in base64url.
     pub(crate) signature: &'a str,
 }
 
 impl<'a> Jws<'a> {
-    /// Takes a token apart. What is no part of base64url is not skipped: two texts are never the same token.
+    /// Splits a token into its parts. Characters that base64url does not have are refused and not skipped, so that
+    /// every token has only one text.
     ///
     /// # Errors
-    /// If it has not this form, or demands what is not done here.
+    /// If the token does not have this form, or its header demands an extension.
     pub(crate) fn parse(token: &'a str) -> Result<Self, TokenError> {
         let (signed, signature) = check_form(token).map_err(TokenError::Malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed("it has not three parts"))?;
+        let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed("it does not have three parts"))?;
         let [header, payload, _] = [header, payload, signature].map(|part| URL_SAFE_NO_PAD.decode(part));
         let not_base64url = |_| TokenError::Malformed("a part of it is not base64url (RFC 4648, section 5)");
         let (header, payload) = (header.map_err(not_base64url)?, payload.map_err(not_base64url)?);
@@ -47,7 +49,7 @@ impl<'a> Jws<'a> {
     }
 }
 
-/// What is signed, and the signature.
+/// The part of a token that is signed, and its signature.
 fn check_form(token: &str) -> Result<(&str, &str), &'static str> {
     if token.len() > TOKEN_BYTES {
         return Err("it is longer than 8192 bytes");
@@ -59,19 +61,21 @@ fn check_form(token: &str) -> Result<(&str, &str), &'static str> {
         return Err("it is padded with =, which base64url in a JWT is not (RFC 7515, section 2)");
     }
     match token.split('.').count() {
-        3 => token.rsplit_once('.').ok_or("it has not three parts"),
+        3 => token.rsplit_once('.').ok_or("it does not have three parts"),
         5 => Err("it is encrypted"),
-        _ => Err("it has not three parts with dots between them"),
+        _ => Err("it does not have three parts with dots between them"),
     }
 }
 
-/// A header may demand that whoever does not understand it refuses it. Nothing that can be demanded is understood here.
+/// A header may demand that a token is refused by a reader that does not understand an extension. No extension is
+/// supported here.
 fn refuse_demands(header: &Object) -> Result<(), TokenError> {
-    // Its form does not matter either: an empty list, or names that are not there, are no better (section 4.1.11).
+    // The value does not matter: an empty list, or names that are absent from the header, are no better (section
+    // 4.1.11).
     if header.has("crit") {
         return Err(TokenError::Critical);
     }
-    // What leaves the payload as it is must say so in `crit` (RFC 7797, section 6).
+    // A header that leaves the payload unencoded must also list that in `crit` (RFC 7797, section 6).
     if header.get("b64").is_some_and(|b64| *b64 != Value::Bool(true)) {
         return Err(TokenError::Critical);
     }

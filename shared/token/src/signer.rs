@@ -1,4 +1,4 @@
-//! Making tokens: for local development and tests. In production, the monolith does.
+//! Signing tokens, for local development and tests. In production, the application signs them.
 
 use std::fmt;
 
@@ -20,22 +20,22 @@ impl fmt::Debug for Signer {
     }
 }
 
-/// A token or key that can't be made.
+/// A token or a key set that can't be made with a signing key.
 #[derive(Debug, thiserror::Error)]
 #[error("can't use the signing key {kid:?}")]
 pub struct SignerError {
-    /// Which key.
+    /// The key's `kid`.
     pub kid: String,
-    /// Why.
+    /// Why it can't be made.
     pub source: jsonwebtoken::errors::Error,
 }
 
-/// What a token is limited to besides its end.
+/// The limits of a token besides its expiry.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits<'a> {
-    /// From when on it is valid.
+    /// From when on the token is valid.
     pub not_before: Option<Timestamp>,
-    /// Whom it is for.
+    /// The audience that the token is for.
     pub audience: Option<&'a str>,
 }
 
@@ -66,7 +66,7 @@ impl Signer {
         Self { kid: kid.to_owned(), algorithm: Algorithm::ES256, key: EncodingKey::from_ec_der(pkcs8) }
     }
 
-    /// A token for a node.
+    /// Signs a token for a node.
     ///
     /// # Errors
     /// If the key can't sign.
@@ -79,7 +79,7 @@ impl Signer {
         self.sign_limited(node, credentials, expires_at, Limits::default())
     }
 
-    /// A token for a node that is limited further.
+    /// Signs a token for a node, with further limits.
     ///
     /// # Errors
     /// If the key can't sign.
@@ -101,11 +101,11 @@ impl Signer {
         encode(&header, &payload, &self.key).map_err(|source| self.unusable(source))
     }
 
-    /// The JWK set with this key alone, for [`Verifier::from_jwks`](crate::Verifier::from_jwks): secret, if the key is
-    /// symmetric.
+    /// The JWK set with this key alone, for [`Verifier::from_jwks`](crate::Verifier::from_jwks). It is secret if the
+    /// key is symmetric.
     ///
     /// # Errors
-    /// If the key can't be written as one.
+    /// If the key can't be written as a JWK.
     pub fn jwks(&self) -> Result<String, SignerError> {
         let mut jwk = Jwk::from_encoding_key(&self.key, self.algorithm).map_err(|source| self.unusable(source))?;
         jwk.common.key_id = Some(self.kid.clone());

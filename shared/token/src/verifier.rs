@@ -10,31 +10,32 @@ use crate::claims::Claims;
 use crate::jwk::{self, Key, KeysError};
 use crate::jws::Jws;
 
-/// How far the clocks of whoever signs tokens may be ahead, in seconds: a token that was made just now must be good.
+/// How far the clock of the signer may be ahead, in seconds. A token that was made just now must be valid.
 const LEEWAY_S: Seconds = 60;
 
-/// Why a token is not accepted. Never contains the token or a part of it, except for the beginning of its key's name.
+/// Why a token is not accepted. The error never contains the token or a part of it, except for the beginning of its
+/// key's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// It is not a JWT, or its header or payload is not what ours are.
+    /// It is not a JWT, or its header or payload is not valid.
     #[error("the token is malformed: {0}")]
     Malformed(&'static str),
-    /// Its header has a `crit`, or a payload that is not encoded.
-    #[error("the token demands what is not understood (crit)")]
+    /// Its header has a `crit`, or says that the payload is not encoded.
+    #[error("the token's header demands an extension that is not supported (crit)")]
     Critical,
-    /// It is a token in a token.
+    /// It contains another token.
     #[error("the token has another token in it (cty)")]
     Nested,
     /// It names no key.
     #[error("the token names no key")]
     NoKey,
-    /// It names a key that is not among ours.
+    /// It names a key that is not in the key set.
     #[error("the token's key is unknown: \"{}\"", Clipped(.0))]
     UnknownKey(String),
-    /// Its algorithm is not the one that its key is for, or none (`none`).
-    #[error("the token's algorithm is not its key's")]
+    /// Its algorithm is not the one that its key is for, or is `none`.
+    #[error("the token's algorithm does not match its key")]
     WrongAlgorithm,
-    /// Its signature is not its key's.
+    /// Its signature was not made with its key.
     #[error("the token's signature is wrong")]
     WrongSignature,
     /// It is no longer valid.
@@ -43,10 +44,10 @@ pub enum TokenError {
     /// It is not valid yet.
     #[error("the token is not valid yet (nbf)")]
     NotYet,
-    /// It is not for us, or does not say so.
+    /// It is for another audience, or names none.
     #[error("the token is for another audience, or for none (aud)")]
     WrongAudience,
-    /// It is valid for longer than a token may be.
+    /// It is valid for longer than the configuration allows.
     #[error("the token is valid for too long (exp)")]
     TooLong,
     /// Its subject is not a node id.
@@ -54,7 +55,7 @@ pub enum TokenError {
     WrongSubject(#[source] InvalidId),
 }
 
-/// What is demanded of tokens besides a signature.
+/// What tokens must fulfil besides a valid signature.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Demands {
     audience: Option<String>,
@@ -62,20 +63,20 @@ pub struct Demands {
 }
 
 impl Demands {
-    /// That they are for this audience, if there is one, and valid for at most so long, if that is not 0.
+    /// Tokens must be for this audience, if one is given, and may be valid for at most `life_max`, if that is not 0.
     pub fn new(audience: Option<&str>, life_max: Seconds) -> Self {
         let audience = audience.map(str::trim).filter(|audience| !audience.is_empty());
         Self { audience: audience.map(str::to_owned), life_max }
     }
 
     fn check(&self, claims: &Claims, now: Timestamp) -> Result<(), TokenError> {
-        if let Some(wanted) = &self.audience {
-            let named = claims.audience.as_ref().is_some_and(|audience| audience.contains(wanted));
+        if let Some(demanded) = &self.audience {
+            let named = claims.audience.as_ref().is_some_and(|audience| audience.contains(demanded));
             named.then_some(()).ok_or(TokenError::WrongAudience)?;
         }
-        // Whoever says that a token will be made later does not make it live longer.
-        let made = claims.issued_at.map_or(now, |issued_at| issued_at.min(now.plus_seconds(LEEWAY_S)));
-        if self.life_max > 0 && claims.expires_at > made.plus_seconds(self.life_max) {
+        // A token whose `iat` lies in the future does not live longer for it.
+        let issued_at = claims.issued_at.map_or(now, |issued_at| issued_at.min(now.plus_seconds(LEEWAY_S)));
+        if self.life_max > 0 && claims.expires_at > issued_at.plus_seconds(self.life_max) {
             return Err(TokenError::TooLong);
         }
         Ok(())
@@ -98,23 +99,23 @@ impl Verifier {
     /// Reads a JWK set.
     ///
     /// # Errors
-    /// If it is not one, or one of its keys can't be used safely, or could sign as well as it checks and need not.
+    /// If it is not a JWK set, or one of its keys is not safe to use or contains its private part.
     pub fn from_jwks(jwks: &str) -> Result<Self, KeysError> {
         Ok(Self { keys: jwk::read(jwks)?, demands: Demands::default() })
     }
 
-    /// One that demands this as well.
+    /// The same verifier with these demands.
     #[must_use]
     pub fn demanding(self, demands: Demands) -> Self {
         Self { demands, ..self }
     }
 
-    /// The names of the keys that sign as well as they check.
+    /// The names of the symmetric keys, which can sign tokens as well as check them.
     pub fn symmetric(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().filter(|(_, key)| key.is_symmetric()).map(|(kid, _)| kid.as_str())
     }
 
-    /// What a token says, if it is one of ours and valid now.
+    /// The claims of a token, if it is signed with one of the keys and valid now.
     ///
     /// # Errors
     /// Why it is not accepted.
@@ -136,10 +137,11 @@ impl Verifier {
 }
 
 impl Claims {
-    /// Whether it is valid now: to the millisecond at its end, and with a minute's leeway at its beginning.
+    /// Checks whether the token is valid now: to the millisecond at its end, and with a minute's leeway at its
+    /// beginning.
     ///
     /// # Errors
-    /// If it is not.
+    /// If the token is not valid now.
     pub fn check_time(&self, now: Timestamp) -> Result<(), TokenError> {
         if self.expires_at <= now {
             return Err(TokenError::Expired);
@@ -151,10 +153,10 @@ impl Claims {
     }
 }
 
-/// What a token says of itself. Whether that is true, only a [`Verifier`] knows.
+/// The claims of a token, without checking them. Only a [`Verifier`] tells whether they are true.
 ///
 /// # Errors
-/// If it says nothing that can be read.
+/// If the token can't be read.
 pub fn unverified(token: &str) -> Result<Claims, TokenError> {
     Claims::read(&Jws::parse(token)?.payload)
 }

@@ -1,4 +1,4 @@
-//! What the monolith says over the console API, and what it is told.
+//! The types of the console API, which the application uses.
 
 mod commands;
 mod nodes;
@@ -16,107 +16,107 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ConfigReport, Edit, Json};
 
-/// A configuration that a node is to run.
+/// The configuration that a node is to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DesiredView {
-    /// Its version.
+    /// The configuration's version, counted from 1 for each node.
     pub version: u64,
-    /// The SHA-256 of its document, in hexadecimal.
+    /// The SHA-256 of the configuration's document, in hexadecimal.
     pub sha256: String,
 }
 
-/// How a node stands with its configuration.
+/// How far a node is with its desired configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ConfigProgress {
-    /// None is desired.
+    /// No configuration is desired.
     None,
-    /// It has not reported on the desired version yet.
+    /// The node has not reported on the desired version yet.
     Pending,
-    /// The desired version runs.
+    /// The node runs the desired version.
     Applied,
-    /// Something close to it runs.
+    /// The node runs something close to the desired version.
     Substituted,
-    /// It was refused or rolled back.
+    /// The node refused the desired version or rolled it back.
     Rejected,
 }
 
-/// How a configuration got to a node.
+/// What became of the delivery to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum DeliveryState {
-    /// It was handed to the node's connection.
+    /// It was pushed to the node's connection.
     Pushed,
     /// The node gets it with its next check-in.
     Pending,
-    /// It is the one that was desired already: no new version, and nothing to do.
+    /// It was desired already, so there is no new version and nothing to deliver.
     Unchanged,
 }
 
-/// What setting a node's configuration came to.
+/// The result of setting a node's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConfigSet {
-    /// The node.
+    /// The node's id.
     pub node: String,
     /// The version that is desired now.
     pub version: u64,
-    /// The SHA-256 of its document.
+    /// The SHA-256 of the configuration's document, in hexadecimal.
     pub sha256: String,
-    /// How it got to the node.
+    /// What became of the delivery.
     pub delivery: DeliveryState,
 }
 
-/// What setting a site's configuration came to, so far.
+/// The result of one request that sets the configuration of a site's nodes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SiteConfigSet {
-    /// How many nodes it was pushed to.
+    /// How many nodes the configuration was pushed to.
     pub pushed: u32,
-    /// How many get it with their next check-in.
+    /// How many nodes get it with their next check-in.
     pub pending: u32,
-    /// How many were to run it already.
+    /// For how many nodes it was desired already.
     pub unchanged: u32,
-    /// Which could not be set, and why.
+    /// The nodes for which it could not be set, and why.
     pub failed: Vec<BatchResult>,
-    /// With what to ask again, for the rest of the site; nothing once it is done.
+    /// The cursor with which to repeat the request for the rest of the site; absent once all nodes are done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
 
-/// What a node runs: what it last reported as applied, or as substituted by something close to it.
+/// The configuration that a node runs: the last one that it reported as applied or substituted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AppliedView {
-    /// Its version.
+    /// The configuration's version.
     pub version: u64,
-    /// The SHA-256 of its document, in hexadecimal; nothing if that is not remembered any more.
+    /// The SHA-256 of the configuration's document, in hexadecimal; `null` if the version is no longer remembered.
     pub sha256: Option<String>,
-    /// Its document, every number as it was written.
+    /// The document, with every number as it was written; `null` if it is not known.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Value>))]
     pub document: Option<Json>,
 }
 
-/// A node's configuration: what is desired, and what became of it.
+/// A node's configuration: what is desired, what the node reported, and what it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConfigView {
-    /// How the node stands.
+    /// How far the node is with the desired configuration.
     pub status: ConfigProgress,
-    /// What it is to run; nothing if nothing is desired.
+    /// The desired version; `null` if no configuration is desired.
     pub desired: Option<DesiredView>,
-    /// The desired document, every number as it was written; nothing if nothing is desired.
+    /// The desired document, with every number as it was written; `null` if no configuration is desired.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Value>))]
     pub document: Option<Json>,
-    /// What it last reported.
+    /// The node's last report on a configuration.
     pub reported: Option<ConfigReport>,
-    /// What it runs; nothing if it has not reported that it runs any.
+    /// The configuration that the node runs; `null` if it has not reported that it runs one.
     pub applied: Option<AppliedView>,
-    /// How to get from what it runs to what is desired, as a JSON Patch (RFC 6902): empty if that is the same, and absent
-    /// if one of them is not known.
+    /// The difference from what the node runs to what is desired, as a JSON Patch (RFC 6902). It is empty if both are
+    /// the same, and absent if one of them is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difference: Option<Vec<Edit>>,
 }

@@ -8,24 +8,24 @@ use serde_json::{Value, json};
 use crate::raw::{entries, text};
 use crate::{Edit, Json};
 
-/// How long all the paths of two documents may be together before no more is said than that one replaces the other, in
-/// bytes: a document of many small values below a long name has paths of a hundred times its size, and an answer of
-/// Lambda has at most 6 MB (AWS Lambda quotas).
+/// How long all paths of two documents may be together, in bytes. Above that, the difference is one edit that replaces
+/// the whole document: many small values below a long name have paths of a hundred times the document's size, and an
+/// answer of Lambda has at most 6 MB (AWS Lambda quotas).
 const PATHS_BYTES: usize = 1024 * 1024;
 
-/// An edit, with what was there before.
+/// An edit, with the value that was there before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Step {
-    /// Where, as in [`Edit`].
+    /// The path, as in [`Edit`].
     pub path: String,
-    /// What was there, if something was.
+    /// The value that was there, if there was one.
     pub old: Option<Json>,
-    /// What is there now, if something is.
+    /// The value that is there now, if there is one.
     pub new: Option<Json>,
 }
 
-/// How to get from one document to another. It is empty only if they are the same: numbers are compared as they are written,
-/// as the documents' hashes are.
+/// The edits that turn one document into another. They are empty only if the documents are the same. Numbers are
+/// compared as they are written, as in the documents' hashes.
 pub fn difference(before: &Json, after: &Json) -> Vec<Edit> {
     let (before, after) = (spell(before.text()), spell(after.text()));
     if paths(&before, 0).saturating_add(paths(&after, 0)) > PATHS_BYTES {
@@ -35,7 +35,7 @@ pub fn difference(before: &Json, after: &Json) -> Vec<Edit> {
     json_patch::diff(&before, &after).0.into_iter().filter_map(edit).collect()
 }
 
-/// What each edit of a document changes; as many as fit it, one after the other.
+/// What each edit of a document changes. It stops at the first edit that does not fit the document.
 pub fn steps(document: &Json, edits: &[Edit]) -> Vec<Step> {
     let mut document = spell(document.text());
     let mut steps = vec![];
@@ -44,7 +44,7 @@ pub fn steps(document: &Json, edits: &[Edit]) -> Vec<Step> {
             Edit::Add { path, value } | Edit::Replace { path, value } => (path, Some(value.clone())),
             Edit::Remove { path } => (path, None),
         };
-        // What is added to an array moves up what was there.
+        // A value that is added to an array moves the ones behind it; it replaces none.
         let inserted = matches!(edit, Edit::Add { .. }) && !path.is_empty();
         let old = document.pointer(path).filter(|_| !inserted).map(read);
         let Some(change) = patch(edit) else { break };
@@ -56,8 +56,8 @@ pub fn steps(document: &Json, edits: &[Edit]) -> Vec<Step> {
     steps
 }
 
-/// A value whose numbers are text, for a library that would round them: `1.0` is `"#1.0"`, and `"1.0"` is `"\"1.0"`. The
-/// text is JSON: parts of it can't be unreadable.
+/// The value with its numbers as text, because the library would round them: `1.0` becomes `"#1.0"`, and `"1.0"`
+/// becomes `"\"1.0"`. The text is valid JSON, so all parts of it can be read.
 fn spell(json: &str) -> Value {
     match json.as_bytes().first() {
         Some(b'{') => {
@@ -75,11 +75,11 @@ fn spell(json: &str) -> Value {
     }
 }
 
-/// What was spelled.
+/// The JSON of a spelled value.
 fn read(value: &Value) -> Json {
     let mut out = String::new();
     write(value, &mut out);
-    // Of JSON, only JSON is made.
+    // What is written here is always JSON.
     Json::parse(&out).unwrap_or_default()
 }
 
@@ -111,7 +111,7 @@ fn write(value: &Value, out: &mut String) {
     }
 }
 
-/// How long the paths of all values are, in bytes.
+/// The length of the paths of all values together, in bytes.
 fn paths(value: &Value, above: usize) -> usize {
     let below = |name: usize, value: &Value| above + 1 + name + paths(value, above + 1 + name);
     match value {
@@ -121,7 +121,7 @@ fn paths(value: &Value, above: usize) -> usize {
     }
 }
 
-/// The library makes no others.
+/// The edit of an operation. The library makes no moves, copies or tests.
 fn edit(operation: PatchOperation) -> Option<Edit> {
     match operation {
         PatchOperation::Add(AddOperation { path, value }) => {
@@ -135,7 +135,7 @@ fn edit(operation: PatchOperation) -> Option<Edit> {
     }
 }
 
-/// The edit of a spelled document; nothing if its path is none.
+/// The edit as a patch of a spelled document; `None` if its path is not valid.
 fn patch(edit: &Edit) -> Option<Patch> {
     let operation = match edit {
         Edit::Add { path, value } => json!([{"op": "add", "path": path, "value": spell(value.text())}]),
@@ -164,15 +164,15 @@ mod tests {
         let edits = between(&before, &after);
         let patch: json_patch::Patch = serde_json::from_value(json!(edits)).expect("a JSON Patch");
         let mut patched = before.clone();
-        json_patch::patch(&mut patched, &patch).expect("it fits");
+        json_patch::patch(&mut patched, &patch).expect("a patch that fits");
         assert_eq!(patched, after);
-        assert!(!json!(edits).to_string().contains("same"), "what is the same is not in it");
+        assert!(!json!(edits).to_string().contains("same"), "an equal value is not in the difference");
         let read: Vec<Edit> = serde_json::from_value(json!(edits)).expect("edits");
         assert_eq!(read, edits, "null is a value");
     }
 
     #[test]
-    fn steps_say_what_was_there_before_each_edit() {
+    fn steps_have_the_value_from_before_each_edit() {
         let (before, after) = (json!({"a": [1, 2, 3, 4], "b": 1}), json!({"a": [1], "b": 2, "c": {}}));
         let steps = steps(&before.clone().into(), &between(&before, &after));
         let json = |json: &Option<Json>| json.as_ref().map(|json| json.text().to_owned());
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(shown, expected);
         let inserted = Edit::Add { path: "/0".to_owned(), value: parse("7") };
         let steps = super::steps(&parse("[1]"), &[inserted]);
-        assert_eq!(steps[0].old, None, "what was there has moved up");
+        assert_eq!(steps[0].old, None, "the value that was there has moved");
     }
 
     #[test]
@@ -206,22 +206,22 @@ mod tests {
         ];
         assert_eq!(text, format!("[{}]", expected.join(",")));
         let read: Vec<Edit> = serde_json::from_str(&text).expect("edits");
-        assert_eq!(read, edits, "and they are read as they are written");
+        assert_eq!(read, edits, "numbers are read as they are written");
         let steps = steps(&before, &edits);
-        let old: Vec<_> = steps.iter().map(|step| step.old.clone().expect("there").text().to_owned()).collect();
+        let old: Vec<_> = steps.iter().map(|step| step.old.clone().expect("a value").text().to_owned()).collect();
         assert_eq!(old, ["1", "1e400", "\"1\"", "12345678901234567890123", "\"#1\""]);
-        assert_eq!(difference(&before, &before), [], "the same");
+        assert_eq!(difference(&before, &before), [], "equal documents");
     }
 
     #[test]
-    fn an_edit_without_what_it_needs_is_none() {
+    fn an_edit_without_a_field_that_it_needs_is_refused() {
         for text in [r#"{"op":"add","path":"/a"}"#, r#"{"op":"move","path":"/a","from":"/b"}"#, r#"{"path":"/a"}"#] {
             assert!(serde_json::from_str::<Edit>(text).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn a_difference_stays_below_what_an_answer_holds() {
+    fn a_difference_fits_an_answer_of_lambda() {
         let name = "n".repeat(40 * 1024);
         let many = |value: i32| json!({ &name: vec![value; 20_000] });
         let edits = between(&many(1), &many(2));

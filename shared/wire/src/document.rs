@@ -1,4 +1,4 @@
-//! Configuration documents: any JSON, known by the hash of its bytes.
+//! Configuration documents: any JSON, identified by the SHA-256 of its bytes.
 
 use std::fmt::Write as _;
 
@@ -7,38 +7,38 @@ use sha2::{Digest as _, Sha256};
 use crate::json::{Json, JsonError, canonical};
 use crate::{DOCUMENT_BYTES, DOCUMENT_IN_FRAME_BYTES, DOCUMENT_LEVELS, MESSAGE_LIMIT_BYTES};
 
-/// What a message takes besides its document, in bytes; at most 350 of it are ours today.
+/// How many bytes a message may have besides its document. At most 350 are used today.
 const AROUND: usize = 1024;
 
-/// A configuration document in its one form: no space between tokens, names in order, text escaped the shortest way,
-/// numbers as they were written. Documents that say the same are the same bytes.
+/// A configuration document in its canonical form: no space between tokens, names in order, text escaped the shortest
+/// way, numbers as they were written. Documents with the same content have the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     text: String,
     sha256: String,
 }
 
-/// Why a document is not taken.
+/// Why a document is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    /// It is not JSON that says one thing, or nested more deeply than [`DOCUMENT_LEVELS`].
+    /// It is not JSON, has a name twice, or is nested more deeply than [`DOCUMENT_LEVELS`].
     #[error("the document {0}")]
     Json(#[source] JsonError),
     /// It is larger than [`DOCUMENT_BYTES`].
     #[error("the document has {0} bytes; at most {DOCUMENT_BYTES} are stored")]
     TooLarge(usize),
-    /// Its bytes are not those of the hash that it came with.
+    /// Its bytes do not have the expected hash.
     #[error("the document's SHA-256 is {found}, not {expected}")]
     WrongHash {
-        /// The hash that it came with.
+        /// The expected hash.
         expected: String,
-        /// The hash that it has.
+        /// The hash of its bytes.
         found: String,
     },
 }
 
 impl Document {
-    /// Takes a document from whoever sets it.
+    /// Reads a document that is to be set.
     ///
     /// # Errors
     /// If it is not JSON, has a name twice, or is too large or too deep.
@@ -51,10 +51,10 @@ impl Document {
         Ok(Self { text, sha256 })
     }
 
-    /// Takes a document from whoever keeps or sends it, with the hash that it is known by.
+    /// Reads a document that was stored or sent, and checks its hash.
     ///
     /// # Errors
-    /// If it has another hash.
+    /// If the document has another hash.
     pub fn verify(text: String, expected: &str) -> Result<Self, DocumentError> {
         let found = sha256(&text);
         if found != expected {
@@ -63,26 +63,26 @@ impl Document {
         Ok(Self { text, sha256: found })
     }
 
-    /// The JSON.
+    /// The canonical JSON.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Its SHA-256, in lower-case hexadecimal.
+    /// The document's SHA-256, in lower-case hexadecimal.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
 
-    /// What it says.
+    /// The document as JSON.
     ///
     /// # Errors
-    /// If its bytes are no JSON: the hash that they were [verified](Self::verify) by was of something else.
+    /// If its bytes are not JSON, which is possible if they were only [verified](Self::verify).
     pub fn json(&self) -> Result<Json, JsonError> {
         Json::parse(&self.text)
     }
 
-    /// Whether it is small enough to be sent in a frame, quoted, with the message around it and this many bytes of other
-    /// news.
+    /// Whether the document is small enough to be sent in a frame: quoted, with the message around it, and with
+    /// `beside` bytes of other news.
     pub fn fits_a_frame(&self, beside: usize) -> bool {
         let escaped = self.text.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count();
         let needed = self.text.len() + escaped + beside + AROUND;
@@ -108,11 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn documents_that_say_the_same_are_the_same_bytes() {
+    fn documents_with_the_same_content_have_the_same_bytes() {
         let one = canonical("{ \"b\" : [1, {} , []], \"a\":\"\\u00e4\\/\", \"c\": null }");
         assert_eq!(one, "{\"a\":\"ä/\",\"b\":[1,{},[]],\"c\":null}");
-        assert_eq!(canonical(&one), one, "the form is its own form");
-        assert_eq!(canonical(&format!("\u{feff}{one}")), one, "a byte order mark says nothing");
+        assert_eq!(canonical(&one), one, "the canonical form of a canonical document is itself");
+        assert_eq!(canonical(&format!("\u{feff}{one}")), one, "a byte order mark is ignored");
     }
 
     #[test]
@@ -121,7 +121,7 @@ mod tests {
             assert_eq!(canonical(number), number);
         }
         let hash = |text| Document::parse(text).expect(text).sha256().to_owned();
-        assert_ne!(hash("1.0"), hash("1"), "who wrote them another way may mean another thing");
+        assert_ne!(hash("1.0"), hash("1"), "numbers that are written differently may mean different things");
     }
 
     #[test]
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_a_frame_does_so_quoted() {
+    fn a_document_that_fits_a_frame_also_fits_when_it_is_quoted() {
         let args = Json::from(serde_json::Value::String("a".repeat(crate::COMMAND_ARGS_BYTES)));
         let command = crate::CommandNews { command: u64::MAX, name: "c".repeat(64), args, expires_in_s: u32::MAX };
         for text in ["x", "\\\""] {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_too_large_or_too_deep_is_not_taken() {
+    fn a_document_that_is_no_json_too_large_or_too_deep_is_refused() {
         for text in ["{", "{\"a\":}", "hello", "{} {}", "[1,]", "nul"] {
             assert!(matches!(Document::parse(text), Err(DocumentError::Json(JsonError::Syntax(_)))), "{text}");
         }
@@ -181,7 +181,7 @@ mod tests {
         }
         assert!(
             Document::parse("\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[\"").is_ok(),
-            "brackets in text are text"
+            "brackets inside text do not count"
         );
         let large = format!("\"{}\"", "x".repeat(DOCUMENT_BYTES - 2));
         assert!(Document::parse(&large).is_ok());

@@ -4,35 +4,35 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Json;
 
-/// One edit of a document. A path is a JSON Pointer (RFC 6901) into the document as the edits before have left it.
+/// One edit of a document. A path is a JSON Pointer (RFC 6901) into the document as the earlier edits have left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "op", rename_all = "lowercase", try_from = "Fields")]
 pub enum Edit {
-    /// A value is there now. In an array, what comes after it has moved up.
+    /// A value is added. In an array, the values behind it move up by one.
     Add {
-        /// Where.
+        /// Where the value is added.
         path: String,
-        /// Which.
+        /// The value.
         #[cfg_attr(feature = "openapi", schema(value_type = Value))]
         value: Json,
     },
-    /// A value is gone. In an array, what comes after it has moved down.
+    /// A value is removed. In an array, the values behind it move down by one.
     Remove {
-        /// Where it was.
+        /// Where the value was.
         path: String,
     },
-    /// A value is another now.
+    /// A value is replaced.
     Replace {
-        /// Where.
+        /// Where the value is.
         path: String,
-        /// Which it is.
+        /// The new value.
         #[cfg_attr(feature = "openapi", schema(value_type = Value))]
         value: Json,
     },
 }
 
-/// An edit as it is read: with a tag, its numbers would be rounded.
+/// The fields of an edit as they are read. With `#[serde(tag)]`, numbers would be rounded.
 #[derive(Deserialize)]
 struct Fields {
     op: Operation,
@@ -63,7 +63,7 @@ impl TryFrom<Fields> for Edit {
     }
 }
 
-/// `null` is a value.
+/// Reads a value that may be `null`, which is not the same as a field that is left out.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Json>, D::Error> {
     Json::deserialize(deserializer).map(Some)
 }

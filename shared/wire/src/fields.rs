@@ -1,4 +1,4 @@
-//! The fields of an object in a node's message: strict where something is at stake, lenient where nothing is.
+//! The fields of an object in a node's message. Fields that something depends on are read strictly, others leniently.
 
 use serde_json::value::RawValue;
 
@@ -7,20 +7,20 @@ use crate::raw::{Text, entries, text};
 /// How much of a wrong value an error shows, in bytes.
 const SHOWN_BYTES: usize = 32;
 
-/// What became of an optional value.
+/// The result of reading a lenient value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Taken<T> {
-    /// It is what it must be.
+    /// The value is valid.
     Whole(T),
-    /// It was clipped.
+    /// The value was changed to be valid, by clipping for example.
     Changed(T),
-    /// It can't be used.
+    /// The value can't be used.
     Dropped,
 }
 
 /// The fields of an object.
 pub(crate) struct Fields<'a> {
-    /// What leads to them from the message, up to the dot.
+    /// The path of the object in the message, with a dot at its end.
     path: String,
     fields: Vec<(Text, &'a RawValue)>,
 }
@@ -29,20 +29,20 @@ impl<'a> Fields<'a> {
     /// The fields of a message.
     ///
     /// # Errors
-    /// If it is no JSON object.
+    /// If the text is not a JSON object.
     pub(crate) fn of_message(text: &'a str) -> Result<Self, serde_json::Error> {
         Ok(Self { path: String::new(), fields: entries(text)? })
     }
 
-    /// The fields of a value in a message; nothing if it is no object.
+    /// The fields of a value in a message; `None` if the value is not an object.
     pub(crate) fn of_value(path: &str, value: &'a str) -> Option<Self> {
         Some(Self { path: format!("{path}."), fields: entries(value).ok()? })
     }
 
-    /// A value: nothing if it is left out, which `null` is too.
+    /// A value; `None` if it is left out or `null`.
     ///
     /// # Errors
-    /// If it is there twice. Names that nobody asks for may be.
+    /// If the name is there twice. Names that are never read may be there twice.
     pub(crate) fn find(&self, name: &str) -> Result<Option<&'a str>, String> {
         let mut found = self.fields.iter().filter(|(found, _)| found.text == name);
         let value = found.next().map(|(_, value)| value.get());
@@ -52,10 +52,10 @@ impl<'a> Fields<'a> {
         Ok(value.filter(|value| *value != "null"))
     }
 
-    /// A value that may be left out, and is wrong if it is not `must_be`.
+    /// A value that may be left out. `must_be` says in words what it must be.
     ///
     /// # Errors
-    /// If it is wrong.
+    /// If `read` returns nothing, or the name is there twice.
     pub(crate) fn optional<T>(
         &self,
         name: &str,
@@ -67,10 +67,10 @@ impl<'a> Fields<'a> {
         read.ok_or_else(|| format!("{}: must be {must_be}, not {}", self.path_of(name), shown(value)))
     }
 
-    /// A value that must be there.
+    /// A value that must be there. `must_be` says in words what it must be.
     ///
     /// # Errors
-    /// If it is not, or is not `must_be`.
+    /// If it is missing, `read` returns nothing, or the name is there twice.
     pub(crate) fn required<T>(
         &self,
         name: &str,
@@ -81,7 +81,7 @@ impl<'a> Fields<'a> {
         value.ok_or_else(|| format!("{}: is missing: it must be {must_be}", self.path_of(name)))
     }
 
-    /// A value on which nothing depends: what is wrong with it is counted.
+    /// A value that nothing depends on. If it is changed or dropped, `dropped` is raised.
     pub(crate) fn lenient<T>(
         &self,
         name: &str,
@@ -98,18 +98,18 @@ impl<'a> Fields<'a> {
         value
     }
 
-    /// What leads to a field.
+    /// The path of a field in the message.
     pub(crate) fn path_of(&self, name: &str) -> String {
         format!("{}{name}", self.path)
     }
 }
 
-/// Text on which something depends: nothing if it is none, or not all of it is.
+/// Text that something depends on; `None` if the value is not text, or not all of it is valid.
 pub(crate) fn exact_text(value: &str) -> Option<String> {
     text(value).filter(|text| text.is_whole).map(|text| text.text)
 }
 
-/// Text that says something of the node. What is something else says nothing.
+/// Text that only describes the node. A value that is not text is dropped.
 pub(crate) fn lenient_text(value: &str) -> Taken<String> {
     match text(value) {
         Some(Text { text, is_whole: true }) => Taken::Whole(text),
@@ -118,7 +118,7 @@ pub(crate) fn lenient_text(value: &str) -> Taken<String> {
     }
 }
 
-/// Text for people. What is something else is shown as the JSON that it is, so that nothing that a node says is lost.
+/// Text for people. A value that is not text is kept as its JSON, so that nothing that a node reports is lost.
 pub(crate) fn text_for_people(value: &str, most_bytes: usize) -> Taken<String> {
     let text = match lenient_text(value) {
         Taken::Whole(text) if text.len() <= most_bytes => return Taken::Whole(text),

@@ -1,7 +1,7 @@
 //! Whole numbers, as JSON may write them: `1`, `1.0` and `1e0` are the same number (RFC 8259, section 6).
 //!
-//! For fields of types of serde: `#[serde(deserialize_with = "rollcall_wire::integer::required")]`. There, a number with a
-//! fraction or an exponent is exact if it has at most 15 digits: `serde_json` rounds longer ones.
+//! Use it for fields with `#[serde(deserialize_with = "rollcall_wire::integer::required")]`. A number with a fraction
+//! or an exponent is then exact if it has at most 15 digits, since `serde_json` rounds longer ones.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,38 +10,39 @@ use serde::de::{Deserializer, Error, Unexpected, Visitor};
 
 use crate::fields::Taken;
 
-/// The largest number that is taken with a fraction or an exponent: up to here, a `f64` holds every whole number.
+/// The largest number that is accepted with a fraction or an exponent. Up to here, an `f64` holds every whole number.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Reads a whole number.
 ///
 /// # Errors
-/// If there is none, or the type does not hold it.
+/// If the value is no whole number, or does not fit the type.
 pub fn required<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
     deserializer.deserialize_any(Whole(PhantomData))
 }
 
-/// Reads a whole number, or nothing if it is `null`. The field needs `#[serde(default)]` too, to be left out.
+/// Reads a whole number, or `None` if the value is `null`. The field also needs `#[serde(default)]` if it may be left
+/// out.
 ///
 /// # Errors
-/// If there is something else, or the type does not hold it.
+/// If the value is neither `null` nor a whole number, or does not fit the type.
 pub fn optional<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    deserializer.deserialize_option(Perhaps(PhantomData))
+    deserializer.deserialize_option(WholeOrNull(PhantomData))
 }
 
-/// The whole number that this text of a JSON number is; nothing if it is none, or not from 0 to 2^64 - 1.
+/// The whole number in this text of a JSON number; `None` if it is no whole number from 0 to 2^64 - 1.
 pub(crate) fn whole(text: &str) -> Option<u64> {
     text.parse().ok().or_else(|| text.parse().ok().and_then(exactly))
 }
 
-/// The figure nearest to this text of a JSON value. One below zero is dropped: whoever counts something and says -1 does not
-/// know it.
+/// The number in this text of a JSON value, rounded to a whole one and clipped to `most`. A number below 0 is dropped:
+/// a node that counts something and reports -1 does not know it.
 pub(crate) fn figure(text: &str, most: u64) -> Taken<u64> {
     let at_most = |value: u64| if value > most { Taken::Changed(most) } else { Taken::Whole(value) };
     if let Ok(value) = text.parse() {
         return at_most(value);
     }
-    // The grammar of Rust's numbers has more words than that of JSON, such as `inf`.
+    // Rust also reads words as numbers, such as `inf`, which JSON does not have.
     let is_number = text.bytes().next().is_some_and(|byte| byte == b'-' || byte.is_ascii_digit());
     match text.parse::<f64>().map(f64::round) {
         Ok(value) if is_number && value >= 18_446_744_073_709_551_616.0 => Taken::Changed(most),
@@ -88,9 +89,9 @@ impl<T: TryFrom<u64>> Visitor<'_> for Whole<T> {
     }
 }
 
-struct Perhaps<T>(PhantomData<T>);
+struct WholeOrNull<T>(PhantomData<T>);
 
-impl<'de, T: TryFrom<u64>> Visitor<'de> for Perhaps<T> {
+impl<'de, T: TryFrom<u64>> Visitor<'de> for WholeOrNull<T> {
     type Value = Option<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,11 +140,11 @@ mod tests {
         }
         assert_eq!(read("-0", "null"), Ok((0, None)));
         assert_eq!(read("18446744073709551615", "4294967295.0"), Ok((u64::MAX, Some(u32::MAX))));
-        assert_eq!(serde_json::from_str::<Fields>(r#"{"must":1}"#).expect("it may be left out").may, None);
+        assert_eq!(serde_json::from_str::<Fields>(r#"{"must":1}"#).expect("a field that may be left out").may, None);
     }
 
     #[test]
-    fn what_is_no_whole_number_is_refused() {
+    fn a_value_that_is_no_whole_number_is_refused() {
         for text in ["1.5", "-1", "-1.0", "18446744073709551616", "1e400", "\"1\"", "true", "[1]", "{}", "0.1e-5"] {
             assert!(read(text, "1").is_err(), "{text}");
             assert!(read("1", text).is_err(), "{text}");

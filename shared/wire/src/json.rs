@@ -1,4 +1,4 @@
-//! JSON whose numbers are never read: bytes in, same bytes out.
+//! JSON that is kept as text, so that its numbers are never changed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,46 +9,47 @@ use serde_json::value::RawValue;
 
 use crate::raw::{entries, levels, text};
 
-/// The longest place that an error names, in bytes.
+/// How much of the place of a mistake an error shows, in bytes.
 const PLACE_BYTES: usize = 128;
 
-/// A JSON value as it was written. No type of ours holds every number of JSON (`1e400`, `0.1000`, twenty digits), so that
-/// this one is text. Two are equal if their texts are.
+/// A JSON value as it was written. It is kept as text, because no number type holds every number of JSON (`1e400`,
+/// `0.1000`, twenty digits). Two values are equal if their texts are.
 ///
-/// It is read and written by `serde_json` only, and not inside of a type with `#[serde(tag)]` or `#[serde(flatten)]`, which
-/// would round its numbers before.
+/// It can be read and written by `serde_json` only, and not inside a type with `#[serde(tag)]` or `#[serde(flatten)]`,
+/// which would round its numbers first.
 #[derive(Clone, Debug, Default)]
 pub struct Json(Box<RawValue>);
 
-/// Why text is not taken as JSON. What it is (a document, a body) comes before these words.
+/// Why text is refused as JSON. The caller puts the name of what was read (a document, a body) before the message.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonError {
-    /// There is nothing.
+    /// The text is empty.
     #[error("is empty")]
     Empty,
-    /// It is text of another encoding.
+    /// The text has another encoding.
     #[error("is {0}, must be UTF-8")]
     Encoding(&'static str),
-    /// It is no text of any encoding that is known here.
+    /// The bytes are not UTF-8, and no other encoding is recognised.
     #[error("is not UTF-8")]
     NotUtf8,
-    /// It is not JSON.
+    /// The text is not JSON.
     #[error("is not JSON: {0}")]
     Syntax(#[source] serde_json::Error),
-    /// It is nested more deeply than this.
-    #[error("is nested too deeply: at most {0} levels are taken")]
+    /// The JSON has more than this many levels.
+    #[error("is nested too deeply: at most {0} levels are allowed")]
     TooDeep(usize),
-    /// An object has a name twice. Some readers take the first, some the last. The place is a JSON Pointer (RFC 6901).
+    /// An object has a name twice. Some readers take the first value, some the last. The place is a JSON Pointer (RFC
+    /// 6901).
     #[error("has a name twice, at {0}")]
     NameTwice(String),
-    /// A text has half a surrogate pair in it (as in `"\ud800"`), which is no character.
+    /// A text contains half a surrogate pair (as in `"\ud800"`), which is no character.
     #[error("has half a surrogate pair in its text, at {0}")]
     HalfPair(String),
 }
 
 impl Json {
-    /// Takes text as it is, apart from the space around it.
+    /// Reads JSON and keeps its text, without the space around it.
     ///
     /// # Errors
     /// If it is not JSON.
@@ -56,20 +57,20 @@ impl Json {
         serde_json::from_str(text).map(Self).map_err(JsonError::Syntax)
     }
 
-    /// The text.
+    /// The JSON as text.
     pub fn text(&self) -> &str {
         self.0.get()
     }
 
-    /// Whether it is `null`, which is how it looks if it is left out.
+    /// Whether the value is `null`. A value that is left out is read as `null`, too.
     pub fn is_null(&self) -> bool {
         self.text() == "null"
     }
 
-    /// Reads what it says. Types that hold numbers round them or refuse them.
+    /// Reads the value as a type. Types that hold numbers round them or refuse them.
     ///
     /// # Errors
-    /// If it does not say such a thing.
+    /// If the value does not fit the type.
     pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.text())
     }
@@ -91,7 +92,7 @@ impl fmt::Display for Json {
 
 impl From<Value> for Json {
     fn from(value: Value) -> Self {
-        // A value always can be written.
+        // Writing a `Value` never fails.
         Self(serde_json::value::to_raw_value(&value).unwrap_or_default())
     }
 }
@@ -108,14 +109,14 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// Reads bytes as UTF-8, without the byte order mark that some editors put in front.
+/// Reads bytes as UTF-8, and drops the byte order mark that some editors put in front.
 ///
 /// # Errors
-/// If they are something else: which, if it can be told.
+/// If the bytes are not UTF-8. The error names the encoding, if it is recognised.
 pub fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
     let encoding = match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [_, 0, 0, 0, ..] | [0, 0, 0, _, ..] => Some("UTF-32"),
-        // Without a mark, one byte of two is zero: no text of ours begins with a character that is none.
+        // JSON begins with an ASCII character. In UTF-16 without a byte order mark, one of its two bytes is zero.
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [_, 0, ..] | [0, _, ..] => Some("UTF-16"),
         _ => None,
     };
@@ -126,8 +127,9 @@ pub fn utf8(bytes: &[u8]) -> Result<&str, JsonError> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-/// Checks that text is JSON that says one thing: no name twice, and no more levels than this. Returns it in its one form:
-/// no space between tokens, names in order, text escaped the shortest way, numbers as they were written.
+/// Checks that text is JSON without a name that is there twice, and with at most this many levels. Returns its
+/// canonical form: no space between tokens, names in order, text escaped the shortest way, numbers as they were
+/// written.
 ///
 /// # Errors
 /// If it is not.
@@ -145,10 +147,10 @@ pub fn canonical(text: &str, most_levels: usize) -> Result<String, JsonError> {
     Ok(canonical.out)
 }
 
-/// Writes values in their one form.
+/// Writes values in their canonical form.
 struct Canonical {
     out: String,
-    /// The names and indices that lead to where it is.
+    /// The names and indices that lead to the value that is being written.
     place: Vec<String>,
 }
 
@@ -217,7 +219,7 @@ impl Canonical {
     }
 }
 
-/// A JSON Pointer (RFC 6901), clipped; `/` alone if it is to the whole.
+/// A JSON Pointer (RFC 6901), clipped; `/` for the whole document.
 fn pointer(place: &[String]) -> String {
     let names = place.iter().map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1")));
     let pointer = names.collect::<String>();
@@ -225,7 +227,7 @@ fn pointer(place: &[String]) -> String {
     if clipped.is_empty() { "/".to_owned() } else { clipped.to_owned() }
 }
 
-/// JSON with a line for each value, as `serde_json` writes it, and with every number as it was.
+/// JSON with one line for each value, formatted as `serde_json` does it, with every number as it was.
 pub fn pretty(json: &str) -> String {
     let (mut out, mut level, mut in_text, mut escaped) = (String::with_capacity(json.len() * 2), 0_usize, false, false);
     let line = |out: &mut String, level: usize| {
@@ -247,7 +249,7 @@ pub fn pretty(json: &str) -> String {
                     line(&mut out, level);
                 }
             }
-            // The first value of a container, which is not empty.
+            // The first value of an array or object that is not empty.
             _ if out.ends_with(['[', '{']) => line(&mut out, level),
             _ => {}
         }

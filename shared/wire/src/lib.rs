@@ -1,8 +1,8 @@
-//! What nodes and Rollcall say to each other: wire protocol v1.
+//! The messages between nodes and Rollcall: wire protocol v1.
 //!
-//! JSON text frames over a WebSocket, `type` first, every message at most [`MESSAGE_LIMIT_BYTES`]. Unknown fields are
-//! ignored; an unknown `type` is answered with an [`ErrorCode::UnknownType`]. A change that would break a node is a new
-//! subprotocol beside [`SUBPROTOCOL`], never a guess.
+//! Messages are JSON in text frames of a WebSocket, `type` first, each at most [`MESSAGE_LIMIT_BYTES`]. Unknown fields
+//! are ignored; an unknown `type` is answered with an [`ErrorCode::UnknownType`]. A change that would break nodes gets
+//! a new subprotocol beside [`SUBPROTOCOL`].
 
 pub mod console;
 #[cfg(feature = "difference")]
@@ -33,8 +33,9 @@ pub use server::{
 /// The WebSocket subprotocol of this version. Offering it is optional; offering only others is refused.
 pub const SUBPROTOCOL: &str = "rollcall.v1";
 
-/// The header in which a node names its running instance as it connects: a random name for each start of its program, 1 to 64
-/// ASCII letters, digits, `.`, `_` and `-`. Two connections of one instance are one device's. Optional.
+/// The header in which a node names its running instance when it connects: a random name for each start of its program,
+/// of 1 to 64 ASCII letters, digits, `.`, `_` and `-`. Two connections of one instance are from the same device.
+/// Optional.
 pub const INSTANCE_HEADER: &str = "rollcall-instance";
 
 /// The query parameter with the same meaning as [`INSTANCE_HEADER`], for clients that can't set headers.
@@ -44,23 +45,25 @@ pub const INSTANCE_PARAMETER: &str = "instance";
 /// (Amazon API Gateway quotas, "WebSocket frame size": 32 KB).
 pub const MESSAGE_LIMIT_BYTES: usize = 32 * 1024;
 
-/// The largest configuration document, in bytes: what a console may set.
+/// The largest configuration document that can be set, in bytes.
 pub const DOCUMENT_BYTES: usize = 96 * 1024;
 
-/// The largest document that is sent to a node in a frame, in bytes. A larger one is fetched over HTTP: it would not fit
-/// [`MESSAGE_LIMIT_BYTES`] once it is quoted.
+/// The largest document that is sent to a node in a frame, in bytes. A larger one is fetched over HTTP, since it would
+/// not fit [`MESSAGE_LIMIT_BYTES`] once it is quoted.
 pub const DOCUMENT_IN_FRAME_BYTES: usize = 24 * 1024;
 
-/// How deeply a document may be nested: within what JSON parsers of small machines allow, and a quarter of ours.
+/// How deeply a document may be nested. JSON parsers of small machines allow that many levels; `serde_json` allows four
+/// times as many.
 pub const DOCUMENT_LEVELS: usize = 32;
 
 /// The largest arguments of a command, in bytes of JSON.
 pub const COMMAND_ARGS_BYTES: usize = 4 * 1024;
 
-/// How much of what a command said is kept, in bytes.
+/// How much of a command's output is kept, in bytes.
 pub const COMMAND_OUTPUT_BYTES: usize = 2 * 1024;
 
-/// The most results that one check-in may bring. A node has one command under way; more are left from lost answers.
+/// The most results that one check-in may bring. A node has one command at a time; it has more results to report only
+/// if answers were lost.
 pub const RESULTS: usize = 8;
 
 /// The largest sequence number: the largest integer that every JSON parser keeps exact (RFC 8259, section 6).

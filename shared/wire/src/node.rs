@@ -1,4 +1,4 @@
-//! What a node says.
+//! The messages that a node sends.
 
 use std::fmt;
 
@@ -9,67 +9,70 @@ use serde::{Deserialize, Serialize};
 #[serde(tag = "type", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum NodeMessage {
-    /// "I am here, and this is how I am."
+    /// The node is there, and reports how it is.
     CheckIn(CheckIn),
-    /// "Tell me my configuration again": answered with [`ServerMessage::Config`](crate::ServerMessage::Config), or with
-    /// [`ErrorCode::NoConfig`](crate::ErrorCode::NoConfig).
+    /// The node asks for its configuration again. The answer is
+    /// [`ServerMessage::Config`](crate::ServerMessage::Config), or [`ErrorCode::NoConfig`](crate::ErrorCode::NoConfig).
     Config,
-    /// "Where is this firmware?": answered with [`ServerMessage::FirmwareUrl`](crate::ServerMessage::FirmwareUrl), as often
-    /// as it is asked, or with [`ErrorCode::NoFirmware`](crate::ErrorCode::NoFirmware).
+    /// The node asks where a firmware image is. The answer is
+    /// [`ServerMessage::FirmwareUrl`](crate::ServerMessage::FirmwareUrl), as often as the node asks, or
+    /// [`ErrorCode::NoFirmware`](crate::ErrorCode::NoFirmware).
     FirmwareUrl {
-        /// Its version: the one that the node is to run.
+        /// The firmware's version, which must be the one that the node is to run.
         version: String,
     },
 }
 
-/// A check-in: the node is alive, and what changed about it since the last one.
+/// A check-in: the node is alive, and reports what has changed about it since the last one.
 ///
-/// A field that is absent leaves what is stored as it is.
+/// A field that is absent leaves the stored value as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckIn {
-    /// Counts the check-ins of one connection, from 1 to [`SEQ_MAX`](crate::SEQ_MAX). Gaps are fine; repeating or going
-    /// back is refused.
+    /// The check-in's number on its connection, from 1 to [`SEQ_MAX`](crate::SEQ_MAX). Gaps are allowed. A lower number
+    /// than the stored one is refused as stale; the same number is stored again.
     pub seq: u64,
-    /// Whether to answer with an [`Ack`](crate::Ack). An answer is a billed message; the check-in is stored either way.
+    /// Whether the server is to answer with an [`Ack`](crate::Ack). An answer is a billed message; the check-in is
+    /// stored either way.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub ack: bool,
     /// The firmware version that is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firmware: Option<String>,
-    /// What became of the newest configuration that the node was given.
+    /// The node's report on the newest configuration that it was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<ConfigReport>,
-    /// How the node is getting on with the firmware that it is to run.
+    /// The node's report on the firmware that it is to run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<UpdateReport>,
     /// How the node is doing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
-    /// What became of commands: at most [`RESULTS`](crate::RESULTS). Each is said until a check-in that said it is
-    /// acknowledged; saying it again changes nothing.
+    /// The results of commands: at most [`RESULTS`](crate::RESULTS). A node repeats each result until a check-in with
+    /// it is acknowledged; repeating it changes nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub results: Vec<CommandResult>,
-    /// How many optional fields were dropped or clipped when it was read: they were not what they must be. It is not said.
+    /// How many optional fields were dropped or clipped when the message was read, because they were not valid. It is
+    /// not part of the message.
     #[serde(skip)]
     pub dropped: u32,
 }
 
 impl CheckIn {
-    /// The smallest check-in: alive, nothing new, and an answer wanted.
+    /// The smallest check-in: the node is alive, nothing is new, and it asks for an answer.
     pub fn idle(seq: u64) -> Self {
         Self { seq, ack: true, firmware: None, config: None, update: None, health: None, results: vec![], dropped: 0 }
     }
 }
 
-/// What became of a configuration.
+/// A node's report on a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConfigReport {
-    /// The server's version number of the configuration.
+    /// The configuration's version, as the server counts it.
     pub version: u64,
     /// What the node did with it.
     pub status: ConfigStatus,
-    /// With what it was substituted, or why it was rejected: for people.
+    /// What replaced a substituted configuration, or why a configuration was rejected: for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -79,21 +82,21 @@ pub struct ConfigReport {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ConfigStatus {
-    /// It runs.
+    /// The node runs it.
     Applied,
-    /// Something close to it runs (a channel that the regulatory domain forbids was replaced, say).
+    /// The node runs something close to it. For example, a channel that the regulatory domain forbids was replaced.
     Substituted,
-    /// It was refused, or rolled back.
+    /// The node refused it or rolled it back.
     Rejected,
 }
 
-/// How a node is getting on with a firmware version.
+/// A node's report on a firmware update.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UpdateReport {
-    /// The version.
+    /// The firmware version of the update.
     pub version: String,
-    /// How far it got.
+    /// How far the update got.
     pub status: UpdateStatus,
     /// What went wrong: for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -105,39 +108,40 @@ pub struct UpdateReport {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum UpdateStatus {
-    /// The image is on its way, or being installed.
+    /// The node downloads or installs the image.
     Downloading,
-    /// It runs.
+    /// The node runs the version.
     Applied,
-    /// It could not be had, verified or installed.
+    /// The image could not be downloaded, verified or installed.
     Failed,
-    /// It ran, did not prove itself, and what ran before it runs again.
+    /// The node ran the version, which did not prove itself, and runs the version from before again.
     RolledBack,
 }
 
-/// What became of a command.
+/// The result of a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandResult {
     /// The command's number.
     pub command: u64,
-    /// Whether it did what it was for.
+    /// Whether the command succeeded.
     pub status: CommandStatus,
-    /// What it said: for people. The first [`COMMAND_OUTPUT_BYTES`](crate::COMMAND_OUTPUT_BYTES) of it are kept.
+    /// The command's output, for people. Its first [`COMMAND_OUTPUT_BYTES`](crate::COMMAND_OUTPUT_BYTES) are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
 }
 
-/// Whether a command did what it was for.
+/// Whether a command succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CommandStatus {
-    /// It did.
+    /// The command succeeded.
     Done,
-    /// It did not, and the output says why; or nobody can say, since the node went down while it ran.
+    /// The command failed, and the output says why; or its result is not known, because the node went down while it
+    /// ran.
     Failed,
 }
 
-/// How a node is doing. Every figure is optional; figures that this type does not name are ignored.
+/// Figures on how a node is doing. Each is optional; other figures are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// Time since the node booted, in seconds.
@@ -149,7 +153,7 @@ pub struct Health {
     /// Free memory, in KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_free_kib: Option<u64>,
-    /// Clients that the node serves at the moment (WiFi stations, say).
+    /// How many clients the node serves at the moment, WiFi stations for example.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clients: Option<u32>,
 }

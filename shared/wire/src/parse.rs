@@ -1,7 +1,7 @@
-//! From text to a message, or to the error that the node is told.
+//! Reads a node's message from its text, or returns the error that the node is told.
 //!
-//! A message is refused if something would depend on what is wrong with it: what it is, its number, and what became of
-//! something that the server asked for. What only describes the node never is a reason to refuse: it is rounded, clipped or
+//! A message is refused if something depends on the field that is wrong: its type, its number, or a report on something
+//! that the server asked for. A field that only describes the node is no reason to refuse it: it is rounded, clipped or
 //! dropped, and counted.
 
 use serde_json::value::RawValue;
@@ -14,7 +14,7 @@ use crate::{
     Health, JsonError, MESSAGE_LIMIT_BYTES, NodeMessage, RESULTS, SEQ_MAX, UpdateReport, UpdateStatus, utf8,
 };
 
-/// How deeply a message may be nested, unknown fields and all.
+/// How deeply a message may be nested, unknown fields included.
 const MESSAGE_LEVELS: usize = 127;
 
 /// Why a node's message can't be read.
@@ -38,11 +38,11 @@ impl From<MessageError> for ErrorMessage {
 /// Reads a node's message.
 ///
 /// # Errors
-/// With the [`ErrorCode`] that the node is to be told: too large, not JSON, too deep, without a `type`, of an unknown
-/// one, or with a field that is wrong and on which something depends.
+/// With the [`ErrorCode`] that the node is told: the message is too large, not JSON, nested too deeply, has no `type`
+/// or an unknown one, or has a wrong field that something depends on.
 pub fn parse_node_message(text: &str) -> Result<NodeMessage, MessageError> {
     if text.len() > MESSAGE_LIMIT_BYTES {
-        let message = format!("{} bytes; at most {MESSAGE_LIMIT_BYTES} fit a message", text.len());
+        let message = format!("the message has {} bytes; at most {MESSAGE_LIMIT_BYTES} are allowed", text.len());
         return Err(MessageError { code: ErrorCode::TooLarge, message, seq: None });
     }
     let fields = fields(text).map_err(|(code, error)| {
@@ -91,7 +91,7 @@ fn check_in(fields: &Fields<'_>) -> Result<CheckIn, String> {
         config: fields.find("config")?.map(|value| config(value, &mut dropped)).transpose()?,
         update: fields.find("update")?.map(|value| update(value, &mut dropped)).transpose()?,
         results: fields.find("results")?.map(|value| results(value, &mut dropped)).transpose()?.unwrap_or_default(),
-        // An answer that nobody wanted costs little.
+        // An answer that the node did not ask for costs little.
         ack: fields.lenient("ack", &mut dropped, boolean).unwrap_or(true),
         firmware: fields.lenient("firmware", &mut dropped, lenient_text),
         health: health(fields, &mut dropped),
@@ -99,7 +99,7 @@ fn check_in(fields: &Fields<'_>) -> Result<CheckIn, String> {
     })
 }
 
-/// The server tells the node of a configuration until this report names its version: it is taken whole, or refused.
+/// The server sends the node its configuration until this report names its version, so the report is read strictly.
 fn config(value: &str, dropped: &mut u32) -> Result<ConfigReport, String> {
     let fields = Fields::of_value("config", value).ok_or("config: must be an object")?;
     Ok(ConfigReport {
@@ -116,7 +116,7 @@ fn config(value: &str, dropped: &mut u32) -> Result<ConfigReport, String> {
     })
 }
 
-/// The server tells the node of firmware until this report says that it was tried: it is taken whole, or refused.
+/// The server tells the node of its firmware until this report says that it was tried, so the report is read strictly.
 fn update(value: &str, dropped: &mut u32) -> Result<UpdateReport, String> {
     let fields = Fields::of_value("update", value).ok_or("update: must be an object")?;
     Ok(UpdateReport {
@@ -137,7 +137,7 @@ fn update(value: &str, dropped: &mut u32) -> Result<UpdateReport, String> {
     })
 }
 
-/// An acknowledgement says that every result is stored: all of them are taken, or none.
+/// An acknowledgement says that every result is stored, so either all of them are valid or the message is refused.
 fn results(value: &str, dropped: &mut u32) -> Result<Vec<CommandResult>, String> {
     let results: Vec<&RawValue> = serde_json::from_str(value).map_err(|_| "results: must be a list")?;
     if results.len() > RESULTS {
@@ -161,7 +161,7 @@ fn results(value: &str, dropped: &mut u32) -> Result<Vec<CommandResult>, String>
     results.collect()
 }
 
-/// Figures are for people. One that can't be used leaves what is stored as it is.
+/// Figures are for people. A figure that can't be used leaves the stored one as it is.
 fn health(fields: &Fields<'_>, dropped: &mut u32) -> Option<Health> {
     let fields = fields.lenient("health", dropped, |value| match Fields::of_value("health", value) {
         Some(fields) => Taken::Whole(fields),
@@ -177,7 +177,7 @@ fn health(fields: &Fields<'_>, dropped: &mut u32) -> Option<Health> {
     })
 }
 
-/// As much of it as is kept depends on what it is the detail of.
+/// How much of a detail is kept depends on what it is the detail of; it is clipped later.
 fn detail(fields: &Fields<'_>, dropped: &mut u32) -> Option<String> {
     fields.lenient("detail", dropped, |value| text_for_people(value, MESSAGE_LIMIT_BYTES))
 }

@@ -1,4 +1,4 @@
-//! JSON as text: what it consists of, without reading a number.
+//! The parts of JSON as text, without reading numbers.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use serde_json::value::RawValue;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Text {
     pub(crate) text: String,
-    /// Whether all of it is text: half a surrogate pair (`"\ud800"`) is no character, and is replaced.
+    /// Whether all of it is valid: half a surrogate pair (`"\ud800"`) is no character, and is replaced.
     pub(crate) is_whole: bool,
 }
 
-/// The fields of a JSON object in their order, with each name as often as it is there.
+/// The fields of a JSON object in their order. A name that is there twice is in the list twice.
 pub(crate) struct Entries<'a>(pub(crate) Vec<(Text, &'a RawValue)>);
 
 /// The fields of a JSON object.
 ///
 /// # Errors
-/// If it is none.
+/// If the text is not a JSON object.
 pub(crate) fn entries(text: &str) -> Result<Vec<(Text, &RawValue)>, serde_json::Error> {
     serde_json::from_str(text).map(|Entries(entries)| entries)
 }
 
-/// The text of a JSON value; nothing if it is something else.
+/// The text in a JSON value; `None` if the value is not text.
 pub(crate) fn text(value: &str) -> Option<Text> {
     if !value.starts_with('"') {
         return None;
@@ -32,7 +32,7 @@ pub(crate) fn text(value: &str) -> Option<Text> {
     serde_json::from_str(value).ok()
 }
 
-/// How deeply brackets are nested, outside of text. What is not JSON shows later.
+/// How deeply brackets outside of text are nested. The text need not be valid JSON.
 pub(crate) fn levels(text: &str) -> usize {
     let (mut level, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
     for byte in text.bytes() {
@@ -53,7 +53,7 @@ pub(crate) fn levels(text: &str) -> usize {
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // As bytes, for text with half a surrogate pair in it would be an error.
+        // As bytes, since reading text with half a surrogate pair as text is an error.
         deserializer.deserialize_bytes(TextVisitor)
     }
 }

@@ -1,4 +1,4 @@
-//! What the server says.
+//! The messages that the server sends.
 
 use std::fmt;
 
@@ -7,50 +7,50 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Json;
 
-/// A message to a node: the answer to one of its own, or pushed.
+/// A message to a node: the answer to one of its messages, or a push.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ServerMessage {
     /// The check-in is stored.
     Ack(Ack),
-    /// Pushed, or the answer to [`NodeMessage::Config`](crate::NodeMessage::Config): the configuration to run.
+    /// The configuration to run: pushed, or the answer to [`NodeMessage::Config`](crate::NodeMessage::Config).
     Config(ConfigNews),
-    /// Pushed: something to do.
+    /// A command to execute: pushed.
     Command(CommandNews),
-    /// Pushed: the firmware to run.
+    /// The firmware to run: pushed.
     Firmware(FirmwareNews),
     /// The answer to [`NodeMessage::FirmwareUrl`](crate::NodeMessage::FirmwareUrl).
     FirmwareUrl(FirmwareUrl),
-    /// The message was not accepted.
+    /// The node's message was not accepted.
     Error(ErrorMessage),
-    /// Pushed: open a new connection within this time, then close this one.
+    /// Open a new connection within this time, then close this one: pushed.
     Reconnect {
         /// How long the node may take, in seconds.
         within_s: u32,
     },
-    /// The answer to a message that is over the node's budget of messages a minute. It was not stored, and says nothing about
-    /// what was stored before. A node that sends again before the time is over is dismissed with
+    /// The answer to a message that is over the node's budget of messages a minute. The message was not stored; it says
+    /// nothing about earlier messages. A node that sends again before the time is over is dismissed with
     /// [`ByeReason::SlowDown`].
     SlowDown {
-        /// How long to send nothing, in seconds.
+        /// For how long the node must send nothing, in seconds.
         retry_after_s: u32,
         /// The sequence number of the check-in that was not stored, if it was a check-in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seq: Option<u64>,
     },
-    /// Pushed: the server closes this connection, and says why.
+    /// The server closes this connection: pushed.
     Bye {
-        /// Why.
+        /// Why the server closes the connection.
         reason: ByeReason,
-        /// How long connects will be refused, in seconds; absent if they will not be.
+        /// For how long connects are refused, in seconds; absent if they are not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         retry_after_s: Option<u32>,
     },
 }
 
 impl<'de> Deserialize<'de> for ServerMessage {
-    /// As with `#[serde(tag = "type")]`, which would round the numbers in a command's arguments.
+    /// Reads a message as `#[serde(tag = "type")]` would, but without rounding the numbers in a command's arguments.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let message = Json::deserialize(deserializer)?;
         let read = || match message.read::<Type>()?.name.as_str() {
@@ -63,7 +63,7 @@ impl<'de> Deserialize<'de> for ServerMessage {
             "reconnect" => message.read().map(|Reconnect { within_s }| Self::Reconnect { within_s }),
             "slow-down" => message.read().map(|SlowDown { retry_after_s, seq }| Self::SlowDown { retry_after_s, seq }),
             "bye" => message.read().map(|Bye { reason, retry_after_s }| Self::Bye { reason, retry_after_s }),
-            _ => Err(serde_json::Error::custom("no type of this version")),
+            _ => Err(serde_json::Error::custom("the message has an unknown type")),
         };
         read().map_err(D::Error::custom)
     }
@@ -94,90 +94,94 @@ struct Bye {
     retry_after_s: Option<u32>,
 }
 
-/// "Your check-in is stored, and this is how we go on."
+/// The check-in is stored, and this is how the node is to go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
     /// The check-in's sequence number.
     pub seq: u64,
-    /// When to check in next, in seconds from now.
+    /// When the node is to check in next, in seconds from now.
     pub next_check_in_s: u32,
-    /// By when this connection must have been replaced by a new one, in seconds from now.
+    /// By when the node must have replaced this connection by a new one, in seconds from now.
     pub reconnect_within_s: u32,
-    /// After a loss, wait a random time up to this before connecting again, in seconds, so that a fleet does not
-    /// return at once.
+    /// After the connection is lost, the node waits a random time up to this before it connects again, in seconds, so
+    /// that a fleet does not return at once.
     pub spread_s: u32,
     /// The configuration to run, while the node has not reported on its version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<ConfigNews>,
-    /// The command to execute, until the node has said what became of it.
+    /// The command to execute, until the node has reported its result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandNews>,
-    /// The firmware to run, until the node has said what became of it.
+    /// The firmware to run, until the node has reported what became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firmware: Option<FirmwareNews>,
 }
 
-/// A configuration that a node is to run.
+/// The configuration that a node is to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigNews {
-    /// Its version: the server counts, from 1. The one with the highest version is to run.
+    /// The configuration's version, which the server counts from 1. The node runs the one with the highest version.
     pub version: u64,
     /// The SHA-256 of the document's UTF-8 bytes, in lower-case hexadecimal. The node checks it.
     pub sha256: String,
-    /// The document: JSON as text, so that the very bytes that were hashed arrive. Absent if it is larger than
-    /// [`DOCUMENT_IN_FRAME_BYTES`](crate::DOCUMENT_IN_FRAME_BYTES): fetch it with `GET /v1/configs/{sha256}` and the
-    /// token.
+    /// The document: JSON as text, so that exactly the bytes arrive that were hashed. Absent if it is larger than
+    /// [`DOCUMENT_IN_FRAME_BYTES`](crate::DOCUMENT_IN_FRAME_BYTES) or does not fit the message: the node then fetches
+    /// it with `GET /v1/configs/{sha256}` and its token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
 }
 
-/// Something for a node to do, once.
+/// A command that a node is to execute once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandNews {
-    /// Its number: the server counts, from 1, for each node. The same number is the same command, told again; a node
-    /// executes no command whose number is not above that of the last one that it began.
+    /// The command's number, which the server counts from 1 for each node. The same number is the same command, sent
+    /// again: a node executes no command whose number is not above that of the last one that it began.
     pub command: u64,
-    /// What to do.
+    /// The name, which says what to do.
     pub name: String,
-    /// With what.
+    /// The arguments.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     pub args: Json,
-    /// How long it may wait until it is begun, in seconds from now: nodes have no clock that could be trusted.
+    /// How long the command may wait until the node begins it, in seconds from now. It is no date, because nodes have
+    /// no clock that can be trusted.
     pub expires_in_s: u32,
 }
 
-/// The firmware that a node is to run: where it is, is told to whoever asks.
+/// The firmware that a node is to run. A node asks for the image's URL with
+/// [`NodeMessage::FirmwareUrl`](crate::NodeMessage::FirmwareUrl).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirmwareNews {
-    /// Its version.
+    /// The firmware version.
     pub version: String,
 }
 
-/// Where a firmware image is, and how to know it.
+/// Where a firmware image is, and how to check it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FirmwareUrl {
-    /// Its version.
+    /// The firmware version.
     pub version: String,
-    /// Its size, in bytes.
+    /// The image's size, in bytes.
     pub size: u64,
-    /// Its SHA-256, in lower-case hexadecimal. The node checks it.
+    /// The image's SHA-256, in lower-case hexadecimal. The node checks it.
     pub sha256: String,
-    /// The vendor's signature of it, as the console was given it: the node checks it with the key that it was built with.
+    /// The vendor's signature of the image, as the application gave it. The node checks it with the key that it was
+    /// built with.
     pub signature: String,
-    /// Where it is: good for a GET, without the token, until it expires.
+    /// The image's URL. It is good for a GET without the token, until it expires.
     pub url: String,
-    /// When that is, in seconds from now. A download that has begun goes on; for another one, ask again.
+    /// When the URL expires, in seconds from now. A download that has begun goes on; for another one, the node asks
+    /// again.
     pub expires_in_s: u32,
 }
 
-/// A message was not accepted; the connection stays as it is.
+/// A message was not accepted. The connection stays open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorMessage {
-    /// What is wrong: stable, for programs.
+    /// What is wrong, for programs. Codes are stable.
     pub code: ErrorCode,
-    /// What is wrong: for people; its wording may change.
+    /// What is wrong, for people. The wording may change.
     pub message: String,
-    /// The sequence number of the check-in that was refused, where it had one.
+    /// The sequence number of the check-in that was refused, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
     /// With [`ErrorCode::StaleSeq`]: the highest sequence number that is stored on this connection.
@@ -194,29 +198,29 @@ pub enum ErrorCode {
     TooLarge,
     /// The message is not JSON, or not a JSON object.
     NotJson,
-    /// The message is nested too deeply to be one of ours.
+    /// The message is nested too deeply.
     TooDeep,
     /// The message has no `type`, or one that is not text.
     NoType,
-    /// This version of the protocol has no such `type`.
+    /// The `type` is unknown in this version of the protocol.
     UnknownType,
-    /// A field is missing, of the wrong type or out of range; the message names it.
+    /// A field is missing, of the wrong type or out of range. The error's message names it.
     InvalidField,
-    /// A check-in with a higher sequence number is stored on this connection. The results of this check-in are stored; the rest
-    /// of it is not: what still holds is to be said again, under a higher number. (The same number again is not stale: the
-    /// check-in is stored again, and acknowledged.)
+    /// A check-in with a higher sequence number is stored on this connection. The results of this check-in are stored;
+    /// the rest of it is not. What still holds is to be sent again under a higher number. (The same number again is not
+    /// stale: that check-in is stored again and acknowledged.)
     StaleSeq,
-    /// This connection is not, or no longer, the node's: connect again.
+    /// This connection does not hold the node, or no longer does: connect again.
     NotConnected,
-    /// The node is to run no configuration.
+    /// No configuration is desired.
     NoConfig,
-    /// The node is to run no firmware of this version.
+    /// This firmware version is not the desired one.
     NoFirmware,
-    /// Rollcall could not store it: nothing is lost, send it again a little later.
+    /// Rollcall could not store or read something now: send the message again a little later.
     Unavailable,
-    /// Rollcall made a mistake, and it is in its log.
+    /// An internal error. The server's log has the details.
     Internal,
-    /// A code of a newer server.
+    /// A code that only a newer server knows.
     #[serde(other)]
     Unknown,
 }
@@ -228,17 +232,17 @@ pub enum ErrorCode {
 pub enum ByeReason {
     /// A newer connection of the same node took over.
     Superseded,
-    /// The server had counted this connection as closed: connect again.
+    /// The server has stored this connection as closed: connect again.
     Closed,
     /// No such node is registered.
     Unregistered,
-    /// The node's credentials were revoked, or the token is of an outdated credential version: connecting again with this
+    /// The node's credentials were revoked, or the token's credential version is outdated. Connecting again with this
     /// token is pointless.
     Revoked,
-    /// The node went on sending after it was told to [slow down](ServerMessage::SlowDown): connects are refused with 429 until
-    /// `retry_after_s` is over.
+    /// The node went on sending after it was told to [slow down](ServerMessage::SlowDown). Connects are refused with
+    /// 429 until `retry_after_s` is over.
     SlowDown,
-    /// A reason of a newer server.
+    /// A reason that only a newer server knows.
     #[serde(other)]
     Unknown,
 }
@@ -304,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn every_message_is_read_as_it_was_said_and_no_number_in_it_is_touched() {
+    fn every_message_is_read_as_it_was_written_and_no_number_in_it_is_changed() {
         for message in all() {
             let text = serde_json::to_string(&message).expect("JSON");
             let read: ServerMessage = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
@@ -315,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_no_known_type_or_lacks_a_field_is_no_message() {
+    fn a_message_of_an_unknown_type_or_without_a_field_is_refused() {
         for text in ["{}", "[]", r#"{"type":7}"#, r#"{"type":"reboot"}"#, r#"{"type":"ack"}"#, r#"{"type":"bye"}"#] {
             assert!(serde_json::from_str::<ServerMessage>(text).is_err(), "{text}");
         }

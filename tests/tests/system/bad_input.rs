@@ -51,7 +51,7 @@ async fn a_token_that_is_not_valid_yet_or_demands_what_is_not_understood_is_refu
     let reasons = [
         (cloud.token_limited("ap-1", from(soon)), "the token is not valid yet (nbf)"),
         (cloud.token_limited("ap-1", from(next_year)), "the token is not valid yet (nbf)"),
-        (critical, "the token demands what is not understood (crit)"),
+        (critical, "the token's header demands an extension that is not supported (crit)"),
         (twice, "the token is malformed: its header is not one JSON object"),
     ];
     for (count, (token, reason)) in (1..).zip(&reasons) {

@@ -19,8 +19,8 @@ fn verifier() -> Verifier {
     Verifier::from_jwks(&signer().jwks().expect("a key")).expect("keys")
 }
 
-/// What becomes of an event with this in it: whose connection is admitted, or why none is.
-fn asked(event: &Value) -> Result<String, String> {
+/// Checks an event with these fields: the node that is admitted, or why none is.
+fn admitted_node(event: &Value) -> Result<String, String> {
     let mut event = event.clone();
     event["methodArn"] = json!("arn:aws:execute-api:eu-west-1:123456789012:a1b2c3/v1/$connect");
     event["requestContext"] = json!({ "requestTimeEpoch": NOW, "identity": { "sourceIp": "192.0.2.1" } });
@@ -37,31 +37,37 @@ fn a_token_is_taken_from_the_header_or_the_query_however_often_it_is_there() {
         json!({ "headers": { "authorization": two }, "multiValueHeaders": { "authorization": [two] } }),
         json!({ "headers": null, "queryStringParameters": { "token": one } }),
         json!({ "multiValueHeaders": { "Authorization": [bearer, two] } }),
-        json!({ "queryStringParameters": { "token": one }, "multiValueQueryStringParameters": { "token": [one, one] } }),
+        json!({
+            "queryStringParameters": { "token": one },
+            "multiValueQueryStringParameters": { "token": [one, one] },
+        }),
         json!({ "headers": { "Authorization": bearer }, "queryStringParameters": { "token": one } }),
         json!({ "headers": { "Authorization": bearer }, "queryStringParameters": { "token": "" } }),
         json!({ "headers": { "Authorization": bearer, "User-Agent": "Gerät 💥\u{1}" } }),
     ] {
-        assert_eq!(asked(&event).as_deref(), Ok("ap-1"), "{event}");
+        assert_eq!(admitted_node(&event).as_deref(), Ok("ap-1"), "{event}");
     }
 }
 
 #[test]
-fn of_two_tokens_that_differ_none_is_chosen() {
+fn two_tokens_that_differ_are_refused() {
     let (one, two) = (token_of("ap-1"), token_of("ap-2"));
     let (bearer_one, bearer_two) = (format!("Bearer {one}"), format!("Bearer {two}"));
     for event in [
         json!({ "multiValueHeaders": { "Authorization": [bearer_one, bearer_two] } }),
         json!({ "headers": { "Authorization": bearer_one }, "queryStringParameters": { "token": two } }),
         json!({ "headers": { "Authorization": bearer_one }, "queryStringParameters": { "token": "nonsense" } }),
-        json!({ "queryStringParameters": { "token": two }, "multiValueQueryStringParameters": { "token": [one, two] } }),
+        json!({
+            "queryStringParameters": { "token": two },
+            "multiValueQueryStringParameters": { "token": [one, two] },
+        }),
     ] {
-        assert_eq!(asked(&event), Err("there are several tokens, and they differ".to_owned()), "{event}");
+        assert_eq!(admitted_node(&event), Err("there are several tokens, and they differ".to_owned()), "{event}");
     }
 }
 
 #[test]
-fn without_one_token_nobody_is_admitted() {
+fn a_connection_without_exactly_one_valid_token_is_refused() {
     let bearer = format!("Bearer {}", token_of("ap-1"));
     for (event, reason) in [
         (json!({}), "there is no token"),
@@ -79,21 +85,24 @@ fn without_one_token_nobody_is_admitted() {
         (json!({ "queryStringParameters": { "token": format!("{}\n", token_of("ap-1")) } }), "white space"),
         (json!({ "queryStringParameters": { "token": "x".repeat(9_000) } }), "longer than 8192 bytes"),
     ] {
-        let refused = asked(&event).expect_err("nobody");
+        let refused = admitted_node(&event).expect_err("a refusal");
         assert!(refused.contains(reason), "{event}: {refused}");
     }
-    assert!(serde_json::from_value::<Request>(json!({ "methodArn": "" })).is_err(), "an event of nobody");
+    assert!(
+        serde_json::from_value::<Request>(json!({ "methodArn": "" })).is_err(),
+        "an event without a request context is refused"
+    );
 }
 
 #[test]
-fn whoever_is_admitted_is_named_with_the_version_of_the_credentials() {
+fn an_admitted_node_is_named_with_its_credential_version() {
     let event = json!({
         "methodArn": "arn",
         "headers": { "Authorization": format!("Bearer {}", token_of("ap-1")) },
         "requestContext": { "requestTimeEpoch": NOW },
     });
     let request: Request = serde_json::from_value(event).expect("an event");
-    let Ok(admission) = handle(&request, &verifier()) else { panic!("nobody is admitted") };
+    let Ok(admission) = handle(&request, &verifier()) else { panic!("the connection is refused") };
     let admission = serde_json::to_value(admission).expect("JSON");
     assert_eq!(admission["principalId"], "ap-1");
     assert_eq!(admission["context"], json!({ "node": "ap-1", "cv": "3" }));

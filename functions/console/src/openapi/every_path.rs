@@ -1,4 +1,4 @@
-//! What every path has besides its own methods: `HEAD` where there is `GET`, and `OPTIONS`.
+//! The operations that every path has besides its own: `HEAD` where there is `GET`, and `OPTIONS`.
 
 use utoipa::Modify;
 use utoipa::openapi::path::{Operation, OperationBuilder, Parameter, ParameterIn, PathItem};
@@ -6,7 +6,7 @@ use utoipa::openapi::response::{ResponseBuilder, Responses};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Header, RefOr};
 
-/// Describes them.
+/// Adds these operations to the document.
 pub(super) struct EveryPath;
 
 impl Modify for EveryPath {
@@ -18,11 +18,11 @@ impl Modify for EveryPath {
     }
 }
 
-/// The same without a body.
+/// The `HEAD` operation for a `GET` operation.
 fn head(get: &Operation) -> Operation {
     let mut head = get.clone();
     head.operation_id = head.operation_id.map(|id| format!("{id}_head"));
-    head.summary = Some("The same without a body.".to_owned());
+    head.summary = Some("The same as GET, without a body.".to_owned());
     for response in head.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
             response.content.clear();
@@ -31,7 +31,7 @@ fn head(get: &Operation) -> Operation {
     head
 }
 
-/// Which methods the path has.
+/// The `OPTIONS` operation of a path.
 fn options(item: &PathItem) -> Operation {
     let any = [&item.get, &item.put, &item.post, &item.delete].into_iter().flatten().next();
     let parameters = any.and_then(|operation| operation.parameters.clone()).unwrap_or_default();
@@ -41,7 +41,10 @@ fn options(item: &PathItem) -> Operation {
     });
     let parameters: Vec<Parameter> = in_path.collect();
     let id = any.and_then(|operation| operation.operation_id.clone()).unwrap_or_default();
-    let methods = ResponseBuilder::new().description("They are in Allow").header("Allow", Header::default()).build();
+    let methods = ResponseBuilder::new()
+        .description("The methods are in the header Allow")
+        .header("Allow", Header::default())
+        .build();
     let mut responses = Responses::new();
     responses.responses.insert("204".to_owned(), methods.into());
     OperationBuilder::new()

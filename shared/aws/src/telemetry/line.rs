@@ -1,4 +1,4 @@
-//! An event as a line.
+//! Formats a log event as a line.
 
 use std::fmt::{self, Debug};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,17 +14,18 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::INVOCATION;
 
-/// Where the metrics are in CloudWatch.
+/// The namespace of the metrics in CloudWatch.
 const NAMESPACE: &str = "Rollcall";
-/// What every metric is counted by; the alarms in `infra/template.yaml` ask for it.
+/// The dimension of every metric. The alarms in `infra/template.yaml` use it.
 const BY_FUNCTION: &str = "Function";
-/// What refusals are counted by, too. Its values are few, and none is somebody else's choice: each is a metric that costs.
+/// A second dimension, for refusals. Each of its values is a metric that costs, so it has few values, and no client can
+/// choose them.
 const BY_REASON: &str = "reason";
 /// The metric that is counted by reason.
 const REFUSALS: &str = "Refusals";
-/// The longest text of a field, in bytes. Whatever somebody else chose, a line costs no more than this for it.
+/// The longest text of a field, in bytes. It limits what a line with text from elsewhere can cost.
 const TEXT_BYTES: usize = 512;
-/// The first invocation of a process.
+/// The metric that counts the first invocation of a process.
 const COLD_STARTS: &str = "ColdStarts";
 
 /// Writes events as lines.
@@ -34,7 +35,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Of this function; without a name, it runs nowhere where metrics are counted.
+    /// The lines of the function with this name. Without a name, the process does not run on Lambda, and there are no
+    /// metrics.
     pub(super) fn new(function: Option<String>) -> Self {
         Self { function, is_cold: AtomicBool::new(true) }
     }
@@ -63,7 +65,7 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        #[expect(clippy::disallowed_methods, reason = "CloudWatch wants to know when it was")]
+        #[expect(clippy::disallowed_methods, reason = "a metric in CloudWatch needs its time")]
         let now = SystemTime::now();
         writeln!(writer, "{}", self.line(event, now).map_err(|_| fmt::Error)?)
     }
@@ -80,7 +82,8 @@ impl Fields {
         }
     }
 
-    /// Says which fields are metrics, and of what (Amazon CloudWatch User Guide, "Specification: Embedded metric format").
+    /// Adds which fields are metrics, and of which function (Amazon CloudWatch User Guide, "Specification: Embedded
+    /// metric format").
     fn embed_metrics(&mut self, function: &str, now: SystemTime) {
         let names = || self.0.iter().map(|(name, _)| *name);
         let metrics: Vec<_> = names().filter(|name| is_metric(name)).map(|name| json!({ "Name": name })).collect();
@@ -140,7 +143,7 @@ impl Visit for Fields {
     }
 }
 
-/// The beginning of a text that is too long.
+/// The text, or its beginning if it is too long.
 fn bounded(mut text: String) -> String {
     if text.len() > TEXT_BYTES {
         text.truncate(text.floor_char_boundary(TEXT_BYTES));
@@ -153,7 +156,7 @@ fn is_metric(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_uppercase()) && name != BY_FUNCTION
 }
 
-/// To a hundredth: more digits would only be more bytes.
+/// Rounded to a hundredth: more digits would only be more bytes.
 fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 100_000.0).round() / 100.0
 }

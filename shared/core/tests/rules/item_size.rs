@@ -1,6 +1,5 @@
 //! The largest node item that the rules can produce stays within one write unit.
 
-
 use rollcall_core::{
     Attribute, CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, ConfigOutcome, ConfigState, Connection, CredentialVersion,
     DETAIL_BYTES, Event, EventKind, Expected, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES, FirmwareVersion, Found, Health,
@@ -92,7 +91,7 @@ fn report() -> Report {
     Report::new(Some("f".repeat(FIRMWARE_BYTES)), Some(config), health).with_update(Some(update))
 }
 
-/// What the monolith may have said of the node.
+/// A node's item with everything that the application can set.
 fn desired() -> Item {
     let registering = Registering {
         site: "s".repeat(SITE_BYTES).parse().ok(),
@@ -111,14 +110,14 @@ fn desired() -> Item {
         let Outcome::Applied { after } = update.apply(Some(&item)) else { panic!("refused") };
         item = after;
     }
-    assert!(item.len() >= 7, "everything that can be said");
-    // It was blocked, and has sent as many messages in a minute as a budget may have.
+    assert!(item.len() >= 7, "everything that can be set is there");
+    // The node was blocked, and has sent as many messages in a minute as a budget can have.
     item.insert(Attribute::Spent, Value::Number(u32::MAX.into()));
     item.insert(Attribute::SpentSince, Value::Number(NOW.0));
     item.insert(Attribute::BlockedUntil, Value::Number(NOW.0));
     item.insert(Attribute::Offences, Value::Number(99_999));
     item.insert(Attribute::DesiredVersion, Value::Number(u64::MAX));
-    // As many as fit the sort key of a command.
+    // The largest number that fits the sort key of a command.
     item.insert(Attribute::CommandsQueued, Value::Number(999_999_999_999));
     item.insert(Attribute::CommandsOver, Value::Number(999_999_999_998));
     item

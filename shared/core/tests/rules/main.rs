@@ -1,4 +1,4 @@
-//! The rules over every short history, and what an item takes.
+//! Tests of the rules: every short history, and the size of the largest item.
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod histories;

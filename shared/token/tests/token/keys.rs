@@ -1,4 +1,4 @@
-//! Which keys are taken, and what is said of others.
+//! Which keys are accepted, and why others are refused.
 
 use rollcall_token::{KeysError, Signer, Verifier};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ const ED25519: &[u8] = include_bytes!("keys/ed25519.der");
 const P256: &[u8] = include_bytes!("keys/p256.der");
 const SECRET: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 
-/// A public key, as its signer writes it.
+/// The public key of a signer, as its JWK set has it.
 fn public(signer: &Signer) -> Value {
     serde_json::from_str::<Value>(&signer.jwks().expect("a key")).expect("JSON")["keys"][0].clone()
 }
@@ -25,8 +25,8 @@ fn oct() -> Value {
     json!({ "kty": "oct", "kid": "h", "alg": "HS256", "k": SECRET })
 }
 
-/// A key with some members otherwise; `null` takes one away.
-fn but(mut key: Value, members: &Value) -> Value {
+/// A key with some members changed; `null` removes one.
+fn changed(mut key: Value, members: &Value) -> Value {
     for (name, value) in members.as_object().expect("members") {
         key[name] = value.clone();
     }
@@ -37,20 +37,20 @@ fn read(keys: &[Value]) -> Result<Verifier, KeysError> {
     Verifier::from_jwks(&json!({ "keys": keys }).to_string())
 }
 
-/// Why a key is refused, which names it and repeats nothing else of it.
+/// Why a key is refused. The message names the key and repeats nothing else of it.
 fn refused(key: &Value) -> String {
-    let said = read(std::slice::from_ref(key)).expect_err("unusable").to_string();
+    let message = read(std::slice::from_ref(key)).expect_err("unusable").to_string();
     let kid = key["kid"].as_str().expect("a kid");
-    assert!(said.starts_with(&format!("key \"{kid}\" ")), "{said}");
+    assert!(message.starts_with(&format!("key \"{kid}\" ")), "{message}");
     for (name, value) in key.as_object().expect("members") {
         let material = value.as_str().filter(|text| text.len() > 8).unwrap_or("no material");
-        assert!(!said.contains(material), "{name} is repeated: {said}");
+        assert!(!message.contains(material), "{name} is repeated: {message}");
     }
-    said
+    message
 }
 
 #[test]
-fn public_keys_are_taken_however_they_are_written() {
+fn public_keys_are_accepted_however_they_are_written() {
     for key in [ed25519(), p256(), oct()] {
         for more in [
             json!({}),
@@ -59,7 +59,7 @@ fn public_keys_are_taken_however_they_are_written() {
             json!({ "key_ops": ["sign", "verify"], "x5t": "eA", "issued": 1 }),
             json!({ "d": null, "use": null }),
         ] {
-            assert!(read(&[but(key.clone(), &more)]).is_ok(), "{key} {more}");
+            assert!(read(&[changed(key.clone(), &more)]).is_ok(), "{key} {more}");
         }
     }
     let set = json!({ "keys": [ed25519()], "next": null }).to_string();
@@ -68,24 +68,24 @@ fn public_keys_are_taken_however_they_are_written() {
 }
 
 #[test]
-fn private_parts_are_refused_whatever_the_key() {
+fn private_parts_are_refused_in_every_type_of_key() {
     for key in [ed25519(), p256(), oct()] {
         for member in ["d", "p", "q", "dp", "dq", "qi", "oth"] {
-            let said = refused(&but(key.clone(), &json!({ (member): SECRET })));
-            assert!(said.contains(&format!("private part with it ({member})")), "{said}");
+            let message = refused(&changed(key.clone(), &json!({ (member): SECRET })));
+            assert!(message.contains(&format!("private part with it ({member})")), "{message}");
         }
     }
     for key in [ed25519(), p256()] {
-        assert!(refused(&but(key, &json!({ "k": SECRET }))).contains("private part with it (k)"));
+        assert!(refused(&changed(key, &json!({ "k": SECRET }))).contains("private part with it (k)"));
     }
     let rsa = json!({ "kty": "RSA", "kid": "r", "alg": "RS256", "n": SECRET, "e": "AQAB", "d": SECRET });
-    assert!(refused(&rsa).contains("private part"), "also of a kind that is not taken anyway");
-    let wrapped = but(ed25519(), &json!({ "d": { "value": SECRET } }));
+    assert!(refused(&rsa).contains("private part"), "also a key of a type that is not supported");
+    let wrapped = changed(ed25519(), &json!({ "d": { "value": SECRET } }));
     assert!(refused(&wrapped).contains("private part"));
 }
 
 #[test]
-fn what_no_token_could_be_checked_with_is_refused() {
+fn a_key_that_no_token_can_be_checked_with_is_refused() {
     let (x, y) = (p256()["x"].clone(), p256()["y"].clone());
     let zeroes = "A".repeat(43);
     for (key, members, reason) in [
@@ -129,22 +129,25 @@ fn what_no_token_could_be_checked_with_is_refused() {
         (p256(), json!({ "key_ops": [] }), "lack verify"),
         (p256(), json!({ "key_ops": "verify" }), "lack verify"),
     ] {
-        let said = refused(&but(key.clone(), &members));
-        assert!(said.contains(reason), "{members}: {said}");
+        let message = refused(&changed(key.clone(), &members));
+        assert!(message.contains(reason), "{members}: {message}");
     }
 }
 
 #[test]
-fn a_set_that_names_its_keys_badly_is_refused() {
+fn a_set_with_missing_or_repeated_names_is_refused() {
     for (text, reason) in [
         (json!({ "keys": [] }).to_string(), "empty"),
         (json!({ "keys": [ed25519(), ed25519()] }).to_string(), "two keys are called \"e\""),
-        (json!({ "keys": [ed25519(), but(p256(), &json!({ "kid": "e" }))] }).to_string(), "two keys are called \"e\""),
-        (json!({ "keys": [ed25519(), but(p256(), &json!({ "kid": null }))] }).to_string(), "key 2 has no kid"),
-        (json!({ "keys": [but(p256(), &json!({ "kid": "" }))] }).to_string(), "key 1 has no kid"),
-        (json!({ "keys": [but(p256(), &json!({ "kid": 7 }))] }).to_string(), "key 1 has a kid that is not text"),
-        (json!({ "keys": [but(p256(), &json!({ "kid": "a\nb" }))] }).to_string(), "control characters"),
-        (json!({ "keys": [but(p256(), &json!({ "kid": "k".repeat(257) }))] }).to_string(), "256 bytes"),
+        (
+            json!({ "keys": [ed25519(), changed(p256(), &json!({ "kid": "e" }))] }).to_string(),
+            "two keys are called \"e\"",
+        ),
+        (json!({ "keys": [ed25519(), changed(p256(), &json!({ "kid": null }))] }).to_string(), "key 2 has no kid"),
+        (json!({ "keys": [changed(p256(), &json!({ "kid": "" }))] }).to_string(), "key 1 has no kid"),
+        (json!({ "keys": [changed(p256(), &json!({ "kid": 7 }))] }).to_string(), "key 1 has a kid that is not text"),
+        (json!({ "keys": [changed(p256(), &json!({ "kid": "a\nb" }))] }).to_string(), "control characters"),
+        (json!({ "keys": [changed(p256(), &json!({ "kid": "k".repeat(257) }))] }).to_string(), "256 bytes"),
         (json!([ed25519()]).to_string(), "not a JWK set"),
         (ed25519().to_string(), "not a JWK set"),
         (json!({ "keys": {} }).to_string(), "not a JWK set"),

@@ -51,19 +51,19 @@ fn signed(header: &str, payload: &str) -> String {
 
 const HEADER: &str = r#"{"alg":"HS256","kid":"h"}"#;
 
-/// What becomes of such a token.
-fn said(header: &str, payload: &str) -> Result<Claims, TokenError> {
+/// Verifies a token with exactly this header and this payload.
+fn verified(header: &str, payload: &str) -> Result<Claims, TokenError> {
     verifier().verify(&signed(header, payload), NOW)
 }
 
-/// What becomes of a token with these claims besides those that it must have.
+/// Verifies a token with these claims besides the required ones.
 fn with(claims: &str) -> Result<Claims, TokenError> {
-    said(HEADER, &format!(r#"{{"sub":"ap-1","cv":1,"exp":1800000060,{claims}}}"#))
+    verified(HEADER, &format!(r#"{{"sub":"ap-1","cv":1,"exp":1800000060,{claims}}}"#))
 }
 
-/// What becomes of a token that expires then.
+/// Verifies a token that expires at this time.
 fn expiring(exp: &str) -> Result<Timestamp, TokenError> {
-    said(HEADER, &format!(r#"{{"sub":"ap-1","cv":1,"exp":{exp}}}"#)).map(|claims| claims.expires_at)
+    verified(HEADER, &format!(r#"{{"sub":"ap-1","cv":1,"exp":{exp}}}"#)).map(|claims| claims.expires_at)
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn a_token_does_not_choose_how_it_is_checked() {
     assert_eq!(verifier().verify(&none, NOW), Err(TokenError::WrongAlgorithm), "alg none");
     for alg in ["None", "NONE", "hs256", "Hs256", "HS256 ", "", "EdDSA", "ES256", "RS256"] {
         let header = format!(r#"{{"alg":"{alg}","kid":"h"}}"#);
-        assert_eq!(said(&header, &payload.to_string()), Err(TokenError::WrongAlgorithm), "{alg:?}");
+        assert_eq!(verified(&header, &payload.to_string()), Err(TokenError::WrongAlgorithm), "{alg:?}");
     }
     let header = Header { kid: Some("h".to_owned()), ..Header::new(Algorithm::HS512) };
     assert!(matches!(verifier().verify(&token(&header, &payload), NOW), Err(TokenError::WrongAlgorithm)));
@@ -148,10 +148,10 @@ fn garbage_is_malformed() {
 #[test]
 fn a_refusal_never_repeats_the_token() {
     let token = Signer::hs256("h", &[8; 32]).sign(&node(), CredentialVersion(1), LATER).expect("signed");
-    let refused = verifier().verify(&token, NOW).expect_err("another signer's");
-    let said = format!("{refused} {refused:?}");
-    assert!(token.split('.').all(|part| !said.contains(part)), "{said}");
-    assert!(!format!("{:?}", verifier()).contains("BwcH"), "the key shows in Debug");
+    let refused = verifier().verify(&token, NOW).expect_err("a token of another signer");
+    let message = format!("{refused} {refused:?}");
+    assert!(token.split('.').all(|part| !message.contains(part)), "{message}");
+    assert!(!format!("{:?}", verifier()).contains("BwcH"), "the key is not in the Debug output");
 }
 
 #[test]
@@ -187,12 +187,18 @@ fn instants_may_have_fractions_and_exponents() {
     }
     assert_eq!(expiring("1799999999.999"), Err(TokenError::Expired));
     assert!(with(r#""iat":1799999999.123,"nbf":1.7e9"#).is_ok());
-    assert_eq!(said(HEADER, r#"{"sub":"ap-1","cv":1.0,"exp":1800000060}"#).map(|claims| claims.credentials.0), Ok(1));
-    assert_eq!(said(HEADER, r#"{"sub":"ap-1","cv":2e0,"exp":1800000060}"#).map(|claims| claims.credentials.0), Ok(2));
+    assert_eq!(
+        verified(HEADER, r#"{"sub":"ap-1","cv":1.0,"exp":1800000060}"#).map(|claims| claims.credentials.0),
+        Ok(1)
+    );
+    assert_eq!(
+        verified(HEADER, r#"{"sub":"ap-1","cv":2e0,"exp":1800000060}"#).map(|claims| claims.credentials.0),
+        Ok(2)
+    );
 }
 
 #[test]
-fn what_is_no_instant_is_refused() {
+fn a_time_that_is_no_instant_is_refused() {
     let absurd =
         ["-1", "-1800000060", "1e300", "1e999", "18446744073709551616", "1800000060000", "\"1800000060\"", "[]", "{}"];
     for number in absurd.into_iter().chain(["true", "\"2027-01-15T08:00:00Z\"", "253402300800"]) {
@@ -207,26 +213,26 @@ fn what_is_no_instant_is_refused() {
 }
 
 #[test]
-fn what_a_header_demands_and_is_not_understood_is_refused() {
+fn a_header_that_demands_an_unsupported_extension_is_refused() {
     let payload = r#"{"sub":"ap-1","cv":1,"exp":1800000060}"#;
     for crit in
         [r#"["b64"]"#, r#"["exp"]"#, r#"["https://example.com/x"]"#, "[]", r#"["absent"]"#, "null", r#""exp""#, "[1]"]
     {
         let header = format!(r#"{{"alg":"HS256","kid":"h","exp":1,"https://example.com/x":1,"crit":{crit}}}"#);
-        assert_eq!(said(&header, payload), Err(TokenError::Critical), "{crit}");
+        assert_eq!(verified(&header, payload), Err(TokenError::Critical), "{crit}");
     }
     for b64 in ["false", "\"false\"", "0"] {
         let header = format!(r#"{{"alg":"HS256","kid":"h","b64":{b64}}}"#);
-        assert_eq!(said(&header, payload), Err(TokenError::Critical), "{b64}");
+        assert_eq!(verified(&header, payload), Err(TokenError::Critical), "{b64}");
     }
     for cty in ["JWT", "jwt", "application/jwt"] {
         let header = format!(r#"{{"alg":"HS256","kid":"h","cty":"{cty}"}}"#);
-        assert_eq!(said(&header, payload), Err(TokenError::Nested), "{cty}");
+        assert_eq!(verified(&header, payload), Err(TokenError::Nested), "{cty}");
     }
     for more in
         [r#""typ":"JWT""#, r#""typ":"at+jwt""#, r#""typ":"node""#, r#""cty":"json""#, r#""x5t":"eA""#, r#""b64":true"#]
     {
-        assert!(said(&format!(r#"{{"alg":"HS256","kid":"h",{more}}}"#), payload).is_ok(), "{more}");
+        assert!(verified(&format!(r#"{{"alg":"HS256","kid":"h",{more}}}"#), payload).is_ok(), "{more}");
     }
 }
 
@@ -242,7 +248,7 @@ fn a_name_that_is_twice_in_a_header_or_a_payload_is_refused() {
         r#"{"alg":"HS256","kid":7}"#,
         r#"{"alg":null,"kid":"h"}"#,
     ] {
-        assert!(matches!(said(header, payload), Err(TokenError::Malformed(_))), "{header}");
+        assert!(matches!(verified(header, payload), Err(TokenError::Malformed(_))), "{header}");
     }
     for payload in [
         r#"{"sub":"ap-1","sub":"ap-2","cv":1,"exp":1800000060}"#,
@@ -254,10 +260,10 @@ fn a_name_that_is_twice_in_a_header_or_a_payload_is_refused() {
         "null",
         "",
     ] {
-        assert!(matches!(said(HEADER, payload), Err(TokenError::Malformed(_))), "{payload}");
+        assert!(matches!(verified(HEADER, payload), Err(TokenError::Malformed(_))), "{payload}");
     }
     for kid in ["null", "\"\""] {
-        assert_eq!(said(&format!(r#"{{"alg":"HS256","kid":{kid}}}"#), payload), Err(TokenError::NoKey));
+        assert_eq!(verified(&format!(r#"{{"alg":"HS256","kid":{kid}}}"#), payload), Err(TokenError::NoKey));
     }
 }
 
@@ -267,7 +273,7 @@ fn one_token_has_one_text() {
     assert!(verifier().verify(&token, NOW).is_ok());
     let (head, signature) = token.rsplit_once('.').expect("a signature");
     let twin = |last: char| format!("{}{last}", &token[..token.len() - 1]);
-    // 32 bytes leave two bits of the last digit unused: three others would mean the same, if they were taken.
+    // 32 bytes leave two bits of the last digit unused: three other digits would mean the same if they were accepted.
     let digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     assert_eq!(digits.chars().filter(|last| verifier().verify(&twin(*last), NOW).is_ok()).count(), 1);
     for text in [
@@ -296,7 +302,7 @@ fn a_token_is_as_long_as_it_may_be_and_no_longer() {
     let of = |padding: usize| {
         signed(HEADER, &format!(r#"{{"sub":"ap-1","cv":1,"exp":1800000060,"x":"{}"}}"#, "x".repeat(padding)))
     };
-    let longest = (5_900..6_200).map(of).rfind(|token| token.len() <= TOKEN_BYTES).expect("one that fits");
+    let longest = (5_900..6_200).map(of).rfind(|token| token.len() <= TOKEN_BYTES).expect("a token that fits");
     assert!(longest.len() > TOKEN_BYTES - 4 && verifier().verify(&longest, NOW).is_ok());
     assert!(
         matches!(verifier().verify(&of(6_200), NOW), Err(TokenError::Malformed(reason)) if reason.contains("8192"))
@@ -338,7 +344,7 @@ fn a_token_may_live_for_as_long_as_is_demanded_and_no_longer() {
         verifier().demanding(hour.clone()).verify(&token, NOW).map(|_| ())
     };
     let long = Err(TokenError::TooLong);
-    assert_eq!(of(r#""exp":1800003600"#), Ok(()), "without iat, what is left counts");
+    assert_eq!(of(r#""exp":1800003600"#), Ok(()), "without iat, the time from now counts");
     assert_eq!(of(r#""exp":1800003600.5"#), long);
     assert_eq!(of(r#""exp":1800001000,"iat":1799997400"#), Ok(()));
     assert_eq!(of(r#""exp":1800001000,"iat":1799997399"#), long);
@@ -349,7 +355,7 @@ fn a_token_may_live_for_as_long_as_is_demanded_and_no_longer() {
 }
 
 #[test]
-fn what_a_token_says_of_itself_can_be_read_without_its_key() {
+fn the_claims_of_a_token_can_be_read_without_its_key() {
     let signer = Signer::eddsa("nobody's", ED25519);
     let limits = Limits { not_before: Some(NOW), audience: Some("rollcall") };
     let token = signer.sign_limited(&node(), CredentialVersion(3), LATER, limits).expect("signed");
@@ -361,11 +367,11 @@ fn what_a_token_says_of_itself_can_be_read_without_its_key() {
 
 proptest! {
     #[test]
-    fn whatever_comes_a_refusal_is_short_and_one_line(text in ".{0,300}", kid in "(?s).{0,300}", repeat in 1_usize..40) {
+    fn every_refusal_is_short_and_one_line(text in ".{0,300}", kid in "(?s).{0,300}", repeat in 1_usize..40) {
         let kid = kid.repeat(repeat);
         let named = signed(&json!({ "alg": "HS256", "kid": kid }).to_string(), "{}");
         for token in [text.repeat(repeat), named] {
-            let refused = verifier().verify(&token, NOW).expect_err("nobody's token").to_string();
+            let refused = verifier().verify(&token, NOW).expect_err("an invalid token").to_string();
             prop_assert!(refused.len() < 128 && !refused.contains(char::is_control), "{refused:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! Commands and firmware.
+//! The console's types for commands and firmware.
 
 use std::fmt;
 
@@ -7,77 +7,78 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::DeliveryState;
 use crate::{Json, integer};
 
-/// How long a command waits if nothing is said, and at most: an hour, and a week; in seconds.
+/// How long a command waits if the request does not say it, in seconds: an hour.
 pub const COMMAND_EXPIRES_S: u32 = 3600;
-/// See [`COMMAND_EXPIRES_S`].
+/// The longest time that a command may wait, in seconds: a week.
 pub const COMMAND_EXPIRES_MOST_S: u32 = 7 * 24 * 3600;
 
 /// The largest firmware image, in bytes: what S3 takes in one upload (Amazon S3, "Uploading objects": 5 GB).
 pub const IMAGE_BYTES: u64 = 5 * 1024 * 1024 * 1024;
 /// The longest key of an image's object, in bytes: half of what S3 allows.
 const OBJECT_KEY_BYTES: usize = 512;
-/// The longest signature, in bytes: an RSA-4096 one takes 684 in base64.
+/// The longest signature, in bytes: an RSA-4096 signature takes 684 in base64.
 const SIGNATURE_BYTES: usize = 1024;
 
-/// Something for a node to do: the body of `POST /v1/nodes/{id}/commands`.
+/// A command for a node: the body of `POST /v1/nodes/{id}/commands`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CommandSpec {
-    /// What to do: at most 64 ASCII letters, digits, `:`, `_`, `-` and `.`. What it means is the node's affair.
+    /// The name, which says what to do: at most 64 ASCII letters, digits, `:`, `_`, `-` and `.`. The node interprets
+    /// it.
     #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,64}$"))]
     pub name: String,
-    /// With what: any JSON of at most 4 KB and 32 levels.
+    /// The arguments: any JSON of at most 4 KB and 32 levels.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     #[cfg_attr(feature = "openapi", schema(value_type = Value))]
     pub args: Json,
-    /// How long it may wait until the node begins it, in seconds.
+    /// How long the command may wait until the node begins it, in seconds.
     #[serde(default = "expires", deserialize_with = "read_expires")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, minimum = 1, maximum = 604_800))]
     pub expires_in_s: u32,
 }
 
-/// A command, as the console sees it.
+/// A command, as the console shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CommandView {
-    /// Its number: a node's commands are counted from 1, and executed in this order.
+    /// The command's number. A node's commands are counted from 1 and executed in this order.
     pub command: u64,
-    /// What to do.
+    /// The name, which says what to do.
     pub name: String,
-    /// With what: every number as it was written.
+    /// The arguments, with every number as it was written.
     #[cfg_attr(feature = "openapi", schema(value_type = Value))]
     pub args: Json,
-    /// How it stands.
+    /// The command's state.
     pub state: CommandProgress,
-    /// When it was queued, in milliseconds since 1970.
+    /// When the command was queued, in milliseconds since 1970.
     pub queued_at_ms: u64,
-    /// Until when the node may begin it, in milliseconds since 1970.
+    /// Until when the node may begin the command, in milliseconds since 1970.
     pub expires_at_ms: u64,
-    /// When it was first handed out.
+    /// When the command was first handed out, in milliseconds since 1970; `null` if it was not.
     pub sent_at_ms: Option<u64>,
-    /// When it ended.
+    /// When the command ended, in milliseconds since 1970; `null` if it has not.
     pub ended_at_ms: Option<u64>,
-    /// What it said.
+    /// The output that the node reported.
     pub output: Option<String>,
 }
 
-/// How a command stands.
+/// The state of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum CommandProgress {
-    /// It waits: for the node, or for the command before it.
+    /// The command waits for the node, or for the command before it.
     Queued,
-    /// It was handed out, and nothing was heard of it yet. It can't be taken back any more.
+    /// The command was handed out, and no result has come yet. It can no longer be cancelled.
     Sent,
-    /// It did what it was for.
+    /// The command succeeded.
     Done,
-    /// It did not, and the output says why.
+    /// The command failed, and the output says why.
     Failed,
-    /// Its time was over before anything was heard of it. A result that comes later still counts.
+    /// The command expired before a result came. A result that comes later is still stored.
     Expired,
-    /// It was taken back.
+    /// The command was cancelled.
     Cancelled,
 }
 
@@ -85,15 +86,15 @@ pub enum CommandProgress {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CommandPage {
-    /// The commands, the newest first. They are remembered for a week after they expired.
+    /// The commands, the newest first. They are kept for a week after they expired.
     pub commands: Vec<CommandView>,
-    /// Where the next page begins; nothing on the last one.
+    /// The cursor of the next page; absent on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
 
-/// What a firmware image is: the body of `PUT /v1/firmware/{model}/{version}`. It never changes: another image is another
-/// version.
+/// The description of a firmware image: the body of `PUT /v1/firmware/{model}/{version}`. It never changes: another
+/// image needs another version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -101,19 +102,20 @@ pub struct FirmwareSpec {
     /// The key of the object in the firmware bucket: at most 512 bytes of visible ASCII.
     #[cfg_attr(feature = "openapi", schema(pattern = "^[!-~]{1,512}$"))]
     pub object_key: String,
-    /// Its size, in bytes.
+    /// The image's size, in bytes.
     #[serde(deserialize_with = "integer::required")]
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 5_368_709_120_u64))]
     pub size: u64,
-    /// Its SHA-256, in lower-case hexadecimal.
+    /// The image's SHA-256, in lower-case hexadecimal.
     #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
-    /// The vendor's signature of it, for the node to check: at most 1,024 bytes of visible ASCII. It means nothing here.
+    /// The vendor's signature of the image, for the node to check: at most 1,024 bytes of visible ASCII. Rollcall does
+    /// not interpret it.
     #[cfg_attr(feature = "openapi", schema(pattern = "^[!-~]{1,1024}$"))]
     pub signature: String,
 }
 
-/// What can't be the description of an image: which field, and what it must be.
+/// A description of an image that is not valid: which field is wrong, and what it must be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: must be {must_be}")]
 pub struct InvalidImage {
@@ -122,7 +124,7 @@ pub struct InvalidImage {
 }
 
 impl FirmwareSpec {
-    /// Whether it can be the description of an image.
+    /// Checks the description.
     ///
     /// # Errors
     /// The first field that is wrong.
@@ -146,44 +148,44 @@ impl FirmwareSpec {
     }
 }
 
-/// Which firmware a node is to run: the body of `PUT /v1/nodes/{id}/firmware`.
+/// The firmware that a node is to run: the body of `PUT /v1/nodes/{id}/firmware`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FirmwareWish {
-    /// Its version, which must be known for the node's model.
+    /// The firmware version. It must be known for the node's model.
     #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,32}$"))]
     pub version: String,
 }
 
-/// What setting a node's firmware came to.
+/// The result of setting a node's firmware.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FirmwareSet {
-    /// The node.
+    /// The node's id.
     pub node: String,
     /// The version that is desired now.
     pub version: String,
-    /// How it got to the node. Unchanged: it runs that version.
+    /// What became of the delivery. `unchanged` means that the node runs this version already.
     pub delivery: DeliveryState,
 }
 
-/// How a node stands with its firmware.
+/// How far a node is with its desired firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum FirmwareProgress {
-    /// None is desired.
+    /// No firmware is desired.
     None,
-    /// It has not reported on the desired version yet.
+    /// The node has not reported on the desired version yet.
     Pending,
-    /// The image is on its way, or being installed.
+    /// The node downloads or installs the image.
     Downloading,
-    /// The desired version runs.
+    /// The node runs the desired version.
     Applied,
-    /// It could not be had, verified or installed.
+    /// The image could not be downloaded, verified or installed.
     Failed,
-    /// It ran, did not prove itself, and what ran before it runs again.
+    /// The node ran the desired version, which did not prove itself, and runs the version from before again.
     RolledBack,
 }
 

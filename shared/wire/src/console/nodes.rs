@@ -1,60 +1,62 @@
-//! Nodes: what is said of them, and how they are shown.
+//! The console's types for nodes: how they are registered, and how they are shown.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{ConfigProgress, DesiredView, FirmwareProgress, Problem};
 use crate::{ConfigReport, UpdateReport, integer};
 
-/// What a node is: the body of `PUT /v1/nodes/{id}`. What is left out is removed, but for the credential version.
+/// A node's registration: the body of `PUT /v1/nodes/{id}`. A field that is left out is removed, except for the
+/// credential version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NodeSpec {
-    /// Where it is: at most 64 ASCII letters, digits, `:`, `_` and `-`.
+    /// The application's name for the place where the node is: at most 64 ASCII letters, digits, `:`, `_` and `-`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_-]{1,64}$"))]
     pub site: Option<String>,
-    /// Its model: at most 32 of those, and `.`.
+    /// The node's model: at most 32 ASCII letters, digits, `:`, `_`, `-` and `.`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,32}$"))]
     pub model: Option<String>,
-    /// Its tags: at most 96 of those, and `=`, with commas between them.
-    #[serde(default, deserialize_with = "perhaps", skip_serializing_if = "Vec::is_empty")]
+    /// The node's tags, of ASCII letters, digits, `:`, `_`, `-`, `.` and `=`: at most 96 bytes with commas between
+    /// them.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Tag>>))]
     pub tags: Vec<String>,
-    /// The lowest credential version that is accepted from now on. It never goes back. If it is left out, it stays; a new
-    /// node has 1, and a revoked one stays revoked.
+    /// The lowest credential version that is accepted from now on. It never goes back. If it is left out, the stored
+    /// version stays; a new node gets 1, and a revoked node stays revoked.
     #[serde(default, deserialize_with = "integer::optional", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, maximum = 4_294_967_295_u64))]
     pub credential_version: Option<u32>,
 }
 
-/// What is said anew of a node: the body of `PATCH /v1/nodes/{id}`, a JSON Merge Patch (RFC 7396). What is left out stays,
-/// and what is `null` is removed.
+/// A change of a node's registration: the body of `PATCH /v1/nodes/{id}`, a JSON Merge Patch (RFC 7396). A field that
+/// is left out stays, and a field that is `null` is removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NodePatch {
     /// As in [`NodeSpec`].
-    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "value_or_null", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
         schema(value_type = Option<String>, required = false, pattern = "^[A-Za-z0-9:_-]{1,64}$")
     )]
     pub site: Option<Option<String>>,
     /// As in [`NodeSpec`].
-    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "value_or_null", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
         schema(value_type = Option<String>, required = false, pattern = "^[A-Za-z0-9:_.-]{1,32}$")
     )]
     pub model: Option<Option<String>>,
-    /// As in [`NodeSpec`], all of them.
-    #[serde(default, deserialize_with = "said", skip_serializing_if = "Option::is_none")]
+    /// As in [`NodeSpec`]: the whole list.
+    #[serde(default, deserialize_with = "value_or_null", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Tag>>, required = false))]
     pub tags: Option<Option<Vec<String>>>,
     /// As in [`NodeSpec`]. It can't be removed.
-    #[serde(default, deserialize_with = "kept", skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = u64, required = false, maximum = 4_294_967_295_u64))]
     pub credential_version: Option<u32>,
 }
@@ -66,8 +68,8 @@ pub struct NodePatch {
 #[expect(dead_code, reason = "it is only a schema: longer ones fit if they are fewer")]
 struct Tag(String);
 
-/// One of a batch: the body of `POST /v1/nodes:batch` is a list of these, up to [`BATCH_NODES`]. Each is a [`NodeSpec`]
-/// and the node's id.
+/// One node of a batch: the body of `POST /v1/nodes:batch` is a list of these, up to [`BATCH_NODES`]. Each is a
+/// [`NodeSpec`] with the node's id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -81,7 +83,7 @@ pub struct BatchNode {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// As in [`NodeSpec`].
-    #[serde(default, deserialize_with = "perhaps", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
     /// As in [`NodeSpec`].
     #[serde(default, deserialize_with = "integer::optional", skip_serializing_if = "Option::is_none")]
@@ -92,68 +94,69 @@ pub struct BatchNode {
 /// How many nodes a batch may have.
 pub const BATCH_NODES: usize = 100;
 
-/// What became of one of a batch.
+/// The result for one node of a batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchResult {
-    /// The node's id, as it was given; of one that is too long, its start.
+    /// The node's id, as it was given; only its start if it is too long.
     pub node: String,
-    /// The status that it would have got on its own.
+    /// The HTTP status that a request for this node alone would get.
     pub status: u16,
-    /// What is wrong, if something is.
+    /// What was wrong, if anything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<Problem>,
 }
 
-/// A node, as the console sees it.
+/// A node, as the console shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeView {
-    /// Its id.
+    /// The node's id.
     pub node: String,
-    /// Whether it counts as online.
+    /// Whether the node is online.
     pub online: bool,
-    /// Since when it does or does not, in milliseconds since 1970; nothing if it was never online.
+    /// Since when the node is online or offline, in milliseconds since 1970; `null` if it was never online.
     pub since_ms: Option<u64>,
-    /// When it was last heard of, in milliseconds since 1970.
+    /// When the node was last heard of, in milliseconds since 1970.
     pub last_seen_ms: Option<u64>,
-    /// Where it is.
+    /// The application's name for the place where the node is.
     pub site: Option<String>,
-    /// Its model.
+    /// The node's model.
     pub model: Option<String>,
-    /// Its tags.
+    /// The node's tags, sorted.
     pub tags: Vec<String>,
-    /// The lowest credential version that is accepted; nothing if it only ever connected with a token.
+    /// The lowest credential version that is accepted; `null` if the node is not registered.
     pub credential_version: Option<u32>,
-    /// Whether its credentials were revoked.
+    /// Whether the node's credentials are revoked.
     pub revoked: bool,
-    /// The firmware version that it reported.
+    /// The firmware version that the node reported.
     pub firmware: Option<String>,
-    /// The configuration that it is to run.
+    /// The configuration that the node is to run.
     pub desired: Option<DesiredView>,
-    /// What it last reported of a configuration.
+    /// The node's last report on a configuration.
     pub reported: Option<ConfigReport>,
-    /// How it stands with its configuration.
+    /// How far the node is with its desired configuration.
     pub config: ConfigProgress,
-    /// The firmware version that it is to run.
+    /// The firmware version that the node is to run.
     pub desired_firmware: Option<String>,
-    /// What it last reported of a firmware version.
+    /// The node's last report on a firmware update.
     pub update: Option<UpdateReport>,
-    /// How it stands with its firmware.
+    /// How far the node is with its desired firmware.
     pub firmware_update: FirmwareProgress,
-    /// How many commands may be open, at most.
+    /// How many commands are open, at most.
     pub open_commands: u64,
-    /// Takeovers of the node's open connection by another running instance; nothing if there were none.
+    /// Takeovers of the node's open connection by another running instance; `null` if there were none.
     pub takeovers: Option<TakeoversView>,
 }
 
-/// Takeovers of a node without an hour between two: two devices use one token, or one device restarts again and again.
+/// Takeovers of a node, with less than an hour from one to the next: two devices use one token, or one device restarts
+/// again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TakeoversView {
     /// How many there were.
     pub count: u64,
-    /// When the last one was, in milliseconds since 1970.
+    /// When the last one happened, in milliseconds since 1970.
     pub last_ms: u64,
 }
 
@@ -161,25 +164,27 @@ pub struct TakeoversView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodePage {
-    /// The nodes, in no particular order. A page may have fewer than asked for, and there may be more all the same.
+    /// The nodes, in no particular order. A page may have fewer nodes than `limit` although more pages follow.
     pub nodes: Vec<NodeView>,
-    /// Where the next page begins; nothing on the last one.
+    /// The cursor of the next page; absent on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
 
-/// `null` is as good as left out.
-fn perhaps<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+/// Reads a value, or the default if it is `null`.
+fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// `null` says something.
+/// Reads a value that may be `null`, which is not the same as a field that is left out.
 #[expect(clippy::option_option, reason = "a JSON Merge Patch tells what is left out from what is null (RFC 7396)")]
-fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+fn value_or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
-/// `null` can't be said.
-fn kept<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<Option<T>, D::Error> {
+/// Reads a whole number that must not be `null`.
+fn not_null<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<Option<T>, D::Error> {
     integer::required(deserializer).map(Some)
 }

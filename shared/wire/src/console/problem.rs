@@ -10,14 +10,14 @@ use crate::DocumentError;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
-    /// What kind of problem, as a URI reference: `about:blank`, the status says it all.
+    /// The kind of the problem, as a URI reference: `about:blank`, since the status tells it.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The status in words.
+    /// The HTTP status in words.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What kind of problem, for programs. Codes are never renamed or reused.
+    /// The kind of the problem, for programs. Codes are never renamed or reused.
     pub code: ProblemCode,
     /// What was wrong, for people.
     pub detail: String,
@@ -26,59 +26,59 @@ pub struct Problem {
     pub current_version: Option<u64>,
 }
 
-/// What was wrong with a request.
+/// The kind of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ProblemCode {
     /// There is no such path.
     NoRoute,
-    /// The path exists, and not with this method.
+    /// The path exists, but not with this method.
     MethodNotAllowed,
-    /// There is no key, or it is not one of ours.
+    /// There is no key, or it is not valid.
     Unauthenticated,
-    /// The key may read, and not write.
+    /// The key may read, but not write.
     Forbidden,
-    /// An id, a site, a parameter or a header can't be one, or is not for this request.
+    /// An id, a site, a parameter or a header is not valid, or is not for this request.
     InvalidParameter,
-    /// The body is not what it must be.
+    /// The body is not valid.
     InvalidBody,
-    /// The body is of a type or encoding that is not read here.
+    /// The body has a media type or an encoding that is not supported.
     UnsupportedMediaType,
     /// The body is too large.
     TooLarge,
-    /// The cursor is not one of ours, or belongs to another list.
+    /// The cursor is not valid, or belongs to another list.
     InvalidCursor,
     /// No such node is registered.
     UnknownNode,
     /// The node's credentials were revoked.
     RevokedNode,
-    /// Credential versions never go back.
+    /// The credential version is lower than the node's. It never goes back.
     CredentialsGoBack,
     /// The node has no command with this number.
     UnknownCommand,
     /// No such firmware is known for this model.
     UnknownFirmware,
-    /// The same idempotency key came with another request before.
+    /// The idempotency key was used for another request before.
     KeyReused,
     /// The node has as many open commands as it may have.
     QueueFull,
-    /// The command was handed out, or is over: it can't be taken back.
+    /// The command was handed out or is over, so it can't be cancelled.
     CommandNotQueued,
-    /// Another image is known by this version.
+    /// Another image has this version.
     FirmwareDiffers,
-    /// The node is of another model than the firmware is for, or of none.
+    /// The firmware is for another model, or the node has no model.
     OtherModel,
     /// `If-Match` or `If-None-Match` does not hold: another version is desired now.
     VersionMismatch,
-    /// It could not be stored or read now: try again a little later.
+    /// The table could not be written or read now. Try again a little later.
     Unavailable,
-    /// A mistake of ours: the log says which.
+    /// An internal error. The server's log has the details.
     Internal,
 }
 
 impl ProblemCode {
-    /// Its HTTP status, and the status in words (RFC 9110, section 15).
+    /// The HTTP status of the code, and the status in words (RFC 9110, section 15).
     pub const fn status(self) -> (u16, &'static str) {
         match self {
             Self::InvalidParameter | Self::InvalidBody | Self::InvalidCursor => (400, "Bad Request"),
@@ -102,7 +102,7 @@ impl ProblemCode {
     }
 }
 
-/// As programs know it.
+/// The code as it is in JSON.
 impl fmt::Display for ProblemCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)

@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 
-/// Numbers that a type of ours would round, refuse or write another way.
+/// Numbers that Rust's number types would round, refuse or write differently.
 const NUMBERS: [&str; 12] = [
     "1.0",
     "1e400",
@@ -24,7 +24,7 @@ fn of(text: &str) -> Result<String, String> {
 }
 
 #[test]
-fn no_number_is_rounded_or_rewritten_on_any_way_through_a_type() {
+fn no_number_is_rounded_or_rewritten() {
     for number in NUMBERS {
         let text = format!(r#"{{"a":{{"b":[{number}]}}}}"#);
         assert_eq!(of(&text), Ok(text.clone()));
@@ -45,7 +45,7 @@ fn a_name_twice_is_refused_with_its_place_however_it_is_written() {
     ] {
         assert_eq!(of(text), Err(format!("has a name twice, at {place}")), "{text}");
     }
-    assert!(of(r#"{"a":{"a":1},"b":{"a":2},"A":3}"#).is_ok(), "the same name elsewhere is another one");
+    assert!(of(r#"{"a":{"a":1},"b":{"a":2},"A":3}"#).is_ok(), "the same name may be in another object");
     let long = format!(r#"{{"{0}":1,"{0}":2}}"#, "ä".repeat(500));
     assert!(of(&long).expect_err("twice").len() < 200, "a place is clipped");
 }
@@ -55,7 +55,7 @@ fn half_a_surrogate_pair_is_refused_with_its_place() {
     assert_eq!(of(r#"{"a":["\ud800"]}"#), Err("has half a surrogate pair in its text, at /a/0".to_owned()));
     assert_eq!(of(r#""\udc00x""#), Err("has half a surrogate pair in its text, at /".to_owned()));
     assert!(of(r#"{"\ud800":1}"#).is_err());
-    assert_eq!(of(r#""\ud83d\ude00\u0000""#), Ok("\"😀\\u0000\"".to_owned()), "a whole pair is a character");
+    assert_eq!(of(r#""\ud83d\ude00\u0000""#), Ok("\"😀\\u0000\"".to_owned()), "a whole pair is valid");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_byte_order_mark_is_ignored_and_other_encodings_are_named() {
 }
 
 #[test]
-fn what_is_no_json_is_refused() {
+fn text_that_is_no_json_is_refused() {
     for text in ["", " \n", "\u{feff}"] {
         assert_eq!(of(text), Err("is empty".to_owned()));
     }
@@ -121,7 +121,7 @@ fn pretty_json_is_what_serde_json_writes() {
     }
 }
 
-/// Any JSON as text, with numbers that no type holds.
+/// Any JSON as text, with numbers that no number type holds.
 fn any_json() -> impl Strategy<Value = String> {
     let number = prop_oneof![
         proptest::sample::select(NUMBERS.to_vec()).prop_map(str::to_owned),
@@ -165,7 +165,7 @@ fn numbers(json: &str) -> Vec<String> {
 
 proptest! {
     #[test]
-    fn the_one_form_keeps_every_number_and_is_its_own_form(json in any_json()) {
+    fn the_canonical_form_keeps_every_number_and_is_its_own_canonical_form(json in any_json()) {
         let form = of(&json).expect("JSON");
         prop_assert_eq!(numbers(&form), numbers(&json));
         prop_assert_eq!(of(&form), Ok(form.clone()));
@@ -174,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_are_too_strange_to_be_refused(bytes in any::<Vec<u8>>()) {
+    fn any_bytes_are_read_or_refused_without_a_panic(bytes in any::<Vec<u8>>()) {
         if let Ok(text) = utf8(&bytes) {
             let _ = (of(text), pretty(text));
         }

@@ -11,20 +11,20 @@ fn code(text: &str) -> ErrorCode {
     error(text).code
 }
 
-/// A check-in with these fields besides its type and number.
-fn said(fields: &str) -> String {
+/// A check-in with these fields besides its type and sequence number.
+fn check_in_with(fields: &str) -> String {
     format!(r#"{{"type":"check-in","seq":7,{fields}}}"#)
 }
 
 fn read(fields: &str) -> CheckIn {
-    match parse_node_message(&said(fields)) {
+    match parse_node_message(&check_in_with(fields)) {
         Ok(NodeMessage::CheckIn(check_in)) => check_in,
         other => panic!("{fields}: {other:?}"),
     }
 }
 
 fn refused(fields: &str) -> String {
-    let error = error(&said(fields));
+    let error = error(&check_in_with(fields));
     assert_eq!((error.code, error.seq), (ErrorCode::InvalidField, Some(7)), "{fields}: {error:?}");
     error.message
 }
@@ -47,9 +47,12 @@ fn each_way_of_being_wrong_has_its_own_code() {
     for text in ["hello", "", " ", "[1]", "\"{}\"", "{", "{\"type\":\"config\",}", "{\"type\":\"config\"} {}"] {
         assert_eq!(code(text), ErrorCode::NotJson, "{text}");
     }
-    for text in
-        [said("\"health\":{\"load_percent\":NaN}"), said("\"x\":-Infinity"), said("\"x\":01"), said("\"x\":'1'")]
-    {
+    for text in [
+        check_in_with("\"health\":{\"load_percent\":NaN}"),
+        check_in_with("\"x\":-Infinity"),
+        check_in_with("\"x\":01"),
+        check_in_with("\"x\":'1'"),
+    ] {
         assert_eq!(code(&text), ErrorCode::NotJson, "{text}");
     }
     assert_eq!(code(&format!("{{\"type\":{}", "[".repeat(500))), ErrorCode::TooDeep);
@@ -120,12 +123,12 @@ fn no_figure_is_a_reason_to_refuse_a_check_in() {
 }
 
 #[test]
-fn what_only_describes_the_node_is_taken_dropped_or_clipped_and_counted() {
+fn a_field_that_only_describes_the_node_is_kept_dropped_or_clipped_and_counted() {
     let idle = CheckIn::idle(7);
     for health in ["[]", "[1,2,3,4]", "7", "\"well\"", "true"] {
         assert_eq!(read(&format!("\"health\":{health}")), CheckIn { dropped: 1, ..idle.clone() }, "{health}");
     }
-    assert_eq!(read(r#""health":{"clients":1,"clients":2}"#).dropped, 1, "nobody knows which");
+    assert_eq!(read(r#""health":{"clients":1,"clients":2}"#).dropped, 1, "it is not known which one counts");
     assert_eq!(read(r#""health":{},"health":{"clients":2}"#), CheckIn { dropped: 1, ..idle.clone() });
     for ack in ["0", "\"false\"", "[]"] {
         assert_eq!(read(&format!("\"ack\":{ack}")), CheckIn { dropped: 1, ..idle.clone() }, "{ack}");
@@ -134,7 +137,7 @@ fn what_only_describes_the_node_is_taken_dropped_or_clipped_and_counted() {
     let replaced = CheckIn { firmware: Some("2\u{fffd}\u{fffd}\u{fffd}".to_owned()), dropped: 1, ..idle.clone() };
     assert_eq!(read(r#""firmware":"2\ud800""#), replaced);
     let nul = read(r#""firmware":"2.4\u0000","config":{"version":1,"status":"applied","detail":"a\u0000b"}"#);
-    assert_eq!((nul.firmware.as_deref(), nul.dropped), (Some("2.4\0"), 0), "a NUL is a character");
+    assert_eq!((nul.firmware.as_deref(), nul.dropped), (Some("2.4\0"), 0), "NUL is a valid character");
 }
 
 #[test]
@@ -151,7 +154,7 @@ fn null_is_absent_everywhere() {
 }
 
 #[test]
-fn a_report_on_what_was_asked_for_is_taken_whole_or_refused() {
+fn a_report_that_the_server_waits_for_is_valid_or_refused() {
     let config = read(r#""config":{"version":1e3,"status":"applied"}"#).config.expect("a report");
     assert_eq!((config.version, config.status), (1000, ConfigStatus::Applied));
     for (fields, message) in [
@@ -192,14 +195,14 @@ fn a_report_on_what_was_asked_for_is_taken_whole_or_refused() {
 }
 
 #[test]
-fn what_is_for_people_is_never_lost_and_never_a_reason_to_refuse() {
+fn text_for_people_is_never_lost_and_never_a_reason_to_refuse() {
     let output = |text: &str| {
         let check_in = read(&format!(r#""results":[{{"command":1,"status":"done","output":{text}}}]"#));
         (check_in.results[0].output.clone(), check_in.dropped)
     };
     let is = |text: &str, dropped| (Some(text.to_owned()), dropped);
     assert_eq!(output("\"bye\""), is("bye", 0));
-    assert_eq!(output("{\"temp\": 1.50}"), is("{\"temp\": 1.50}", 1), "it is shown as the JSON that it is");
+    assert_eq!(output("{\"temp\": 1.50}"), is("{\"temp\": 1.50}", 1), "a value that is not text is kept as its JSON");
     assert_eq!(output("7"), is("7", 1));
     assert_eq!(output(&format!("\"x{}\"", "ö".repeat(2000))), is(&format!("x{}", "ö".repeat(1023)), 1));
     let check_in = read(r#""config":{"version":1,"status":"rejected","detail":["no",1]}"#);
@@ -224,7 +227,7 @@ fn a_name_twice_is_refused_if_something_depends_on_it() {
 }
 
 #[test]
-fn the_other_messages_are_as_strict() {
+fn the_other_messages_are_strict_too() {
     for text in [
         r#"{"type":"firmware-url"}"#,
         r#"{"type":"firmware-url","version":2.5}"#,
@@ -236,7 +239,7 @@ fn the_other_messages_are_as_strict() {
 }
 
 #[test]
-fn what_a_newer_server_says_is_still_readable() {
+fn an_error_code_of_a_newer_server_is_still_readable() {
     let error: crate::ServerMessage =
         serde_json::from_str(r#"{"type":"error","code":"not-invented-yet","message":"?"}"#).expect("readable");
     let expected = ErrorMessage { code: ErrorCode::Unknown, message: "?".to_owned(), seq: None, stored_seq: None };
@@ -263,15 +266,17 @@ fn junk() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn whatever_a_node_says_of_itself_its_check_in_is_taken(
-        health in junk(), figure in junk(), firmware in junk(), ack in junk(), detail in junk(), output in junk(), other in junk(),
+    fn whatever_a_node_reports_about_itself_its_check_in_is_accepted(
+        health in junk(), figure in junk(), firmware in junk(), ack in junk(), detail in junk(), output in junk(),
+        other in junk(),
     ) {
-        let text = said(&format!(
+        let text = check_in_with(&format!(
             r#""health":{health},"firmware":{firmware},"ack":{ack},"other":{other},
             "config":{{"version":3.0,"status":"applied","detail":{detail}}},
             "results":[{{"command":4,"status":"done","output":{output}}}]"#
         ));
-        for text in [text, said(&format!(r#""health":{{"uptime_s":{figure},"clients":{figure},"fans":{figure}}}"#))] {
+        let figures = format!(r#""health":{{"uptime_s":{figure},"clients":{figure},"fans":{figure}}}"#);
+        for text in [text, check_in_with(&figures)] {
             let parsed = parse_node_message(&text);
             let Ok(NodeMessage::CheckIn(check_in)) = parsed else { panic!("{text}: {parsed:?}") };
             prop_assert!(check_in.seq == 7 && check_in.config.as_ref().is_none_or(|config| config.version == 3));
@@ -279,7 +284,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_node_of_ours_says_is_read_as_it_was_said(
+    fn a_message_is_read_as_it_was_written(
         uptime in any::<Option<u64>>(), clients in any::<Option<u32>>(), firmware in any::<Option<String>>(),
         detail in any::<Option<String>>(), version in any::<u64>(), ack in any::<bool>(), seq in 1..=SEQ_MAX,
     ) {
@@ -297,7 +302,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_too_strange_to_be_answered(text in ".*", junk in junk()) {
+    fn any_text_is_read_or_refused_without_a_panic(text in ".*", junk in junk()) {
         let _ = (parse_node_message(&text), parse_node_message(&junk));
         let _: Option<Value> = serde_json::from_str(&junk).ok();
     }

@@ -33,7 +33,7 @@ async fn development_keys_are_deployed_to_this_machine_only() {
         problem(&user.run(&[&deploy[..], &both].concat()).await)
     };
     let said = deployed(&told(&public)).await;
-    assert!(said.contains("DynamoDB does not make the table"), "with keys of its own, it is tried: {said}");
+    assert!(said.contains("DynamoDB refused to create the table"), "with keys of its own, it is tried: {said}");
     let secret = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A";
     let mut private = public.clone();
     private["d"] = json!(secret);

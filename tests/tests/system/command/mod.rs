@@ -222,7 +222,7 @@ async fn a_command_that_can_not_be_understood_exits_with_2() {
     for (arguments, reason) in [
         (&["up", "--no-such-flag"][..], "--no-such-flag"),
         (&["up", "--ws-port", "70000"], "--ws-port"),
-        (&["token", "a/b"], "not of '/'"),
+        (&["token", "a/b"], "contains '/'"),
         (&["nodes", "--endpoint-url", "127.0.0.1:8789"], "http://"),
     ] {
         let ended = user.run(arguments).await;

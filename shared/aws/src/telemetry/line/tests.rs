@@ -96,7 +96,7 @@ fn refusals_are_counted_by_reason_too_and_nothing_else_is() {
     };
     let refused = dimensions(|| tracing::info!(reason = "revoked", Refusals = 1, "connect"));
     assert_eq!(refused, json!([["Function"], ["Function", "reason"]]));
-    // What a token claims is whoever made it up.
+    // Anybody can make up the name of a key, so reasons that quote it are no dimension.
     let token =
         dimensions(|| tracing::warn!(reason = "the token's key is unknown: \"x\"", RefusedTokens = 1, "authorize"));
     assert_eq!(token, json!([["Function"]]));
@@ -116,10 +116,10 @@ fn without_a_function_there_are_no_metrics() {
 }
 
 #[test]
-fn whatever_somebody_else_chose_a_field_has_an_end() {
+fn a_field_with_long_text_is_cut() {
     let long = "é".repeat(10_000);
-    let say = || tracing::warn!(error = long, reason = %long, kept = %"x".repeat(TEXT_BYTES), "authorize");
-    let lines = lines(None, UNKEPT, say);
+    let log = || tracing::warn!(error = long, reason = %long, kept = %"x".repeat(TEXT_BYTES), "authorize");
+    let lines = lines(None, UNKEPT, log);
     for name in ["error", "reason"] {
         let text = lines[0][name].as_str().expect("text");
         assert!(text.starts_with("éé") && text.ends_with("é…") && text.len() <= TEXT_BYTES + 3, "{}", text.len());

@@ -11,16 +11,16 @@ type Check = Result<(), String>;
 
 pub fn check(before: &State, event: &Event, settled: &Settled, after: &mut State, world: &World) -> Check {
     refused_events_change_nothing(before, settled, after)?;
-    only_who_is_admitted_gets_in(before, event, after, world)?;
+    only_admitted_nodes_get_in(before, event, after, world)?;
     sweeps_judge_only_what_they_saw(before, event, after)?;
     let Some(item) = &after.item else { return Ok(()) };
     let node = Node::read(item).map_err(|error| error.to_string())?;
     presence_follows_the_connection(item, &node)?;
-    whoever_comes_or_goes_is_announced(before, settled, &node)?;
+    every_change_of_presence_is_announced(before, settled, &node)?;
     the_newest_connection_wins(before, event, &node, world)?;
     closed_connections_stay_closed(before, event, after, &node)?;
-    what_was_seen_stays_seen(before, event, &node)?;
-    nobody_sends_more_than_the_budget(before, event, settled, &node, world)?;
+    last_seen_never_goes_back(before, event, &node)?;
+    no_node_sends_more_than_its_budget(before, event, settled, &node, world)?;
     only_the_holder_is_answered(before, event, settled)?;
     sequence_numbers_never_go_back(before, event, after)
 }
@@ -35,13 +35,14 @@ fn is_future(at: Timestamp, event: &Event) -> bool {
     at.0 > event.now.0 + SKEW_MS
 }
 
-/// Whether a connection of the future has a part in this delivery: it opened by a wrong clock, and orders nothing.
+/// Whether a connection that opened in the future, by a wrong clock, has a part in this delivery. Such a connection is
+/// not ordered with others.
 pub fn order_is_void(before: &State, event: &Event) -> bool {
-    let told = match &event.kind {
+    let of_event = match &event.kind {
         EventKind::Connect { connection, .. } | EventKind::Disconnect { connection, .. } => Some(connection),
         _ => None,
     };
-    held_by_the_future(before, event) || told.is_some_and(|connection| is_future(connection.opened_at, event))
+    held_by_the_future(before, event) || of_event.is_some_and(|connection| is_future(connection.opened_at, event))
 }
 
 /// Whether the node is held by a connection that opened in the future.
@@ -55,18 +56,18 @@ fn hold(condition: bool, invariant: &str) -> Check {
 }
 
 fn node_before(before: &State) -> Option<Node> {
-    before.item.as_ref().map(|item| Node::read(item).expect("it was checked a delivery ago"))
+    before.item.as_ref().map(|item| Node::read(item).expect("an item that an earlier delivery has checked"))
 }
 
 fn refused_events_change_nothing(before: &State, settled: &Settled, after: &State) -> Check {
     let refused = matches!(settled, Settled::Done { reply: Reply::Refused(_), .. });
     let same = without_budget(before.item.as_ref()) == without_budget(after.item.as_ref());
-    hold(!refused || same, "a refused event changes nothing but what was counted")?;
+    hold(!refused || same, "a refused event changes nothing but the count of messages")?;
     let closed = matches!(settled, Settled::Done { reply: Reply::Refused(Refusal::Unregistered), .. });
-    hold(!closed || before.item.is_none(), "only a node that is not there is unregistered")
+    hold(!closed || before.item.is_none(), "only a node without an item is refused as unregistered")
 }
 
-/// An item but for the count of its node's messages.
+/// An item without the count of its node's messages.
 fn without_budget(item: Option<&Item>) -> Option<Item> {
     let counted = [Attribute::Spent, Attribute::SpentSince, Attribute::BlockedUntil, Attribute::Offences];
     let mut item = item?.clone();
@@ -74,7 +75,7 @@ fn without_budget(item: Option<&Item>) -> Option<Item> {
     Some(item)
 }
 
-fn only_who_is_admitted_gets_in(before: &State, event: &Event, after: &State, world: &World) -> Check {
+fn only_admitted_nodes_get_in(before: &State, event: &Event, after: &State, world: &World) -> Check {
     let changed = before.item != after.item;
     let node = node_before(before);
     let registered = node.as_ref().is_some_and(|node| node.credentials.is_some());
@@ -108,7 +109,7 @@ fn sweeps_judge_only_what_they_saw(before: &State, event: &Event, after: &State)
     if matches!(event.kind, EventKind::Expire { .. }) {
         hold(!now.open, "an open connection does not expire")?;
         let future = |due: Timestamp| is_future(Timestamp(due.0.saturating_sub(GRACE_MS)), event);
-        hold(node.due.is_some_and(|due| due <= event.at || future(due)), "nobody expires within the grace period")
+        hold(node.due.is_some_and(|due| due <= event.at || future(due)), "no node expires within the grace period")
     } else {
         hold(now.seen == found.seen, "a node that checked in since is not lost")?;
         hold(now.open == found.open, "a connection that closed since is not lost")
@@ -120,22 +121,22 @@ fn presence_follows_the_connection(item: &Item, node: &Node) -> Check {
     hold(node.open().is_none() || online, "an open node is never offline")?;
     hold(
         !online || node.open().is_some() || node.due.is_some() || node.polls,
-        "whoever is closed but still online has a due, or polls",
+        "a node that is closed but still online has a due, or polls",
     )?;
-    hold(node.due.is_none() || node.open().is_none(), "nobody is suspected while connected")?;
+    hold(node.due.is_none() || node.open().is_none(), "no connected node is suspected")?;
     hold(
         item.contains_key(&Attribute::Due) == item.contains_key(&Attribute::DueShard),
         "the index sees a node with both of its keys or not at all",
     )
 }
 
-fn whoever_comes_or_goes_is_announced(before: &State, settled: &Settled, node: &Node) -> Check {
+fn every_change_of_presence_is_announced(before: &State, settled: &Settled, node: &Node) -> Check {
     let Settled::Done { presence, .. } = settled else { return Ok(()) };
     let is_online = |presence| matches!(presence, Presence::Online(_));
     let was_online = node_before(before).is_some_and(|node| is_online(node.presence));
     let announced = *presence == Some(node.presence);
-    hold(was_online == is_online(node.presence) || announced, "whoever comes online or goes offline is announced")?;
-    hold(presence.is_none() || announced, "only what is so is announced")
+    hold(was_online == is_online(node.presence) || announced, "every change of presence is announced")?;
+    hold(presence.is_none() || announced, "only the stored presence is announced")
 }
 
 fn the_newest_connection_wins(before: &State, event: &Event, node: &Node, world: &World) -> Check {
@@ -157,7 +158,10 @@ fn the_newest_connection_wins(before: &State, event: &Event, node: &Node, world:
             let newest = held >= Some(order(connection)) && !(future && unchanged);
             let newest = newest || is_future(connection.opened_at, event);
             let its_own = node.held.as_ref().is_some_and(|held| held.connection.id == connection.id);
-            hold(outdated || newest || its_own, "the newest connection holds the node, but for those of the future")?;
+            hold(
+                outdated || newest || its_own,
+                "the newest connection holds the node, unless it opened in the future",
+            )?;
         }
         _ => {}
     }
@@ -169,15 +173,15 @@ fn closed_connections_stay_closed(before: &State, event: &Event, after: &State, 
     hold(!revived || order_is_void(before, event), "a closed connection never revives")
 }
 
-fn what_was_seen_stays_seen(before: &State, event: &Event, node: &Node) -> Check {
+fn last_seen_never_goes_back(before: &State, event: &Event, node: &Node) -> Check {
     let seen = node_before(before).and_then(|node| node.seen);
     let future = seen.is_some_and(|seen| is_future(seen, event));
-    hold(future || node.seen >= seen, "when a node was seen never goes back, but from the future")?;
+    hold(future || node.seen >= seen, "when a node was last seen never goes back, except from the future")?;
     let checked_in = node.seen != seen;
-    hold(!future || !checked_in || node.seen == Some(event.at), "what was seen in the future is put right")
+    hold(!future || !checked_in || node.seen == Some(event.at), "a last-seen instant in the future is set right")
 }
 
-fn nobody_sends_more_than_the_budget(
+fn no_node_sends_more_than_its_budget(
     before: &State,
     event: &Event,
     settled: &Settled,
@@ -199,13 +203,13 @@ fn nobody_sends_more_than_the_budget(
     let used_up = earlier.as_ref().is_some_and(|node| node.spent >= u64::from(BUDGET));
     hold(node.spent <= u64::from(BUDGET), "no more messages are stored than the budget has")?;
     hold(node.spent_since == since || may_begin, "a minute begins after the last one has passed")?;
-    hold(!slowed_down || blocked || (used_up && !may_begin), "only who sends too much is told to slow down")?;
+    hold(!slowed_down || blocked || (used_up && !may_begin), "only a node that sends too much is told to slow down")?;
     let stores =
         !matches!(event.kind, EventKind::Disconnect { .. } | EventKind::Expire { .. } | EventKind::Lost { .. });
     let unchanged = earlier.as_ref() == Some(node);
-    hold(!(stores && blocked) || refusal.is_some() || unchanged, "nothing is taken from a blocked node")?;
+    hold(!(stores && blocked) || refusal.is_some() || unchanged, "nothing of a blocked node is stored")?;
     let blocked_anew = node.blocked != earlier.map(|node| node.blocked).unwrap_or_default();
-    hold(slowed_down || !blocked_anew, "who is blocked is told so")
+    hold(slowed_down || !blocked_anew, "a node that is blocked is told so")
 }
 
 fn only_the_holder_is_answered(before: &State, event: &Event, settled: &Settled) -> Check {
@@ -216,7 +220,7 @@ fn only_the_holder_is_answered(before: &State, event: &Event, settled: &Settled)
     };
     let node = node_before(before);
     let accepted = node.as_ref().is_some_and(|node| node.accepts(*credentials));
-    hold(accepted, "nobody is told about a node whose credentials are revoked or outdated")?;
+    hold(accepted, "no node is told anything while its credentials are revoked or outdated")?;
     let holder = node.and_then(|node| node.open().map(|held| held.connection.id.clone()));
     hold(holder.as_ref() == Some(&connection.id), "only the open connection that holds the node is told about it")
 }

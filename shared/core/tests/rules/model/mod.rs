@@ -15,7 +15,7 @@ use rollcall_core::{
 /// `plan`, or a broken version of it.
 pub type Rules<'a> = dyn Fn(&Event, &Policy) -> Update + 'a;
 
-/// What is given before the first delivery.
+/// What is fixed before the first delivery.
 #[derive(Clone, Debug)]
 pub struct World {
     pub policy: Policy,
@@ -33,12 +33,12 @@ const MINUTES: [Timestamp; 3] = [Timestamp(20_000), Timestamp(21_000), Timestamp
 pub const BUDGET: u32 = 2;
 
 /// Open and closed registration; nodes that are new, registered, ahead of the first token's credentials, revoked before
-/// or while they were connected; and connections that open in order, at the same time, against their ids, and by a clock that
-/// is ahead. Then nodes with a budget.
+/// or while they were connected; and connections that open in order, at the same time, against the order of their ids,
+/// and by a clock that is ahead. Then nodes with a budget.
 pub fn worlds() -> Vec<World> {
     let mut worlds = vec![];
     let orders = [(9_000, 11_000), (9_000, 9_000), (11_000, 9_000), (40_000, 10_000)];
-    // Whether registration is open has nothing to do with the order: two of them show that.
+    // Registration has no effect on the order of connections: two orders are enough to show that.
     let open = orders.map(|order| (Registration::Open, order));
     let closed = [orders[0], orders[3]].map(|order| (Registration::Closed, order));
     for (registration, (first, second)) in open.into_iter().chain(closed) {
@@ -68,7 +68,7 @@ fn world(policy: Policy, initial: Option<Item>, connections: [Connection; 2], cl
     World { policy, initial, connections, clock }
 }
 
-/// Seen, closed and suspected by a clock that is ahead of all others.
+/// A node that a clock ahead of all others has stored as seen, closed and suspected.
 fn ahead(mut item: Item) -> Item {
     item.extend([
         (Attribute::Connection, Value::Text("0".to_owned())),
@@ -82,7 +82,7 @@ fn ahead(mut item: Item) -> Item {
     item
 }
 
-/// Blocked for an earlier offence, half a minute into the clock.
+/// A node that is blocked for an earlier offence, until half a second into the clock.
 fn blocked() -> Item {
     let mut item = registered(1);
     item.insert(Attribute::BlockedUntil, Value::Number(20_500));
@@ -111,12 +111,12 @@ fn connection(id: &str, opened_at: u64) -> Connection {
     Connection { id: id.parse().expect("an id"), opened_at: Timestamp(opened_at) }
 }
 
-/// The node as it is, and what is known of how it came to be so.
+/// The node as it is stored, and what must be known of its past to check it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct State {
     pub item: Option<Item>,
-    /// What sweeps concluded from this or an earlier state, to be delivered by any clock: whether the node is lost
-    /// (or else expired), and what was found.
+    /// What sweeps concluded from this or an earlier state, to be delivered at any time: whether the node is lost (or
+    /// else expired), and what the sweep read.
     pub concluded: BTreeSet<(bool, FoundKey)>,
     /// Connections whose end was delivered.
     pub ended: BTreeSet<ConnectionId>,
@@ -124,32 +124,33 @@ pub struct State {
     pub accepted: BTreeMap<ConnectionId, u64>,
 }
 
-/// `Found`, in an order.
+/// `Found`, as a type that has an order.
 pub type FoundKey = (Option<ConnectionId>, bool, Option<Timestamp>, bool);
 
-/// What an exploration came to.
+/// The result of an exploration.
 pub struct Explored {
     pub states: usize,
     /// The history and the invariant that it broke.
     pub violation: Option<String>,
 }
 
-/// Follows every history of up to `deliveries` deliveries. Histories that lead to the same state are one from there on.
+/// Follows every history of up to `deliveries` deliveries. Histories that lead to the same state are followed as one
+/// from there on.
 pub fn explore(world: &World, rules: &Rules<'_>, deliveries: usize) -> Explored {
     let start = State { item: world.initial.clone(), ..State::default() };
-    // Of a state that was reached, its hash is enough: two of some million that share 64 bits are not to be expected.
+    // The hash of a state is enough to know it again: among some millions, no two are expected to share 64 bits.
     let mut seen = HashSet::from([hash(&start)]);
     let mut trail = Trail::default();
     let mut frontier = vec![(start, None)];
     for _ in 0..deliveries {
         let mut next = vec![];
-        for (state, came_by) in frontier {
+        for (state, last_step) in frontier {
             for event in deliverable(&state, world) {
                 match deliver(&state, &event, world, rules) {
-                    Ok(state) if seen.insert(hash(&state)) => next.push((state, Some(trail.add(came_by, event)))),
+                    Ok(state) if seen.insert(hash(&state)) => next.push((state, Some(trail.add(last_step, event)))),
                     Ok(_) => {}
                     Err(broken) => {
-                        let step = trail.add(came_by, event);
+                        let step = trail.add(last_step, event);
                         let violation = Some(format!("{broken}: {:?}", trail.history(step)));
                         return Explored { states: seen.len(), violation };
                     }
@@ -230,7 +231,7 @@ fn deliver(before: &State, event: &Event, world: &World, rules: &Rules<'_>) -> R
         EventKind::Disconnect { connection, .. } => {
             after.ended.insert(connection.id.clone());
         }
-        // Taken over from a connection of the future: what was known of the order is void.
+        // The node was taken over from a connection that opened in the future, which makes the known order void.
         EventKind::Connect { connection, .. }
             if after.item != before.item && invariants::order_is_void(before, event) =>
         {
