@@ -17,13 +17,13 @@ async fn queue(console: &Http, node: &str, key: &str, body: Value) -> HttpReply 
 }
 
 /// A node with a connection, and what it was told so far.
-struct DeployedSettings {
+struct CommandedNode {
     socket: Socket,
     seq: u64,
     pushes: bool,
 }
 
-impl DeployedSettings {
+impl CommandedNode {
     async fn connected(cloud: &Cloud) -> Self {
         cloud.console().put("/v1/nodes/ap-1", "{}").await;
         Self { socket: cloud.socket("ap-1").await, seq: 0, pushes: cloud.pushes }
@@ -61,7 +61,7 @@ async fn states(console: &Http) -> Vec<Value> {
 async fn a_connected_node_is_handed_its_commands_one_at_a_time_and_in_order() {
     let cloud = Cloud::start().await;
     let console = cloud.console();
-    let mut node = DeployedSettings::connected(&cloud).await;
+    let mut node = CommandedNode::connected(&cloud).await;
     let first = queue(&console, "ap-1", "a", json!({"name": "reboot", "args": {"in_s": 5}})).await;
     assert_eq!((first.status, first.header("location")), (201, "/v1/nodes/ap-1/commands/1"), "{first:?}");
     assert_eq!(first.json()["state"], "sent");
@@ -116,7 +116,7 @@ async fn commands_wait_while_the_node_is_away_and_expire_on_time() {
 async fn what_a_node_said_first_of_a_command_counts_also_after_it_expired() {
     let cloud = Cloud::start().await;
     let console = cloud.console();
-    let mut node = DeployedSettings::connected(&cloud).await;
+    let mut node = CommandedNode::connected(&cloud).await;
     queue(&console, "ap-1", "a", json!({"name": "slow", "expires_in_s": 2})).await;
     queue(&console, "ap-1", "b", json!({"name": "next"})).await;
     while states(&console).await != ["queued", "expired"] {
@@ -194,7 +194,7 @@ async fn commands_that_are_queued_at_once_get_one_number_each_and_pages_show_the
 async fn what_is_still_queued_can_be_taken_back_and_never_reaches_the_node() {
     let cloud = Cloud::start().await;
     let console = cloud.console();
-    let mut node = DeployedSettings::connected(&cloud).await;
+    let mut node = CommandedNode::connected(&cloud).await;
     for (key, name) in [("a", "first"), ("b", "second"), ("c", "third")] {
         queue(&console, "ap-1", key, json!({"name": name})).await;
     }
@@ -331,7 +331,7 @@ async fn what_is_no_command_or_for_nobody_is_refused_and_queues_nothing() {
 async fn no_number_in_a_commands_arguments_is_rounded_wherever_they_are_told_or_shown() {
     let cloud = Cloud::start().await;
     let console = cloud.console();
-    let mut node = DeployedSettings::connected(&cloud).await;
+    let mut node = CommandedNode::connected(&cloud).await;
     let args = r#"{"a":[1.0,1e400,12345678901234567890123,0.1000,-0],"b":null}"#;
     let queue = async |key: &str, body: &str| {
         console.send_with("POST", "/v1/nodes/ap-1/commands", &[("idempotency-key", key)], body.to_owned()).await

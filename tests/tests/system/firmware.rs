@@ -45,7 +45,7 @@ async fn ask(socket: &mut Socket, message: Value) -> ServerMessage {
 }
 
 /// The firmware version that this check-in's answer brings.
-async fn deployed_settings(socket: &mut Socket, check_in: Value) -> Option<String> {
+async fn firmware_news(socket: &mut Socket, check_in: Value) -> Option<String> {
     match ask(socket, check_in).await {
         ServerMessage::Ack(ack) => ack.firmware.map(|news| news.version),
         other => panic!("no ack: {other:?}"),
@@ -64,7 +64,7 @@ async fn a_node_is_told_which_firmware_to_run_and_fetches_it_from_a_url_that_is_
         assert_eq!(news.version, "2.5");
     } else {
         assert_eq!(
-            told(&mut socket, json!({"type": "check-in", "seq": 1, "ack": false})).await.as_deref(),
+            firmware_news(&mut socket, json!({"type": "check-in", "seq": 1, "ack": false})).await.as_deref(),
             Some("2.5")
         );
     }
@@ -113,13 +113,17 @@ async fn firmware_is_told_until_it_runs_or_was_given_up_and_again_when_it_is_wan
         let detail = Value::from("x".repeat(100));
         json!({"type": "check-in", "seq": seq, "update": {"version": "2.5", "status": status, "detail": detail}})
     };
-    assert_eq!(told(&mut socket, check_in(1, "downloading")).await.as_deref(), Some("2.5"), "it may have restarted");
+    assert_eq!(
+        firmware_news(&mut socket, check_in(1, "downloading")).await.as_deref(),
+        Some("2.5"),
+        "it may have restarted"
+    );
     assert_eq!(progress().await, "downloading");
     socket.send(json!({"type": "check-in", "seq": 2, "ack": false}).to_string()).await;
     cloud.until_stored("ap-1", |node| node.seq == Some(2)).await;
     assert!(socket.is_quiet().await, "what it has begun is no news");
     for (seq, status) in [(3, "failed"), (4, "rolled-back")] {
-        assert_eq!(told(&mut socket, check_in(seq, status)).await, None, "{status}");
+        assert_eq!(firmware_news(&mut socket, check_in(seq, status)).await, None, "{status}");
         assert_eq!(progress().await, status);
     }
     let shown = console.get("/v1/nodes/ap-1").await.json();
@@ -130,7 +134,7 @@ async fn firmware_is_told_until_it_runs_or_was_given_up_and_again_when_it_is_wan
         assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Firmware(_))));
     }
     let runs = json!({"type": "check-in", "seq": 5, "firmware": "2.5"});
-    assert_eq!(told(&mut socket, runs).await, None);
+    assert_eq!(firmware_news(&mut socket, runs).await, None);
     assert_eq!(progress().await, "applied");
     assert_eq!(want(&console, "ap-1", "2.5").await.json()["delivery"], "unchanged");
     cloud.stop().await;

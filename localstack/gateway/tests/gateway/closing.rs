@@ -1,12 +1,11 @@
 //! The ways a connection ends, and what `$disconnect` is told.
 
-
 use std::{sync::Arc, time::Duration};
 
+use crate::support::{Client, Record, connect, functions, gateway, handshake, id_of, manage, soon};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use rollcall_gateway::{Gateway, Limits};
 use serde_json::{Value, json};
-use crate::support::{Client, Record, connect, functions, gateway, handshake, id_of, manage, soon};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -227,7 +226,7 @@ async fn a_client_that_leaves_before_the_101_is_disconnected_once_connect_has_ac
         .boxed()
     });
     let gateway = gateway(functions, Limits::default()).await;
-    let client = tokio::spawn(support::try_connect(handshake(&gateway, "/prod")));
+    let client = tokio::spawn(crate::support::try_connect(handshake(&gateway, "/prod")));
     let id = id_of(&record.next("connect").await);
     client.abort();
     let _ = client.await;

@@ -1,17 +1,16 @@
 //! The events that functions receive have the shape that AWS's have.
 
-
 use std::{
     collections::BTreeSet,
     sync::Arc,
     time::{Duration, UNIX_EPOCH},
 };
 
+use crate::support::{functions, handshake, routes, start, try_connect};
 use aws_lambda_events::event::apigw::{ApiGatewayCustomAuthorizerRequestTypeRequest, ApiGatewayWebsocketProxyRequest};
 use futures_util::StreamExt;
 use rollcall_gateway::GatewayConfig;
 use serde_json::{Value, json};
-use crate::support::{functions, handshake, routes, start, try_connect};
 
 /// Friday, 9 February 2024, 18:23:28.941 UTC.
 const NOW_MS: u64 = 1_707_503_008_941;
@@ -186,7 +185,7 @@ async fn without_an_authorizer_events_carry_no_identity() {
     let mut config = GatewayConfig::new("prod", routes());
     config.routes.authorizer = None;
     let gateway = start(config, functions).await;
-    let _client = support::connect(&gateway).await;
+    let _client = crate::support::connect(&gateway).await;
     assert!(record.next("connect").await["requestContext"].get("authorizer").is_none());
 }
 

@@ -1,13 +1,12 @@
 //! Handshakes: who is let in, and what they are told otherwise.
 
-
 use std::sync::Arc;
 
+use crate::support::{allow, call, functions, gateway, handshake, id_of, manage, raised, routes, start, try_connect};
 use futures_util::FutureExt;
 use http::{Method, StatusCode};
 use rollcall_gateway::{GatewayConfig, InvokeError, Limits};
 use serde_json::{Value, json};
-use crate::support::{allow, call, functions, gateway, handshake, id_of, manage, raised, routes, start, try_connect};
 use tokio::sync::Notify;
 
 #[tokio::test]
@@ -162,7 +161,7 @@ async fn a_subprotocol_is_echoed_only_if_connect_returns_it() {
             tokio::spawn(http.with_upgrades());
             sender.send_request(request).await.unwrap()
         });
-        let answer = support::soon(answering).await.unwrap();
+        let answer = crate::support::soon(answering).await.unwrap();
         assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
         assert_eq!(answer.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(answer.headers().get("sec-websocket-protocol").map(|value| value.to_str().unwrap()), expected);
@@ -177,7 +176,7 @@ async fn new_connections_over_their_rate_are_429() {
     let gateway = gateway(functions, Limits { new_connections_per_second: 2, ..Limits::default() }).await;
     let mut open = Vec::new();
     for _ in 0..2 {
-        open.push(support::connect(&gateway).await);
+        open.push(crate::support::connect(&gateway).await);
     }
     let status = try_connect(handshake(&gateway, "/prod")).await.map(|_| ()).map_err(|(status, ..)| status);
     assert_eq!(status, Err(StatusCode::TOO_MANY_REQUESTS));

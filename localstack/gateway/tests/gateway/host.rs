@@ -1,6 +1,5 @@
 //! Real function processes, driven over the Lambda Runtime API: what an invocation gets and sees.
 
-
 use std::{
     collections::BTreeSet,
     sync::Arc,

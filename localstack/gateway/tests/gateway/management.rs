@@ -1,6 +1,5 @@
 //! The `@connections` management API, by hand and through AWS's own SDK.
 
-
 use std::{
     sync::{
         Arc,
@@ -9,6 +8,7 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
+use crate::support::{call, connect, functions, gateway, id_of, manage, routes, start};
 use aws_sdk_apigatewaymanagement::{
     Client as Management, Config,
     config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
@@ -18,7 +18,6 @@ use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use rollcall_gateway::{Gateway, GatewayConfig, Limits};
 use serde_json::{Value, json};
-use crate::support::{call, connect, functions, gateway, id_of, manage, routes, start};
 
 fn sdk(gateway: &Gateway) -> Management {
     Management::from_conf(
@@ -84,9 +83,9 @@ async fn a_look_is_answered_in_camel_case_with_iso_8601_times() {
     let mut config = GatewayConfig::new("prod", routes());
     config.clock = Arc::new(|| UNIX_EPOCH + Duration::from_millis(1_707_503_008_941));
     let gateway = start(config, functions).await;
-    let mut request = support::handshake(&gateway, "/prod");
+    let mut request = crate::support::handshake(&gateway, "/prod");
     request.headers_mut().insert("user-agent", "probe/1".parse().unwrap());
-    let _client = support::try_connect(request).await.map_err(|(status, ..)| status).unwrap();
+    let _client = crate::support::try_connect(request).await.map_err(|(status, ..)| status).unwrap();
     let id = id_of(&record.next("connect").await);
     let (status, _, body) = manage(gateway.local_addr(), Method::GET, &id, "").await;
     assert_eq!(status, StatusCode::OK);

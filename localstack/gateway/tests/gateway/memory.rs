@@ -1,8 +1,7 @@
 //! What an idle connection costs. It measures a whole process, so that it is one of its own.
 
-
-use rollcall_gateway::Limits;
 use crate::support::{functions, gateway, soon};
+use rollcall_gateway::Limits;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

@@ -1,12 +1,11 @@
 //! Messages: where they go, and what comes back.
 
-
 use std::{sync::Arc, time::Duration};
 
+use crate::support::{connect, functions, gateway, id_of, raised, routes, start};
 use futures_util::FutureExt;
 use rollcall_gateway::{GatewayConfig, InvokeError, Limits};
 use serde_json::{Value, json};
-use crate::support::{connect, functions, gateway, id_of, raised, routes, start};
 use tokio::sync::{Mutex, Notify, mpsc};
 
 #[tokio::test]

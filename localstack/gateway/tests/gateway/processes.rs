@@ -1,6 +1,5 @@
 //! Function processes that start, fail to start, die and are ended.
 
-
 use std::{collections::BTreeSet, process::Stdio, sync::Arc, time::Duration};
 
 use crate::probe::{Latch, env, gone, host, kill, noticed, probe, quiet, run, run_later, soon};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::console::{Asker, started};
 
 /// The next command that a node is told of.
-async fn deployed_settings(socket: &mut Socket) -> CommandNews {
+async fn next_command(socket: &mut Socket) -> CommandNews {
     match socket.next().await {
         Frame::Message(ServerMessage::Command(command)) => command,
         other => panic!("no command: {other:?}"),
@@ -134,7 +134,7 @@ async fn whoever_waits_is_shown_what_the_node_says() {
     let mut ask = async |seq: u64, status: &str, output: &str| -> Ended {
         let send = ["command", "send", "ap-1", "scan", r#"{"band": 5}"#, "--wait", "--url", &asker.url];
         let mut program = asker.user.start(&send);
-        let command = told(&mut socket).await;
+        let command = next_command(&mut socket).await;
         assert_eq!((command.command, &*command.name, command.args.text()), (seq, "scan", r#"{"band":5}"#));
         let result = json!({"command": seq, "status": status, "output": output});
         socket.send(json!({"type": "check-in", "seq": seq, "results": [result]}).to_string()).await;
@@ -181,7 +181,7 @@ async fn commands_that_can_not_be_queued_or_cancelled_say_what_to_do() {
     }
     let mut socket = asker.user.socket(&up, "ap-1").await;
     asker.text(&["command", "send", "ap-1", "led"]).await;
-    told(&mut socket).await;
+    next_command(&mut socket).await;
     for number in ["1", "9"] {
         let problem = asker.problem(&["command", "cancel", "ap-1", number]).await;
         assert!(problem.contains("`rollcall command list ap-1`"), "{problem}");

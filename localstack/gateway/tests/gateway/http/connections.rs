@@ -16,10 +16,8 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{
-    config, send, start,
-    support::{Functions, functions, soon},
-};
+use super::{config, send, start};
+use crate::support::{Functions, functions, soon};
 
 /// A client's connection, and its end.
 async fn connect(api: &HttpApi) -> (SendRequest<Full<Bytes>>, JoinHandle<Result<(), hyper::Error>>) {

@@ -13,10 +13,8 @@ use http::{Request, request::Builder};
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use crate::{
-    config, send, start,
-    support::{functions, soon},
-};
+use super::{config, send, start};
+use crate::support::{functions, soon};
 
 /// Friday, 9 February 2024, 18:23:28.941 UTC.
 const NOW_MS: u64 = 1_707_503_008_941;

@@ -28,7 +28,7 @@ async fn start(config: HttpConfig, invoke: impl Invoke) -> HttpApi {
 }
 
 async fn send(api: &HttpApi, request: Builder, body: impl Into<Bytes>) -> (StatusCode, HeaderMap, Bytes) {
-    support::call(api.local_addr(), request.body(Full::new(body.into())).unwrap()).await
+    crate::support::call(api.local_addr(), request.body(Full::new(body.into())).unwrap()).await
 }
 
 async fn get(api: &HttpApi, uri: &str) -> (StatusCode, HeaderMap, Bytes) {

@@ -17,10 +17,8 @@ use tokio::{
 };
 use tracing::{Event, Level, Metadata, Subscriber, field::Field, field::Visit, span};
 
-use crate::{
-    config, get, refusal, send, start,
-    support::{functions, raised, soon},
-};
+use super::{config, get, refusal, send, start};
+use crate::support::{functions, raised, soon};
 
 #[tokio::test]
 async fn a_function_that_fails_is_an_internal_error_and_one_that_is_throttled_too_many_requests() {

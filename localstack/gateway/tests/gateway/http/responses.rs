@@ -10,10 +10,8 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::{
-    config, get, refusal, start,
-    support::{functions, soon},
-};
+use super::{config, get, refusal, start};
+use crate::support::{functions, soon};
 
 /// A function that answers with these bytes, JSON or not.
 struct Says(Bytes);

@@ -3,10 +3,8 @@
 use http::{Method, Request};
 use serde_json::json;
 
-use crate::{
-    config, get, refusal, send, start,
-    support::{Functions, functions},
-};
+use super::{config, get, refusal, send, start};
+use crate::support::{Functions, functions};
 
 /// A function that answers with the key of its route.
 fn telling() -> Functions {

@@ -1,7 +1,7 @@
 //! `@connections`, which is for functions on this machine.
 
 use crate::{
-    raw::{Raw, plain_gateway},
+    rfc::raw::{Raw, plain_gateway},
     support::{connect, id_of},
 };
 

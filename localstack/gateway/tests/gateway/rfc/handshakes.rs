@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::{
-    raw::{KEY, Raw, UPGRADE, VERSION, frame, plain_gateway},
+    rfc::raw::{KEY, Raw, UPGRADE, VERSION, frame, plain_gateway},
     support::{functions, gateway, raised},
 };
 use rollcall_gateway::{Gateway, Limits};

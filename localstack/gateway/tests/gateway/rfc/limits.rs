@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 
 use crate::{
-    raw::{KEY, Raw, UPGRADE, VERSION, api},
+    rfc::raw::{KEY, Raw, UPGRADE, VERSION, api},
     support::{functions, gateway},
 };
 

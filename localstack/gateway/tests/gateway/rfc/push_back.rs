@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    raw::{Raw, frame},
+    rfc::raw::{Raw, frame},
     support::{Functions, functions, gateway},
 };
 

@@ -118,8 +118,8 @@ fn without_a_function_there_are_no_metrics() {
 #[test]
 fn a_field_with_long_text_is_cut() {
     let long = "é".repeat(10_000);
-    let log = || tracing::warn!(error = long, reason = %long, kept = %"x".repeat(TEXT_BYTES), "authorize");
-    let lines = lines(None, UNKEPT, log);
+    let warn = || tracing::warn!(error = long, reason = %long, kept = %"x".repeat(TEXT_BYTES), "authorize");
+    let lines = lines(None, UNKEPT, warn);
     for name in ["error", "reason"] {
         let text = lines[0][name].as_str().expect("text");
         assert!(text.starts_with("éé") && text.ends_with("é…") && text.len() <= TEXT_BYTES + 3, "{}", text.len());

@@ -250,7 +250,7 @@ fn a_bye_that_comes_after_the_answer_that_ended_the_connection_still_counts() {
 fn a_configuration_on_trial_is_not_rolled_back_because_another_device_took_over() {
     let mut bench = Bench::connected();
     let old = bench.link();
-    bench.machine.told.spread = s(0);
+    bench.machine.cadence.spread = s(0);
     bench.receive(old, &pushed(3));
     bench.opened();
     let new = bench.link();

@@ -32,9 +32,9 @@ impl Bench {
     fn proving() -> (Self, LinkId, LinkId) {
         let mut bench = Self::connected();
         let old = bench.link();
-        let spread = std::mem::replace(&mut bench.machine.told.spread, s(0));
+        let spread = std::mem::replace(&mut bench.machine.cadence.spread, s(0));
         bench.receive(old, &pushed(3));
-        bench.machine.told.spread = spread;
+        bench.machine.cadence.spread = spread;
         assert_eq!(bench.applied.iter().map(|configuration| configuration.version).collect::<Vec<_>>(), [3]);
         let new = bench.link();
         assert_ne!(old, new, "no new connection");

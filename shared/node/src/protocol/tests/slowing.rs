@@ -176,7 +176,7 @@ fn a_configuration_on_trial_is_not_rolled_back_because_the_server_is_busy() {
     for busy in ["429", "slow-down", "bye"] {
         let mut bench = Bench::connected();
         let old = bench.link();
-        bench.machine.told.spread = s(0);
+        bench.machine.cadence.spread = s(0);
         bench.receive(old, &pushed(3));
         match busy {
             "429" => bench.refuse_until(429, 600),
