@@ -10,7 +10,7 @@ use rollcall_aws::Environment;
 use rollcall_gateway::{HostError, Limits, Logs};
 use rollcall_stack::{
     Backend, Bounded, DeployedSettings, DynamoError, FIRMWARE_BUCKET, FunctionSettings, Here, LambdaInvoke,
-    NotDeployed, Stack, StackConfig, StackError, TABLE, connections_url, lambda_client, listen, told,
+    NotDeployed, Stack, StackConfig, StackError, TABLE, connections_url, deployed_settings, lambda_client, listen,
 };
 use rollcall_token::Signer;
 use tokio::signal::unix::{SignalKind, signal};

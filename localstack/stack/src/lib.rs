@@ -20,7 +20,7 @@ pub use deploy::{DeployError, Deployed, Target};
 pub use dynamo::{DynamoError, EmbeddedDynamo};
 pub use functions::{FUNCTIONS, FunctionSettings, ROUTE_CHECK_IN};
 pub use lambda::{LambdaInvoke, lambda_client};
-pub use localstack::{DeployedSettings, NotDeployed, outdated_localstack, told};
+pub use localstack::{DeployedSettings, NotDeployed, deployed_settings, outdated_localstack};
 pub use package::{Package, PackageError};
 pub use s3::{EmbeddedS3, S3Error, create_bucket};
 pub use stack::{

@@ -45,7 +45,7 @@ async fn ask(socket: &mut Socket, message: Value) -> ServerMessage {
 }
 
 /// The firmware version that this check-in's answer brings.
-async fn deployed_settings(socket: &mut Socket, check_in: Value) -> Option<String> {
+async fn told(socket: &mut Socket, check_in: Value) -> Option<String> {
     match ask(socket, check_in).await {
         ServerMessage::Ack(ack) => ack.firmware.map(|news| news.version),
         other => panic!("no ack: {other:?}"),

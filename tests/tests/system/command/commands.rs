@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::console::{Asker, started};
 
 /// The next command that a node is told of.
-async fn deployed_settings(socket: &mut Socket) -> CommandNews {
+async fn told(socket: &mut Socket) -> CommandNews {
     match socket.next().await {
         Frame::Message(ServerMessage::Command(command)) => command,
         other => panic!("no command: {other:?}"),

@@ -19,7 +19,7 @@ async fn the_difference_is_shown_and_told_by_the_exit_code() {
     socket.send(r#"{"type":"check-in","seq":1,"config":{"version":1,"status":"applied"}}"#).await;
     assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));
     let same = asker.text(&["config", "diff", "ap-1"]).await;
-    assert_eq!(same, "node    ap-1\nruns    version 1 applied\nwanted  version 1 applied\nno difference\n");
+    assert_eq!(same, "node     ap-1\nruns     version 1 applied\ndesired  version 1 applied\nno difference\n");
     assert_eq!(asker.json(&["config", "diff", "ap-1"]).await["difference"], json!([]));
 
     asker.text(&["config", "set", "ap-1", "two.json"]).await;
