@@ -14,7 +14,7 @@ use aws_sigv4::sign::v4;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rollcall_core::{Seconds, Timestamp};
 
-use crate::client::{LOCAL_REGION, credentials};
+use crate::client::{LOCAL_REGION, credentials, local_credentials};
 use crate::config::{ConfigError, Lookup, variable};
 
 /// What stands for itself in a query (RFC 3986, section 2.3).
@@ -29,6 +29,8 @@ pub struct Bucket {
     region: String,
     /// Where S3 is, if not at its own address.
     endpoint: Option<String>,
+    /// Whether that takes local credentials alone.
+    local: bool,
 }
 
 /// A request that can't be signed.
@@ -45,7 +47,7 @@ pub enum SignError {
 impl Bucket {
     /// The one with this name, in this region of the S3 that the environment means.
     pub(crate) fn new(lookup: &impl Lookup, name: String, region: String) -> Self {
-        Self { name, region, endpoint: endpoint(lookup) }
+        Self { name, region, endpoint: endpoint(lookup), local: false }
     }
 
     /// The one with this name, at an endpoint that a person may have named, or else of the S3 and in the region that the
@@ -57,7 +59,13 @@ impl Bucket {
         let endpoint = named.or_else(|| endpoint(lookup));
         let local = endpoint.as_ref().map(|_| LOCAL_REGION.to_owned());
         let region = lookup.get(variable::REGION).or(local).ok_or(ConfigError::Missing(variable::REGION))?;
-        Ok(Self { name, region, endpoint })
+        Ok(Self { name, region, endpoint, local: false })
+    }
+
+    /// The one with this name of an S3 on this machine, which takes [local credentials](local_credentials) and no
+    /// others, whatever the environment has.
+    pub fn local(name: String, endpoint: String) -> Self {
+        Self { name, region: LOCAL_REGION.to_owned(), endpoint: Some(endpoint), local: true }
     }
 
     /// A request that puts an object, without its body: of this many bytes and this SHA-256 in lower-case hexadecimal,
@@ -97,6 +105,9 @@ impl Bucket {
     }
 
     async fn credentials(&self) -> Result<Credentials, SignError> {
+        if self.local {
+            return Ok(local_credentials());
+        }
         credentials(self.endpoint.as_deref()).provide_credentials().await.map_err(SignError::Credentials)
     }
 
