@@ -42,7 +42,7 @@ struct Comparison<'a> {
     old: Json,
 }
 
-/// Compares, and exits with 1 if there is a difference.
+/// Compares, and exits with 1 if there is a difference. An error says that nothing was compared.
 ///
 /// # Errors
 /// Why it could not be compared, and what to do about it.
