@@ -4,6 +4,7 @@ mod commands;
 mod console;
 mod firmware;
 mod reading;
+mod table;
 
 use std::path::PathBuf;
 
@@ -11,10 +12,12 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use commands::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
 pub(crate) use console::{
-    Address, ConfigCommand, Connection, DiffConfig, List, NodesCommand, One, Register, Said, Set, SetConfig, Watch,
+    Address, ConfigCommand, DiffConfig, List, Nodes, NodesCommand, One, Register, Said, Set, SetConfig, Watch,
 };
 pub(crate) use firmware::{AddFirmware, FirmwareCommand, Image, WantFirmware};
+pub(crate) use reading::asks_for_json;
 use rollcall_core::{NodeId, Seconds};
+pub(crate) use table::{TableCommand, TableNodes};
 
 use crate::files::tidy;
 use crate::stack::StackName;
@@ -40,7 +43,7 @@ pub(crate) enum Command {
     Token(Token),
     /// Print the key for the console API of a cloud on this machine
     Key(Key),
-    /// List the nodes straight from the table; or, with a subcommand or of a stack, through the console API
+    /// List the nodes, show, register, change or revoke one, through the console API
     Nodes(Nodes),
     /// Set or show what nodes are to run, through the console API
     #[command(subcommand)]
@@ -55,6 +58,9 @@ pub(crate) enum Command {
     Firmware(FirmwareCommand),
     /// Run one node in this terminal
     Node(Node),
+    /// Read the table itself, past the console API: for a DynamoDB on this machine, which takes any credentials
+    #[command(subcommand)]
+    Table(TableCommand),
     /// Print what a shell needs to complete this command
     Completions(Completions),
 }
@@ -64,12 +70,15 @@ pub(crate) struct Up {
     /// Simulated nodes to run: they connect, check in, drop and reconnect
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=10_000), value_name = "N")]
     pub(crate) nodes: u32,
-    /// Stop after this many seconds and print a summary
+    /// Stop after this many seconds and print a summary; Ctrl-C does so at any time
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..), value_name = "S")]
     pub(crate) seconds: Option<Seconds>,
-    /// Port of WebSockets and @connections; 0 for any that is free
+    /// Port of WebSockets; 0 for any that is free. @connections is there as well, for signed requests of this machine
     #[arg(long, default_value_t = 8787, value_name = "PORT")]
     pub(crate) ws_port: u16,
+    /// Port of @connections, and of nothing else; any that is free, if none is given
+    #[arg(long, default_value_t = 0, value_name = "PORT")]
+    pub(crate) connections_port: u16,
     /// Port of the HTTP API: the console, and polling; 0 for any that is free
     #[arg(long, default_value_t = 8788, value_name = "PORT")]
     pub(crate) http_port: u16,
@@ -104,7 +113,7 @@ pub(crate) struct Up {
     /// Print the summary as JSON, and nothing else on standard output: the line `ready …` goes to standard error
     #[arg(long)]
     pub(crate) json: bool,
-    /// Show every line that the functions log, not only warnings and errors
+    /// Show every line that the functions log, as it is, instead of what they refuse and what fails in words
     #[arg(long, short)]
     pub(crate) verbose: bool,
 }
@@ -207,24 +216,6 @@ pub(crate) struct Key {
     /// signed with
     #[arg(long)]
     pub(crate) deploy: bool,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub(crate) struct Nodes {
-    #[command(subcommand)]
-    pub(crate) command: Option<NodesCommand>,
-    #[arg(from_global)]
-    pub(crate) stack: Option<StackName>,
-    /// Where DynamoDB is; or else `http://127.0.0.1:8789`
-    #[arg(long, value_parser = http_url, value_name = "URL")]
-    pub(crate) endpoint_url: Option<String>,
-    /// The table; or else `rollcall`
-    #[arg(long, value_name = "NAME")]
-    pub(crate) table: Option<String>,
-    /// Print JSON, one array
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, clap::Args)]

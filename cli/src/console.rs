@@ -18,5 +18,6 @@ pub(crate) use commands::command;
 pub(crate) use configs::config;
 pub(crate) use firmware::firmware;
 pub(crate) use nodes::nodes;
+pub(crate) use table::{clean, short};
 pub(crate) use url::ConsoleUrl;
 pub(crate) use watch::watch;

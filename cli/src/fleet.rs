@@ -1,7 +1,7 @@
 //! Simulated nodes: they connect, check in, drop and reconnect.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rand::{RngExt as _, SeedableRng as _, rngs::SmallRng};
@@ -41,7 +41,6 @@ pub(crate) struct Fleet {
 /// How the fleet is doing.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    pub(crate) connected: AtomicI64,
     pub(crate) drops: AtomicU64,
     pub(crate) returns: AtomicU64,
 }
@@ -86,16 +85,11 @@ impl Handler for Simulated {
     fn event(&mut self, event: NodeEvent) {
         match event {
             NodeEvent::Connected { .. } => {
-                self.state.connected.fetch_add(1, Ordering::Relaxed);
-                if std::mem::replace(&mut self.was_connected, true) {
-                    self.state.returns.fetch_add(1, Ordering::Relaxed);
-                }
+                let returns = std::mem::replace(&mut self.was_connected, true);
+                self.state.returns.fetch_add(returns.into(), Ordering::Relaxed);
             }
-            NodeEvent::Disconnected { reason, .. } => {
-                self.state.connected.fetch_sub(1, Ordering::Relaxed);
-                if reason == DisconnectReason::Dropped {
-                    self.state.drops.fetch_add(1, Ordering::Relaxed);
-                }
+            NodeEvent::Disconnected { reason: DisconnectReason::Dropped, .. } => {
+                self.state.drops.fetch_add(1, Ordering::Relaxed);
             }
             NodeEvent::Acked { rtt, .. } => self.meter.acked(rtt),
             NodeEvent::Superseded { delay } => {

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rollcall_aws::{Environment, Lookup as _};
 use rollcall_token::Signer;
 use sha2::{Digest as _, Sha256};
 
 use crate::files;
 use crate::out::hex;
 use crate::problem::Problem;
+use crate::state;
 
 /// The key's name in tokens.
 const KID: &str = "development";
@@ -72,12 +72,7 @@ fn kept(path: &Path) -> Result<Vec<u8>, Problem> {
 }
 
 fn path() -> Result<PathBuf, Problem> {
-    let folder = Environment
-        .get("XDG_STATE_HOME")
-        .map(PathBuf::from)
-        .or_else(|| Environment.get("HOME").map(|home| PathBuf::from(home).join(".local/state")))
-        .ok_or_else(|| Problem::new("HOME is not set: set it, so that the development key has a place"))?;
-    Ok(folder.join("rollcall/development.key"))
+    Ok(state::folder()?.join("development.key"))
 }
 
 /// Of two commands that make it at once, the first wins and the other reads its key.

@@ -10,17 +10,20 @@ mod duties;
 mod files;
 mod fleet;
 mod key;
+mod live;
+mod local;
 mod loopback;
 mod meter;
 mod node;
-mod nodes;
 mod out;
 mod problem;
 mod progress;
 mod rules;
 mod run;
 mod stack;
+mod state;
 mod summary;
+mod table;
 mod token;
 mod up;
 
@@ -31,8 +34,9 @@ use args::Args;
 #[tokio::main]
 async fn main() -> ExitCode {
     out::show_warnings();
-    match run::run(Args::read().command).await {
+    let json = args::asks_for_json();
+    match run::run(Args::read(json).command).await {
         Ok(code) => code,
-        Err(problem) => problem.report(),
+        Err(problem) => problem.report(json),
     }
 }

@@ -47,8 +47,6 @@ pub(crate) struct Meter(Arc<Mutex<Counts>>);
 struct Line {
     message: String,
     #[serde(default)]
-    level: String,
-    #[serde(default)]
     outcome: String,
     #[serde(default)]
     reason: Option<String>,
@@ -90,9 +88,9 @@ impl Meter {
         counts.answer_us.saturating_record(u64::try_from(after.as_micros()).unwrap_or(SLOWEST_US));
     }
 
-    /// A function logged a line; says whether a person should see it.
-    pub(crate) fn logged(&self, line: &str) -> bool {
-        let Ok(line) = serde_json::from_str::<Line>(line) else { return true };
+    /// A function logged a line.
+    pub(crate) fn logged(&self, line: &str) {
+        let Ok(line) = serde_json::from_str::<Line>(line) else { return };
         let mut counts = self.counts();
         match (line.message.as_str(), line.outcome.as_str()) {
             ("connect", "stored") => counts.connects += 1,
@@ -113,7 +111,6 @@ impl Meter {
             (function, "failed") => *counts.failures.entry(function.to_owned()).or_default() += 1,
             _ => {}
         }
-        matches!(line.level.as_str(), "WARN" | "ERROR")
     }
 }
 
@@ -124,12 +121,10 @@ mod tests {
     #[test]
     fn what_the_functions_log_is_counted() {
         let meter = Meter::new().expect("bounds");
-        let stored = r#"{"level":"INFO","message":"check-in","outcome":"stored","WriteUnits":1.0}"#;
-        assert!(!meter.logged(stored));
-        let refused = r#"{"level":"INFO","message":"check-in","outcome":"refused","reason":"stale-seq"}"#;
-        assert!(!meter.logged(refused));
-        assert!(meter.logged(r#"{"level":"ERROR","message":"connect","outcome":"failed"}"#));
-        assert!(meter.logged("a panic message"));
+        meter.logged(r#"{"level":"INFO","message":"check-in","outcome":"stored","WriteUnits":1.0}"#);
+        meter.logged(r#"{"level":"INFO","message":"check-in","outcome":"refused","reason":"stale-seq"}"#);
+        meter.logged(r#"{"level":"ERROR","message":"connect","outcome":"failed"}"#);
+        meter.logged("a panic message");
         let counts = meter.read();
         assert_eq!((counts.check_ins, counts.write_units, counts.failures["connect"]), (1, 1.0, 1));
         assert_eq!(counts.refusals, BTreeMap::from([("check-in: stale-seq".to_owned(), 1)]));
@@ -140,7 +135,7 @@ mod tests {
         let meter = Meter::new().expect("bounds");
         for number in 0..1_000 {
             let refused = format!(r#"{{"message":"authorize","outcome":"refused","reason":"no key {number}"}}"#);
-            assert!(!meter.logged(&refused));
+            meter.logged(&refused);
         }
         let refusals = meter.read().refusals;
         assert_eq!((refusals.len(), refusals.values().sum::<u64>()), (REASONS + 1, 1_000));

@@ -8,6 +8,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::live;
 use crate::problem::Problem;
 
 /// Prints what was asked for.
@@ -49,13 +50,18 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// A line for a person.
 pub(crate) fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    live::write(&format!("{text}\n"));
 }
 
-/// Shows what the gateway warns of (a function that fails, say), from here on. Not why the SDK finds no credentials: that
-/// is a problem of its own.
+/// Shows what the gateway warns of (a function that fails, say), from here on. Two warnings of others are not shown:
+/// that the SDK finds no credentials, because that is a problem of its own; and that the embedded DynamoDB refused a
+/// request, because it does so whenever a condition does not hold. A function that fails for another refusal says so
+/// itself.
 pub(crate) fn show_warnings() {
-    let shown = Targets::new().with_default(LevelFilter::WARN).with_target("aws_config", LevelFilter::OFF);
-    let lines = tracing_subscriber::fmt().with_target(false).without_time().with_writer(std::io::stderr);
+    let shown = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("aws_config", LevelFilter::OFF)
+        .with_target("dynoxide", LevelFilter::ERROR);
+    let lines = tracing_subscriber::fmt().with_target(false).without_time().with_writer(|| live::Lines);
     lines.finish().with(shown).init();
 }

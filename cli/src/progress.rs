@@ -35,6 +35,6 @@ impl Progress {
 }
 
 /// How often progress is said: every second to a person, seldom to a log.
-pub(crate) fn pace() -> Duration {
+fn pace() -> Duration {
     Duration::from_secs(if std::io::stderr().is_terminal() { 1 } else { 10 })
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::args::Command;
 use crate::problem::Problem;
-use crate::{completions, console, deploy, node, nodes, token, up};
+use crate::{completions, console, deploy, node, table, token, up};
 
 /// Does what was asked for, and says with which code to exit if that is an answer too.
 ///
@@ -16,15 +16,13 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Problem> {
         Command::Deploy(args) => deploy::run(args).await,
         Command::Token(args) => token::run(&args),
         Command::Key(args) => token::console(&args),
-        Command::Nodes(args) => match &args.command {
-            Some(command) => console::nodes(command).await,
-            None => nodes::run(&args).await,
-        },
+        Command::Nodes(args) => console::nodes(&args).await,
         Command::Config(command) => return console::config(&command).await,
         Command::Watch(args) => console::watch(&args).await,
         Command::Commands(command) => console::command(&command).await,
         Command::Firmware(command) => console::firmware(&command).await,
         Command::Node(args) => node::run(args).await,
+        Command::Table(command) => table::run(&command).await,
         Command::Completions(args) => completions::run(&args),
     }?;
     Ok(ExitCode::SUCCESS)

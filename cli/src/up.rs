@@ -1,89 +1,127 @@
 //! `rollcall up`.
 
+mod bursts;
+mod elsewhere;
+mod events;
+mod pulse;
+mod words;
+
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use rollcall_aws::Environment;
-use rollcall_gateway::{HostError, Limits, Logs};
+use rollcall_core::Seconds;
+use rollcall_gateway::{HostError, Limits};
 use rollcall_stack::{
-    Backend, Bounded, DeployedSettings, DynamoError, FIRMWARE_BUCKET, FunctionSettings, Here, LambdaInvoke,
-    NotDeployed, Stack, StackConfig, StackError, TABLE, connections_url, deployed_settings, lambda_client, listen,
+    Backend, DynamoError, FIRMWARE_BUCKET, FunctionSettings, Here, Stack, StackConfig, StackError, TABLE,
+    connections_url, listen,
 };
 use rollcall_token::Signer;
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::elsewhere::elsewhere;
+use self::events::Events;
+use self::pulse::Pulse;
 use crate::args::{self, Up};
-use crate::deploy::refuse_outdated;
 use crate::fleet::Fleet;
-use crate::loopback::is_loopback;
+use crate::local::{Local, Published};
 use crate::meter::Meter;
 use crate::out::{print, say};
 use crate::problem::Problem;
-use crate::progress::pace;
 use crate::summary::Summary;
-use crate::{build, key, rules};
+use crate::{build, key, live, rules};
 
 /// How many processes a function may have.
 const PROCESSES: usize = 4;
 
-/// Runs the cloud until it is told to stop, or its time is over.
+/// Runs the cloud until it is told to stop, or its time is over; then prints a summary.
 pub(crate) async fn run(args: Up) -> Result<(), Problem> {
     let signer = key::development()?;
     let meter = Meter::new().map_err(|error| Problem::plain(&error))?;
+    let events = Events::new(&meter, args.verbose);
     let stop = stop_signal()?;
     tokio::pin!(stop);
 
     let start = async {
         match (args.backend, args.endpoint_url.as_deref()) {
-            (args::Backend::Lambda, Some(endpoint)) => elsewhere(&args, endpoint, &meter).await,
+            (args::Backend::Lambda, Some(endpoint)) => elsewhere(&args, endpoint, &events).await,
             (args::Backend::Embedded, Some(_)) => Err(Problem::new("--endpoint-url is for --backend lambda")),
-            (_, None) => here(&args, &signer, &meter).await,
+            (_, None) => here(&args, &signer, &events).await,
         }
     };
     let (stack, table) = tokio::select! {
         started = start => started?,
-        () = &mut stop => return Ok(()),
+        () = &mut stop => return summarise(&Summary::new(meter.read(), args.nodes, 0.0), args.json),
     };
+    let published = publish(&stack);
     ready(&stack, &table, &args)?;
 
     let started = Instant::now();
     let fleet = Fleet::start(args.nodes, &stack, &signer, &meter)?;
-    let over = async {
-        match args.seconds {
-            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
-            None => std::future::pending().await,
-        }
+    let pulse = Pulse { stack: &stack, fleet: &fleet, meter: &meter, events: &events, started };
+    let is_stopped = tokio::select! {
+        () = &mut stop => true,
+        () = over(args.seconds) => false,
+        () = pulse.beat() => false,
     };
-    tokio::select! {
-        () = &mut stop => say("stopping"),
-        () = over => {}
-        () = progress(&fleet, &meter, started) => {}
-    }
     let seconds = started.elapsed().as_secs_f64();
     let counts = meter.read();
+    live::clear();
+    if is_stopped {
+        say("stopping");
+    }
+    // Before another local cloud can have the port.
+    drop(published);
     // The nodes stay until the gateway has closed their sockets.
     stack.shutdown().await;
     drop(fleet);
-    if args.seconds.is_some() {
-        summarise(&Summary::new(counts, args.nodes, seconds), args.json)?;
+    events.say_rest();
+    summarise(&Summary::new(counts, args.nodes, seconds), args.json)
+}
+
+/// Resolves when the time is over, if there is an end to it.
+async fn over(seconds: Option<Seconds>) {
+    match seconds {
+        Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
+        None => std::future::pending().await,
     }
-    Ok(())
+}
+
+/// Lets other commands know where the S3 with firmware images is, if that is here. A failure is only a warning.
+fn publish(stack: &Stack) -> Option<Published> {
+    let local = Local { bucket: FIRMWARE_BUCKET.to_owned(), s3_url: stack.s3_url()? };
+    let published = local.publish(stack.http_address().port());
+    let said = |problem: &Problem| say(&format!("warning: {problem}; `rollcall firmware add` needs --bucket"));
+    published.inspect_err(said).ok()
+}
+
+/// The ports that are claimed before anything is served on them.
+struct Listeners {
+    ws: TcpListener,
+    connections: TcpListener,
+    http: TcpListener,
+}
+
+impl Listeners {
+    fn open(args: &Up) -> Result<Self, StackError> {
+        Ok(Self {
+            ws: listen(args.ws_port, "WebSockets", "--ws-port")?,
+            connections: listen(args.connections_port, "@connections", "--connections-port")?,
+            http: listen(args.http_port, "HTTP", "--http-port")?,
+        })
+    }
 }
 
 /// Everything on this machine, and its table.
-async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<(Stack, String), Problem> {
+async fn here(args: &Up, signer: &Signer, events: &Events) -> Result<(Stack, String), Problem> {
     let policy = rules::policy(&args.rules)?;
     let token_keys = signer.jwks().map_err(|error| Problem::plain(&error))?;
     let console_keys = key::console_keys(&key::console()?);
     let functions = build::functions(args.functions.clone()).await?;
     say("starting DynamoDB, the functions and the gateway");
     let start = async {
-        let ws = listen(args.ws_port, "WebSockets", "--ws-port")?;
-        let http = listen(args.http_port, "HTTP", "--http-port")?;
-        let connections = connections_url(&ws)?;
+        let Listeners { ws, connections, http } = Listeners::open(args)?;
         let here = Here {
             dynamodb: listen(args.dynamodb_port, "DynamoDB", "--dynamodb-port")?,
             s3: listen(args.s3_port, "S3", "--s3-port")?,
@@ -92,17 +130,18 @@ async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<(Stack, Strin
             processes: PROCESSES,
             settings: FunctionSettings {
                 table: TABLE.to_owned(),
-                connections,
+                connections: connections_url(&connections)?,
                 token_keys,
                 console_keys,
                 firmware_bucket: FIRMWARE_BUCKET.to_owned(),
                 policy,
                 more: BTreeMap::new(),
             },
-            logs: logs(meter, args.verbose),
+            logs: events.logs(),
         };
         let config = StackConfig {
             ws,
+            connections,
             http,
             limits: Limits::default(),
             interceptor: None,
@@ -112,52 +151,6 @@ async fn here(args: &Up, signer: &Signer, meter: &Meter) -> Result<(Stack, Strin
     };
     let stack = start.await.map_err(|error| not_started(&error))?;
     Ok((stack, TABLE.to_owned()))
-}
-
-/// The gateway on this machine, and the functions where Lambda's API is served; and their table.
-async fn elsewhere(args: &Up, endpoint: &str, meter: &Meter) -> Result<(Stack, String), Problem> {
-    refuse_outdated(endpoint).await?;
-    let ws = listen(args.ws_port, "WebSockets", "--ws-port").map_err(|error| not_started(&error))?;
-    let http = listen(args.http_port, "HTTP", "--http-port").map_err(|error| not_started(&error))?;
-    let connections = connections_url(&ws).map_err(|error| not_started(&error))?;
-    let client = lambda_client(&Environment, endpoint);
-    let told = deployed_settings(&client, &args.function_prefix)
-        .await
-        .map_err(|error| not_deployed(&error, args, endpoint))?;
-    // What serves nothing but Invoke can't be asked: nothing is known to be wrong then.
-    let told = told.unwrap_or_else(|| DeployedSettings { table: TABLE.to_owned(), connections: connections.clone() });
-    if told.connections != connections {
-        let table = if told.table == TABLE { String::new() } else { format!(" --table {}", told.table) };
-        let more = format!("{table} --connections-url {connections}");
-        say(&format!(
-            "the functions look for @connections at {}, but it is at {connections}: nothing reaches a node but the \
-             answers to what it says. `{}{more}` tells them",
-            told.connections,
-            deploys(args, endpoint)
-        ));
-    }
-    let invoke = LambdaInvoke::new(client, &args.function_prefix, logs(meter, args.verbose));
-    let local = endpoint.parse().is_ok_and(|url| is_loopback(&url));
-    let backend = Backend::Elsewhere(if local { Arc::new(Bounded::new(invoke)) } else { Arc::new(invoke) });
-    let config = StackConfig { ws, http, limits: Limits::default(), interceptor: None, backend };
-    let stack = Stack::start(config).await.map_err(|error| not_started(&error))?;
-    Ok((stack, told.table))
-}
-
-/// The command that deploys the functions.
-fn deploys(args: &Up, endpoint: &str) -> String {
-    format!("rollcall deploy --endpoint-url {endpoint}{}", args::named(&args.function_prefix))
-}
-
-fn not_deployed(error: &NotDeployed, args: &Up, endpoint: &str) -> Problem {
-    Problem::new(match error {
-        NotDeployed::Missing(function) => {
-            format!("there is no function {function} at {endpoint}: `{}` deploys it", deploys(args, endpoint))
-        }
-        NotDeployed::Unreachable(reason) => {
-            format!("nobody answers at {endpoint} ({reason}): `localstack/host/localstack start` starts LocalStack")
-        }
-    })
 }
 
 fn not_started(error: &StackError) -> Problem {
@@ -174,54 +167,21 @@ fn not_started(error: &StackError) -> Problem {
     }
 }
 
-/// Warnings and errors of the functions, or all that they log, with the function's name; and everything is counted.
-fn logs(meter: &Meter, verbose: bool) -> Logs {
-    let meter = meter.clone();
-    Arc::new(move |function, line| {
-        if meter.logged(line) || verbose {
-            say(&format!("{function}: {line}"));
-        }
-    })
-}
-
 /// The one line for scripts to wait for: on standard output, unless that is to be JSON.
 fn ready(stack: &Stack, table: &str, args: &Up) -> Result<(), Problem> {
     let elsewhere = || args.endpoint_url.clone().unwrap_or_default();
     let dynamodb = stack.dynamodb_url().unwrap_or_else(elsewhere);
-    let line = format!("ready ws={} http={} dynamodb={dynamodb} table={table}", stack.ws_url(), stack.http_url());
+    let (ws, http, connections) = (stack.ws_url(), stack.http_url(), stack.connections_url());
+    let line = format!("ready ws={ws} http={http} dynamodb={dynamodb} table={table} connections={connections}");
     if args.json {
         say(&line);
-        return Ok(());
+    } else {
+        print(&format!("{line}\n"))?;
     }
-    print(&format!("{line}\n"))?;
     if let Some(s3) = stack.s3_url() {
-        say(&format!("firmware images: bucket {FIRMWARE_BUCKET} at {s3}"));
+        say(&format!("firmware images: bucket {FIRMWARE_BUCKET} at {s3}, where `rollcall firmware add` uploads them"));
     }
     Ok(())
-}
-
-/// Says how the fleet is doing. Never ends.
-async fn progress(fleet: &Fleet, meter: &Meter, started: Instant) {
-    let every = pace();
-    let mut ticks = tokio::time::interval(every);
-    ticks.tick().await;
-    let mut before = meter.read().check_ins;
-    loop {
-        ticks.tick().await;
-        let counts = meter.read();
-        let (state, check_ins) = (fleet.state(), counts.check_ins);
-        say(&format!(
-            "{:>5}s  {:>5} connected  {:>7} check-ins ({:>5}/s)  {:>5} drops  {:>5} returns  p50 {:.1} ms",
-            started.elapsed().as_secs(),
-            state.connected.load(Ordering::Relaxed),
-            check_ins,
-            (check_ins - before) / every.as_secs(),
-            state.drops.load(Ordering::Relaxed),
-            state.returns.load(Ordering::Relaxed),
-            Duration::from_micros(counts.answer_us.value_at_quantile(0.5)).as_secs_f64() * 1000.0,
-        ));
-        before = check_ins;
-    }
 }
 
 fn summarise(summary: &Summary, json: bool) -> Result<(), Problem> {

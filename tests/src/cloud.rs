@@ -119,13 +119,14 @@ impl Cloud {
         let turn = Turn::take(options.alone).await;
         let (journal, signer) = (Journal::default(), signer());
         let (proxy, images) = (FaultProxy::noting().await, FaultProxy::noting().await);
-        let ws = listen(0, "sockets", "").expect("a port");
-        let (connections, pushes) = if options.faults {
-            connections(&ws, &FaultProxy::noting().await)
+        let (ws, connections) =
+            (listen(0, "sockets", "").expect("a port"), listen(0, "@connections", "").expect("a port"));
+        let (told, pushes) = if options.faults {
+            behind(&FaultProxy::noting().await, &connections)
         } else {
-            (connections_url(&ws).expect("bound"), true)
+            (connections_url(&connections).expect("bound"), true)
         };
-        let mut settings = settings(TABLE, &connections, &options, &signer);
+        let mut settings = settings(TABLE, &told, &options, &signer);
         if options.faults {
             settings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
             settings.more.insert(variable::ENDPOINT_URL_S3.to_owned(), images.url());
@@ -141,7 +142,8 @@ impl Cloud {
         };
         let backend = rollcall_stack::Backend::Here(Box::new(here));
         let http = listen(0, "HTTP", "").expect("a port");
-        let config = StackConfig { ws, http, limits: options.limits, interceptor: options.interceptor, backend };
+        let config =
+            StackConfig { ws, connections, http, limits: options.limits, interceptor: options.interceptor, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
         let dynamodb = stack.dynamodb_url().expect("it runs here");
         let api = Api::new(stack.ws_url(), local_dynamo_client(&dynamodb), TABLE, signer);
@@ -156,15 +158,17 @@ impl Cloud {
         let turn = Turn::take(options.alone).await;
         let (journal, proxy, signer) = (Journal::default(), FaultProxy::start().await, signer());
         proxy.stand_before(url.to_owned());
-        let ws = listen(0, "sockets", "").expect("a port");
+        let (ws, connections) =
+            (listen(0, "sockets", "").expect("a port"), listen(0, "@connections", "").expect("a port"));
         let own = format!("test-{:08x}", rand::rng().random::<u32>());
-        let (connections, pushes) = connections(&ws, &FaultProxy::start().await);
-        let mut settings = settings(&own, &connections, &options, &signer);
+        let (told, pushes) = behind(&FaultProxy::start().await, &connections);
+        let mut settings = settings(&own, &told, &options, &signer);
         settings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
         let deployed = Arc::new(Deployed::to(url, settings).await);
         let backend = rollcall_stack::Backend::Elsewhere(deployed.invoke(journal.sink()));
         let http = listen(0, "HTTP", "").expect("a port");
-        let config = StackConfig { ws, http, limits: options.limits, interceptor: options.interceptor, backend };
+        let config =
+            StackConfig { ws, connections, http, limits: options.limits, interceptor: options.interceptor, backend };
         let stack = Stack::start(config).await.expect("the cloud starts");
         let api = Api::new(stack.ws_url(), localstack_dynamodb(url), &own, signer);
         create_bucket(url, FIRMWARE_BUCKET, now()).await.expect("a bucket");
@@ -229,9 +233,9 @@ pub fn now() -> Timestamp {
     Timestamp(u64::try_from(now.as_millis()).expect("in range"))
 }
 
-/// Where the functions find `@connections`, and whether what they push arrives.
-fn connections(ws: &std::net::TcpListener, proxy: &FaultProxy) -> (String, bool) {
-    let url = connections_url(ws).expect("bound");
+/// Where the functions find `@connections` of this listener behind a proxy, and whether what they push arrives.
+fn behind(proxy: &FaultProxy, connections: &std::net::TcpListener) -> (String, bool) {
+    let url = connections_url(connections).expect("bound");
     let (base, stage) = url.rsplit_once('/').expect("a stage");
     proxy.stand_before(base.to_owned());
     if pushes_are_lost() {

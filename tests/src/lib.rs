@@ -45,5 +45,5 @@ pub use python::{install_python, python, scripts};
 pub use s3::S3;
 pub use socket::{Frame, Socket, refused};
 pub use tls::TlsProxy;
-pub use user::{Up, User, free_port, problem};
+pub use user::{Up, User, free_port, json_problem, problem, problem_with};
 pub use watched::Watched;

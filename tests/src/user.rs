@@ -92,9 +92,9 @@ impl User {
         Socket::open(&up.ws, &self.token(node).await).await.expect("let in")
     }
 
-    /// What `rollcall nodes --json` prints.
+    /// What `rollcall table nodes --json` prints.
     pub async fn nodes(&self, dynamodb: &str) -> Value {
-        let ended = self.run(&["nodes", "--json", "--endpoint-url", dynamodb]).await;
+        let ended = self.run(&["table", "nodes", "--json", "--endpoint-url", dynamodb]).await;
         assert_eq!(ended.code, Some(0), "{ended:?}");
         serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
     }
@@ -135,6 +135,8 @@ pub struct Up {
     pub dynamodb: String,
     /// The table's name.
     pub table: String,
+    /// Where `@connections` is.
+    pub connections: String,
 }
 
 impl Up {
@@ -145,19 +147,41 @@ impl Up {
             let word = line.split_whitespace().find_map(|word| word.strip_prefix(name));
             word.unwrap_or_else(|| panic!("no {name} in {line:?}")).to_owned()
         };
-        Self { ws: named("ws="), http: named("http="), dynamodb: named("dynamodb="), table: named("table=") }
+        Self {
+            ws: named("ws="),
+            http: named("http="),
+            dynamodb: named("dynamodb="),
+            table: named("table="),
+            connections: named("connections="),
+        }
     }
 }
 
 /// The one sentence of a command that failed.
 pub fn problem(ended: &Ended) -> String {
-    assert_eq!(ended.code, Some(1), "{ended:?}");
+    problem_with(1, ended)
+}
+
+/// The same, with this exit code.
+pub fn problem_with(code: i32, ended: &Ended) -> String {
+    assert_eq!(ended.code, Some(code), "{ended:?}");
     let mut problems = ended.stderr.lines().filter_map(|line| line.strip_prefix("rollcall: "));
     let (Some(problem), None) = (problems.next(), problems.next()) else { panic!("no one sentence: {ended:?}") };
     assert!(ended.stderr.ends_with(&format!("rollcall: {problem}\n")), "it comes last: {ended:?}");
     assert!(!ended.stdout.contains("ready"), "{ended:?}");
     assert!(!ended.stderr.contains("panicked"), "something panics: {ended:?}");
     problem.to_owned()
+}
+
+/// The sentence and the code of a command that failed with `--json`, and with this exit code.
+pub fn json_problem(code: i32, ended: &Ended) -> (String, String) {
+    assert_eq!(ended.code, Some(code), "{ended:?}");
+    let last = ended.stderr.lines().last().unwrap_or_else(|| panic!("nothing is said: {ended:?}"));
+    let said: Value = serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+    assert_eq!(said.as_object().map(serde_json::Map::len), Some(1), "one object, with one field: {ended:?}");
+    assert!(!ended.stderr.contains("rollcall: "), "it is said once: {ended:?}");
+    let text = |name: &str| said["error"][name].as_str().unwrap_or_else(|| panic!("no {name}: {ended:?}")).to_owned();
+    (text("message"), text("code"))
 }
 
 /// A port for a server that is to be told its number. Not one that the system chose: those it may give to any

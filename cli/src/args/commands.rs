@@ -39,16 +39,19 @@ pub(crate) struct SendCommand {
     /// What to call this request, so that it queues one command however often it is sent; or else something random
     #[arg(long)]
     pub(crate) key: Option<IdempotencyKey>,
-    /// Wait until it is over, or only so long, and show what it said; exits with 1 if it is not done then
+    /// Wait until it is over, or only so many seconds, and show what it said; exits with 1 if it is not done then
+    ///
+    /// `--wait 5` and `--wait=5` wait five seconds; `--wait` alone waits until the command ends or expires. What
+    /// follows `--wait` is taken for the seconds: give ID, NAME and ARGS before it, or write `--wait=SECONDS`. Ctrl-C
+    /// ends the waiting, with exit code 130, and not the command.
     #[arg(
         long,
         num_args = 0..=1,
-        require_equals = true,
         default_missing_value = "",
-        value_parser = patience,
+        value_parser = seconds,
         value_name = "SECONDS"
     )]
-    pub(crate) wait: Option<Duration>,
+    pub(crate) wait: Option<Wait>,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }
@@ -77,13 +80,85 @@ pub(crate) struct CancelCommand {
     pub(crate) connection: Connection,
 }
 
-/// How long to wait: for ever, if no number says otherwise.
-fn patience(text: &str) -> Result<Duration, &'static str> {
+/// How long to wait for the end of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Until it ends or expires.
+    ToItsEnd,
+    /// At most so many seconds.
+    For(Seconds),
+}
+
+/// How long the console may take to say that a command has expired: longer than the time between two looks at it.
+const LATE: Duration = Duration::from_secs(10);
+
+impl Wait {
+    /// The longest time to wait for a command that expires in so many seconds.
+    pub(crate) fn limit(self, expires_in: Seconds) -> Duration {
+        match self {
+            Self::ToItsEnd => Duration::from_secs(expires_in.into()) + LATE,
+            Self::For(seconds) => Duration::from_secs(seconds.into()),
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Wait, &'static str> {
     if text.is_empty() {
-        return Ok(Duration::MAX);
+        return Ok(Wait::ToItsEnd);
     }
     match text.parse() {
-        Ok(seconds @ 1_u32..) => Ok(Duration::from_secs(seconds.into())),
-        _ => Err("it must be a whole number of seconds, and at least 1"),
+        Ok(seconds @ 1..) => Ok(Wait::For(seconds)),
+        _ => Err("it must be a whole number of seconds, at least 1; give ID, NAME and ARGS before --wait"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Args, Command};
+
+    /// How long, and with what, if that is understood.
+    fn sent(arguments: &[&str]) -> Result<(Option<Wait>, Option<String>), String> {
+        let arguments = [&["rollcall", "command", "send"][..], arguments].concat();
+        match Args::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
+            Command::Commands(CommandsCommand::Send(send)) => Ok((send.wait, send.args)),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn seconds_follow_with_or_without_an_equals_sign_and_may_be_left_out() {
+        let on = Some(r#"{"on": true}"#.to_owned());
+        assert_eq!(sent(&["ap-1", "scan"]), Ok((None, None)));
+        for (arguments, expected) in [
+            (&["ap-1", "scan", "--wait"][..], (Some(Wait::ToItsEnd), None)),
+            (&["ap-1", "scan", "--wait", "5"], (Some(Wait::For(5)), None)),
+            (&["ap-1", "scan", "--wait=5"], (Some(Wait::For(5)), None)),
+            (&["--wait", "5", "ap-1", "scan"], (Some(Wait::For(5)), None)),
+            (&["ap-1", "led", r#"{"on": true}"#, "--wait"], (Some(Wait::ToItsEnd), on.clone())),
+            (&["ap-1", "led", "--wait", "--json", r#"{"on": true}"#], (Some(Wait::ToItsEnd), on.clone())),
+            (&["ap-1", "led", "7", "--wait", "5"], (Some(Wait::For(5)), Some("7".to_owned()))),
+        ] {
+            assert_eq!(sent(arguments), Ok(expected), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn arguments_in_the_place_of_the_seconds_are_refused_and_never_lost() {
+        for arguments in [&["ap-1", "led", "--wait", r#"{"on": true}"#][..], &["--wait", "ap-1", "scan"]] {
+            let refused = sent(arguments).expect_err("refused");
+            assert!(refused.contains("give ID, NAME and ARGS before --wait"), "{refused}");
+        }
+        for arguments in [&["ap-1", "led", "--wait=0"][..], &["ap-1", "led", "--wait", "1.5"]] {
+            assert!(sent(arguments).is_err(), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_waits_for_the_end_waits_no_longer_than_until_it_expired() {
+        assert_eq!(Wait::ToItsEnd.limit(60), Duration::from_secs(70));
+        assert_eq!(Wait::For(5).limit(60), Duration::from_secs(5));
     }
 }

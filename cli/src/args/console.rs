@@ -8,11 +8,21 @@ use rollcall_core::{InvalidId, Model, NodeId, Seconds, Site, Tags};
 use crate::console::ConsoleUrl;
 use crate::stack::StackName;
 
+/// Without a subcommand, they are listed.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Nodes {
+    #[command(subcommand)]
+    pub(crate) command: Option<NodesCommand>,
+    #[command(flatten)]
+    pub(crate) list: List,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum NodesCommand {
-    /// List the nodes, as the console API shows them
+    /// List the nodes; `rollcall nodes` alone does the same
     List(List),
-    /// Show one node
+    /// Show one node: since when it is online or not, when it was last heard of, what it is and what it runs
     Show(One),
     /// Register a node, or say anew what it is: what is left out is removed, but for the credential version
     Register(Register),
@@ -24,11 +34,12 @@ pub(crate) enum NodesCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Set what a node, or every node of a site, is to run
+    /// Set what a node, or every node of a site, is to run; exits with 1 if a node could not be set, or there is none
     Set(SetConfig),
     /// Show what a node is to run, and what became of it
     Get(One),
-    /// Show how what a node runs differs from what it is to run, or that from a file; exits with 1 if it does
+    /// Show how what a node runs differs from what it is to run, or that from a file; exits with 1 if it does, and with
+    /// 2 if they can't be compared
     Diff(DiffConfig),
 }
 

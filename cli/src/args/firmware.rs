@@ -10,7 +10,13 @@ use super::http_url;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum FirmwareCommand {
-    /// Make an image known, and upload it if its bucket is named
+    /// Make an image known, and upload it: to the local cloud whose console is asked, or into the bucket that is named
+    ///
+    /// A `rollcall up` of yours on this machine writes where its S3 is into a file of the state folder
+    /// (`$XDG_STATE_HOME/rollcall/clouds`, or else `~/.local/state/rollcall/clouds`). The file is named after the port
+    /// of its console, and locked while it runs. If the console that is asked is at this port of this machine, the
+    /// image is uploaded to that S3: neither --bucket nor credentials of AWS are needed. For any other console, name
+    /// the bucket, or upload the image by other means.
     Add(AddFirmware),
     /// Say which version a node is to run
     Want(WantFirmware),
@@ -40,7 +46,8 @@ pub(crate) struct AddFirmware {
     /// The key of its object in the firmware bucket; or else MODEL/VERSION/ and the file's name
     #[arg(long, value_name = "KEY")]
     pub(crate) object_key: Option<String>,
-    /// Upload it to this bucket first, with the credentials and the region of the environment
+    /// Upload it to this bucket first, with the credentials and the region of the environment; not needed for a
+    /// `rollcall up` on this machine
     #[arg(long, value_name = "NAME", value_parser = bucket)]
     pub(crate) bucket: Option<String>,
     /// Where S3 is, if not at its own address; or else `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`

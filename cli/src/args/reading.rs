@@ -1,26 +1,63 @@
 //! The command line, read.
 
+use std::ffi::OsString;
+
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Id};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use super::{Args, Command};
+use crate::problem::Problem;
 
-/// The arguments that say where to ask, each in its own way, so that no stack need be asked.
-const ADDRESSES: [&str; 3] = ["url", "endpoint_url", "table"];
+/// The argument that says where to ask, so that no stack need be asked.
+const ADDRESS: &str = "url";
+
+/// Whether `--json` is among the arguments: then errors are JSON as well, also those of arguments that can't be
+/// understood.
+pub(crate) fn asks_for_json() -> bool {
+    is_among("--json", std::env::args_os().skip(1))
+}
+
+fn is_among(flag: &str, arguments: impl Iterator<Item = OsString>) -> bool {
+    arguments.take_while(|argument| *argument != *"--").any(|argument| argument == *flag)
+}
 
 impl Args {
     /// The command line. What can't be understood ends the program, with exit code 2.
-    pub(crate) fn read() -> Self {
-        let mut command = Self::command();
-        let matches = command.get_matches_mut();
-        let args = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-        // Clap compares the arguments of one level only, and a stack may be named at any.
-        match args.stack.as_ref().and_then(|_| clash(&args.command, &matches)) {
-            Some(clash) => command.error(ErrorKind::ArgumentConflict, clash).exit(),
-            None => args,
-        }
+    pub(crate) fn read(json: bool) -> Self {
+        parse().unwrap_or_else(|error| end(&error, json))
     }
+}
+
+fn parse() -> Result<Args, clap::Error> {
+    let mut command = Args::command();
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+    // Clap compares the arguments of one level only, and a stack may be named at any.
+    match args.stack.as_ref().and_then(|_| clash(&args.command, &matches)) {
+        Some(clash) => Err(command.error(ErrorKind::ArgumentConflict, clash)),
+        None => Ok(args),
+    }
+}
+
+/// Ends the program: with what is wrong, or with the help that was asked for.
+fn end(error: &clap::Error, json: bool) -> ! {
+    if !json || !error.use_stderr() {
+        error.exit();
+    }
+    let _ = Problem::misuse(sentence(error)).report(json);
+    std::process::exit(error.exit_code());
+}
+
+/// What is wrong, without the usage and the tips that clap adds for a person.
+fn sentence(error: &clap::Error) -> String {
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a subcommand is missing".to_owned();
+    }
+    let text = error.render().to_string();
+    let first = text.split("\n\n").next().unwrap_or_default();
+    let words: Vec<_> = first.split_whitespace().collect();
+    words.join(" ").trim_start_matches("error: ").to_owned()
 }
 
 /// Why no stack can be named.
@@ -33,9 +70,9 @@ fn clash(command: &Command, matches: &ArgMatches) -> Option<String> {
         let name = matches.subcommand_name().unwrap_or_default();
         return Some(format!("the argument '--stack <NAME>' cannot be used with '{name}'"));
     }
-    let given = |name: &str| last.value_source(name) == Some(ValueSource::CommandLine);
-    let address = last.ids().map(Id::as_str).find(|name| ADDRESSES.contains(name) && given(name))?.replace('_', "-");
-    Some(format!("the argument '--stack <NAME>' cannot be used with '--{address}'"))
+    // An argument that there is not has no source to be asked for.
+    let given = last.ids().any(|id| id == ADDRESS) && last.value_source(ADDRESS) == Some(ValueSource::CommandLine);
+    given.then(|| format!("the argument '--stack <NAME>' cannot be used with '--{ADDRESS}'"))
 }
 
 impl Command {
@@ -48,7 +85,33 @@ impl Command {
             | Self::Commands(_)
             | Self::Firmware(_)
             | Self::Node(_) => true,
-            Self::Up(_) | Self::Deploy(_) | Self::Token(_) | Self::Key(_) | Self::Completions(_) => false,
+            Self::Up(_) | Self::Deploy(_) | Self::Token(_) | Self::Key(_) | Self::Table(_) | Self::Completions(_) => {
+                false
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_counts_up_to_a_double_hyphen() {
+        let found = |arguments: &[&str]| is_among("--json", arguments.iter().map(OsString::from));
+        assert!(found(&["nodes", "--json", "list"]) && found(&["--json"]));
+        assert!(!found(&["nodes", "--", "--json"]) && !found(&["nodes", "--jso"]) && !found(&[]));
+    }
+
+    #[test]
+    fn what_is_wrong_is_one_sentence() {
+        let said = |arguments: &[&str]| {
+            let error = Args::command().try_get_matches_from(arguments).expect_err("wrong");
+            sentence(&error)
+        };
+        assert_eq!(said(&["rollcall", "nodes", "--nonsense"]), "unexpected argument '--nonsense' found");
+        let missing = "the following required arguments were not provided: <ID>";
+        assert_eq!(said(&["rollcall", "nodes", "show"]), missing);
+        assert_eq!(said(&["rollcall", "config"]), "a subcommand is missing");
     }
 }

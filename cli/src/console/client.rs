@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use super::url::{ConsoleUrl, KeyOf};
 use super::{https, refusal};
 use crate::args::Address;
+use crate::local::Local;
 use crate::out::say;
 use crate::problem::Problem;
 
@@ -90,6 +91,11 @@ impl Client {
         Ok(Self { url, authorization, key, http })
     }
 
+    /// The local cloud whose console is asked, if it is one.
+    pub(super) fn local(&self) -> Option<Local> {
+        self.url.local()
+    }
+
     /// Asks, and reads the answer.
     ///
     /// # Errors
@@ -135,9 +141,8 @@ impl Client {
             if !problem.is_passing() {
                 return problem;
             }
-            let advice =
-                format!("the same command with --key {} is done once, however often it is given", key.as_str());
-            Problem::passing(format!("{problem} ({advice})"))
+            let key = key.as_str();
+            problem.and(&format!(" (the same command with --key {key} is done once, however often it is given)"))
         })
     }
 

@@ -45,8 +45,16 @@ async fn send(args: &SendCommand) -> Result<(), Problem> {
     let client = Client::open(&args.connection.address).await?;
     let ask = Ask::node(Method::POST, &args.node, "/commands").with_body(body).once(&key);
     let mut command = client.ask(ask.clone()).await?;
-    if let Some(limit) = args.wait {
-        wait(&client, &ask, &args.node, &mut command, limit).await?;
+    if let Some(patience) = args.wait {
+        let limit = patience.limit(args.expires_in);
+        let waited = wait(&client, &ask, &args.node, &mut command, limit);
+        let is_interrupted = tokio::select! {
+            waited = waited => waited.map(|()| false)?,
+            interrupted = tokio::signal::ctrl_c() => interrupted.is_ok(),
+        };
+        if is_interrupted {
+            return Err(interrupted(&args.node, &command));
+        }
     }
     print_command(&args.node, &command, args.connection.json)?;
     if args.wait.is_some() { outcome(&args.node, &command, &key) } else { Ok(()) }
@@ -92,6 +100,24 @@ async fn wait(
         Ok(())
     };
     tokio::time::timeout(limit, over).await.unwrap_or(Ok(()))
+}
+
+/// Says that the command goes on, to whoever stops waiting for it.
+fn interrupted(node: &NodeId, command: &CommandView) -> Problem {
+    let number = command.command;
+    let shows = format!("`rollcall command list {node}` shows how it stands");
+    Problem::interrupted(match command.state {
+        CommandProgress::Queued => format!(
+            "command {number} of {node} stays queued: {shows}, and `rollcall command cancel {node} {number}` takes it \
+             back as long as the node was not told of it"
+        ),
+        CommandProgress::Sent => {
+            format!(
+                "command {number} of {node} stays with the node, which was told of it: {shows}; it can't be taken back"
+            )
+        }
+        state => format!("command {number} of {node} is {state}: {shows}"),
+    })
 }
 
 fn print_command(node: &NodeId, command: &CommandView, json: bool) -> Result<(), Problem> {

@@ -45,7 +45,8 @@ pub(crate) async fn config(command: &ConfigCommand) -> Result<ExitCode, Problem>
             }
         }
         ConfigCommand::Get(args) => get(args).await,
-        ConfigCommand::Diff(args) => return difference::diff(args).await,
+        // 1 says that there is a difference.
+        ConfigCommand::Diff(args) => return difference::diff(args).await.map_err(Problem::into_trouble),
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -81,9 +82,7 @@ async fn set_site(client: &Client, args: &SetConfig, site: &Site, document: &Doc
             if done == 0 {
                 return problem;
             }
-            Problem::new(format!(
-                "{problem}; {done} of the site were done before that, and it does no harm to begin again"
-            ))
+            problem.and(&format!("; {done} of the site were done before that, and it does no harm to begin again"))
         })?;
         for failed in &page.failed {
             say(&format!("{}: {}", clean(&failed.node), reason(failed)));
@@ -92,9 +91,18 @@ async fn set_site(client: &Client, args: &SetConfig, site: &Site, document: &Doc
         total.pending += page.pending;
         total.unchanged += page.unchanged;
         total.failed.extend(page.failed);
-        say(&format!("{}: {} done so far", site.as_str(), nodes(&total)));
+        if nodes(&total) > 0 {
+            say(&format!("{}: {} done so far", site.as_str(), nodes(&total)));
+        }
         let Some(cursor) = page.cursor else { break };
         path = format!("{first}?cursor={cursor}");
+    }
+    if nodes(&total) == 0 {
+        return Err(Problem::new(format!(
+            "no node has the site {0}, and nothing was set: `rollcall nodes` shows the site of each node, `rollcall \
+             nodes set NODE --site {0}` changes it",
+            site.as_str()
+        )));
     }
     let outcome = outcome(site, &total);
     print_totals(SiteTotals { site: site.as_str(), sha256: document.sha256(), set: total }, args.connection.json)?;

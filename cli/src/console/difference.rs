@@ -42,7 +42,7 @@ struct Comparison<'a> {
     old: Json,
 }
 
-/// Compares, and exits with 1 if there is a difference.
+/// Compares, and exits with 1 if there is a difference. An error says that nothing was compared.
 ///
 /// # Errors
 /// Why it could not be compared, and what to do about it.
@@ -178,8 +178,8 @@ mod tests {
         let head = head(&node, &view, None);
         let text = head + &table(of_node(&node, view).unwrap_or_else(|problem| panic!("{problem}")));
         let expected = "\
-node    ap-1
-runs    version 1
+node     ap-1
+runs     version 1
 desired  version 2 pending
 
 PATH      OLD  NEW

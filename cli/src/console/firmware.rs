@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use http::Method;
+use rollcall_aws::{Environment, Lookup as _, variable};
 use rollcall_wire::console::{FirmwareSet, FirmwareSpec, FirmwareWish, ProblemCode};
 use serde::Serialize;
 
@@ -38,9 +39,9 @@ pub(crate) async fn firmware(command: &FirmwareCommand) -> Result<(), Problem> {
 }
 
 async fn add(args: &AddFirmware) -> Result<(), Problem> {
-    let AddFirmware { image, file, bucket, s3_endpoint_url, .. } = args;
+    let AddFirmware { image, file, .. } = args;
     let client = Client::open(&image.connection.address).await?;
-    let s3 = bucket.as_ref().map(|bucket| S3::find(bucket, s3_endpoint_url.clone())).transpose()?;
+    let s3 = destination(args, &client)?;
     let spec = describe(args).await?;
     match &s3 {
         Some(s3) => {
@@ -48,13 +49,28 @@ async fn add(args: &AddFirmware) -> Result<(), Problem> {
             s3.upload(file, &spec).await?;
         }
         None => say(&format!(
-            "nothing is uploaded without --bucket: nodes find the image once it is in the firmware bucket as {}",
+            "nothing is uploaded without --bucket, because this is not the console of a `rollcall up` of yours on this \
+             machine: nodes find the image once it is in the firmware bucket as {}",
             spec.object_key
         )),
     }
     let body = serde_json::to_vec(&spec).map_err(|error| Problem::plain(&error))?;
     let known = client.ask(Ask::new(Method::PUT, path(image)).with_body(body)).await?;
     print_known(image, known)
+}
+
+/// Where the image is uploaded to: into the bucket that is named, or else into that of the local cloud whose console is
+/// asked. To name the local cloud's own bucket is the same as to name none, unless an S3 is named as well.
+fn destination(args: &AddFirmware, client: &Client) -> Result<Option<S3>, Problem> {
+    let AddFirmware { bucket, s3_endpoint_url, .. } = args;
+    let in_environment = || [variable::ENDPOINT_URL_S3, variable::ENDPOINT_URL].map(|name| Environment.get(name));
+    let is_named = || s3_endpoint_url.is_some() || in_environment().iter().any(Option::is_some);
+    match (bucket, client.local()) {
+        (None, Some(local)) => Ok(Some(S3::of(local))),
+        (Some(bucket), Some(local)) if *bucket == local.bucket && !is_named() => Ok(Some(S3::of(local))),
+        (Some(bucket), _) => S3::find(bucket, s3_endpoint_url.clone()).map(Some),
+        (None, None) => Ok(None),
+    }
 }
 
 /// What is to be known of an image. What is wrong with it is said before the file is read, which may take a while.

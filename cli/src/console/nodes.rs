@@ -1,4 +1,4 @@
-//! `rollcall nodes list`, `show`, `register`, `set` and `revoke`.
+//! `rollcall nodes`.
 
 use http::Method;
 use rollcall_core::{Tags, Timestamp};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::client::{Ask, Client};
 use super::table::{Columns, pairs};
-use crate::args::{List, NodesCommand, One, Register, Said, Set};
+use crate::args::{List, Nodes, NodesCommand, One, Register, Said, Set};
 use crate::clock;
 use crate::out::{print, print_json, print_on};
 use crate::problem::Problem;
@@ -22,13 +22,14 @@ pub(super) const NOTHING: &str = "-";
 ///
 /// # Errors
 /// Why it could not be done, and what to do about it.
-pub(crate) async fn nodes(command: &NodesCommand) -> Result<(), Problem> {
-    match command {
-        NodesCommand::List(args) => list(args).await,
-        NodesCommand::Show(args) => show(args).await,
-        NodesCommand::Register(args) => register(args).await,
-        NodesCommand::Set(args) => set(args).await,
-        NodesCommand::Revoke(args) => revoke(args).await,
+pub(crate) async fn nodes(args: &Nodes) -> Result<(), Problem> {
+    match &args.command {
+        None => list(&args.list).await,
+        Some(NodesCommand::List(args)) => list(args).await,
+        Some(NodesCommand::Show(args)) => show(args).await,
+        Some(NodesCommand::Register(args)) => register(args).await,
+        Some(NodesCommand::Set(args)) => set(args).await,
+        Some(NodesCommand::Revoke(args)) => revoke(args).await,
     }
 }
 
@@ -149,7 +150,7 @@ fn text(node: &NodeView, now: Timestamp) -> String {
     pairs(&[
         ("node", node.node.clone()),
         ("presence", format!("{}{since}", presence(node))),
-        ("last seen", node.last_seen_ms.map_or_else(nothing, |at| format!("{} ago", clock::ago(Timestamp(at), now)))),
+        ("last seen", node.last_seen_ms.map_or_else(nothing, |at| seen(Timestamp(at), now))),
         ("site", node.site.clone().unwrap_or_else(nothing)),
         ("model", node.model.clone().unwrap_or_else(nothing)),
         ("tags", tags),
@@ -162,6 +163,11 @@ fn text(node: &NodeView, now: Timestamp) -> String {
         ("commands", commands(node.open_commands)),
         ("takeovers", node.takeovers.map_or_else(nothing, |taken| takeovers(taken, now))),
     ])
+}
+
+/// When a node was last heard of: its last check-in, or the opening of its connection.
+fn seen(at: Timestamp, now: Timestamp) -> String {
+    format!("{} UTC, {} ago", clock::utc(at), clock::ago(at, now))
 }
 
 fn takeovers(taken: TakeoversView, now: Timestamp) -> String {

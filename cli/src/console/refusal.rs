@@ -16,7 +16,8 @@ pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, statu
     };
     let node = node.map_or("NODE", NodeId::as_str);
     let detail = clean(&refused.detail);
-    Problem::new(match refused.code {
+    let with_code = |text: String| Problem::refused(refused.code, text);
+    with_code(match refused.code {
         ProblemCode::Unauthenticated => unauthenticated(url, key),
         ProblemCode::Forbidden => format!("{detail}: set {KEY} to a key that may write at {url}"),
         ProblemCode::UnknownNode => format!("{node} is not registered: `rollcall nodes register {node}` registers it"),

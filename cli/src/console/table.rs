@@ -66,12 +66,13 @@ pub(super) fn lines(text: &str) -> String {
 }
 
 /// Text from elsewhere, without what a terminal would obey instead of showing.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let obeyed = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.replace(obeyed, "\u{fffd}")
 }
 
-fn short(text: &str, most: usize) -> String {
+/// The beginning of a text that is too long, in characters.
+pub(crate) fn short(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }

@@ -22,6 +22,7 @@ use tokio_util::io::ReaderStream;
 use super::table::clean;
 use super::{https, input};
 use crate::clock;
+use crate::local::Local;
 use crate::out::hex;
 use crate::problem::Problem;
 use crate::progress::Progress;
@@ -61,6 +62,12 @@ impl S3 {
         let bucket = Bucket::find(&Environment, name.to_owned(), endpoint)
             .map_err(|error| Problem::with_advice(&error, "set it to the region of the bucket"))?;
         Ok(Self { name: name.to_owned(), bucket })
+    }
+
+    /// The one of a local cloud.
+    pub(super) fn of(local: Local) -> Self {
+        let Local { bucket, s3_url } = local;
+        Self { name: bucket.clone(), bucket: Bucket::local(bucket, s3_url) }
     }
 
     /// Uploads a file, whose hash is signed: S3 refuses anything else.

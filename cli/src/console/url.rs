@@ -10,6 +10,7 @@ use rollcall_aws::{Environment, Lookup};
 use crate::args::Address;
 use crate::files::{self, Text, tidy};
 use crate::key;
+use crate::local::Local;
 use crate::loopback::is_loopback;
 use crate::problem::Problem;
 use crate::stack::{Output, StackName};
@@ -91,6 +92,14 @@ impl ConsoleUrl {
     /// Whether what is sent never leaves this machine.
     pub(super) fn is_loopback(&self) -> bool {
         is_loopback(&self.uri)
+    }
+
+    /// The local cloud whose console this is, if it runs and is this user's.
+    pub(super) fn local(&self) -> Option<Local> {
+        if !self.is_loopback() {
+            return None;
+        }
+        Local::find(self.uri.port_u16().unwrap_or(80))
     }
 
     /// The command that serves a console there.

@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Uri};
 use percent_encoding::percent_decode_str;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -29,7 +29,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Serves `wss`-less WebSockets on `/{stage}` and the management API on `/{stage}/@connections/{id}`.
+    /// Serves `wss`-less WebSockets on `/{stage}`, and to loopback clients the management API on
+    /// `/{stage}/@connections/{id}`; see also [`Gateway::serve_connections`].
     ///
     /// # Panics
     /// Outside a Tokio runtime with IO and time enabled.
@@ -43,6 +44,19 @@ impl Gateway {
         }));
         accepting.close();
         Self { core, local_addr, accepting }
+    }
+
+    /// Serves the management API alone, on `/{stage}/@connections/{id}` of a listener that nodes are not told of, until the
+    /// gateway stops. Its callers share no bound with clients that have not asked for anything yet.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime with IO and time enabled.
+    pub fn serve_connections(&self, listener: TcpListener) {
+        let Core { stopping, tasks, .. } = &*self.core;
+        let serving = Arc::clone(&self.core);
+        self.accepting.spawn(listener::accept(listener, stopping.clone(), tasks.clone(), move |stream, peer| {
+            serve_management(Arc::clone(&serving), stream, peer)
+        }));
     }
 
     /// Where it listens.
@@ -96,7 +110,10 @@ pub(crate) struct Core {
     pub(crate) registry: Registry,
     pub(crate) new_connections: Bucket,
     pub(crate) requests: Bucket,
+    /// Of the sockets' listener.
     pub(crate) door: Door,
+    /// Of the management API's own listener.
+    pub(crate) management_door: Door,
     /// Whatever has to be over before the gateway is: HTTP connections, and sockets up to their `$disconnect`.
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
@@ -115,6 +132,7 @@ impl Core {
             new_connections: Bucket::new(rate, rate),
             requests: Bucket::new(limits.requests_per_second, limits.burst),
             door: Door::new(&limits.clients),
+            management_door: Door::new(&limits.clients),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
             config,
@@ -145,23 +163,68 @@ async fn serve(core: Arc<Core>, stream: TcpStream, peer: SocketAddr) {
     listener::serve(stream, peer, &core.stopping, &core.door, respond).await;
 }
 
+/// Serves HTTP until the peer is done.
+async fn serve_management(core: Arc<Core>, stream: TcpStream, peer: SocketAddr) {
+    let shared = Arc::clone(&core);
+    let respond = move |request| respond_management(Arc::clone(&shared), request);
+    listener::serve(stream, peer, &core.stopping, &core.management_door, respond).await;
+}
+
 async fn respond(core: Arc<Core>, peer: SocketAddr, request: Request<Body>) -> Answer {
-    let path = request.uri().path();
-    let path = path.strip_prefix('/').unwrap_or(path);
-    let (stage, rest) = path.split_once('/').unwrap_or((path, ""));
-    if percent_decode_str(stage).ne(core.config.stage.bytes()) {
-        return refusal::forbidden();
-    }
-    if let Some(id) = rest.strip_prefix("@connections/").or_else(|| rest.strip_prefix("%40connections/")) {
-        // A slash of an id must be encoded.
-        if id.is_empty() || id.contains('/') {
-            return refusal::forbidden();
-        }
-        let id = percent_decode_str(id).decode_utf8_lossy().into_owned();
-        return management::respond(&core, &id, request).await;
-    }
-    if rest.is_empty() {
+    let Some(below) = below_stage(&core, request.uri()) else { return refusal::forbidden() };
+    if below.is_empty() {
         return handshake::respond(core, peer, request).await;
     }
-    refusal::forbidden()
+    match connection(below).filter(|_| is_here(peer)) {
+        Some(id) => management::respond(&core, &core.door, &id, request).await,
+        None => refusal::forbidden(),
+    }
+}
+
+async fn respond_management(core: Arc<Core>, request: Request<Body>) -> Answer {
+    match below_stage(&core, request.uri()).and_then(connection) {
+        Some(id) => management::respond(&core, &core.management_door, &id, request).await,
+        None => refusal::forbidden(),
+    }
+}
+
+/// What a path asks for below the stage; nothing if it is not below ours.
+fn below_stage<'a>(core: &Core, uri: &'a Uri) -> Option<&'a str> {
+    let path = uri.path();
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let (stage, below) = path.split_once('/').unwrap_or((path, ""));
+    percent_decode_str(stage).eq(core.config.stage.bytes()).then_some(below)
+}
+
+/// The id of the connection that a path is about, whose slashes must be encoded.
+fn connection(below: &str) -> Option<String> {
+    let id = below.strip_prefix("@connections/").or_else(|| below.strip_prefix("%40connections/"))?;
+    let is_id = !id.is_empty() && !id.contains('/');
+    is_id.then(|| percent_decode_str(id).decode_utf8_lossy().into_owned())
+}
+
+/// Whether a client is on this machine, as the functions are. From elsewhere only nodes come.
+fn is_here(peer: SocketAddr) -> bool {
+    peer.ip().to_canonical().is_loopback()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_here() {
+        for (peer, here) in [
+            ("127.0.0.1:1", true),
+            ("127.9.9.9:1", true),
+            ("[::1]:1", true),
+            ("[::ffff:127.0.0.1]:1", true),
+            ("10.0.0.1:1", false),
+            ("172.30.87.1:1", false),
+            ("[::ffff:10.0.0.1]:1", false),
+            ("[fe80::1]:1", false),
+        ] {
+            assert_eq!(is_here(peer.parse().expect("an address")), here, "{peer}");
+        }
+    }
 }

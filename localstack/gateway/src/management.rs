@@ -17,7 +17,7 @@ use crate::{
     assumed, event,
     gateway::Core,
     listener::{
-        Body,
+        Body, Door,
         body::{self, Held, Unread},
         rules::is_this_machine,
     },
@@ -25,11 +25,11 @@ use crate::{
     registry::Entry,
 };
 
-/// Answers a call about the connection whose id is `id`.
+/// Answers a call about the connection whose id is `id`, which came through `door`.
 ///
 /// The signature is not verified, only asked for: a caller that forgot to sign would fail on AWS. So a web page that
 /// gets here, by its `Origin` or under a name of its own, is refused.
-pub(crate) async fn respond(core: &Core, id: &str, request: Request<Body>) -> Answer {
+pub(crate) async fn respond(core: &Core, door: &Door, id: &str, request: Request<Body>) -> Answer {
     if is_page(request.headers()) {
         return refusal::forbidden();
     }
@@ -45,7 +45,7 @@ pub(crate) async fn respond(core: &Core, id: &str, request: Request<Body>) -> An
         return too_fast();
     }
     match *request.method() {
-        Method::POST => post(core, id, request.into_body()).await,
+        Method::POST => post(core, door, id, request.into_body()).await,
         Method::GET => core.registry.get(id).map_or_else(gone, |entry| look(&entry)),
         Method::DELETE if core.registry.delete(id) => empty(StatusCode::NO_CONTENT),
         Method::DELETE => gone(),
@@ -59,8 +59,8 @@ fn is_page(headers: &HeaderMap) -> bool {
     headers.contains_key(ORIGIN) || headers.get(HOST).is_some_and(elsewhere)
 }
 
-async fn post(core: &Core, id: &str, mut body: Body) -> Answer {
-    let body = match body::read(&mut body, core.config.limits.message, &core.door).await {
+async fn post(core: &Core, door: &Door, id: &str, mut body: Body) -> Answer {
+    let body = match body::read(&mut body, core.config.limits.message, door).await {
         // As soon as it is queued it counts for the connection, whose queue has a bound of its own.
         Ok(Held { bytes, room: _ }) => bytes,
         Err(Unread::TooLarge) => return too_large(),

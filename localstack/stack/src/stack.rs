@@ -1,7 +1,7 @@
 //! Starting and stopping all of it.
 
 use std::fmt;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,8 +22,11 @@ pub const FIRMWARE_BUCKET: &str = "rollcall-firmware";
 
 /// What a stack is made of.
 pub struct StackConfig {
-    /// Where sockets and `@connections` are served. Bound already: functions elsewhere are told of it before it starts.
+    /// Where nodes connect. `@connections` is served there, too, to clients on this machine: functions elsewhere may be
+    /// told so.
     pub ws: TcpListener,
+    /// Where `@connections` is served, and nothing else. Bound already: functions are told of it before it starts.
+    pub connections: TcpListener,
     /// Where the HTTP API is served.
     pub http: TcpListener,
     /// API Gateway's limits.
@@ -117,6 +120,7 @@ pub enum StackError {
 /// once.
 pub struct Stack {
     gateway: Gateway,
+    connections: String,
     http: HttpApi,
     invoke: Arc<dyn Invoke>,
     here: Option<Running>,
@@ -156,10 +160,13 @@ impl Stack {
         };
         let ws = tokio::net::TcpListener::from_std(config.ws).map_err(StackError::Gateway)?;
         let gateway_config = GatewayConfig { limits: config.limits, ..GatewayConfig::new(STAGE, routes()) };
+        let url = connections_url(&config.connections)?;
+        let connections = tokio::net::TcpListener::from_std(config.connections).map_err(StackError::Gateway)?;
         let http = tokio::net::TcpListener::from_std(config.http).map_err(StackError::Gateway)?;
         let gateway = Gateway::start(ws, gateway_config, Arc::clone(&routed));
+        gateway.serve_connections(connections);
         let http = HttpApi::start(http, HttpConfig::new(http_routes()), routed);
-        Ok(Self { gateway, http, invoke, here })
+        Ok(Self { gateway, connections: url, http, invoke, here })
     }
 
     /// Where nodes connect: `ws://127.0.0.1:PORT/local`.
@@ -167,14 +174,19 @@ impl Stack {
         format!("ws://{}/{STAGE}", self.gateway.local_addr())
     }
 
-    /// Where `@connections` is: `http://127.0.0.1:PORT/local`.
-    pub fn connections_url(&self) -> String {
-        format!("http://{}/{STAGE}", self.gateway.local_addr())
+    /// Where `@connections` is, and nothing else: `http://127.0.0.1:PORT/local`.
+    pub fn connections_url(&self) -> &str {
+        &self.connections
     }
 
     /// Where the HTTP API is: `http://127.0.0.1:PORT`.
     pub fn http_url(&self) -> String {
         format!("http://{}", self.http.local_addr())
+    }
+
+    /// The address of the HTTP API.
+    pub fn http_address(&self) -> SocketAddr {
+        self.http.local_addr()
     }
 
     /// Where the embedded DynamoDB is, if it runs: `http://127.0.0.1:PORT`.
@@ -246,10 +258,11 @@ pub fn listen(port: u16, purpose: &'static str, flag: &'static str) -> Result<Tc
     listen().map_err(|source| StackError::Port { port, purpose, flag, source })
 }
 
-/// Where `@connections` will be, once a gateway serves here.
+/// Where `@connections` will be, once a gateway serves it on this listener: [`StackConfig::connections`] or
+/// [`StackConfig::ws`].
 ///
 /// # Errors
 /// If the socket has no address.
-pub fn connections_url(ws: &TcpListener) -> Result<String, StackError> {
-    Ok(format!("http://{}/{STAGE}", ws.local_addr().map_err(StackError::Gateway)?))
+pub fn connections_url(listener: &TcpListener) -> Result<String, StackError> {
+    Ok(format!("http://{}/{STAGE}", listener.local_addr().map_err(StackError::Gateway)?))
 }

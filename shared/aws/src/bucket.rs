@@ -14,7 +14,7 @@ use aws_sigv4::sign::v4;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rollcall_core::{Seconds, Timestamp};
 
-use crate::client::{LOCAL_REGION, credentials};
+use crate::client::{LOCAL_REGION, credentials, local_credentials};
 use crate::config::{ConfigError, Lookup, variable};
 
 /// The characters that are not encoded in a query (RFC 3986, section 2.3).
@@ -29,6 +29,8 @@ pub struct Bucket {
     region: String,
     /// The URL of S3, if it is not AWS's own.
     endpoint: Option<String>,
+    /// Whether that takes local credentials alone.
+    local: bool,
 }
 
 /// A request that can't be signed.
@@ -45,7 +47,7 @@ pub enum SignError {
 impl Bucket {
     /// The bucket with this name, in this region, at the S3 endpoint that the environment names.
     pub(crate) fn new(lookup: &impl Lookup, name: String, region: String) -> Self {
-        Self { name, region, endpoint: endpoint(lookup) }
+        Self { name, region, endpoint: endpoint(lookup), local: false }
     }
 
     /// The bucket with this name. Its endpoint is `named`, or else the one that the environment names; its region is
@@ -57,7 +59,13 @@ impl Bucket {
         let endpoint = named.or_else(|| endpoint(lookup));
         let local = endpoint.as_ref().map(|_| LOCAL_REGION.to_owned());
         let region = lookup.get(variable::REGION).or(local).ok_or(ConfigError::Missing(variable::REGION))?;
-        Ok(Self { name, region, endpoint })
+        Ok(Self { name, region, endpoint, local: false })
+    }
+
+    /// The one with this name of an S3 on this machine, which takes [local credentials](local_credentials) and no
+    /// others, whatever the environment has.
+    pub fn local(name: String, endpoint: String) -> Self {
+        Self { name, region: LOCAL_REGION.to_owned(), endpoint: Some(endpoint), local: true }
     }
 
     /// The request that puts an object, without its body. It is signed for a body of this size in bytes and this
@@ -97,12 +105,15 @@ impl Bucket {
     }
 
     async fn credentials(&self) -> Result<Credentials, SignError> {
+        if self.local {
+            return Ok(local_credentials());
+        }
         credentials(self.endpoint.as_deref()).provide_credentials().await.map_err(SignError::Credentials)
     }
 
     /// The URL of an object: with the bucket's own host name, or below the endpoint that is set.
     fn object(&self, object_key: &str) -> String {
-        let Self { name, region, endpoint } = self;
+        let Self { name, region, endpoint, .. } = self;
         let path = utf8_percent_encode(object_key, PATH);
         match endpoint {
             Some(endpoint) => format!("{}/{name}/{path}", endpoint.trim_end_matches('/')),

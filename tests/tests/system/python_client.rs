@@ -11,7 +11,7 @@ async fn a_client_that_is_not_ours_connects_checks_in_and_is_managed() {
 
     let mut command = Command::new(python);
     command.arg(scripts().join("client.py"));
-    command.args([cloud.ws_url(), cloud.stack.connections_url(), cloud.token("ap-1")]);
+    command.args([cloud.ws_url(), cloud.stack.connections_url().to_owned(), cloud.token("ap-1")]);
     // Neither a proxy nor an AWS configuration of this machine's user is for loopback.
     command.env_clear().env("HOME", home.path()).env("PYTHONDONTWRITEBYTECODE", "1");
     let mut client = Program::start(&mut command);

@@ -1,6 +1,7 @@
 //! The `@connections` management API, by hand and through AWS's own SDK.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -18,14 +19,18 @@ use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use rollcall_gateway::{Gateway, GatewayConfig, Limits};
 use serde_json::{Value, json};
-
+use tokio::net::TcpListener;
 fn sdk(gateway: &Gateway) -> Management {
+    sdk_at(gateway.local_addr())
+}
+
+fn sdk_at(address: SocketAddr) -> Management {
     Management::from_conf(
         Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("AKIDEXAMPLE", "secret", None, None, "test"))
-            .endpoint_url(format!("http://{}/prod", gateway.local_addr()))
+            .endpoint_url(format!("http://{address}/prod"))
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .retry_config(RetryConfig::disabled())
             .build(),
@@ -112,6 +117,43 @@ async fn an_unsigned_call_is_missing_its_authentication_token() {
         assert_eq!(status, StatusCode::FORBIDDEN);
         assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), json!({"message": "Missing Authentication Token"}));
     }
+}
+
+#[tokio::test]
+async fn a_listener_of_its_own_serves_calls_about_connections_and_nothing_else() {
+    let (functions, mut record) = functions();
+    let gateway = gateway(functions, Limits::default()).await;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let own = listener.local_addr().unwrap();
+    gateway.serve_connections(listener);
+    let mut client = connect(&gateway).await;
+    let id = id_of(&record.next("connect").await);
+
+    sdk_at(own).post_to_connection().connection_id(&id).data(Blob::new("news")).send().await.unwrap();
+    assert_eq!(client.text().await, "news");
+    assert_eq!(
+        manage(gateway.local_addr(), Method::GET, &id, "").await.0,
+        StatusCode::OK,
+        "the sockets' has them, too"
+    );
+    let unsigned = Request::post("/prod/@connections/L0SM9cOFvHcCIhw%3D").body(Full::default()).unwrap();
+    let (status, _, body) = call(own, unsigned).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), json!({"message": "Missing Authentication Token"}));
+    for path in ["/prod", "/prod/", "/", "/test/@connections/L0SM9cOFvHcCIhw%3D", "/prod/@connections/"] {
+        let request = Request::get(path)
+            .header("authorization", "AWS4-HMAC-SHA256 Credential=x")
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let (status, ..) = call(own, request.body(Full::default()).unwrap()).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{path}");
+    }
+    assert_eq!(gateway.connections(), 1, "no node gets in there");
+
+    gateway.shutdown().await;
+    assert!(TcpListener::bind(own).await.is_ok(), "the port is free");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! `rollcall command`.
 
-use rollcall_tests::{Ended, Fault, FaultProxy, Frame, Http, Socket, User, free_port, problem};
+use rollcall_tests::{
+    Ended, Fault, FaultProxy, Frame, Http, Socket, User, free_port, json_problem, problem, problem_with,
+};
 use rollcall_wire::{CommandNews, ServerMessage};
 use serde_json::{Value, json};
 
@@ -159,14 +161,56 @@ async fn a_wait_ends_with_the_command_or_with_its_time() {
     assert!(problem(&soon).contains("expired") && soon.stdout.contains("state    expired\n"), "{soon:?}");
     assert!(soon.stderr.starts_with("command 1 of ap-1 is queued\n"), "it takes over two seconds: {soon:?}");
     let send = ["command", "send", "ap-1", "led", "--key", "blink"];
-    let short = asker.run(&[&send[..], &["--wait=1"]].concat()).await;
+    let short = asker.run(&[&send[..], &["--wait", "1"]].concat()).await;
     let advice = "command 2 of ap-1 is not over yet: the same command with --key blink waits on";
     assert!(problem(&short).starts_with(advice) && short.stdout.contains("state    queued"), "{short:?}");
     asker.text(&["command", "cancel", "ap-1", "2"]).await;
     let over = asker.run(&[&send[..], &["--wait", "--json"]].concat()).await;
-    assert_eq!(problem(&over), "command 2 of ap-1 was cancelled");
+    assert_eq!(json_problem(1, &over).0, "command 2 of ap-1 was cancelled");
     let view: Value = serde_json::from_str(&over.stdout).unwrap_or_else(|error| panic!("{error}: {over:?}"));
     assert_eq!(view["state"], "cancelled", "what became of it is printed all the same");
+}
+
+#[tokio::test]
+async fn arguments_are_never_taken_for_seconds_nor_seconds_for_arguments() {
+    let (asker, _program, _up) = started().await;
+    asker.text(&["nodes", "register", "ap-1"]).await;
+    for send in [
+        &["ap-1", "led", r#"{"on": true}"#, "--wait", "1"][..],
+        &["--wait", "1", "ap-1", "led", r#"{"on": true}"#],
+        &["ap-1", "led", r#"{"on": true}"#, "--wait=1"],
+    ] {
+        let ended = asker.run(&[&["command", "send"], send].concat()).await;
+        assert!(problem(&ended).contains("is not over yet"), "it waits for a second: {ended:?}");
+    }
+    let listed = asker.json(&["command", "list", "ap-1"]).await;
+    let args: Vec<_> = listed.as_array().expect("a list").iter().map(|command| &command["args"]).collect();
+    assert_eq!(args, [&json!({"on": true}); 3]);
+    let refused = asker.run(&["command", "send", "ap-1", "led", "--wait", r#"{"on": true}"#]).await;
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("give ID, NAME and ARGS before --wait"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn whoever_stops_waiting_is_told_that_the_command_goes_on() {
+    let (asker, _program, up) = started().await;
+    asker.text(&["nodes", "register", "ap-1"]).await;
+    let send = ["command", "send", "ap-1", "led", "--wait", "--url", &asker.url];
+    let mut waiting = asker.user.start(&send);
+    waiting.says("command 1 of ap-1 is queued").await;
+    waiting.signal("INT");
+    let said = problem_with(130, &waiting.ended().await);
+    assert!(said.starts_with("command 1 of ap-1 stays queued: `rollcall command list ap-1`"), "{said}");
+    assert!(said.contains("`rollcall command cancel ap-1 1`"), "{said}");
+    assert_eq!(asker.json(&["command", "list", "ap-1"]).await[0]["state"], "queued");
+
+    let mut socket = asker.user.socket(&up, "ap-1").await;
+    socket.check_in(1).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))), "it is handed out");
+    let mut waiting = asker.user.start(&[&send[..], &["--key", "again", "--json"]].concat());
+    waiting.says("command 2 of ap-1 is queued").await;
+    waiting.signal("INT");
+    assert_eq!(json_problem(130, &waiting.ended().await).1, "interrupted");
 }
 
 #[tokio::test]
@@ -209,6 +253,9 @@ async fn commands_that_can_not_be_understood_exit_with_2() {
         &["send", "ap-1", "led", "--expires-in", "0"],
         &["send", "ap-1", "led", "--expires-in", "604801"],
         &["send", "ap-1", "led", "--wait=0"],
+        &["send", "ap-1", "led", "--wait", "0"],
+        &["send", "--wait", "ap-1", "led"],
+        &["send", "ap-1", "led", "--wait", r#"{"on": true}"#],
         &["send", "ap-1", "led", "--key", ""],
         &["list", "ap-1", "--limit", "0"],
         &["cancel", "ap-1", "first"],

@@ -1,6 +1,6 @@
 //! The commands that ask the console API.
 
-use rollcall_tests::{Ended, Frame, Http, Program, Up, User, free_port, problem};
+use rollcall_tests::{Ended, Frame, Http, Program, Up, User, free_port, json_problem, problem};
 use rollcall_wire::ServerMessage;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -114,8 +114,12 @@ async fn a_node_is_registered_shown_listed_and_revoked() {
     assert_eq!((&set["site"], &set["model"], &set["tags"]), (&json!("hq"), &json!("ax-2"), &json!(["roof"])));
     let set = asker.json(&["nodes", "set", "ap-1", "--no-site", "--no-tags"]).await;
     assert_eq!((&set["site"], &set["model"], &set["tags"]), (&Value::Null, &json!("ax-2"), &json!([])));
-    let table = asker.user.nodes(&up.dynamodb).await;
-    assert_eq!(table.as_array().map(Vec::len), Some(2), "without a subcommand the table is read as ever: {table}");
+    let listed = asker.json(&["nodes", "list"]).await;
+    assert_eq!((listed.as_array().map(Vec::len), &asker.json(&["nodes"]).await), (Some(2), &listed));
+    assert_eq!(asker.json(&["nodes", "--site", "hq"]).await, json!([]), "without a subcommand they are listed");
+    assert_eq!(asker.text(&["nodes", "--site", "lab"]).await, "no such nodes\n");
+    let ended = asker.user.run(&["nodes", "--json", "--url", &asker.url]).await;
+    assert_eq!(serde_json::from_str::<Value>(&ended.stdout).ok(), Some(listed), "{ended:?}");
 }
 
 #[tokio::test]
@@ -198,12 +202,46 @@ async fn nodes_of_a_site_that_could_not_be_set_are_named() {
         (&totals["pushed"], &totals["pending"], &totals["failed"][0]["node"]),
         (&json!(1), &json!(2), &json!("ap-2"))
     );
-    assert!(problem(&ended).starts_with("1 of 4 nodes of hq could not be set (ap-2)"), "{ended:?}");
+    assert!(json_problem(1, &ended).0.starts_with("1 of 4 nodes of hq could not be set (ap-2)"), "{ended:?}");
     assert!(ended.stderr.starts_with("ap-2: revoked\u{fffd}[2J\n"), "nothing that a terminal obeys: {ended:?}");
 
     let url = scripted(vec![("200 OK", page), ("502 Bad Gateway", "<html>".to_owned())]).await;
-    let half = problem(&Asker { url, ..asker }.run(&set).await);
+    let (half, code) = json_problem(1, &Asker { url, ..asker }.run(&set).await);
     assert!(half.contains("502") && half.contains("2 of the site were done before"), "{half}");
+    assert_eq!(code, "unavailable");
+}
+
+#[tokio::test]
+async fn a_site_without_nodes_is_an_error_and_not_a_success_of_nothing() {
+    let (asker, _program, _up) = started().await;
+    asker.text(&["nodes", "register", "ap-1", "--site", "hq"]).await;
+    asker.write("site.json", "{}");
+    let set = ["config", "set", "--site", "nosite", "site.json"];
+    let problem = asker.problem(&set).await;
+    assert!(problem.starts_with("no node has the site nosite, and nothing was set: `rollcall nodes`"), "{problem}");
+    let ended = asker.run(&[&set[..], &["--json"]].concat()).await;
+    assert_eq!((json_problem(1, &ended).0, &*ended.stdout), (problem, ""));
+    assert_eq!(asker.json(&["config", "get", "ap-1"]).await["desired"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_node_is_shown_with_its_presence_and_when_it_was_last_heard_of() {
+    let (asker, _program, up) = started().await;
+    asker.text(&["nodes", "register", "ap-1", "--credential-version", "1"]).await;
+    let row = async |name: &str| {
+        let text = asker.text(&["nodes", "show", "ap-1"]).await;
+        let row = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name}: {text}"));
+        row.trim_start().to_owned()
+    };
+    assert_eq!([row("presence").await, row("last seen").await], ["offline", "-"]);
+    let mut socket = asker.user.socket(&up, "ap-1").await;
+    socket.send(r#"{"type":"check-in","seq":1,"firmware":"2.4.1"}"#).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));
+    let (presence, seen) = (row("presence").await, row("last seen").await);
+    assert!(presence.starts_with("online since 2") && presence.ends_with(" UTC"), "{presence}");
+    assert!(seen.contains(" UTC, ") && seen.ends_with("s ago"), "{seen}");
+    let known = [row("credentials").await, row("firmware").await, row("commands").await, row("takeovers").await];
+    assert_eq!(known, ["version 1", "2.4.1", "none open", "-"]);
 }
 
 #[tokio::test]
@@ -214,7 +252,7 @@ async fn a_console_that_does_not_know_the_key_or_does_not_answer_is_explained_an
     assert!(refused.contains("ROLLCALL_CONSOLE_KEY") && refused.contains("`rollcall key` prints"), "{refused}");
     assert!(!format!("{ended:?}").contains("a-wrong-key"), "{ended:?}");
     let stranger = Asker { user: User::new(), url: up.http };
-    let refused = stranger.problem(&["nodes", "list", "--json"]).await;
+    let refused = stranger.problem(&["nodes", "list"]).await;
     assert!(refused.contains("set ROLLCALL_CONSOLE_KEY"), "{refused}");
 
     let port = free_port();
@@ -248,10 +286,13 @@ async fn what_can_not_be_understood_exits_with_2_before_anybody_is_asked() {
         &["nodes", "register", "ap-1", "--tag", "a b"],
         &["nodes", "set", "ap-1"],
         &["nodes", "set", "ap-1", "--site", "hq", "--no-site"],
-        &["nodes", "--table", "t", "list"],
+        &["nodes", "--site", "hq", "list"],
+        &["nodes", "--table", "t"],
+        &["table"],
         &["--stack", "a_b", "nodes"],
         &["--stack", "a", "up"],
-        &["--stack", "a", "nodes", "--table", "t"],
+        &["--stack", "a", "table", "nodes"],
+        &["--stack", "a", "nodes", "--url", "http://127.0.0.1:1"],
         &["--stack", "a", "nodes", "list", "--url", "http://127.0.0.1:1"],
         &["watch", "--url", "http://127.0.0.1:1", "--stack", "a"],
         &["--stack", "a", "node", "--id", "ap-1", "--token", "t", "--url", "ws://127.0.0.1:1"],

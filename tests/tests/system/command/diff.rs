@@ -1,6 +1,6 @@
 //! How configurations differ, as a user asks.
 
-use rollcall_tests::{Frame, problem};
+use rollcall_tests::{Frame, json_problem, problem_with};
 use rollcall_wire::ServerMessage;
 use serde_json::{Value, json};
 
@@ -10,16 +10,18 @@ use super::console::started;
 async fn the_difference_is_shown_and_told_by_the_exit_code() {
     let (asker, _program, up) = started().await;
     asker.text(&["nodes", "register", "ap-1"]).await;
-    assert!(asker.problem(&["config", "diff", "ap-1"]).await.contains("`rollcall config set ap-1 FILE`"));
+    let nothing = asker.run(&["config", "diff", "ap-1"]).await;
+    assert!(problem_with(2, &nothing).contains("`rollcall config set ap-1 FILE`"), "{nothing:?}");
     asker.write("one.json", r#"{"channel": 36, "ssid": "guests"}"#);
     asker.write("two.json", r#"{"channel": 40, "ssid": "guests", "tags": ["roof"]}"#);
     asker.text(&["config", "set", "ap-1", "one.json"]).await;
-    assert!(asker.problem(&["config", "diff", "ap-1"]).await.contains("has not reported"));
+    let unknown = asker.run(&["config", "diff", "ap-1"]).await;
+    assert!(problem_with(2, &unknown).contains("has not reported"), "{unknown:?}");
     let mut socket = asker.user.socket(&up, "ap-1").await;
     socket.send(r#"{"type":"check-in","seq":1,"config":{"version":1,"status":"applied"}}"#).await;
     assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));
     let same = asker.text(&["config", "diff", "ap-1"]).await;
-    assert_eq!(same, "node    ap-1\nruns    version 1 applied\nwanted  version 1 applied\nno difference\n");
+    assert_eq!(same, "node     ap-1\nruns     version 1 applied\ndesired  version 1 applied\nno difference\n");
     assert_eq!(asker.json(&["config", "diff", "ap-1"]).await["difference"], json!([]));
 
     asker.text(&["config", "set", "ap-1", "two.json"]).await;
@@ -52,7 +54,11 @@ async fn a_file_is_compared_with_what_is_wanted_before_it_is_set() {
     let differs = asker.run(&["config", "diff", "ap-1", "two.json"]).await;
     assert!(differs.code == Some(1) && differs.stdout.ends_with("/b    2    -\n"), "{differs:?}");
     let missing = asker.run(&["config", "diff", "ap-1", "none.json"]).await;
-    assert!(problem(&missing).contains("can't be opened"), "{missing:?}");
+    assert!(problem_with(2, &missing).contains("can't be opened"), "2 is no difference: {missing:?}");
+    let nobody = asker.run(&["config", "diff", "ap-9", "--json"]).await;
+    assert_eq!(json_problem(2, &nobody).1, "unknown-node");
+    let away = ["config", "diff", "ap-1", "--url", "http://127.0.0.1:1"];
+    assert!(problem_with(2, &asker.run(&away).await).starts_with("nobody answers at"));
 }
 
 #[tokio::test]

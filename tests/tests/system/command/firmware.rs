@@ -4,7 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
-use rollcall_tests::{Ended, Frame, S3, User, free_port, problem};
+use rollcall_stack::FIRMWARE_BUCKET;
+use rollcall_tests::{Ended, Frame, Http, S3, Up, User, free_port, problem};
 use rollcall_wire::ServerMessage;
 use serde_json::json;
 use tokio::io::copy_bidirectional;
@@ -39,7 +40,7 @@ async fn firmware_is_made_known_wanted_and_followed() {
     let add = ["firmware", "add", "ax-2", "2.5.0", "ax.bin", "--signature-file", "ax.sig"];
     let added = asker.run(&add).await;
     assert!(added.code == Some(0) && added.stdout.contains(&format!("sha256      {SHA256}\n")), "{added:?}");
-    assert!(added.stderr.contains("--bucket") && added.stderr.contains("ax-2/2.5.0/ax.bin"), "{added:?}");
+    assert_eq!(added.stderr, "", "it is uploaded, and nothing is left to do");
     let known = asker.json(&["firmware", "show", "ax-2", "2.5.0"]).await;
     let expected = json!({"model": "ax-2", "version": "2.5.0", "object_key": "ax-2/2.5.0/ax.bin", "size": 5,
         "sha256": SHA256, "signature": "c2ln"});
@@ -94,8 +95,81 @@ async fn an_image_is_uploaded_before_it_is_made_known() {
     let another = upload(&asker, &s3.url, S3::SECRET_KEY, &add).await;
     assert!(problem(&another).contains("another image is known as 2.5.0 of ax-2"), "{another:?}");
     assert_eq!(s3.object("ax-2/2.5.0/ax.bin").as_deref(), Some(&b"image"[..]), "nothing was written over");
-    let other = asker.run(&["firmware", "add", "ax-2", "2.5.0", "ax.bin", "--signature", "c2ln"]).await;
+    let other = elsewhere(&asker, &["firmware", "add", "ax-2", "2.5.0", "ax.bin", "--signature", "c2ln"]).await;
+    assert!(other.stderr.contains("nothing is uploaded without --bucket"), "{other:?}");
     assert!(problem(&other).contains("`rollcall firmware show`"), "the console refuses it as well: {other:?}");
+}
+
+/// Runs a command as somebody who has the console's key, and not the state folder of whoever runs the cloud.
+async fn elsewhere(asker: &Asker, arguments: &[&str]) -> Ended {
+    let key = asker.text(&["key"]).await;
+    let state = path(asker, "another-state").to_string_lossy().into_owned();
+    asker.with(&[("XDG_STATE_HOME", &state), ("ROLLCALL_CONSOLE_KEY", key.trim())], arguments).await
+}
+
+/// What a node is given that asks for the firmware that it is to run.
+async fn fetched(asker: &Asker, up: &Up, version: &str) -> String {
+    let node = Http::new(up.http.clone(), &asker.user.token("ap-1").await);
+    let told = node.get(&format!("/v1/firmware/{version}")).await;
+    assert_eq!(told.status, 200, "{told:?}");
+    Http::new(told.json()["url"].as_str().expect("a URL").to_owned(), "").get("").await.text
+}
+
+#[tokio::test]
+async fn a_local_cloud_takes_images_without_any_further_flag_or_variable() {
+    let (asker, program, up) = started().await;
+    asker.write("ax.bin", "image");
+    asker.text(&["nodes", "register", "ap-1", "--model", "ax-2"]).await;
+    // What belongs to AWS is of no use here, and in nobody's way.
+    let account = [("AWS_ACCESS_KEY_ID", "AKID"), ("AWS_SECRET_ACCESS_KEY", "theirs"), ("AWS_REGION", "eu-west-1")];
+    for (version, environment, more) in [
+        ("2.5.0", &[][..], &[][..]),
+        ("2.5.1", &account, &[]),
+        ("2.5.2", &account, &["--bucket", FIRMWARE_BUCKET]),
+        ("2.5.3", &[], &["--object-key", "odd/2.5+~?.bin"]),
+    ] {
+        let add = [&["firmware", "add", "ax-2", version, "ax.bin", "--signature", "c2ln"], more].concat();
+        let added = asker.with(environment, &add).await;
+        assert_eq!((added.code, &*added.stderr), (Some(0), ""), "{version}: {added:?}");
+        asker.text(&["firmware", "want", "ap-1", version]).await;
+        assert_eq!(fetched(&asker, &up, version).await, "image", "{version}");
+    }
+    asker.write("ax.bin", "another image");
+    let another = asker.run(&["firmware", "add", "ax-2", "2.5.0", "ax.bin", "--signature", "c2ln"]).await;
+    assert!(problem(&another).contains("nothing was uploaded"), "{another:?}");
+    drop(program);
+}
+
+#[tokio::test]
+async fn of_two_local_clouds_each_gets_its_own_images_and_one_that_was_killed_gets_none() {
+    let (one, program, up) = started().await;
+    let other = one.user.start(&one.user.up(&[]));
+    let other_up = Up::of(&other).await;
+    one.write("ax.bin", "one");
+    one.write("bx.bin", "another");
+    for (up, file) in [(&up, "ax.bin"), (&other_up, "bx.bin")] {
+        for arguments in [
+            &["nodes", "register", "ap-1", "--model", "ax-2"][..],
+            &["firmware", "add", "ax-2", "2.5.0", file, "--signature", "c2ln"],
+            &["firmware", "want", "ap-1", "2.5.0"],
+        ] {
+            let ended = one.user.run(&[arguments, &["--url", &up.http]].concat()).await;
+            assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{arguments:?}: {ended:?}");
+        }
+    }
+    assert_eq!(fetched(&one, &up, "2.5.0").await, "one");
+    assert_eq!(fetched(&one, &other_up, "2.5.0").await, "another");
+
+    let clouds = path(&one, "state/rollcall/clouds");
+    let files = || std::fs::read_dir(&clouds).expect("a folder").count();
+    assert_eq!(files(), 2);
+    for (mut program, signal, left) in [(program, "INT", 1), (other, "KILL", 1)] {
+        program.signal(signal);
+        program.ended().await;
+        assert_eq!(files(), left, "SIG{signal}");
+    }
+    let again = ["firmware", "add", "ax-2", "2.5.1", "ax.bin", "--signature", "c2ln", "--url", &other_up.http];
+    assert!(problem(&one.user.run(&again).await).starts_with("nobody answers at"), "its console is gone");
 }
 
 #[tokio::test]

@@ -1,12 +1,16 @@
 //! The `rollcall` command, as a user runs it.
 
 mod commands;
+mod connections;
 mod console;
 mod deploy;
 mod diff;
+mod errors;
+mod events;
 mod firmware;
 mod secrets;
 mod stack;
+mod table;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -32,7 +36,10 @@ async fn up_prints_one_line_when_everything_answers() {
     let (before, after) = line.split_once(" http=http://127.0.0.1:").expect("HTTP is served");
     assert_eq!(before, format!("ready ws=ws://127.0.0.1:{ws}/local"));
     let (_, after) = after.split_once(' ').expect("a port");
-    assert_eq!(after, format!("dynamodb=http://127.0.0.1:{dynamodb} table=rollcall\n"));
+    let (after, connections) = after.split_once(" connections=http://127.0.0.1:").expect("the last field");
+    assert_eq!(after, format!("dynamodb=http://127.0.0.1:{dynamodb} table=rollcall"));
+    let port = connections.strip_suffix("/local\n").expect("the stage, and nothing after it");
+    assert!(port.parse::<u16>().is_ok_and(|port| port != ws), "a port of its own: {line}");
     let expected = line.clone();
 
     let mut socket = user.socket(&Up::of(&program).await, "ap-1").await;
@@ -42,7 +49,12 @@ async fn up_prints_one_line_when_everything_answers() {
     assert_eq!(nodes[0]["node"], "ap-1", "DynamoDB answers where the line says: {nodes}");
 
     program.signal("INT");
-    assert_eq!(program.ended().await.stdout, expected, "one line and no other");
+    let ended = program.ended().await;
+    let summary = ended.stdout.strip_prefix(&*expected).unwrap_or_else(|| panic!("the line comes first: {ended:?}"));
+    assert!(
+        summary.starts_with("nodes ") && !summary.contains("ready"),
+        "then the summary, and nothing else: {ended:?}"
+    );
 }
 
 #[tokio::test]
@@ -90,8 +102,13 @@ async fn a_port_that_is_in_use_is_named_with_the_flag_that_chooses_another() {
     let user = User::new();
     let holder = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let taken = holder.local_addr().expect("an address").port();
-    for (ws, dynamodb, flag) in [(taken, 0, "--ws-port"), (0, taken, "--dynamodb-port")] {
-        let ended = user.run(&user.up_on(ws, dynamodb, &[])).await;
+    let at = taken.to_string();
+    for (ws, dynamodb, more, flag) in [
+        (taken, 0, &[][..], "--ws-port"),
+        (0, taken, &[], "--dynamodb-port"),
+        (0, 0, &["--connections-port", &at], "--connections-port"),
+    ] {
+        let ended = user.run(&user.up_on(ws, dynamodb, more)).await;
         let problem = problem(&ended);
         assert!(problem.contains(&taken.to_string()) && problem.contains(flag), "{problem}");
         user.nothing_is_left().await;
@@ -223,7 +240,8 @@ async fn a_command_that_can_not_be_understood_exits_with_2() {
         (&["up", "--no-such-flag"][..], "--no-such-flag"),
         (&["up", "--ws-port", "70000"], "--ws-port"),
         (&["token", "a/b"], "contains '/'"),
-        (&["nodes", "--endpoint-url", "127.0.0.1:8789"], "http://"),
+        (&["table", "nodes", "--endpoint-url", "127.0.0.1:8789"], "http://"),
+        (&["nodes", "--endpoint-url", "http://127.0.0.1:8789"], "--endpoint-url"),
     ] {
         let ended = user.run(arguments).await;
         assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
@@ -250,36 +268,6 @@ async fn tokens_are_signed_with_one_key_that_only_its_owner_can_read() {
     assert_eq!(std::fs::read_to_string(&key).expect("a key"), first, "the key is made once");
     let stranger = User::new().token("ap-1").await;
     assert_eq!(Socket::open(&up.ws, &stranger).await.expect_err("another machine's key"), 401);
-}
-
-#[tokio::test]
-async fn nodes_are_listed_for_people_and_for_programs() {
-    let user = User::new();
-    let program = user.start(&user.up(&[]));
-    let up = Up::of(&program).await;
-    let list = user.run(&["nodes", "--endpoint-url", &up.dynamodb]).await;
-    assert_eq!((list.code, &*list.stdout), (Some(0), "no nodes yet\n"));
-    assert_eq!(user.nodes(&up.dynamodb).await, json!([]));
-
-    let _sockets = (user.socket(&up, "ap-2").await, user.socket(&up, "ap-1").await);
-    let list = user.run(&["nodes", "--endpoint-url", &up.dynamodb]).await;
-    assert!(list.stdout.starts_with("NODE ") && list.stdout.ends_with("2 of 2 online\n"), "{list:?}");
-    let nodes = user.nodes(&up.dynamodb).await;
-    assert_eq!((&nodes[0]["node"], &nodes[1]["node"]), (&json!("ap-1"), &json!("ap-2")), "{nodes}");
-
-    let wrong_table = ["nodes", "--endpoint-url", &up.dynamodb, "--table", "other"];
-    let problem = problem(&user.run(&wrong_table).await);
-    assert!(problem.contains("is other the right table? (--table)"), "{problem}");
-}
-
-#[tokio::test]
-async fn without_anything_running_the_list_says_what_to_do() {
-    let user = User::new();
-    let nowhere = format!("http://127.0.0.1:{}", free_port());
-    let ended = user.run(&["nodes", "--json", "--endpoint-url", &nowhere]).await;
-    let problem = problem(&ended);
-    assert!(problem.contains(&nowhere) && problem.contains("cargo up"), "{problem}");
-    assert_eq!(ended.stdout, "", "a program gets nothing rather than half of a list");
 }
 
 #[tokio::test]

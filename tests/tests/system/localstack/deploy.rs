@@ -1,7 +1,7 @@
 //! `rollcall deploy`, and `rollcall up` with what was deployed.
 
 use rand::RngExt as _;
-use rollcall_tests::{Backend, Ended, Frame, Up, User, free_port, problem};
+use rollcall_tests::{Backend, Ended, Frame, Up, User, free_port, json_problem, problem};
 use rollcall_wire::{ByeReason, ServerMessage};
 use serde_json::Value;
 
@@ -56,11 +56,12 @@ async fn a_second_deployment_changes_nothing_and_another_setting_only_what_it_co
 async fn a_wrong_environment_is_reported_with_the_variable_and_can_be_corrected() {
     let developer = Developer::new();
     let refused = developer.deploy(&["--env", "ROLLCALL_GRACE_S=soon"]).await;
-    let said = problem(&refused);
+    let (said, _) = json_problem(1, &refused);
     assert!(said.contains("ROLLCALL_GRACE_S must be a whole number"), "{said}");
     assert!(said.contains(&developer.prefix), "which function: {said}");
     let refused = developer.deploy(&["--env", "ROLLCALL_TOKEN_KEYS={}"]).await;
-    assert!(problem(&refused).contains("ROLLCALL_TOKEN_KEYS can't be used: not a JWK set"), "{refused:?}");
+    let (said, _) = json_problem(1, &refused);
+    assert!(said.contains("ROLLCALL_TOKEN_KEYS can't be used: not a JWK set"), "{said}");
     assert_eq!(developer.done(&[]).await.len(), 7, "it goes on from there");
 }
 

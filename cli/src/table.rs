@@ -1,15 +1,13 @@
-//! `rollcall nodes`.
+//! `rollcall table`.
 
-use rollcall_aws::{DynamoStore, Environment, Reader, StoreError, local_dynamo_client, policy};
+use rollcall_aws::{DynamoStore, Reader, StoreError, local_dynamo_client, policy};
 use rollcall_core::{Node, NodeId, Policy, Presence, Timestamp, presence_at};
-use rollcall_stack::TABLE;
 use serde::Serialize;
 
-use crate::args::{Address, Connection, List, Nodes, NodesCommand};
+use crate::args::{TableCommand, TableNodes};
+use crate::clock;
 use crate::out::print;
 use crate::problem::Problem;
-use crate::stack::StackName;
-use crate::{clock, console};
 
 /// How many items are read at once: what one answer of DynamoDB may hold, at a kilobyte each.
 const PAGE: i32 = 1000;
@@ -26,19 +24,13 @@ struct Line {
     firmware: Option<String>,
 }
 
-/// Where DynamoDB is, if nothing else is said.
-const HERE: &str = "http://127.0.0.1:8789";
-
-/// Lists the nodes of the stack that is named, through its console; or those of a table.
-pub(crate) async fn run(args: &Nodes) -> Result<(), Problem> {
-    let table = args.endpoint_url.is_some() || args.table.is_some();
-    let stack = if table { None } else { StackName::find(args.stack.as_ref(), &Environment)? };
-    if stack.is_none() {
-        let endpoint = args.endpoint_url.as_deref().unwrap_or(HERE);
-        return list(endpoint, args.table.as_deref().unwrap_or(TABLE), args.json).await;
-    }
-    let connection = Connection { address: Address { stack, url: None, key_file: None }, json: args.json };
-    console::nodes(&NodesCommand::List(List { site: None, presence: None, connection })).await
+/// Reads what is asked for.
+///
+/// # Errors
+/// Why it can't be read, and what to do about it.
+pub(crate) async fn run(command: &TableCommand) -> Result<(), Problem> {
+    let TableCommand::Nodes(TableNodes { endpoint_url, table, json }) = command;
+    list(endpoint_url, table, *json).await
 }
 
 /// Reads the whole table, a page at a time, and prints it in the order of the nodes' ids.
