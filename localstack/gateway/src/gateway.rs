@@ -45,7 +45,7 @@ impl Gateway {
         Self { core, local_addr, accepting }
     }
 
-    /// The address on which it listens.
+    /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
@@ -97,7 +97,7 @@ pub(crate) struct Core {
     pub(crate) new_connections: Bucket,
     pub(crate) requests: Bucket,
     pub(crate) door: Door,
-    /// The tasks that a shutdown waits for: HTTP connections, and sockets up to their `$disconnect`.
+    /// Whatever has to be over before the gateway is: HTTP connections, and sockets up to their `$disconnect`.
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
     invoke: Arc<dyn Invoke>,
@@ -153,7 +153,7 @@ async fn respond(core: Arc<Core>, peer: SocketAddr, request: Request<Body>) -> A
         return refusal::forbidden();
     }
     if let Some(id) = rest.strip_prefix("@connections/").or_else(|| rest.strip_prefix("%40connections/")) {
-        // A slash in an id must be percent-encoded.
+        // A slash of an id must be encoded.
         if id.is_empty() || id.contains('/') {
             return refusal::forbidden();
         }

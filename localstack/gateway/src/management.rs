@@ -62,7 +62,7 @@ fn is_page(headers: &HeaderMap) -> bool {
 
 async fn post(core: &Core, id: &str, mut body: Body) -> Answer {
     let body = match body::read(&mut body, core.config.limits.message, &core.door).await {
-        // From here on the bytes count against the queue of the connection, which has a bound of its own.
+        // As soon as it is queued it counts for the connection, whose queue has a bound of its own.
         Ok(Held { bytes, room: _ }) => bytes,
         Err(Unread::TooLarge) => return too_large(),
         Err(Unread::Broken) => return refusal::message(assumed::POST_NOT_UTF8),
