@@ -22,10 +22,9 @@ pub const FIRMWARE_BUCKET: &str = "rollcall-firmware";
 
 /// The configuration of a local cloud.
 pub struct StackConfig {
-    /// The socket of the WebSocket API and `@connections`. It is bound before the start because the functions' settings
-    /// need its address.
+    /// Where sockets and `@connections` are served. Bound already: functions elsewhere are told of it before it starts.
     pub ws: TcpListener,
-    /// The socket of the HTTP API.
+    /// Where the HTTP API is served.
     pub http: TcpListener,
     /// The limits of API Gateway.
     pub limits: Limits,
@@ -170,7 +169,7 @@ impl Stack {
         format!("ws://{}/{STAGE}", self.gateway.local_addr())
     }
 
-    /// The URL of `@connections`: `http://127.0.0.1:PORT/local`.
+    /// Where `@connections` is: `http://127.0.0.1:PORT/local`.
     pub fn connections_url(&self) -> String {
         format!("http://{}/{STAGE}", self.gateway.local_addr())
     }
@@ -180,7 +179,7 @@ impl Stack {
         format!("http://{}", self.http.local_addr())
     }
 
-    /// The URL of the embedded DynamoDB, if there is one: `http://127.0.0.1:PORT`.
+    /// Where the embedded DynamoDB is, if it runs: `http://127.0.0.1:PORT`.
     pub fn dynamodb_url(&self) -> Option<String> {
         self.here.as_ref().map(|here| here.dynamo.url())
     }
@@ -251,7 +250,7 @@ pub fn listen(port: u16, purpose: &'static str, flag: &'static str) -> Result<Tc
     listen().map_err(|source| StackError::Port { port, purpose, flag, source })
 }
 
-/// The URL that `@connections` will have when the gateway serves on this socket.
+/// Where `@connections` will be, once a gateway serves here.
 ///
 /// # Errors
 /// If the socket has no address.
