@@ -264,7 +264,7 @@ def handler(process: BootstrapProcess) -> type[http.server.BaseHTTPRequestHandle
             return self._reply(400, b'{"errorType":"InvalidRequestID"}')
 
         def _body(self) -> tuple[bytes, int]:
-            """The body of the request and its length. Of a body over the largest answer, the rest is read and dropped."""
+            """The body of the request and its length. The rest of a body over the largest answer is dropped."""
             body, length = bytearray(), 0
             for part in self._parts():
                 length += len(part)
