@@ -1,4 +1,4 @@
-"""What `infra/destroy` does: deployment/arguments.py says what that is."""
+"""The command `infra/destroy`. deployment/arguments.py describes it."""
 
 import argparse
 import sys
@@ -18,20 +18,20 @@ def destroy(arguments: argparse.Namespace) -> None:
         raise Problem(f"there is no stack {arguments.stack} in {aws.region}")
     if not arguments.yes:
         say(f"{arguments.stack} in account {aws.account}, {aws.region}: every node loses its connection.")
-        if ask("The stack's name, to take it away: ") != arguments.stack:
-            raise Problem("nothing is taken away")
+        if ask("To delete the stack, enter its name: ") != arguments.stack:
+            raise Problem("nothing is deleted")
     outputs = stack.outputs()
     stack.delete()
     if aws.is_local:
-        say(f"{arguments.stack} is gone, with its data: LocalStack retains nothing")
+        say(f"{arguments.stack} is deleted, with its data: LocalStack retains nothing")
         return
-    say(f"{arguments.stack} is gone. Its data is kept: the table {outputs.get('TableName')}, the bucket "
-        f"{outputs.get('FirmwareBucket')} and the secret {arguments.stack}/keys. docs/operations.md#destroying-the-data "
-        "says how to delete them")
+    say(f"{arguments.stack} is deleted. Its data is kept: the table {outputs.get('TableName')}, the bucket "
+        f"{outputs.get('FirmwareBucket')} and the secret {arguments.stack}/keys. "
+        "docs/operations.md#destroying-the-data says how to delete them")
 
 
 def ask(question: str) -> str:
-    """What a person answers; nothing if there is none."""
+    """Asks a question and returns the line that a person enters. It is empty if stdin has ended."""
     print(question, end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip()
 

@@ -1,5 +1,5 @@
-"""Starts `infra/deploy` or `infra/destroy`: reads the arguments, which needs nothing installed, makes the virtual environment
-if it is not there, and goes on in it."""
+"""Starts `infra/deploy` or `infra/destroy`. It checks the arguments, for which nothing has to be installed. Then it
+creates the virtual environment, if it is missing or outdated, and runs the command in it."""
 
 import os
 import sys
@@ -13,13 +13,13 @@ COMMANDS = {"deploy": arguments.deploy, "destroy": arguments.destroy}
 
 
 def main() -> int:
-    command, *given = sys.argv[1:]
-    COMMANDS[command]().parse_args(given)
-    programs = venv.made()
+    command, *options = sys.argv[1:]
+    COMMANDS[command]().parse_args(options)
+    programs = venv.ensure()
     if programs is None:
         return 1
     python = str(programs / "python")
-    os.execv(python, [python, "-B", str(HERE / f"{command}.py"), *given])
+    os.execv(python, [python, "-B", str(HERE / f"{command}.py"), *options])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Makes a virtual environment with the AWS SDK and what the template is checked with, from a list that pins every file by
-its hash; prints where its programs are."""
+"""Creates a virtual environment with the AWS SDK and the packages of the template's tests, from a list that pins
+every file by its hash. Prints the folder of its programs."""
 
 import fcntl
 import subprocess
@@ -11,9 +11,9 @@ FOLDER = HERE.parent / "target/infra"
 LIST = HERE / "requirements.txt"
 
 
-def made() -> Path | None:
-    """Makes it, if it is not there as it should be; gives where its programs are. Nothing if it can't be made, which has
-    been said then."""
+def ensure() -> Path | None:
+    """Creates the virtual environment if it is missing or outdated, and returns the folder of its programs. None if
+    that failed; the error has been printed then."""
     venv, stamp = FOLDER / "venv", FOLDER / "venv.made-from"
     FOLDER.mkdir(parents=True, exist_ok=True)
     with open(FOLDER / "venv.lock", "w", encoding="ascii") as lock:
@@ -22,17 +22,19 @@ def made() -> Path | None:
         if not (stamp.exists() and stamp.read_text() == desired):
             print("installing the AWS SDK and the SAM translator from PyPI, about a minute", file=sys.stderr, flush=True)
             stamp.unlink(missing_ok=True)
-            # Isolated (-I): a folder that somebody is in has no modules for Python, and this one has a `venv`.
+            # With -I, Python does not import modules from the current folder. This folder has a `venv`, too.
             pip = [venv / "bin/python", "-I", "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
-            if not _ran([sys.executable, "-I", "-m", "venv", "--clear", venv], "apt install python3.11-venv"):
+            if not _succeeds([sys.executable, "-I", "-m", "venv", "--clear", venv], "apt install python3.11-venv"):
                 return None
-            if not _ran([*pip, "--require-hashes", "--requirement", LIST], "PyPI must be reachable: see `pip config list`"):
+            requirements = [*pip, "--require-hashes", "--requirement", LIST]
+            if not _succeeds(requirements, "PyPI must be reachable: see `pip config list`"):
                 return None
             stamp.write_text(desired)
     return venv / "bin"
 
 
-def _ran(command: list, advice: str) -> bool:
+def _succeeds(command: list, advice: str) -> bool:
+    """Runs a command, and prints its error with the advice if it fails."""
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         print(f"{' '.join(map(str, command))} failed ({advice}):\n{done.stderr.strip()}", file=sys.stderr)
@@ -40,7 +42,7 @@ def _ran(command: list, advice: str) -> bool:
 
 
 if __name__ == "__main__":
-    if programs := made():
+    if programs := ensure():
         print(programs)
     sys.exit(0 if programs else 1)
 

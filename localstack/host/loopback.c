@@ -1,6 +1,6 @@
 /*
- * Keeps a process on loopback: LD_PRELOAD puts this bind() before the C library's. Neither LocalStack 4.9 nor DynamoDB
- * Local has a setting that works for the address it listens on, and both listen on every address of the machine.
+ * Makes a process listen on 127.0.0.1 instead of every address of the machine. LD_PRELOAD puts this bind() before that
+ * of the C library. LocalStack 4.9 and DynamoDB Local listen on every address; neither has a setting that changes it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,7 +23,7 @@ int bind(int fd, const struct sockaddr *address, socklen_t length) {
         struct sockaddr_in6 loopback;
         memcpy(&loopback, address, sizeof loopback);
         if (IN6_IS_ADDR_UNSPECIFIED(&loopback.sin6_addr)) {
-            /* 127.0.0.1, as a socket of both families calls it. */
+            /* ::ffff:127.0.0.1, the address of 127.0.0.1 on a socket of both families. */
             static const unsigned char mapped[16] = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1};
             memcpy(&loopback.sin6_addr, mapped, sizeof mapped);
             return next(fd, (struct sockaddr *)&loopback, sizeof loopback);

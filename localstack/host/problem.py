@@ -1,12 +1,12 @@
-"""What went wrong, in a sentence that says what to do; and what is said meanwhile."""
+"""Errors and messages for a person."""
 
 import sys
 
 
 class Problem(Exception):
-    """Ends the command with exit code 1."""
+    """An error that ends the command with exit code 1. Its text says what is wrong and what to do."""
 
 
 def say(text: str) -> None:
-    """A line for a person."""
+    """Prints a line for a person to stderr; stdout is for programs."""
     print(text, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""A running LocalStack: starting it, waiting for it, ending it."""
+"""Starts LocalStack, waits until it is ready, and ends it."""
 
 import ctypes
 import fcntl
@@ -17,14 +17,15 @@ from problem import Problem
 
 VERSION = "4.9.2"
 INIT = Path(__file__).resolve().parent.parent / "init"
-# The one definition of the table.
+# The definition of the table, which the deployment uses, too.
 TABLE = INIT.parent.parent / "infra/table.json"
-# How long it may take, in seconds: starting on a busy machine, and ending before it is killed.
-PATIENCE, GRACE = 180, 3
+# How long LocalStack may take, in seconds: to get ready on a busy machine, and to end before it is killed.
+START_TIMEOUT, GRACE = 180, 3
 
 
 class Place:
-    """The files of the LocalStack at one port. Its lock is held as long as it runs, and no longer, whatever happens."""
+    """The files of the LocalStack at one port. The process that runs it holds a lock on one of them. The operating
+    system releases the lock when that process ends, even if it is killed."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.port = port
@@ -34,7 +35,7 @@ class Place:
         self.tmp = self.folder / "tmp"
 
     def claim(self) -> "int | None":
-        """Takes the lock, which lasts as long as the descriptor; nothing if it is taken."""
+        """Takes the lock, and returns the file descriptor that holds it until it is closed. None if it is taken."""
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         for last in [False] * 10 + [True]:
@@ -45,14 +46,14 @@ class Place:
                 if last:
                     os.close(lock)
                     return None
-                # Perhaps somebody is only looking.
+                # `holder` takes the lock for a moment.
                 time.sleep(0.02)
         os.truncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
         return lock
 
     def holder(self) -> "int | None":
-        """The process that runs it; nothing if it does not run."""
+        """The id of the process that runs LocalStack. None if it does not run."""
         try:
             with open(self.folder / "lock", "rb") as lock:
                 try:
@@ -63,13 +64,13 @@ class Place:
         except FileNotFoundError:
             return None
 
-    def last_words(self) -> str:
+    def end_of_log(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(f"    {line}" for line in lines[-15:])
 
 
 def refuse_taken(port: int) -> None:
-    """Says who has the port, if somebody has."""
+    """Raises a Problem that says which program uses the port, if one does."""
     try:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -81,14 +82,14 @@ def refuse_taken(port: int) -> None:
     if health and "version" in health:
         who = f"LocalStack {health['version']} that was not started here"
         if health["version"] != VERSION:
-            who += f" (this is for {VERSION})"
+            who += f" (this script runs {VERSION})"
     else:
         who = "another program"
     raise Problem(f"port {port} is taken by {who}: stop it, or choose another port with --port")
 
 
 def ask(port: int, path: str) -> "dict | None":
-    """LocalStack's answer, if it gives one."""
+    """The JSON object that an HTTP server at this port answers with. None if it answers with anything else."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)
@@ -101,7 +102,7 @@ def ask(port: int, path: str) -> "dict | None":
 
 
 def launch(place: Place, installed: Installed, keep: bool) -> subprocess.Popen:
-    """Starts LocalStack, which dies with this process."""
+    """Starts LocalStack. The kernel kills it when this process ends."""
     if not keep:
         shutil.rmtree(place.root, ignore_errors=True)
     shutil.rmtree(place.tmp, ignore_errors=True)
@@ -125,7 +126,8 @@ def _link(path: Path, target: Path) -> None:
 
 
 def _environment(place: Place, installed: Installed, keep: bool) -> dict[str, str]:
-    """Nothing of the user's but PATH: neither a proxy nor an AWS profile is for loopback."""
+    """LocalStack's environment variables. Only PATH is the user's: a proxy or an AWS profile must not be used on
+    loopback."""
     return {
         "LD_PRELOAD": str(installed.loopback),
         "PATH": os.environ.get("PATH", os.defpath),
@@ -135,43 +137,49 @@ def _environment(place: Place, installed: Installed, keep: bool) -> dict[str, st
         "GATEWAY_LISTEN": f"127.0.0.1:{place.port}",
         "LOCALSTACK_HOST": f"localhost:{place.port}",
         "OVERRIDE_IN_DOCKER": "0",
-        # No name server, no download, no call home.
+        # These switch off the name server, a download and the usage statistics.
         "DNS_ADDRESS": "0",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
-        # DynamoDB Local's own streams: the default provider lost a record.
+        # This provider uses the streams of DynamoDB Local. The default provider lost a record.
         "PROVIDER_OVERRIDE_DYNAMODB": "v2",
-        # The newer engine follows every reference again and again: it does not end with infra/template.yaml.
+        # The newer engine resolves every reference anew each time, and does not come to an end with
+        # infra/template.yaml.
         "PROVIDER_OVERRIDE_CLOUDFORMATION": "engine-legacy",
         "DYNAMODB_IN_MEMORY": "0" if keep else "1",
         "PERSISTENCE": "1" if keep else "0",
         "SQS_ENDPOINT_STRATEGY": "path",
         "LAMBDA_RUNTIME_EXECUTOR": "process",
-        # Else mappings from streams and queues idle for up to 15 s.
+        # Without it, mappings from streams and queues wait up to 15 s between two polls.
         "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "1",
         "LS_LOG": "warning",
     }
 
 
 def wait_until_ready(place: Place, server: subprocess.Popen) -> None:
-    """Waits until `localstack/init` has run: its table also starts DynamoDB Local's JVM."""
-    until = time.monotonic() + PATIENCE
+    """Waits until the scripts in `localstack/init` have run. They create the table, which also starts the JVM of
+    DynamoDB Local."""
+    deadline = time.monotonic() + START_TIMEOUT
     while True:
         if server.poll() is not None:
-            raise Problem(f"LocalStack ended with {server.returncode}; its log {place.log} ends with\n{place.last_words()}")
+            code = server.returncode
+            ended = f"LocalStack ended with exit code {code}"
+            raise Problem(f"{ended}; its log {place.log} ends with\n{place.end_of_log()}")
         ready = ask(place.port, "/_localstack/init/ready") or {}
         if ready.get("completed"):
             break
-        if time.monotonic() > until:
-            raise Problem(f"LocalStack is not ready after {PATIENCE} s; its log {place.log} ends with\n{place.last_words()}")
+        if time.monotonic() > deadline:
+            waited = f"LocalStack is not ready after {START_TIMEOUT} s"
+            raise Problem(f"{waited}; its log {place.log} ends with\n{place.end_of_log()}")
         time.sleep(0.1)
     failed = [script["name"] for script in ready["scripts"] if script["state"] != "SUCCESSFUL"]
     if failed or not ready["scripts"]:
-        raise Problem(f"localstack/init did not run ({', '.join(failed)}); the log {place.log} ends with\n{place.last_words()}")
+        reason = f"localstack/init failed: {', '.join(failed)}" if failed else "localstack/init has no script"
+        raise Problem(f"{reason}; the log {place.log} ends with\n{place.end_of_log()}")
 
 
 def wait_for_another(place: Place) -> bool:
-    """Waits until the LocalStack that somebody else starts is ready; says whether it is."""
+    """Waits until the LocalStack that another process is starting is ready. False if that process ends before."""
     while place.holder():
         if (ask(place.port, "/_localstack/init/ready") or {}).get("completed"):
             return True
@@ -180,12 +188,13 @@ def wait_for_another(place: Place) -> bool:
 
 
 def adopt_orphans() -> None:
-    """What LocalStack leaves behind becomes this process's to wait for (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+    """Makes this process the parent of the orphaned processes of LocalStack, so that it can wait for their end
+    (prctl(2), PR_SET_CHILD_SUBREAPER)."""
     ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)
 
 
 def end(server: subprocess.Popen) -> None:
-    """Ends LocalStack, and waits for what it started, which dies with it."""
+    """Ends LocalStack, and waits until the processes that it started have ended, too."""
     server.send_signal(signal.SIGTERM)
     try:
         server.wait(GRACE)

@@ -1,4 +1,4 @@
-"""The programs that must be there already: Node (for npm), Java, setpriv and a C compiler."""
+"""Checks the programs that must be installed already: Node (for npm), Java, setpriv and a C compiler."""
 
 import re
 import shutil
@@ -7,15 +7,15 @@ import sys
 
 from problem import Problem
 
-# The oldest that will do: npm packs what AWS publishes, DynamoDB Local is compiled for Java 17.
+# The oldest versions that work: npm downloads the package that AWS publishes; DynamoDB Local is compiled for Java 17.
 NODE, JAVA = 20, 17
 
 
 def check() -> str:
-    """Says everything that is missing or too old at once; gives the path of Java."""
+    """Returns the path of Java. Raises one Problem with everything that is missing or too old."""
     problems = []
     if sys.platform != "linux":
-        problems.append("this is for Linux; elsewhere, use Docker: docker compose -f localstack/docker-compose.yml up")
+        problems.append("this works on Linux only; use Docker: docker compose -f localstack/docker-compose.yml up")
     problems += filter(None, [_version("node", NODE, r"v(\d+)", "apt install nodejs npm, or https://nodejs.org")])
     problems += filter(None, [_version("java", JAVA, r'version "(\d+)', "apt install openjdk-17-jre-headless")])
     for program, advice in [
@@ -35,15 +35,15 @@ def check() -> str:
 
 
 def _version(program: str, oldest: int, pattern: str, advice: str) -> str | None:
-    """What is wrong with a program, if anything."""
+    """The problem with the version of a program, if there is one."""
     try:
-        asked = subprocess.run([program, "--version" if program == "node" else "-version"],
-                               capture_output=True, text=True, timeout=60)
+        output = subprocess.run([program, "--version" if program == "node" else "-version"],
+                                capture_output=True, text=True, timeout=60)
     except OSError:
         return f"{program} is missing, {oldest} or newer is needed: {advice}"
-    found = re.search(pattern, asked.stdout + asked.stderr)
-    if not found:
-        return f"{program} does not say its version, {oldest} or newer is needed: {advice}"
-    if int(found[1]) < oldest:
-        return f"{program} {found[1]} is too old, {oldest} or newer is needed: {advice}"
+    version = re.search(pattern, output.stdout + output.stderr)
+    if not version:
+        return f"{program} does not print its version, {oldest} or newer is needed: {advice}"
+    if int(version[1]) < oldest:
+        return f"{program} {version[1]} is too old, {oldest} or newer is needed: {advice}"
     return None

@@ -68,11 +68,11 @@ def test_a_bucket_of_another_account_is_refused_and_nothing_is_put_there(s3):
     [
         ({"publicAccessBlock": block(BlockPublicPolicy=False)}, "public access is not blocked"),
         ({"publicAccessBlock": None}, "public access is not blocked"),
-        ({"ownershipControls": None}, "objects may be other accounts'"),
-        ({"ownershipControls": owned("ObjectWriter")}, "objects may be other accounts'"),
+        ({"ownershipControls": None}, "objects may belong to other accounts"),
+        ({"ownershipControls": owned("ObjectWriter")}, "objects may belong to other accounts"),
         ({"versioning": "<VersioningConfiguration><Status>Suspended</Status></VersioningConfiguration>"}, "versions are no longer kept"),
-        ({"policy": policy(TLS_ONLY, LETS_IN)}, "its policy lets somebody in"),
-        ({"policy": json.dumps({"Statement": LETS_IN})}, "its policy lets somebody in"),
+        ({"policy": policy(TLS_ONLY, LETS_IN)}, "its policy allows access"),
+        ({"policy": json.dumps({"Statement": LETS_IN})}, "its policy allows access"),
     ],
 )
 def test_a_bucket_that_somebody_has_opened_is_refused_with_what_is_looser(s3, settings, why):

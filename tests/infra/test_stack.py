@@ -115,5 +115,5 @@ def test_the_failure_is_told_also_if_it_is_pages_away_and_an_earlier_deployment_
     assert told(client).splitlines() == [
         "rollcall is not deployed (UPDATE_ROLLBACK_COMPLETE):",
         "  CheckInLogs: /rollcall/rollcall/CheckIn already exists",
-        "there is: Table. Correct the cause, and run the same command again",
+        "existing resources: Table. Correct the cause, and run the same command again",
     ]

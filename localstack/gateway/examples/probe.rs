@@ -1,5 +1,5 @@
 //! A Lambda function that does what its payload says, for the tests of the process host.
-// It panics on request, and is as configured by its environment as any function is.
+// It panics on request, and reads its environment as any function does.
 #![allow(clippy::panic, clippy::disallowed_methods)]
 
 use std::{
@@ -34,7 +34,8 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
     Ok(match payload["do"].as_str().unwrap_or_default() {
         "panic" => panic!("the probe was told to panic"),
         "fail" => {
-            return Err(Diagnostic { error_type: "Told".into(), error_message: "the probe was told to fail".into() });
+            let error_message = "the probe was told to fail".into();
+            return Err(Diagnostic { error_type: "Probe.Failed".into(), error_message });
         }
         "exit" => process::exit(3),
         "sleep" => {
@@ -63,7 +64,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
     })
 }
 
-/// Says hello to the port in the payload, and goes on when it hears something.
+/// Connects to the port in the payload, sends the process id, and waits until it receives something.
 fn wait(payload: &Value) {
     let port = payload["port"].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or_default();
     let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else {
@@ -73,7 +74,7 @@ fn wait(payload: &Value) {
     let _ = stream.read(&mut [0]);
 }
 
-/// Reports an error of initialization by hand, as a runtime does whose handler can't be loaded.
+/// Reports an error of the initialization, as a runtime does whose handler can't be loaded.
 fn report_init_error() -> Result<(), Error> {
     let api = env::var("AWS_LAMBDA_RUNTIME_API")?;
     let api = api.trim_start_matches("http://");

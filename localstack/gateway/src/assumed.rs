@@ -1,6 +1,6 @@
-//! What is generally known of API Gateway but confirmed by no documentation that we have read.
+//! Behaviour of API Gateway that is generally known, but not confirmed by any documentation that was read for this.
 //!
-//! Everything here is **assumed**. It is kept together so that a correction is one edit.
+//! Everything here is **assumed**. It is kept in one place, so that a correction is one edit.
 
 pub(crate) mod http_api;
 
@@ -10,7 +10,7 @@ use http::StatusCode;
 
 use crate::invoke::InvokeError;
 
-/// An end of a connection: a close code and the words for it in `disconnectReason`.
+/// How a connection ends: the close code, and the text in `disconnectReason`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct End {
     /// WebSocket close code (RFC 6455, section 7.4.1).
@@ -22,7 +22,7 @@ pub(crate) struct End {
 /// Assumed, not confirmed: a connection that is idle, too old, or whose gateway stops is closed with this.
 pub(crate) const GOING_AWAY: End = End { code: 1001, reason: "Going away" };
 
-/// Assumed, not confirmed: the code for a TCP connection that was lost, and the words for it.
+/// Assumed, not confirmed: the code and the text for a TCP connection that was lost.
 pub(crate) const LOST: End = End { code: 1006, reason: "Connection closed abnormally" };
 
 /// Assumed, not confirmed: a DELETE on `@connections` closes with this.
@@ -34,13 +34,13 @@ pub(crate) const BINARY: End = End { code: 1003, reason: "Binary frames are not 
 /// Assumed, not confirmed: text that is not UTF-8 ends the connection (RFC 6455 demands the code).
 pub(crate) const NOT_UTF8: End = End { code: 1007, reason: "Text is not UTF-8" };
 
-/// Assumed, not confirmed: a client that breaks the protocol (RFC 6455 demands the code).
+/// Assumed, not confirmed: a client that breaks the protocol is disconnected with this (RFC 6455 demands the code).
 pub(crate) const PROTOCOL: End = End { code: 1002, reason: "Protocol error" };
 
-/// Assumed, not confirmed: the words; that the code is 1009 is documented.
+/// Assumed, not confirmed: the text. The code 1009 is documented.
 pub(crate) const TOO_BIG: End = End { code: 1009, reason: "Message too big" };
 
-/// The words are from a captured `$disconnect` event; that the code is 1005 is assumed, not confirmed.
+/// The text is from a captured `$disconnect` event. The code 1005 is assumed, not confirmed.
 pub(crate) const NO_STATUS: End = End { code: 1005, reason: "Client-side close frame status not set" };
 
 /// Assumed, not confirmed: ping and pong frames don't count as activity for the idle timer.
@@ -57,14 +57,14 @@ pub(crate) fn message_error(error: &InvokeError) -> &'static str {
     }
 }
 
-/// Lambda ends a process every few hours, also one that is never idle, between two invocations ("Understanding the Lambda
-/// execution environment lifecycle"). How many hours that are is observed, not documented.
+/// Lambda ends a process every few hours between two invocations, even if it is never idle ("Understanding the Lambda
+/// execution environment lifecycle"). The number of hours is observed, not documented.
 pub(crate) const LIFETIME: Duration = Duration::from_hours(2);
 
-/// Assumed, not confirmed: the words for a function's error or timeout.
+/// Assumed, not confirmed: the text for an error or timeout of a function.
 pub(crate) const INTERNAL: &str = "Internal server error";
 
-/// Assumed, not confirmed: the words for a message that is throttled.
+/// Assumed, not confirmed: the text for a message that is throttled.
 pub(crate) const TOO_MANY: &str = "Too Many Requests";
 
 /// Assumed, not confirmed: the status of a handshake that lacks an identity source.
@@ -73,7 +73,7 @@ pub(crate) const NO_IDENTITY: (StatusCode, &str) = (StatusCode::UNAUTHORIZED, "U
 /// Assumed, not confirmed: the status of a handshake that the authorizer's policy does not allow.
 pub(crate) const DENIED: (StatusCode, &str) = (StatusCode::FORBIDDEN, "Forbidden");
 
-/// Assumed, not confirmed: the status of a handshake whose authorizer crashed, timed out or made no sense.
+/// Assumed, not confirmed: the status of a handshake whose authorizer crashed, timed out or returned no valid answer.
 pub(crate) const AUTHORIZER_FAILED: (StatusCode, &str) = (StatusCode::INTERNAL_SERVER_ERROR, INTERNAL);
 
 /// Assumed, not confirmed: the status of a handshake that a throttled authorizer or `$connect` refuses.
@@ -89,7 +89,7 @@ pub(crate) fn authorizer_error(error: &InvokeError) -> (StatusCode, &'static str
     }
 }
 
-/// Assumed, not confirmed: the status of a handshake whose `$connect` function answered nonsense.
+/// Assumed, not confirmed: the status of a handshake whose `$connect` function returned no valid answer.
 pub(crate) const CONNECT_FAILED: (StatusCode, &str) = (StatusCode::BAD_GATEWAY, INTERNAL);
 
 /// Assumed, not confirmed: the status of a handshake whose `$connect` function failed in this way.
@@ -100,35 +100,34 @@ pub(crate) fn connect_error(error: &InvokeError) -> (StatusCode, &'static str) {
     }
 }
 
-/// Assumed, not confirmed: a stage that does not exist, for sockets and `@connections` alike.
+/// Assumed, not confirmed: the answer for a stage that does not exist, for sockets and `@connections`.
 pub(crate) const WRONG_STAGE: (StatusCode, &str) = (StatusCode::FORBIDDEN, "Forbidden");
 
-/// Assumed, not confirmed: a request to the stage that does not ask for a WebSocket.
+/// Assumed, not confirmed: the answer to a request to the stage that does not ask for a WebSocket.
 pub(crate) const NOT_A_HANDSHAKE: (StatusCode, &str) = (StatusCode::UPGRADE_REQUIRED, "Upgrade Required");
 
-/// Assumed, not confirmed: a request to the stage, or an `@connections` call, with another method than those there are.
+/// Assumed, not confirmed: the answer to a request to the stage, or an `@connections` call, with an unsupported method.
 pub(crate) const WRONG_METHOD: (StatusCode, &str) = (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
 
-/// Assumed, not confirmed: a handshake that breaks RFC 6455 in another way than by its version.
+/// Assumed, not confirmed: the answer to a handshake that breaks RFC 6455, except by a wrong version.
 pub(crate) const BAD_HANDSHAKE: (StatusCode, &str) = (StatusCode::BAD_REQUEST, "Bad Request");
 
-/// Assumed, not confirmed: a body that takes longer than it may.
+/// Assumed, not confirmed: the answer to a body that takes longer than it may.
 pub(crate) const SLOW_BODY: (StatusCode, &str) = (StatusCode::REQUEST_TIMEOUT, "Request Timeout");
 
-/// Ours: more bytes of bodies are under way than may be held.
+/// The answer when the bodies under way hold more bytes than they may. AWS has no such bound.
 pub(crate) const FULL: (StatusCode, &str) = (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
 
-/// Assumed, not confirmed: an `@connections` POST whose body is not UTF-8. Only text frames are sent.
+/// Assumed, not confirmed: the answer to an `@connections` POST whose body is not UTF-8. Only text frames are sent.
 pub(crate) const POST_NOT_UTF8: (StatusCode, &str) = (StatusCode::BAD_REQUEST, "Bad Request");
 
-/// Assumed, not confirmed: headers that belong to one hop and are not shown to functions. Captured events
-/// lack them.
+/// Assumed, not confirmed: headers that belong to one hop and are not in events. Captured events lack them.
 pub(crate) fn is_hop_header(name: &str) -> bool {
     matches!(name, "connection" | "upgrade")
 }
 
-/// Assumed, not confirmed: how a header's name is spelled in an event. Captured events show
-/// `Sec-WebSocket-Key` and `X-Forwarded-For`; the client's own spelling is not known to us.
+/// Assumed, not confirmed: how a header's name is spelled in an event. Captured events show `Sec-WebSocket-Key` and
+/// `X-Forwarded-For`; the client's own spelling is lost before.
 pub(crate) fn header_name(name: &str) -> String {
     name.split('-').map(capitalized).collect::<Vec<_>>().join("-")
 }
@@ -141,14 +140,14 @@ fn capitalized(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// What a value in an authorizer's context becomes.
+/// How a value in an authorizer's context is treated.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ContextValue {
-    /// A string in later events.
+    /// Later events have it as a string.
     Text(String),
-    /// Nothing.
+    /// It is left out of later events.
     LeftOut,
-    /// A reason to reject the whole answer.
+    /// It makes the whole answer invalid.
     Invalid,
 }
 
@@ -169,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn header_names_are_spelled_as_captured_events_spell_them() {
+    fn header_names_are_spelled_as_in_captured_events() {
         assert_eq!(header_name("sec-websocket-key"), "Sec-WebSocket-Key");
         assert_eq!(header_name("x-forwarded-for"), "X-Forwarded-For");
         assert_eq!(header_name("authorization"), "Authorization");

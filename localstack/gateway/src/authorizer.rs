@@ -1,4 +1,4 @@
-//! A Lambda authorizer's answer: is this connection allowed, and as whom.
+//! A Lambda authorizer's answer: whether a connection is allowed, and the identity that events show.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,21 @@ use serde_json::Value;
 
 use crate::assumed::{self, ContextValue};
 
-/// What an authorizer decided.
+/// The decision of an authorizer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Let in; `principalId` and the context, as later events show them.
+    /// Allowed, with `principalId` and the context as later events show them.
     Allowed(BTreeMap<String, String>),
     /// Denied, or not allowed by any statement.
     Denied,
-    /// Not an authorizer's answer.
-    Garbage,
+    /// The answer is not valid.
+    Invalid,
 }
 
 /// Reads the answer `output` to a question about `method_arn`.
 pub(crate) fn judge(output: &[u8], method_arn: &str) -> Verdict {
     let Ok(answer) = serde_json::from_slice::<Answer>(output) else {
-        return Verdict::Garbage;
+        return Verdict::Invalid;
     };
     let mut authorizer = BTreeMap::new();
     for (key, value) in answer.context.unwrap_or_default() {
@@ -30,16 +30,16 @@ pub(crate) fn judge(output: &[u8], method_arn: &str) -> Verdict {
                 authorizer.insert(key, text);
             }
             ContextValue::LeftOut => {}
-            ContextValue::Invalid => return Verdict::Garbage,
+            ContextValue::Invalid => return Verdict::Invalid,
         }
     }
     authorizer.insert("principalId".to_owned(), answer.principal_id);
 
     let statements = answer.policy_document.statement.into_vec();
-    let applying = || statements.iter().filter(|statement| statement.covers(method_arn));
-    if applying().any(|statement| statement.effect == Effect::Deny) {
+    let matching = || statements.iter().filter(|statement| statement.covers(method_arn));
+    if matching().any(|statement| statement.effect == Effect::Deny) {
         Verdict::Denied
-    } else if applying().any(|statement| statement.effect == Effect::Allow) {
+    } else if matching().any(|statement| statement.effect == Effect::Allow) {
         Verdict::Allowed(authorizer)
     } else {
         Verdict::Denied
@@ -123,13 +123,13 @@ fn matches(pattern: &str, text: &str) -> bool {
                 t += 1;
             }
             _ => {
-                // The last star swallows one character more.
-                let Some((after_star, swallowed)) = retry else {
+                // The last star matches one more character.
+                let Some((after_star, matched)) = retry else {
                     return false;
                 };
-                retry = Some((after_star, swallowed + 1));
+                retry = Some((after_star, matched + 1));
                 p = after_star;
-                t = swallowed + 1;
+                t = matched + 1;
             }
         }
     }
@@ -173,11 +173,11 @@ mod tests {
         ] {
             assert_eq!(judge(&denied), Verdict::Denied, "{denied}");
         }
-        assert_eq!(judge(r#"[{"Effect":"Perhaps"}]"#), Verdict::Garbage);
+        assert_eq!(judge(r#"[{"Effect":"Perhaps"}]"#), Verdict::Invalid);
     }
 
     #[test]
-    fn context_values_become_strings_and_nested_ones_are_refused() {
+    fn context_values_become_strings_and_nested_ones_make_the_answer_invalid() {
         let judge = |context: &str| {
             judge(
             format!(r#"{{"principalId":"n1","context":{context},"policyDocument":{{"Statement":[{{"Action":"*","Effect":"Allow","Resource":"*"}}]}}}}"#).as_bytes(), ARN,
@@ -188,7 +188,7 @@ mod tests {
         };
         let expected = [("a", "1"), ("b", "true"), ("c", "x"), ("d", "1.5"), ("principalId", "n1")];
         assert_eq!(authorizer, expected.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
-        assert_eq!(judge(r#"{"a":{"b":1}}"#), Verdict::Garbage);
-        assert_eq!(judge(r#"{"a":[1]}"#), Verdict::Garbage);
+        assert_eq!(judge(r#"{"a":{"b":1}}"#), Verdict::Invalid);
+        assert_eq!(judge(r#"{"a":[1]}"#), Verdict::Invalid);
     }
 }

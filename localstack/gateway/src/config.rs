@@ -1,4 +1,4 @@
-//! What a gateway is told: routes, limits, names and the clock.
+//! The configuration of a gateway: routes, limits, names and the clock.
 
 use std::{
     collections::BTreeMap,
@@ -7,27 +7,28 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// Where the gateway reads wall-clock time; tests hand in their own.
+/// Returns wall-clock time. Tests pass a clock of their own.
 pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
-/// The account in every event.
+/// The account id in every event.
 pub(crate) const ACCOUNT_ID: &str = "123456789012";
 
-/// The API in every event.
+/// The API id in every event.
 pub(crate) const API_ID: &str = "loopback00";
 
-/// The routes of a WebSocket API, as function names that [`crate::Invoke`] understands.
+/// The routes of a WebSocket API, with the names of the functions for [`crate::Invoke`].
 #[derive(Debug, Clone, Default)]
 pub struct Routes {
-    /// REQUEST authorizer on `$connect`. Without one, everybody is let in and events carry no identity.
+    /// The REQUEST authorizer of `$connect`. Without one, every handshake is authorized and events carry no identity.
     pub authorizer: Option<String>,
-    /// Runs before the handshake is answered; without one, every authorized handshake is accepted.
+    /// The `$connect` function, which runs before the handshake is answered. Without one, every authorized handshake is
+    /// accepted.
     pub connect: Option<String>,
-    /// Told once how a connection ended.
+    /// The `$disconnect` function, which is invoked once for each connection that ended.
     pub disconnect: Option<String>,
-    /// `$default`: whatever matches no key, and whatever is not JSON.
+    /// The `$default` route, for messages that match no key and messages that are not JSON.
     pub default: Option<Route>,
-    /// Route key to route. Keys that begin with `$` are reserved and never selected by a message.
+    /// The other routes by their keys. Keys that begin with `$` are reserved and never selected by a message.
     pub keyed: BTreeMap<String, Route>,
     /// The route selection expression: `$request.body.` and a path of names, such as `$request.body.type`.
     pub selection: String,
@@ -38,12 +39,12 @@ pub struct Routes {
 pub struct Route {
     /// The function that is invoked.
     pub function: String,
-    /// Whether the route has a route response; without one the function's `body` is thrown away.
+    /// Whether the route has a route response. Without one the function's `body` is discarded.
     pub responds: bool,
 }
 
-/// Quotas and bounds. [`Limits::default`] gives AWS's ("Amazon API Gateway quotas, WebSocket API", and
-/// "account-level quotas, per Region" for the rates).
+/// Quotas of AWS, and further bounds of this gateway. [`Limits::default`] has the values of AWS ("Amazon API Gateway
+/// quotas, WebSocket API", and "account-level quotas, per Region" for the rates).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Without a data frame in either direction for this long, the connection is closed. AWS: 10 minutes.
@@ -62,39 +63,44 @@ pub struct Limits {
     pub requests_per_second: u32,
     /// How far the request rate may be exceeded at once. AWS: 5,000.
     pub burst: u32,
-    /// Messages of one connection that may be under way at once, from their arrival until their answer is queued.
-    /// Beyond it nothing more is read from the socket, so that a client that sends faster is held up by TCP, and every
-    /// message is answered in the end. Ours: 16, so that one connection can't fill the functions' queues.
+    /// How many messages of one connection may be under way at once, from their arrival until their answer is queued.
+    /// At this number the gateway reads no more from the socket. TCP then slows the client down, and every message is
+    /// answered in the end. Default: 16, so that one connection can't fill the queues of the functions. Not a limit of
+    /// AWS.
     pub in_flight: usize,
-    /// Frames that may wait for a client that reads slowly. Ours: 32.
+    /// How many frames may wait for a client that reads slowly. Default: 32. Not a limit of AWS.
     pub outgoing: usize,
-    /// How long an `@connections` POST waits for room in that queue before it is refused. Ours: 1 second.
+    /// How long an `@connections` POST waits for room in that queue before it is refused. Default: 1 second. Not a
+    /// limit of AWS.
     pub push_wait: Duration,
-    /// How long [`crate::Gateway::shutdown`] waits for `$disconnect` to be delivered. Ours: 5 seconds.
+    /// How long [`crate::Gateway::shutdown`] waits for the `$disconnect` functions. Default: 5 seconds. Not a limit of
+    /// AWS.
     pub shutdown: Duration,
-    /// What a client may hold before its handshake.
+    /// Bounds on clients before their handshake.
     pub clients: ClientLimits,
 }
 
-/// Bounds on what clients may hold without having asked for anything. All of them are ours, except where AWS is named.
+/// Bounds on the resources that a client may hold without a request. They are not limits of AWS, except where AWS is
+/// named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientLimits {
-    /// How long a request's head may take. 10 seconds; then 408.
+    /// How long the head of a request may take; after that the answer is 408. Default: 10 seconds.
     pub headers: Duration,
-    /// How long a request's body may take. 30 seconds; then 408.
+    /// How long the body of a request may take; after that the answer is 408. Default: 30 seconds.
     pub body: Duration,
-    /// How long a connection may be kept without a request. 75 seconds.
+    /// How long a connection may be open without a request. Default: 75 seconds.
     pub idle: Duration,
-    /// How long a client may take nothing of an answer. 30 seconds.
+    /// How long a client may read nothing of an answer. Default: 30 seconds.
     pub stall: Duration,
-    /// The longest request line, in bytes. 8 KB; then 414.
+    /// The longest request line, in bytes; a longer one is refused with 414. Default: 8 KB.
     pub request_line: usize,
-    /// Request line and header values together, in bytes; then 431. AWS: 10,240 ("Quotas for configuring and running an
-    /// HTTP API"). Names and line ends may take as much again.
+    /// The most bytes of request line and header values together; more are refused with 431. Default: 10,240, as in AWS
+    /// ("Quotas for configuring and running an HTTP API"). Header names and line ends may take as much again.
     pub head: usize,
-    /// Connections of one listener that may wait for a request at once; one more ends the one that waits longest. 1,024.
+    /// How many connections of one listener may wait for a request at once. One more ends the one that waits longest.
+    /// Default: 1,024.
     pub waiting: usize,
-    /// Bytes of all bodies under way, beside 16 KB of each; then 503. 32 MB.
+    /// How many bytes all bodies under way may hold, beside 16 KB of each; more are refused with 503. Default: 32 MB.
     pub bodies: usize,
 }
 
@@ -133,25 +139,25 @@ impl Default for Limits {
     }
 }
 
-/// Everything a gateway is told when it starts.
+/// The configuration of a gateway.
 #[derive(Clone)]
 pub struct GatewayConfig {
-    /// First path segment, such as `prod`.
+    /// The stage, which is the first path segment, such as `prod`.
     pub stage: String,
-    /// What runs when.
+    /// The routes and their functions.
     pub routes: Routes,
     /// Quotas and bounds.
     pub limits: Limits,
-    /// Wall-clock time: `connectedAt`, `requestTime` and `lastActiveAt` come from here.
+    /// The clock for `connectedAt`, `requestTime` and `lastActiveAt`.
     pub clock: Clock,
-    /// Where an authorizer's token is found: `route.request.header.NAME` or
-    /// `route.request.querystring.NAME`. A handshake that lacks one is refused without asking the authorizer.
+    /// The identity sources of the authorizer: `route.request.header.NAME` or `route.request.querystring.NAME`. A
+    /// handshake that lacks one is refused without invoking the authorizer.
     pub identity_sources: Vec<String>,
-    /// In `methodArn`.
+    /// The region in `methodArn`.
     pub region: String,
-    /// In `methodArn`.
+    /// The account id in `methodArn`.
     pub account_id: String,
-    /// In `methodArn` and every event.
+    /// The API id in `methodArn` and in every event.
     pub api_id: String,
     /// `domainName` in every event; the listener's address if it is not given.
     pub domain_name: Option<String>,
@@ -159,7 +165,7 @@ pub struct GatewayConfig {
 
 impl GatewayConfig {
     /// A configuration with AWS's limits, the system's clock and made-up account and API ids.
-    #[expect(clippy::disallowed_methods, reason = "the default clock; whoever needs another sets it")]
+    #[expect(clippy::disallowed_methods, reason = "this is the default clock, which the caller may replace")]
     pub fn new(stage: impl Into<String>, routes: Routes) -> Self {
         Self {
             stage: stage.into(),
@@ -174,7 +180,7 @@ impl GatewayConfig {
         }
     }
 
-    /// The resource an authorizer is asked about.
+    /// The resource in the event of the authorizer.
     pub(crate) fn method_arn(&self) -> String {
         format!("arn:aws:execute-api:{}:{}:{}/{}/$connect", self.region, self.account_id, self.api_id, self.stage)
     }

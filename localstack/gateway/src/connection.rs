@@ -1,4 +1,4 @@
-//! One connection from its handshake to its `$disconnect`.
+//! One connection, from its handshake to its `$disconnect`.
 
 use std::sync::Arc;
 
@@ -22,11 +22,11 @@ use crate::{
     socket::{Ended, Socket, Step},
 };
 
-/// Decides a handshake, answers it, serves the socket, and tells `$disconnect` how it ended.
+/// Decides a handshake, answers it, serves the socket, and invokes `$disconnect` when it has ended.
 ///
-/// Whoever was accepted by `$connect` gets exactly one `$disconnect`, whether or not the 101 reached them.
+/// A connection that `$connect` accepted gets exactly one `$disconnect`, whether or not the client received the 101.
 pub(crate) async fn run(core: Arc<Core>, opening: Box<Opening>, upgrade: OnUpgrade, answer: oneshot::Sender<Answer>) {
-    // Boxed, so that what deciding needs does not stay allocated for as long as the socket lives.
+    // Boxed, so that the memory for the decision is freed before the socket is served.
     let accepted = match Box::pin(opening.decide(&core)).await {
         Ok(accepted) => accepted,
         Err(refusal) => {
@@ -56,7 +56,7 @@ pub(crate) async fn run(core: Arc<Core>, opening: Box<Opening>, upgrade: OnUpgra
         }
     };
     core.registry.remove(&entry.identity.connection_id);
-    // A client that lingers over its goodbye must not hold up the news.
+    // A client that closes slowly must not delay `$disconnect`.
     Box::pin(async {
         tokio::join!(socket.finish(&ended), disconnect(&core, &entry, &ended));
     })
@@ -65,7 +65,7 @@ pub(crate) async fn run(core: Arc<Core>, opening: Box<Opening>, upgrade: OnUpgra
 
 async fn upgraded(upgrade: OnUpgrade, limits: &Limits) -> Option<WebSocketStream<Frames>> {
     let upgraded = upgrade.await.ok()?;
-    // The bare socket rather than hyper's wrapper around it: every connection pays for what it holds.
+    // The bare socket is used and not hyper's wrapper around it, which would cost memory for every connection.
     let parts = upgraded.downcast::<TokioIo<Wire>>().ok()?;
     let config = WebSocketConfig::default()
         .read_buffer_size(4096)

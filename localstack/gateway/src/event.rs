@@ -1,4 +1,4 @@
-//! The events that functions receive, field for field.
+//! The events that functions receive, with all their fields.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use time::{OffsetDateTime, format_description::StaticFormatDescription, macros::
 
 use crate::{config::GatewayConfig, ids, request::Arrival};
 
-/// What every event of one connection says about it.
+/// The facts about a connection that all its events share.
 #[derive(Debug)]
 pub(crate) struct Identity {
     pub(crate) connection_id: String,
@@ -23,7 +23,7 @@ pub(crate) struct Identity {
     pub(crate) authorizer: Option<BTreeMap<String, String>>,
 }
 
-/// Builds events: knows what is the same in all of them.
+/// Builds events. It holds what is the same in all of them.
 #[derive(Debug)]
 pub(crate) struct Events {
     stage: String,
@@ -81,7 +81,7 @@ impl Events {
         })
     }
 
-    /// A message's event; carries no headers.
+    /// The event of a message. It has no headers.
     pub(crate) fn message(&self, identity: &Identity, at: SystemTime, message: &Message<'_>) -> Bytes {
         let message_id = ids::request();
         let mut context = self.context(identity, message.route_key, "MESSAGE", message.request_id, at);
@@ -97,7 +97,7 @@ impl Events {
         })
     }
 
-    /// The `$disconnect` event, with the close code and the words for it.
+    /// The `$disconnect` event, with the close code and reason.
     pub(crate) fn disconnect(&self, identity: &Identity, at: SystemTime, code: u16, reason: &str) -> Bytes {
         let request_id = ids::request();
         let mut context = self.context(identity, "$disconnect", "DISCONNECT", &request_id, at);
@@ -154,12 +154,12 @@ pub(crate) fn epoch_ms(at: SystemTime) -> u64 {
     at.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// ISO 8601 with milliseconds, as `@connections` GET answers.
+/// ISO 8601 with milliseconds, as in the answer to an `@connections` GET.
 pub(crate) fn iso8601(at: SystemTime) -> String {
     formatted(at, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"))
 }
 
-/// The common log format's time, as `requestContext` has it.
+/// The time in the common log format, as in `requestContext`.
 pub(crate) fn request_time(at: SystemTime) -> String {
     formatted(at, format_description!("[day]/[month repr:short]/[year]:[hour]:[minute]:[second] +0000"))
 }
@@ -168,7 +168,7 @@ fn formatted(at: SystemTime, format: StaticFormatDescription) -> String {
     OffsetDateTime::from(at).format(format).unwrap_or_default()
 }
 
-/// JSON of a value made of strings and numbers, whose serialization can't fail.
+/// The JSON of a value. The values here consist of strings and numbers, so serialization does not fail.
 pub(crate) fn json(value: &impl Serialize) -> Bytes {
     serde_json::to_vec(value).map_or_else(
         |error| {

@@ -1,5 +1,5 @@
-//! A WebSocket's bytes below its frames: what no frame may begin with ends the connection before its payload is waited
-//! for (RFC 6455, section 5).
+//! Checks the headers of a client's WebSocket frames as their bytes come (RFC 6455, section 5). A frame whose header
+//! breaks the protocol ends the connection before its payload has come.
 
 use std::{
     io,
@@ -13,11 +13,11 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A socket that hands on what its client sends up to the first frame that breaks the protocol.
+/// A socket that passes on the client's bytes up to the first frame that breaks the protocol.
 #[derive(Debug)]
 pub(crate) struct Frames {
     stream: TcpStream,
-    /// What came together with the handshake.
+    /// Bytes that came together with the handshake.
     early: Bytes,
     header: Header,
     broken: bool,
@@ -33,7 +33,7 @@ impl Frames {
         Self { stream, early, header: Header::default(), broken: false }
     }
 
-    /// The socket itself, for whoever no longer cares about frames.
+    /// The socket itself, without the check of frames.
     pub(crate) fn stream(&mut self) -> &mut TcpStream {
         &mut self.stream
     }
@@ -52,12 +52,12 @@ impl AsyncRead for Frames {
             let early = this.early.split_to(this.early.len().min(buf.remaining()));
             buf.put_slice(early.chunk());
         }
-        let whole = this.header.scan(&buf.filled()[before..]);
-        if whole < buf.filled().len() - before {
+        let valid = this.header.scan(&buf.filled()[before..]);
+        if valid < buf.filled().len() - before {
             this.broken = true;
-            buf.set_filled(before + whole);
-            // Nothing at all would mean the end.
-            if whole == 0 {
+            buf.set_filled(before + valid);
+            // A read of no bytes would mean the end of the stream.
+            if valid == 0 {
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, Broken)));
             }
         }
@@ -79,12 +79,13 @@ impl AsyncWrite for Frames {
     }
 }
 
-/// Where in a client's frames the next byte is.
+/// The position of the next byte in the client's frames.
 #[derive(Debug, Default)]
 struct Header {
     at: At,
     /// Whether a message has begun that later frames continue.
     unfinished: bool,
+    /// Whether the current frame is a control frame.
     control: bool,
 }
 
@@ -93,13 +94,13 @@ enum At {
     #[default]
     First,
     Second,
-    /// An extended length of so many bytes, of which so many are to come; and its value so far.
+    /// In an extended length of `of` bytes, of which `left` are to come. `value`: the number so far.
     Length {
         of: u8,
         left: u8,
         value: u64,
     },
-    /// The mask, of which so many bytes are to come, before a payload of this length.
+    /// In the mask, of which `left` bytes are to come, before a payload of this length.
     Mask {
         left: u8,
         payload: u64,
@@ -108,7 +109,7 @@ enum At {
 }
 
 impl Header {
-    /// How many of these bytes break nothing.
+    /// How many of these bytes come before the first one that breaks the protocol.
     fn scan(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -127,7 +128,7 @@ impl Header {
         at
     }
 
-    /// Where the next byte is; none if this one breaks the protocol.
+    /// The position of the next byte; `None` if this byte breaks the protocol.
     fn step(&mut self, byte: u8) -> Option<At> {
         Some(match self.at {
             At::First => self.first(byte)?,
@@ -137,7 +138,7 @@ impl Header {
                 if left > 1 {
                     At::Length { of, left: left - 1, value }
                 } else {
-                    // The shortest form there is, and no more than 63 bits.
+                    // A length must be in the shortest possible form, and have no more than 63 bits.
                     let shortest = if of == 2 { value > 125 } else { value > u64::from(u16::MAX) };
                     if !shortest || value > i64::MAX.unsigned_abs() {
                         return None;
@@ -197,8 +198,8 @@ mod tests {
         [&[first, 0x80 | length], MASK.as_slice(), payload].concat()
     }
 
-    /// How much of it breaks nothing: at once and byte by byte.
-    fn whole(bytes: &[u8]) -> usize {
+    /// How many of these bytes are valid. They are scanned at once and one by one, with the same result.
+    fn valid(bytes: &[u8]) -> usize {
         let at_once = Header::default().scan(bytes);
         let mut header = Header::default();
         let one_by_one = bytes.iter().take_while(|byte| header.scan(&[**byte]) == 1).count();
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_messages_in_any_frames_with_pings_between_them_pass() {
+    fn messages_in_any_number_of_frames_with_pings_between_them_are_valid() {
         let long = [&[0x81, 0xfe, 1, 0][..], &MASK, &[0; 256]].concat();
         let longer = [&[0x81, 0xff, 0, 0, 0, 0, 0, 1, 0, 0][..], &MASK, &vec![0; 65536]].concat();
         let frames = [
@@ -223,11 +224,11 @@ mod tests {
             frame(0x88, b""),
         ];
         let frames = frames.concat();
-        assert_eq!(whole(&frames), frames.len());
+        assert_eq!(valid(&frames), frames.len());
     }
 
     #[test]
-    fn a_frame_that_breaks_the_protocol_is_seen_in_its_header_and_what_came_before_it_passes() {
+    fn a_frame_that_breaks_the_protocol_is_noticed_in_its_header_and_the_bytes_before_it_are_valid() {
         let before = frame(0x81, b"fine");
         for (broken, header) in [
             (&[0x81, 0x02][..], 1), // no mask
@@ -236,17 +237,17 @@ mod tests {
             (&[0x91, 0x80], 0),
             (&[0x83, 0x80], 0), // reserved opcodes
             (&[0x8b, 0x80], 0),
-            (&[0x09, 0x80], 0),         // a control frame in pieces
-            (&[0x89, 0xfe], 1),         // and one that is too long
-            (&[0x80, 0x80], 0),         // a continuation of nothing
-            (&[0x81, 0xfe, 0, 125], 3), // longer than need be
+            (&[0x09, 0x80], 0),         // a fragmented control frame
+            (&[0x89, 0xfe], 1),         // a control frame that is too long
+            (&[0x80, 0x80], 0),         // a continuation without a message
+            (&[0x81, 0xfe, 0, 125], 3), // a length that is not in the shortest form
             (&[0x81, 0xff, 0, 0, 0, 0, 0, 0, 255, 255], 9),
             (&[0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0], 9),
         ] {
             let bytes = [&before[..], broken].concat();
-            assert_eq!(whole(&bytes), before.len() + header, "{broken:x?}");
+            assert_eq!(valid(&bytes), before.len() + header, "{broken:x?}");
         }
-        let new_before_the_last = [frame(0x01, b"a"), frame(0x81, b"b")].concat();
-        assert_eq!(whole(&new_before_the_last), 7);
+        let message_within_a_message = [frame(0x01, b"a"), frame(0x81, b"b")].concat();
+        assert_eq!(valid(&message_within_a_message), 7);
     }
 }

@@ -1,4 +1,4 @@
-//! The WebSocket API: what all its connections share, and which request is what.
+//! The WebSocket API: the state that its connections share, and the routing of requests.
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
@@ -64,19 +64,19 @@ impl Gateway {
         self.local_addr
     }
 
-    /// How many connections are open: accepted by `$connect`, and not yet known to have ended.
+    /// How many connections are open: `$connect` has accepted them, and they are not known to have ended.
     pub fn connections(&self) -> usize {
         self.core.registry.len()
     }
 
-    /// Stops accepting, closes every connection with 1001 and waits until `$disconnect` was told of each,
-    /// but not longer than [`crate::Limits::shutdown`]. The port is free afterwards.
+    /// Stops accepting, closes every connection with 1001 and waits until `$disconnect` has run for each, but not
+    /// longer than [`crate::Limits::shutdown`]. The port is free afterwards.
     pub async fn shutdown(&self) {
         self.stop();
         self.accepting.wait().await;
         let bound = self.core.config.limits.shutdown;
         if tokio::time::timeout(bound, self.core.tasks.wait()).await.is_err() {
-            tracing::warn!(left = self.core.tasks.len(), "connections outlive the gateway");
+            tracing::warn!(left = self.core.tasks.len(), "connections did not end in time for the shutdown");
         }
     }
 
@@ -102,7 +102,7 @@ impl fmt::Debug for Gateway {
     }
 }
 
-/// What all connections share.
+/// The state that all connections share.
 pub(crate) struct Core {
     pub(crate) config: GatewayConfig,
     pub(crate) events: Events,
@@ -156,7 +156,7 @@ impl Core {
     }
 }
 
-/// Serves HTTP until the peer is done or has become a WebSocket, which has a task of its own.
+/// Serves HTTP until the connection ends or becomes a WebSocket, which has a task of its own.
 async fn serve(core: Arc<Core>, stream: TcpStream, peer: SocketAddr) {
     let shared = Arc::clone(&core);
     let respond = move |request| respond(Arc::clone(&shared), peer, request);

@@ -46,8 +46,8 @@ pub(crate) async fn respond(core: Arc<Core>, peer: SocketAddr, mut request: Requ
     let (parts, _) = request.into_parts();
     let opening = Opening::new(&core, id, accept, peer, &parts.headers, &parts.uri);
     let (answer, answered) = oneshot::channel();
-    // A task of its own, since hyper drops this future when the client leaves: a `$connect` that was
-    // accepted must be followed by a `$disconnect` even then.
+    // The connection has a task of its own, because hyper drops this future when the client leaves. Even then
+    // `$disconnect` must follow an accepted `$connect`.
     let tasks = core.tasks.clone();
     tasks.spawn(connection::run(core, Box::new(opening), upgrade, answer));
     answered.await.unwrap_or_else(|_| refusal::message(assumed::AUTHORIZER_FAILED))
@@ -59,7 +59,7 @@ fn accept_key(request: &Request<Body>) -> Result<String, Box<Answer>> {
         return Err(Box::new(refusal::not_allowed("GET")));
     }
     let headers = request.headers();
-    // An upgrade asked for in HTTP/1.0 is none (RFC 9110, section 7.8).
+    // An upgrade is ignored in HTTP/1.0 (RFC 9110, section 7.8).
     let asks = request.version() >= Version::HTTP_11
         && lists(headers, &CONNECTION, "upgrade")
         && lists(headers, &UPGRADE, "websocket");
@@ -74,24 +74,24 @@ fn accept_key(request: &Request<Body>) -> Result<String, Box<Answer>> {
     }
     let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
     match (keys.next(), keys.next()) {
-        // What came as a body would be taken for frames.
+        // A body would be read as frames.
         (Some(key), None) if is_nonce(key) && request.body().is_end_stream() => Ok(derive_accept_key(key.as_bytes())),
         _ => Err(Box::new(refusal::message(assumed::BAD_HANDSHAKE))),
     }
 }
 
-/// Whether a header, of however many lines, lists a word.
+/// Whether a header contains a word in its list. The list may be spread over several lines.
 fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     let mut lines = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     lines.any(|line| line.split(',').any(|listed| listed.trim().eq_ignore_ascii_case(word)))
 }
 
-/// Sixteen bytes in base64.
+/// Whether this is the base64 of sixteen bytes.
 fn is_nonce(key: &HeaderValue) -> bool {
     STANDARD.decode(key.as_bytes()).is_ok_and(|nonce| nonce.len() == 16)
 }
 
-/// Says which protocol and which version of it are spoken here (RFC 9110, section 15.5.22; RFC 6455, section 4.4).
+/// Names the supported protocol and its version (RFC 9110, section 15.5.22; RFC 6455, section 4.4).
 fn upgrade_required() -> Answer {
     let mut answer = refusal::message(assumed::NOT_A_HANDSHAKE);
     let headers = answer.headers_mut();
@@ -106,7 +106,7 @@ pub(crate) struct Opening {
     identity: Identity,
     arrival: Arrival,
     accept: String,
-    /// Subprotocols, of however many lines.
+    /// The subprotocols that the client offers, from all header lines.
     offered: Vec<String>,
     request_id: String,
 }
@@ -143,7 +143,7 @@ impl Opening {
         }
     }
 
-    /// Asks the authorizer, then `$connect`.
+    /// Invokes the authorizer, then `$connect`.
     pub(crate) async fn decide(mut self, core: &Core) -> Result<Accepted, Refusal> {
         if let Some(function) = &core.config.routes.authorizer {
             let authorizer = self.authorize(core, function).await?;
@@ -162,20 +162,20 @@ impl Opening {
         }
         let event = core.events.authorize(&self.identity, &self.request_id, &self.arrival);
         let output = core.invoke(function, event).await.map_err(|error| {
-            tracing::info!(%error, function, "the authorizer did not decide");
+            tracing::info!(%error, function, "the authorizer failed");
             self.refuse(assumed::authorizer_error(&error))
         })?;
         match authorizer::judge(&output, core.events.method_arn()) {
             Verdict::Allowed(authorizer) => Ok(authorizer),
             Verdict::Denied => Err(self.refuse(assumed::DENIED)),
-            Verdict::Garbage => {
-                tracing::warn!(function, "the authorizer's answer is not an authorizer's answer");
+            Verdict::Invalid => {
+                tracing::warn!(function, "the authorizer's answer is not valid");
                 Err(self.refuse(assumed::AUTHORIZER_FAILED))
             }
         }
     }
 
-    /// The subprotocol that the function chose, if it accepts.
+    /// Invokes `$connect`. Returns the subprotocol that it chose.
     async fn connect(&self, core: &Core, function: &str) -> Result<Option<HeaderValue>, Refusal> {
         let event = core.events.connect(&self.identity, &self.request_id, &self.arrival);
         let output = core.invoke(function, event).await.map_err(|error| {
@@ -183,7 +183,7 @@ impl Opening {
             self.refuse(assumed::connect_error(&error))
         })?;
         let decision = serde_json::from_slice::<Decision>(&output).ok();
-        // A 1xx would leave the client in the middle of an HTTP exchange.
+        // A 1xx status would leave the client waiting for the final answer.
         let status = decision.as_ref().filter(|decision| decision.status_code >= 200);
         let status = status.and_then(|decision| StatusCode::from_u16(decision.status_code).ok());
         let (Some(status), Some(decision)) = (status, decision) else {
@@ -201,7 +201,7 @@ impl Opening {
         let chosen = decision.subprotocol()?;
         let offered = self.offered.iter().find(|offered| *offered == chosen);
         if offered.is_none() {
-            tracing::warn!("$connect chose a subprotocol that the client did not offer: it is left out");
+            tracing::warn!("$connect chose a subprotocol that the client did not offer, so it is left out");
         }
         HeaderValue::from_str(offered?).ok()
     }
@@ -221,7 +221,7 @@ struct Decision {
 }
 
 impl Decision {
-    /// The subprotocol that it chooses.
+    /// The subprotocol in the headers of the answer.
     fn subprotocol(&self) -> Option<&str> {
         let mut headers = self.headers.iter().flatten();
         headers.find(|(name, _)| name.eq_ignore_ascii_case(SEC_WEBSOCKET_PROTOCOL.as_str()))?.1.as_str()

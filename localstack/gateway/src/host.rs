@@ -26,32 +26,32 @@ use crate::{
 use function::{Function, Job};
 use process::Process;
 
-/// Where the lines go that functions print: function name, then the line without its end.
+/// Takes each line that a function prints: the name of the function, and the line without its end.
 pub type Logs = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
-/// A function and the bounds it runs in.
+/// A function and its bounds.
 #[derive(Debug, Clone)]
 pub struct FunctionSpec {
-    /// What [`Invoke::invoke`] calls it.
+    /// The name of the function for [`Invoke::invoke`].
     pub name: String,
     /// A binary that speaks the Lambda Runtime API, such as one built with `lambda_runtime`.
     pub program: PathBuf,
-    /// The whole environment of its processes, but for `PATH` and the variables that Lambda sets.
+    /// The environment of its processes. `PATH` and the variables that Lambda sets are added; nothing else is.
     pub env: BTreeMap<String, String>,
-    /// How long one invocation may take; the process is killed when it takes longer.
+    /// How long one invocation may take. After that the process is killed.
     pub timeout: Duration,
-    /// Told to the function in `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, in MB; not enforced.
+    /// The value of `AWS_LAMBDA_FUNCTION_MEMORY_SIZE`, in MB. It is not enforced.
     pub memory_mb: u32,
-    /// Concurrency: a process runs one invocation at a time.
+    /// The most processes, and so the concurrency: a process runs one invocation at a time.
     pub max_processes: usize,
-    /// Invocations that may wait for a process to be free; one more is throttled.
+    /// How many invocations may wait for a free process. One more is throttled.
     pub max_queued: usize,
 }
 
 /// Why the host, or a function, can't be started.
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
-    /// The Runtime API has no port to listen on, or there is no Tokio runtime to serve it from.
+    /// The Runtime API can't listen on a port, or there is no Tokio runtime.
     #[error("the Lambda Runtime API can't listen on loopback")]
     Listen(#[source] io::Error),
     /// Two functions have one name.
@@ -60,14 +60,15 @@ pub enum HostError {
     /// No function has this name.
     #[error("there is no function {0}")]
     Unknown(String),
-    /// The process did not come as far as asking for its first invocation.
+    /// The process ended before it asked for its first invocation, or could not be started.
     #[error("function {function} does not start ({}): {detail}", program.display())]
     Start {
-        /// The function's name.
+        /// The name of the function.
         function: String,
-        /// Its binary.
+        /// The binary of the function.
         program: PathBuf,
-        /// What it reported, its exit status and its last line on stderr, or the operating system's error.
+        /// The error that it reported; or its exit status and its last line on stderr; or the error of the operating
+        /// system.
         detail: String,
     },
     /// The host has been shut down.
@@ -78,9 +79,9 @@ pub enum HostError {
 /// Runs functions as child processes and implements Lambda's Runtime API for them ("AWS Lambda Developer
 /// Guide, Using the Lambda runtime API").
 ///
-/// A process that is warm is used again, the most recently used first; another is started only if all are
-/// busy. One that has lived for two hours is ended between two invocations, as Lambda does. Children are killed when the host is dropped. If this process is itself killed, its children end
-/// because their poll for the next invocation fails.
+/// A warm process is used again, the most recently used one first; another is started only if all are busy. A process
+/// that has lived for two hours is ended between two invocations, as Lambda does. Children are killed when the host is
+/// dropped. If this process is itself killed, its children end because their poll for the next invocation fails.
 pub struct Host {
     inner: Arc<Inner>,
 }
@@ -94,11 +95,11 @@ impl Host {
         Self::with_lifetime(functions, logs, assumed::LIFETIME)
     }
 
-    /// Starts one as [`start`](Self::start) does, whose processes live this long: with no time at all, each handles one
-    /// invocation.
+    /// Starts a host as [`start`](Self::start) does, whose processes live for `lifetime`. With a lifetime of zero, each
+    /// process handles one invocation.
     ///
     /// # Errors
-    /// As [`start`](Self::start) does.
+    /// The same as those of [`start`](Self::start).
     pub fn with_lifetime(functions: Vec<FunctionSpec>, logs: Logs, lifetime: Duration) -> Result<Self, HostError> {
         let listen = || {
             tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
@@ -133,7 +134,7 @@ impl Host {
     /// invocation.
     ///
     /// # Errors
-    /// [`HostError::Start`] says which binary, and what it said last; [`HostError::Unknown`].
+    /// [`HostError::Start`], which names the binary and the last line that it printed; [`HostError::Unknown`].
     pub async fn ensure_ready(&self, function: &str) -> Result<(), HostError> {
         let function = self.inner.function(function)?;
         let Some((ready, place)) = function.await_ready() else {
@@ -153,13 +154,13 @@ impl Host {
         }
     }
 
-    /// The process ids of `function`'s processes; none if it is unknown. One that was killed is listed, and may
-    /// be given an invocation, until the host has noticed.
+    /// The ids of the function's processes; empty if the function is unknown. A process that was killed is listed, and
+    /// may be given an invocation, until the host has noticed its end.
     pub fn processes(&self, function: &str) -> Vec<u32> {
         self.inner.functions.get(function).map_or_else(Vec::new, |function| function.pids())
     }
 
-    /// Kills all processes, fails what they were doing, and waits until they are gone.
+    /// Kills all processes, fails their invocations, and waits until they have ended.
     pub async fn shutdown(&self) {
         self.inner.stop();
         self.inner.tasks.wait().await;
@@ -189,23 +190,23 @@ impl Invoke for Host {
         };
         let inner = Arc::clone(&self.inner);
         async move {
-            let (reply, replied) = oneshot::channel();
+            let (reply, answer) = oneshot::channel();
             if let Some(place) = function.dispatch(Job { payload, reply })? {
                 process::start(&inner, &function, place);
             }
-            replied.await.unwrap_or_else(|_| Err(process::exit_error("the process is gone")))
+            answer.await.unwrap_or_else(|_| Err(process::exit_error("the process has ended")))
         }
         .boxed()
     }
 }
 
-/// What the host, its Runtime API and the processes' supervisors share.
+/// The state that the host, its Runtime API and the supervisors of processes share.
 struct Inner {
     functions: HashMap<String, Arc<Function>>,
-    /// By the unguessable path segment that a process calls the Runtime API with.
+    /// The processes by the secret path segment with which each calls the Runtime API.
     processes: Mutex<HashMap<String, Arc<Process>>>,
     address: SocketAddr,
-    /// After which time a process is ended.
+    /// How long a process may live.
     lifetime: Duration,
     logs: Logs,
     tasks: TaskTracker,
@@ -231,7 +232,7 @@ impl Inner {
     }
 }
 
-/// A panic elsewhere does not make these values unusable: each is changed in one step.
+/// Locks a mutex, even if a panic has poisoned it: each of these values is changed in one step, so it is valid.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

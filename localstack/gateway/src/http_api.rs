@@ -1,4 +1,4 @@
-//! API Gateway's HTTP API: requests, routed to functions in payload format 2.0.
+//! API Gateway's HTTP API, which routes requests to functions in payload format 2.0.
 
 mod config;
 mod event;
@@ -30,7 +30,7 @@ pub(crate) use routes::Segment;
 use event::Arrival;
 use routes::Routes;
 
-/// What a client is told if no route is for its request ("Create routes for HTTP APIs, Routing API requests").
+/// The answer to a request that matches no route ("Create routes for HTTP APIs, Routing API requests").
 const NOT_FOUND: Refused = (StatusCode::NOT_FOUND, "Not Found");
 
 /// A running HTTP API. Dropping it stops it without waiting; [`HttpApi::shutdown`] waits.
@@ -41,11 +41,11 @@ pub struct HttpApi {
 }
 
 impl HttpApi {
-    /// Serves HTTP/1.1 without TLS, with connections that are kept alive, and has every request answered by the
-    /// function of the most specific route. Routes that can't be read are logged and left out.
+    /// Serves HTTP/1.1 without TLS, with connections that are kept alive. Every request is answered by the function of
+    /// the most specific route. Routes whose key is not valid are logged and left out.
     ///
     /// # Panics
-    /// Outside a Tokio runtime with IO and time enabled.
+    /// If it is called outside a Tokio runtime with IO and time enabled.
     pub fn start(listener: TcpListener, config: HttpConfig, invoke: Arc<dyn Invoke>) -> Self {
         let local_addr = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)));
         let core = Arc::new(Core::new(config, local_addr, invoke));
@@ -58,13 +58,13 @@ impl HttpApi {
         Self { core, local_addr, accepting }
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// Stops accepting, lets the requests that have begun be answered, and waits for that, but not longer than
-    /// [`HttpLimits::shutdown`]; whatever is left then is cut off. The port is free afterwards.
+    /// Stops accepting, and waits until the requests that have begun are answered, but not longer than
+    /// [`HttpLimits::shutdown`]. Requests that take longer are cut off. The port is free afterwards.
     pub async fn shutdown(&self) {
         self.stop();
         self.accepting.wait().await;
@@ -89,7 +89,7 @@ impl fmt::Debug for HttpApi {
     }
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct Core {
     config: HttpConfig,
     routes: Routes,
@@ -129,14 +129,14 @@ impl Core {
         let at = (self.config.clock)();
         let selected = self.routes.select(&parts.method, parts.uri.path()).ok_or(NOT_FOUND)?;
         let read = body::read(body, self.config.limits.body, &self.door).await;
-        // The room is held until the function has answered: its event has the body in it.
+        // The room is held until the function has answered, because the event contains the body.
         let Held { bytes, room: _room } = read.map_err(assumed::unread)?;
         let (stage, domain_name) = (&self.config.stage, &self.domain_name);
         let event = Arrival { at, peer, request_id, stage, domain_name, parts, body: &bytes }.event(&selected);
         drop(bytes);
         let output = self.invoke(selected.function, event, request_id).await?;
         response::answer(output).map_err(|malformed| {
-            tracing::warn!(malformed, function = selected.function, request_id, "a function's answer is unusable");
+            tracing::warn!(malformed, function = selected.function, request_id, "a function's answer is not valid");
             assumed::FAILED
         })
     }
@@ -146,23 +146,23 @@ impl Core {
         match tokio::time::timeout(self.config.limits.integration_timeout, running).await {
             Ok(Ok(output)) => Ok(output),
             Ok(Err(error)) => {
-                // What a function says of its failure may quote the request.
+                // The message of a function's error is not logged, because it may quote the request.
                 let kind = match &error {
                     InvokeError::Function { kind, .. } => kind.clone(),
                     other => other.to_string(),
                 };
-                tracing::warn!(error = kind, function, request_id, "a request's function failed");
+                tracing::warn!(error = kind, function, request_id, "the function of a request failed");
                 Err(assumed::invoke_error(&error))
             }
             Err(_) => {
-                tracing::warn!(function, request_id, "a request's function takes longer than the integration may");
+                tracing::warn!(function, request_id, "the function of a request exceeded the integration timeout");
                 Err(assumed::TIMED_OUT)
             }
         }
     }
 }
 
-/// Serves a connection until the client is done, or its time after the order to stop is up.
+/// Serves a connection until it ends, or until the time for the shutdown is over.
 async fn serve(core: Arc<Core>, stream: TcpStream, peer: SocketAddr) {
     let bound = core.config.limits.shutdown;
     let shared = Arc::clone(&core);
@@ -174,18 +174,18 @@ async fn serve(core: Arc<Core>, stream: TcpStream, peer: SocketAddr) {
     };
     tokio::select! {
         () = served => {}
-        () = overtime => tracing::warn!(%peer, "a request outlives the API and is cut off"),
+        () = overtime => tracing::warn!(%peer, "a request did not end in time for the shutdown and is cut off"),
     }
 }
 
-/// Answers a request. Its future is dropped when the client leaves, and the invocation's with it.
+/// Answers a request. When the client leaves, this future is dropped, and with it the future of the invocation.
 async fn respond(core: Arc<Core>, peer: SocketAddr, request: Request<Body>) -> Answer {
     let request_id = ids::request();
     let (parts, mut body) = request.into_parts();
     let mut answer = match core.handle(peer, &request_id, &parts, &mut body).await {
         Ok(answer) => answer,
         Err(refused) => {
-            // A client that asks first has sent nothing yet, and need not.
+            // A client that expects a 100 has not sent the body yet, and need not send it.
             if !parts.headers.contains_key(EXPECT) {
                 body::discard(&mut body, &core.door).await;
             }

@@ -1,4 +1,4 @@
-//! Identifiers in the shapes AWS uses.
+//! Identifiers in the same forms as those of AWS.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -13,24 +13,24 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 /// A connection id: eleven random bytes in base64, which always ends in one `=`.
 ///
 /// # Errors
-/// When the system has no randomness to give.
+/// If the system provides no random bytes.
 pub(crate) fn connection() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 11];
     getrandom::fill(&mut bytes)?;
     Ok(STANDARD.encode(bytes))
 }
 
-/// A name that a stranger on the same machine can't guess, in hexadecimal.
+/// A random name in hexadecimal that other processes on the same machine can't guess.
 ///
 /// # Errors
-/// When the system has no randomness to give.
+/// If the system provides no random bytes.
 pub(crate) fn secret() -> Result<String, getrandom::Error> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
-/// An id for one request or message, in the shape of a connection id. Unique, not unguessable.
+/// An id for one request or message, in the form of a connection id. It is unique, but can be guessed.
 pub(crate) fn request() -> String {
     let (high, low) = (next(), next());
     let mut bytes = [0; 11];
@@ -39,7 +39,7 @@ pub(crate) fn request() -> String {
     STANDARD.encode(bytes)
 }
 
-/// An id for one invocation, in the shape of a version 4 UUID. Unique, not unguessable.
+/// An id for one invocation, in the form of a version 4 UUID. It is unique, but can be guessed.
 pub(crate) fn invocation() -> String {
     let (high, low) = (next(), next());
     format!(
@@ -57,8 +57,8 @@ pub(crate) fn trace(epoch_seconds: u64) -> String {
     format!("Root=1-{epoch_seconds:08x}-{:016x}{:08x}", next(), next() >> 32)
 }
 
-/// Numbers that never repeat within a process and are unlikely to repeat between two: a counter from a
-/// random start through a bijection, since a system call a message would be noticeable.
+/// A number that never repeats within a process, and is unlikely to repeat in another one: a counter with a random
+/// start, mixed by a bijection. Random bytes from the system would cost a system call for every message.
 fn next() -> u64 {
     static START: OnceLock<u64> = OnceLock::new();
     static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_have_the_shapes_that_aws_gives_them() {
+    fn ids_have_the_same_forms_as_those_of_aws() {
         for id in [connection().unwrap(), request()] {
             assert_eq!(id.len(), 16);
             assert!(id.ends_with('=') && !id.ends_with("=="), "{id}");

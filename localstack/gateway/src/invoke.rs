@@ -1,19 +1,19 @@
-//! The one thing the gateway needs from whoever runs functions.
+//! The interface between the gateway and the code that runs functions.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
-/// Whoever runs functions: the process host of this crate, or Lambda's `Invoke` API somewhere else.
+/// Runs functions: the process host of this crate, or a client of Lambda's `Invoke` API.
 ///
 /// Implementations must not block: the gateway calls `invoke` from the task that reads a socket's messages.
 pub trait Invoke: Send + Sync + 'static {
     /// Runs `function` once with `payload` (JSON) and resolves to what it returned (JSON).
     ///
-    /// Nothing happens until the future is polled; a future that is dropped abandons the answer, not
-    /// necessarily the invocation.
+    /// Nothing happens until the future is polled. If it is dropped, the answer is lost, but the invocation may go on.
     ///
     /// # Errors
-    /// See [`InvokeError`]; a function that reports an error is an `Err`, never an `Ok` with an error inside.
+    /// See [`InvokeError`]. If the function reports an error, the result is an `Err`, never an `Ok` with an error
+    /// inside.
     fn invoke(&self, function: &str, payload: Bytes) -> BoxFuture<'static, Result<Bytes, InvokeError>>;
 }
 
@@ -34,7 +34,7 @@ pub enum InvokeError {
     /// Every process is busy and the queue is full.
     #[error("too many invocations are waiting")]
     Throttled,
-    /// The function is unknown or can't be started; the text says which, and why.
+    /// The function is unknown or can't be started. The text names the function and the reason.
     #[error("{0}")]
     Unavailable(String),
 }

@@ -1,12 +1,12 @@
 //! API Gateway's WebSocket and HTTP sides and Lambda's Runtime API, on loopback.
 //!
-//! [`Gateway`] accepts sockets the way a WebSocket API does: it asks the authorizer and the `$connect`
-//! function before it answers the handshake, routes every message by its body, serves the `@connections`
-//! management calls and tells `$disconnect` how a connection ended. [`HttpApi`] answers requests the way an
-//! HTTP API with Lambda proxy integrations does, in payload format 2.0. Functions are run by whatever
-//! implements [`Invoke`]; [`Host`] does it with real function binaries as child processes.
+//! [`Gateway`] accepts sockets as a WebSocket API does. It invokes the authorizer and the `$connect` function before it
+//! answers the handshake, routes every message by its body, serves the `@connections` management calls, and invokes
+//! `$disconnect` when a connection has ended. [`HttpApi`] answers requests as an HTTP API with Lambda proxy
+//! integrations does, in payload format 2.0. An [`Invoke`] runs the functions; [`Host`] runs real function binaries as
+//! child processes.
 //!
-//! What AWS documents is reproduced as documented. What is only generally known is collected in one
+//! Behaviour that AWS documents is reproduced as documented. Behaviour that is only generally known is collected in one
 //! module, `assumed`, so that it is easy to find and to correct.
 
 mod assumed;

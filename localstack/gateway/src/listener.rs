@@ -1,4 +1,4 @@
-//! What listening for HTTP is, whoever answers.
+//! Listening for HTTP connections and serving them. The caller answers the requests.
 
 pub(crate) mod body;
 mod head;
@@ -31,15 +31,15 @@ pub(crate) use body::Body;
 use turn::{Room, Turn};
 pub(crate) use wire::Wire;
 
-/// What hyper may keep of a connection, in bytes: a head that is as long as one may be, with its names.
+/// How many bytes of a connection hyper may buffer: enough for the longest head, with its header names.
 const BUFFER: usize = 32 * 1024;
 
-/// What the connections of a listener share: bounds on what they may hold, and how much of it is held.
+/// The state that the connections of a listener share: the bounds on what they may hold, and how much they hold.
 #[derive(Debug)]
 pub(crate) struct Door {
     pub(crate) limits: Arc<ClientLimits>,
     room: Arc<Room>,
-    /// Bytes that bodies under way may still hold.
+    /// How many bytes the bodies under way may still take.
     bodies: Arc<Semaphore>,
 }
 
@@ -72,7 +72,8 @@ pub(crate) async fn accept<F>(
                 tasks.spawn(serve(stream, peer));
             }
             Err(error) => {
-                // Out of file descriptors, most likely: trying again at once would only burn the processor.
+                // Most likely the process has no free file descriptors. To try again at once would only use processor
+                // time.
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -80,8 +81,8 @@ pub(crate) async fn accept<F>(
     }
 }
 
-/// Serves HTTP/1.1 until the peer is done or has become something else. Once `stopping`, what was begun is
-/// finished and nothing more is begun. A request that breaks the rules of HTTP is refused here.
+/// Serves HTTP/1.1 until the connection ends or is upgraded. Once `stopping` is cancelled, requests that have begun are
+/// finished, and no other request is begun. A request that breaks the rules of HTTP is refused here.
 pub(crate) async fn serve<F>(
     stream: TcpStream,
     peer: SocketAddr,
@@ -111,7 +112,7 @@ pub(crate) async fn serve<F>(
                 Err(refusal) => refusal,
             };
             if !whole.load(Ordering::Acquire) {
-                // What is left of the body would be taken for the next request.
+                // The rest of the body would be read as the next request.
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 turn.over();
             } else if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -121,7 +122,7 @@ pub(crate) async fn serve<F>(
         }
     });
     let mut http = http1::Builder::new();
-    // The clocks are the wire's own.
+    // `Wire` has timeouts of its own.
     http.max_buf_size(BUFFER).header_read_timeout(None);
     let mut http = std::pin::pin!(http.serve_connection(TokioIo::new(wire), service).with_upgrades());
     let served = tokio::select! {

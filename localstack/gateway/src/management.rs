@@ -1,4 +1,4 @@
-//! The `@connections` management API: post to, look at and close a connection.
+//! The `@connections` management API: post to a connection, read its state, and close it.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
@@ -53,7 +53,8 @@ pub(crate) async fn respond(core: &Core, door: &Door, id: &str, request: Request
     }
 }
 
-/// Whether a web page calls: pages say where they are from, and can't be served under an address or a reserved name.
+/// Whether a web page sent the request. A page's requests have an `Origin`, and a page can't be served under an address
+/// or a reserved name.
 fn is_page(headers: &HeaderMap) -> bool {
     let elsewhere = |host: &HeaderValue| !host.to_str().is_ok_and(is_this_machine);
     headers.contains_key(ORIGIN) || headers.get(HOST).is_some_and(elsewhere)
@@ -77,7 +78,7 @@ async fn post(core: &Core, door: &Door, id: &str, mut body: Body) -> Answer {
     match entry.outgoing.send_timeout(text, core.config.limits.push_wait).await {
         Ok(()) => empty(StatusCode::OK),
         Err(SendTimeoutError::Closed(_)) => gone(),
-        // The connection lives, so 410 would make a caller forget a client that only reads slowly.
+        // The connection is open. With a 410 the caller would treat a slow client as disconnected.
         Err(SendTimeoutError::Timeout(_)) => too_fast(),
     }
 }

@@ -1,4 +1,4 @@
-//! Messages: which route, and what goes back.
+//! Messages: the selection of their route, and their answers.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// An expression of any other form selects nothing.
+    /// Parses an expression. One of another form never selects a keyed route.
     pub(crate) fn parse(expression: &str) -> Self {
         let path = expression.strip_prefix("$request.body.").map_or_else(
             || {
@@ -40,7 +40,7 @@ impl Selection {
         Self { path }
     }
 
-    /// The route for a message, and its key as events name it.
+    /// The route for a message, and its key for the event.
     fn select<'a>(&self, routes: &'a Routes, body: &str) -> Option<(&'a str, &'a Route)> {
         self.keyed(routes, body).or_else(|| Some((DEFAULT, routes.default.as_ref()?)))
     }
@@ -50,7 +50,7 @@ impl Selection {
         let body = serde_json::from_str::<Value>(body).ok()?;
         let object = parents.iter().try_fold(&body, |value, name| value.get(name))?;
         let key = object.get(last)?.as_str()?;
-        // `$connect`, `$disconnect` and `$default` are not for clients to choose.
+        // Clients may not choose `$connect`, `$disconnect` and `$default`.
         if key.starts_with('$') {
             return None;
         }
@@ -58,9 +58,9 @@ impl Selection {
     }
 }
 
-/// Hands a message to its function without waiting for it: the messages of one connection run in parallel,
-/// and their replies go out in whatever order they are ready. Each has a place until its reply is queued, refusals
-/// included, so that a client that sends faster than it reads is held up, and none goes unanswered.
+/// Passes a message to its function without waiting for it. The messages of one connection run in parallel, and each
+/// reply is sent as soon as it is ready. A message holds a place until its reply or refusal is queued. So a client that
+/// sends faster than it reads is slowed down, and every message is answered.
 pub(crate) fn receive(core: &Arc<Core>, entry: &Arc<Entry>, text: &str) {
     let place = entry.take_place();
     let request_id = ids::request();
@@ -77,7 +77,7 @@ pub(crate) fn receive(core: &Arc<Core>, entry: &Arc<Entry>, text: &str) {
     tokio::spawn(async move {
         let result = running.await;
         if let Some(frame) = reply(&place, result, responds, &request_id) {
-            // A slow client delays its own replies, and they keep their places meanwhile.
+            // If the client reads slowly, the reply waits here and keeps its place.
             let _ = place.entry().outgoing.send(frame).await;
         }
     });
@@ -86,7 +86,7 @@ pub(crate) fn receive(core: &Arc<Core>, entry: &Arc<Entry>, text: &str) {
 fn refuse(place: InFlight, message: &str, request_id: &str) {
     let frame = error(place.entry(), message, request_id);
     if let Err(TrySendError::Full(frame)) = place.entry().outgoing.try_send(frame) {
-        // The reader does not wait here: it also writes.
+        // The reader of the socket must not wait here, because the same task writes to it.
         tokio::spawn(async move {
             let _ = place.entry().outgoing.send(frame).await;
         });
@@ -105,19 +105,19 @@ fn reply(place: &InFlight, result: Result<Bytes, InvokeError>, responds: bool, r
         Ok(output) if responds => match body(&output) {
             Ok(body) => body.map(Utf8Bytes::from),
             Err(malformed) => {
-                tracing::warn!(%malformed, %connection, "a function's answer is not a proxy response");
+                tracing::warn!(%malformed, %connection, "a function's answer is not a valid proxy response");
                 Some(error(entry, assumed::INTERNAL, request_id))
             }
         },
         Ok(_) => None,
         Err(failure) => {
-            tracing::warn!(error = %failure, %connection, "a message's function failed");
+            tracing::warn!(error = %failure, %connection, "the function of a message failed");
             Some(error(entry, assumed::message_error(&failure), request_id))
         }
     }
 }
 
-/// The `body` of what a function returned; none if it returned nothing or a response without one.
+/// The `body` of a function's answer; `None` if the answer is empty or has no body.
 fn body(output: &[u8]) -> Result<Option<String>, serde_json::Error> {
     #[derive(Deserialize)]
     struct Response {

@@ -1,4 +1,4 @@
-//! HTTP answers: refusals in the shapes that clients and AWS SDKs expect.
+//! HTTP answers of the gateway itself: refusals in the forms that clients and AWS SDKs expect.
 
 use bytes::Bytes;
 use http::{
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{assumed, event};
 
-/// Every HTTP answer of the gateway.
+/// The type of every HTTP answer of the gateway.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// Why a handshake is refused.
@@ -30,7 +30,7 @@ impl Refusal {
     }
 }
 
-/// What a client is told, as a frame on an open connection or as the body of a refused handshake.
+/// The error for a client: a frame on an open connection, or the body of a refused handshake.
 pub(crate) fn error_frame(message: &str, connection_id: &str, request_id: &str) -> Bytes {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -42,7 +42,7 @@ pub(crate) fn error_frame(message: &str, connection_id: &str, request_id: &str) 
     event::json(&ErrorFrame { message, connection_id, request_id })
 }
 
-/// JSON with a status, and the headers that RFC 9110 demands of the status.
+/// An answer with a JSON body, and the headers that RFC 9110 demands for its status.
 pub(crate) fn answer(status: StatusCode, body: Bytes) -> Answer {
     let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = status;
@@ -57,19 +57,19 @@ pub(crate) fn answer(status: StatusCode, body: Bytes) -> Answer {
     answer
 }
 
-/// What a client is told that uses another method than one of these.
+/// The answer to a request with a method that is not one of these.
 pub(crate) fn not_allowed(methods: &'static str) -> Answer {
     let mut answer = message(assumed::WRONG_METHOD);
     answer.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
     answer
 }
 
-/// What is said of a stage, a path or a caller that is none.
+/// The answer to a request for an unknown stage or path, or from a caller that is not allowed.
 pub(crate) fn forbidden() -> Answer {
     exception(assumed::WRONG_STAGE.0, "ForbiddenException", assumed::WRONG_STAGE.1)
 }
 
-/// `{"message": …}` with a status.
+/// An answer with a status and the body `{"message": …}`.
 pub(crate) fn message((status, message): (StatusCode, &str)) -> Answer {
     #[derive(Serialize)]
     struct Body<'a> {

@@ -1,4 +1,4 @@
-//! The connections that are open, and what others may do to them.
+//! The open connections, and how other tasks can send to them and close them.
 
 use std::{
     collections::HashMap,
@@ -18,7 +18,7 @@ use crate::{
     event::Identity,
 };
 
-/// An open connection, as everybody but its own task sees it.
+/// The part of an open connection that other tasks use.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) identity: Identity,
@@ -26,11 +26,12 @@ pub(crate) struct Entry {
     pub(crate) outgoing: mpsc::Sender<Utf8Bytes>,
     /// Milliseconds since 1970 of the last data frame in either direction.
     pub(crate) last_active: AtomicU64,
-    /// Messages under way, and how many may be.
+    /// How many messages are under way.
     in_flight: AtomicUsize,
+    /// How many messages may be under way.
     places: usize,
     close: AtomicU8,
-    /// The connection's own task, which waits for an order to close and for a free place.
+    /// The connection's own task, which waits for a request to close and for a free place.
     owner: AtomicWaker,
 }
 
@@ -52,7 +53,8 @@ impl Entry {
         }
     }
 
-    /// Whether another message may be under way. The owner, who polls [`Self::poll_close`] before, is woken when one may.
+    /// Whether another message may be under way. If the owner has called [`Self::poll_close`] before, it is woken when
+    /// a place is free.
     pub(crate) fn has_place(&self) -> bool {
         self.in_flight.load(Ordering::Acquire) < self.places
     }
@@ -68,7 +70,7 @@ impl Entry {
         self.owner.wake();
     }
 
-    /// Ready once somebody has asked for the connection to be closed.
+    /// Ready once another task has asked to close the connection.
     pub(crate) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<End> {
         self.owner.register(cx.waker());
         match self.close.load(Ordering::Acquire) {
@@ -79,7 +81,7 @@ impl Entry {
     }
 }
 
-/// A message that is under way; its place is free again when this is dropped.
+/// A message that is under way. Its place becomes free when this is dropped.
 #[derive(Debug)]
 pub(crate) struct InFlight(Arc<Entry>);
 
@@ -91,7 +93,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        // Whoever does not wait for a place need not be woken.
+        // The owner only waits for a place if none was free.
         if self.0.in_flight.fetch_sub(1, Ordering::AcqRel) >= self.0.places {
             self.0.owner.wake();
         }
@@ -127,7 +129,7 @@ impl Registry {
         self.lock().entries.remove(id)
     }
 
-    /// Closes a connection as `@connections` DELETE does; from here on it is gone. False if it was already.
+    /// Closes a connection and removes it, for an `@connections` DELETE. Returns false if it is not open.
     pub(crate) fn delete(&self, id: &str) -> bool {
         let entry = self.remove(id);
         entry.inspect(|entry| entry.close(DELETED)).is_some()
@@ -137,7 +139,7 @@ impl Registry {
         self.lock().entries.len()
     }
 
-    /// Closes all connections, and those that are still on their way.
+    /// Closes all connections, and every one that is inserted later.
     pub(crate) fn stop(&self) {
         let mut open = self.lock();
         open.stopped = true;

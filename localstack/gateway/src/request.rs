@@ -9,7 +9,7 @@ use http::{
 
 use crate::{assumed, event, ids};
 
-/// What of a handshake outlives its HTTP request until the handshake is decided.
+/// The parts of a handshake request that are kept until the handshake is decided.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     pub(crate) at: SystemTime,
@@ -32,7 +32,8 @@ impl Arrival {
         }
         let multi_value_query = query(uri);
         let mut single = last_values(&multi_value_headers);
-        // One list in several lines (RFC 6455, section 11.3.4), of which a function that reads the last would lose some.
+        // The subprotocols may be spread over several lines (RFC 6455, section 11.3.4). They are joined here, because
+        // `headers` otherwise has only the last line.
         let protocol = assumed::header_name(SEC_WEBSOCKET_PROTOCOL.as_str());
         if let Some(lines) = multi_value_headers.get(&protocol) {
             single.insert(protocol, lines.join(", "));
@@ -42,24 +43,24 @@ impl Arrival {
 
     /// Whether an identity source (`route.request.header.NAME`, `route.request.querystring.NAME`) has a value.
     pub(crate) fn has(&self, source: &str) -> bool {
-        let found = if let Some(name) = source.strip_prefix("route.request.header.") {
-            self.headers.iter().find(|(held, _)| held.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let value = if let Some(name) = source.strip_prefix("route.request.header.") {
+            self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value)
         } else if let Some(name) = source.strip_prefix("route.request.querystring.") {
             self.query.get(name)
         } else {
             None
         };
-        found.is_some_and(|value| !value.is_empty())
+        value.is_some_and(|value| !value.is_empty())
     }
 }
 
-/// Whether a message says itself that a header of it goes no further (RFC 9110, section 7.6.1).
+/// Whether the `Connection` header of a message marks this header as for one hop (RFC 9110, section 7.6.1).
 pub(crate) fn is_nominated(headers: &HeaderMap, name: &str) -> bool {
     let lines = headers.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|option| option.trim().eq_ignore_ascii_case(name))
 }
 
-/// What AWS's own front end adds. A client connects to it over TLS, whatever it does here.
+/// The headers that AWS's front end adds. They say TLS, as on AWS, although clients connect here without it.
 pub(crate) fn front_end_headers(at: SystemTime, peer: SocketAddr) -> [(&'static str, String); 4] {
     [
         ("X-Amzn-Trace-Id", ids::trace(event::epoch_ms(at) / 1000)),
@@ -82,7 +83,7 @@ fn last_values(multi: &BTreeMap<String, Vec<String>>) -> BTreeMap<String, String
     multi.iter().filter_map(|(name, values)| Some((name.clone(), values.last()?.clone()))).collect()
 }
 
-/// A header's value; whatever of it is not UTF-8 is replaced.
+/// The value of a header. Bytes that are not UTF-8 are replaced.
 pub(crate) fn text(value: &HeaderValue) -> String {
     String::from_utf8_lossy(value.as_bytes()).into_owned()
 }

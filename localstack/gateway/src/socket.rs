@@ -1,4 +1,4 @@
-//! An open socket: frames in and out, and the clocks that end it.
+//! An open socket: it reads and writes frames, and ends when it is idle or too old.
 
 use std::{
     future::poll_fn,
@@ -27,14 +27,14 @@ use crate::{
     registry::Entry,
 };
 
-/// How long a client may take over its goodbye before its TCP connection is dropped.
+/// How long a client may take for the closing handshake before its TCP connection is dropped.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-/// What a socket did next.
+/// The next event on a socket.
 pub(crate) enum Step {
     /// The client sent a message.
     Text(Utf8Bytes),
-    /// It is over.
+    /// The connection ended.
     Ended(Ended),
 }
 
@@ -86,17 +86,20 @@ impl Ended {
     }
 }
 
-/// A socket and its clocks. One task reads, writes and waits, so that a client that does not read delays
-/// only what is written to it.
+/// A socket and its timers. One task reads, writes and waits. A client that does not read delays only what is written
+/// to it.
 pub(crate) struct Socket {
     stream: WebSocketStream<Frames>,
     outgoing: mpsc::Receiver<Utf8Bytes>,
     unflushed: bool,
     entry: Arc<Entry>,
     core: Arc<Core>,
-    /// Rings for idleness and old age. Moved only when it rings, so that a message costs no timer.
+    /// The timer for both bounds, idle time and lifetime. It is reset only when it fires, so that a message needs no
+    /// timer.
     alarm: Pin<Box<Sleep>>,
+    /// When the last data frame was received or sent.
     active: Instant,
+    /// When the lifetime is over.
     expires: Instant,
 }
 
@@ -124,20 +127,20 @@ impl Socket {
         if let Poll::Ready(end) = self.entry.poll_close(cx) {
             return Poll::Ready(Step::Ended(Ended::by_gateway(end)));
         }
-        // A client that sends more than may be under way is not read from: TCP holds it up.
+        // If too many messages are under way, nothing is read from the client, and TCP slows it down.
         if self.entry.has_place()
             && let Poll::Ready(step) = self.poll_read(cx)
         {
             return Poll::Ready(step);
         }
-        // Only now, since a client that has said goodbye and left also fails to be written to.
+        // A write error is reported only after the read: writing also fails if the client has sent a close and left.
         if let Err(error) = written {
             return Poll::Ready(Step::Ended(Ended::by_error(&error)));
         }
         self.poll_alarm(cx)
     }
 
-    /// Writes what is queued as far as the client takes it.
+    /// Writes as many queued frames as the client accepts.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         loop {
             match self.stream.poll_ready_unpin(cx)? {
@@ -162,7 +165,8 @@ impl Socket {
             let ended = match std::task::ready!(self.stream.poll_next_unpin(cx)) {
                 Some(Ok(Message::Text(text))) => {
                     self.touch();
-                    // A client that never pauses would keep the alarm from being looked at.
+                    // The lifetime is checked here as well: the alarm is not polled while a client sends without a
+                    // pause.
                     if self.active < self.expires {
                         return Poll::Ready(Step::Text(text));
                     }
@@ -200,10 +204,10 @@ impl Socket {
         self.entry.last_active.store(event::epoch_ms(self.core.now()), Ordering::Relaxed);
     }
 
-    /// Says goodbye, and waits a moment for the client to do so.
+    /// Performs the closing handshake, in a bounded time.
     pub(crate) async fn finish(mut self, ended: &Ended) {
         if ended.by != By::Nobody {
-            // Whoever does not read in time loses the goodbye.
+            // A client that does not read in time does not get the close frame.
             let _ = timeout(GOODBYE, self.goodbye(ended)).await;
         }
     }
@@ -214,8 +218,8 @@ impl Socket {
             self.stream.close(Some(frame)).await?;
         }
         while let Some(Ok(_)) = self.stream.next().await {}
-        // Bytes that are never read make the system reset the connection, and a reset overtakes the close
-        // frame; so what remains of an oversized message is read and thrown away.
+        // The rest of an oversized message is read and discarded. Unread bytes would make the system reset the
+        // connection, and a reset can make the client lose the close frame.
         let stream = self.stream.get_mut().stream();
         stream.shutdown().await?;
         let mut rest = vec![0; 16 * 1024];
@@ -224,7 +228,7 @@ impl Socket {
     }
 }
 
-/// Whether a frame was wrong, and not the network.
+/// Whether the error is a frame that breaks the protocol, and not an error of the network.
 fn is_broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     error.is::<Broken>()
 }

@@ -1,4 +1,4 @@
-"""A `bootstrap` process, and the Lambda Runtime API that it is served.
+"""Runs a `bootstrap` process and serves the Lambda Runtime API to it.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -16,14 +16,14 @@ import time
 
 API = "/2018-06-01/runtime"
 ANSWER = re.compile(re.escape(API) + r"/invocation/([^/]+)/(response|error)")
-# What a function may answer with, in bytes (AWS Lambda quotas: 6 MB for synchronous invocations).
+# The largest answer of a function, in bytes (AWS Lambda quotas: 6 MB for synchronous invocations).
 LARGEST_ANSWER = 6 * 1024 * 1024
-# What is kept of a log that nobody takes, in bytes.
+# How much of a log is kept until it is taken, in bytes; of a longer one, its end.
 LARGEST_LOG = 1024 * 1024
 
 
 class Failure(Exception):
-    """Why an invocation has no answer of the function's own. `kind` is Lambda's `errorType`."""
+    """An invocation that the function did not answer. `kind` is the `errorType` that Lambda reports then."""
 
     def __init__(self, kind: str, message: str, timed_out: bool = False) -> None:
         super().__init__(message)
@@ -32,7 +32,7 @@ class Failure(Exception):
 
 
 class Answer:
-    """What a function answered; what `init/error` was told is an error, too."""
+    """The answer of a function. The body that it posts to `init/error` is an answer, too: an error."""
 
     def __init__(self, payload: bytes, is_error: bool) -> None:
         self.payload = payload
@@ -40,7 +40,7 @@ class Answer:
 
 
 class Invocation:
-    """One event on its way to the function, and its answer on its way back."""
+    """One event for the function, and the function's answer. `taken` is true once the process has got the event."""
 
     def __init__(self, request_id: str, payload: bytes, headers: dict[str, str]) -> None:
         self.request_id = request_id
@@ -51,7 +51,7 @@ class Invocation:
 
 
 class BootstrapProcess:
-    """One process. It runs one invocation at a time."""
+    """One process of a function. It handles one invocation at a time."""
 
     def __init__(self, folder: str, env: dict[str, str]) -> None:
         self.changed = threading.Condition()
@@ -66,32 +66,32 @@ class BootstrapProcess:
         self.server.daemon_threads = True
         threading.Thread(target=self._serve, daemon=True).start()
         env = {**env, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self.server.server_port}"}
-        # The kernel kills the process with the thread that made it, so that thread waits for its end.
-        threading.Thread(target=self._live, args=(folder, env), daemon=True).start()
+        # The kernel kills the process when the thread that started it ends. So that thread waits for the process.
+        threading.Thread(target=self._run, args=(folder, env), daemon=True).start()
 
-    def _live(self, folder: str, env: dict[str, str]) -> None:
+    def _run(self, folder: str, env: dict[str, str]) -> None:
         command = ["setpriv", "--pdeathsig", "KILL", os.path.join(folder, "bootstrap")]
-        output, theirs = os.pipe()
-        how = "Runtime was stopped"
+        output, its_end = os.pipe()
+        end = "Runtime was stopped"
         try:
             with self.changed:
                 if not self.killed:
                     self.popen = subprocess.Popen(
-                        command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs
+                        command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=its_end, stderr=its_end
                     )
         except OSError as error:
-            how = f"Runtime can't be started: {error}"
-        os.close(theirs)
+            end = f"Runtime can't be started: {error}"
+        os.close(its_end)
         self.log.follow(output)
         if self.popen:
             status = self.popen.wait()
             self.log.drain()
             reason = f"exit status {status}" if status >= 0 else f"signal: {signal.Signals(-status).name}"
-            how = f"Runtime exited with error: {reason}"
+            end = f"Runtime exited with error: {reason}"
         with self.changed:
-            self.end = how
+            self.end = end
             self.changed.notify_all()
-        # Wakes whoever waits for a connection.
+        # Wakes `_serve`, which waits for a connection.
         self.server.socket.shutdown(socket.SHUT_RDWR)
         self.server.server_close()
 
@@ -104,17 +104,18 @@ class BootstrapProcess:
             self.server.process_request(connection, address)
 
     def wait_until_ready(self) -> None:
-        """Waits until the process asks for its first event, or has ended, or is killed."""
+        """Waits until the process polls for its first event, has ended, or is killed."""
         with self.changed:
             self.changed.wait_for(lambda: self.ready or self.end or self.killed)
 
     def is_alive(self) -> bool:
-        """Whether it can take an event."""
+        """Whether the process can get an event."""
         with self.changed:
             return not self.end and not self.killed
 
     def invoke(self, request_id: str, payload: bytes, headers: dict[str, str], timeout: float) -> Answer:
-        """The function's answer to an event; raises Failure if it has none, or not within the timeout in seconds."""
+        """The function's answer to an event. Raises a Failure if the process ends without an answer, or has none within
+        the timeout in seconds."""
         deadline = f"{int((time.time() + timeout) * 1000)}"
         invocation = Invocation(request_id, payload, {**headers, "Lambda-Runtime-Deadline-Ms": deadline})
         with self.changed:
@@ -132,7 +133,7 @@ class BootstrapProcess:
         raise Failure("Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds", timed_out=True)
 
     def next(self) -> Invocation | None:
-        """The next event for the process: waits for one. Nothing if the process is gone."""
+        """Waits for the next event for the process. None if the process has ended."""
         with self.changed:
             self.ready = True
             self.changed.notify_all()
@@ -144,7 +145,7 @@ class BootstrapProcess:
             return self.invocation
 
     def answered(self, request_id: str, answer: Answer) -> bool:
-        """The process answers; says whether anybody waits for that."""
+        """Takes an answer of the process. False if no invocation waits for it."""
         with self.changed:
             if self.invocation is None or self.invocation.request_id != request_id:
                 return False
@@ -153,12 +154,12 @@ class BootstrapProcess:
             return True
 
     def failed_to_start(self, answer: Answer) -> None:
-        """The process says that it can't start. It ends by itself then."""
+        """Takes the error with which the process could not start. The process then ends by itself."""
         with self.changed:
             self.init_error = answer
 
     def kill(self) -> None:
-        """Ends the process."""
+        """Kills the process, if it runs."""
         with self.changed:
             self.killed = True
             if self.popen and self.popen.poll() is None:
@@ -166,11 +167,11 @@ class BootstrapProcess:
             self.changed.notify_all()
 
     def take_log(self) -> str:
-        """What the process wrote since this was last called."""
+        """The output of the process since the last call."""
         return self.log.take()
 
     def peak_memory_mb(self) -> int:
-        """The most memory that the process ever held, in MB; 0 if it is gone."""
+        """The peak memory of the process (VmHWM), in MB. 0 if it has ended."""
         try:
             with open(f"/proc/{self.popen.pid}/status", encoding="ascii") as status:
                 peak = next(line for line in status if line.startswith("VmHWM:"))
@@ -180,7 +181,7 @@ class BootstrapProcess:
 
 
 class Log:
-    """What a process writes."""
+    """The output of a process."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -188,7 +189,7 @@ class Log:
         self.text = bytearray()
 
     def follow(self, output: int) -> None:
-        """Reads from this pipe until nobody writes to it any more. Returns at once."""
+        """Starts a thread that reads this pipe until all its writers have closed it."""
         os.set_blocking(output, False)
         self.output = output
         threading.Thread(target=self._follow, daemon=True).start()
@@ -203,7 +204,8 @@ class Log:
             self.output = None
 
     def drain(self) -> bool:
-        """Reads what has been written by now; says whether more may come."""
+        """Reads everything that has been written. False if nothing can follow, because all writers have closed the
+        pipe."""
         with self.lock:
             while self.output is not None:
                 try:
@@ -228,7 +230,7 @@ def too_large(length: int) -> Answer:
 
 
 def handler(process: BootstrapProcess) -> type[http.server.BaseHTTPRequestHandler]:
-    """What serves the Runtime API to this process."""
+    """The HTTP handler that serves the Runtime API to this process."""
 
     class RuntimeApi(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -250,19 +252,19 @@ def handler(process: BootstrapProcess) -> type[http.server.BaseHTTPRequestHandle
             if self.path == f"{API}/init/error":
                 process.failed_to_start(Answer(body, is_error=True))
                 return self._reply(202, b'{"status":"OK"}')
-            answered = ANSWER.fullmatch(self.path)
-            if not answered:
+            match = ANSWER.fullmatch(self.path)
+            if not match:
                 return self._reply(404, b"{}")
-            request_id, what = answered.groups()
+            request_id, kind = match.groups()
             if length > LARGEST_ANSWER:
                 process.answered(request_id, too_large(length))
                 return self._reply(413, b'{"errorType":"RequestEntityTooLarge"}')
-            if process.answered(request_id, Answer(body, is_error=what == "error")):
+            if process.answered(request_id, Answer(body, is_error=kind == "error")):
                 return self._reply(202, b'{"status":"OK"}')
             return self._reply(400, b'{"errorType":"InvalidRequestID"}')
 
         def _body(self) -> tuple[bytes, int]:
-            """What is sent, as far as it may be answered with; and how long it is, all of which is read."""
+            """The body of the request and its length. The rest of a body over the largest answer is dropped."""
             body, length = bytearray(), 0
             for part in self._parts():
                 length += len(part)
@@ -289,11 +291,12 @@ def handler(process: BootstrapProcess) -> type[http.server.BaseHTTPRequestHandle
                 self.send_header(name, value)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
-            # In one write with the headers: two would wait for each other (Nagle's algorithm, delayed ACKs).
+            # One write for headers and body. With two, the second would wait for the acknowledgement of the first,
+            # which the receiver delays (Nagle's algorithm, delayed ACKs).
             self._headers_buffer.append(b"\r\n" + body)
             self.flush_headers()
 
         def log_message(self, *_) -> None:
-            """The function's log is the process's own."""
+            """Logs no requests: the log of a function has only the lines of its process."""
 
     return RuntimeApi

@@ -1,7 +1,7 @@
 """LocalStack's Lambda executor for machines without Docker: `bootstrap` binaries run as local processes.
 
-One executor is one execution environment: it runs one invocation at a time, and LocalStack makes as many as it needs.
-There are no layers and no memory limit, and only the `provided.*` runtimes.
+One executor is one execution environment. It handles one invocation at a time; LocalStack creates as many as it needs.
+Only the `provided.*` runtimes are supported. There are no layers and no memory limit.
 """
 
 import json
@@ -24,7 +24,7 @@ ADDRESS = "127.0.0.1"
 
 
 class ProcessExecutorPlugin(RuntimeExecutorPlugin):
-    """What `LAMBDA_RUNTIME_EXECUTOR=process` names."""
+    """Makes the executor available as `LAMBDA_RUNTIME_EXECUTOR=process`."""
 
     name = "process"
 
@@ -43,10 +43,10 @@ class ProcessExecutor(RuntimeExecutor):
         self.init_ms = None
 
     def start(self, env_vars: dict[str, str]) -> None:
-        """Starts the process and waits until it asks for an event.
+        """Starts the process and waits until it polls for an event.
 
-        A process that fails to start is no failure of this call: as on Lambda, it gets a second chance with the first
-        event, whose answer then says what is wrong.
+        This call succeeds even if the process fails to start. As on Lambda, it is started again with the first event,
+        whose answer then has the error.
         """
         code = str(self.function_version.config.code.get_unzipped_code_location())
         self.env = {
@@ -67,11 +67,11 @@ class ProcessExecutor(RuntimeExecutor):
         self.init_ms = (time.monotonic() - began) * 1000
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
-        """Hands one event to the process, and waits for its answer as long as the function's timeout allows."""
+        """Gives one event to the process, and waits for its answer, at most for the function's timeout."""
         request_id = payload["invoke-id"]
-        early = ""
+        earlier_log = ""
         if not self.process.is_alive():
-            early = self.process.take_log()
+            earlier_log = self.process.take_log()
             self._spawn()
         began = time.monotonic()
         timeout = self.function_version.config.timeout
@@ -91,11 +91,11 @@ class ProcessExecutor(RuntimeExecutor):
                 self.process.kill()
             text = f"RequestId: {request_id} Error: {failure}"
             result, is_error = json.dumps({"errorType": failure.kind, "errorMessage": text}).encode(), True
-        logs = self._logs(request_id, early + self.process.take_log(), (time.monotonic() - began) * 1000)
+        logs = self._logs(request_id, earlier_log + self.process.take_log(), (time.monotonic() - began) * 1000)
         return InvocationResult(request_id, result, is_error=is_error, logs=logs)
 
     def _logs(self, request_id: str, lines: str, took_ms: float) -> str:
-        """What the process wrote, between the lines that Lambda adds."""
+        """The output of the process, between the lines that Lambda adds."""
         if lines and not lines.endswith("\n"):
             lines += "\n"
         init, self.init_ms = self.init_ms, None
@@ -143,7 +143,7 @@ class ProcessExecutor(RuntimeExecutor):
 
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
-        """Nothing: LocalStack removes the unzipped code with the function."""
+        """Does nothing: LocalStack removes the unzipped code with the function."""
 
     @classmethod
     def validate_environment(cls) -> bool:

@@ -1,4 +1,4 @@
-"""LocalStack runs this when it is ready: it makes the table of infra/table.json, unless that is there already."""
+"""Creates the table of infra/table.json, unless it exists. LocalStack runs this file when it is ready."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-//! A bound on how much runs at once.
+//! A bound on the number of concurrent invocations.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,11 +8,12 @@ use futures_util::future::BoxFuture;
 use rollcall_gateway::{Invoke, InvokeError};
 use tokio::sync::Semaphore;
 
-/// How many invocations of a function LocalStack is given at once, each of which it starts a process for. A fleet's
-/// hundreds would take it longer than the gateway waits for their answers.
-const AT_ONCE: usize = 16;
+/// Concurrent invocations of one function. LocalStack starts a process for each, so that the hundreds of a fleet would
+/// take it longer than the gateway waits for an answer.
+const MAX_CONCURRENT: usize = 16;
 
-/// Runs as many invocations of each function at once as LocalStack can; others wait.
+/// Sends at most 16 concurrent invocations of each function to another [`Invoke`], because LocalStack is slow with
+/// more. Further invocations wait.
 pub struct Bounded {
     invoke: Arc<dyn Invoke>,
     free: Mutex<BTreeMap<String, Arc<Semaphore>>>,
@@ -25,15 +26,15 @@ impl std::fmt::Debug for Bounded {
 }
 
 impl Bounded {
-    /// Runs what this runs.
+    /// Invocations go to `invoke`.
     pub fn new(invoke: impl Invoke) -> Self {
         Self { invoke: Arc::new(invoke), free: Mutex::default() }
     }
 
     fn free(&self, function: &str) -> Arc<Semaphore> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = free.entry(function.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE)));
-        Arc::clone(of)
+        let permits = free.entry(function.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(MAX_CONCURRENT)));
+        Arc::clone(permits)
     }
 }
 
@@ -55,19 +56,19 @@ mod tests {
 
     use super::*;
 
-    /// Counts what runs, until it may end.
+    /// Counts the invocations that have begun, and answers them when `end` is notified.
     #[derive(Clone, Default)]
     struct Counting {
-        running: Arc<AtomicUsize>,
+        begun: Arc<AtomicUsize>,
         end: Arc<tokio::sync::Notify>,
     }
 
     impl Invoke for Counting {
         fn invoke(&self, _: &str, payload: Bytes) -> BoxFuture<'static, Result<Bytes, InvokeError>> {
-            let Self { running, end } = self.clone();
+            let Self { begun, end } = self.clone();
             Box::pin(async move {
                 let ended = end.notified();
-                running.fetch_add(1, Ordering::SeqCst);
+                begun.fetch_add(1, Ordering::SeqCst);
                 ended.await;
                 Ok(payload)
             })
@@ -75,24 +76,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_each_function_as_many_run_as_may_and_the_rest_after_them() {
+    async fn invocations_of_a_function_over_the_bound_wait_for_the_others_to_end() {
         let counting = Counting::default();
         let bounded = Bounded::new(counting.clone());
-        let of = |function: &str| join_all((0..=AT_ONCE).map(|_| bounded.invoke(function, Bytes::new())));
-        let all = join(of("connect"), of("check-in"));
+        let one_too_many =
+            |function: &str| join_all((0..=MAX_CONCURRENT).map(|_| bounded.invoke(function, Bytes::new())));
+        let all = join(one_too_many("connect"), one_too_many("check-in"));
         let release = async {
-            for expected in [2 * AT_ONCE, 2 * AT_ONCE + 2] {
-                while counting.running.load(Ordering::SeqCst) < expected {
+            for expected in [2 * MAX_CONCURRENT, 2 * MAX_CONCURRENT + 2] {
+                while counting.begun.load(Ordering::SeqCst) < expected {
                     tokio::task::yield_now().await;
                 }
                 tokio::task::yield_now().await;
-                assert_eq!(counting.running.load(Ordering::SeqCst), expected);
+                assert_eq!(counting.begun.load(Ordering::SeqCst), expected);
                 counting.end.notify_waiters();
             }
         };
         let ((connects, check_ins), ()) = join(all, release).await;
         for answer in connects.into_iter().chain(check_ins) {
-            answer.expect("it ran");
+            answer.expect("an answer");
         }
     }
 }

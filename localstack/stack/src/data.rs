@@ -1,17 +1,17 @@
-//! The data folder: its owner's alone.
+//! The data folder, which only its owner may use.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-/// Who may use a folder: its owner.
+/// Permissions of a folder: only its owner may use it.
 const FOLDER_MODE: u32 = 0o700;
-/// Who may use a file: its owner.
+/// Permissions of a file: only its owner may use it.
 const FILE_MODE: u32 = 0o600;
 
-/// Makes a folder for its owner alone, and those above it that are missing. One that is there is taken from everybody
-/// else if `ours`; one that may hold other things stays as it is.
+/// Creates a folder, and its missing parents, with permissions for the owner only. A folder that exists already loses
+/// the permissions of other users if `ours` is true of it. Otherwise it may hold other things and stays as it is.
 pub(crate) fn make_folder(folder: &Path, ours: impl Fn(&Path) -> bool) -> io::Result<()> {
     if folder.is_dir() {
         return if ours(folder) { restrict(folder, FOLDER_MODE) } else { Ok(()) };
@@ -19,18 +19,19 @@ pub(crate) fn make_folder(folder: &Path, ours: impl Fn(&Path) -> bool) -> io::Re
     fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder)
 }
 
-/// Opens a file for its owner alone, and makes it if it is missing; one that others may use is taken from them.
+/// Opens a file, or creates it, with permissions for the owner only. A file that exists already loses the permissions
+/// of other users.
 pub(crate) fn open_file(path: &Path) -> io::Result<File> {
-    // A link would lead to a file that is somebody's own.
-    if path.symlink_metadata().is_ok_and(|there| !there.is_file()) {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is no file", path.display())));
+    // A link could lead to a file that is not Rollcall's, which would then be written and lose permissions.
+    if path.symlink_metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is not a regular file", path.display())));
     }
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
     restrict(path, FILE_MODE)?;
     Ok(file)
 }
 
-/// Takes from everybody but the owner what is in a folder, and the folder.
+/// Removes the permissions of other users from a folder and from all files and folders in it.
 pub(crate) fn restrict_all(folder: &Path) -> io::Result<()> {
     restrict(folder, FOLDER_MODE)?;
     for entry in fs::read_dir(folder)? {
@@ -41,7 +42,7 @@ pub(crate) fn restrict_all(folder: &Path) -> io::Result<()> {
             _ => Ok(()),
         };
         match restricted {
-            // A file that was still being written has its name by now, or is gone.
+            // A temporary file of S3 may have got its final name, or may have been deleted, since the folder was read.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             other => other?,
         }
@@ -49,13 +50,13 @@ pub(crate) fn restrict_all(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes from a file or folder whatever is not in `mode`.
+/// Removes the permissions that are not in `mode`. It adds none.
 pub(crate) fn restrict(path: &Path, mode: u32) -> io::Result<()> {
     let now = fs::metadata(path)?.permissions().mode() & 0o7777;
     if now & !mode == 0 { Ok(()) } else { fs::set_permissions(path, Permissions::from_mode(now & mode)) }
 }
 
-/// Takes a file from everybody but its owner, if it is there.
+/// Removes the permissions of other users from a file, if it exists.
 pub(crate) fn restrict_file(path: &Path) -> io::Result<()> {
     match restrict(path, FILE_MODE) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -72,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_may_use_is_taken_from_them_and_nothing_is_given_to_anybody() {
+    fn permissions_of_other_users_are_removed_and_none_are_added() {
         let folder = tempfile::tempdir().unwrap();
         let (inner, file) = (folder.path().join("a/b"), folder.path().join("a/b/file"));
         make_folder(&inner, |_| true).unwrap();
@@ -82,7 +83,7 @@ mod tests {
             fs::set_permissions(path, Permissions::from_mode(loose)).unwrap();
         }
         make_folder(&inner, |_| false).unwrap();
-        assert_eq!(mode(&inner), 0o755, "it is not ours");
+        assert_eq!(mode(&inner), 0o755, "the folder is not Rollcall's");
         restrict_all(folder.path()).unwrap();
         assert_eq!([mode(&inner), mode(&file)], [0o700, 0o600]);
         fs::set_permissions(&file, Permissions::from_mode(0o400)).unwrap();
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_not_followed_to_somebody_s_file() {
+    fn a_link_to_another_file_is_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let (theirs, link) = (folder.path().join("theirs"), folder.path().join("link"));
         fs::write(&theirs, "theirs").unwrap();

@@ -1,4 +1,4 @@
-//! Creating the functions in Lambda, or bringing them up to date.
+//! Creates and updates the functions in Lambda.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,28 +16,29 @@ use crate::functions::{FunctionSettings, MEMORY_MB, TIMEOUT, environment};
 use crate::lambda::LambdaInvoke;
 use crate::package::{Package, PackageError};
 
-/// How long a function may take until it can be used; how soon that is looked at, and how often at last.
-const PATIENCE: Duration = Duration::from_mins(2);
-const LOOK_SOON: Duration = Duration::from_millis(10);
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// The alias of `infra/template.yaml` for what is deployed.
+/// How long a function may take until it can be invoked after a change.
+const READY_TIMEOUT: Duration = Duration::from_mins(2);
+/// The first and the longest pause between two looks at its state. Each pause is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// The alias in `infra/template.yaml` that points to the deployed version.
 const ALIAS: &str = "live";
-/// What every function answers without doing anything: an event of nobody.
-const NOBODY: &[u8] = br#"{"methodArn":""}"#;
+/// An event that names no node and no request. Every function answers it, with an error, and does nothing.
+const PROBE: &[u8] = br#"{"methodArn":""}"#;
 
-/// What happened to a function.
+/// What a deployment changed of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deployed {
-    /// It is new.
+    /// The function did not exist.
     Created,
-    /// Its code, its settings or both are new.
+    /// Its code, its settings or both have changed.
     Updated,
-    /// It was like this already.
+    /// Code and settings were already as desired.
     Unchanged,
 }
 
 impl Deployed {
-    /// In a word.
+    /// The word for it in the output of `rollcall deploy`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Created => "created",
@@ -47,78 +48,78 @@ impl Deployed {
     }
 }
 
-/// A function that is not deployed.
+/// Why a function could not be deployed.
+#[expect(missing_docs, reason = "the names say it")]
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
-    /// It can't be packed.
+    /// The zip of the function could not be made.
     #[error(transparent)]
     Package(#[from] PackageError),
-    /// Lambda does not take it.
+    /// Lambda refused a call, or could not be reached.
     #[error("{function} can't be {attempted}")]
     Refused {
         /// Its name in Lambda.
         function: String,
-        /// What was tried.
+        /// The participle of the call: "created", "looked up".
         attempted: &'static str,
-        /// Why not.
         source: BoxError,
     },
-    /// Lambda took it, and can't run it.
+    /// Lambda accepted the change, but could not apply it, or not in time.
     #[error("{function} can't be used: {reason}")]
     Unusable {
         /// Its name in Lambda.
         function: String,
-        /// What Lambda says.
+        /// The reason that Lambda gives.
         reason: String,
     },
-    /// It was deployed, and does not start.
-    #[error("{function} is deployed and does not start: {reason}")]
+    /// The function is deployed, but its program ends when it starts.
+    #[error("{function} is deployed, but does not start: {reason}")]
     DoesNotStart {
         /// Its name in Lambda.
         function: String,
-        /// What it said.
+        /// Its last log line; or Lambda's error, if it logged none.
         reason: String,
     },
 }
 
-/// What a function is to be in Lambda.
+/// Where the functions are deployed, and with which settings.
 #[derive(Debug)]
 pub struct Target<'a> {
-    /// Lambda.
+    /// A client of the Lambda API.
     pub client: &'a Client,
-    /// What its name begins with.
+    /// Prefix of the functions' names in Lambda.
     pub prefix: &'a str,
-    /// The role that it runs as.
+    /// ARN of the role that the functions run as.
     pub role: &'a str,
-    /// What it is told.
+    /// The source of each function's environment variables.
     pub settings: &'a FunctionSettings,
 }
 
 impl Target<'_> {
-    /// Creates the function or brings it up to date, and shows that it starts.
+    /// Creates or updates the function, and invokes it once to check that it starts.
     ///
     /// # Errors
-    /// If Lambda does not take it, or it does not start with what it is told; the error says which variable is wrong.
+    /// If Lambda refuses it, or it does not start with its settings; the error then names the variable that is wrong.
     pub async fn deploy(&self, function: &str, package: &Package) -> Result<Deployed, DeployError> {
         let name = format!("{}{function}", self.prefix);
         let desired = environment(function, self.settings);
-        let done = match self.client.get_function_configuration().function_name(&name).send().await {
-            Ok(there) => self.update(&name, &there, package, desired).await?,
+        let outcome = match self.client.get_function_configuration().function_name(&name).send().await {
+            Ok(current) => self.update(&name, &current, package, desired).await?,
             Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => {
                 self.create(&name, package, desired).await?;
                 Deployed::Created
             }
             Err(error) => return Err(refused(&name, "looked up", error)),
         };
-        self.starts(function, &name).await?;
-        Ok(done)
+        self.check_start(function, &name).await?;
+        Ok(outcome)
     }
 
-    /// Tells a function of a stack of `infra/deploy` something else. What that was told besides stays, as everything else
-    /// about it does. Says whether it is there.
+    /// Overrides environment variables of a function that `infra/deploy` deployed. Its other variables stay as they
+    /// were deployed; everything else about it stays as it is. Returns whether the function exists.
     ///
     /// # Errors
-    /// If Lambda does not take it, or it does not start with what it is told.
+    /// If Lambda refuses the change, or the function does not start with the new variables.
     pub async fn tell(&self, function: &str) -> Result<bool, DeployError> {
         let name = format!("{}{function}", self.prefix);
         let alias = match self.client.get_alias().function_name(&name).name(ALIAS).send().await {
@@ -126,15 +127,15 @@ impl Target<'_> {
             Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => return Ok(false),
             Err(error) => return Err(refused(&name, "looked up", error)),
         };
-        // This version is what was deployed, whatever was told since.
+        // The version behind the alias has the variables as deployed. $LATEST may have those of an earlier override.
         let version = alias.function_version().unwrap_or_default();
         let deployed = self.client.get_function_configuration().function_name(&name).qualifier(version).send().await;
-        let mut told = environment_of(&deployed.map_err(|error| refused(&name, "looked up", error))?);
-        told.extend(environment(function, self.settings));
-        let update = self.client.update_function_configuration().function_name(&name).environment(variables(told));
+        let mut merged = environment_of(&deployed.map_err(|error| refused(&name, "looked up", error))?);
+        merged.extend(environment(function, self.settings));
+        let update = self.client.update_function_configuration().function_name(&name).environment(variables(merged));
         update.send().await.map_err(|error| refused(&name, "given its new settings", error))?;
-        self.usable(&name).await?;
-        self.starts(function, &name).await.map(|()| true)
+        self.wait_until_usable(&name).await?;
+        self.check_start(function, &name).await.map(|()| true)
     }
 
     async fn create(
@@ -148,83 +149,85 @@ impl Target<'_> {
         let create = create.runtime(Runtime::Providedal2023).handler("bootstrap").architectures(architecture());
         let create = create.memory_size(memory()).timeout(timeout()).environment(variables(environment));
         create.send().await.map_err(|error| refused(name, "created", error))?;
-        self.usable(name).await
+        self.wait_until_usable(name).await
     }
 
     async fn update(
         &self,
         name: &str,
-        there: &GetFunctionConfigurationOutput,
+        current: &GetFunctionConfigurationOutput,
         package: &Package,
         desired: BTreeMap<String, String>,
     ) -> Result<Deployed, DeployError> {
-        let mut done = Deployed::Unchanged;
-        if there.code_sha256() != Some(&package.sha256) {
+        let mut outcome = Deployed::Unchanged;
+        if current.code_sha256() != Some(&package.sha256) {
             let update = self.client.update_function_code().function_name(name).architectures(architecture());
             let update = update.zip_file(Blob::new(package.zip.clone()));
             update.send().await.map_err(|error| refused(name, "given its new code", error))?;
-            self.usable(name).await?;
-            done = Deployed::Updated;
+            self.wait_until_usable(name).await?;
+            outcome = Deployed::Updated;
         }
-        let same = there.timeout() == Some(timeout())
-            && there.memory_size() == Some(memory())
-            && there.role() == Some(self.role)
-            && environment_of(there) == desired;
+        let same = current.timeout() == Some(timeout())
+            && current.memory_size() == Some(memory())
+            && current.role() == Some(self.role)
+            && environment_of(current) == desired;
         if !same {
             let update = self.client.update_function_configuration().function_name(name).role(self.role);
             let update = update.memory_size(memory()).timeout(timeout()).environment(variables(desired));
             update.send().await.map_err(|error| refused(name, "given its new settings", error))?;
-            self.usable(name).await?;
-            done = Deployed::Updated;
+            self.wait_until_usable(name).await?;
+            outcome = Deployed::Updated;
         }
-        Ok(done)
+        Ok(outcome)
     }
 
-    /// Waits until what was last asked for is done.
-    async fn usable(&self, name: &str) -> Result<(), DeployError> {
+    /// Waits until Lambda has applied the last change.
+    async fn wait_until_usable(&self, name: &str) -> Result<(), DeployError> {
         let unusable = |reason: Option<&str>| DeployError::Unusable {
             function: name.to_owned(),
-            reason: reason.unwrap_or("Lambda does not say why").to_owned(),
+            reason: reason.unwrap_or("Lambda gives no reason").to_owned(),
         };
         let settled = async {
-            let mut pause = LOOK_SOON;
+            let mut pause = FIRST_PAUSE;
             loop {
-                let there = self.client.get_function_configuration().function_name(name).send().await;
-                let there = there.map_err(|error| refused(name, "looked up", error))?;
-                match (there.state(), there.last_update_status()) {
-                    (Some(State::Failed), _) => return Err(unusable(there.state_reason())),
-                    (_, Some(LastUpdateStatus::Failed)) => return Err(unusable(there.last_update_status_reason())),
+                let current = self.client.get_function_configuration().function_name(name).send().await;
+                let current = current.map_err(|error| refused(name, "looked up", error))?;
+                match (current.state(), current.last_update_status()) {
+                    (Some(State::Failed), _) => return Err(unusable(current.state_reason())),
+                    (_, Some(LastUpdateStatus::Failed)) => return Err(unusable(current.last_update_status_reason())),
                     (Some(State::Pending), _) | (_, Some(LastUpdateStatus::InProgress)) => {}
                     _ => return Ok(()),
                 }
                 tokio::time::sleep(pause).await;
-                pause = LOOK_AGAIN.min(2 * pause);
+                pause = LONGEST_PAUSE.min(2 * pause);
             }
         };
-        tokio::time::timeout(PATIENCE, settled).await.unwrap_or_else(|_| Err(unusable(Some("it takes too long"))))
+        let timed_out = || Err(unusable(Some("Lambda did not apply the change in time")));
+        tokio::time::timeout(READY_TIMEOUT, settled).await.unwrap_or_else(|_| timed_out())
     }
 
-    /// Whether it starts: only it knows whether what it is told makes sense.
-    async fn starts(&self, function: &str, name: &str) -> Result<(), DeployError> {
-        let said = Arc::<Mutex<Vec<String>>>::default();
-        let heard = Arc::clone(&said);
-        let listen = move |_: &str, line: &str| heard.lock().unwrap_or_else(PoisonError::into_inner).push(line.into());
-        let invoke = LambdaInvoke::new(self.client.clone(), self.prefix, Arc::new(listen));
-        let reason = match invoke.invoke(function, Bytes::from_static(NOBODY)).await {
+    /// Invokes the function once: only its program can tell whether its variables are valid.
+    async fn check_start(&self, function: &str, name: &str) -> Result<(), DeployError> {
+        let lines = Arc::<Mutex<Vec<String>>>::default();
+        let sink = Arc::clone(&lines);
+        let logs = move |_: &str, line: &str| sink.lock().unwrap_or_else(PoisonError::into_inner).push(line.into());
+        let invoke = LambdaInvoke::new(self.client.clone(), self.prefix, Arc::new(logs));
+        let reason = match invoke.invoke(function, Bytes::from_static(PROBE)).await {
             Ok(_) => return Ok(()),
-            // It started: that is its own answer to an event of nobody.
+            // Lambda's own errors begin with "Runtime.". Any other is the function's answer to the event, so it
+            // started.
             Err(InvokeError::Function { kind, .. }) if !kind.starts_with("Runtime.") => return Ok(()),
             Err(error) => error.to_string(),
         };
-        let said = said.lock().unwrap_or_else(PoisonError::into_inner);
-        let reason = said.last().map_or(reason, |line| line.trim_start_matches("Error: ").to_owned());
+        let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let reason = lines.last().map_or(reason, |line| line.trim_start_matches("Error: ").to_owned());
         Err(DeployError::DoesNotStart { function: name.to_owned(), reason })
     }
 }
 
-/// What a deployed function is told.
-pub(crate) fn environment_of(there: &GetFunctionConfigurationOutput) -> BTreeMap<String, String> {
-    let variables = there.environment().and_then(|environment| environment.variables());
+/// The environment variables of a deployed function.
+pub(crate) fn environment_of(deployed: &GetFunctionConfigurationOutput) -> BTreeMap<String, String> {
+    let variables = deployed.environment().and_then(|environment| environment.variables());
     variables.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
@@ -232,7 +235,7 @@ fn variables(environment: BTreeMap<String, String>) -> Environment {
     Environment::builder().set_variables(Some(environment.into_iter().collect())).build()
 }
 
-/// The functions are built here, so they are for machines like this one.
+/// The functions are built on this machine, and so for its architecture.
 fn architecture() -> Architecture {
     if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X8664 }
 }

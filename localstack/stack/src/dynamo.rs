@@ -16,51 +16,45 @@ use crate::{data, front};
 const FILE: &str = "dynamodb.sqlite";
 /// The files that `SQLite` keeps beside it.
 const FILES: [&str; 3] = ["dynamodb.sqlite-wal", "dynamodb.sqlite-shm", "dynamodb.sqlite-journal"];
-/// The file that says that a data folder is in use.
+/// The file that an engine locks while it uses the data folder.
 const LOCK: &str = "lock";
-/// How often what has expired is deleted. DynamoDB takes up to a few days ("Using time to live (TTL) in DynamoDB").
+/// How often expired items are deleted. DynamoDB takes up to a few days ("Using time to live (TTL) in DynamoDB").
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
 
-/// A DynamoDB engine, serving HTTP on loopback from a thread of its own, because its calls block.
+/// A DynamoDB engine. It serves HTTP on loopback from a thread of its own, because its calls block.
 #[derive(Debug)]
 pub struct EmbeddedDynamo {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
-    /// Held as long as the engine lives, even if it dies: the system lets go of it.
+    /// The lock on the data folder. The operating system releases it even if the process is killed.
     _lock: Option<File>,
     thread: Option<JoinHandle<Result<(), String>>>,
 }
 
-/// An engine that does not start.
+/// Why the engine could not be started.
+#[expect(missing_docs, reason = "the names say it")]
 #[derive(Debug, thiserror::Error)]
 pub enum DynamoError {
-    /// Its data folder can't be made or used.
+    /// The data folder can't be created or used.
     #[error("can't use the folder {}", folder.display())]
-    Folder {
-        /// Which.
-        folder: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// Another engine uses its data folder.
+    Folder { folder: PathBuf, source: io::Error },
+    /// Another engine uses the data folder.
     #[error("another rollcall is using the folder {}", folder.display())]
-    InUse {
-        /// Which.
-        folder: PathBuf,
-    },
-    /// Its database can't be opened.
+    InUse { folder: PathBuf },
+    /// The database can't be opened.
     #[error("can't open the database")]
     Open(#[source] dynoxide::DynoxideError),
-    /// Its socket or thread can't be used.
+    /// A socket or the thread of the engine can't be used.
     #[error("can't serve DynamoDB")]
     Serve(#[source] io::Error),
 }
 
 impl EmbeddedDynamo {
-    /// Serves on this socket: from memory, or from a file in `data` that survives a restart.
+    /// Serves on this socket. The items are in a file in the folder `data`, which survives a restart; or in memory, if
+    /// `data` is `None`.
     ///
     /// # Errors
-    /// If the file can't be used.
+    /// If the folder, the file or a socket can't be used.
     pub fn start(listener: TcpListener, data: Option<&Path>) -> Result<Self, DynamoError> {
         let (lock, database) = match data {
             None => (None, Database::memory()),
@@ -69,7 +63,7 @@ impl EmbeddedDynamo {
                 for file in FILES {
                     data::restrict_file(&folder.join(file)).map_err(|source| unusable(folder, source))?;
                 }
-                // SQLite gives the files that it keeps beside this one the same mode.
+                // SQLite creates the files beside this one with the same mode.
                 drop(data::open_file(&folder.join(FILE)).map_err(|source| unusable(folder, source))?);
                 (Some(lock), Database::new(&folder.join(FILE).to_string_lossy()))
             }
@@ -93,7 +87,7 @@ impl EmbeddedDynamo {
                     let (listener, hidden) = (listen(listener)?, listen(hidden)?);
                     tokio::select! {
                         () = sweep(database.clone()) => Ok(()),
-                        // Not the engine's own graceful end: that waits for clients to let go of their connections.
+                        // The engine's own graceful shutdown would wait until all clients close their connections.
                         _ = stopped => Ok(()),
                         ended = dynoxide::server::serve_with_shutdown(hidden, database, future::pending()) => ended,
                         () = front::serve(listener, engine) => Ok(()),
@@ -104,16 +98,16 @@ impl EmbeddedDynamo {
         Ok(Self { address, stop: Some(stop), _lock: lock, thread: Some(thread) })
     }
 
-    /// Where it is: `http://127.0.0.1:PORT`.
+    /// Its URL: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Stops it, and waits until its file is closed.
+    /// Stops the engine, and waits until its file is closed.
     pub fn stop(&mut self) {
         self.stop.take();
         if let Some(thread) = self.thread.take() {
-            // Its own failure has shown in every request.
+            // A failure of the thread has shown as a failure of every request.
             let _ = thread.join();
         }
     }
@@ -125,19 +119,20 @@ impl Drop for EmbeddedDynamo {
     }
 }
 
-/// Deletes what has expired, from the start and ever again: a cloud that runs for weeks must not fill the machine with the
-/// commands of last month.
+/// Deletes expired items at the start and then periodically: in a local cloud that runs for weeks, expired commands
+/// must not fill the disk.
 async fn sweep(database: Database) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     loop {
         every.tick().await;
         let database = database.clone();
-        // It lets others in between two pages, for which it must not be on their thread. What fails now is done next time.
+        // A sweep releases the database after each page of items, so that requests can be served between two pages. It
+        // blocks, and so must not run on the thread that serves them. A sweep that fails is repeated at the next tick.
         let _ = tokio::task::spawn_blocking(move || database.sweep_ttl()).await;
     }
 }
 
-/// Makes the folder, and claims it for one engine.
+/// Creates the folder if it is missing, and locks it for one engine.
 fn claim(folder: &Path) -> Result<File, DynamoError> {
     let unusable = |source| unusable(folder, source);
     data::make_folder(folder, is_ours).map_err(unusable)?;
@@ -149,7 +144,7 @@ fn claim(folder: &Path) -> Result<File, DynamoError> {
     }
 }
 
-/// Whether a folder holds what an engine made, or nothing.
+/// Whether a folder is empty or holds the file of an engine.
 fn is_ours(folder: &Path) -> bool {
     folder.join(FILE).exists() || std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }

@@ -1,7 +1,8 @@
-//! What stands before the engine: no web page gets past it.
+//! A proxy in front of the engine that refuses requests of web pages.
 //!
-//! The engine lets pages of any origin read and change it. So it listens where nobody finds it, and what listens at
-//! its address hands on, byte for byte, the requests of programs on this machine.
+//! The engine lets pages of any origin read and change its items. So the engine listens at an address that can't be
+//! guessed, and this proxy listens at the public one. It forwards the requests of programs on this machine byte for
+//! byte.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
@@ -16,18 +17,20 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::time::timeout;
 
-/// The longest head of a request, in bytes, and how many headers it may have.
-const HEAD: usize = 32 * 1024;
-const HEADERS: usize = 64;
-/// How long a head that has begun may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long what a refused client still sends is thrown away, so that it sees its answer.
+/// The longest head of a request, in bytes.
+const MAX_HEAD: usize = 32 * 1024;
+/// The most headers that a request may have.
+const MAX_HEADERS: usize = 64;
+/// How long a head may take from its first byte to its last.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the rest of a refused request is read and dropped. A connection that is closed with unread data is reset,
+/// and the client could lose the answer.
 const LINGER: Duration = Duration::from_secs(1);
-/// How often an address is tried that the system may not have.
+/// Random addresses to try before 127.0.0.1 is used. Some systems have only that one.
 const ATTEMPTS: usize = 8;
 
-/// A socket for the engine at an address that can't be guessed: one of 2^38 on Linux. Systems with one loopback address
-/// leave the port to guess.
+/// A socket for the engine at an address that can't be guessed. On Linux, all of 127.0.0.0/8 is loopback, which with
+/// the port gives about 2^38 addresses. On systems with one loopback address, only the port is unknown.
 pub(crate) fn hidden() -> io::Result<StdListener> {
     for _ in 0..ATTEMPTS {
         let mut random = [0; 3];
@@ -40,15 +43,15 @@ pub(crate) fn hidden() -> io::Result<StdListener> {
     StdListener::bind((Ipv4Addr::LOCALHOST, 0))
 }
 
-/// Hands what comes to `listener` on to the engine. Never ends.
+/// Forwards the connections to `listener` to the engine. Never returns.
 pub(crate) async fn serve(listener: TcpListener, engine: SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((client, _)) => {
-                // How a connection breaks off shows at both its ends.
+                // Client and engine see for themselves that a connection has failed.
                 tokio::spawn(async move { connection(client, engine).await.ok() });
             }
-            // Out of file descriptors, most likely.
+            // The process has probably no free file descriptor.
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
@@ -62,18 +65,18 @@ async fn connection(mut client: TcpStream, engine: SocketAddr) -> io::Result<()>
         let (mut from_client, mut to_client) = client.split();
         let (mut from_engine, mut to_engine) = engine.split();
         let requests = async {
-            let handed_on = hand_on(&mut from_client, &mut to_engine).await;
+            let forwarded = forward(&mut from_client, &mut to_engine).await;
             to_engine.shutdown().await.ok();
-            handed_on
+            forwarded
         };
         let answers = tokio::io::copy(&mut from_engine, &mut to_client);
         tokio::pin!(requests, answers);
         tokio::select! {
-            // The engine has had enough.
+            // The engine has closed the connection.
             _ = &mut answers => None,
-            handed_on = &mut requests => {
+            forwarded = &mut requests => {
                 answers.await?;
-                handed_on.err()
+                forwarded.err()
             }
         }
     };
@@ -85,9 +88,11 @@ async fn connection(mut client: TcpStream, engine: SocketAddr) -> io::Result<()>
     Ok(())
 }
 
-/// Why nothing more is handed on.
+/// Why the proxy stops forwarding.
 enum Stop {
+    /// A request is refused with this status.
     Refused(StatusCode),
+    /// The connection has failed.
     Broken,
 }
 
@@ -97,21 +102,21 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// Hands on request after request until the client ends, or one is refused.
-async fn hand_on(client: &mut ReadHalf<'_>, engine: &mut WriteHalf<'_>) -> Result<(), Stop> {
+/// Forwards requests until the client closes the connection or one is refused.
+async fn forward(client: &mut ReadHalf<'_>, engine: &mut WriteHalf<'_>) -> Result<(), Stop> {
     let mut read = BytesMut::with_capacity(8 * 1024);
     loop {
         let mut left = loop {
             if let Some(length) = request(&read).map_err(Stop::Refused)? {
                 break length;
             }
-            if read.len() >= HEAD {
+            if read.len() >= MAX_HEAD {
                 return Err(Stop::Refused(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
             }
             let size = if read.is_empty() {
                 client.read_buf(&mut read).await?
             } else {
-                timeout(PATIENCE, client.read_buf(&mut read))
+                timeout(HEAD_TIMEOUT, client.read_buf(&mut read))
                     .await
                     .map_err(|_| Stop::Refused(StatusCode::REQUEST_TIMEOUT))??
             };
@@ -120,10 +125,10 @@ async fn hand_on(client: &mut ReadHalf<'_>, engine: &mut WriteHalf<'_>) -> Resul
             }
         };
         loop {
-            let some = usize::try_from(left).unwrap_or(usize::MAX).min(read.len());
-            engine.write_all(&read[..some]).await?;
-            read.advance(some);
-            left -= some as u64;
+            let size = usize::try_from(left).unwrap_or(usize::MAX).min(read.len());
+            engine.write_all(&read[..size]).await?;
+            read.advance(size);
+            left -= size as u64;
             if left == 0 {
                 break;
             }
@@ -134,12 +139,13 @@ async fn hand_on(client: &mut ReadHalf<'_>, engine: &mut WriteHalf<'_>) -> Resul
     }
 }
 
-/// The length of the request that begins here, head and body; none if its head is not whole.
+/// The length of the first request in `bytes`, head and body. `None` if its head is not complete.
 ///
 /// # Errors
-/// The status with which it is refused. Where it ends must be beyond doubt, or another could hide in it.
+/// The status with which it is refused. A request whose length is ambiguous is refused, because engine and proxy could
+/// disagree about its end, and another request could then be hidden in its body.
 fn request(bytes: &[u8]) -> Result<Option<u64>, StatusCode> {
-    let mut headers = [httparse::EMPTY_HEADER; HEADERS];
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Request::new(&mut headers);
     let length = match head.parse(bytes) {
         Ok(httparse::Status::Complete(length)) => length as u64,
@@ -154,8 +160,8 @@ fn request(bytes: &[u8]) -> Result<Option<u64>, StatusCode> {
     if hosts > 1 || (hosts == 0 && head.version == Some(1)) || !head.path.is_some_and(|path| path.starts_with('/')) {
         return Err(StatusCode::BAD_REQUEST);
     }
-    let elsewhere = |host: &[u8]| !str::from_utf8(host).is_ok_and(is_loopback);
-    if values("origin").next().is_some() || values("host").any(elsewhere) {
+    let is_foreign = |host: &[u8]| !str::from_utf8(host).is_ok_and(is_loopback);
+    if values("origin").next().is_some() || values("host").any(is_foreign) {
         return Err(StatusCode::FORBIDDEN);
     }
     if values("transfer-encoding").next().is_some() {
@@ -182,23 +188,23 @@ fn refusal(status: StatusCode) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn of(head: &str) -> Result<Option<u64>, StatusCode> {
+    fn length(head: &str) -> Result<Option<u64>, StatusCode> {
         request(head.as_bytes())
     }
 
     #[test]
-    fn a_request_of_a_program_on_this_machine_is_as_long_as_it_says() {
+    fn a_request_of_a_program_on_this_machine_ends_where_its_content_length_says() {
         let head = "POST / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nContent-Length: 12\r\n\r\n";
-        assert_eq!(of(head), Ok(Some(head.len() as u64 + 12)));
-        assert_eq!(of(&head[..30]), Ok(None));
+        assert_eq!(length(head), Ok(Some(head.len() as u64 + 12)));
+        assert_eq!(length(&head[..30]), Ok(None));
         for host in ["localhost", "[::1]:8000", "127.0.0.1"] {
             let head = format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n");
-            assert_eq!(of(&head), Ok(Some(head.len() as u64)));
+            assert_eq!(length(&head), Ok(Some(head.len() as u64)));
         }
     }
 
     #[test]
-    fn a_page_a_strange_name_and_a_request_without_a_clear_end_are_refused() {
+    fn requests_with_an_origin_a_foreign_host_or_an_ambiguous_length_are_refused() {
         for (lines, status) in [
             ("Host: localhost\r\nOrigin: http://evil.example", 403),
             ("Host: localhost\r\nORIGIN: null", 403),
@@ -213,21 +219,22 @@ mod tests {
             ("Host: localhost\r\nTransfer-Encoding: chunked", 411),
             ("Host : localhost", 400),
         ] {
-            let refused = of(&format!("POST / HTTP/1.1\r\n{lines}\r\n\r\n"));
+            let refused = length(&format!("POST / HTTP/1.1\r\n{lines}\r\n\r\n"));
             assert_eq!(refused.map_err(|status| status.as_u16()), Err(status), "{lines}");
         }
         for line in ["GET http://evil.example/ HTTP/1.1", "PRI * HTTP/2.0", "GET /"] {
-            assert_eq!(of(&format!("{line}\r\nHost: localhost\r\n\r\n")), Err(StatusCode::BAD_REQUEST), "{line}");
+            let refused = length(&format!("{line}\r\nHost: localhost\r\n\r\n"));
+            assert_eq!(refused, Err(StatusCode::BAD_REQUEST), "{line}");
         }
     }
 
     #[test]
-    #[ignore = "a measurement, not a test: what a request through the front costs more than one past it"]
+    #[ignore = "a measurement, not a test: how much longer a request takes through the proxy than directly"]
     #[allow(clippy::print_stdout)]
-    fn what_the_front_costs() {
+    fn latency_of_the_proxy() {
         use std::io::{Read as _, Write as _};
         let (front, engine) = (StdListener::bind("127.0.0.1:0").unwrap(), hidden().unwrap());
-        let (through, past) = (front.local_addr().unwrap(), engine.local_addr().unwrap());
+        let (proxied, direct) = (front.local_addr().unwrap(), engine.local_addr().unwrap());
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
@@ -236,11 +243,11 @@ mod tests {
                     TcpListener::from_std(listener).unwrap()
                 };
                 let database = dynoxide::Database::memory().unwrap();
-                tokio::join!(serve(listen(front), past), dynoxide::server::serve_on(listen(engine), database));
+                tokio::join!(serve(listen(front), direct), dynoxide::server::serve_on(listen(engine), database));
             });
         });
         for _ in 0..3 {
-            for (name, address) in [("past", past), ("through", through)] {
+            for (name, address) in [("direct", direct), ("proxied", proxied)] {
                 let mut stream = std::net::TcpStream::connect(address).unwrap();
                 stream.set_nodelay(true).unwrap();
                 let mut times = Vec::new();
@@ -256,7 +263,7 @@ mod tests {
                     times.push(before.elapsed());
                 }
                 times.sort_unstable();
-                println!("{name} the front: p50 {:?}, p90 {:?}", times[2500], times[4500]);
+                println!("{name}: p50 {:?}, p90 {:?}", times[2500], times[4500]);
             }
         }
     }

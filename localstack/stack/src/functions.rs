@@ -1,4 +1,4 @@
-//! Which functions there are, and how the API routes to them.
+//! The functions, their settings, and the routes of the two APIs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use rollcall_aws::{LOCAL_CREDENTIALS, LOCAL_REGION, variable};
 use rollcall_core::{Policy, Registration};
 use rollcall_gateway::{FunctionSpec, HttpRoute, Route, Routes};
 
-/// The functions, which are also the names of their binaries.
+/// The names of the functions, which are also the names of their binaries.
 pub const FUNCTIONS: [&str; 6] = [AUTHORIZE, CONNECT, CHECK_IN, DISCONNECT, POLL, CONSOLE];
 
 const AUTHORIZE: &str = "authorize";
@@ -18,17 +18,18 @@ const DISCONNECT: &str = "disconnect";
 const POLL: &str = "poll";
 const CONSOLE: &str = "console";
 
-/// The route of check-ins: their `type`.
+/// The route key of check-ins: the value of their field `type`.
 pub const ROUTE_CHECK_IN: &str = "check-in";
 
-/// How long an invocation may take: the store's own timeouts end before it.
+/// How long an invocation may take. The timeouts of the store are shorter.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
-/// What each function has on AWS, in MB.
+/// The memory of each function on AWS, in MB.
 pub(crate) const MEMORY_MB: u32 = 128;
-/// Invocations that wait for a process here, where Lambda would start another.
+/// How many invocations of a function may wait for a free process. Lambda would start another environment instead.
 const QUEUED: usize = 10_000;
 
-/// How the API routes: what is no check-in goes to the same function, which says what is wrong with it.
+/// The routes of the WebSocket API. A message that is not a check-in goes to the same function, which answers what is
+/// wrong with it.
 pub(crate) fn routes() -> Routes {
     let check_in = Route { function: CHECK_IN.to_owned(), responds: true };
     Routes {
@@ -41,7 +42,7 @@ pub(crate) fn routes() -> Routes {
     }
 }
 
-/// How the HTTP API routes: nodes to one function, the monolith to the other.
+/// The routes of the HTTP API: those of nodes go to one function, those of the application to another.
 pub(crate) fn http_routes() -> Vec<HttpRoute> {
     let route = |key: &str, function: &str| HttpRoute { key: key.to_owned(), function: function.to_owned() };
     vec![
@@ -52,37 +53,38 @@ pub(crate) fn http_routes() -> Vec<HttpRoute> {
     ]
 }
 
-/// What the functions are told, wherever they run; Lambda itself tells them the region and their credentials.
+/// The settings of the functions, wherever they run. The region and the credentials are not among them: Lambda sets
+/// them.
 #[derive(Clone, Debug)]
 pub struct FunctionSettings {
-    /// The table's name.
+    /// The name of the table.
     pub table: String,
-    /// Where `@connections` is.
+    /// The URL of `@connections`.
     pub connections: String,
-    /// The keys that node tokens are checked with: a JWK set.
+    /// The keys that verify node tokens: a JWK set.
     pub token_keys: String,
-    /// Who may use the console: `read:` or `write:` and the SHA-256 of each key, in hexadecimal.
+    /// The keys of the console: `read:` or `write:` and the SHA-256 of each key, in hexadecimal.
     pub console_keys: String,
-    /// The S3 bucket that firmware images are in.
+    /// The S3 bucket of the firmware images.
     pub firmware_bucket: String,
-    /// What the rules go by.
+    /// The settings of the check-in rules.
     pub policy: Policy,
-    /// Variables besides, or instead.
+    /// Further environment variables of every function. They override those of the other fields.
     pub more: BTreeMap<String, String>,
 }
 
-/// Runs the binaries in `folder` as child processes.
+/// How the host runs the binaries in `folder`: each function with up to `processes` child processes.
 pub(crate) fn specs(folder: &Path, processes: usize, settings: &FunctionSettings) -> Vec<FunctionSpec> {
-    let lambdas = [
+    let set_by_lambda = [
         (variable::REGION, LOCAL_REGION),
         ("AWS_ACCESS_KEY_ID", LOCAL_CREDENTIALS),
         ("AWS_SECRET_ACCESS_KEY", LOCAL_CREDENTIALS),
     ];
     let spec = |name: &str| {
         let mut env = environment(name, settings);
-        // Lambda's credentials are those of the function's role; here their token says whose they are.
+        // On Lambda, the credentials show which role a function has. Here the session token shows which function it is.
         env.insert("AWS_SESSION_TOKEN".to_owned(), name.to_owned());
-        env.extend(lambdas.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        env.extend(set_by_lambda.map(|(name, value)| (name.to_owned(), value.to_owned())));
         FunctionSpec {
             name: name.to_owned(),
             program: folder.join(name),
@@ -96,7 +98,7 @@ pub(crate) fn specs(folder: &Path, processes: usize, settings: &FunctionSettings
     FUNCTIONS.map(spec).into()
 }
 
-/// What one function is told: nothing that it has no use for.
+/// The environment variables of one function. It gets none that it does not use.
 pub(crate) fn environment(function: &str, settings: &FunctionSettings) -> BTreeMap<String, String> {
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let policy = settings.policy;

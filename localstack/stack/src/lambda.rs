@@ -1,4 +1,4 @@
-//! Functions that Lambda runs somewhere else, or whatever speaks its `Invoke` API.
+//! Invokes functions that run elsewhere: in Lambda, or in any server of its `Invoke` API.
 
 use std::time::Duration;
 
@@ -15,21 +15,22 @@ use rollcall_aws::{Lookup, chain, endpoint_config};
 use rollcall_gateway::{Invoke, InvokeError, Logs};
 use serde::Deserialize;
 
-/// How long a call may take: longer than API Gateway waits for a function (29 s; Amazon API Gateway quotas, WebSocket
-/// API), so that it is the gateway that gives up.
-const PATIENCE: Duration = Duration::from_secs(35);
-/// How much of a log comes back with an answer, in bytes (AWS Lambda API Reference, Invoke, `LogResult`).
-const TAIL: usize = 4096;
-/// How the lines begin that Lambda writes into a function's log itself.
-const LAMBDAS_OWN: [&str; 6] =
+/// How long a call may take. API Gateway waits 29 s for a function (Amazon API Gateway quotas, WebSocket API), so the
+/// gateway gives up first.
+const CALL_TIMEOUT: Duration = Duration::from_secs(35);
+/// The most bytes of a function's log that an answer has; they are its end (AWS Lambda API Reference, Invoke,
+/// `LogResult`).
+const MAX_TAIL: usize = 4096;
+/// Prefixes of the lines that Lambda itself writes into a function's log.
+const LINES_OF_LAMBDA: [&str; 6] =
     ["START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_", "EXTENSION", "XRAY"];
 
 /// A client of the Lambda API at an endpoint.
 pub fn lambda_client(lookup: &impl Lookup, endpoint: &str) -> Client {
-    Client::new(&endpoint_config(lookup, endpoint, PATIENCE))
+    Client::new(&endpoint_config(lookup, endpoint, CALL_TIMEOUT))
 }
 
-/// Runs functions through Lambda's `Invoke`, each under its name with a prefix before it.
+/// Invokes functions through Lambda's `Invoke` API. The name of a function in Lambda is a prefix and its own name.
 #[derive(Clone)]
 pub struct LambdaInvoke {
     client: Client,
@@ -43,7 +44,7 @@ impl std::fmt::Debug for LambdaInvoke {
     }
 }
 
-/// What a function that failed answers (AWS Lambda Developer Guide, "Lambda function errors").
+/// The answer of a function that failed (AWS Lambda Developer Guide, "Lambda function errors").
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct FunctionError {
@@ -52,7 +53,7 @@ struct FunctionError {
 }
 
 impl LambdaInvoke {
-    /// Functions are called `prefix` and their name; what they log goes to `logs`.
+    /// `prefix` comes before each function's name. The log lines of the functions go to `logs`.
     pub fn new(client: Client, prefix: &str, logs: Logs) -> Self {
         Self { client, prefix: prefix.to_owned(), logs }
     }
@@ -64,8 +65,8 @@ impl Invoke for LambdaInvoke {
         let name = format!("{}{function}", self.prefix);
         let call = self.client.invoke().function_name(&name).log_type(LogType::Tail).payload(Blob::new(payload));
         Box::pin(async move {
-            let output = call.send().await.map_err(|error| unanswered(&name, error))?;
-            for line in logged(&output) {
+            let output = call.send().await.map_err(|error| call_error(&name, error))?;
+            for line in log_lines(&output) {
                 logs(&function, &line);
             }
             answer(output)
@@ -73,7 +74,7 @@ impl Invoke for LambdaInvoke {
     }
 }
 
-fn unanswered(function: &str, error: SdkError<Refused>) -> InvokeError {
+fn call_error(function: &str, error: SdkError<Refused>) -> InvokeError {
     match error {
         SdkError::TimeoutError(_) => InvokeError::TimedOut,
         SdkError::ServiceError(refused) if refused.err().is_too_many_requests_exception() => InvokeError::Throttled,
@@ -93,13 +94,13 @@ fn answer(output: InvokeOutput) -> Result<Bytes, InvokeError> {
     Err(InvokeError::Function { kind: error.error_type, message: error.error_message })
 }
 
-/// The lines that the function itself wrote, as far as they came back with its answer.
-fn logged(output: &InvokeOutput) -> Vec<String> {
+/// The lines of the function itself in the log tail of an answer.
+fn log_lines(output: &InvokeOutput) -> Vec<String> {
     let tail = output.log_result.as_deref().and_then(|tail| STANDARD.decode(tail).ok()).unwrap_or_default();
     let text = String::from_utf8_lossy(&tail);
     // A tail of full length begins in the middle of a line.
-    let cut = usize::from(tail.len() >= TAIL);
-    let own = |line: &&str| !line.is_empty() && !LAMBDAS_OWN.iter().any(|start| line.starts_with(start));
+    let cut = usize::from(tail.len() >= MAX_TAIL);
+    let own = |line: &&str| !line.is_empty() && !LINES_OF_LAMBDA.iter().any(|start| line.starts_with(start));
     text.lines().skip(cut).filter(own).map(str::to_owned).collect()
 }
 
@@ -114,12 +115,12 @@ mod tests {
     #[test]
     fn only_the_functions_own_lines_are_passed_on() {
         let log = "START RequestId: 1 Version: $LATEST\n{\"a\":1}\npanic\nEND RequestId: 1\nREPORT RequestId: 1\tx\n";
-        assert_eq!(logged(&output(log)), ["{\"a\":1}", "panic"]);
+        assert_eq!(log_lines(&output(log)), ["{\"a\":1}", "panic"]);
     }
 
     #[test]
     fn a_line_whose_beginning_was_cut_off_is_left_out() {
-        let log = format!("{}\nwhole\n", "x".repeat(TAIL - 7));
-        assert_eq!(logged(&output(&log)), ["whole"]);
+        let log = format!("{}\nwhole\n", "x".repeat(MAX_TAIL - 7));
+        assert_eq!(log_lines(&output(&log)), ["whole"]);
     }
 }

@@ -1,5 +1,5 @@
-//! The cloud on loopback, assembled: the gateway, and behind it either an embedded DynamoDB and the real function
-//! binaries, or functions that Lambda runs elsewhere, which are deployed from here, too.
+//! The local cloud. The gateway runs on loopback. Behind it are either an embedded DynamoDB, an embedded S3 and the
+//! real function binaries, or functions in a Lambda elsewhere. This crate also deploys the functions to that Lambda.
 
 mod bounded;
 mod build;

@@ -1,4 +1,5 @@
-//! What is at an endpoint that a person names.
+//! Looks at an endpoint that a person names: the version of LocalStack there, and the functions that are deployed to
+//! it.
 
 use std::time::Duration;
 
@@ -14,31 +15,31 @@ use serde::Deserialize;
 use crate::deploy::environment_of;
 use crate::functions::{CONNECT, FUNCTIONS};
 
-/// The oldest LocalStack that Rollcall was tried on.
+/// The oldest LocalStack that Rollcall was tested with.
 const OLDEST: (u32, u32) = (4, 9);
-/// How long it may take to say what it is.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the endpoint may take to answer the question for its version.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What LocalStack says of itself at `/_localstack/health`.
+/// LocalStack's answer at `/_localstack/health`.
 #[derive(Deserialize)]
 struct Health {
     version: String,
 }
 
-/// The version of a LocalStack at this endpoint that is too old to be used; nothing if there is none, or it is not too
-/// old.
+/// The version of the LocalStack at this endpoint, if it is too old to be used. `None` if it is not too old, or if no
+/// LocalStack answers there.
 pub async fn outdated_localstack(endpoint: &str) -> Option<String> {
-    // LocalStack also serves TLS, but nobody who names https:// means it.
+    // LocalStack serves TLS, too, but an endpoint with https:// is taken for AWS.
     let url = format!("{}/_localstack/health", endpoint.trim_end_matches('/')).parse::<http::Uri>().ok()?;
     if url.scheme_str() != Some("http") {
         return None;
     }
-    let asked = async {
+    let request = async {
         let client = Http::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
         let answer = client.get(url).await.ok()?;
         answer.into_body().collect().await.ok().map(http_body_util::Collected::to_bytes)
     };
-    let health = tokio::time::timeout(PATIENCE, asked).await.ok()??;
+    let health = tokio::time::timeout(HEALTH_TIMEOUT, request).await.ok()??;
     let Health { version } = serde_json::from_slice(&health).ok()?;
     is_outdated(&version).then_some(version)
 }
@@ -49,38 +50,39 @@ fn is_outdated(version: &str) -> bool {
     (next(), next()) < OLDEST
 }
 
-/// What the functions that Lambda has were told.
+/// The settings of the functions that are deployed at an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeployedSettings {
-    /// Their table's name.
+    /// The name of the table; empty if they have none.
     pub table: String,
-    /// Where they call `@connections`.
+    /// The URL at which they call `@connections`; empty if they have none.
     pub connections: String,
 }
 
-/// Functions that can't be used, as far as can be seen before one is invoked.
+/// Why the functions at an endpoint can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotDeployed {
-    /// This one is not there.
+    /// No function has this name.
     #[error("there is no function {0}")]
     Missing(String),
-    /// Nobody answers, for this reason.
-    #[error("nobody answers: {0}")]
+    /// The endpoint does not answer, for this reason.
+    #[error("the endpoint does not answer: {0}")]
     Unreachable(String),
 }
 
-/// What the functions were told; nothing if Lambda can't be asked, because nothing but its `Invoke` is served.
+/// The settings of the functions with this prefix. `None` if the endpoint serves only the `Invoke` API of Lambda and so
+/// does not show them.
 ///
 /// # Errors
-/// If one of them is not there, or nobody answers.
+/// If a function is missing, or the endpoint does not answer.
 pub async fn deployed_settings(client: &Client, prefix: &str) -> Result<Option<DeployedSettings>, NotDeployed> {
     let mut settings = None;
     for function in FUNCTIONS {
         let name = format!("{prefix}{function}");
-        let there = client.get_function_configuration().function_name(&name).send().await;
-        match there {
-            Ok(there) if function == CONNECT => {
-                let mut environment = environment_of(&there);
+        let configuration = client.get_function_configuration().function_name(&name).send().await;
+        match configuration {
+            Ok(configuration) if function == CONNECT => {
+                let mut environment = environment_of(&configuration);
                 let mut take = |name: &str| environment.remove(name).unwrap_or_default();
                 let (table, connections) = (take(variable::TABLE), take(variable::CONNECTIONS_URL));
                 settings = Some(DeployedSettings { table, connections });

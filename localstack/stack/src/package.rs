@@ -1,4 +1,4 @@
-//! What Lambda is given to run: a zip with one file, `bootstrap`.
+//! The deployment package of a function: a zip with one file, `bootstrap`.
 
 use std::io::{Cursor, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,50 +9,36 @@ use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-/// A function's code, ready to be uploaded.
+/// The deployment package of a function, ready to be uploaded.
 #[derive(Clone, Debug)]
 pub struct Package {
-    /// The zip.
+    /// The bytes of the zip.
     pub zip: Vec<u8>,
-    /// Its SHA-256 in base64, which is what Lambda calls `CodeSha256`.
+    /// The SHA-256 of the zip in base64, which Lambda calls `CodeSha256`.
     pub sha256: String,
 }
 
-/// A function's code that can't be packed.
+/// Why a function could not be packed.
+#[expect(missing_docs, reason = "the names say it")]
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
-    /// Its binary is not where it should be.
+    /// The folder has no binary of the function.
     #[error("there is no binary of the function {function} in {}", folder.display())]
-    Missing {
-        /// Which.
-        function: String,
-        /// Where it was looked for.
-        folder: PathBuf,
-    },
-    /// Its binary can't be read.
+    Missing { function: String, folder: PathBuf },
+    /// The binary can't be read.
     #[error("{} can't be read", path.display())]
-    Read {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// Its binary can't be packed.
+    Read { path: PathBuf, source: std::io::Error },
+    /// The binary can't be packed.
     #[error("{} can't be packed", path.display())]
-    Pack {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        source: zip::result::ZipError,
-    },
+    Pack { path: PathBuf, source: zip::result::ZipError },
 }
 
 impl Package {
-    /// Packs the binary `folder/function`, or `folder/function/bootstrap`, which is where cargo lambda leaves it. The
+    /// Packs the binary `folder/function`, or `folder/function/bootstrap`, which is where cargo lambda writes it. The
     /// same binary always gives the same bytes.
     ///
     /// # Errors
-    /// If it is not there or can't be read.
+    /// If the binary is missing or can't be read or packed.
     pub fn of(folder: &Path, function: &str) -> Result<Self, PackageError> {
         let candidates = [folder.join(function), folder.join(function).join("bootstrap")];
         let path = candidates.into_iter().find(|path| path.is_file());
@@ -68,7 +54,7 @@ impl Package {
 fn pack(binary: &[u8]) -> Result<Vec<u8>, zip::result::ZipError> {
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        // It goes nowhere but to this machine: quick rather than small.
+        // The zip is uploaded to a Lambda on this machine: speed matters more than size.
         .compression_level(Some(1))
         .last_modified_time(DateTime::default())
         .unix_permissions(0o755);
@@ -86,10 +72,10 @@ mod tests {
     fn the_same_binary_gives_the_same_zip_with_an_executable_bootstrap() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::create_dir(folder.path().join("b")).expect("a folder");
-        std::fs::write(folder.path().join("a"), "code").expect("written");
-        std::fs::write(folder.path().join("b/bootstrap"), "code").expect("written");
+        std::fs::write(folder.path().join("a"), "code").expect("a file");
+        std::fs::write(folder.path().join("b/bootstrap"), "code").expect("a file");
         let (a, b) =
-            (Package::of(folder.path(), "a").expect("packed"), Package::of(folder.path(), "b").expect("packed"));
+            (Package::of(folder.path(), "a").expect("a package"), Package::of(folder.path(), "b").expect("a package"));
         assert_eq!(a.sha256, b.sha256);
         let mut zip = zip::ZipArchive::new(Cursor::new(a.zip)).expect("a zip");
         let entry = zip.by_index(0).expect("one file");
@@ -99,7 +85,7 @@ mod tests {
     #[test]
     fn a_missing_binary_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
-        let error = Package::of(folder.path(), "connect").expect_err("missing").to_string();
+        let error = Package::of(folder.path(), "connect").expect_err("no binary").to_string();
         assert!(error.contains("connect"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! An S3 in this process, for firmware images: it checks signatures and expiry as S3 does.
+//! An S3 server in this process, for firmware images. It checks the signature and the expiry of a request as S3 does.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -25,61 +25,57 @@ use tokio_util::task::TaskTracker;
 
 use crate::data;
 
-/// The folder that buckets are kept in, below the data folder.
+/// The folder of the buckets in the data folder.
 const FOLDER: &str = "s3";
-/// How long a request that makes a bucket may be under way, in seconds.
-const PATIENCE_S: u32 = 60;
-/// How long a connection may be without a whole request.
+/// How long the signed URL that creates a bucket is valid, in seconds.
+const URL_LIFETIME_S: u32 = 60;
+/// How long a connection may wait for the complete head of its next request.
 const IDLE: Duration = Duration::from_secs(75);
 
-/// An S3, serving HTTP on loopback.
+/// An S3 server. It serves HTTP on loopback.
 #[derive(Debug)]
 pub struct EmbeddedS3 {
     address: SocketAddr,
     stop: CancellationToken,
     tasks: TaskTracker,
-    /// Where buckets are, if they go with it.
+    /// The folder of the buckets, if it is deleted with the server.
     _temporary: Option<TempDir>,
 }
 
-/// An S3 that does not start, or a bucket that can't be made.
+/// Why the S3 server could not be started, or a bucket not be created.
+#[expect(missing_docs, reason = "the names say it")]
 #[derive(Debug, thiserror::Error)]
 pub enum S3Error {
-    /// Its folder can't be made or used.
+    /// The folder of the buckets can't be created or used.
     #[error("can't use the folder {}", folder.display())]
-    Folder {
-        /// Which.
-        folder: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// Its folder is not what the server takes.
+    Folder { folder: PathBuf, source: std::io::Error },
+    /// The S3 library can't use the folder.
     #[error("can't serve S3 from its folder: {0}")]
     Server(String),
-    /// Its socket can't be used.
+    /// The socket can't be used.
     #[error("can't serve S3")]
     Serve(#[source] std::io::Error),
-    /// The request for a bucket can't be made.
-    #[error("can't ask for a bucket")]
+    /// The request that creates a bucket can't be signed.
+    #[error("can't sign the request for a bucket")]
     Sign(#[from] SignError),
-    /// Nobody answers to it.
+    /// S3 does not answer the request that creates a bucket.
     #[error("S3 can't be reached")]
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The bucket is refused.
-    #[error("S3 answers {status} to a new bucket {bucket}")]
+    /// S3 does not create the bucket.
+    #[error("S3 refused to create the bucket {bucket}: status {status}")]
     Refused {
-        /// The HTTP status.
+        /// The HTTP status of its answer.
         status: u16,
-        /// Which bucket.
         bucket: String,
     },
 }
 
 impl EmbeddedS3 {
-    /// Serves on this socket: from a folder below `data`, or from one that goes with it; with this bucket.
+    /// Serves on this socket, with this bucket. The objects are in a folder below `data`; or in a temporary folder that
+    /// is deleted with the server, if `data` is `None`.
     ///
     /// # Errors
-    /// If the folder can't be used.
+    /// If the folder or the socket can't be used.
     pub fn start(listener: TcpListener, data: Option<&Path>, bucket: &str) -> Result<Self, S3Error> {
         let temporary = match data {
             Some(_) => None,
@@ -102,12 +98,12 @@ impl EmbeddedS3 {
         Ok(Self { address, stop, tasks, _temporary: temporary })
     }
 
-    /// Where it is: `http://127.0.0.1:PORT`.
+    /// Its URL: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Stops it, and waits until nobody uses its folder.
+    /// Stops the server, and waits until no connection uses its folder.
     pub async fn stop(self) {
         self.stop.cancel();
         self.tasks.close();
@@ -121,7 +117,7 @@ impl Drop for EmbeddedS3 {
     }
 }
 
-/// What every connection is served with.
+/// The service of every connection.
 #[derive(Clone)]
 struct Served {
     service: S3Service,
@@ -130,19 +126,19 @@ struct Served {
 
 impl Served {
     async fn respond(self, request: Request<Incoming>) -> Result<HttpResponse, HttpError> {
-        // Pages of any origin can reach what listens here; programs on this machine have no origin.
+        // A web page of any origin can make a browser send requests here. Programs on this machine send no origin.
         if is_stranger(request.headers(), request.uri()) {
             let mut refusal = HttpResponse::new(s3s::Body::empty());
             *refusal.status_mut() = StatusCode::FORBIDDEN;
             return Ok(refusal);
         }
-        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
         let answer = Service::call(&self.service, request).await;
-        if !reads {
-            // What it made, it made as the system's default has it.
+        if !only_reads {
+            // The S3 library creates files and folders with the default permissions of the process.
             let restricted = tokio::task::spawn_blocking(move || data::restrict_all(&self.folder)).await;
             if let Ok(Err(error)) = restricted {
-                tracing::warn!(%error, "files of S3 may be readable by others");
+                tracing::warn!(%error, "other users may be able to read the files of the embedded S3");
             }
         }
         answer
@@ -152,7 +148,7 @@ impl Served {
 async fn serve(listener: tokio::net::TcpListener, served: Served, stop: CancellationToken, tasks: TaskTracker) {
     while let Some(accepted) = stop.run_until_cancelled(listener.accept()).await {
         let Ok((stream, _)) = accepted else {
-            // One that was gone before it was let in, or no file descriptor is left.
+            // The client has gone already, or the process has no free file descriptor.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
@@ -161,24 +157,24 @@ async fn serve(listener: tokio::net::TcpListener, served: Served, stop: Cancella
             let service = service_fn(move |request| served.clone().respond(request));
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(IDLE);
-            // How a client breaks off shows at the client.
+            // The client sees for itself that its connection has failed.
             let _ = stop.run_until_cancelled(http.serve_connection(TokioIo::new(stream), service)).await;
         });
     }
 }
 
-/// Makes a bucket at an S3 on this machine, unless it is there.
+/// Creates a bucket in an S3 on this machine, unless it exists.
 ///
 /// # Errors
-/// If it does not.
+/// If S3 can't be reached or does not create it.
 pub async fn create_bucket(endpoint: &str, bucket: &str, now: Timestamp) -> Result<(), S3Error> {
     let url = format!("{}/{bucket}", endpoint.trim_end_matches('/'));
-    let url = presign("PUT", &url, LOCAL_REGION, local_credentials(), now, PATIENCE_S)?;
+    let url = presign("PUT", &url, LOCAL_REGION, local_credentials(), now, URL_LIFETIME_S)?;
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<bytes::Bytes>>();
     let request = http::Request::put(url).body(Empty::new()).map_err(|error| S3Error::Unreachable(error.into()))?;
     let answer = client.request(request).await.map_err(|error| S3Error::Unreachable(error.into()))?;
     match answer.status().as_u16() {
-        // 409: it is there, and ours.
+        // 409: the bucket exists and has the same owner.
         200 | 409 => Ok(()),
         status => Err(S3Error::Refused { status, bucket: bucket.to_owned() }),
     }

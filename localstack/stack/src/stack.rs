@@ -1,4 +1,4 @@
-//! Starting and stopping all of it.
+//! Starts and stops the local cloud.
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -12,15 +12,15 @@ use crate::dynamo::{DynamoError, EmbeddedDynamo};
 use crate::functions::{FUNCTIONS, FunctionSettings, http_routes, routes, specs};
 use crate::s3::{EmbeddedS3, S3Error};
 
-/// The stage that the API is deployed to.
+/// The stage of the WebSocket API, the first segment of its path.
 pub const STAGE: &str = "local";
-/// The table's name.
+/// The default name of the table.
 pub const TABLE: &str = "rollcall";
 
-/// The bucket of firmware images.
+/// The default name of the bucket of firmware images.
 pub const FIRMWARE_BUCKET: &str = "rollcall-firmware";
 
-/// What a stack is made of.
+/// The configuration of a local cloud.
 pub struct StackConfig {
     /// Where nodes connect. `@connections` is served there, too, to clients on this machine: functions elsewhere may be
     /// told so.
@@ -29,41 +29,44 @@ pub struct StackConfig {
     pub connections: TcpListener,
     /// Where the HTTP API is served.
     pub http: TcpListener,
-    /// API Gateway's limits.
+    /// The limits of API Gateway.
     pub limits: Limits,
-    /// Something between the gateway and the functions, if anything.
+    /// Wraps the invocations that the gateway makes.
     pub interceptor: Option<Interceptor>,
     /// Where the functions run.
     pub backend: Backend,
 }
 
-/// Where the functions run, and DynamoDB with them.
+/// Where the functions run. DynamoDB and S3 are in the same place.
 pub enum Backend {
-    /// In this process and its children.
+    /// In child processes of this one. DynamoDB and S3 run in this process.
     Here(Box<Here>),
-    /// Elsewhere: in LocalStack or AWS, say.
+    /// Elsewhere: for example in LocalStack or AWS.
     Elsewhere(Arc<dyn Invoke>),
 }
 
-/// An embedded DynamoDB, and the functions as child processes.
+/// An embedded DynamoDB, an embedded S3, and the functions as child processes.
 pub struct Here {
-    /// Where the embedded DynamoDB is served.
+    /// The socket of the embedded DynamoDB.
     pub dynamodb: TcpListener,
-    /// Where the embedded S3, with firmware images, is served.
+    /// The socket of the embedded S3, which has the firmware images.
     pub s3: TcpListener,
-    /// Where the table and the images are kept; if nowhere, in memory and in a folder that goes with the stack.
+    /// The folder of the table and the images. If it is `None`, the table is in memory, and the images are in a folder
+    /// that is deleted when the local cloud ends.
     pub data: Option<PathBuf>,
-    /// Where the functions' binaries are.
+    /// The folder of the functions' binaries.
     pub functions: PathBuf,
     /// How many processes a function may have.
     pub processes: usize,
-    /// What the functions are told. Where DynamoDB is, unless that is told already: a proxy that injects faults, say.
+    /// The settings of the functions. The URLs of DynamoDB and S3 are added, unless `more` has them already: a test
+    /// sets them to a proxy that injects faults.
     pub settings: FunctionSettings,
-    /// Where the functions' log lines go.
+    /// The sink of the functions' log lines.
     pub logs: Logs,
 }
 
-/// Wraps what runs the functions.
+/// Puts something between the gateway and the functions: takes the functions' [`Invoke`] and returns the one that the
+/// gateway uses.
 pub type Interceptor = Box<dyn FnOnce(Arc<dyn Invoke>) -> Arc<dyn Invoke> + Send>;
 
 impl fmt::Debug for StackConfig {
@@ -84,19 +87,18 @@ impl fmt::Debug for Here {
     }
 }
 
-/// A stack that does not start.
+/// Why the local cloud could not be started.
+#[expect(missing_docs, reason = "the names say it")]
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
-    /// A port can't be had.
+    /// A port can't be bound.
     #[error("port {port} can't be used for {purpose}: stop what is using it, or choose another with {flag}")]
     Port {
-        /// Which.
         port: u16,
-        /// What for.
+        /// What the port is for: "the HTTP API", for example.
         purpose: &'static str,
-        /// The setting that chooses another.
+        /// The option of the command that chooses another port.
         flag: &'static str,
-        /// Why not.
         source: std::io::Error,
     },
     /// The embedded DynamoDB does not start.
@@ -105,8 +107,8 @@ pub enum StackError {
     /// The embedded S3 does not start.
     #[error("the embedded S3 does not start")]
     S3(#[from] S3Error),
-    /// The table can't be made.
-    #[error("the table can't be made")]
+    /// The table can't be created.
+    #[error("the table can't be created")]
     Table(#[from] TableError),
     /// A function does not start.
     #[error("a function does not start")]
@@ -116,8 +118,8 @@ pub enum StackError {
     Gateway(#[source] std::io::Error),
 }
 
-/// The cloud on loopback, or the part of it that is here. [`Stack::shutdown`] ends it in order; dropping it ends it at
-/// once.
+/// A running local cloud: the gateway, and with [`Backend::Here`] also the functions, DynamoDB and S3.
+/// [`Stack::shutdown`] ends it in order; dropping it ends it at once.
 pub struct Stack {
     gateway: Gateway,
     connections: String,
@@ -126,7 +128,7 @@ pub struct Stack {
     here: Option<Running>,
 }
 
-/// What runs here besides the gateway.
+/// The parts of [`Backend::Here`].
 #[derive(Debug)]
 struct Running {
     host: Arc<Host>,
@@ -141,10 +143,10 @@ impl fmt::Debug for Stack {
 }
 
 impl Stack {
-    /// Starts everything, and waits until every function that runs here has asked for its first event.
+    /// Starts the local cloud, and waits until every function that runs here has polled for its first event.
     ///
     /// # Errors
-    /// If a part does not start. Nothing is left running then.
+    /// If a part does not start. The parts that were started already are ended then.
     pub async fn start(config: StackConfig) -> Result<Self, StackError> {
         let (here, invoke): (_, Arc<dyn Invoke>) = match config.backend {
             Backend::Here(here) => {
@@ -155,7 +157,7 @@ impl Stack {
             Backend::Elsewhere(invoke) => (None, invoke),
         };
         let routed = match config.interceptor {
-            Some(intercept) => intercept(Arc::clone(&invoke)),
+            Some(interceptor) => interceptor(Arc::clone(&invoke)),
             None => Arc::clone(&invoke),
         };
         let ws = tokio::net::TcpListener::from_std(config.ws).map_err(StackError::Gateway)?;
@@ -169,7 +171,7 @@ impl Stack {
         Ok(Self { gateway, connections: url, http, invoke, here })
     }
 
-    /// Where nodes connect: `ws://127.0.0.1:PORT/local`.
+    /// The URL at which nodes connect: `ws://127.0.0.1:PORT/local`.
     pub fn ws_url(&self) -> String {
         format!("ws://{}/{STAGE}", self.gateway.local_addr())
     }
@@ -179,7 +181,7 @@ impl Stack {
         &self.connections
     }
 
-    /// Where the HTTP API is: `http://127.0.0.1:PORT`.
+    /// The URL of the HTTP API: `http://127.0.0.1:PORT`.
     pub fn http_url(&self) -> String {
         format!("http://{}", self.http.local_addr())
     }
@@ -194,27 +196,28 @@ impl Stack {
         self.here.as_ref().map(|here| here.dynamo.url())
     }
 
-    /// Where the embedded S3 is, if it runs: `http://127.0.0.1:PORT`.
+    /// The URL of the embedded S3, if there is one: `http://127.0.0.1:PORT`.
     pub fn s3_url(&self) -> Option<String> {
         self.here.as_ref().map(|here| here.s3.url())
     }
 
-    /// What runs the functions, if they run here.
+    /// The host of the functions' processes, if they run here.
     pub fn host(&self) -> Option<&Host> {
         self.here.as_ref().map(|here| &*here.host)
     }
 
-    /// What runs the functions, wherever that is.
+    /// Invokes the functions, wherever they run, without the interceptor.
     pub fn functions(&self) -> &dyn Invoke {
         &*self.invoke
     }
 
-    /// What holds the sockets.
+    /// The gateway, which has the connections of the nodes.
     pub fn gateway(&self) -> &Gateway {
         &self.gateway
     }
 
-    /// Closes every socket with 1001, lets the functions note it, and ends everything that is here.
+    /// Closes every connection with 1001, waits until the functions have handled that, and ends everything that runs
+    /// here.
     pub async fn shutdown(self) {
         self.http.shutdown().await;
         self.gateway.shutdown().await;
@@ -245,10 +248,11 @@ impl Running {
     }
 }
 
-/// Claims a port of 127.0.0.1; 0 for any that is free.
+/// Binds a port of 127.0.0.1; 0 for any free one.
 ///
 /// # Errors
-/// If it is taken: the error says what the port is for and which setting chooses another.
+/// If the port can't be bound. `purpose` and `flag` are for the error: what the port is for, and which option chooses
+/// another.
 pub fn listen(port: u16, purpose: &'static str, flag: &'static str) -> Result<TcpListener, StackError> {
     let listen = || {
         let listener = TcpListener::bind(("127.0.0.1", port))?;

@@ -1,4 +1,4 @@
-//! What serves this machine alone serves no web page, and what it keeps is its owner's alone.
+//! The embedded DynamoDB and S3 refuse requests of web pages, and only their owner may read their files.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs::{self, Permissions};
@@ -21,7 +21,7 @@ fn port() -> TcpListener {
     listen(0, "a test", "none").unwrap()
 }
 
-/// What an HTTP server answers to this.
+/// The answer of an HTTP server to `request`, in lower case.
 fn ask(stream: &mut TcpStream, request: &str) -> String {
     use std::io::{Read as _, Write as _};
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
@@ -31,7 +31,7 @@ fn ask(stream: &mut TcpStream, request: &str) -> String {
     String::from_utf8(answer[..size].to_vec()).unwrap().to_ascii_lowercase()
 }
 
-/// What a web page, or whoever was led here by a name that is not this machine's, sends.
+/// Headers of web pages, and of clients that reach this machine under a name that is not its own.
 const STRANGERS: [&str; 6] = [
     "Host: 127.0.0.1\r\nOrigin: http://evil.example",
     "Host: localhost\r\nOrigin: null",
@@ -55,14 +55,14 @@ fn assert_closed_to_strangers(url: &str) {
 }
 
 #[tokio::test]
-async fn the_engine_serves_programs_and_no_page() {
+async fn the_engine_serves_programs_and_refuses_web_pages() {
     let engine = EmbeddedDynamo::start(port(), None).unwrap();
     create_table(&local_dynamo_client(&engine.url()), "table").await.unwrap();
     assert_closed_to_strangers(&engine.url());
 }
 
 #[tokio::test]
-async fn every_request_of_a_kept_connection_to_the_engine_is_looked_at() {
+async fn every_request_on_one_connection_to_the_engine_is_checked() {
     let engine = EmbeddedDynamo::start(port(), None).unwrap();
     let mut stream = TcpStream::connect(engine.url().strip_prefix("http://").unwrap()).unwrap();
     for _ in 0..2 {
@@ -73,7 +73,7 @@ async fn every_request_of_a_kept_connection_to_the_engine_is_looked_at() {
 }
 
 #[tokio::test]
-async fn s3_serves_programs_and_no_page() {
+async fn s3_serves_programs_and_refuses_web_pages() {
     let s3 = EmbeddedS3::start(port(), None, BUCKET).unwrap();
     assert!(put(&s3.url(), "a").await.is_success());
     let url = s3.url();
@@ -88,25 +88,25 @@ async fn put(s3: &str, key: &str) -> http::StatusCode {
     client.request(request).await.unwrap().status()
 }
 
-fn modes(folder: &Path, found: &mut Vec<(String, u32)>) {
-    found.push((folder.display().to_string(), fs::metadata(folder).unwrap().permissions().mode() & 0o777));
+fn add_modes(folder: &Path, modes: &mut Vec<(String, u32)>) {
+    modes.push((folder.display().to_string(), fs::metadata(folder).unwrap().permissions().mode() & 0o777));
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            modes(&path, found);
+            add_modes(&path, modes);
         } else {
-            found.push((path.display().to_string(), fs::metadata(&path).unwrap().permissions().mode() & 0o777));
+            modes.push((path.display().to_string(), fs::metadata(&path).unwrap().permissions().mode() & 0o777));
         }
     }
 }
 
 fn assert_private(folder: &Path) -> usize {
-    let mut found = Vec::new();
-    modes(folder, &mut found);
-    for (path, mode) in &found {
-        assert!(mode.trailing_zeros() >= 6, "{path} is {mode:o}");
+    let mut modes = Vec::new();
+    add_modes(folder, &mut modes);
+    for (path, mode) in &modes {
+        assert!(mode.trailing_zeros() >= 6, "others may use {path}: its mode is {mode:o}");
     }
-    found.len()
+    modes.len()
 }
 
 fn loosen(folder: &Path) {
@@ -122,7 +122,7 @@ fn loosen(folder: &Path) {
 }
 
 #[tokio::test]
-async fn a_data_folder_is_its_owner_s_alone_and_becomes_so_again() {
+async fn only_its_owner_may_use_a_data_folder_even_if_its_modes_were_loosened() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("new/data");
     for time in 1..=2 {
@@ -131,9 +131,10 @@ async fn a_data_folder_is_its_owner_s_alone_and_becomes_so_again() {
         let s3 = EmbeddedS3::start(port(), Some(&data), BUCKET).unwrap();
         assert!(put(&s3.url(), "deep/down/image").await.is_success());
         for file in ["dynamodb.sqlite", "dynamodb.sqlite-wal", "dynamodb.sqlite-shm"] {
-            assert!(data.join(file).exists(), "SQLite keeps no {file} any more");
+            assert!(data.join(file).exists(), "SQLite has no {file} any more");
         }
-        // Lock, engine with its two, S3 with a bucket, two folders and an image: and what S3 notes beside it.
+        // At least: the folder, the lock, the engine's file and two of SQLite, S3's folder, the bucket, two folders in
+        // it and the image. The S3 library adds files of its own.
         assert!(assert_private(&data) >= 10);
         s3.stop().await;
         engine.stop();

@@ -1,4 +1,4 @@
-//! A whole node: `ROLLCALL_URL=ws://127.0.0.1:4000/live ROLLCALL_TOKEN=… cargo run -p rollcall-node --example node`.
+//! A complete node: `ROLLCALL_URL=ws://127.0.0.1:4000/live ROLLCALL_TOKEN=… cargo run -p rollcall-node --example node`.
 #![allow(clippy::print_stdout, reason = "an example shows what happens")]
 #![allow(clippy::disallowed_methods, reason = "a node has no other configuration than this")]
 
@@ -21,17 +21,18 @@ impl Handler for AccessPoint {
         Report {
             firmware: Some(self.firmware.clone()),
             health: Some(Health { uptime_s: Some(self.booted.elapsed().as_secs()), ..Health::default() }),
-            // The library reports what it applied. A device that restarts also says here what it still runs.
+            // The library reports what it applied in this run. A device that kept its configuration over a restart
+            // would name it here.
             config: None,
         }
     }
 
     fn apply(&mut self, configuration: &Configuration) -> Applied {
         let document: Value = serde_json::from_str(&configuration.document).unwrap_or_default();
-        let Some(wanted) = document["channel"].as_u64() else { return Applied::Rejected("no channel".to_owned()) };
+        let Some(desired) = document["channel"].as_u64() else { return Applied::Rejected("no channel".to_owned()) };
         self.channel_before = self.channel;
-        self.channel = wanted.clamp(1, 13);
-        if self.channel == wanted {
+        self.channel = desired.clamp(1, 13);
+        if self.channel == desired {
             Applied::Applied
         } else {
             Applied::Substituted(format!("channel {}", self.channel))
@@ -46,7 +47,7 @@ impl Handler for AccessPoint {
     fn execute(&mut self, command: Command) {
         match command.name() {
             "channel" => command.done(self.channel.to_string()),
-            // What takes its time is moved to a task of its own, which finishes it.
+            // A command that takes long is moved to a task of its own, which finishes it.
             "scan" => drop(tokio::spawn(async move { command.done(scan().await) })),
             _ => command.unsupported(),
         }
@@ -56,8 +57,8 @@ impl Handler for AccessPoint {
         if version.starts_with("2.") { Ok(()) } else { Err("not for this board".to_owned()) }
     }
 
-    /// A device checks the signature, writes the image to its other slot, and says `restarts` before it does. It keeps the
-    /// old slot until `NodeEvent::UpdateApplied`.
+    /// A real device checks the signature, writes the image to its other slot, calls `restarts`, and then restarts. It
+    /// keeps the old slot until `NodeEvent::UpdateApplied`.
     fn install(&mut self, firmware: Firmware) {
         if firmware.signature().is_empty() {
             return firmware.failed("not signed");
@@ -67,7 +68,7 @@ impl Handler for AccessPoint {
     }
 
     fn pushed(&mut self, message: Pushed) {
-        // A type that the library does not know yet arrives as JSON, so that a node can be ahead of it.
+        // A message of a type that the library does not know arrives as JSON, so that a program can handle it.
         println!("pushed: {message:?}");
     }
 

@@ -1,4 +1,4 @@
-//! What a program executes.
+//! The command that a program executes.
 
 use rollcall_wire::{CommandNews, CommandStatus, Json};
 use tokio::sync::mpsc::WeakUnboundedSender;
@@ -7,10 +7,11 @@ use crate::promise::{Promise, Request};
 
 const NO_RESULT: &str = "the program gave no result";
 
-/// A command to execute, now and only now: that it was begun is on record, and it will not be handed out again.
+/// A command to execute. Its start is recorded before the program gets it, so the program gets it only once.
 ///
-/// It may be moved to another task or thread, and is finished by [`done`](Self::done) or [`failed`](Self::failed), or by
-/// dropping it, which is reported as a failure. The next one comes after that.
+/// It may be moved to another task or thread. The program finishes it with [`done`](Self::done) or
+/// [`failed`](Self::failed); a command that is dropped without a result is reported as failed. The program gets the
+/// next command after this one is finished.
 #[derive(Debug)]
 pub struct Command {
     news: CommandNews,
@@ -23,39 +24,39 @@ impl Command {
         Self { news, promise }
     }
 
-    /// Its number: the server counts a node's commands from 1.
+    /// The number of the command. The server numbers the commands of a node from 1.
     pub fn number(&self) -> u64 {
         self.news.command
     }
 
-    /// What to do.
+    /// The name of the command: what the program is to do.
     pub fn name(&self) -> &str {
         &self.news.name
     }
 
-    /// With what: `null` if nothing was said. Its text has every number as the server was given it;
-    /// [`Json::read`](crate::wire::Json::read) makes it a type of yours.
+    /// The arguments of the command; `null` if there are none. In the text, every number is as the server was given it;
+    /// [`Json::read`](crate::wire::Json::read) parses the text into a type.
     pub fn args(&self) -> &Json {
         &self.news.args
     }
 
-    /// It did what it was for. The first [`COMMAND_OUTPUT_BYTES`](crate::wire::COMMAND_OUTPUT_BYTES) of what it said are
-    /// reported.
+    /// Reports the command as done, with at most the first [`COMMAND_OUTPUT_BYTES`](crate::wire::COMMAND_OUTPUT_BYTES)
+    /// bytes of its output.
     ///
-    /// A program that is to restart for it (a reboot, say) says so first, and restarts at
-    /// [`NodeEvent::CommandFinished`](crate::NodeEvent::CommandFinished): from then on the result is on record.
+    /// A program that restarts because of the command (a reboot, for example) calls this first, and restarts on
+    /// [`NodeEvent::CommandFinished`](crate::NodeEvent::CommandFinished): from then on the result is recorded.
     pub fn done(self, output: impl Into<String>) {
         let request = Request::Finished { command: self.number(), status: CommandStatus::Done, output: output.into() };
         self.promise.keep(request);
     }
 
-    /// It did not: why, for people.
+    /// Reports the command as failed, with a reason for people to read.
     pub fn failed(self, why: impl Into<String>) {
         let request = failed(self.number(), why.into());
         self.promise.keep(request);
     }
 
-    /// The program has no such command, which is reported as a failure.
+    /// Reports the command as failed, because the program does not know it.
     pub fn unsupported(self) {
         let why = format!("this node knows no command {}", self.name());
         self.failed(why);

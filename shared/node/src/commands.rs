@@ -1,12 +1,15 @@
-//! From a command that the server tells to its result, at most once. No IO, no clock.
+//! Commands on the node, from the server's message to the reported result. A command is executed at most once. No IO
+//! and no clock.
 //!
-//! The server numbers a node's commands from 1 and tells the first that is open, again and again, until it has heard of
-//! its end. So the number of the last command that was begun says of every other whether it may still be begun. It is on
-//! record before the program hears of the command: whatever happens then, the command is not executed a second time.
+//! The server numbers the commands of a node from 1. It sends the first open command again and again until it has
+//! received the result. The node records the number of the last command that it began; only commands with a higher
+//! number may still be begun. The number is recorded before the program gets the command. So the command is not
+//! executed a second time, even if the node restarts.
 //!
-//! A server that lost its table counts from 1 again. Its commands can't be told from late repetitions of what was
-//! executed long ago, so they are not executed: each is reported as failed, with the reason, until the count is above
-//! that of the record, or the record is removed. The same report, about a repetition, changes nothing at the server.
+//! A server that lost its table numbers commands from 1 again. The node can't tell these commands from late repetitions
+//! of commands that it executed long ago, so it does not execute them. It reports each one as failed, with the reason,
+//! until the server's numbers are above the recorded one, or the record is removed. If the command is a late
+//! repetition, the server ignores this report, because it has a result already.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -15,57 +18,57 @@ use serde::{Deserialize, Serialize};
 
 const RESTARTED: &str = "the node restarted while it ran";
 
-/// What is to be done about commands.
+/// The next step in the handling of commands.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Due {
-    /// Keep the record; tell [`Commands::kept`].
+    /// Write the record, then call [`Commands::kept`].
     Keep,
-    /// Hand it to the program; tell [`Commands::finished`].
+    /// Hand the command to the program. When the program has finished it, call [`Commands::finished`].
     Execute(CommandNews),
-    /// This is what became of one: say it.
+    /// A command has this result: report it.
     Settled(CommandResult),
 }
 
-/// What must outlive the run.
+/// The part of the state that is kept over a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CommandRecord {
     /// The number of the last command that was begun; 0 if none was.
     begun: u64,
-    /// What became of it, and of those before it whose results are not acknowledged; the oldest first.
+    /// The result of that command, and the results of earlier commands that are not acknowledged; the oldest first.
     results: Vec<Known>,
 }
 
-/// A result.
+/// A result, and whether it must still be reported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Known {
     result: CommandResult,
-    /// It is to be said until it is acknowledged.
+    /// Every check-in reports the result until one is acknowledged.
     owed: bool,
 }
 
 #[derive(Debug)]
 enum Stage {
     Idle,
-    /// That it is begun is not on record yet.
+    /// The start of this command is not recorded yet.
     Beginning(CommandNews),
-    /// The program has it.
+    /// The program executes this command.
     Running {
         command: u64,
     },
 }
 
-/// What a run knows of commands.
+/// The commands of one run.
 #[derive(Debug)]
 pub(crate) struct Commands {
     record: CommandRecord,
     stage: Stage,
-    /// The last one that was told and not begun, and until when it may be.
+    /// The newest command that the server sent and that was not begun, and when it expires.
     waiting: Option<(CommandNews, Duration)>,
     due: VecDeque<Due>,
 }
 
 impl Commands {
-    /// Goes on from what was recorded.
+    /// Continues from the record of the run before.
     pub(crate) fn new(record: CommandRecord) -> Self {
         let mut commands = Self { record, stage: Stage::Idle, waiting: None, due: VecDeque::new() };
         let begun = commands.record.begun;
@@ -79,11 +82,12 @@ impl Commands {
         &self.record
     }
 
-    /// What is due, if anything. Ask again until nothing is.
+    /// The next step that is due, if any. The caller calls this until it returns `None`.
     pub(crate) fn tick(&mut self, now: Duration) -> Option<Due> {
-        // A result that nobody acknowledges must not be lost for newer ones: those are told again.
+        // While too many results are not acknowledged, no command is begun, so that no result is dropped for a newer
+        // one. The server sends the command again.
         if matches!(self.stage, Stage::Idle) && self.results().len() < RESULTS {
-            // The server sees by itself that one has expired.
+            // An expired command is dropped without a report: the server computes its expiry by itself.
             if let Some((news, _)) = self.waiting.take().filter(|(_, until)| now < *until) {
                 self.record.begun = news.command;
                 self.stage = Stage::Beginning(news);
@@ -93,7 +97,7 @@ impl Commands {
         self.due.pop_front()
     }
 
-    /// The server named a command to execute.
+    /// The server sent a command to execute.
     pub(crate) fn hear(&mut self, now: Duration, news: CommandNews) {
         if news.command <= self.record.begun {
             self.repeat(news.command);
@@ -103,7 +107,7 @@ impl Commands {
         }
     }
 
-    /// What came of keeping the record as it is now; `Err`: why it could not be.
+    /// The record was written as it is now. `Err`: why it could not be written.
     pub(crate) fn kept(&mut self, kept: &Result<(), String>) {
         if let Stage::Beginning(news) = &self.stage {
             let news = news.clone();
@@ -114,13 +118,13 @@ impl Commands {
                 }
                 Err(why) => {
                     self.stage = Stage::Idle;
-                    self.settle(failed(news.command, &format!("not executed, for that could not be recorded: {why}")));
+                    self.settle(failed(news.command, &format!("not executed: its start could not be recorded: {why}")));
                 }
             }
         }
     }
 
-    /// What became of the command of [`Due::Execute`].
+    /// The program finished the command of [`Due::Execute`].
     pub(crate) fn finished(&mut self, command: u64, status: CommandStatus, output: &str) {
         if matches!(self.stage, Stage::Running { command: running } if running == command) {
             self.stage = Stage::Idle;
@@ -128,12 +132,12 @@ impl Commands {
         }
     }
 
-    /// What is to be said, the oldest first, in every check-in until one that said it is acknowledged.
+    /// The results that every check-in reports until one that carried them is acknowledged; the oldest first.
     pub(crate) fn results(&self) -> Vec<&CommandResult> {
         self.record.results.iter().filter(|known| known.owed).map(|known| &known.result).collect()
     }
 
-    /// A check-in that said what became of these is acknowledged.
+    /// A check-in that carried the results of these commands is acknowledged.
     pub(crate) fn acknowledged(&mut self, commands: &[u64]) {
         if commands.is_empty() {
             return;
@@ -142,21 +146,22 @@ impl Commands {
         for known in &mut self.record.results {
             known.owed &= !commands.contains(&known.result.command);
         }
-        // Of the last one the result is kept, for the server may have it told once more.
+        // The result of the last command is kept: the server may send that command once more.
         self.record.results.retain(|known| known.owed || known.result.command == begun);
         self.due.push_back(Due::Keep);
     }
 
-    /// The server told a command again that was begun, or one before it.
+    /// The server sent the last command that was begun once more, or a command with a lower number.
     ///
-    /// There is nothing to be said at once: what the server tells with every answer would make a check-in of every answer.
+    /// The result is reported with the next regular check-in. If it were reported at once, every answer that carries
+    /// the command would cause another check-in.
     fn repeat(&mut self, command: u64) {
         let under_way = !matches!(self.stage, Stage::Idle) && command == self.record.begun;
         if let Some(known) = self.known(command) {
             known.owed = true;
         } else if !under_way && self.results().len() < RESULTS {
             let begun = self.record.begun;
-            let why = format!("not executed: {begun} was begun before, and numbers only rise");
+            let why = format!("not executed: command {begun} was begun before, and command numbers only rise");
             self.record.results.push(Known { result: failed(command, &why), owed: true });
         }
     }

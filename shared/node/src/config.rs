@@ -1,29 +1,32 @@
-//! What a node is told before it starts.
+//! The settings that a node is started with.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-/// Where a node connects, as whom, and in what rhythm.
+/// The settings of a node: its server, token, state folder and timing.
 #[derive(Clone)]
 pub struct NodeConfig {
-    /// The server, as `ws://` or `wss://` with the stage as its path. A query is kept.
+    /// The URL of the server: `ws://` or `wss://`, with the stage as its path. A query is sent with the handshake.
     pub url: String,
-    /// Where documents are fetched that are too large for a frame, as `http://` or `https://`: the part before
-    /// `/v1/configs`. Default: none, and such a configuration is rejected. Fetches carry the token.
+    /// The HTTP URL from which documents are fetched that are too large for a frame: `http://` or `https://`, up to and
+    /// without `/v1/configs`. The requests carry the token. Default: none; a configuration whose document must be
+    /// fetched is then rejected.
     pub http_url: Option<String>,
-    /// Who the node is.
+    /// The token that says which node this is.
     pub token: Token,
-    /// The folder for what must outlive a restart: which command was begun last, what became of it, and which firmware is
-    /// being installed; and for the image of that. It is made when it is needed, and belongs to one node.
+    /// The folder for the state that is kept over a restart: the number of the last command that was begun, the results
+    /// of commands, the firmware version that is being installed, and its image. The library creates the folder when it
+    /// needs it. Two nodes must not share a folder.
     ///
-    /// Default: none. Then a node forgets at every restart: a command that it has executed may be executed again, if the
-    /// server has not heard of its result. And there is no place for firmware, which is reported as failed.
+    /// Default: none. A node without a folder loses this state at every restart. It may then execute a command a second
+    /// time, if the server has not received the result. It reports every firmware update as failed, because it has no
+    /// place for the image.
     pub state: Option<PathBuf>,
-    /// The rhythm.
+    /// Intervals, timeouts and bounds.
     pub timing: Timing,
 }
 
 impl NodeConfig {
-    /// A node with the default [`Timing`].
+    /// Settings with the default [`Timing`], without an HTTP URL and without a state folder.
     pub fn new(url: impl Into<String>, token: impl Into<Token>) -> Self {
         Self { url: url.into(), http_url: None, token: token.into(), state: None, timing: Timing::default() }
     }
@@ -50,7 +53,7 @@ impl fmt::Debug for NodeConfig {
 pub struct Token(String);
 
 impl Token {
-    /// A token from its text. Text that can't stand in an HTTP header ends the run with
+    /// A token from its text. If the text is not valid in an HTTP header, the run ends with
     /// [`NodeError::InvalidToken`](crate::NodeError::InvalidToken).
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -79,51 +82,54 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A node's rhythm. What the server says in its acks takes the place of the values "until told".
+/// Intervals, timeouts and bounds of a node. The values whose names begin with `first_` hold until the first ack; from
+/// then on the acks of the server set them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// How often to check in until told. Default: 60 s.
+    /// The check-in interval until the first ack. Default: 60 s.
     pub first_interval: Duration,
-    /// How long a connection lives until told. Default: 110 min, API Gateway's 2 h limit on a WebSocket connection
-    /// (Amazon API Gateway quotas, "Connection duration for WebSocket API") less a margin.
+    /// How long a connection is used if the server has not sent an ack yet. Default: 110 min, which is API Gateway's
+    /// limit of 2 h on a WebSocket connection (Amazon API Gateway quotas, "Connection duration for WebSocket API") less
+    /// a margin.
     pub first_life: Duration,
-    /// The spread of a return after a loss until told. Default: 30 s.
+    /// The longest random wait before the node reconnects after a loss, until the first ack. Default: 30 s.
     pub first_spread: Duration,
-    /// The shortest check-in interval and connection life that an ack can bring about, so that a mistake on the server
-    /// does not become a flood. Default: 1 s.
+    /// The lower bound of the check-in interval, the connection life and the time to slow down that the server sets, so
+    /// that a mistake on the server does not cause a flood of messages. Default: 1 s.
     pub shortest_interval: Duration,
-    /// Ask for an ack on every n-th check-in when nothing else calls for one; 1 means always. Default: 4.
+    /// Every n-th check-in asks for an ack if nothing else requires one; 1 means every check-in. Default: 4.
     pub ack_every: u32,
-    /// How long to wait for an ack that was asked for. Default: 10 s.
+    /// How long to wait for an ack that was asked for, or for the URL of a firmware image. Default: 10 s.
     pub answer_timeout: Duration,
-    /// After this many check-ins in a row without the ack that was asked for, the connection is given up. Default: 5.
+    /// The connection is given up after this many failures in a row: acks that did not come, and check-ins that the
+    /// server could not store. Default: 5.
     pub attempts: u32,
-    /// The first step of the back-off. Default: 1 s. Thirty of it are the least to wait for a server that wants to hear
-    /// less without saying for how long (HTTP status 429 without `Retry-After`, say).
+    /// The first step of the back-off. Default: 1 s. If the server asks the node to slow down and names no time (HTTP
+    /// status 429 without `Retry-After`, for example), the node waits at least thirty times this step.
     pub backoff_base: Duration,
     /// The largest step of the back-off. Default: 60 s.
     pub backoff_cap: Duration,
-    /// The first wait after another device took the node over with this node's token. It doubles each time that happens
-    /// again, with up to half of it more at random. Default: 1 min.
+    /// The first wait after another device with the same token took over the node. The wait doubles each time that this
+    /// happens again; up to half of it is added at random. Default: 1 min.
     pub superseded_base: Duration,
-    /// The longest wait after another device took the node over; and the longest that the server can ask for: the time
-    /// to slow down, the check-in interval, the spread. Default: 1 h.
+    /// The longest wait after another device took over the node. It is also the upper bound of what the server can set,
+    /// to which jitter is added: the time to slow down, the check-in interval and the spread. Default: 1 h.
     pub longest_wait: Duration,
-    /// Send a WebSocket ping (RFC 6455, section 5.5.2) after this long without a sign of the server. Default: 20 s.
+    /// A WebSocket ping (RFC 6455, section 5.5.2) is sent after nothing was received for this long. Default: 20 s.
     pub ping_after: Duration,
-    /// A connection is dead after this long without a sign of the server. Default: 50 s, so that a death is noticed
-    /// within a minute.
+    /// A connection is dead after nothing was received for this long. Default: 50 s, so that a dead connection is
+    /// noticed within a minute.
     pub dead_after: Duration,
     /// How long a connection may take to open: TCP, TLS and the WebSocket handshake together. Default: 15 s.
     pub handshake_timeout: Duration,
     /// How long to wait for the server's half of a closing handshake (RFC 6455, section 7.1.1). Default: 2 s.
     pub close_timeout: Duration,
-    /// How long a configuration that was applied has to prove that the server can still be reached: a new connection,
-    /// and an acknowledged check-in on it. Default: 60 s. The proof of one that was pushed begins at a random time within
-    /// the server's spread, and within this.
+    /// How long the proof of an applied configuration may take: the node opens a new connection, and a check-in on it
+    /// must be acknowledged. Default: 60 s. The proof of a pushed configuration begins after a random wait, which is at
+    /// most the server's spread and at most this timeout.
     pub proof_timeout: Duration,
-    /// How long one attempt to fetch a document may take, and how long nothing may come of a firmware image before its
-    /// download is begun again. Default: 30 s.
+    /// How long one attempt to fetch a document may take. Also how long the download of a firmware image may receive
+    /// nothing before it is attempted again. Default: 30 s.
     pub fetch_timeout: Duration,
 }
 

@@ -1,7 +1,8 @@
-//! From the news of a configuration to what became of it. No IO, no clock, no randomness of its own.
+//! Configurations on the node, from the server's message to the reported outcome. No IO, no clock, no randomness of its
+//! own.
 //!
-//! One configuration is worked on at a time. Until the program has it, a newer one takes its place; from then on a newer
-//! one waits until it is settled: proven, rejected or rolled back.
+//! The node works on one configuration at a time. Until the program has been given it, a newer configuration replaces
+//! it. After that, a newer one waits until this one is settled: proven, rejected or rolled back.
 
 mod getting;
 #[cfg(test)]
@@ -18,23 +19,24 @@ use getting::Getting;
 /// How often the server is asked again after a wrong hash, and how often a fetch is repeated.
 const RETRIES: u32 = 3;
 
-/// How much of a reason is reported, in bytes. The server keeps less, and a check-in must fit a frame.
+/// How much of a reason is reported, in bytes. The server keeps less. The limit exists because a check-in must fit a
+/// frame.
 const DETAIL_BYTES: usize = 512;
 
 const ROLLED_BACK: &str = "rolled back: the server could not be reached";
 
-/// What is to be done about configurations.
+/// The next step in the handling of configurations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// Ask the server for its configuration again.
+    /// Ask the server for the configuration again.
     Ask,
-    /// Fetch a document; tell [`Configs::fetched`].
+    /// Fetch the document, then call [`Configs::fetched`].
     Fetch { version: u64, sha256: String },
-    /// Hand it to the program; tell [`Configs::applied`].
+    /// Hand the configuration to the program, then call [`Configs::applied`].
     Apply(Configuration),
-    /// The program is to go back to what it ran before.
+    /// Have the program go back from this configuration to what it ran before.
     RollBack(Configuration),
-    /// This is what became of one: say it.
+    /// A configuration has this outcome: report it.
     Settled(ConfigReport),
 }
 
@@ -42,9 +44,9 @@ pub(crate) enum Due {
 enum Stage {
     Idle,
     Getting(Getting),
-    /// The program has it and has not said yet what it did.
+    /// The program has been given the configuration and has not answered yet.
     Applying(Configuration),
-    /// It runs, and the server is to be reached with it before that counts.
+    /// The program runs the configuration. It counts as applied once the server is reached over a new connection.
     Proving {
         configuration: Configuration,
         report: ConfigReport,
@@ -52,20 +54,21 @@ enum Stage {
     },
 }
 
-/// What a run knows of configurations.
+/// The configurations of one run.
 #[derive(Debug)]
 pub(crate) struct Configs {
     stage: Stage,
-    /// The highest version that there was news of, or that the program named. Nothing up to it is news again.
+    /// The highest version that the server or the program has named. Messages about versions up to it are ignored.
     seen: u64,
-    /// The newest one that came while another was being applied.
+    /// The newest configuration that came while another one was being applied or proven.
     waiting: Option<ConfigNews>,
-    /// What became of the last one that was settled here.
+    /// The outcome of the last configuration that was settled in this run.
     own: Option<ConfigReport>,
-    /// What became of it has not been handed on.
+    /// An outcome that [`tick`](Self::tick) has not returned yet.
     settled: Option<ConfigReport>,
-    /// The last report of the program's that claims nothing unproven.
+    /// The last report of the program that names no unproven version.
     program: Option<ConfigReport>,
+    /// The program takes no configurations.
     unsupported: bool,
 }
 
@@ -83,9 +86,9 @@ impl Configs {
         }
     }
 
-    /// What is due, if anything. Ask again until nothing is.
+    /// The next step that is due, if any. The caller calls this until it returns `None`.
     ///
-    /// Without a connection that holds the node, nothing is fetched and nothing applied: its failure would say nothing
+    /// Without a connection that holds the node, nothing is fetched and nothing is applied: a failure would say nothing
     /// about the configuration.
     pub(crate) fn tick(&mut self, now: Duration, held: bool) -> Option<Due> {
         if let Some(report) = self.settled.take() {
@@ -113,8 +116,8 @@ impl Configs {
 
     /// The server named the configuration to run.
     pub(crate) fn hear(&mut self, now: Duration, news: ConfigNews) {
-        let asked = match &self.stage {
-            Stage::Getting(getting) if getting.is_answered_by(&news) => getting.asked,
+        let questions = match &self.stage {
+            Stage::Getting(getting) if getting.is_answered_by(&news) => getting.questions,
             _ if news.version <= self.seen => return,
             _ => 0,
         };
@@ -123,19 +126,19 @@ impl Configs {
             return;
         }
         match self.stage {
-            Stage::Idle | Stage::Getting(_) => self.begin(now, news, asked),
+            Stage::Idle | Stage::Getting(_) => self.begin(now, news, questions),
             Stage::Applying(_) | Stage::Proving { .. } => self.waiting = Some(news),
         }
     }
 
-    /// The server has no configuration for this node (any more).
+    /// The server answered that it has no configuration for this node, or no longer has one.
     pub(crate) fn withdrawn(&mut self) {
         if matches!(self.stage, Stage::Getting(_)) {
             self.stage = Stage::Idle;
         }
     }
 
-    /// How a fetch ended.
+    /// A fetch ended with this outcome.
     pub(crate) fn fetched(
         &mut self,
         timing: &Timing,
@@ -152,7 +155,8 @@ impl Configs {
         }
     }
 
-    /// What the program did with the configuration of [`Due::Apply`]. Whether that is to be proven, until `by`.
+    /// The program answered about the configuration of [`Due::Apply`]. Returns whether a proof is needed, which then
+    /// has time until `by`.
     pub(crate) fn applied(&mut self, now: Duration, by: Duration, applied: Applied) -> bool {
         let configuration = match std::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Applying(configuration) => configuration,
@@ -189,19 +193,19 @@ impl Configs {
         }
     }
 
-    /// The server is to be reached only later: the proof has time until then.
+    /// Gives a proof that is under way time until `until`, because the node may connect only later.
     pub(crate) fn postpone(&mut self, until: Duration) {
         if let Stage::Proving { by, .. } = &mut self.stage {
             *by = until.max(*by);
         }
     }
 
-    /// Whether a configuration runs that the server has not been reached with.
+    /// Whether a configuration runs that is not proven yet.
     pub(crate) fn is_proving(&self) -> bool {
         matches!(self.stage, Stage::Proving { .. })
     }
 
-    /// The server was reached over a connection that was opened after the program applied what it has.
+    /// The server was reached over a connection that was opened after the program applied its configuration.
     pub(crate) fn proved(&mut self, now: Duration) {
         if let Stage::Proving { report, .. } = &self.stage {
             let report = report.clone();
@@ -209,7 +213,7 @@ impl Configs {
         }
     }
 
-    /// The run is over: what is to be rolled back because nothing will prove it.
+    /// The run is over. Returns the configuration to roll back, if one is not proven.
     pub(crate) fn abandon(&mut self) -> Option<Configuration> {
         match std::mem::replace(&mut self.stage, Stage::Idle) {
             Stage::Proving { configuration, .. } => Some(configuration),
@@ -217,7 +221,8 @@ impl Configs {
         }
     }
 
-    /// What to report, given what the program does. What is not proven yet isn't said, whoever claims it.
+    /// The report for a check-in, given the program's own report. A version that is not proven yet is not reported,
+    /// even if the program reports it.
     pub(crate) fn report(&mut self, program: Option<ConfigReport>) -> Option<ConfigReport> {
         let named = program.as_ref().map_or(0, |report| report.version);
         let unproven = match &self.stage {
@@ -239,9 +244,9 @@ impl Configs {
         }
     }
 
-    fn begin(&mut self, now: Duration, news: ConfigNews, asked: u32) {
+    fn begin(&mut self, now: Duration, news: ConfigNews, questions: u32) {
         let version = news.version;
-        match Getting::begun(now, news, asked) {
+        match Getting::new(now, news, questions) {
             Ok(getting) => self.stage = Stage::Getting(getting),
             Err(why) => self.reject(now, version, &why),
         }
@@ -262,7 +267,7 @@ impl Configs {
     }
 }
 
-/// As much of a reason as is reported.
+/// The start of a reason, cut to the length that is reported.
 pub(crate) fn clipped(text: &str) -> String {
     text[..text.floor_char_boundary(DETAIL_BYTES)].to_owned()
 }

@@ -1,26 +1,26 @@
-//! What a program applies, and what it says about that.
+//! The configuration that a program applies, and the program's answer.
 
-/// A configuration to run: its document is complete, and its hash was checked.
+/// A configuration to run. Its document is complete, and its hash was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Configuration {
-    /// Its version: the server counts, from 1.
+    /// The version. The server counts the versions of a node from 1.
     pub version: u64,
     /// The SHA-256 of the document's UTF-8 bytes, in lower-case hexadecimal.
     pub sha256: String,
-    /// The document: JSON, at most [`DOCUMENT_BYTES`](crate::wire::DOCUMENT_BYTES). What it means is between the program
-    /// and whoever sets it.
+    /// The document: JSON of at most [`DOCUMENT_BYTES`](crate::wire::DOCUMENT_BYTES) bytes. Its meaning is defined by
+    /// the program and the application that sets it; Rollcall does not interpret it.
     pub document: String,
 }
 
-/// What a program did with a configuration.
+/// The answer of a program that was given a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// The program takes no configurations: nothing is reported, and it is not asked again in this run.
+    /// The program takes no configurations. Nothing is reported, and the program is given no further ones in this run.
     Unsupported,
-    /// It runs.
+    /// The program runs the configuration.
     Applied,
-    /// Something close to it runs: what, for people.
+    /// The program runs something close to the configuration. The text describes it for people.
     Substituted(String),
-    /// It was refused, and nothing changed: why, for people.
+    /// The program refused the configuration and changed nothing. The text is the reason, for people.
     Rejected(String),
 }

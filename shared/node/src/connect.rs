@@ -1,4 +1,4 @@
-//! Opening a connection: request, TLS, handshake.
+//! Opens a connection: request, TLS, handshake.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -20,30 +20,33 @@ use crate::{NodeConfig, NodeError, Token, protocol::ConnectFailure};
 
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Read at a time: most messages fit, and a thousand nodes in one process stay small.
+/// How much is read at a time, in bytes: most messages fit, and a thousand nodes in one process need little memory.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
-/// Unsent data that a connection may pile up. Check-ins are small and rare, so this much means that nothing gets out.
+/// How much unsent data a connection may hold. Check-ins are small and rare, so this much means that the connection
+/// sends nothing any more.
 const UNSENT_LIMIT_BYTES: usize = 4 * rollcall_wire::MESSAGE_LIMIT_BYTES;
 
-/// How much the server may send in one message: more than the protocol allows, for a server that is newer.
+/// How much the server may send in one message: more than this version of the protocol allows, in case the server is
+/// newer.
 const MESSAGE_LIMIT_BYTES: usize = 8 * rollcall_wire::MESSAGE_LIMIT_BYTES;
 
 const INSTANCE: HeaderName = HeaderName::from_static("rollcall-instance");
 
-/// How much of a refusal's body is kept.
+/// How much of the body of a refusal is kept, in bytes.
 const BODY_LIMIT_BYTES: usize = 512;
 
-/// Where to connect, checked once.
+/// Where and as which node to connect. The URL and the token are checked once, when it is made.
 pub(crate) struct Endpoint {
     uri: Uri,
     authorization: HeaderValue,
-    /// Names this run: a server that is shown another name for the same node knows that two devices share a token.
+    /// The name of this run. With it the server can tell a reconnect of this run from another device with the same
+    /// token.
     instance: HeaderValue,
 }
 
 impl Endpoint {
-    /// The run names itself by `instance`, drawn at random.
+    /// `instance` is drawn at random for each run.
     pub(crate) fn new(config: &NodeConfig, instance: u64) -> Result<Self, NodeError> {
         let invalid = |why: &str| NodeError::InvalidUrl { why: why.to_owned() };
         let uri: Uri = config.url.parse().map_err(|error: http::uri::InvalidUri| invalid(&error.to_string()))?;
@@ -58,7 +61,7 @@ impl Endpoint {
         Ok(Self { uri, authorization: authorization(&config.token)?, instance })
     }
 
-    /// Opens a connection, without a limit of time.
+    /// Opens a connection. The caller limits the time.
     pub(crate) fn connect(&self) -> impl Future<Output = Result<Socket, ConnectFailure>> + Send + 'static {
         let request = self.request();
         let secure = self.uri.scheme_str() == Some("wss");
@@ -70,14 +73,16 @@ impl Endpoint {
                 .max_write_buffer_size(UNSENT_LIMIT_BYTES)
                 .max_message_size(Some(MESSAGE_LIMIT_BYTES))
                 .max_frame_size(Some(MESSAGE_LIMIT_BYTES));
-            // Frames are small and alone: waiting for more (Nagle's algorithm) would only delay them.
+            // `true` switches Nagle's algorithm off: frames are small and rarely follow each other, so it would only
+            // delay them.
             let opening = connect_async_tls_with_config(request.map_err(failure)?, Some(config), true, Some(connector));
             opening.await.map(|(socket, _)| socket).map_err(failure)
         }
     }
 
-    /// The subprotocol is not offered: tungstenite fails the handshake when a server that was offered one does not name
-    /// it in its answer, which RFC 6455 allows (section 4.2.2, item 5) and API Gateway does unless `$connect` names it.
+    /// The handshake request. It does not offer the subprotocol: tungstenite fails the handshake if the server does not
+    /// name an offered subprotocol in its answer. RFC 6455 allows the server to leave it out (section 4.2.2, item 5),
+    /// and API Gateway does so unless `$connect` names it.
     fn request(&self) -> Result<Request, Error> {
         let mut request = self.uri.clone().into_client_request()?;
         request.headers_mut().insert(AUTHORIZATION, self.authorization.clone());
@@ -94,18 +99,18 @@ pub(crate) fn authorization(token: &Token) -> Result<HeaderValue, NodeError> {
     Ok(value)
 }
 
-/// The system's root certificates, read once a process.
+/// The TLS configuration with the root certificates of the system, which are read once in a process.
 pub(crate) fn tls() -> Result<Arc<ClientConfig>, ConnectFailure> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
     if let Some(config) = CONFIG.get() {
         return Ok(Arc::clone(config));
     }
     let unreachable = |why: String| ConnectFailure::Unreachable { why };
-    let found = rustls_native_certs::load_native_certs();
+    let native = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    let (usable, _) = roots.add_parsable_certificates(found.certs);
+    let (usable, _) = roots.add_parsable_certificates(native.certs);
     if usable == 0 {
-        return Err(unreachable(format!("the system has no usable root certificates: {:?}", found.errors)));
+        return Err(unreachable(format!("the system has no usable root certificates: {:?}", native.errors)));
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -128,7 +133,7 @@ fn failure(error: Error) -> ConnectFailure {
     }
 }
 
-/// `Retry-After` in seconds (RFC 9110, section 10.2.3). A date is none: a node has no clock that could be trusted.
+/// `Retry-After` in seconds (RFC 9110, section 10.2.3). A date is ignored: a node has no clock that can be trusted.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -173,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_websocket_url_is_refused_before_the_first_connection() {
+    fn a_url_that_is_no_websocket_url_is_refused_before_the_first_connection() {
         for url in ["", "example.org", "https://example.org/live", "ws:///live", "ws://exa mple.org"] {
             assert!(matches!(endpoint(url, "t"), Err(NodeError::InvalidUrl { .. })), "{url}");
         }

@@ -1,4 +1,5 @@
-//! What is said on one connection, and when: check-ins, their acks, repetitions, pings. No IO and no clock.
+//! The messages of one connection, and when they are sent: check-ins, their acks, repetitions and pings. No IO and no
+//! clock.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -10,39 +11,39 @@ use crate::{Report, Timing, schedule::full_jitter, updates::Attempt};
 /// How many unacknowledged check-ins to remember.
 const SENT_KEPT: usize = 32;
 
-/// What a connection wants at a moment.
+/// The next step on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// A check-in. [`Conversation::compose`] is expected.
+    /// Send a check-in: call [`Conversation::compose`] for it.
     CheckIn,
-    /// A ping.
+    /// Send a ping.
     Ping,
-    /// Its end: nothing was received for too long.
+    /// End the connection: nothing was received for too long.
     Silent,
-    /// Its end: too many check-ins were not acknowledged.
+    /// End the connection: too many check-ins in a row failed.
     Unanswered,
 }
 
-/// What there is to say.
+/// The content of a check-in.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Saying {
     pub(crate) report: Report,
     pub(crate) update: Option<Attempt>,
-    /// What became of commands, the oldest first.
+    /// The results of commands, the oldest first.
     pub(crate) results: Vec<CommandResult>,
 }
 
-/// What an acknowledged check-in said.
+/// The content of an acknowledged check-in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Acked {
-    /// The time since it was sent.
+    /// The time from the check-in to its ack.
     pub(crate) rtt: Duration,
     pub(crate) update: Option<Attempt>,
-    /// The commands that it said the results of.
+    /// The numbers of the commands whose results it carried.
     pub(crate) results: Vec<u64>,
 }
 
-/// What has to be acknowledged at least once.
+/// The fields that are sent again with every check-in until one is acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Facts {
     firmware: Option<String>,
@@ -50,7 +51,7 @@ struct Facts {
     update: Option<Attempt>,
 }
 
-/// A check-in that is not acknowledged.
+/// A check-in that was sent and is not acknowledged.
 #[derive(Debug)]
 struct Sent {
     seq: u64,
@@ -64,32 +65,33 @@ enum Next {
     CheckIn {
         at: Duration,
     },
-    /// The check-in was announced and is being composed.
+    /// [`Conversation::tick`] returned [`Due::CheckIn`], and the check-in is not composed yet.
     Composing,
     Answer {
         by: Duration,
     },
 }
 
-/// The conversation on one connection, from its opening on.
+/// The exchange of messages on one connection, from the opened handshake on.
 #[derive(Debug)]
 pub(crate) struct Conversation {
     next: Next,
-    /// Nothing is said before.
+    /// No check-in is sent before this time.
     quiet_until: Duration,
-    /// The last check-in that was said.
+    /// The sequence number of the last check-in.
     seq: u64,
-    /// The next one is to have a higher number than this.
+    /// The next check-in has a higher sequence number than this.
     above: u64,
-    /// The highest sequence number that is known to be stored, or superseded by a stored one.
+    /// The highest sequence number that is known to be stored, or replaced by a stored higher one.
     acked: u64,
-    /// The last check-in that asked for an ack.
+    /// The sequence number of the last check-in that asked for an ack.
     asked: u64,
+    /// How many check-ins in a row did not ask for an ack.
     unasked_in_a_row: u32,
     /// Failures since the last ack.
     failures: u32,
-    /// The last check-in that stated facts. Until it is acknowledged, every check-in states them again: so each one that
-    /// is stored makes up for all before it, in whatever order they arrive.
+    /// The last check-in that carried facts, and these facts. Until it is acknowledged, every check-in carries all
+    /// facts. So each stored check-in makes up for every earlier one that was lost, in whatever order they arrive.
     stated: Option<(u64, Facts)>,
     sent: VecDeque<Sent>,
     heard_at: Duration,
@@ -125,7 +127,7 @@ impl Conversation {
         }
     }
 
-    /// What is due, if anything. Ask again until nothing is.
+    /// The next step that is due, if any. The caller calls this until it returns `None`.
     pub(crate) fn tick(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration) -> Option<Due> {
         if now >= self.heard_at + timing.dead_after {
             return Some(Due::Silent);
@@ -147,7 +149,7 @@ impl Conversation {
         None
     }
 
-    /// The check-in that was due; the next one is `interval` from now if no ack is asked for.
+    /// Makes the check-in that is due. If it asks for no ack, the next one follows after `interval`.
     pub(crate) fn compose(&mut self, timing: &Timing, now: Duration, interval: Duration, saying: Saying) -> CheckIn {
         let Saying { report, update, results } = saying;
         let facts = Facts { firmware: report.firmware, config: report.config, update };
@@ -180,19 +182,20 @@ impl Conversation {
         check_in
     }
 
-    /// Something was received, whatever it was.
+    /// Something was received from the server: a message, a pong or anything else.
     pub(crate) fn heard(&mut self, now: Duration) {
         self.heard_at = now;
     }
 
-    /// A check-in is stored; what it said. `None` if it was never sent, or settled before.
+    /// A check-in is stored. Returns its content; `None` if it was never sent, or if it or a later one was acknowledged
+    /// before.
     pub(crate) fn acked(&mut self, now: Duration, seq: u64, interval: Duration) -> Option<Acked> {
         if seq > self.seq || seq <= self.acked {
             return None;
         }
         self.acked = seq;
         self.failures = 0;
-        // An ack for an earlier one shows that the server lives, but the answer that is awaited is still to come.
+        // An ack for an earlier check-in shows that the server answers, but the ack that is awaited has not come yet.
         if seq >= self.asked && self.next != Next::Composing {
             self.next = Next::CheckIn { at: now + interval };
         }
@@ -205,23 +208,23 @@ impl Conversation {
         Some(acked)
     }
 
-    /// The sequence number that an error is about: the last one, if it does not say.
+    /// The sequence number that an error refers to. An error without one refers to the last check-in.
     pub(crate) fn about(&self, seq: Option<u64>) -> u64 {
         seq.unwrap_or(self.seq)
     }
 
-    /// The server could not store a check-in: say it again after a while.
+    /// The server could not store a check-in: it is sent again after a back-off.
     pub(crate) fn not_stored(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration, seq: u64) {
         if self.is_open(seq) && !self.is_to_be_repeated() {
             self.failed(timing, rng, now);
         }
     }
 
-    /// A check-in came when a higher number was stored on this connection already. The commands that it said the results
-    /// of: those are stored.
+    /// A check-in reached the server when a higher sequence number was stored on this connection already. Returns the
+    /// commands whose results it carried: these results are stored.
     ///
-    /// The rest of it is not. If a later check-in was said, it says the same or newer; otherwise the number that is
-    /// stored is not this node's, and all is said again above it.
+    /// The rest of the check-in is not stored. If this node sent a later check-in, that one carries the same or newer
+    /// facts. Otherwise the stored number is not from this node, and everything is sent again with a number above it.
     pub(crate) fn stale(
         &mut self,
         timing: &Timing,
@@ -238,7 +241,8 @@ impl Conversation {
         sent.map(|sent| sent.results.clone()).unwrap_or_default()
     }
 
-    /// Says nothing until then; and what this check-in said, if it was one, is said again after that.
+    /// Sends no check-in before `until`. `refused`: the check-in that the server did not store; it is sent again after
+    /// that time.
     pub(crate) fn hold(&mut self, until: Duration, refused: Option<u64>) {
         self.quiet_until = self.quiet_until.max(until);
         if refused.is_some_and(|seq| self.is_open(seq)) {
@@ -249,19 +253,19 @@ impl Conversation {
         }
     }
 
-    /// The server will never accept this check-in: say what is the case then at the usual time.
+    /// The server will never accept this check-in. It is not repeated; the next one follows after `interval`.
     pub(crate) fn rejected(&mut self, now: Duration, seq: u64, interval: Duration) {
         if self.is_open(seq) {
             self.next = Next::CheckIn { at: now + interval };
         }
     }
 
-    /// Something changed: check in at once.
+    /// Something changed: a check-in is due at once.
     pub(crate) fn check_in_now(&mut self, now: Duration) {
         self.next = Next::CheckIn { at: now };
     }
 
-    /// Whether the last check-in is this one, and unsettled: what becomes of earlier ones no longer matters.
+    /// Whether this is the last check-in and it is not acknowledged. The outcome of an earlier one no longer matters.
     fn is_open(&self, seq: u64) -> bool {
         seq == self.seq && seq > self.acked && self.next != Next::Composing
     }
@@ -281,7 +285,7 @@ impl Conversation {
     }
 }
 
-/// With as many of these results as a message holds; the rest is said when those are acknowledged.
+/// Adds as many results as fit a message. The rest follows when those are acknowledged.
 fn with_results(mut check_in: CheckIn, results: Vec<CommandResult>) -> CheckIn {
     for result in results.into_iter().take(RESULTS) {
         check_in.results.push(result);

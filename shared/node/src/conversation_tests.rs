@@ -17,6 +17,7 @@ fn timing() -> Timing {
     Timing { backoff_cap: Duration::ZERO, ping_after: s(100_000), dead_after: s(200_000), ..Timing::default() }
 }
 
+/// A conversation with its timing and random numbers.
 struct Talk {
     conversation: Conversation,
     timing: Timing,
@@ -52,8 +53,9 @@ impl Talk {
         self.conversation.not_stored(&self.timing, &mut self.rng, now, seq);
     }
 
-    /// Acknowledged whenever it asks; says which of the sequence numbers asked.
-    fn asked_among(&mut self, seqs: RangeInclusive<u64>) -> Vec<u64> {
+    /// Sends check-ins with these sequence numbers, and acknowledges each one that asks for an ack. Returns the
+    /// sequence numbers of those that asked.
+    fn seqs_that_ask(&mut self, seqs: RangeInclusive<u64>) -> Vec<u64> {
         let (mut now, mut asked) = (Duration::ZERO, Vec::new());
         for seq in seqs {
             let check_in = self.say(now, "1");
@@ -69,7 +71,7 @@ impl Talk {
 }
 
 #[test]
-fn the_first_check_in_is_due_at_once_says_everything_and_asks() {
+fn the_first_check_in_is_due_at_once_reports_everything_and_asks_for_an_ack() {
     let mut talk = Talk::new(timing());
     assert_eq!(talk.tick(Duration::ZERO), Some(Due::CheckIn));
     let config = ConfigReport { version: 3, status: ConfigStatus::Applied, detail: None };
@@ -82,18 +84,18 @@ fn the_first_check_in_is_due_at_once_says_everything_and_asks() {
 }
 
 #[test]
-fn every_fourth_check_in_asks_when_nothing_changes() {
-    assert_eq!(Talk::new(timing()).asked_among(1..=10), [1, 5, 9]);
+fn every_fourth_check_in_asks_for_an_ack_when_nothing_changes() {
+    assert_eq!(Talk::new(timing()).seqs_that_ask(1..=10), [1, 5, 9]);
 }
 
 #[test]
-fn every_check_in_can_be_made_to_ask() {
-    assert_eq!(Talk::new(Timing { ack_every: 1, ..timing() }).asked_among(1..=4), [1, 2, 3, 4]);
-    assert_eq!(Talk::new(Timing { ack_every: 0, ..timing() }).asked_among(1..=3), [1, 2, 3]);
+fn every_check_in_can_be_made_to_ask_for_an_ack() {
+    assert_eq!(Talk::new(Timing { ack_every: 1, ..timing() }).seqs_that_ask(1..=4), [1, 2, 3, 4]);
+    assert_eq!(Talk::new(Timing { ack_every: 0, ..timing() }).seqs_that_ask(1..=3), [1, 2, 3]);
 }
 
 #[test]
-fn what_was_acknowledged_is_not_said_again_and_a_change_asks() {
+fn an_acknowledged_fact_is_not_sent_again_and_a_change_asks_for_an_ack() {
     let mut talk = Talk::new(timing());
     talk.say(s(0), "1");
     talk.ack(s(0), 1);
@@ -105,21 +107,21 @@ fn what_was_acknowledged_is_not_said_again_and_a_change_asks() {
 }
 
 #[test]
-fn a_change_that_is_taken_back_before_its_ack_is_said_again() {
+fn a_value_is_sent_again_if_a_change_is_taken_back_before_its_ack() {
     let mut talk = Talk::new(timing());
     talk.say(s(0), "1");
     talk.ack(s(0), 1);
     talk.say(s(10), "2");
-    // The server may have stored "2": it must hear of "1" once more.
+    // The server may have stored "2", so the node must send "1" once more.
     let back = talk.say(s(20), "1");
     assert_eq!((back.firmware.as_deref(), back.ack), (Some("1"), true));
     talk.ack(s(20), 2);
     talk.conversation.check_in_now(s(21));
-    assert_eq!(talk.say(s(21), "1").firmware.as_deref(), Some("1"), "only the ack of 3 settles it");
+    assert_eq!(talk.say(s(21), "1").firmware.as_deref(), Some("1"), "only the ack of 3 shows that it is stored");
 }
 
 #[test]
-fn an_ack_that_does_not_come_has_the_check_in_sent_again_with_the_next_seq() {
+fn without_an_ack_the_check_in_is_sent_again_with_the_next_seq() {
     let mut talk = Talk::new(timing());
     talk.say(s(0), "1");
     assert_eq!(talk.tick(Duration::from_millis(9_999)), None);
@@ -131,7 +133,7 @@ fn an_ack_that_does_not_come_has_the_check_in_sent_again_with_the_next_seq() {
 }
 
 #[test]
-fn a_late_ack_counts_for_what_it_names_and_the_newer_one_is_still_awaited() {
+fn a_late_ack_counts_for_its_check_in_and_the_ack_of_the_newer_one_is_still_awaited() {
     let mut talk = Talk::new(timing());
     talk.say(s(0), "1");
     talk.say(s(10), "1");
@@ -151,7 +153,7 @@ fn after_the_last_attempt_the_connection_is_given_up() {
 }
 
 #[test]
-fn one_ack_makes_up_for_all_failures_before_it() {
+fn an_ack_resets_the_count_of_failures() {
     let mut talk = Talk::new(timing());
     for round in 0..20 {
         let now = s(100 * round);
@@ -165,7 +167,7 @@ fn one_ack_makes_up_for_all_failures_before_it() {
 }
 
 #[test]
-fn an_error_has_the_check_in_sent_again_even_if_no_ack_was_asked_for_and_then_asks() {
+fn after_an_error_the_check_in_is_sent_again_and_asks_for_an_ack() {
     let mut talk = Talk::new(timing());
     talk.say(s(0), "1");
     talk.ack(s(0), 1);
@@ -175,7 +177,7 @@ fn an_error_has_the_check_in_sent_again_even_if_no_ack_was_asked_for_and_then_as
 }
 
 #[test]
-fn errors_that_repeat_or_come_late_repeat_nothing() {
+fn repeated_and_late_errors_do_not_send_the_check_in_again() {
     let mut talk = Talk::new(Timing { backoff_base: s(30), backoff_cap: s(30), ..timing() });
     talk.say(s(0), "1");
     talk.not_stored(s(1), Some(1));
@@ -193,7 +195,7 @@ fn errors_that_repeat_or_come_late_repeat_nothing() {
 }
 
 #[test]
-fn an_error_about_an_earlier_check_in_leaves_the_later_one_awaited() {
+fn after_an_error_about_an_earlier_check_in_the_later_one_is_still_awaited() {
     let mut talk = Talk::new(timing());
     talk.say(s(0), "1");
     talk.say(s(10), "1");
@@ -204,7 +206,7 @@ fn an_error_about_an_earlier_check_in_leaves_the_later_one_awaited() {
 }
 
 #[test]
-fn what_the_server_rejects_is_not_repeated_before_its_time() {
+fn a_rejected_check_in_is_not_repeated_before_the_next_interval() {
     let mut talk = Talk::new(timing());
     talk.say(s(0), "bad");
     talk.conversation.rejected(s(1), 1, INTERVAL);
@@ -213,7 +215,7 @@ fn what_the_server_rejects_is_not_repeated_before_its_time() {
 }
 
 #[test]
-fn an_ack_for_what_was_never_said_means_nothing() {
+fn an_ack_for_a_check_in_that_was_never_sent_is_ignored() {
     let mut talk = Talk::new(timing());
     talk.say(s(0), "1");
     assert_eq!(talk.ack(s(1), 2), None);
@@ -222,15 +224,15 @@ fn an_ack_for_what_was_never_said_means_nothing() {
 }
 
 #[test]
-fn a_check_in_can_be_had_at_once_while_an_answer_is_awaited() {
+fn a_check_in_can_be_sent_at_once_while_an_ack_is_awaited() {
     let mut talk = Talk::new(timing());
     talk.say(s(0), "1");
     talk.conversation.check_in_now(s(1));
-    assert!(talk.say(s(1), "1").ack, "the answer is still owed");
+    assert!(talk.say(s(1), "1").ack, "the ack is still missing");
 }
 
 #[test]
-fn silence_brings_pings_and_then_the_end() {
+fn silence_of_the_server_causes_pings_and_then_the_end() {
     let mut talk = Talk::new(Timing { ping_after: s(20), dead_after: s(50), ..timing() });
     talk.say(s(0), "1");
     talk.ack(s(0), 1);
@@ -252,7 +254,7 @@ fn silence_brings_pings_and_then_the_end() {
 }
 
 #[test]
-fn a_server_that_is_heard_is_not_pinged() {
+fn a_server_that_sends_something_is_not_pinged() {
     let mut talk = Talk::new(Timing { ping_after: s(20), dead_after: s(50), ..timing() });
     talk.say(s(0), "1");
     talk.ack(s(0), 1);
@@ -263,7 +265,7 @@ fn a_server_that_is_heard_is_not_pinged() {
     assert_eq!(talk.tick(s(39)), Some(Due::Ping));
 }
 
-/// What can happen to a conversation.
+/// An event in a conversation.
 #[derive(Clone, Copy, Debug)]
 enum Happens {
     TimePasses(u64),
@@ -286,13 +288,13 @@ fn happens() -> impl Strategy<Value = Happens> {
 }
 
 proptest! {
-    /// Over any history: numbers rise by one, facts are left out only if the newest that were said are acknowledged,
-    /// an ack that is owed is asked for, and there is always something to wake up for.
+    /// In every history: sequence numbers rise by one, facts are left out only if the newest ones are acknowledged, a
+    /// check-in with facts asks for an ack, and there is always a next deadline.
     #[test]
     fn no_history_loses_a_fact_or_stalls(history in prop::collection::vec(happens(), 0..60)) {
         let mut talk = Talk::new(Timing { backoff_base: s(1), backoff_cap: s(8), ..timing() });
         let (mut now, mut seq, mut firmware, mut highest_ack) = (Duration::ZERO, 0, 0, 0);
-        let mut last_said = (0, 0);
+        let mut last_stated = (0, 0);
         for event in history {
             match event {
                 Happens::TimePasses(seconds) => now += s(seconds),
@@ -310,11 +312,11 @@ proptest! {
                         seq += 1;
                         prop_assert_eq!(check_in.seq, seq);
                         if check_in.firmware.is_some() {
-                            last_said = (seq, firmware);
+                            last_stated = (seq, firmware);
                             prop_assert!(check_in.ack);
                         } else {
-                            prop_assert_eq!(last_said.1, firmware);
-                            prop_assert!(last_said.0 <= highest_ack);
+                            prop_assert_eq!(last_stated.1, firmware);
+                            prop_assert!(last_stated.0 <= highest_ack);
                         }
                     }
                     Some(Due::Unanswered) => return Ok(()),

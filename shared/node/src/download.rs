@@ -1,4 +1,4 @@
-//! Downloading a firmware image into a file. What is there already is not downloaded again.
+//! Downloads a firmware image into a file. Bytes that the file has already are not downloaded again.
 
 use std::{
     fmt::Write,
@@ -20,21 +20,21 @@ use tokio::{
 
 use crate::http::{Answer, Origin, text};
 
-/// Read at a time, and held back before it is written: images may be larger than memory.
+/// How much is read or buffered at a time, in bytes: images may be larger than the memory.
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// How a download ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Downloaded {
-    /// The image is in this file: its size and hash are right.
+    /// The image is in this file, and its size and hash are right.
     Complete(PathBuf),
-    /// The URL is not, or no longer, good (HTTP 403).
+    /// The server refused the URL (HTTP 403). It may have expired.
     Refused,
-    /// It ended too early: how, and whether it got further than before. What came is kept.
+    /// The download ended early, for this reason. `further`: it added bytes to the file. The file is kept.
     Broken { why: String, further: bool },
-    /// What came is something else, and was thrown away.
+    /// The size or the hash is wrong. The file was emptied.
     Wrong(String),
-    /// Here it can't be done.
+    /// The image can't be stored on this node.
     Impossible(String),
 }
 
@@ -52,7 +52,8 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// Downloads an image into `folder`, in which nothing else is kept. Each step of the network's may take `limit`.
+/// Downloads an image into `folder`; every other file in it is removed. `limit` is the time for the response to begin,
+/// and for each further part of it to arrive.
 pub(crate) async fn download(target: FirmwareUrl, folder: PathBuf, limit: Duration) -> Downloaded {
     let path = folder.join(&target.sha256);
     let mut image = match Partial::open(&folder, &path).await {
@@ -79,7 +80,7 @@ pub(crate) async fn download(target: FirmwareUrl, folder: PathBuf, limit: Durati
     }
 }
 
-/// The part of an image that is there.
+/// The part of an image that the file has.
 struct Partial {
     file: File,
     size: u64,
@@ -87,7 +88,7 @@ struct Partial {
 }
 
 impl Partial {
-    /// Reads what an earlier attempt left, and removes what is left of other images.
+    /// Reads what an earlier attempt left in the file, and removes the files of other images.
     async fn open(folder: &Path, path: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder).await?;
         let mut entries = fs::read_dir(folder).await?;
@@ -114,7 +115,7 @@ impl Partial {
         self.size += bytes.len() as u64;
     }
 
-    /// Throws away what is there.
+    /// Empties the file.
     async fn restart(&mut self) -> io::Result<()> {
         self.file.set_len(0).await?;
         self.file.rewind().await?;
@@ -122,7 +123,7 @@ impl Partial {
         Ok(())
     }
 
-    /// Downloads what is missing.
+    /// Downloads the missing bytes.
     async fn complete(&mut self, target: &FirmwareUrl, limit: Duration) -> Result<(), Failure> {
         if self.size >= target.size {
             return Ok(());
@@ -138,19 +139,19 @@ impl Partial {
         while let Some(frame) = in_time(limit, answer.response.body_mut().frame()).await? {
             let Ok(bytes) = frame.map_err(|error| Failure::Broken(text(error)))?.into_data() else { continue };
             if bytes.len() as u64 > target.size - self.size {
-                return Err(Failure::Wrong("it is too large"));
+                return Err(Failure::Wrong("the image is too large"));
             }
             self.file.write_all(&bytes).await?;
             self.count(&bytes);
         }
-        if self.size < target.size { Err(Failure::Broken("it ended too early".to_owned())) } else { Ok(()) }
+        if self.size < target.size { Err(Failure::Broken("the download ended too early".to_owned())) } else { Ok(()) }
     }
 
     async fn verify(&mut self, target: &FirmwareUrl) -> Result<(), Failure> {
         self.file.flush().await?;
         self.file.sync_all().await?;
         if self.size > target.size {
-            return Err(Failure::Wrong("it is too large"));
+            return Err(Failure::Wrong("the image is too large"));
         }
         let mut hash = String::new();
         for byte in self.hash.clone().finalize() {
@@ -161,11 +162,11 @@ impl Partial {
     }
 }
 
-/// Without the token: whoever serves images is told nothing but the URL.
+/// The request for the image, from byte `from` on. It does not carry the token, which is not for the server of images.
 fn request(target: &FirmwareUrl, from: u64) -> Result<Request<Empty<Bytes>>, String> {
     let uri: Uri = target.url.parse().map_err(text)?;
-    let asked = uri.path_and_query().map_or("/", |asked| asked.as_str());
-    let mut request = Request::get(asked).body(Empty::new()).map_err(text)?;
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut request = Request::get(path).body(Empty::new()).map_err(text)?;
     if from > 0 {
         let range = HeaderValue::from_str(&format!("bytes={from}-")).map_err(text)?;
         request.headers_mut().insert(header::RANGE, range);
@@ -177,12 +178,12 @@ async fn ask(url: &str, request: Request<Empty<Bytes>>) -> Result<Answer, String
     Origin::of(&url.parse().map_err(text)?)?.ask(request).await
 }
 
-/// Whether a part begins where it was asked to (RFC 9110, section 14.4).
+/// Whether the range of a response begins at the byte that was asked for (RFC 9110, section 14.4).
 fn begins_at(response: &Response<Incoming>, from: u64) -> bool {
     let range = response.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
     range.is_some_and(|range| range.starts_with(&format!("bytes {from}-")))
 }
 
 async fn in_time<T>(limit: Duration, step: impl Future<Output = T>) -> Result<T, Failure> {
-    timeout(limit, step).await.map_err(|_| Failure::Broken(format!("nothing came for {limit:?}")))
+    timeout(limit, step).await.map_err(|_| Failure::Broken(format!("no data for {limit:?}")))
 }

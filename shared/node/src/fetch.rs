@@ -1,4 +1,4 @@
-//! Fetching documents that are too large for a frame.
+//! Fetches documents that are too large for a frame.
 
 use std::{pin::Pin, sync::Arc};
 
@@ -13,38 +13,39 @@ use crate::{
     http::{Origin, text},
 };
 
-/// How documents are fetched that are too large for a frame.
+/// A way to fetch documents that are too large for a frame.
 ///
-/// The library checks size and hash of what comes, limits the time of an attempt by
-/// [`Timing::fetch_timeout`](crate::Timing::fetch_timeout), and repeats what fails.
+/// The library checks the size and the hash of the document, limits the time of an attempt to
+/// [`Timing::fetch_timeout`](crate::Timing::fetch_timeout), and repeats failed attempts.
 pub trait Fetch: Send + Sync {
-    /// Fetches the document with this SHA-256 (64 lower-case hexadecimal digits). Dropping the future gives it up.
+    /// Fetches the document with this SHA-256 (64 lower-case hexadecimal digits). Dropping the future cancels the
+    /// fetch.
     fn fetch(&self, sha256: &str) -> Fetching;
 }
 
-/// A fetch that is under way: the document's text in the end.
+/// A fetch that is under way. Its output is the text of the document.
 pub type Fetching = Pin<Box<dyn Future<Output = Result<String, FetchError>> + Send>>;
 
 /// Why a document could not be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// The node was given no place to fetch from: it is not tried again.
-    #[error("no HTTP URL")]
+    /// The node has no URL to fetch from. The fetch is not repeated.
+    #[error("the node has no HTTP URL to fetch from")]
     NoUrl,
-    /// This attempt failed: how, for people.
+    /// This attempt failed, for this reason, for people. The fetch may be repeated.
     #[error("{0}")]
     Failed(String),
 }
 
-/// `GET {base}/v1/configs/{sha256}` with the token.
+/// Fetches with `GET {http_url}/v1/configs/{sha256}` and the token.
 pub(crate) struct HttpFetch {
     server: Option<Arc<Server>>,
 }
 
 struct Server {
     origin: Origin,
-    /// Without a slash at its end.
+    /// The path of the URL, without a slash at its end.
     path: String,
     authorization: HeaderValue,
 }
@@ -67,7 +68,7 @@ impl Fetch for HttpFetch {
     }
 }
 
-/// Whether this is a SHA-256 in lower-case hexadecimal, and nothing else that could hide in a path.
+/// Whether this is a SHA-256 in lower-case hexadecimal. Such a text is safe in a URL path and as a file name.
 pub(crate) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
@@ -102,10 +103,10 @@ impl Server {
         let (_, incoming) = answer.response.into_parts();
         let body = Limited::new(incoming, DOCUMENT_BYTES).collect().await;
         let body = body.map_err(|error| match error.downcast::<LengthLimitError>() {
-            Ok(_) => format!("it has more than {DOCUMENT_BYTES} bytes"),
+            Ok(_) => format!("the document has more than {DOCUMENT_BYTES} bytes"),
             Err(error) => error.to_string(),
         })?;
-        String::from_utf8(body.to_bytes().into()).map_err(|_| "it is not UTF-8".to_owned())
+        String::from_utf8(body.to_bytes().into()).map_err(|_| "the document is not UTF-8".to_owned())
     }
 }
 
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_of_the_base_is_kept_and_the_token_goes_into_a_sensitive_header() {
+    fn the_path_of_the_http_url_is_kept_and_the_token_goes_into_a_sensitive_header() {
         for base in ["https://[::1]:8788/live", "https://[::1]:8788/live/"] {
             let server = server(base).expect("valid");
             let origin = &server.origin;
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_http_url_is_refused_before_the_first_connection() {
+    fn a_url_that_is_no_http_url_is_refused_before_the_first_connection() {
         for url in ["", "example.org", "wss://example.org", "http:///x", "http://exa mple.org", "http://example.org/?a"]
         {
             assert!(matches!(server(url), Err(NodeError::InvalidUrl { .. })), "{url}");

@@ -1,4 +1,4 @@
-//! What a program installs.
+//! The firmware image that a program installs.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,15 @@ use tokio::sync::mpsc::WeakUnboundedSender;
 
 use crate::promise::{Promise, Request};
 
-const NO_RESULT: &str = "the program did not say whether it was installed";
+const NO_RESULT: &str = "the program gave no result";
 
-/// A firmware image to install: it is complete, and its size and SHA-256 were checked. Its signature was not, and that is
-/// what says whose it is.
+/// A firmware image to install. It is complete, and its size and SHA-256 were checked. Its signature was not checked:
+/// the program must do so, because only the signature proves that the vendor made the image.
 ///
-/// It may be moved to another task or thread, and is answered by [`runs`](Self::runs), [`restarts`](Self::restarts) or
-/// [`failed`](Self::failed), or by dropping it, which is reported as a failure. That it is being installed is on record:
-/// whatever happens meanwhile, the next run says which version runs then.
+/// It may be moved to another task or thread. The program answers with [`runs`](Self::runs),
+/// [`restarts`](Self::restarts) or [`failed`](Self::failed); an image that is dropped without an answer is reported as
+/// failed. The start of the installation is recorded: if the node restarts during it, the next run reports the outcome,
+/// which depends on the version that runs then.
 #[derive(Debug)]
 pub struct Firmware {
     image: Image,
@@ -28,7 +29,7 @@ pub(crate) struct Image {
     pub(crate) signature: String,
 }
 
-/// What became of an installation.
+/// The program's answer to [`Firmware`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Installed {
     Runs,
@@ -42,35 +43,36 @@ impl Firmware {
         Self { image, promise: Promise::new(requests, otherwise) }
     }
 
-    /// Its version.
+    /// The version of the firmware.
     pub fn version(&self) -> &str {
         &self.image.version
     }
 
-    /// Where the image is. The file is the library's: it is there until this was answered, or the node has restarted and
-    /// said what runs.
+    /// The file of the image. The library owns it, and removes it after the program's answer, or, if the node restarts,
+    /// after the next run has reported the outcome.
     pub fn path(&self) -> &Path {
         &self.image.path
     }
 
-    /// The vendor's signature of it, as the console was given it: the program checks it with the key that it was built
-    /// with, before anything else.
+    /// The vendor's signature of the image, as it was given to the console. The program must check it before it does
+    /// anything else with the image, with the key that it was built with.
     pub fn signature(&self) -> &str {
         &self.image.signature
     }
 
-    /// It runs, without a restart: [`Report::firmware`](crate::Report::firmware) is its version from now on.
+    /// The new version runs, without a restart. From now on [`Report::firmware`](crate::Report::firmware) must be its
+    /// version.
     pub fn runs(self) {
         self.answer(Installed::Runs);
     }
 
-    /// It runs after a restart, which the program brings about. The next run reports it as applied if
-    /// [`Report::firmware`](crate::Report::firmware) is its version then, and as rolled back if it is not.
+    /// The new version runs after a restart, which the program performs. The next run reports the update as applied if
+    /// [`Report::firmware`](crate::Report::firmware) is this version then, and as rolled back if it is another one.
     pub fn restarts(self) {
         self.answer(Installed::Restarts);
     }
 
-    /// It is not installed: why, for people; the server keeps the first 32 bytes.
+    /// The image was not installed, for this reason, for people. The server keeps the first 32 bytes of it.
     pub fn failed(self, why: impl Into<String>) {
         self.answer(Installed::Failed(why.into()));
     }

@@ -1,5 +1,5 @@
-//! HTTP/1.1, each request over a connection of its own. Redirects are not followed: what a request carries, and the
-//! permission to answer it, is for one server.
+//! HTTP/1.1 requests, each over a connection of its own. Redirects are not followed: the token in a request is meant
+//! for one server only, and only this server is trusted to answer.
 
 use std::error::Error;
 
@@ -20,24 +20,25 @@ use tokio_rustls::TlsConnector;
 
 use crate::{connect::tls, protocol::ConnectFailure};
 
-/// Where requests go.
+/// The server to which requests are sent.
 #[derive(Debug)]
 pub(crate) struct Origin {
     pub(crate) secure: bool,
     /// Without the brackets of an IPv6 address.
     pub(crate) host: String,
     pub(crate) port: u16,
+    /// The value of the `Host` header.
     header: HeaderValue,
 }
 
-/// An answer, and the connection that its body comes over. Dropping it closes the connection.
+/// A response, and the connection over which its body comes. Dropping it closes the connection.
 pub(crate) struct Answer {
     pub(crate) response: Response<Incoming>,
     _connection: JoinSet<()>,
 }
 
 impl Origin {
-    /// The origin of this URL; `Err`: why it has none.
+    /// The origin of this URL. `Err`: what is wrong with the URL.
     pub(crate) fn of(uri: &Uri) -> Result<Self, String> {
         let secure = match uri.scheme_str() {
             Some("http") => false,
@@ -56,7 +57,7 @@ impl Origin {
         })
     }
 
-    /// Sends a request, and returns once the head of the answer is there. No limit of time.
+    /// Sends a request, and returns when the head of the response is there. The caller limits the time.
     pub(crate) async fn ask(&self, mut request: Request<Empty<Bytes>>) -> Result<Answer, String> {
         request.headers_mut().insert(HOST, self.header.clone());
         let tcp = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(text)?;
@@ -80,14 +81,14 @@ where
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(text)?;
     let mut driven = JoinSet::new();
     driven.spawn(async {
-        // How it failed shows in the answer.
+        // If the connection fails, reading the response fails as well.
         let _ = connection.await;
     });
     let response = sender.send_request(request).await.map_err(text)?;
     Ok(Answer { response, _connection: driven })
 }
 
-/// What went wrong, for people.
+/// The text of an error, for people.
 pub(crate) fn text(error: impl Error) -> String {
     error.to_string()
 }

@@ -1,4 +1,4 @@
-//! From a text frame to what it means.
+//! Reads the server's text frames.
 
 use rollcall_wire::{
     Ack, ByeReason, CommandNews, ConfigNews, ErrorCode, ErrorMessage, FirmwareNews, FirmwareUrl, ServerMessage,
@@ -6,7 +6,7 @@ use rollcall_wire::{
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What the server said.
+/// A message from the server.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Incoming {
     Ack(Ack),
@@ -18,7 +18,7 @@ pub(crate) enum Incoming {
     Reconnect {
         within_s: u32,
     },
-    /// Say nothing for this long, if that could be read; and which check-in was not stored.
+    /// Send nothing for this long; `None` if the number could not be read. `seq`: the check-in that was not stored.
     SlowDown {
         retry_after_s: Option<u32>,
         seq: Option<u64>,
@@ -27,15 +27,15 @@ pub(crate) enum Incoming {
         reason: ByeReason,
         retry_after_s: Option<u32>,
     },
-    /// Something that this library does not know.
+    /// JSON that is no message this library knows.
     Other(Value),
-    /// No JSON: nothing that anybody could act on.
+    /// Text that is not JSON.
     Unreadable,
 }
 
-/// Reads a frame. Every text has a meaning, if only that there is none.
+/// Reads a frame. It fails for no text: text that can't be read has variants of its own.
 pub(crate) fn read(text: &str) -> Incoming {
-    // Not as a value at first: none holds every number that a command's arguments may have.
+    // The text is not read as a `Value` first: a `Value` can't hold every number that a command's arguments may have.
     match serde_json::from_str(text) {
         Ok(ServerMessage::Ack(ack)) => Incoming::Ack(ack),
         Ok(ServerMessage::Config(news)) => Incoming::Config(news),
@@ -48,17 +48,18 @@ pub(crate) fn read(text: &str) -> Incoming {
             Incoming::SlowDown { retry_after_s: Some(retry_after_s), seq }
         }
         Ok(ServerMessage::Bye { reason, retry_after_s }) => Incoming::Bye { reason, retry_after_s },
-        // A known type with fields that don't fit is as foreign as an unknown type.
+        // A known type with fields that can't be read is treated as an unknown type.
         _ => match serde_json::from_str::<Value>(text) {
             Ok(value) if value.get("type").is_none() => without_type(value),
-            Ok(value) => without_sense(value),
+            Ok(value) => with_wrong_fields(value),
             Err(_) => Incoming::Unreadable,
         },
     }
 }
 
-/// To go on as if nothing had been said would be the worst answer to these two, however odd their figures are.
-fn without_sense(value: Value) -> Incoming {
+/// Reads JSON with a `type`, whose fields could not be read. `slow-down` and `bye` count all the same: to ignore them
+/// because of a wrong number would be the worst reaction.
+fn with_wrong_fields(value: Value) -> Incoming {
     let retry_after_s = value.get("retry_after_s").and_then(seconds);
     match value.get("type").and_then(Value::as_str) {
         Some("slow-down") => Incoming::SlowDown { retry_after_s, seq: value.get("seq").and_then(Value::as_u64) },
@@ -72,13 +73,13 @@ fn without_sense(value: Value) -> Incoming {
 
 fn seconds(figure: &Value) -> Option<u32> {
     let whole = figure.as_u64().map(|whole| u32::try_from(whole).unwrap_or(u32::MAX));
-    // A cast of a float ends at the ends of the type.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clipped is what is wanted")]
+    // A cast from a float saturates at the bounds of the integer.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the value is to be clipped")]
     whole.or_else(|| figure.as_f64().map(|figure| figure.ceil() as u32))
 }
 
-/// API Gateway's own errors have a `message` and no type: a function failed ("Internal server error"), or there was
-/// too much to do ("Too Many Requests").
+/// Reads JSON without a `type`. API Gateway's own errors are such: their `message` says that a function failed
+/// ("Internal server error"), or that there were too many requests ("Too Many Requests").
 fn without_type(value: Value) -> Incoming {
     let Some(message) = value.get("message").and_then(Value::as_str) else { return Incoming::Other(value) };
     let code = if message == "Internal server error" { ErrorCode::Internal } else { ErrorCode::Unavailable };
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_gateways_own_errors_count_as_ours() {
+    fn errors_of_api_gateway_itself_are_read_as_errors() {
         let failed = r#"{"message":"Internal server error","connectionId":"a","requestId":"b"}"#;
         let throttled = r#"{"message":"Too Many Requests","connectionId":"a","requestId":"b"}"#;
         let code = |text| match read(text) {
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_with_numbers_that_no_type_holds_is_read_as_it_was_told() {
+    fn a_command_keeps_numbers_that_no_number_type_can_hold() {
         let args = r#"{"a":[1e400,1.0,12345678901234567890123]}"#;
         let text = format!(r#"{{"type":"command","command":3,"name":"set","args":{args},"expires_in_s":60}}"#);
         let Incoming::Command(news) = read(&text) else { panic!("no command: {text}") };
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_kept_as_it_came() {
+    fn json_that_is_no_known_message_is_kept_unchanged() {
         for value in [json!({"type": "command", "id": 3}), json!({"type": "ack", "seq": "one"}), json!([1])] {
             assert_eq!(read(&value.to_string()), Incoming::Other(value));
         }
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_down_with_odd_figures_still_slows_down() {
+    fn a_slow_down_with_wrong_numbers_is_still_a_slow_down() {
         let figures = [("60", Some(60)), ("0.5", Some(1)), ("1e99", Some(u32::MAX)), ("4294967296", Some(u32::MAX))];
         for (figure, retry_after_s) in figures.into_iter().chain([("-1", Some(0)), ("null", None), ("\"x\"", None)]) {
             let slow_down = read(&format!(r#"{{"type":"slow-down","retry_after_s":{figure},"seq":3}}"#));
@@ -139,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_is_too_strange_to_read(text in ".*") {
+        fn any_text_can_be_read(text in ".*") {
             let _ = read(&text);
         }
     }

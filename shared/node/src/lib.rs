@@ -1,23 +1,25 @@
 //! The node's side of Rollcall: a client library that keeps a node checked in.
 //!
-//! It connects, checks in as the server tells it to, asks for acks where being sure is worth a message, replaces its
-//! connection before the old one must end, and returns with jitter after a loss. A program implements [`Handler`],
-//! calls [`Node::start`] and has nothing else to do.
+//! The library connects, and checks in at the interval that the server sets. It asks for an ack when something changed
+//! and at regular intervals. It opens a new connection before the old one must end, and reconnects with jitter after a
+//! loss. A program implements [`Handler`] and calls [`Node::start`]; the library does the rest.
 //!
-//! Where another device uses the same token, it stays away ever longer ([`NodeEvent::Superseded`]) instead of fighting for
-//! the node; and it says nothing while the server asked it to slow down ([`NodeEvent::SlowedDown`]).
+//! If another device uses the same token, the node waits longer each time before it reconnects
+//! ([`NodeEvent::Superseded`]), so that the two devices do not take the node from each other all the time. If the
+//! server asks the node to slow down, it sends nothing for that time ([`NodeEvent::SlowedDown`]).
 //!
-//! A configuration is handed to [`Handler::apply`], and counts once the server was reached with it over a new connection;
-//! otherwise it is rolled back. What became of it is reported until that is acknowledged.
+//! A configuration is handed to [`Handler::apply`]. It counts as applied once the server was reached over a new
+//! connection; otherwise it is rolled back. The outcome is reported until a report is acknowledged.
 //!
-//! A command is handed to [`Handler::execute`] once, and what became of it is reported until that is acknowledged. That it
-//! was begun is on record before, in [`NodeConfig::state`], so that no restart has it executed twice.
+//! A command is handed to [`Handler::execute`] once. Its start is recorded before, in [`NodeConfig::state`], so that it
+//! is not executed twice if the node restarts. Its result is reported until a report is acknowledged.
 //!
-//! A firmware image is downloaded there as well, and handed to [`Handler::install`] once its size and SHA-256 are right.
-//! It counts once a check-in with its version is acknowledged; what else runs after a restart is reported as a roll-back.
+//! A firmware image is downloaded into the same folder, and handed to [`Handler::install`] once its size and SHA-256
+//! are right. The update counts as applied once a check-in with the new version is acknowledged. If another version
+//! runs after the restart, the update is reported as rolled back.
 //!
-//! The protocol is a state machine without IO, clock or randomness (`protocol`, `conversation`, `configs`, `commands`,
-//! `updates`, `schedule`, `rivals`); `run`, `link`, `connect`, `fetch`, `download` and `record` carry out what it decides.
+//! The protocol is a state machine without IO, clock or randomness of its own (`protocol`, `conversation`, `configs`,
+//! `commands`, `updates`, `schedule`, `rivals`). `run`, `link`, `connect`, `fetch`, `download` and `record` do the IO.
 
 mod command;
 mod commands;

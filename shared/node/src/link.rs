@@ -1,4 +1,4 @@
-//! One WebSocket, polled by the run loop: reading never waits for writing, and neither for another connection.
+//! One WebSocket, polled by the run loop. Reading does not wait for writing, and no connection waits for another one.
 
 use std::{
     pin::Pin,
@@ -15,21 +15,21 @@ use tokio_tungstenite::tungstenite::{
 
 use crate::{DisconnectReason, connect::Socket, protocol::ConnectFailure, session::LinkId};
 
-/// What a link has to tell.
+/// Something that happened on a link.
 #[derive(Debug)]
 pub(crate) enum LinkEvent {
     Opened,
     Failed(ConnectFailure),
     Text(Utf8Bytes),
-    /// A pong, or anything else that only shows that the server is there.
+    /// A frame without a message came, for example a pong: the server is still there.
     Heard,
     /// The server ended the connection, or it broke.
     Ended(DisconnectReason),
-    /// Nothing will follow; the link can be forgotten.
+    /// No event follows; the link can be dropped.
     Gone,
 }
 
-/// A connection and what is being done with it.
+/// A connection and its state.
 pub(crate) struct Link {
     pub(crate) id: LinkId,
     state: State,
@@ -41,7 +41,7 @@ type Opening = Pin<Box<dyn Future<Output = Result<Socket, ConnectFailure>> + Sen
 enum State {
     Opening(Opening),
     Open(Box<Socket>),
-    /// One side has said that it closes. The server's last messages are still read.
+    /// One side has begun to close. The last messages of the server are still read.
     Closing {
         socket: Box<Socket>,
         until: Pin<Box<Sleep>>,
@@ -72,7 +72,8 @@ impl Link {
         self.finish();
     }
 
-    /// A write that fails shows at the next read, which also knows whether the server closed first.
+    /// Writes a frame. A write that fails is only logged, because the next read fails as well and knows whether the
+    /// server closed first. The exception is a full buffer, which ends the link.
     fn write(&mut self, message: Message) {
         if let State::Open(socket) = &mut self.state
             && let Err(error) = socket.start_send_unpin(message)
@@ -92,7 +93,7 @@ impl Link {
         };
     }
 
-    /// What happened on this connection.
+    /// The next event on this connection.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<LinkEvent> {
         match &mut self.state {
             State::Opening(opening) => match std::task::ready!(opening.as_mut().poll(cx)) {
@@ -107,7 +108,7 @@ impl Link {
             },
             State::Open(socket) => {
                 let event = match std::task::ready!(poll_socket(socket, cx)) {
-                    Some(Ok(message)) => understand(message),
+                    Some(Ok(message)) => event_of(message),
                     Some(Err(error)) => LinkEvent::Ended(DisconnectReason::Lost { why: error.to_string() }),
                     None => LinkEvent::Ended(DisconnectReason::Closed { code: None, reason: String::new() }),
                 };
@@ -135,14 +136,14 @@ impl Link {
     }
 }
 
-/// Reads, and moves what waits to be written.
+/// Writes what waits to be written, and reads.
 fn poll_socket(socket: &mut Socket, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
-    // Its outcome is left to the read: see `Link::write`.
+    // An error shows at the read: see `Link::write`.
     let _ = socket.poll_flush_unpin(cx);
     socket.poll_next_unpin(cx)
 }
 
-fn understand(message: Message) -> LinkEvent {
+fn event_of(message: Message) -> LinkEvent {
     match message {
         Message::Text(text) => LinkEvent::Text(text),
         Message::Close(frame) => LinkEvent::Ended(DisconnectReason::Closed {

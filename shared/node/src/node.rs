@@ -25,15 +25,15 @@ impl Node {
     /// [`NodeConfig::http_url`].
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// If it is called outside of a tokio runtime.
     pub fn start(config: NodeConfig, handler: impl Handler + 'static) -> Self {
         Self::spawn(config, handler, None)
     }
 
-    /// Starts a node as [`start`](Self::start) does, that fetches large documents another way.
+    /// Starts a node as [`start`](Self::start) does, but fetches large documents with `fetch`.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// If it is called outside of a tokio runtime.
     pub fn start_with(config: NodeConfig, handler: impl Handler + 'static, fetch: impl Fetch + 'static) -> Self {
         Self::spawn(config, handler, Some(Box::new(fetch)))
     }
@@ -44,30 +44,31 @@ impl Node {
         Self { requests, state: State::Running(running) }
     }
 
-    /// Something changed that the server should know: checks in at once, on a connection that is open.
+    /// Checks in at once, on every open connection, because something changed that the server should know.
     pub fn check_in_now(&self) {
         self.tell(Request::CheckInNow);
     }
 
-    /// Loses every connection without a closing handshake, for simulations. The node returns as after any loss.
+    /// Drops every connection without a closing handshake, for simulations. The node reconnects as after any loss.
     pub fn drop_connection(&self) {
         self.tell(Request::DropConnection);
     }
 
-    /// Closes with code 1000 and waits for the end, at most about [`Timing::close_timeout`](crate::Timing::close_timeout).
+    /// Closes the connections with code 1000 and waits for the end of the run, at most about
+    /// [`Timing::close_timeout`](crate::Timing::close_timeout).
     ///
     /// # Errors
-    /// If the run had ended by itself: why.
+    /// If the run had ended before, the reason for that.
     pub async fn stop(mut self) -> Result<(), NodeError> {
         self.tell(Request::Stop);
         self.ended().await
     }
 
-    /// Waits until the run ends: `Err` if by itself, `Ok` only after [`stop`](Self::stop). Can be called again, and
-    /// dropping the future loses nothing.
+    /// Waits until the run ends. It can be called again, and dropping the future loses nothing.
     ///
     /// # Errors
-    /// Why the run ended: the token was refused, the node was revoked, and so on.
+    /// The reason why the run ended by itself: the token was refused, the node was revoked, and so on. The result is
+    /// `Ok` only after [`stop`](Self::stop).
     pub async fn ended(&mut self) -> Result<(), NodeError> {
         match &mut self.state {
             State::Ended(outcome) => outcome.clone(),
@@ -79,8 +80,8 @@ impl Node {
         }
     }
 
-    /// A node that has ended needs no telling.
     fn tell(&self, request: Request) {
+        // Sending fails only if the run has ended, and then there is nothing to do.
         let _ = self.requests.send(request);
     }
 }

@@ -1,32 +1,32 @@
-//! What a program owes its node.
+//! The results that a program owes its node, and its other requests.
 
 use rollcall_wire::CommandStatus;
 use tokio::sync::mpsc::WeakUnboundedSender;
 
 use crate::firmware::Installed;
 
-/// What the program asks of its node, or tells it.
+/// A request or a result from the program to its node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     CheckInNow,
     DropConnection,
     Stop,
-    /// What became of the command with this number, and what it said.
+    /// The result of the command with this number.
     Finished {
         command: u64,
         status: CommandStatus,
         output: String,
     },
-    /// What became of the firmware of this version.
+    /// The outcome of the installation of this firmware version.
     Installed {
         version: String,
         outcome: Installed,
     },
 }
 
-/// Tells the node something when it is dropped, so that nothing is forgotten and nothing said twice.
+/// Sends exactly one result to the node when it is dropped, so that no result is forgotten or sent twice.
 ///
-/// It does not keep the node running: when that has ended, nobody is told.
+/// It does not keep the node running. If the run has ended, the result is discarded.
 #[derive(Debug)]
 pub(crate) struct Promise {
     requests: WeakUnboundedSender<Request>,
@@ -34,12 +34,12 @@ pub(crate) struct Promise {
 }
 
 impl Promise {
-    /// Tells the node `otherwise`, unless it is kept.
+    /// A promise that sends `otherwise`, unless [`keep`](Self::keep) is called.
     pub(crate) fn new(requests: WeakUnboundedSender<Request>, otherwise: Request) -> Self {
         Self { requests, request: Some(otherwise) }
     }
 
-    /// Tells the node this.
+    /// Sends this result to the node.
     pub(crate) fn keep(mut self, request: Request) {
         self.request = Some(request);
     }
@@ -48,7 +48,7 @@ impl Promise {
 impl Drop for Promise {
     fn drop(&mut self) {
         if let (Some(requests), Some(request)) = (self.requests.upgrade(), self.request.take()) {
-            // A run that has ended takes no more.
+            // Sending fails only if the run has ended.
             let _ = requests.send(request);
         }
     }

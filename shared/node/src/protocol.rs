@@ -1,10 +1,11 @@
 //! The node's half of the protocol as a state machine: no IO, no clock, no randomness of its own.
 //!
-//! What happens goes in through the methods, what is to be done comes out of [`Machine::next_action`]. Times are
-//! durations since the node's start.
+//! The caller reports events through the methods, and carries out the actions that [`Machine::next_action`] returns.
+//! Times are durations since the node's start.
 //!
-//! There are at most two connections: `current`, which had its first ack and holds the node, and `next`, which is on the
-//! way there. A connection becomes `current` with its first ack and only then is the one before it closed.
+//! There are at most two connections: `current`, which had its first ack and holds the node, and `next`, which is being
+//! opened or waits for its first ack. The first ack makes `next` the `current` connection; only then is the old one
+//! closed.
 
 mod action;
 mod commanding;
@@ -35,7 +36,7 @@ use crate::{
     updates::Updates,
 };
 
-/// What the server last said about the rhythm.
+/// The timing that the server's last ack set.
 #[derive(Clone, Copy, Debug)]
 struct Cadence {
     interval: Duration,
@@ -50,30 +51,30 @@ pub(crate) struct Machine {
     rng: SmallRng,
     cadence: Cadence,
     sessions: Sessions,
-    /// When to open the next connection, if that is to be waited for.
+    /// When to open the next connection, if the node waits for that.
     open_at: Option<Duration>,
-    /// Attempts to get a connection to its first ack that failed since the last one that succeeded.
+    /// How many connections in a row ended or failed to open before their first ack.
     failures: u32,
-    /// The connection that held the node ended while its replacement was on the way; the program was told that this is
-    /// no outage, which may turn out wrong.
+    /// The connection that held the node ended while its replacement was being opened. The program was told that this
+    /// is no outage. If the replacement fails, it is told of the outage then.
     covered: bool,
     /// Since when connections of this run have held the node without a gap.
     held_since: Option<Duration>,
-    /// Connections that were lost soon after they held the node, in a row.
+    /// How many connections in a row were lost soon after they held the node.
     short_lives: u32,
-    /// No connection is opened before.
+    /// No connection is opened before this time.
     not_before: Duration,
-    /// Nothing is said before; `None` once that is over.
+    /// Nothing is sent before this time; `None` once it is over.
     quiet: Option<Duration>,
     /// When a connection was last opened to replace another one.
     replaced_at: Option<Duration>,
-    /// The newest connection that may have taken the node over, and the one before it.
+    /// The newest connection of this run that may hold the node at the server, and the one before it.
     newest: LinkId,
     newest_before: LinkId,
-    /// Until when an attempt to connect that was given up may still take the node over.
+    /// Until when a connection attempt that this node gave up may still succeed at the server and take over the node.
     stray_until: Duration,
     rivals: Rivals,
-    /// Another device has the node, and the program has not been told.
+    /// Another device holds the node, and the program has not been told yet.
     superseded: bool,
     configs: Configs,
     /// The highest configuration version that was pushed.
@@ -86,7 +87,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// A node that goes on from what it recorded.
+    /// A node that continues from its record.
     pub(crate) fn new(timing: Timing, seed: u64, record: Record) -> Self {
         let cadence = Cadence { interval: timing.first_interval, life: timing.first_life, spread: timing.first_spread };
         Self {
@@ -135,7 +136,7 @@ impl Machine {
         sessions.chain(replacement).chain(self.open_at).chain(self.quiet).chain(configs).chain(updates).min()
     }
 
-    /// Does what is due.
+    /// Performs every step that is due.
     pub(crate) fn tick(&mut self, now: Duration) {
         if self.ended {
             return;
@@ -151,7 +152,8 @@ impl Machine {
             if now >= plan.deadline {
                 self.let_go_of_current(now, DisconnectReason::Expired, Farewell::Close);
             } else if now >= plan.begin && self.sessions.next.is_none() && self.open_at.is_none() {
-                // However often a server wants the connection replaced. A configuration has waited for its turn.
+                // The interval limits a server that asks for replacements all the time. The connection that proves a
+                // configuration is exempt: its wait is over.
                 let last = self.replaced_at.filter(|_| !self.configs.is_proving());
                 let next = last.map_or(now, |at| at + self.timing.shortest_interval);
                 self.open_at = Some(now.max(next).max(self.not_before));
@@ -189,7 +191,8 @@ impl Machine {
             }
             ConnectFailure::Refused { status, body, retry_after } => {
                 self.event(NodeEvent::Refused { status, body: body.clone() });
-                // While a configuration is on trial, whoever refuses may not even be the server: the old one will show.
+                // While a configuration is being proven, the refusal may come from another host than the server. After
+                // the roll-back the node tries again with the earlier configuration.
                 if matches!(status, 401 | 403) && !self.configs.is_proving() {
                     return self.end(&DisconnectReason::Stopped, Err(NodeError::Refused { status, body }));
                 }
@@ -209,9 +212,9 @@ impl Machine {
         self.let_go(now, link, reason, Farewell::None);
     }
 
-    /// The check-in that [`Action::Report`] asked for; `None` if the connection has ended meanwhile.
+    /// The check-in that [`Action::Report`] asked for; `None` if the connection has ended since.
     pub(crate) fn check_in(&mut self, now: Duration, link: LinkId, mut report: Report) -> Option<CheckIn> {
-        // A check-in fits a message whatever the program says.
+        // Long texts of the program are cut, so that the check-in fits a message.
         report.firmware = report.firmware.as_deref().map(clipped);
         let named = report.config.map(|named| ConfigReport { detail: named.detail.as_deref().map(clipped), ..named });
         report.config = self.configs.report(named);
@@ -224,12 +227,12 @@ impl Machine {
         Some(check_in)
     }
 
-    /// What must outlive this run.
+    /// The part of the state that is kept over a restart.
     pub(crate) fn record(&self) -> Record {
         Record { commands: self.commands.record().clone(), updates: self.updates.record().clone() }
     }
 
-    /// What came of keeping [`record`](Self::record); `Err`: why it could not be kept.
+    /// The [`record`](Self::record) was written. `Err`: why it could not be written.
     pub(crate) fn kept(&mut self, now: Duration, kept: &Result<(), String>) {
         if self.ended {
             return;
@@ -240,7 +243,8 @@ impl Machine {
         self.update(now);
     }
 
-    /// Something changed: say it. Without a connection there is nothing to do, for the first check-in says everything.
+    /// Something changed: a check-in is due on every open connection. Without one there is nothing to do, because the
+    /// first check-in of a connection reports everything.
     pub(crate) fn check_in_now(&mut self, now: Duration) {
         for session in self.sessions.iter_mut() {
             if let Some(conversation) = session.conversation() {
@@ -249,7 +253,7 @@ impl Machine {
         }
     }
 
-    /// Lets go of every connection without a word, as if the network had failed.
+    /// Drops every connection without a closing handshake, as if the network had failed.
     pub(crate) fn drop_connection(&mut self, now: Duration) {
         if self.ended || (self.sessions.current.is_none() && self.sessions.next.is_none()) {
             return;
@@ -268,7 +272,7 @@ impl Machine {
         self.return_after_loss(now);
     }
 
-    /// Closes everything and ends.
+    /// Closes every connection and ends the run.
     pub(crate) fn stop(&mut self) {
         self.end(&DisconnectReason::Stopped, Ok(()));
     }

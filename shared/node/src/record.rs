@@ -1,4 +1,4 @@
-//! What outlives a run, and the file that it is kept in.
+//! The state that is kept over a restart, and the file that holds it.
 
 use std::{
     fs::{self, File},
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::{commands::CommandRecord, updates::UpdateRecord};
 
 const FILE: &str = "record.json";
-/// A file that is being written; what a crash leaves of it is overwritten.
+/// The record while it is being written. A file that a crash left behind is overwritten.
 const UNFINISHED: &str = "record.json.new";
 const IMAGES: &str = "firmware";
 
-/// What outlives a run.
+/// The state that is kept over a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Record {
@@ -23,28 +23,29 @@ pub(crate) struct Record {
     pub(crate) updates: UpdateRecord,
 }
 
-/// The folder that a record is kept in, if there is one.
+/// Reads and writes the record in the state folder, if there is one.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     folder: Option<PathBuf>,
-    /// Why what is there can't be read. It is not overwritten: what it says of commands may still matter.
+    /// Why the record in the folder can't be read. It is then not overwritten, because its command numbers may still
+    /// matter.
     unreadable: Option<String>,
 }
 
 impl Keeper {
-    /// The keeper, and what was kept.
+    /// The keeper for this folder, and the record in it.
     pub(crate) fn open(folder: Option<PathBuf>) -> (Self, Record) {
         match folder.as_deref().map_or_else(|| Ok(Record::default()), read) {
             Ok(record) => (Self { folder, unreadable: None }, record),
             Err(error) => {
-                tracing::error!(%error, "the record can't be read: neither commands nor firmware will be taken");
+                tracing::error!(%error, "the record can't be read: the node will take neither commands nor firmware");
                 let unreadable = Some(format!("the record can't be read: {error}"));
                 (Self { folder, unreadable }, Record::default())
             }
         }
     }
 
-    /// Where firmware images are downloaded to.
+    /// The folder to which firmware images are downloaded.
     pub(crate) fn images(&self) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.join(IMAGES))
     }
@@ -59,8 +60,8 @@ impl Keeper {
         }
     }
 
-    /// Keeps this in place of what was kept, so that one of both is there whenever the power fails; `Err`: why it could
-    /// not be, for people.
+    /// Replaces the record in the folder. If the power fails meanwhile, either the old or the new one is there
+    /// afterwards. `Err`: why it could not be written, for people.
     pub(crate) fn keep(&self, record: &Record) -> Result<(), String> {
         if let Some(why) = &self.unreadable {
             return Err(why.clone());
@@ -89,7 +90,7 @@ fn write(folder: &Path, record: &Record) -> io::Result<()> {
     file.write_all(&bytes)?;
     file.sync_all()?;
     fs::rename(unfinished, folder.join(FILE))?;
-    // The new name is in the folder, which is written on its own (fsync(2)).
+    // The rename changes the folder, which must be synced by itself (fsync(2)).
     File::open(folder)?.sync_all()
 }
 
@@ -105,48 +106,48 @@ mod tests {
     }
 
     #[test]
-    fn what_was_kept_last_is_there_after_a_restart() {
+    fn the_record_that_was_written_last_is_there_after_a_restart() {
         let folder = tempfile::tempdir().expect("a folder");
         let nested = folder.path().join("node/state");
-        let (keeper, found) = Keeper::open(Some(nested.clone()));
-        assert_eq!(found, Record::default());
+        let (keeper, loaded) = Keeper::open(Some(nested.clone()));
+        assert_eq!(loaded, Record::default());
         keeper.keep(&record(1)).expect("kept");
         keeper.keep(&record(2)).expect("kept");
         assert_eq!(Keeper::open(Some(nested)).1, record(2));
     }
 
     #[test]
-    fn without_a_folder_everything_is_kept_and_nothing_is_there_after_a_restart() {
+    fn without_a_folder_writing_succeeds_and_the_record_is_lost_at_a_restart() {
         let (keeper, _) = Keeper::open(None);
         assert_eq!((keeper.keep(&record(1)), keeper.images()), (Ok(()), None));
         assert_eq!(Keeper::open(None).1, Record::default());
     }
 
     #[test]
-    fn what_was_left_half_written_is_not_read_and_not_in_the_way() {
+    fn a_half_written_record_is_not_read_and_is_overwritten() {
         let folder = tempfile::tempdir().expect("a folder");
         let (keeper, _) = Keeper::open(Some(folder.path().to_owned()));
         keeper.keep(&record(1)).expect("kept");
         fs::write(folder.path().join(UNFINISHED), "{\"comm").expect("written");
-        let (keeper, found) = Keeper::open(Some(folder.path().to_owned()));
-        assert_eq!(found, record(1));
+        let (keeper, loaded) = Keeper::open(Some(folder.path().to_owned()));
+        assert_eq!(loaded, record(1));
         keeper.keep(&record(2)).expect("kept");
         assert_eq!(Keeper::open(Some(folder.path().to_owned())).1, record(2));
     }
 
     #[test]
-    fn what_can_not_be_read_is_not_overwritten() {
+    fn a_record_that_can_not_be_read_is_not_overwritten() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join(FILE);
         fs::write(&file, "not JSON").expect("written");
-        let (keeper, found) = Keeper::open(Some(folder.path().to_owned()));
-        assert_eq!(found, Record::default());
+        let (keeper, loaded) = Keeper::open(Some(folder.path().to_owned()));
+        assert_eq!(loaded, Record::default());
         assert!(keeper.keep(&record(1)).is_err_and(|why| why.starts_with("the record can't be read")));
         assert_eq!(fs::read_to_string(file).expect("there"), "not JSON");
     }
 
     #[test]
-    fn what_can_not_be_written_is_said() {
+    fn a_record_that_can_not_be_written_is_an_error() {
         let folder = tempfile::tempdir().expect("a folder");
         let (keeper, _) = Keeper::open(Some(folder.path().join("state")));
         fs::write(folder.path().join("state"), "no folder").expect("written");

@@ -1,8 +1,9 @@
-//! Another device with the node's token: noticed when it takes the node over, and met with ever longer waits. No IO, no
-//! clock, no randomness of its own.
+//! Other devices with the same token. Each time that one takes over the node, this node waits longer before it
+//! reconnects. No IO, no clock, no randomness of its own.
 //!
-//! Two nodes that both wait like this take the node from each other about once an hour (ADR 15). It is forgotten once the
-//! node was held for longer than the other one may wait: so while both run, neither begins anew.
+//! Two devices that both wait like this take the node from each other about once an hour (ADR 15). The waits begin anew
+//! once this run held the node for longer than the other device may wait. So they never begin anew while both devices
+//! run.
 
 use std::time::Duration;
 
@@ -10,32 +11,38 @@ use rand::Rng;
 
 use crate::{Timing, schedule::up_to};
 
-/// An end without a word is suspicious if the node was held for less than this many first waits.
+/// An end without an explicit reason is suspicious if the node was held for less than this many first waits.
 const SHORT: u32 = 10;
 
-/// So many suspicious ends in a row are put up with: somebody may only have disconnected the node at the console.
+/// How many suspicious ends in a row cause no wait: somebody may have disconnected the node at the console.
 const SUSPICIONS: u32 = 3;
 
-/// What a run knows of other devices with its token.
+/// The takeovers by other devices that a run knows of.
 #[derive(Debug, Default)]
 pub(crate) struct Rivals {
-    /// How often they took the node over, since that was forgotten.
+    /// How often another device took over the node since the waits last began anew.
     taken: u32,
-    /// How often in a row the node was lost in a way that may have been theirs.
+    /// How many ends in a row were suspicious: another device may have taken over the node.
     suspected: u32,
 }
 
 impl Rivals {
-    /// The server took the node from its newest connection, after having held it for `held` without a gap. `said`: it
-    /// said that another connection took over; otherwise only that this one is over, which has other causes as well: then
-    /// the first few times do not count.
+    /// The newest connection no longer holds the node, which connections of this run had held for `held` without a gap.
+    /// `explicit`: the server said that another connection took over. Otherwise it only ended this connection. That can
+    /// have other causes, so the first few times do not count.
     ///
-    /// How long to stay away; `None` if this is no reason to.
-    pub(crate) fn took(&mut self, timing: &Timing, rng: &mut impl Rng, said: bool, held: Duration) -> Option<Duration> {
+    /// Returns how long to wait before the node reconnects; `None` if there is no reason to wait.
+    pub(crate) fn took(
+        &mut self,
+        timing: &Timing,
+        rng: &mut impl Rng,
+        explicit: bool,
+        held: Duration,
+    ) -> Option<Duration> {
         if held > longest(timing) {
             *self = Self::default();
         }
-        if !said && self.taken == 0 {
+        if !explicit && self.taken == 0 {
             let short = held < timing.superseded_base.saturating_mul(SHORT);
             self.suspected = if short { self.suspected + 1 } else { 0 };
             if self.suspected <= SUSPICIONS {
@@ -50,7 +57,7 @@ impl Rivals {
     }
 }
 
-/// Longer than a rival waits and then takes to connect.
+/// After this time another device has connected again, even if it waited for as long as possible.
 fn longest(timing: &Timing) -> Duration {
     timing.longest_wait * 3 / 2
 }
@@ -66,9 +73,9 @@ mod tests {
         Duration::from_mins(minutes)
     }
 
-    fn waits(seed: u64, takings: &[(bool, Duration)]) -> Vec<Option<Duration>> {
+    fn waits(seed: u64, ends: &[(bool, Duration)]) -> Vec<Option<Duration>> {
         let (mut rivals, mut rng) = (Rivals::default(), SmallRng::seed_from_u64(seed));
-        takings.iter().map(|(said, held)| rivals.took(&Timing::default(), &mut rng, *said, *held)).collect()
+        ends.iter().map(|(explicit, held)| rivals.took(&Timing::default(), &mut rng, *explicit, *held)).collect()
     }
 
     proptest! {
@@ -84,20 +91,20 @@ mod tests {
         }
 
         #[test]
-        fn whatever_a_rival_waits_is_not_long_enough_to_forget_it(seed: u64, held_s in 0..=3_600_u64) {
+        fn waits_do_not_begin_anew_within_the_longest_wait_of_the_other_device(seed: u64, held_s in 0..=3_600_u64) {
             let waits = waits(seed, &[(true, minutes(0)), (true, Duration::from_secs(held_s))]);
             prop_assert!(waits[1] >= Some(minutes(2)), "{:?}", waits);
         }
     }
 
     #[test]
-    fn a_node_that_was_held_for_long_begins_anew() {
+    fn waits_begin_anew_after_the_node_was_held_for_long() {
         let waits = waits(7, &[(true, minutes(0)), (true, minutes(0)), (true, minutes(91))]);
         assert!(waits[2] <= Some(minutes(1) * 3 / 2), "{waits:?}");
     }
 
     #[test]
-    fn an_end_without_a_word_counts_from_the_fourth_short_life_on() {
+    fn an_end_without_an_explicit_reason_counts_from_the_fourth_short_life_on() {
         let short = (false, minutes(9));
         assert!(matches!(waits(7, &[short; 5])[..], [None, None, None, Some(first), Some(next)] if first < next));
         let long = (false, minutes(11));

@@ -1,4 +1,4 @@
-//! The run loop: carries out what the protocol decides, and tells it what happens.
+//! The run loop: it carries out the actions of the state machine, and reports events to it.
 
 use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
     session::LinkId,
 };
 
-/// Work that is under way, and which version it is for.
+/// Work that is under way, and the version that it is for.
 type Underway<V, T> = Option<(V, Pin<Box<dyn Future<Output = T> + Send>>)>;
 
 struct Run<H> {
@@ -31,9 +31,9 @@ struct Run<H> {
     links: Vec<Link>,
     fetch: Box<dyn Fetch>,
     fetch_timeout: Duration,
-    /// Of which version, and the fetch of its document.
+    /// The fetch of a document.
     fetching: Underway<u64, Result<String, FetchError>>,
-    /// Of which version, and the download of its image.
+    /// The download of an image.
     downloading: Underway<String, Downloaded>,
     keeper: Keeper,
     requests: WeakUnboundedSender<Request>,
@@ -77,7 +77,7 @@ pub(crate) async fn run(
         }
         let deadline = run.machine.deadline();
         let wake = run.started + deadline.unwrap_or_default();
-        // In this order: on a busy machine, what has arrived must count before anybody is declared dead.
+        // The order matters. On a busy machine, received data must count before a timeout declares a connection dead.
         tokio::select! {
             biased;
             request = received.recv(), if run.outcome.is_none() => run.request(request.unwrap_or(Request::Stop)),
@@ -114,8 +114,8 @@ impl<H: Handler> Run<H> {
             LinkEvent::Heard => self.machine.heard(now, link),
             LinkEvent::Ended(reason) => self.machine.closed(now, link, reason),
             LinkEvent::Gone => {
-                self.links.retain(|kept| kept.id != link);
-                // For the machine most have ended before; a connection that took no more data ends here.
+                self.links.retain(|other| other.id != link);
+                // For the state machine most links have ended before. A link whose buffer was full ends here.
                 let why = "data could not be written".to_owned();
                 self.machine.closed(now, link, DisconnectReason::Lost { why });
             }
@@ -145,7 +145,7 @@ impl<H: Handler> Run<H> {
                 Action::Install(image) => self.handler.install(Firmware::new(image, self.requests.clone())),
                 Action::Discard => self.keeper.discard_images(),
                 Action::Close(link) => self.with(link, Link::close),
-                Action::Drop(link) => self.links.retain(|kept| kept.id != link),
+                Action::Drop(link) => self.links.retain(|other| other.id != link),
                 Action::Event(event) => self.handler.event(event),
                 Action::Pushed(message) => self.handler.pushed(message),
                 Action::End(outcome) => {
@@ -199,7 +199,7 @@ impl<H: Handler> Run<H> {
         let downloading = async move {
             match images {
                 Some(folder) => download(target, folder, limit).await,
-                None => Downloaded::Impossible("no folder for images".to_owned()),
+                None => Downloaded::Impossible("no state folder for the image".to_owned()),
             }
         };
         self.downloading = Some((version, Box::pin(downloading)));
@@ -211,13 +211,13 @@ impl<H: Handler> Run<H> {
     }
 
     fn with(&mut self, link: LinkId, act: impl FnOnce(&mut Link)) {
-        if let Some(link) = self.links.iter_mut().find(|kept| kept.id == link) {
+        if let Some(link) = self.links.iter_mut().find(|other| other.id == link) {
             act(link);
         }
     }
 }
 
-/// The next thing that happens on any connection; pending while there is none.
+/// The next event on any connection; pending until there is one.
 async fn next_event(links: &mut [Link]) -> (LinkId, LinkEvent) {
     poll_fn(|cx| {
         for link in links.iter_mut() {
@@ -230,7 +230,7 @@ async fn next_event(links: &mut [Link]) -> (LinkId, LinkEvent) {
     .await
 }
 
-/// How the work that is under way ended; pending while there is none.
+/// The result of the work that is under way; pending if there is none.
 async fn next_done<V: Clone, T>(underway: &mut Underway<V, T>) -> (V, T) {
     match underway {
         Some((version, work)) => (version.clone(), work.await),

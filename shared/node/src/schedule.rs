@@ -1,4 +1,4 @@
-//! When: the arithmetic of waiting. Times are durations since the node's start; randomness comes from the caller.
+//! The arithmetic of waiting. Times are durations since the node's start; randomness comes from the caller.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) fn up_to(rng: &mut impl Rng, limit: Duration) -> Duration {
     rng.random_range(Duration::ZERO..=limit)
 }
 
-/// A time that is not to be undercut, and up to a quarter of it more: nodes that were told the same do not all come at
+/// At least this wait, and up to a quarter of it more at random, so that nodes with the same wait do not all come at
 /// once.
 pub(crate) fn at_least(rng: &mut impl Rng, wait: Duration) -> Duration {
     wait + up_to(rng, wait / 4)
@@ -32,18 +32,19 @@ pub(crate) struct Replacement {
 }
 
 impl Replacement {
-    /// A random beginning between 70% and 90% of the time that is left: a fleet that connected together must not return
-    /// together, and the rest is for repeated attempts. However little time is left, one attempt of length `attempt` fits
-    /// before the deadline: closing the old connection under it would make an outage of what was none.
+    /// Begins at a random time between 70% and 90% of the time that is left, so that a fleet that connected at one time
+    /// does not reconnect at one time. The rest of the time is for repeated attempts. However little time is left, the
+    /// deadline leaves room for one attempt of length `attempt`: to close the old connection during the attempt would
+    /// cause an outage.
     pub(crate) fn within(rng: &mut impl Rng, now: Duration, left: Duration, attempt: Duration) -> Self {
         let begin = now + rng.random_range(left * 7 / 10..=left * 9 / 10);
         Self { begin, deadline: (now + left).max(begin + attempt) }
     }
 
-    /// The plan after the server said again how much time is left.
+    /// The plan after the server named the time that is left once more.
     ///
-    /// A beginning that was drawn stays, unless it has become too late: drawn anew with every ack, it would recede
-    /// towards the deadline.
+    /// The beginning stays as it was drawn, unless it has become too late. If it were drawn anew with every ack, it
+    /// would move towards the deadline.
     pub(crate) fn told_again(self, rng: &mut impl Rng, now: Duration, left: Duration, attempt: Duration) -> Self {
         if self.begin > now + left * 9 / 10 {
             return Self::within(rng, now, left, attempt);
@@ -66,14 +67,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_back_off_is_never_longer_than_its_step_and_never_than_the_cap(seed: u64, failures: u32) {
+        fn a_back_off_is_never_longer_than_its_step_or_the_cap(seed: u64, failures: u32) {
             let delay = full_jitter(&mut SmallRng::seed_from_u64(seed), BASE, CAP, failures);
             prop_assert!(delay <= CAP);
             prop_assert!(failures > 6 || delay <= BASE * 2_u32.pow(failures));
         }
 
         #[test]
-        fn a_replacement_begins_in_the_last_part_of_the_time_and_before_its_margin(seed: u64, now_s: u32, left_s: u32) {
+        fn a_replacement_begins_between_70_and_90_percent_of_the_time(seed: u64, now_s: u32, left_s: u32) {
             let (now, left) = (Duration::from_secs(now_s.into()), Duration::from_secs(left_s.into()));
             let plan = Replacement::within(&mut SmallRng::seed_from_u64(seed), now, left, ATTEMPT);
             prop_assert!(plan.begin >= now + left * 7 / 10 && plan.begin <= now + left * 9 / 10);
@@ -81,7 +82,7 @@ mod tests {
         }
 
         #[test]
-        fn hearing_the_same_deadline_again_moves_nothing(seed: u64, life_s in 200..7_000_u64, part in 0.0..0.7_f64) {
+        fn the_same_deadline_again_changes_nothing(seed: u64, life_s in 200..7_000_u64, part in 0.0..0.7_f64) {
             let life = Duration::from_secs(life_s);
             let mut rng = SmallRng::seed_from_u64(seed);
             let plan = Replacement::within(&mut rng, Duration::ZERO, life, ATTEMPT);

@@ -1,10 +1,10 @@
-//! One connection as the protocol sees it.
+//! The state machine's connections.
 
 use std::time::Duration;
 
 use crate::{Timing, conversation::Conversation, schedule::Replacement};
 
-/// Which connection of a run.
+/// The number of a connection within a run. A newer connection has a higher number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LinkId(pub(crate) u64);
 
@@ -13,7 +13,7 @@ pub(crate) struct LinkId(pub(crate) u64);
 pub(crate) struct Session {
     pub(crate) link: LinkId,
     pub(crate) stage: Stage,
-    /// When to replace it, once that is known.
+    /// When to replace the connection; `None` while that is not known.
     pub(crate) replacement: Option<Replacement>,
 }
 
@@ -23,12 +23,12 @@ pub(crate) enum Stage {
     Open(Box<Conversation>),
 }
 
-/// The connections of a run: see the protocol.
+/// The connections of a run: see [`protocol`](crate::protocol).
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
-    /// Had its first ack.
+    /// The connection that had its first ack and holds the node.
     pub(crate) current: Option<Session>,
-    /// Is on the way there.
+    /// The connection that is being opened, or waits for its first ack.
     pub(crate) next: Option<Session>,
 }
 
@@ -45,7 +45,7 @@ impl Sessions {
         [&mut self.current, &mut self.next].into_iter().flatten()
     }
 
-    /// All of them, which leaves none.
+    /// Takes all connections out.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Session> + use<> {
         [self.next.take(), self.current.take()].into_iter().flatten()
     }

@@ -1,8 +1,9 @@
-//! From the news of a firmware version to what became of it. No IO, no clock, no randomness of its own.
+//! Firmware updates on the node, from the server's message to the reported outcome. No IO, no clock, no randomness of
+//! its own.
 //!
-//! One version is worked on at a time. Until the program has its image, another one takes its place; from then on the
-//! server has to tell another one again. What became of a version is said until that is acknowledged; told once more after
-//! that, the version is desired once more.
+//! The node works on one version at a time. Until the image of a version is complete, another version replaces it.
+//! After that, another version is ignored; the server names it again later. The outcome of a version is reported until
+//! it is acknowledged. If the server names the same version after that, the update is attempted once more.
 
 mod getting;
 
@@ -21,38 +22,39 @@ use crate::{
 };
 use getting::Getting;
 
-const ROLLED_BACK: &str = "it does not run";
+const ROLLED_BACK: &str = "another version runs";
 const WITHDRAWN: &str = "it is no longer desired";
 
-/// What is to be done about firmware.
+/// The next step in the handling of firmware.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// Keep the record; tell [`Updates::kept`].
+    /// Write the record, then call [`Updates::kept`].
     Keep,
-    /// Ask the program whether it takes this version; tell [`Updates::accepted`].
+    /// Ask the program whether it takes this version, then call [`Updates::accepted`].
     Offer { version: String },
-    /// Ask the server where the image is.
+    /// Ask the server for the URL of the image.
     Ask { version: String },
-    /// Download it, instead of any other; tell [`Updates::downloaded`].
+    /// Download the image, then call [`Updates::downloaded`]. A download that is under way is cancelled.
     Download(FirmwareUrl),
-    /// Hand it to the program; tell [`Updates::installed`].
+    /// Hand the image to the program. When it has answered, call [`Updates::installed`].
     Install(Image),
-    /// No image is needed any more.
+    /// Remove every image: none is needed any more.
     Discard,
-    /// There is something to say: [`Updates::report`].
+    /// Check in, because [`Updates::report`] has changed.
     Say,
-    /// This is what became of a version: it was acknowledged, or did not get so far.
+    /// An update has this outcome: it failed, was rolled back, or is applied and acknowledged.
     Settled(UpdateReport),
 }
 
-/// What must outlive the run.
+/// The part of the state that is kept over a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UpdateRecord {
-    /// The version that was about to be installed, until it is acknowledged what became of it.
+    /// The version whose installation was about to begin, until its outcome is acknowledged.
     installing: Option<String>,
 }
 
-/// A report, and the attempt that it is about. The server forgets its own when it wants the version once more.
+/// A report and the number of its attempt. The number tells two attempts at the same version apart: the server removes
+/// the report of the first one when the version is desired once more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Attempt {
     number: u32,
@@ -62,52 +64,53 @@ pub(crate) struct Attempt {
 #[derive(Debug)]
 enum Stage {
     Idle,
-    /// The program is to be asked.
+    /// The program is to be asked at this time.
     Announced {
         version: String,
         at: Duration,
     },
-    /// The program is asked.
+    /// The program was asked and has not answered yet.
     Offered {
         version: String,
     },
     Getting(Box<Getting>),
-    /// That it is about to be installed is not on record yet.
+    /// The start of the installation is not recorded yet.
     Committing(Image),
-    /// The program has it.
+    /// The program has the image and has not answered yet.
     Installing {
         version: String,
     },
-    /// Nothing is to be done before the node has restarted.
+    /// The program is going to restart the node. Nothing is done until then.
     Restarting,
-    /// What the program reports as running says what became of it.
+    /// The installation has ended. The version that the program reports as running shows the outcome.
     Installed {
         version: String,
     },
 }
 
-/// What a run knows of firmware.
+/// The firmware updates of one run.
 #[derive(Debug)]
 pub(crate) struct Updates {
     record: UpdateRecord,
     stage: Stage,
     attempts: u32,
-    /// How often the last version was desired once more.
+    /// How often in a row the same version was desired once more.
     repeats: u32,
-    /// What is to be said of the last version.
+    /// The report of the last version.
     own: Option<Attempt>,
-    /// That is acknowledged.
-    heard: bool,
-    /// What the program last said that it runs.
+    /// Whether the server has acknowledged that report.
+    own_acked: bool,
+    /// The version that runs, by the program's last report.
     running: Option<String>,
     due: VecDeque<Due>,
 }
 
 impl Updates {
-    /// Goes on from what was recorded.
+    /// Continues from the record of the run before.
     pub(crate) fn new(record: UpdateRecord) -> Self {
         let stage = record.installing.clone().map_or(Stage::Idle, |version| Stage::Installed { version });
-        Self { record, stage, attempts: 0, repeats: 0, own: None, heard: false, running: None, due: VecDeque::new() }
+        let due = VecDeque::new();
+        Self { record, stage, attempts: 0, repeats: 0, own: None, own_acked: false, running: None, due }
     }
 
     pub(crate) fn record(&self) -> &UpdateRecord {
@@ -123,9 +126,9 @@ impl Updates {
         }
     }
 
-    /// What is due, if anything. Ask again until nothing is.
+    /// The next step that is due, if any. The caller calls this until it returns `None`.
     ///
-    /// Without a connection that holds the node, nothing is asked for and no download begun.
+    /// Without a connection that holds the node, no question is asked and no download is begun.
     pub(crate) fn tick(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration, held: bool) -> Option<Due> {
         if let Some(due) = self.due.pop_front() {
             return Some(due);
@@ -148,7 +151,7 @@ impl Updates {
     pub(crate) fn hear(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration, version: String) {
         let repeated = self.own.as_ref().is_some_and(|own| own.report.version == version);
         let begun = match &self.stage {
-            Stage::Idle => repeated && !self.heard,
+            Stage::Idle => repeated && !self.own_acked,
             Stage::Announced { version: other, .. } | Stage::Offered { version: other } => *other == version,
             Stage::Getting(getting) => getting.version == version,
             Stage::Committing(_) | Stage::Installing { .. } | Stage::Restarting | Stage::Installed { .. } => true,
@@ -157,7 +160,8 @@ impl Updates {
             return;
         }
         self.repeats = if repeated { self.repeats + 1 } else { 0 };
-        // What the server told for ever would otherwise be tried without a pause.
+        // If the server names a failing version again and again, the attempts must not follow each other without a
+        // pause.
         let delay = match self.repeats.checked_sub(1) {
             Some(before) => full_jitter(rng, timing.backoff_base, timing.backoff_cap, before),
             None => Duration::ZERO,
@@ -165,22 +169,22 @@ impl Updates {
         self.stage = Stage::Announced { version, at: now + delay };
     }
 
-    /// Whether the program takes the version of [`Due::Offer`]; `Err`: why not.
+    /// The program answered whether it takes the version of [`Due::Offer`]. `Err`: why it does not.
     pub(crate) fn accepted(&mut self, now: Duration, version: &str, accepted: Result<(), String>) {
         if !matches!(&self.stage, Stage::Offered { version: offered } if offered == version) {
             return;
         }
         match accepted {
             Ok(()) => {
-                self.stage = Stage::Getting(Box::new(Getting::begun(now, version)));
-                self.say(version.to_owned(), UpdateStatus::Downloading, None);
+                self.stage = Stage::Getting(Box::new(Getting::new(now, version)));
+                self.set_report(version.to_owned(), UpdateStatus::Downloading, None);
                 self.due.push_back(Due::Say);
             }
             Err(why) => self.give_up(version.to_owned(), &why),
         }
     }
 
-    /// The server said where an image is.
+    /// The server sent the URL of an image.
     pub(crate) fn located(&mut self, now: Duration, url: FirmwareUrl) {
         if let Stage::Getting(getting) = &mut self.stage
             && let Err(why) = getting.located(now, url)
@@ -189,14 +193,14 @@ impl Updates {
         }
     }
 
-    /// The server has no image of this version for this node (any more).
+    /// The server answered that the version is not, or no longer, desired for this node.
     pub(crate) fn withdrawn(&mut self) {
         if matches!(&self.stage, Stage::Getting(getting) if getting.is_asking()) {
             self.fail(WITHDRAWN);
         }
     }
 
-    /// How a download ended.
+    /// A download ended with this outcome.
     pub(crate) fn downloaded(
         &mut self,
         timing: &Timing,
@@ -220,7 +224,7 @@ impl Updates {
         }
     }
 
-    /// What came of keeping the record as it is now; `Err`: why it could not be.
+    /// The record was written as it is now. `Err`: why it could not be written.
     pub(crate) fn kept(&mut self, kept: &Result<(), String>) {
         if let Stage::Committing(image) = &self.stage {
             let image = image.clone();
@@ -229,13 +233,14 @@ impl Updates {
                     self.stage = Stage::Installing { version: image.version.clone() };
                     self.due.push_back(Due::Install(image));
                 }
-                // What is not on record might be installed, and rolled back, for ever.
+                // Without a record, a version that is rolled back after each restart would be installed again and
+                // again.
                 Err(why) => self.fail(&format!("not recorded: {why}")),
             }
         }
     }
 
-    /// What the program did with the image of [`Due::Install`].
+    /// The program answered about the image of [`Due::Install`].
     pub(crate) fn installed(&mut self, version: &str, outcome: Installed) {
         if !matches!(&self.stage, Stage::Installing { version: installing } if installing == version) {
             return;
@@ -250,14 +255,14 @@ impl Updates {
         }
     }
 
-    /// What to report, given what the program says that it runs.
+    /// The report for a check-in, given the version that runs by the program's own report.
     pub(crate) fn report(&mut self, running: Option<&str>) -> Option<Attempt> {
         self.running = running.map(str::to_owned);
         if let (Stage::Installed { version }, Some(running)) = (&self.stage, running) {
             let version = version.clone();
             if version == running {
                 self.stage = Stage::Idle;
-                self.say(version, UpdateStatus::Applied, None);
+                self.set_report(version, UpdateStatus::Applied, None);
             } else {
                 self.settle(version, UpdateStatus::RolledBack, ROLLED_BACK);
             }
@@ -265,15 +270,15 @@ impl Updates {
         self.own.clone()
     }
 
-    /// A check-in that said this is acknowledged.
-    pub(crate) fn acknowledged(&mut self, said: &Attempt) {
-        if self.own.as_ref() != Some(said) || self.heard {
+    /// A check-in that carried this report is acknowledged.
+    pub(crate) fn acknowledged(&mut self, attempt: &Attempt) {
+        if self.own.as_ref() != Some(attempt) || self.own_acked {
             return;
         }
-        self.heard = true;
-        let UpdateReport { version, status, .. } = &said.report;
+        self.own_acked = true;
+        let UpdateReport { version, status, .. } = &attempt.report;
         if *status == UpdateStatus::Applied {
-            self.due.push_back(Due::Settled(said.report.clone()));
+            self.due.push_back(Due::Settled(attempt.report.clone()));
         }
         if *status != UpdateStatus::Downloading && self.record.installing.take_if(|it| it == version).is_some() {
             self.due.extend([Due::Keep, Due::Discard]);
@@ -284,7 +289,7 @@ impl Updates {
         self.attempts += 1;
         if self.running.as_ref() == Some(&version) {
             self.stage = Stage::Idle;
-            self.say(version, UpdateStatus::Applied, None);
+            self.set_report(version, UpdateStatus::Applied, None);
             self.due.push_back(Due::Say);
         } else {
             self.stage = Stage::Offered { version: version.clone() };
@@ -292,7 +297,7 @@ impl Updates {
         }
     }
 
-    /// The version that is being worked on can't be had or installed.
+    /// The image of the current version can't be obtained or installed.
     fn fail(&mut self, why: &str) {
         let version = match &self.stage {
             Stage::Getting(getting) => getting.version.clone(),
@@ -312,13 +317,13 @@ impl Updates {
 
     fn settle(&mut self, version: String, status: UpdateStatus, why: &str) {
         self.stage = Stage::Idle;
-        self.say(version, status, Some(clipped(why)));
+        self.set_report(version, status, Some(clipped(why)));
         self.due.extend(self.own.as_ref().map(|own| Due::Settled(own.report.clone())));
     }
 
-    fn say(&mut self, version: String, status: UpdateStatus, detail: Option<String>) {
+    fn set_report(&mut self, version: String, status: UpdateStatus, detail: Option<String>) {
         let report = UpdateReport { version, status, detail };
         self.own = Some(Attempt { number: self.attempts, report });
-        self.heard = false;
+        self.own_acked = false;
     }
 }

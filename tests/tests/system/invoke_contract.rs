@@ -96,8 +96,8 @@ async fn an_answer_is_what_the_function_returned() {
 #[tokio::test]
 async fn a_function_that_fails_or_panics_says_so_and_goes_on() {
     let probe = Runner::new(&[]).await;
-    let told = InvokeError::Function { kind: "Told".into(), message: "the probe was told to fail".into() };
-    assert_eq!(probe.run(json!({"do": "fail"})).await, Err(told));
+    let failed = InvokeError::Function { kind: "Probe.Failed".into(), message: "the probe was told to fail".into() };
+    assert_eq!(probe.run(json!({"do": "fail"})).await, Err(failed));
     let Err(InvokeError::Function { message, .. }) = probe.run(json!({"do": "panic"})).await else { panic!("a panic") };
     assert!(message.contains("the probe was told to panic"), "{message}");
     assert_eq!(probe.run(json!({"n": 2})).await, Ok(json!({"n": 2})));

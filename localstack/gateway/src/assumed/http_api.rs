@@ -1,4 +1,4 @@
-//! What is assumed of HTTP APIs. Where somebody has said what they saw on AWS, the item says so.
+//! Assumed behaviour of HTTP APIs. An item says "reported of AWS" where somebody has published what they saw there.
 
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
@@ -6,16 +6,16 @@ use serde_json::Value;
 
 use crate::{http_api::Segment, invoke::InvokeError, listener::body::Unread};
 
-/// What a client is told instead of a function's answer.
+/// The status and text that a client gets instead of a function's answer.
 pub(crate) type Refused = (StatusCode, &'static str);
 
-/// Assumed, not confirmed: the status and words for a body over the quota; the quota itself is documented.
+/// Assumed, not confirmed: the status and text for a body over the quota. The quota itself is documented.
 pub(crate) const TOO_LARGE: Refused = (StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
 
-/// Assumed, not confirmed: the status and words for a body that is not framed as HTTP frames bodies.
+/// Assumed, not confirmed: the status and text for a body whose framing breaks the rules of HTTP.
 pub(crate) const BROKEN_BODY: Refused = (StatusCode::BAD_REQUEST, "Bad Request");
 
-/// What a client is told whose body was not read.
+/// The answer to a request whose body was not read.
 pub(crate) fn unread(why: Unread) -> Refused {
     match why {
         Unread::TooLarge => TOO_LARGE,
@@ -25,17 +25,17 @@ pub(crate) fn unread(why: Unread) -> Refused {
     }
 }
 
-/// Assumed, not confirmed: the words for a request that is throttled; the status is documented.
+/// Assumed, not confirmed: the text for a request that is throttled. The status is documented.
 pub(crate) const THROTTLED: Refused = (StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
 
-/// Assumed, not confirmed: a function that takes longer than the integration timeout. Reported of AWS.
+/// Assumed, not confirmed: the answer if a function takes longer than the integration timeout. Reported of AWS.
 pub(crate) const TIMED_OUT: Refused = (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
 
-/// Assumed, not confirmed: a function that failed, or whose answer can't be made sense of.
+/// Assumed, not confirmed: the answer if a function failed, or returned no valid answer.
 pub(crate) const FAILED: Refused = (StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
 
-/// Assumed, not confirmed: what a client is told when there is no answer. A function that ran into its own
-/// timeout has failed like any other; only the gateway's timeout is [`TIMED_OUT`].
+/// Assumed, not confirmed: the answer if an invocation failed. A function that ran into its own timeout has failed like
+/// any other; only the gateway's timeout is [`TIMED_OUT`].
 pub(crate) fn invoke_error(error: &InvokeError) -> Refused {
     match error {
         InvokeError::Throttled => THROTTLED,
@@ -43,8 +43,8 @@ pub(crate) fn invoke_error(error: &InvokeError) -> Refused {
     }
 }
 
-/// Assumed, not confirmed: an answer that is not JSON at all has [`FAILED`]. Documentation speaks of valid JSON
-/// only; AWS's own .NET test tool passes on anything.
+/// Assumed, not confirmed: an answer that is not JSON leads to [`FAILED`]. The documentation only covers valid JSON;
+/// AWS's own .NET test tool passes on anything.
 pub(crate) const NOT_JSON_IS_AN_ANSWER: bool = false;
 
 /// Assumed, not confirmed: the statuses a function may choose. A 1xx would leave the client in the middle of an
@@ -64,19 +64,19 @@ pub(crate) const DEFAULT_CONTENT_TYPE: &str = "text/plain; charset=utf-8";
 /// Assumed, not confirmed: the header of every answer that has the event's `requestId`. Reported of AWS.
 pub(crate) const REQUEST_ID: &str = "apigw-requestid";
 
-/// What a value in an answer's `headers` becomes.
+/// How a value in an answer's `headers` is treated.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HeaderText {
-    /// A header.
+    /// It is the text of a header.
     Text(String),
-    /// Nothing.
+    /// It is left out.
     LeftOut,
-    /// A reason to reject the whole answer.
+    /// It makes the whole answer invalid.
     Invalid,
 }
 
-/// Assumed, not confirmed: numbers and booleans are written out, null is left out, and an object or array makes
-/// the whole answer malformed.
+/// Assumed, not confirmed: numbers and booleans become text, null is left out, and an object or array makes the whole
+/// answer malformed.
 pub(crate) fn header_text(value: Value) -> HeaderText {
     match value {
         Value::Null => HeaderText::LeftOut,
@@ -104,15 +104,15 @@ pub(crate) fn is_hop_header(name: &str) -> bool {
     )
 }
 
-/// Assumed, not confirmed: `rawPath` and a path parameter are decoded, in spite of the former's name; what is not
-/// UTF-8 then is replaced. Reported of AWS, where `rawQueryString` is left as it came.
+/// Assumed, not confirmed: `rawPath` and path parameters are decoded, in spite of the name `rawPath`; bytes that are
+/// not UTF-8 after that are replaced. Reported of AWS, where `rawQueryString` is not changed.
 pub(crate) fn path_text(encoded: &str) -> String {
     percent_decode_str(encoded).decode_utf8_lossy().into_owned()
 }
 
-/// Assumed, not confirmed: the content types whose body is text in an event; any other, or none, is base64.
-/// Documentation speaks of "binary" types without a list. That form data is base64 and these four are text is
-/// reported of AWS; `+json` is a guess.
+/// Assumed, not confirmed: the content types whose body is text in an event. With any other type, or none, the body is
+/// base64. The documentation mentions "binary" types without a list. It is reported of AWS that form data is base64 and
+/// these four are text; `+json` is a guess.
 pub(crate) fn is_text(content_type: Option<&str>) -> bool {
     let essence = content_type.and_then(|value| value.split(';').next()).unwrap_or("").trim().to_ascii_lowercase();
     essence.starts_with("text/")
@@ -120,12 +120,13 @@ pub(crate) fn is_text(content_type: Option<&str>) -> bool {
         || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// Assumed, not confirmed: a path variable, unlike a greedy one, is not empty: `/nodes/` is no `/nodes/{id}`.
+/// Assumed, not confirmed: a path variable, unlike a greedy one, is not empty. So `/nodes/` does not match
+/// `/nodes/{id}`.
 pub(crate) const EMPTY_VARIABLES: bool = false;
 
-/// Assumed, not confirmed, beyond "the most-specific match": whatever sorts first is preferred. Greedy routes come
-/// after all others, which is documented; then the earliest segment that differs decides, a literal before a
-/// variable; then an exact method before `ANY`.
+/// A sort key for routes: the route that sorts first is preferred. The documentation only says "the most-specific
+/// match", and that greedy routes come after all others. The rest is assumed, not confirmed: the earliest segment that
+/// differs decides, a literal before a variable; then an exact method comes before `ANY`.
 pub(crate) fn preference(path: &[Segment], any: bool) -> (bool, Vec<u8>, bool) {
     let kinds = path.iter().map(|segment| match segment {
         Segment::Literal(_) => 0,
@@ -140,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_content_type_is_text_whatever_its_parameters_and_case() {
+    fn parameters_and_case_of_a_content_type_do_not_matter() {
         for text in ["text/plain", "TEXT/html", "application/json; charset=utf-8", " application/problem+json"] {
             assert!(is_text(Some(text)), "{text}");
         }

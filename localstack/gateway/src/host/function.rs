@@ -1,4 +1,4 @@
-//! A function's processes and the invocations that wait for one.
+//! The processes of a function, and the invocations that wait for one.
 
 use std::{collections::VecDeque, sync::Mutex, time::Duration};
 
@@ -8,9 +8,8 @@ use tokio::{sync::oneshot, time::Instant};
 use super::{FunctionSpec, lock};
 use crate::invoke::InvokeError;
 
-/// After this many starts in a row that failed, those who wait are told, and nothing is started for a while.
+/// After this many failed starts in a row, the waiting invocations fail, and no process is started for [`COOL_DOWN`].
 const FAILED_STARTS: u32 = 3;
-/// For this long.
 const COOL_DOWN: Duration = Duration::from_secs(1);
 
 /// One invocation.
@@ -20,10 +19,10 @@ pub(super) struct Job {
     pub(super) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
 }
 
-/// Resolves when a process has asked for its first invocation, or to why none did.
+/// Resolves to `Ok` when a process has asked for its first invocation, or to the reason why none did.
 pub(super) type Ready = oneshot::Receiver<Result<(), String>>;
 
-/// A function and its pool.
+/// A function and its pool of processes.
 #[derive(Debug)]
 pub(super) struct Function {
     pub(super) spec: FunctionSpec,
@@ -38,13 +37,15 @@ struct Pool {
     queue: VecDeque<Job>,
     processes: Vec<Slot>,
     last_place: u64,
+    /// Failed starts in a row.
     failed_starts: u32,
+    /// Until when invocations fail at once, and with which error.
     broken: Option<(Instant, InvokeError)>,
     awaiting_ready: Vec<oneshot::Sender<Result<(), String>>>,
     closed: bool,
 }
 
-/// A process's place in the pool, claimed before it is started and given back when it is gone.
+/// The place of a process in the pool. It is claimed before the process is started, and given back when it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place(u64);
 
@@ -57,16 +58,16 @@ struct Slot {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// It has not asked for an invocation yet.
+    /// The process has not asked for an invocation yet.
     Starting,
-    /// It has asked, and waits or works.
+    /// The process has asked for an invocation, and waits for it or runs it.
     Ready,
-    /// It has answered and is about to ask for more: a caller that comes back at once waits for it instead of
-    /// having another process started.
+    /// The process has answered and will ask for the next invocation soon. A caller that comes back at once waits for
+    /// it, and no other process is started.
     Returning,
 }
 
-/// What a process gets when it asks for an invocation.
+/// The answer to a process that asks for an invocation.
 pub(super) enum Next {
     Now(Job),
     Later(oneshot::Receiver<Job>),
@@ -74,7 +75,7 @@ pub(super) enum Next {
 
 impl Function {
     pub(super) fn new(mut spec: FunctionSpec) -> Self {
-        // Its processes run in another directory.
+        // A relative path would not be found, because the processes run in another directory.
         if let Ok(program) = std::path::absolute(&spec.program) {
             spec.program = program;
         }
@@ -86,21 +87,21 @@ impl Function {
         lock(&self.pool).processes.iter().filter_map(|slot| slot.pid).collect()
     }
 
-    /// Hands an invocation to a warm process, or queues it; then the caller is to start a process in the place,
-    /// if one is returned.
+    /// Gives an invocation to a warm process, or queues it. If a place is returned, the caller must start a process in
+    /// it.
     ///
     /// # Errors
-    /// Throttled if the queue is full; otherwise why no process can run it.
+    /// `Throttled` if the queue is full; otherwise the reason why no process can run it.
     pub(super) fn dispatch(&self, mut job: Job) -> Result<Option<Place>, InvokeError> {
         let mut pool = lock(&self.pool);
         if pool.closed {
             return Err(closed());
         }
-        while let Some((_, hand)) = pool.idle.pop() {
-            match hand.send(job) {
+        while let Some((_, sender)) = pool.idle.pop() {
+            match sender.send(job) {
                 Ok(()) => return Ok(None),
-                // Its poll is gone, so it is dying: the next one.
-                Err(back) => job = back,
+                // The poll of this process has ended, so the process is ending: try the next one.
+                Err(returned) => job = returned,
             }
         }
         if let Some((until, error)) = &pool.broken {
@@ -109,9 +110,9 @@ impl Function {
             }
             pool.broken = None;
         }
-        // An invocation for which a process is on its way does not count as waiting.
+        // An invocation does not count as waiting if a process is starting for it or can be started.
         let may_start = self.spec.max_processes.saturating_sub(pool.processes.len());
-        let room = self.spec.max_queued + pool.on_their_way() + may_start;
+        let room = self.spec.max_queued + pool.soon_ready() + may_start;
         if pool.queue.len() >= room {
             pool.queue.retain(|job| !job.reply.is_closed());
         }
@@ -119,26 +120,26 @@ impl Function {
             return Err(InvokeError::Throttled);
         }
         pool.queue.push_back(job);
-        Ok(pool.claim_if_desired(&self.spec))
+        Ok(pool.claim_if_needed(&self.spec))
     }
 
-    /// None if a process is ready; otherwise what to wait for, and the place to start one in.
+    /// `None` if a process is ready. Otherwise a receiver to wait for, and the place to start a process in, if needed.
     pub(super) fn await_ready(&self) -> Option<(Ready, Option<Place>)> {
         let mut pool = lock(&self.pool);
         if pool.any_ready() {
             return None;
         }
-        let (tell, told) = oneshot::channel();
-        // A sender that is dropped at once says that the host is shut down.
+        let (sender, ready) = oneshot::channel();
+        // If the sender is dropped at once, the receiver knows that the host is shut down.
         if pool.closed {
-            return Some((told, None));
+            return Some((ready, None));
         }
-        pool.awaiting_ready.push(tell);
+        pool.awaiting_ready.push(sender);
         let place = pool.processes.is_empty().then(|| pool.claim());
-        Some((told, place))
+        Some((ready, place))
     }
 
-    /// A process runs in its place; false if it must not, since the host is shut down.
+    /// A process was started in its place. Returns false if it must be ended, because the host is shut down.
     pub(super) fn started(&self, place: Place, pid: Option<u32>) -> bool {
         let mut pool = lock(&self.pool);
         if let Some(slot) = pool.slot(place) {
@@ -152,8 +153,8 @@ impl Function {
         lock(&self.pool).slot(place).is_some_and(|slot| slot.state != State::Starting)
     }
 
-    /// A process asks for an invocation. None if it is known to be gone, or is to be ended: one that is old, and has
-    /// answered. Its place is still taken then, and whoever waits for it waits for the one that follows.
+    /// A process asks for an invocation. `None` if the process has ended, or must be ended because it is old and has
+    /// answered. Its place is still taken then, and the waiting invocations wait for the process that follows.
     pub(super) fn next(&self, place: Place, is_old: bool) -> Option<Next> {
         let mut pool = lock(&self.pool);
         let slot = pool.slot(place)?;
@@ -163,46 +164,47 @@ impl Function {
         let before = std::mem::replace(&mut slot.state, State::Ready);
         if before == State::Starting {
             pool.failed_starts = 0;
-            for tell in pool.awaiting_ready.drain(..) {
-                let _ = tell.send(Ok(()));
+            for waiting in pool.awaiting_ready.drain(..) {
+                let _ = waiting.send(Ok(()));
             }
         }
-        // Whoever stopped waiting for an answer no longer needs the work done.
+        // An invocation whose caller no longer waits is skipped.
         while let Some(job) = pool.queue.pop_front() {
             if !job.reply.is_closed() {
                 return Some(Next::Now(job));
             }
         }
-        let (hand, handed) = oneshot::channel();
-        pool.idle.push((place, hand));
-        Some(Next::Later(handed))
+        let (sender, job) = oneshot::channel();
+        pool.idle.push((place, sender));
+        Some(Next::Later(job))
     }
 
-    /// A process has answered. To be called before its caller is told, who may come back sooner than it does.
+    /// A process has answered. This must be called before the answer is passed on: the caller may invoke the function
+    /// again before the process asks for its next invocation.
     pub(super) fn answered(&self, place: Place) {
         if let Some(slot) = lock(&self.pool).slot(place) {
             slot.state = State::Returning;
         }
     }
 
-    /// A process is gone that had been ready. Returns the place to start another in, if one is desired.
+    /// A process that had been ready has ended. Returns the place to start another one in, if one is needed.
     pub(super) fn ended(&self, place: Place) -> Option<Place> {
         let mut pool = lock(&self.pool);
         pool.give_back(place);
-        pool.claim_if_desired(&self.spec)
+        pool.claim_if_needed(&self.spec)
     }
 
-    /// A process, or the attempt to start one, ended before it was ready. Returns the place to start another in,
-    /// if one is desired and not too many have failed.
+    /// A process could not be started, or ended before it was ready. Returns the place to start another one in, if one
+    /// is needed and not too many starts have failed.
     pub(super) fn start_failed(&self, place: Place, detail: &str, error: &InvokeError) -> Option<Place> {
         let mut pool = lock(&self.pool);
         pool.give_back(place);
         pool.failed_starts += 1;
-        for tell in pool.awaiting_ready.drain(..) {
-            let _ = tell.send(Err(detail.to_owned()));
+        for waiting in pool.awaiting_ready.drain(..) {
+            let _ = waiting.send(Err(detail.to_owned()));
         }
         if pool.failed_starts < FAILED_STARTS {
-            return pool.claim_if_desired(&self.spec);
+            return pool.claim_if_needed(&self.spec);
         }
         if !pool.any_ready() {
             for job in pool.queue.drain(..) {
@@ -214,7 +216,7 @@ impl Function {
         None
     }
 
-    /// Nothing more is started or taken; what waits is told.
+    /// From now on no process is started and no invocation is accepted. Those that wait fail.
     pub(super) fn close(&self) {
         let mut pool = lock(&self.pool);
         pool.closed = true;
@@ -235,8 +237,8 @@ impl Pool {
         self.processes.iter().any(|slot| slot.state != State::Starting)
     }
 
-    /// Processes that will ask for work soon.
-    fn on_their_way(&self) -> usize {
+    /// How many processes will ask for an invocation soon.
+    fn soon_ready(&self) -> usize {
         self.processes.iter().filter(|slot| slot.state != State::Ready).count()
     }
 
@@ -247,9 +249,9 @@ impl Pool {
         place
     }
 
-    fn claim_if_desired(&mut self, spec: &FunctionSpec) -> Option<Place> {
-        let desired = self.on_their_way() < self.queue.len() && self.processes.len() < spec.max_processes;
-        (desired && !self.closed).then(|| self.claim())
+    fn claim_if_needed(&mut self, spec: &FunctionSpec) -> Option<Place> {
+        let needed = self.soon_ready() < self.queue.len() && self.processes.len() < spec.max_processes;
+        (needed && !self.closed).then(|| self.claim())
     }
 
     fn give_back(&mut self, place: Place) {

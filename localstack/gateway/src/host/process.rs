@@ -1,4 +1,4 @@
-//! One child process: started, supervised, and cleaned up after.
+//! Starts and supervises one child process, and cleans up after it.
 
 use std::{
     process::{ExitStatus, Stdio},
@@ -25,24 +25,24 @@ use crate::{ids, invoke::InvokeError};
 /// How long a process may take until it asks for its first invocation ("Understanding the Lambda execution
 /// environment lifecycle", Init phase).
 const INIT_LIMIT: Duration = Duration::from_secs(10);
-/// Longer lines are cut, in bytes ("Amazon `CloudWatch` Logs quotas": an event is at most 256 KB).
+/// The longest line, in bytes; longer ones are cut ("Amazon `CloudWatch` Logs quotas": an event is at most 256 KB).
 const LINE_LIMIT: u64 = 256 * 1024;
-/// How long to wait for the last words of a process that has ended.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long to wait for the last output of a process that has ended.
+const LAST_OUTPUT: Duration = Duration::from_millis(500);
 
-/// A process, as the Runtime API and its supervisor see it.
+/// The state of a process that the Runtime API and its supervisor share.
 pub(super) struct Process {
     pub(super) place: Place,
     pub(super) function: Arc<Function>,
     pub(super) started: Instant,
     pub(super) kill: Notify,
-    /// What it reported to `init/error`.
+    /// The error that it reported to `init/error`.
     pub(super) init_error: Mutex<Option<InvokeError>>,
     current: Mutex<Option<Current>>,
     last_line: Mutex<String>,
 }
 
-/// The invocation a process works on.
+/// The invocation that a process is running.
 pub(super) struct Current {
     pub(super) request_id: String,
     pub(super) deadline: Instant,
@@ -50,17 +50,17 @@ pub(super) struct Current {
 }
 
 impl Process {
-    /// Notes what the process works on now. What it worked on before, and never answered, has failed.
+    /// Stores the invocation that the process is running now. An earlier one that it never answered fails.
     pub(super) fn begin(&self, current: Current) {
-        if let Some(forgotten) = lock(&self.current).replace(current) {
-            let _ = forgotten.reply.send(Err(InvokeError::Function {
+        if let Some(unanswered) = lock(&self.current).replace(current) {
+            let _ = unanswered.reply.send(Err(InvokeError::Function {
                 kind: "Runtime.NoResponse".into(),
                 message: "the function asked for the next invocation without answering this one".into(),
             }));
         }
     }
 
-    /// Takes the current invocation if it is `request_id`.
+    /// Takes the current invocation if this is its id.
     pub(super) fn take(&self, request_id: &str) -> Option<Current> {
         lock(&self.current).take_if(|current| current.request_id == request_id)
     }
@@ -102,7 +102,7 @@ fn spawn(inner: &Arc<Inner>, function: &Arc<Function>, place: Place) -> std::io:
         current: Mutex::default(),
         last_line: Mutex::default(),
     });
-    // Known before it runs: it may call before we are back from starting it.
+    // The process is registered before it is started, because it may call the Runtime API before `spawn` returns.
     lock(&inner.processes).insert(secret.clone(), Arc::clone(&process));
     let child = command(inner, function, &secret).spawn().inspect_err(|_| {
         lock(&inner.processes).remove(&secret);
@@ -124,7 +124,7 @@ fn command(inner: &Inner, function: &Function, secret: &str) -> Command {
     }
     command
         .envs(&spec.env)
-        // Base paths are understood only behind a scheme.
+        // The runtime client understands a base path only in a URL with a scheme.
         .env("AWS_LAMBDA_RUNTIME_API", format!("http://{}/{secret}", inner.address))
         .env("AWS_LAMBDA_FUNCTION_NAME", &spec.name)
         .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
@@ -142,7 +142,7 @@ fn command(inner: &Inner, function: &Function, secret: &str) -> Command {
     command
 }
 
-/// Stays with a process until it is gone, then settles what it leaves behind.
+/// Waits until a process has ended. Then fails its invocation, and starts another process if one is needed.
 async fn supervise(inner: Arc<Inner>, secret: String, process: Arc<Process>, mut child: Child) {
     let stdout = child.stdout.take().map(|out| tail(out, &inner.logs, &process, false));
     let stderr = child.stderr.take().map(|err| tail(err, &inner.logs, &process, true));
@@ -150,22 +150,22 @@ async fn supervise(inner: Arc<Inner>, secret: String, process: Arc<Process>, mut
     lock(&inner.processes).remove(&secret);
 
     let function = &process.function;
-    let again = if function.is_ready(process.place) {
-        let again = function.ended(process.place);
+    let next = if function.is_ready(process.place) {
+        let next = function.ended(process.place);
         if let Some(current) = lock(&process.current).take() {
             let _ = current.reply.send(Err(exit_error(&describe(status))));
         }
-        again
+        next
     } else {
-        // What it printed last says why; a grandchild may hold the pipe open for longer.
+        // The last output shows the reason. There is a timeout because a grandchild may hold the pipe open.
         for tail in [stdout, stderr].into_iter().flatten() {
-            let _ = timeout(LAST_WORDS, tail).await;
+            let _ = timeout(LAST_OUTPUT, tail).await;
         }
         let (detail, error) = start_failure(&process, status);
-        tracing::warn!(function = %function.spec.name, %detail, "a function does not start");
+        tracing::warn!(function = %function.spec.name, %detail, "a function could not be started");
         function.start_failed(process.place, &detail, &error)
     };
-    if let Some(place) = again {
+    if let Some(place) = next {
         start(&inner, function, place);
     }
 }
@@ -184,8 +184,8 @@ async fn watch(inner: &Inner, process: &Process, child: &mut Child) -> std::io::
                 if let Some(late) = process.take_overdue(now) {
                     let _ = late.reply.send(Err(InvokeError::TimedOut));
                 } else if process.function.is_ready(process.place) || now < init_deadline {
-                    // Whatever begins from now on is due only a whole timeout later, so that this alarm
-                    // need not be moved for every invocation.
+                    // An invocation that begins after this is due a whole timeout later. So the alarm need not be moved
+                    // for every invocation.
                     alarm.as_mut().reset(process.deadline().unwrap_or(now + limit));
                     continue;
                 }
@@ -217,7 +217,7 @@ pub(super) fn exit_error(detail: &str) -> InvokeError {
     InvokeError::Function { kind: "Runtime.ExitError".into(), message: format!("Runtime exited with error: {detail}") }
 }
 
-/// Hands every line of a process to the log.
+/// Passes every line that a process prints to the log.
 fn tail(
     from: impl AsyncRead + Send + Unpin + 'static,
     logs: &Logs,

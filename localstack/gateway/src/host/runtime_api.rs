@@ -33,24 +33,24 @@ use crate::{
     refusal::Answer,
 };
 
-/// Largest answer of a function, in bytes ("Lambda quotas": 6 MB each for request and response).
+/// The largest answer of a function, in bytes ("Lambda quotas": 6 MB each for request and response).
 const RESPONSE_LIMIT: usize = 6 * 1024 * 1024;
 
-/// What a process may hold. It keeps its connection for as long as it likes.
+/// The bounds on processes. A process may keep its connection for as long as it wants.
 pub(super) fn door() -> Door {
     Door::new(&ClientLimits { idle: Duration::from_hours(10_000), ..ClientLimits::default() })
 }
 
 pub(super) async fn serve(inner: Arc<Inner>, listener: TcpListener) {
-    // Not among the tasks that a shutdown waits for: a process that is killed takes its connections with it.
+    // A shutdown does not wait for these tasks: when a process is killed, its connections end.
     let (stopping, tasks) = (inner.stopping.clone(), TaskTracker::new());
     let serving = move |stream, peer| connection(Arc::clone(&inner), stream, peer);
     listener::accept(listener, stopping, tasks, serving).await;
 }
 
-/// How long a connection outlives the order to stop: processes are killed at once and take theirs with them, so that
-/// this only cuts off whoever else is connected.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+/// How long a connection may last after the shutdown has begun. The connections of processes end at once, because
+/// processes are killed; this bound is for other clients.
+const LAST_CALLS: Duration = Duration::from_secs(1);
 
 async fn connection(inner: Arc<Inner>, stream: TcpStream, peer: SocketAddr) {
     let shared = Arc::clone(&inner);
@@ -60,7 +60,7 @@ async fn connection(inner: Arc<Inner>, stream: TcpStream, peer: SocketAddr) {
     };
     tokio::select! {
         () = listener::serve(stream, peer, &inner.stopping, &inner.door, respond) => {}
-        () = inner.stopping.cancelled().then(|()| tokio::time::sleep(LAST_WORDS)) => {}
+        () = inner.stopping.cancelled().then(|()| tokio::time::sleep(LAST_CALLS)) => {}
     }
 }
 
@@ -92,42 +92,42 @@ async fn next(inner: &Arc<Inner>, process: &Arc<Process>) -> Answer {
     let is_old = process.started.elapsed() >= inner.lifetime;
     let job = match process.function.next(process.place, is_old) {
         Some(Next::Now(job)) => Some(job),
-        Some(Next::Later(handed)) => {
-            let mut poll = Poll { inner, process, handed };
-            (&mut poll.handed).await.ok()
+        Some(Next::Later(job)) => {
+            let mut poll = Poll { inner, process, job };
+            (&mut poll.job).await.ok()
         }
         None => None,
     };
     if let Some(job) = job {
         return begin(process, job);
     }
-    // An answer without an invocation would only make it fail aloud before it is gone.
+    // The call gets no answer: an answer without an invocation would make the process report an error before it ends.
     process.kill.notify_one();
     std::future::pending().await
 }
 
-/// A process that waits for work. If it dies just when it is given some, the work goes to another process:
-/// the function has not seen it.
+/// A process that waits for an invocation. If it ends just when it is given one, the invocation goes to another
+/// process, because the function has not received it.
 struct Poll<'a> {
     inner: &'a Arc<Inner>,
     process: &'a Arc<Process>,
-    handed: oneshot::Receiver<Job>,
+    job: oneshot::Receiver<Job>,
 }
 
 impl Drop for Poll<'_> {
     fn drop(&mut self) {
-        self.handed.close();
-        let Ok(job) = self.handed.try_recv() else {
+        self.job.close();
+        let Ok(job) = self.job.try_recv() else {
             return;
         };
-        // A refusal drops the job, which its caller sees as a process that went away.
+        // If it is refused, the job is dropped, and its caller gets the error of a process that has ended.
         if let Ok(Some(place)) = self.process.function.dispatch(job) {
             process::start(self.inner, &self.process.function, place);
         }
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the deadline is told to another process, in wall-clock time")]
+#[expect(clippy::disallowed_methods, reason = "the deadline is sent to another process in wall-clock time")]
 fn begin(process: &Process, job: Job) -> Answer {
     let limit = process.function.spec.timeout;
     let request_id = ids::invocation();
@@ -163,7 +163,7 @@ async fn response(process: &Process, request_id: &str, request: Request<Body>) -
             let kind = "Function.ResponseSizeTooLarge".to_owned();
             (StatusCode::PAYLOAD_TOO_LARGE, Err(InvokeError::Function { kind, message }))
         }
-        Err(Unread::Broken) => (StatusCode::BAD_REQUEST, Err(process::exit_error("the response was cut off"))),
+        Err(Unread::Broken) => (StatusCode::BAD_REQUEST, Err(process::exit_error("the response was incomplete"))),
     };
     reply(process, current, result);
     status(code)
@@ -189,7 +189,7 @@ async fn init_error(process: &Process, request: Request<Body>) -> Answer {
     status(StatusCode::ACCEPTED)
 }
 
-/// The error that a function reports; a report that can't be read is an error all the same.
+/// The error that a function reports. A report that can't be read is an error as well.
 async fn failure(request: Request<Body>) -> InvokeError {
     #[derive(Deserialize, Default)]
     #[serde(rename_all = "camelCase", default)]
@@ -210,8 +210,8 @@ enum Unread {
     Broken,
 }
 
-/// Reads a body whole, but keeps no more than `limit` bytes of it: a client that is still writing would not
-/// see an early answer.
+/// Reads a whole body, but keeps no more than `limit` bytes of it. It reads to the end because a client that is still
+/// writing would not receive an early answer.
 async fn read(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let mut first = None::<Bytes>;
@@ -226,7 +226,7 @@ async fn read(mut body: Body, limit: usize) -> Result<Bytes, Unread> {
             kept = BytesMut::new();
             first = None;
         } else if size == data.len() && size == expected {
-            // The usual answer comes in one piece, which need not be copied.
+            // Usually the answer comes in one piece, which need not be copied.
             first = Some(data);
         } else {
             kept.extend_from_slice(&data);

@@ -1,38 +1,39 @@
-//! What an HTTP API is told: routes, limits and the clock.
+//! The configuration of an HTTP API: routes, limits and the clock.
 
 use std::{fmt, sync::Arc, time::Duration, time::SystemTime};
 
 use crate::config::{ClientLimits, Clock};
 
-/// The stage that is not in a path.
+/// The stage that does not appear in paths.
 pub(crate) const DEFAULT_STAGE: &str = "$default";
 
-/// A route: which requests, and the function that answers them.
+/// A route: its key, and the function that answers its requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpRoute {
-    /// A route key ("Create routes for HTTP APIs"): a method or `ANY`, a space, and a path, as in
-    /// `POST /v1/check-in`, `GET /v1/nodes/{id}` or `ANY /v1/{proxy+}`; or `$default`. A greedy variable, `{…+}`,
-    /// may only be the last segment. A key of any other form is never matched, which is logged.
+    /// A route key ("Create routes for HTTP APIs"): a method or `ANY`, a space, and a path, as in `POST /v1/check-in`,
+    /// `GET /v1/nodes/{id}` or `ANY /v1/{proxy+}`; or `$default`. Only the last segment may be a greedy variable,
+    /// `{…+}`. A key of any other form is never matched; that is logged.
     pub key: String,
-    /// The function, by a name that [`crate::Invoke`] understands.
+    /// The name of the function for [`crate::Invoke`].
     pub function: String,
 }
 
-/// Quotas and bounds. [`HttpLimits::default`] gives AWS's ("Quotas for configuring and running an HTTP API", and
-/// "account-level quotas, per Region" for the rates).
+/// Quotas of AWS, and further bounds of this gateway. [`HttpLimits::default`] has the values of AWS ("Quotas for
+/// configuring and running an HTTP API", and "account-level quotas, per Region" for the rates).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpLimits {
-    /// How long a function may take until the client is told 503. AWS: 30 seconds.
+    /// How long a function may take; after that the answer is 503. AWS: 30 seconds.
     pub integration_timeout: Duration,
-    /// Largest body of a request, in bytes; a larger one is refused with 413. AWS: 10 MB.
+    /// The largest body of a request, in bytes; a larger one is refused with 413. AWS: 10 MB.
     pub body: usize,
     /// Requests a second; one more is refused with 429. AWS: 10,000.
     pub requests_per_second: u32,
     /// How far the request rate may be exceeded at once, in requests. AWS: 5,000.
     pub burst: u32,
-    /// How long requests that have begun may take once the API is told to stop. Ours: 5 seconds.
+    /// How long requests that have begun may take after [`crate::HttpApi::shutdown`] was called. Default: 5 seconds.
+    /// Not a limit of AWS.
     pub shutdown: Duration,
-    /// What a client may hold before it has asked for anything.
+    /// Bounds on clients that have not sent a request.
     pub clients: ClientLimits,
 }
 
@@ -49,22 +50,23 @@ impl Default for HttpLimits {
     }
 }
 
-/// Everything an HTTP API is told when it starts.
+/// The configuration of an HTTP API.
 #[derive(Clone)]
 pub struct HttpConfig {
-    /// `$default`, which is in no path; or a name such as `prod`, which is then the first segment of every path.
+    /// The stage: `$default`, which does not appear in paths; or a name such as `prod`, which is the first segment of
+    /// every path.
     pub stage: String,
-    /// What runs when. Of two routes with the same key, the first is used.
+    /// The routes. Of two routes with the same key, the first is used.
     pub routes: Vec<HttpRoute>,
     /// Quotas and bounds.
     pub limits: HttpLimits,
-    /// Wall-clock time: `time` and `timeEpoch` come from here.
+    /// The clock for `time` and `timeEpoch`.
     pub clock: Clock,
 }
 
 impl HttpConfig {
     /// A configuration with stage `$default`, AWS's limits and the system's clock.
-    #[expect(clippy::disallowed_methods, reason = "the default clock; whoever needs another sets it")]
+    #[expect(clippy::disallowed_methods, reason = "this is the default clock, which the caller may replace")]
     pub fn new(routes: Vec<HttpRoute>) -> Self {
         Self { stage: DEFAULT_STAGE.into(), routes, limits: HttpLimits::default(), clock: Arc::new(SystemTime::now) }
     }

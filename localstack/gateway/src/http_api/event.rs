@@ -21,7 +21,7 @@ use crate::{
 
 type Values = BTreeMap<String, String>;
 
-/// What an event is made of.
+/// The parts of which an event is made.
 #[derive(Debug)]
 pub(crate) struct Arrival<'a> {
     pub(crate) at: SystemTime,
@@ -51,7 +51,7 @@ impl Arrival<'_> {
                 account_id: ACCOUNT_ID,
                 api_id: API_ID,
                 domain_name: self.domain_name,
-                // Of AWS's own domain names it is the first label, of which an address has none.
+                // In AWS's own domain names it is the first label. An address has no such label.
                 domain_prefix: API_ID,
                 http: Http {
                     method,
@@ -72,7 +72,8 @@ impl Arrival<'_> {
         })
     }
 
-    /// The headers under lower-case names, as the front end passes them on: the body was received as a whole.
+    /// The headers under lower-case names. As in AWS, the front end adds some, and `content-length` is that of the
+    /// whole body, even if it came in chunks.
     fn headers(&self) -> Values {
         let mut headers = BTreeMap::<String, Vec<String>>::new();
         for (name, value) in &self.parts.headers {

@@ -1,4 +1,4 @@
-//! What a function's answer is to the client ("Lambda function response for format 2.0").
+//! Makes the response to the client from a function's answer ("Lambda function response for format 2.0").
 
 use std::collections::BTreeMap;
 
@@ -17,10 +17,11 @@ use crate::{
     refusal::{self, Answer},
 };
 
-/// Why an answer can't be passed on. It never quotes the answer, so that it may be logged.
+/// Why an answer can't be passed on. It never quotes the answer, so it may be logged.
 pub(crate) type Malformed = &'static str;
 
-/// An answer with a `statusCode` is taken apart; any other JSON is itself the body.
+/// The response for a function's answer. If the answer has a `statusCode`, its fields make the response; any other JSON
+/// is itself the body.
 pub(crate) fn answer(output: Bytes) -> Result<Answer, Malformed> {
     match serde_json::from_slice::<Value>(&output) {
         Ok(value) if value.get("statusCode").is_some_and(|status| !status.is_null()) => {
@@ -31,7 +32,7 @@ pub(crate) fn answer(output: Bytes) -> Result<Answer, Malformed> {
     }
 }
 
-/// An answer that says what it is.
+/// An answer with a `statusCode`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Proxy {
@@ -44,7 +45,7 @@ struct Proxy {
 
 impl Proxy {
     fn into_answer(self) -> Result<Answer, Malformed> {
-        let status = assumed::usable_status(self.status_code).ok_or("its statusCode is none for an answer")?;
+        let status = assumed::usable_status(self.status_code).ok_or("its statusCode is not a final status")?;
         let mut headers = headers(self.headers.unwrap_or_default())?;
         for cookie in self.cookies.unwrap_or_default() {
             headers.append(SET_COOKIE, header_value(&cookie)?);
@@ -66,12 +67,12 @@ impl Proxy {
     }
 }
 
-fn headers(given: BTreeMap<String, Value>) -> Result<HeaderMap, Malformed> {
+fn headers(returned: BTreeMap<String, Value>) -> Result<HeaderMap, Malformed> {
     let mut headers = HeaderMap::new();
-    let nominated = nominated(&given);
-    for (name, value) in given {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "a header's name is none")?;
-        // The length is that of the body, whatever the function says of it.
+    let nominated = nominated(&returned);
+    for (name, value) in returned {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| "the name of a header is not valid")?;
+        // The function's `content-length` is ignored: the response has the length of its body.
         let one_hop = assumed::is_hop_header(name.as_str()) || nominated.iter().any(|nominated| name == **nominated);
         if one_hop || name == CONTENT_LENGTH {
             continue;
@@ -81,22 +82,22 @@ fn headers(given: BTreeMap<String, Value>) -> Result<HeaderMap, Malformed> {
                 headers.append(name, header_value(&text)?);
             }
             HeaderText::LeftOut => {}
-            HeaderText::Invalid => return Err("a header is no text"),
+            HeaderText::Invalid => return Err("a header is not text"),
         }
     }
     Ok(headers)
 }
 
-/// Headers of the answer that its own `Connection` header says go no further.
-fn nominated(given: &BTreeMap<String, Value>) -> Vec<String> {
-    let connection = given.iter().filter(|(name, _)| name.eq_ignore_ascii_case(CONNECTION.as_str()));
+/// The headers that the answer's own `Connection` header marks as for one hop.
+fn nominated(returned: &BTreeMap<String, Value>) -> Vec<String> {
+    let connection = returned.iter().filter(|(name, _)| name.eq_ignore_ascii_case(CONNECTION.as_str()));
     let options = connection.filter_map(|(_, value)| value.as_str()).flat_map(|value| value.split(','));
     options.map(|option| option.trim().to_ascii_lowercase()).collect()
 }
 
-/// Printable ASCII: whatever else there may be in a header, nobody knows what it means.
+/// The value of a header. It must be printable ASCII, because the meaning of other bytes in a header is not defined.
 fn header_value(text: &str) -> Result<HeaderValue, Malformed> {
     let printable = text.bytes().all(|byte| byte == b'\t' || byte == b' ' || byte.is_ascii_graphic());
     let value = printable.then(|| HeaderValue::from_str(text).ok()).flatten();
-    value.ok_or("a header's value is none")
+    value.ok_or("the value of a header is not valid")
 }

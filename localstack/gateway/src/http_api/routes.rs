@@ -1,4 +1,4 @@
-//! Which route a request takes ("Create routes for HTTP APIs in API Gateway").
+//! The selection of the route for a request ("Create routes for HTTP APIs in API Gateway").
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ const DEFAULT: &str = "$default";
 /// One segment of a route's path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Segment {
-    /// Itself.
+    /// This text.
     Literal(String),
     /// `{name}`: one segment.
     Variable(String),
@@ -23,9 +23,9 @@ pub(crate) enum Segment {
 /// All routes of an API.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    /// What every path begins with.
+    /// The beginning of every path: the stage, or nothing.
     prefix: String,
-    /// The most specific first.
+    /// The routes but `$default`, the most specific one first.
     keyed: Vec<Route>,
     default: Option<String>,
 }
@@ -33,7 +33,7 @@ pub(crate) struct Routes {
 #[derive(Debug)]
 struct Route {
     key: String,
-    /// `ANY` has none.
+    /// `None` for `ANY`.
     method: Option<Method>,
     path: Vec<Segment>,
     function: String,
@@ -44,7 +44,7 @@ struct Route {
 pub(crate) struct Selected<'a> {
     pub(crate) key: &'a str,
     pub(crate) function: &'a str,
-    /// The values of its path variables, decoded.
+    /// The decoded values of the path variables.
     pub(crate) path_parameters: BTreeMap<String, String>,
 }
 
@@ -65,11 +65,11 @@ impl Routes {
         routes
     }
 
-    /// The most specific route for a path that is still encoded. None if there is none, if the path is not in the
-    /// stage, or if it is no path, as with `CONNECT`.
+    /// The most specific route for a path that is still percent-encoded. `None` if no route matches, if the path is not
+    /// in the stage, or if the target is not a path, as with `CONNECT`.
     pub(crate) fn select(&self, method: &Method, path: &str) -> Option<Selected<'_>> {
         let path = path.strip_prefix(&self.prefix)?;
-        // A stage's own URL may lack the slash.
+        // The URL of the stage itself may lack the slash at its end.
         let path = if path.is_empty() && !self.prefix.is_empty() { "" } else { path.strip_prefix('/')? };
         let keyed = self.keyed.iter().find_map(|route| {
             let path_parameters = route.matched(method, path)?;
@@ -94,7 +94,7 @@ impl Route {
         Some(Self { key: key.to_owned(), method, path, function: function.to_owned() })
     }
 
-    /// The values of its variables, if the route is for this method and path.
+    /// The values of the path variables, if the route matches this method and path.
     fn matched(&self, method: &Method, path: &str) -> Option<BTreeMap<String, String>> {
         if self.method.as_ref().is_some_and(|own| own != method) {
             return None;

@@ -1,4 +1,4 @@
-//! Bodies of requests: how long they may take, and how many bytes of them are held at once.
+//! Bodies of requests: the bounds on their time, and on the bytes that are held at once.
 
 use std::{
     pin::Pin,
@@ -16,11 +16,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Door;
 
-/// What each body may hold without asking, in bytes: so that the usual small requests are answered while others send
-/// large ones.
+/// How many bytes of each body do not count against the common bound, so that small requests, the usual ones, are
+/// answered while other clients send large ones.
 const FREE: usize = 16 * 1024;
 
-/// A request's body, which says whether all of it was read.
+/// A request's body. It records whether all of it was read.
 #[derive(Debug)]
 pub(crate) struct Body {
     inner: Incoming,
@@ -59,17 +59,17 @@ impl HttpBody for Body {
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unread {
-    /// It is larger than it may be.
+    /// The body is larger than it may be.
     TooLarge,
-    /// It is not framed as HTTP frames bodies, or the client is gone.
+    /// The framing of the body breaks the rules of HTTP, or the client has left.
     Broken,
-    /// It takes too long.
+    /// The body takes too long.
     Slow,
-    /// Too many bytes of other bodies are held.
+    /// The bodies under way hold too many bytes.
     Full,
 }
 
-/// A body, and the room that it takes.
+/// A body, and the part of the common bound that it takes.
 #[derive(Debug)]
 pub(crate) struct Held {
     pub(crate) bytes: Bytes,
@@ -110,7 +110,7 @@ async fn collect(body: &mut Body, limit: usize, bodies: &Arc<Semaphore>) -> Resu
     Ok(Held { bytes: bytes.freeze(), room })
 }
 
-/// Reads what is left of a refused body if it is short, so that the connection can be kept.
+/// Reads the rest of a refused body if it is short, so that the connection can be kept.
 pub(crate) async fn discard(body: &mut Body, door: &Door) {
     if body.size_hint().upper().is_none_or(|size| size > FREE as u64) {
         return;

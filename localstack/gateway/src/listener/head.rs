@@ -1,10 +1,10 @@
-//! How much of a request's head a client may send, counted as it comes.
+//! Counts the bytes of a request's head as they come, and refuses a head that is too long.
 
 use http::StatusCode;
 
 use crate::config::ClientLimits;
 
-/// What has come of a request's head.
+/// The part of a request's head that has come.
 #[derive(Debug, Default)]
 pub(crate) struct Head {
     at: At,
@@ -14,7 +14,7 @@ pub(crate) struct Head {
     values: usize,
     /// All bytes, names and line ends included.
     bytes: usize,
-    /// The last word of the request line, which is its version, as far as it is looked at.
+    /// The first bytes of the last word of the request line, which is the HTTP version.
     word: [u8; 6],
     word_len: usize,
 }
@@ -32,15 +32,15 @@ enum At {
 }
 
 impl Head {
-    /// Whether any of it has come.
+    /// Whether a byte of it has come.
     pub(crate) fn begun(&self) -> bool {
         self.at != At::Before
     }
 
-    /// Counts what came next; what comes after the head is not counted.
+    /// Counts the next bytes. Bytes after the head are not counted.
     ///
     /// # Errors
-    /// The status of the refusal: 414, 431, or 505 for another major version of HTTP than 1.
+    /// The status of the refusal: 414, 431, or 505 for a major version of HTTP other than 1.
     pub(crate) fn scan(&mut self, bytes: &[u8], limits: &ClientLimits) -> Result<(), StatusCode> {
         for &byte in bytes {
             if self.at == At::Over {
@@ -107,15 +107,15 @@ mod tests {
 
     fn scanned(head: &str) -> Result<(), StatusCode> {
         let limits = ClientLimits { request_line: 64, head: 128, ..ClientLimits::default() };
-        let whole = Head::default().scan(head.as_bytes(), &limits);
+        let at_once = Head::default().scan(head.as_bytes(), &limits);
         let mut pieces = Head::default();
         let in_pieces = head.as_bytes().chunks(1).try_for_each(|piece| pieces.scan(piece, &limits));
-        assert_eq!(whole, in_pieces, "{head}");
-        whole
+        assert_eq!(at_once, in_pieces, "{head}");
+        at_once
     }
 
     #[test]
-    fn a_head_is_counted_without_its_names_and_what_follows_it_not_at_all() {
+    fn header_names_and_bytes_after_the_head_do_not_count() {
         let of = |value: usize| format!("GET / HTTP/1.1\r\nHost: x\r\nA-Long-Name: {}\r\n\r\n", "v".repeat(value));
         assert_eq!(scanned(&of(128 - 14 - 1)), Ok(()));
         assert_eq!(scanned(&of(128 - 14)), Err(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_request_line_is_414_and_another_major_version_505() {
+    fn a_long_request_line_is_414_and_another_major_version_is_505() {
         assert_eq!(scanned(&format!("GET /{}", "a".repeat(70))), Err(StatusCode::URI_TOO_LONG));
         for version in ["HTTP/2.0", "HTTP/3", "HTTP/0.9"] {
             assert_eq!(scanned(&format!("GET / {version}\r\n")), Err(StatusCode::HTTP_VERSION_NOT_SUPPORTED));

@@ -1,4 +1,4 @@
-//! What RFC 9110 and RFC 9112 demand of every request, whoever answers it.
+//! The rules of RFC 9110 and RFC 9112 for every request.
 
 use std::net::IpAddr;
 
@@ -9,14 +9,14 @@ use http::{
     uri::Authority,
 };
 
-/// A status and its words.
+/// A status and its text.
 pub(crate) type Refused = (StatusCode, &'static str);
 
 const BAD_HOST: Refused = (StatusCode::BAD_REQUEST, "Bad Request");
 const UNKNOWN_CODING: Refused = (StatusCode::NOT_IMPLEMENTED, "Not Implemented");
 const UNKNOWN_EXPECTATION: Refused = (StatusCode::EXPECTATION_FAILED, "Expectation Failed");
 
-/// The refusal that a request deserves before anybody looks at what it asks for.
+/// The refusal of a request that breaks a rule.
 ///
 /// A target in absolute form replaces the `Host` header (RFC 9112, section 3.2.2).
 pub(crate) fn refused(request: &mut Parts) -> Option<Refused> {
@@ -34,14 +34,14 @@ pub(crate) fn refused(request: &mut Parts) -> Option<Refused> {
     if codings.iter().count() > 1 || codings.iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
         return Some(UNKNOWN_CODING);
     }
-    let met = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    if request.version >= Version::HTTP_11 && !headers.get_all(EXPECT).iter().all(met) {
+    let known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    if request.version >= Version::HTTP_11 && !headers.get_all(EXPECT).iter().all(known) {
         return Some(UNKNOWN_EXPECTATION);
     }
     None
 }
 
-/// Exactly one host, that is one (RFC 9112, section 3.2); none is needed before HTTP/1.1.
+/// Whether the request has exactly one valid `Host` (RFC 9112, section 3.2). Before HTTP/1.1 it may have none.
 fn has_one_host(request: &Parts) -> bool {
     let mut hosts = request.headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -51,7 +51,7 @@ fn has_one_host(request: &Parts) -> bool {
     }
 }
 
-/// `uri-host [ ":" port ]`. A name may be empty.
+/// Whether this is `uri-host [ ":" port ]`. The name may be empty.
 fn is_host(host: &[u8]) -> bool {
     let Ok(host) = str::from_utf8(host) else {
         return false;
@@ -62,23 +62,23 @@ fn is_host(host: &[u8]) -> bool {
     no_user && port.bytes().all(|byte| byte.is_ascii_digit()) && (name.is_empty() || name.parse::<Authority>().is_ok())
 }
 
-/// Whether a web page, or somebody who was led here by a name that is not this machine's, asks. A page can make any
-/// browser ask whatever listens on loopback, and a name of its own point there, too (DNS rebinding): so whatever is
-/// for this machine alone takes no `Origin`, and no `Host` but this machine's.
+/// Whether a request may come from a web page. A page can make a browser send requests to loopback addresses, and the
+/// owner of the page can make a domain name resolve to one (DNS rebinding). So a server for this machine alone must
+/// refuse a request that has an `Origin`, or a `Host` that is not this machine's.
 pub fn is_stranger(headers: &HeaderMap, uri: &Uri) -> bool {
     let hosts = headers.get_all(HOST).iter().map(|host| str::from_utf8(host.as_bytes()).unwrap_or_default());
     let target = uri.scheme().and(uri.authority()).map(Authority::as_str);
     headers.contains_key(ORIGIN) || !hosts.chain(target).all(is_loopback)
 }
 
-/// Whether a `Host` is this machine's own name or address.
+/// Whether a `Host` is `localhost` or a loopback address.
 pub fn is_loopback(host: &str) -> bool {
     let name = without_port(host);
     name.eq_ignore_ascii_case("localhost") || address(name).is_some_and(|address| address.is_loopback())
 }
 
-/// Whether a `Host` is an address or a name that no page on the web can be served under: beside loopback what the
-/// functions' containers call this machine.
+/// Whether a `Host` is an address, or a name under which no page on the web can be served: `localhost`, or the name of
+/// this machine in the containers of functions.
 pub(crate) fn is_this_machine(host: &str) -> bool {
     let name = without_port(host);
     is_loopback(host) || address(name).is_some() || name.eq_ignore_ascii_case("host.docker.internal")
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_a_name_or_an_address_and_perhaps_a_port() {
+    fn a_host_is_a_name_or_an_address_with_or_without_a_port() {
         for host in ["x", "", ":80", "example.com", "127.0.0.1:8787", "[::1]", "[::1]:80", "a_b:"] {
             assert!(is_host(host.as_bytes()), "{host}");
         }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_loopback_and_nothing_that_only_begins_or_ends_like_it() {
+    fn names_that_only_begin_or_end_like_loopback_are_not_this_machine() {
         for host in ["127.0.0.1", "127.0.0.1:1", "127.9.9.9", "localhost", "LocalHost:80", "[::1]:80", "[::1]"] {
             assert!(is_loopback(host), "{host}");
         }

@@ -1,4 +1,5 @@
-//! Whose turn it is on a connection, and how many connections may wait without saying what they want.
+//! Whose turn it is on a connection, the client's or the server's, and the bound on connections that wait for a
+//! request.
 
 use std::{
     collections::BTreeMap,
@@ -11,18 +12,18 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-/// The client's turn: a request's head is to come.
+/// It is the client's turn: the head of a request is awaited.
 const CLIENT: u8 = 0;
-/// Ours: a request is being served.
+/// It is the server's turn: a request is being served.
 const SERVER: u8 = 1;
-/// Nobody's: the last answer is under way, and what the client still sends is thrown away.
+/// It is nobody's turn: the last answer is being sent, and what the client still sends is discarded.
 const OVER: u8 = 2;
-/// It was the client's, but too many others wait, too.
+/// It was the client's turn, but too many other connections wait as well.
 const EVICTED: u8 = 3;
 
-/// The connections of a listener whose clients have the turn, the longest waiting first.
+/// The connections of a listener on which it is the client's turn, the longest waiting one first.
 ///
-/// One too many evicts the one that waits longest: a client that means it sends its request within milliseconds.
+/// If there are too many, the one that waits longest is evicted: a normal client sends its request within milliseconds.
 #[derive(Debug)]
 pub(crate) struct Room {
     places: usize,
@@ -35,27 +36,27 @@ struct Waiting {
     by_ticket: BTreeMap<u64, Weak<Turn>>,
 }
 
-/// Whose turn it is on one connection, as the socket and the server see it.
+/// Whose turn it is on one connection. The socket and the server share it.
 #[derive(Debug)]
 pub(crate) struct Turn {
     state: AtomicU8,
-    /// Requests that were answered.
+    /// How many requests were answered.
     answered: AtomicU32,
     ticket: AtomicU64,
     room: Arc<Room>,
     waker: AtomicWaker,
 }
 
-/// The client's turn, from the socket's side.
+/// Whose turn it is on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whose {
-    /// The client's, after so many answers.
+    /// The client's, after this many answers.
     Client(u32),
-    /// Ours.
+    /// The server's.
     Server,
-    /// Nobody's any more.
+    /// Nobody's: the last answer is being sent.
     Over,
-    /// Was the client's.
+    /// Nobody's: the connection was evicted when it was the client's turn.
     Evicted,
 }
 
@@ -120,7 +121,7 @@ impl Turn {
         self.answered.fetch_add(1, Ordering::AcqRel);
         self.state.store(CLIENT, Ordering::Release);
         self.room.enter(self);
-        // Whoever reads the socket has other clocks to watch now.
+        // The reader of the socket must apply other timeouts now.
         self.waker.wake();
     }
 
@@ -129,7 +130,7 @@ impl Turn {
         self.state.store(OVER, Ordering::Release);
     }
 
-    /// Who is to be woken when the turn changes.
+    /// Registers the task that is woken when the turn changes.
     pub(crate) fn register(&self, waker: &Waker) {
         self.waker.register(waker);
     }
@@ -151,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_connection_that_waits_longest_makes_room_and_one_that_is_served_does_not_wait() {
+    fn the_connection_that_waits_longest_is_evicted_and_one_that_is_served_does_not_count() {
         let room = Room::new(2);
         let [first, second] = [Turn::new(&room), Turn::new(&room)];
         first.begin();

@@ -1,5 +1,5 @@
-//! A client's socket below HTTP: how long it may take over what, how much of a head it may send, and an end that
-//! does not cost it its answer.
+//! A client's socket below HTTP. It bounds the time of each step and the length of a head, and closes the connection in
+//! a way that lets the client read the last answer.
 
 use std::{
     io::{self, IoSlice},
@@ -25,23 +25,24 @@ use super::{
 };
 use crate::config::ClientLimits;
 
-/// How long what a client still sends is thrown away after its last answer, and how long it may pause meanwhile.
-/// Closing a socket that has unread bytes resets it, and a reset overtakes the answer.
+/// How long a client's bytes are read and discarded after its last answer. Closing a socket that has unread bytes
+/// resets the connection, and a reset can make the client lose the answer.
 const LINGER: Duration = Duration::from_secs(10);
+/// The longest pause of the client during that time.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A socket that HTTP is served on.
+/// A socket for HTTP.
 pub(crate) struct Wire {
     stream: TcpStream,
     turn: Arc<Turn>,
     limits: Arc<ClientLimits>,
     head: Head,
-    /// Answers before this head.
+    /// How many requests were answered before this head.
     answered: u32,
     /// When the client's turn, or its head, began.
     since: Instant,
     alarm: Option<Pin<Box<Sleep>>>,
-    /// Rings if the client takes nothing of an answer.
+    /// The timeout for a client that reads nothing of an answer.
     stalled: Option<Pin<Box<Sleep>>>,
     refusal: Option<Bytes>,
     linger: Option<Linger>,
@@ -68,12 +69,13 @@ impl Wire {
         self.stream
     }
 
-    /// Reads of a head, or of whatever follows a whole one.
+    /// Reads the bytes of a head, and those that follow it until the server's turn.
     fn poll_head(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(cx, buf) {
             read?;
-            // The first head is due from the start; those after it, once they have begun.
+            // The time for the first head runs from the start of the connection; that for later heads from their first
+            // byte.
             if self.answered > 0 && !self.head.begun() {
                 self.since = Instant::now();
             }
@@ -86,7 +88,7 @@ impl Wire {
             };
         }
         self.turn.register(cx.waker());
-        // Evicted before the waker was there.
+        // It may have been evicted before the waker was registered.
         if self.turn.whose() == Whose::Evicted {
             return self.give_up(cx, StatusCode::SERVICE_UNAVAILABLE);
         }
@@ -96,7 +98,7 @@ impl Wire {
         self.give_up(cx, StatusCode::REQUEST_TIMEOUT)
     }
 
-    /// Ends the connection: with words, if the client has begun to say something, else as if it had ended it.
+    /// Ends the connection: with a refusal if the client has begun a request, otherwise as if the client had closed it.
     fn give_up(&mut self, cx: &mut Context<'_>, status: StatusCode) -> Poll<io::Result<()>> {
         if self.head.begun() { self.refuse(cx, status) } else { Poll::Ready(Ok(())) }
     }
@@ -106,7 +108,7 @@ impl Wire {
         self.poll_refusal(cx)
     }
 
-    /// Writes the refusal and says goodbye; then fails, so that nothing more is served.
+    /// Writes the refusal and closes the connection. Then it returns an error, so that no further request is served.
     fn poll_refusal(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(left) = self.refusal.clone().filter(Bytes::has_remaining) {
             let written = ready!(self.stream_write(cx, &left))?;
@@ -116,6 +118,7 @@ impl Wire {
         Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, "the client's request was refused")))
     }
 
+    /// Closes the sending side, and discards what the client still sends.
     fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.linger.is_none() {
             ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
@@ -129,7 +132,7 @@ impl Wire {
         self.poll_stalled(cx, written)
     }
 
-    /// Fails a write that the client lets wait for too long.
+    /// Fails a write if the client reads nothing for too long.
     fn poll_stalled(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             self.stalled = None;
@@ -161,7 +164,7 @@ impl AsyncRead for Wire {
                 this.turn.register(cx.waker());
                 Pin::new(&mut this.stream).poll_read(cx, buf)
             }
-            // What is left of a body is thrown away by the goodbye. An end here would cut off the answer.
+            // The rest of a body is discarded by `poll_goodbye`. An end of the stream here would cut off the answer.
             Whose::Over => Poll::Pending,
             Whose::Evicted => this.give_up(cx, StatusCode::SERVICE_UNAVAILABLE),
         }
@@ -193,7 +196,7 @@ impl AsyncWrite for Wire {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        // Whoever was told everything, and says nothing, needs no patience.
+        // If the client has its answers and has sent nothing more, the connection can be closed at once.
         if this.turn.whose() == Whose::Over || this.head.begun() {
             this.poll_goodbye(cx)
         } else {
@@ -202,7 +205,7 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// What a client sends after its last answer, thrown away for a while.
+/// Reads and discards what a client sends after its last answer, for a limited time.
 struct Linger {
     end: Instant,
     alarm: Pin<Box<Sleep>>,
@@ -229,7 +232,7 @@ impl Linger {
     }
 }
 
-/// Ready at `due`, which may have moved since: the timer is moved only when it rings.
+/// Ready at `due`. The time may have changed since the last call; the timer is reset only when it fires or is too late.
 fn poll_alarm(alarm: &mut Option<Pin<Box<Sleep>>>, due: Instant, cx: &mut Context<'_>) -> Poll<()> {
     let alarm = alarm.get_or_insert_with(|| Box::pin(sleep_until(due)));
     loop {
@@ -244,10 +247,10 @@ fn poll_alarm(alarm: &mut Option<Pin<Box<Sleep>>>, due: Instant, cx: &mut Contex
     }
 }
 
-/// An answer to what no request can be read from.
+/// The answer to a request whose head is refused before it is complete.
 #[expect(
     clippy::disallowed_methods,
-    reason = "RFC 9110 demands the time of day in an answer, whatever clock events have"
+    reason = "RFC 9110 demands the time of day in an answer, also if events have another clock"
 )]
 fn refusal(status: StatusCode) -> Bytes {
     let format =

@@ -1,4 +1,4 @@
-//! The ways a connection ends, and what `$disconnect` is told.
+//! The ways in which a connection ends, and the code and reason that `$disconnect` gets.
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,12 +29,13 @@ async fn connected(limits: Limits) -> (Gateway, Client, Record) {
     (gateway, client, record)
 }
 
-/// What `$disconnect` was told, once everything is over: it was told exactly once.
-async fn told(gateway: &Gateway, client: Option<Client>, record: &mut Record) -> (u64, String) {
+/// Shuts the gateway down. Returns the code and reason that `$disconnect` got, which must have been invoked exactly
+/// once.
+async fn disconnected(gateway: &Gateway, client: Option<Client>, record: &mut Record) -> (u64, String) {
     let event = record.next("disconnect").await;
     drop(client);
     gateway.shutdown().await;
-    assert!(record.rest("disconnect").is_empty(), "told twice");
+    assert!(record.rest("disconnect").is_empty(), "$disconnect was invoked twice");
     assert_eq!(gateway.connections(), 0);
     let context = &event["requestContext"];
     let reason = context["disconnectReason"].as_str().unwrap().to_owned();
@@ -46,12 +47,12 @@ fn data(opcode: Data, size: usize, last: bool) -> Message {
 }
 
 #[tokio::test]
-async fn a_client_that_says_goodbye_is_reported_with_its_own_code_and_reason() {
+async fn a_close_by_the_client_is_reported_with_its_code_and_reason() {
     let (gateway, mut client, mut record) = connected(Limits::default()).await;
     let goodbye = CloseFrame { code: CloseCode::Library(4001), reason: "new firmware".into() };
     client.0.close(Some(goodbye)).await.unwrap();
     assert_eq!(client.closed().await.code, CloseCode::Library(4001));
-    assert_eq!(told(&gateway, Some(client), &mut record).await, (4001, "new firmware".into()));
+    assert_eq!(disconnected(&gateway, Some(client), &mut record).await, (4001, "new firmware".into()));
 }
 
 #[tokio::test]
@@ -59,14 +60,14 @@ async fn a_close_without_a_status_is_1005() {
     let (gateway, mut client, mut record) = connected(Limits::default()).await;
     client.0.close(None).await.unwrap();
     let expected = "Client-side close frame status not set";
-    assert_eq!(told(&gateway, Some(client), &mut record).await, (1005, expected.into()));
+    assert_eq!(disconnected(&gateway, Some(client), &mut record).await, (1005, expected.into()));
 }
 
 #[tokio::test]
 async fn a_lost_tcp_connection_is_1006() {
     let (gateway, client, mut record) = connected(Limits::default()).await;
     drop(client);
-    assert_eq!(told(&gateway, None, &mut record).await.0, 1006);
+    assert_eq!(disconnected(&gateway, None, &mut record).await.0, 1006);
 }
 
 #[tokio::test]
@@ -75,12 +76,12 @@ async fn an_idle_connection_is_closed_as_going_away() {
     let (gateway, mut client, mut record) = connected(Limits { idle, ..Limits::default() }).await;
     let frame = client.closed().await;
     assert_eq!((frame.code, frame.reason.as_str()), (CloseCode::Away, "Going away"));
-    assert_eq!(told(&gateway, Some(client), &mut record).await, (1001, "Going away".into()));
+    assert_eq!(disconnected(&gateway, Some(client), &mut record).await, (1001, "Going away".into()));
     assert_eq!(Limits::default().idle, Duration::from_mins(10));
 }
 
 #[tokio::test]
-async fn pings_are_answered_but_do_not_keep_a_connection_from_being_idle() {
+async fn pings_are_answered_but_a_connection_with_only_pings_is_idle() {
     let idle = Duration::from_millis(200);
     let (gateway, mut client, mut record) = connected(Limits { idle, ..Limits::default() }).await;
     let mut pongs = 0;
@@ -99,7 +100,7 @@ async fn pings_are_answered_but_do_not_keep_a_connection_from_being_idle() {
     });
     assert_eq!(closed.await.unwrap().code, CloseCode::Away);
     assert!(pongs > 1);
-    assert_eq!(told(&gateway, Some(client), &mut record).await.0, 1001);
+    assert_eq!(disconnected(&gateway, Some(client), &mut record).await.0, 1001);
 }
 
 #[tokio::test]
@@ -136,7 +137,7 @@ async fn no_connection_lives_longer_than_its_lifetime_however_busy_it_is() {
         }
     });
     assert_eq!(closed.await.code, CloseCode::Away);
-    assert_eq!(told(&gateway, Some(client), &mut record).await, (1001, "Going away".into()));
+    assert_eq!(disconnected(&gateway, Some(client), &mut record).await, (1001, "Going away".into()));
     assert_eq!(Limits::default().lifetime, Duration::from_hours(2));
 }
 
@@ -147,16 +148,16 @@ async fn a_frame_of_32_kb_passes_and_a_larger_one_closes_with_1009() {
     assert_eq!(client.text().await.len(), 32 * 1024);
     client.send("x".repeat(32 * 1024 + 1)).await;
     assert_eq!(client.closed().await.code, CloseCode::Size);
-    assert_eq!(told(&gateway, Some(client), &mut record).await.0, 1009);
+    assert_eq!(disconnected(&gateway, Some(client), &mut record).await.0, 1009);
 }
 
 #[tokio::test]
-async fn a_close_frame_arrives_even_while_the_client_is_still_sending_what_was_too_big() {
+async fn a_close_frame_arrives_even_while_the_client_is_still_sending_an_oversized_message() {
     let (gateway, mut client, mut record) = connected(Limits::default()).await;
     let sent = client.0.send(Message::text("x".repeat(8 << 20))).await;
     assert!(sent.is_ok(), "{sent:?}");
     assert_eq!(client.closed().await.code, CloseCode::Size);
-    assert_eq!(told(&gateway, Some(client), &mut record).await.0, 1009);
+    assert_eq!(disconnected(&gateway, Some(client), &mut record).await.0, 1009);
 }
 
 #[tokio::test]
@@ -175,7 +176,7 @@ async fn a_message_of_128_kb_in_frames_passes_and_a_larger_one_closes_with_1009(
     }
     client.raw(data(Data::Continue, 1, true)).await;
     assert_eq!(client.closed().await.code, CloseCode::Size);
-    assert_eq!(told(&gateway, Some(client), &mut record).await.0, 1009);
+    assert_eq!(disconnected(&gateway, Some(client), &mut record).await.0, 1009);
 }
 
 #[tokio::test]
@@ -183,7 +184,7 @@ async fn a_binary_frame_closes_with_1003() {
     let (gateway, mut client, mut record) = connected(Limits::default()).await;
     client.raw(Message::binary(vec![1, 2, 3])).await;
     assert_eq!(client.closed().await.code, CloseCode::Unsupported);
-    assert_eq!(told(&gateway, Some(client), &mut record).await.0, 1003);
+    assert_eq!(disconnected(&gateway, Some(client), &mut record).await.0, 1003);
 }
 
 #[tokio::test]
@@ -195,12 +196,12 @@ async fn text_that_is_not_utf8_closes_with_1007_and_a_broken_protocol_with_1002(
         let (gateway, mut client, mut record) = connected(Limits::default()).await;
         client.raw(Message::Frame(frame)).await;
         assert_eq!(u16::from(client.closed().await.code), code);
-        assert_eq!(told(&gateway, Some(client), &mut record).await.0, u64::from(code));
+        assert_eq!(disconnected(&gateway, Some(client), &mut record).await.0, u64::from(code));
     }
 }
 
 #[tokio::test]
-async fn deleting_a_connection_closes_it_with_1000_after_what_was_posted_before() {
+async fn deleting_a_connection_closes_it_with_1000_after_the_frames_that_were_posted_before() {
     let (gateway, mut client, mut record) = connected(Limits::default()).await;
     let id = id_of(&record.next("connect").await);
     let to = gateway.local_addr();
@@ -209,7 +210,7 @@ async fn deleting_a_connection_closes_it_with_1000_after_what_was_posted_before(
     assert_eq!(manage(to, http::Method::DELETE, &id, "").await.0, 410);
     assert_eq!(client.text().await, "goodbye");
     assert_eq!(client.closed().await.code, CloseCode::Normal);
-    assert_eq!(told(&gateway, Some(client), &mut record).await.0, 1000);
+    assert_eq!(disconnected(&gateway, Some(client), &mut record).await.0, 1000);
 }
 
 #[tokio::test]
@@ -239,7 +240,7 @@ async fn a_client_that_leaves_before_the_101_is_disconnected_once_connect_has_ac
 }
 
 #[tokio::test]
-async fn shutting_down_says_going_away_tells_disconnect_of_everybody_and_frees_the_port() {
+async fn a_shutdown_closes_with_going_away_invokes_disconnect_for_every_connection_and_frees_the_port() {
     let (functions, mut record) = functions();
     let gateway = gateway(functions, Limits::default()).await;
     let mut clients = vec![connect(&gateway).await, connect(&gateway).await, connect(&gateway).await];
@@ -249,15 +250,15 @@ async fn shutting_down_says_going_away_tells_disconnect_of_everybody_and_frees_t
         }
     });
     soon(gateway.shutdown()).await;
-    let told: Vec<Value> = record.rest("disconnect");
-    assert_eq!(told.len(), 3);
-    assert!(told.iter().all(|event| event["requestContext"]["disconnectStatusCode"] == 1001));
+    let events: Vec<Value> = record.rest("disconnect");
+    assert_eq!(events.len(), 3);
+    assert!(events.iter().all(|event| event["requestContext"]["disconnectStatusCode"] == 1001));
     reading.await.unwrap();
     tokio::net::TcpListener::bind(gateway.local_addr()).await.unwrap();
 }
 
 #[tokio::test]
-async fn shutting_down_does_not_wait_longer_than_its_bound_for_a_stuck_disconnect() {
+async fn a_shutdown_does_not_wait_longer_than_its_bound_for_a_stuck_disconnect() {
     let (functions, mut record) = functions();
     let functions = functions.on_async("disconnect", |_| futures_util::future::pending().boxed());
     let gateway = gateway(functions, Limits { shutdown: Duration::from_millis(50), ..Limits::default() }).await;

@@ -1,4 +1,4 @@
-//! The events that functions receive have the shape that AWS's have.
+//! The events that functions receive have the same form as those of AWS.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// Friday, 9 February 2024, 18:23:28.941 UTC.
 const NOW_MS: u64 = 1_707_503_008_941;
 
-/// `requestContext` of every captured WebSocket event, less what belongs to one kind of event.
+/// The keys of `requestContext` in every captured WebSocket event, without those of a single kind of event.
 const CONTEXT: [&str; 14] = [
     "apiId",
     "connectedAt",
@@ -40,7 +40,7 @@ struct Seen {
     disconnect: Value,
 }
 
-/// One connection's life, with a query string and a header given twice.
+/// The events of one connection, whose handshake has a query string and a repeated header.
 async fn life() -> Seen {
     let (functions, mut record) = functions();
     let mut config = GatewayConfig::new("prod", routes());
@@ -121,7 +121,7 @@ async fn a_message_event_carries_its_body_and_no_headers() {
 }
 
 #[tokio::test]
-async fn a_disconnect_event_says_how_it_ended_and_has_the_headers_of_captured_ones() {
+async fn a_disconnect_event_has_code_and_reason_and_the_headers_of_captured_events() {
     let Seen { disconnect, .. } = life().await;
     assert_eq!(keys(&disconnect), set(&["headers", "isBase64Encoded", "multiValueHeaders", "requestContext"]));
     let names = set(&["Host", "X-Forwarded-For", "x-api-key", "x-restapi"]);
@@ -135,7 +135,7 @@ async fn a_disconnect_event_says_how_it_ended_and_has_the_headers_of_captured_on
 }
 
 #[tokio::test]
-async fn an_authorizer_is_asked_about_the_connect_route_and_sees_no_path_variables() {
+async fn an_authorizer_event_is_about_the_connect_route_and_has_no_path_variables() {
     let Seen { authorize, .. } = life().await;
     assert_eq!(
         keys(&authorize),

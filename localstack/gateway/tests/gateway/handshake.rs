@@ -1,4 +1,4 @@
-//! Handshakes: who is let in, and what they are told otherwise.
+//! Handshakes: which are accepted, and how the others are refused.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 #[tokio::test]
-async fn the_101_is_sent_only_after_connect_accepted_and_until_then_the_connection_is_gone() {
+async fn the_101_is_sent_only_after_connect_accepted_and_before_that_the_connection_does_not_exist() {
     let go = Arc::new(Notify::new());
     let gate = Arc::clone(&go);
     let (functions, mut record) = functions();
@@ -43,7 +43,7 @@ async fn the_101_is_sent_only_after_connect_accepted_and_until_then_the_connecti
 }
 
 #[tokio::test]
-async fn an_authorizer_decides_who_is_let_in_and_connect_is_not_asked_about_others() {
+async fn the_authorizer_decides_which_handshakes_are_allowed_and_connect_is_not_invoked_for_others() {
     let deny = json!({"principalId": "x", "policyDocument": {"Statement": [
         {"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": "*"}]}});
     let elsewhere: Value = serde_json::from_str(&allow("x", &json!({})).to_string().replace("prod", "test")).unwrap();
@@ -62,7 +62,7 @@ async fn an_authorizer_decides_who_is_let_in_and_connect_is_not_asked_about_othe
         let described = format!("{outcome:?}");
         let gateway = gateway(functions.on("authorize", move |_| outcome.clone()), Limits::default()).await;
         let Err((status, _, body)) = try_connect(handshake(&gateway, "/prod")).await else {
-            panic!("let in by {described}");
+            panic!("accepted with {described}");
         };
         assert_eq!(status, expected, "{described}");
         assert!(body["message"].is_string() && body["connectionId"].is_string() && body["requestId"].is_string());
@@ -72,7 +72,7 @@ async fn an_authorizer_decides_who_is_let_in_and_connect_is_not_asked_about_othe
 }
 
 #[tokio::test]
-async fn a_handshake_without_its_identity_source_is_401_and_the_authorizer_is_not_asked() {
+async fn a_handshake_without_an_identity_source_is_401_and_the_authorizer_is_not_invoked() {
     let (functions, mut record) = functions();
     let mut config = GatewayConfig::new("prod", routes());
     config.identity_sources =
@@ -93,7 +93,7 @@ async fn a_handshake_without_its_identity_source_is_401_and_the_authorizer_is_no
 }
 
 #[tokio::test]
-async fn connect_refuses_with_its_own_status_and_fails_as_502() {
+async fn a_refusal_by_connect_has_its_status_and_a_failure_is_502() {
     for (outcome, expected) in [
         (Ok(json!({"statusCode": 403, "body": "{\"why\":\"revoked\"}"})), 403),
         (Ok(json!({"statusCode": 503})), 503),
@@ -110,14 +110,14 @@ async fn connect_refuses_with_its_own_status_and_fails_as_502() {
         let described = format!("{outcome:?}");
         let gateway = gateway(functions.on("connect", move |_| outcome.clone()), Limits::default()).await;
         let Err((status, _, body)) = try_connect(handshake(&gateway, "/prod")).await else {
-            panic!("let in by {described}");
+            panic!("accepted with {described}");
         };
         assert_eq!(status, expected, "{described}");
         if expected == 403 {
             assert_eq!(body, json!({"why": "revoked"}));
         }
         gateway.shutdown().await;
-        assert!(record.rest("disconnect").is_empty(), "nobody who was refused is disconnected");
+        assert!(record.rest("disconnect").is_empty(), "$disconnect was invoked for a refused handshake");
     }
 }
 
@@ -184,7 +184,7 @@ async fn new_connections_over_their_rate_are_429() {
 }
 
 #[tokio::test]
-async fn another_stage_or_path_is_never_served_and_a_plain_request_is_asked_to_upgrade() {
+async fn another_stage_or_path_is_forbidden_and_a_plain_request_is_told_to_upgrade() {
     let (functions, mut record) = functions();
     let gateway = gateway(functions, Limits::default()).await;
     for path in ["/test", "/", "/prodigal", "/prod/other", "/test/prod"] {

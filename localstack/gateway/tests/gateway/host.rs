@@ -1,4 +1,4 @@
-//! Real function processes, driven over the Lambda Runtime API: what an invocation gets and sees.
+//! Real function processes over the Lambda Runtime API: their events, environment and answers.
 
 use std::{
     collections::BTreeSet,
@@ -17,7 +17,7 @@ use tokio::{
 
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "the deadline is in wall-clock time")]
-async fn a_function_answers_and_is_told_its_request_deadline_name_and_trace() {
+async fn a_function_answers_and_its_context_has_request_deadline_name_and_trace() {
     let host = host(probe());
     assert_eq!(run(&host, json!({"n": 1})).await, Ok(json!({"n": 1})));
     let first = run(&host, json!({"do": "context"})).await.unwrap();
@@ -33,7 +33,7 @@ async fn a_function_answers_and_is_told_its_request_deadline_name_and_trace() {
 }
 
 #[tokio::test]
-async fn a_function_sees_what_lambda_sets_and_what_it_is_given_and_nothing_of_ours() {
+async fn the_environment_of_a_function_has_lambdas_variables_and_its_own_and_no_others() {
     let host = host(FunctionSpec { env: env(&[("TABLE", "nodes"), ("AWS_REGION", "eu-west-1")]), ..probe() });
     let seen = run(&host, json!({"do": "environment"})).await.unwrap();
     let names: BTreeSet<&str> = seen.as_object().unwrap().keys().map(String::as_str).collect();
@@ -51,7 +51,7 @@ async fn a_function_sees_what_lambda_sets_and_what_it_is_given_and_nothing_of_ou
     ];
     let mut expected = BTreeSet::from(lambda);
     expected.extend(["TABLE", "AWS_REGION"]);
-    // Set by the runtime library in its own process.
+    // The runtime library sets this one in the function's process.
     expected.insert("_X_AMZN_TRACE_ID");
     assert_eq!(names, expected);
     assert_eq!((&seen["TABLE"], &seen["AWS_REGION"]), (&json!("nodes"), &json!("eu-west-1")));
@@ -61,11 +61,11 @@ async fn a_function_sees_what_lambda_sets_and_what_it_is_given_and_nothing_of_ou
 }
 
 #[tokio::test]
-async fn an_error_or_panic_of_the_handler_is_reported_and_the_process_lives_on() {
+async fn an_error_or_panic_of_the_handler_is_reported_and_the_process_is_kept() {
     let host = host(probe());
     let pid = run(&host, json!({"do": "pid"})).await;
-    let told = InvokeError::Function { kind: "Told".into(), message: "the probe was told to fail".into() };
-    assert_eq!(run(&host, json!({"do": "fail"})).await, Err(told));
+    let failed = InvokeError::Function { kind: "Probe.Failed".into(), message: "the probe was told to fail".into() };
+    assert_eq!(run(&host, json!({"do": "fail"})).await, Err(failed));
     let Err(InvokeError::Function { message, .. }) = run(&host, json!({"do": "panic"})).await else {
         panic!("a panic is a function's error");
     };
@@ -95,7 +95,7 @@ async fn an_invocation_that_takes_too_long_is_timed_out_and_its_process_killed()
 }
 
 #[tokio::test]
-async fn an_invocation_that_nobody_waits_for_any_more_is_timed_out_all_the_same() {
+async fn an_invocation_whose_caller_no_longer_waits_is_timed_out_as_well() {
     let host = host(FunctionSpec { timeout: Duration::from_millis(300), max_processes: 1, ..probe() });
     host.ensure_ready("probe").await.unwrap();
     let pid = host.processes("probe")[0];
@@ -107,10 +107,10 @@ async fn an_invocation_that_nobody_waits_for_any_more_is_timed_out_all_the_same(
 }
 
 #[tokio::test]
-async fn an_answer_over_6_mb_is_the_functions_error() {
+async fn an_answer_over_6_mb_is_an_error_of_the_function() {
     let host = host(probe());
     let Err(InvokeError::Function { kind, .. }) = run(&host, json!({"do": "large"})).await else {
-        panic!("7 MB were let through");
+        panic!("an answer of 7 MB was accepted");
     };
     assert_eq!(kind, "Function.ResponseSizeTooLarge");
     assert_eq!(run(&host, json!({"n": 2})).await, Ok(json!({"n": 2})));
@@ -139,7 +139,7 @@ async fn a_process_runs_one_invocation_at_a_time_and_is_used_again_while_warm() 
 }
 
 #[tokio::test]
-async fn invocations_over_the_concurrency_wait_and_over_the_queue_are_throttled() {
+async fn invocations_wait_when_all_processes_are_busy_and_are_throttled_when_the_queue_is_full() {
     let host = Arc::new(host(FunctionSpec { max_processes: 1, max_queued: 1, ..probe() }));
     let latch = Latch::new().await;
     let one = tokio::spawn(run_later(&host, &latch.payload()));
@@ -169,7 +169,7 @@ async fn an_invocation_that_was_abandoned_in_the_queue_makes_room_and_is_not_run
     assert_eq!(soon(three).await, Ok(json!({"n": 3})));
 }
 
-/// Four processes of a trivial function; printed, since a shared machine makes no promises.
+/// Measures four processes of a trivial function. The result is only printed, because it depends on the machine.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a measurement"]
 #[allow(clippy::print_stdout)]
@@ -193,7 +193,7 @@ async fn throughput() {
 }
 
 #[tokio::test]
-async fn nobody_can_call_the_runtime_api_without_the_name_of_a_process() {
+async fn the_runtime_api_can_not_be_called_without_the_secret_of_a_process() {
     let host = host(probe());
     let seen = run(&host, json!({"do": "environment"})).await.unwrap();
     let api = seen["AWS_LAMBDA_RUNTIME_API"].as_str().unwrap();
@@ -213,7 +213,7 @@ async fn nobody_can_call_the_runtime_api_without_the_name_of_a_process() {
 }
 
 #[tokio::test]
-async fn what_a_function_prints_is_logged_under_its_name() {
+async fn lines_that_a_function_prints_are_logged_under_its_name() {
     let (lines, mut logged) = mpsc::unbounded_channel();
     let logs = Arc::new(move |name: &str, line: &str| drop(lines.send((name.to_owned(), line.to_owned()))));
     let host = Host::start(vec![probe()], logs).unwrap();
@@ -228,7 +228,7 @@ async fn what_a_function_prints_is_logged_under_its_name() {
 }
 
 #[tokio::test]
-async fn no_web_page_reaches_the_runtime_api_even_if_it_knows_a_process_s_secret() {
+async fn a_web_page_can_not_reach_the_runtime_api_even_with_the_secret_of_a_process() {
     let host = Arc::new(host(probe()));
     let environment = run(&host, json!({"do": "environment"})).await.unwrap();
     let url = environment["AWS_LAMBDA_RUNTIME_API"].as_str().unwrap().strip_prefix("http://").unwrap();

@@ -1,4 +1,4 @@
-//! The `@connections` management API, by hand and through AWS's own SDK.
+//! The `@connections` management API, with requests made by hand and with AWS's own SDK.
 
 use std::{
     net::SocketAddr,
@@ -38,7 +38,7 @@ fn sdk_at(address: SocketAddr) -> Management {
 }
 
 #[tokio::test]
-async fn the_sdk_posts_looks_and_closes() {
+async fn the_sdk_posts_to_a_connection_reads_its_state_and_closes_it() {
     let (functions, mut record) = functions();
     let clock = Arc::new(AtomicU64::new(1_707_503_008_941));
     let read = Arc::clone(&clock);
@@ -52,10 +52,10 @@ async fn the_sdk_posts_looks_and_closes() {
     clock.store(1_707_503_012_000, Ordering::Relaxed);
     sdk.post_to_connection().connection_id(&id).data(Blob::new("news")).send().await.unwrap();
     assert_eq!(client.text().await, "news");
-    let looked = sdk.get_connection().connection_id(&id).send().await.unwrap();
-    assert_eq!(looked.connected_at(), Some(&DateTime::from_millis(1_707_503_008_941)));
-    assert_eq!(looked.last_active_at(), Some(&DateTime::from_millis(1_707_503_012_000)));
-    assert_eq!(looked.identity().unwrap().source_ip(), Some("127.0.0.1"));
+    let state = sdk.get_connection().connection_id(&id).send().await.unwrap();
+    assert_eq!(state.connected_at(), Some(&DateTime::from_millis(1_707_503_008_941)));
+    assert_eq!(state.last_active_at(), Some(&DateTime::from_millis(1_707_503_012_000)));
+    assert_eq!(state.identity().unwrap().source_ip(), Some("127.0.0.1"));
     sdk.delete_connection().connection_id(&id).send().await.unwrap();
     client.closed().await;
 
@@ -68,7 +68,7 @@ async fn the_sdk_posts_looks_and_closes() {
 }
 
 #[tokio::test]
-async fn the_sdk_understands_what_is_too_large() {
+async fn the_sdk_understands_the_refusal_of_a_too_large_message() {
     let (functions, mut record) = functions();
     let gateway = gateway(functions, Limits::default()).await;
     let mut client = connect(&gateway).await;
@@ -83,7 +83,7 @@ async fn the_sdk_understands_what_is_too_large() {
 }
 
 #[tokio::test]
-async fn a_look_is_answered_in_camel_case_with_iso_8601_times() {
+async fn a_get_is_answered_in_camel_case_with_iso_8601_times() {
     let (functions, mut record) = functions();
     let mut config = GatewayConfig::new("prod", routes());
     config.clock = Arc::new(|| UNIX_EPOCH + Duration::from_millis(1_707_503_008_941));
@@ -169,7 +169,7 @@ async fn a_call_to_another_stage_is_forbidden_even_for_a_connection_that_exists(
 }
 
 #[tokio::test]
-async fn management_calls_share_the_request_rate_with_everything_else() {
+async fn management_calls_share_the_request_rate_with_handshakes_and_messages() {
     let (functions, mut record) = functions();
     let gateway = gateway(functions, Limits { requests_per_second: 0, burst: 2, ..Limits::default() }).await;
     let _client = connect(&gateway).await;
@@ -181,7 +181,7 @@ async fn management_calls_share_the_request_rate_with_everything_else() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_costs_its_callers_a_429_but_not_its_connection() {
+async fn posts_to_a_client_that_does_not_read_get_429_and_its_connection_is_kept() {
     let (functions, mut record) = functions();
     let limits = Limits { outgoing: 1, push_wait: Duration::from_millis(50), ..Limits::default() };
     let gateway = gateway(functions, limits).await;
@@ -194,7 +194,7 @@ async fn a_client_that_does_not_read_costs_its_callers_a_429_but_not_its_connect
             break answer;
         }
         sent += 1;
-        assert!(sent < 1000, "nothing bounds the queue");
+        assert!(sent < 1000, "the queue has no bound");
     };
     assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(headers["x-amzn-errortype"], "LimitExceededException");

@@ -1,4 +1,4 @@
-//! What an idle connection costs. It measures a whole process, so that it is one of its own.
+//! The memory of an idle connection. The test measures a whole process, so it runs in a process of its own.
 
 use crate::support::{functions, gateway, soon};
 use rollcall_gateway::Limits;
@@ -13,15 +13,15 @@ const CONNECTIONS: usize = 3000;
 fn an_idle_connection_costs_less_than_20_kib() {
     let mut alone = std::process::Command::new(std::env::current_exe().unwrap());
     let alone = alone.args(["--exact", "memory::idle_connections_alone_in_a_process", "--ignored"]).output().unwrap();
-    let said = String::from_utf8_lossy(&alone.stdout).into_owned() + &String::from_utf8_lossy(&alone.stderr);
-    assert!(alone.status.success() && said.contains("1 passed"), "{said}");
+    let output = String::from_utf8_lossy(&alone.stdout).into_owned() + &String::from_utf8_lossy(&alone.stderr);
+    assert!(alone.status.success() && output.contains("1 passed"), "{output}");
 }
 
 #[tokio::test]
 #[ignore = "an_idle_connection_costs_less_than_20_kib runs it, in a process of its own"]
 async fn idle_connections_alone_in_a_process() {
     let (functions, record) = functions();
-    // The record would be measured too.
+    // Without this the record would be measured as well.
     drop(record);
     let fast = Limits { new_connections_per_second: 1_000_000, burst: 1_000_000, ..Limits::default() };
     let gateway = gateway(functions, fast).await;
@@ -38,7 +38,7 @@ async fn idle_connections_alone_in_a_process() {
     assert!(each < 20, "{each} KiB a connection");
 }
 
-/// A client that keeps nothing but its socket.
+/// Opens a WebSocket. The client holds only its socket.
 async fn open(gateway: &rollcall_gateway::Gateway) -> TcpStream {
     let mut stream = TcpStream::connect(gateway.local_addr()).await.unwrap();
     let request = "GET /prod?token=t HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\

@@ -1,4 +1,4 @@
-//! Messages: where they go, and what comes back.
+//! Messages: the functions that they go to, and their answers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Mutex, Notify, mpsc};
 
 #[tokio::test]
-async fn a_message_goes_to_the_route_its_body_names_and_everything_else_to_default() {
+async fn a_message_goes_to_the_route_that_its_body_names_and_any_other_message_to_default() {
     let (functions, mut record) = functions();
     let functions = functions.on("quiet", |_| Ok(Value::Null));
     let gateway = gateway(functions, Limits::default()).await;
@@ -25,7 +25,7 @@ async fn a_message_goes_to_the_route_its_body_names_and_everything_else_to_defau
 }
 
 #[tokio::test]
-async fn a_client_cannot_reach_the_routes_of_the_gateway_itself() {
+async fn a_message_can_not_select_the_routes_of_the_gateway_itself() {
     let (functions, mut record) = functions();
     let mut config = GatewayConfig::new("prod", routes());
     let route = config.routes.default.clone().unwrap();
@@ -59,10 +59,10 @@ async fn without_a_default_route_a_message_that_matches_nothing_is_forbidden() {
     let gateway = start(config, functions).await;
     let mut client = connect(&gateway).await;
     client.send("not json").await;
-    let told = client.json().await;
-    assert_eq!(told["message"], "Forbidden");
-    assert_eq!(told["connectionId"].as_str(), Some(id_of(&record.next("connect").await).as_str()));
-    assert!(told["requestId"].is_string());
+    let error = client.json().await;
+    assert_eq!(error["message"], "Forbidden");
+    assert_eq!(error["connectionId"].as_str(), Some(id_of(&record.next("connect").await).as_str()));
+    assert!(error["requestId"].is_string());
     client.send(json!({"type": "echo"})).await;
     assert_eq!(client.json().await["type"], "echo");
 }
@@ -75,11 +75,11 @@ async fn a_body_is_sent_back_only_on_a_route_with_a_route_response() {
     client.send(json!({"type": "quiet", "n": 1})).await;
     record.next("quiet").await;
     client.send(json!({"type": "echo", "n": 2})).await;
-    assert_eq!(client.json().await["n"], 2, "what the quiet route returned was not sent");
+    assert_eq!(client.json().await["n"], 2, "the answer of the quiet route was sent");
 }
 
 #[tokio::test]
-async fn an_answer_without_a_body_is_no_frame() {
+async fn for_an_answer_without_a_body_no_frame_is_sent() {
     let (functions, _record) = functions();
     let functions = functions.on("echo", |event| {
         Ok(match event["body"].as_str() {
@@ -98,7 +98,7 @@ async fn an_answer_without_a_body_is_no_frame() {
 }
 
 #[tokio::test]
-async fn a_failing_function_costs_an_error_frame_but_not_the_connection() {
+async fn for_a_failing_function_an_error_frame_is_sent_and_the_connection_is_kept() {
     let (functions, mut record) = functions();
     let fail = |event: Value| match event["body"].as_str() {
         Some("raise") => Err(raised("no table")),
@@ -117,17 +117,17 @@ async fn a_failing_function_costs_an_error_frame_but_not_the_connection() {
         ("throttle", "Too Many Requests"),
     ] {
         client.send(body).await;
-        let told = client.json().await;
-        assert_eq!((&told["message"], &told["connectionId"]), (&json!(expected), &json!(id)));
+        let error = client.json().await;
+        assert_eq!((&error["message"], &error["connectionId"]), (&json!(expected), &json!(id)));
         let event = record.next("echo").await;
-        assert_eq!(told["requestId"], event["requestContext"]["requestId"]);
+        assert_eq!(error["requestId"], event["requestContext"]["requestId"]);
     }
     client.send("fine").await;
     assert_eq!(client.text().await, "still here");
 }
 
 #[tokio::test]
-async fn a_function_error_is_told_even_where_there_is_no_route_response() {
+async fn a_function_error_is_sent_even_on_a_route_without_a_route_response() {
     let (functions, _record) = functions();
     let gateway = gateway(functions.on("quiet", |_| Err(raised("no"))), Limits::default()).await;
     let mut client = connect(&gateway).await;
@@ -136,7 +136,7 @@ async fn a_function_error_is_told_even_where_there_is_no_route_response() {
 }
 
 #[tokio::test]
-async fn a_message_that_outlasts_the_integration_timeout_is_an_internal_server_error() {
+async fn a_message_that_exceeds_the_integration_timeout_is_an_internal_server_error() {
     let (functions, _record) = functions();
     let functions = functions.on_async("echo", |_| futures_util::future::pending().boxed());
     let limits = Limits { integration_timeout: Duration::from_millis(20), ..Limits::default() };
@@ -147,7 +147,7 @@ async fn a_message_that_outlasts_the_integration_timeout_is_an_internal_server_e
 }
 
 #[tokio::test]
-async fn messages_of_one_connection_run_in_parallel_and_replies_overtake() {
+async fn messages_of_one_connection_run_in_parallel_and_a_later_reply_may_come_first() {
     let (functions, mut record) = functions();
     let (release, released) = mpsc::unbounded_channel::<()>();
     let released = Arc::new(Mutex::new(released));
@@ -172,7 +172,7 @@ async fn messages_of_one_connection_run_in_parallel_and_replies_overtake() {
 }
 
 #[tokio::test]
-async fn disconnect_does_not_wait_for_messages_that_are_in_a_function() {
+async fn disconnect_does_not_wait_for_functions_that_still_run() {
     let (functions, mut record) = functions();
     let functions = functions.on_async("echo", |_| futures_util::future::pending().boxed());
     let gateway = gateway(functions, Limits::default()).await;
@@ -184,7 +184,7 @@ async fn disconnect_does_not_wait_for_messages_that_are_in_a_function() {
 }
 
 #[tokio::test]
-async fn of_one_connection_so_many_messages_are_in_functions_and_the_next_waits_for_a_place() {
+async fn only_so_many_messages_of_one_connection_are_in_functions_and_the_next_one_waits() {
     let (functions, mut record) = functions();
     let go = Arc::new(Notify::new());
     let gate = Arc::clone(&go);

@@ -1,4 +1,4 @@
-//! Function processes that start, fail to start, die and are ended.
+//! Function processes: how they start, fail to start, are killed and are ended.
 
 use std::{collections::BTreeSet, process::Stdio, sync::Arc, time::Duration};
 
@@ -25,14 +25,14 @@ async fn a_process_that_is_killed_while_idle_or_busy_is_replaced() {
     let busy = latch.started().await;
     kill(busy.pid);
     let Err(InvokeError::Function { kind, .. }) = soon(running).await.unwrap() else {
-        panic!("a killed process has not answered");
+        panic!("a killed process can't have answered");
     };
     assert_eq!(kind, "Runtime.ExitError");
     assert_eq!(run(&host, json!({"n": 4})).await, Ok(json!({"n": 4})));
 }
 
 #[tokio::test]
-async fn a_process_that_has_lived_its_time_is_replaced_between_two_invocations_and_none_fails() {
+async fn a_process_whose_lifetime_is_over_is_replaced_between_two_invocations_and_none_fails() {
     let spec = FunctionSpec { max_processes: 2, max_queued: 16, ..probe() };
     let host = Arc::new(Host::with_lifetime(vec![spec], quiet(), Duration::ZERO).unwrap());
     host.ensure_ready("probe").await.unwrap();
@@ -45,15 +45,15 @@ async fn a_process_that_has_lived_its_time_is_replaced_between_two_invocations_a
     for _ in 0..16 {
         pids.insert(run(&host, payload.clone()).await.expect("an answer").as_u64());
     }
-    assert_eq!(pids.len(), 32, "each handles one");
+    assert_eq!(pids.len(), 32, "each process handles one invocation");
 
     let young = Host::start(vec![probe()], quiet()).unwrap();
     let first = run(&young, payload.clone()).await;
-    assert_eq!(run(&young, payload).await, first, "a young one goes on");
+    assert_eq!(run(&young, payload).await, first, "a young process is kept");
 }
 
 #[tokio::test]
-async fn ensure_ready_waits_for_the_first_poll_and_starts_nothing_twice() {
+async fn ensure_ready_waits_for_the_first_poll_and_starts_only_one_process() {
     let host = host(FunctionSpec { max_processes: 4, ..probe() });
     let (one, two) = tokio::join!(host.ensure_ready("probe"), host.ensure_ready("probe"));
     one.unwrap();
@@ -65,7 +65,7 @@ async fn ensure_ready_waits_for_the_first_poll_and_starts_nothing_twice() {
 }
 
 #[tokio::test]
-async fn a_process_that_exits_before_its_first_poll_is_named_with_its_status_and_last_words() {
+async fn the_error_for_a_process_that_exits_before_its_first_poll_has_its_status_and_last_line() {
     let host = host(FunctionSpec { env: env(&[("PROBE_INIT", "exit")]), ..probe() });
     let error = host.ensure_ready("probe").await.unwrap_err().to_string();
     for part in ["function probe", "examples/probe", "exit status: 7", "no table given"] {
@@ -81,7 +81,7 @@ async fn a_function_that_never_starts_fails_its_callers_after_a_few_attempts() {
     let host = Host::start(vec![spec], logs).unwrap();
     for _ in 0..20 {
         let Err(InvokeError::Function { kind, message }) = run(&host, json!({})).await else {
-            panic!("nothing is there to answer");
+            panic!("there is no process to answer");
         };
         assert_eq!(kind, "Runtime.ExitError");
         assert!(message.contains("no table given"), "{message}");
@@ -96,7 +96,7 @@ async fn a_function_that_never_starts_fails_its_callers_after_a_few_attempts() {
 }
 
 #[tokio::test]
-async fn an_error_that_is_reported_from_initialization_reaches_the_caller() {
+async fn an_error_of_the_initialization_reaches_the_caller() {
     let host = host(FunctionSpec { env: env(&[("PROBE_INIT", "report")]), ..probe() });
     let error = host.ensure_ready("probe").await.unwrap_err();
     assert!(error.to_string().contains("Probe.NoHandler: there is no handler"), "{error}");
@@ -105,12 +105,12 @@ async fn an_error_that_is_reported_from_initialization_reaches_the_caller() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_not_there_is_named_and_an_unknown_function_is_unavailable() {
+async fn the_error_for_a_missing_program_names_it_and_an_unknown_function_is_unavailable() {
     let host = host(FunctionSpec { program: "/nowhere/bootstrap".into(), ..probe() });
     let error = host.ensure_ready("probe").await.unwrap_err().to_string();
     assert!(error.contains("/nowhere/bootstrap") && error.contains("No such file"), "{error}");
     let Err(InvokeError::Unavailable(why)) = run(&host, json!({})).await else {
-        panic!("nothing is there to answer");
+        panic!("there is no process to answer");
     };
     assert!(why.contains("/nowhere/bootstrap"), "{why}");
     assert!(matches!(soon(host.invoke("nobody", "{}".into())).await, Err(InvokeError::Unavailable(_))));
@@ -118,7 +118,7 @@ async fn a_program_that_is_not_there_is_named_and_an_unknown_function_is_unavail
 }
 
 #[tokio::test]
-async fn shutting_down_or_dropping_the_host_ends_its_processes_and_fails_what_they_did() {
+async fn shutting_down_or_dropping_the_host_ends_its_processes_and_fails_their_invocations() {
     for drops in [false, true] {
         let host = Arc::new(host(FunctionSpec { max_processes: 1, ..probe() }));
         let latch = Latch::new().await;
@@ -138,18 +138,18 @@ async fn shutting_down_or_dropping_the_host_ends_its_processes_and_fails_what_th
     }
 }
 
-/// Starts this test binary again as a host that is then killed with SIGKILL, and can't clean up.
+/// Starts this test binary again as a host, and kills it with SIGKILL, so that it can't clean up.
 #[tokio::test]
 async fn functions_end_when_their_host_is_killed() {
     let mut parent = tokio::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_host_to_be_killed", "--ignored", "--nocapture"])
+        .args(["--exact", "processes::a_host_to_be_killed", "--ignored", "--nocapture"])
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(parent.stdout.take().unwrap()).lines();
     let child = loop {
-        let line = soon(lines.next_line()).await.unwrap().expect("the host says which process it has");
+        let line = soon(lines.next_line()).await.unwrap().expect("the host prints the id of its process");
         if let Some((_, pid)) = line.split_once("function process ") {
             break pid.parse().unwrap();
         }
@@ -159,7 +159,7 @@ async fn functions_end_when_their_host_is_killed() {
 }
 
 #[tokio::test]
-#[ignore = "not a test of its own: the host that another test kills"]
+#[ignore = "not a test of its own, but the host that another test kills"]
 #[allow(clippy::print_stdout)]
 async fn a_host_to_be_killed() {
     let host = host(probe());

@@ -1,4 +1,5 @@
-//! Getting a configuration's document: from the news, over HTTP, or by asking again.
+//! How the node gets the document of a configuration: from the server's message, over HTTP, or by asking the server
+//! again.
 
 use std::time::Duration;
 
@@ -10,13 +11,13 @@ use crate::{Configuration, FetchError, Timing, fetch::is_sha256, schedule::full_
 
 const WRONG_HASH: &str = "wrong hash";
 
-/// A configuration whose document is not there yet, or was not handed to the program yet.
+/// A configuration that has not been handed to the program yet. Its document may still be missing.
 #[derive(Debug)]
 pub(super) struct Getting {
     pub(super) version: u64,
     sha256: String,
     /// How often the server was asked again.
-    pub(super) asked: u32,
+    pub(super) questions: u32,
     /// How many fetches failed.
     failures: u32,
     step: Step,
@@ -25,37 +26,38 @@ pub(super) struct Getting {
 #[derive(Debug)]
 enum Step {
     Ask,
-    /// The answer is awaited. If it is lost, the next ack brings the news as well.
+    /// The node waits for the answer. If the answer is lost, the next ack carries the configuration as well.
     Asked,
     Fetch {
         at: Duration,
     },
     Fetching,
-    /// It is complete.
+    /// The document is complete and its hash is right.
     Have(Document),
 }
 
 impl Getting {
-    /// Begins with what the server said, or goes on after having asked again; `Err`: why it is rejected.
-    pub(super) fn begun(now: Duration, news: ConfigNews, asked: u32) -> Result<Self, String> {
+    /// Starts with the server's message. `questions`: how often the server was asked again for this version. `Err`: why
+    /// the configuration is rejected.
+    pub(super) fn new(now: Duration, news: ConfigNews, questions: u32) -> Result<Self, String> {
         let ConfigNews { version, sha256, document } = news;
-        // The hash becomes part of a path.
+        // The hash becomes part of a URL path, so it must be checked before it is used.
         let is_hash = is_sha256(&sha256);
-        let mut begun = Self { version, sha256, asked, failures: 0, step: Step::Fetch { at: now } };
+        let mut getting = Self { version, sha256, questions, failures: 0, step: Step::Fetch { at: now } };
         match document {
-            Some(text) => begun.verify(text)?,
+            Some(text) => getting.verify(text)?,
             None if is_hash => {}
-            None => begun.ask_again()?,
+            None => getting.ask_again()?,
         }
-        Ok(begun)
+        Ok(getting)
     }
 
-    /// Whether this news is what the server was asked for again.
+    /// Whether this message is the answer to the node's question.
     pub(super) fn is_answered_by(&self, news: &ConfigNews) -> bool {
         news.version == self.version && matches!(self.step, Step::Ask | Step::Asked)
     }
 
-    /// When there is something to do next.
+    /// When the next step is due, if it waits for a time.
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self.step {
             Step::Fetch { at } => Some(at),
@@ -63,7 +65,7 @@ impl Getting {
         }
     }
 
-    /// What is due, if anything.
+    /// The next step that is due, if any.
     pub(super) fn next(&mut self, now: Duration) -> Option<Due> {
         match &self.step {
             Step::Ask => {
@@ -83,7 +85,7 @@ impl Getting {
         }
     }
 
-    /// How a fetch ended; `Err`: why the configuration is rejected.
+    /// A fetch ended with this outcome. `Err`: why the configuration is rejected.
     pub(super) fn fetched(
         &mut self,
         timing: &Timing,
@@ -96,7 +98,7 @@ impl Getting {
         }
         let why = match outcome {
             Ok(text) if text.len() <= DOCUMENT_BYTES => return self.verify(text),
-            Ok(_) => format!("it has more than {DOCUMENT_BYTES} bytes"),
+            Ok(_) => format!("the document has more than {DOCUMENT_BYTES} bytes"),
             Err(error @ FetchError::NoUrl) => return Err(error.to_string()),
             Err(error) => error.to_string(),
         };
@@ -118,10 +120,10 @@ impl Getting {
     }
 
     fn ask_again(&mut self) -> Result<(), String> {
-        if self.asked >= RETRIES {
+        if self.questions >= RETRIES {
             return Err(WRONG_HASH.to_owned());
         }
-        self.asked += 1;
+        self.questions += 1;
         self.step = Step::Ask;
         Ok(())
     }

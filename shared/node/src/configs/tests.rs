@@ -34,19 +34,19 @@ fn configuration(version: u64) -> Configuration {
     Configuration { version, sha256: document.sha256().to_owned(), document: document.text().to_owned() }
 }
 
-fn said(version: u64, status: ConfigStatus, detail: Option<&str>) -> ConfigReport {
+fn report(version: u64, status: ConfigStatus, detail: Option<&str>) -> ConfigReport {
     ConfigReport { version, status, detail: detail.map(str::to_owned) }
 }
 
 fn applied(version: u64) -> ConfigReport {
-    said(version, ConfigStatus::Applied, None)
+    report(version, ConfigStatus::Applied, None)
 }
 
 fn rejected(version: u64, why: &str) -> ConfigReport {
-    said(version, ConfigStatus::Rejected, Some(why))
+    report(version, ConfigStatus::Rejected, Some(why))
 }
 
-/// A node that is connected.
+/// A node with a connection that holds it.
 struct Node {
     configs: Configs,
     rng: SmallRng,
@@ -58,7 +58,7 @@ impl Node {
         Self { configs: Configs::new(), rng: SmallRng::seed_from_u64(7), now: s(0) }
     }
 
-    /// A node that applied a configuration and has to prove it.
+    /// A node that applied a configuration and must prove it.
     fn proving(version: u64) -> Self {
         let mut node = Self::new();
         assert_eq!(node.hear(news(version)), Some(Due::Apply(configuration(version))));
@@ -99,25 +99,25 @@ fn failed(why: &str) -> Result<String, FetchError> {
 }
 
 #[test]
-fn what_is_applied_is_reported_only_once_it_is_proven() {
+fn an_applied_configuration_is_reported_only_once_it_is_proven() {
     let mut node = Node::proving(3);
     assert_eq!((node.due(), node.configs.report(None)), (None, None));
     assert_eq!(node.prove(), Some(Due::Settled(applied(3))));
     assert_eq!(node.configs.report(None), Some(applied(3)));
-    assert_eq!(node.due(), None, "it is handed on once");
+    assert_eq!(node.due(), None, "the outcome is returned once");
 }
 
 #[test]
-fn what_was_substituted_is_reported_with_what_runs() {
+fn a_substituted_configuration_is_reported_with_its_substitute() {
     let mut node = Node::new();
     node.hear(news(3));
     assert!(node.apply(Applied::Substituted("channel 36".to_owned())));
-    let report = said(3, ConfigStatus::Substituted, Some("channel 36"));
-    assert_eq!(node.prove(), Some(Due::Settled(report)));
+    let substituted = report(3, ConfigStatus::Substituted, Some("channel 36"));
+    assert_eq!(node.prove(), Some(Due::Settled(substituted)));
 }
 
 #[test]
-fn what_the_program_rejects_is_reported_at_once_and_needs_no_proof() {
+fn a_rejection_by_the_program_is_reported_at_once_and_needs_no_proof() {
     let mut node = Node::new();
     node.hear(news(3));
     assert!(!node.apply(Applied::Rejected("no such channel".to_owned())));
@@ -125,7 +125,7 @@ fn what_the_program_rejects_is_reported_at_once_and_needs_no_proof() {
 }
 
 #[test]
-fn what_is_not_proven_in_time_is_rolled_back_reported_and_never_tried_again() {
+fn a_configuration_that_is_not_proven_in_time_is_rolled_back_reported_and_not_tried_again() {
     let mut node = Node::proving(3);
     assert_eq!(node.configs.deadline(false), Some(PROOF));
     node.now = PROOF.checked_sub(s(1)).expect("earlier");
@@ -140,7 +140,7 @@ fn what_is_not_proven_in_time_is_rolled_back_reported_and_never_tried_again() {
 }
 
 #[test]
-fn the_same_or_an_older_version_is_no_news() {
+fn the_same_or_an_older_version_is_ignored() {
     let mut node = Node::proving(3);
     for version in [3, 2, 0] {
         assert_eq!(node.hear(news(version)), None);
@@ -152,7 +152,7 @@ fn the_same_or_an_older_version_is_no_news() {
 }
 
 #[test]
-fn what_the_program_says_that_it_runs_is_no_news() {
+fn a_version_up_to_the_one_that_the_program_reports_is_ignored() {
     let mut node = Node::new();
     node.configs.report(Some(applied(5)));
     assert_eq!((node.hear(news(5)), node.hear(news(4))), (None, None));
@@ -160,7 +160,7 @@ fn what_the_program_says_that_it_runs_is_no_news() {
 }
 
 #[test]
-fn what_the_program_reached_by_itself_meanwhile_is_not_applied() {
+fn a_version_that_the_program_applied_by_itself_meanwhile_is_not_applied() {
     let mut node = Node::new();
     assert_eq!(node.hear(large(5)), Some(fetch(5)));
     node.configs.report(Some(applied(5)));
@@ -172,7 +172,7 @@ fn what_the_program_reached_by_itself_meanwhile_is_not_applied() {
 }
 
 #[test]
-fn of_what_comes_while_one_is_being_proven_the_newest_waits() {
+fn of_the_versions_that_come_during_a_proof_the_newest_is_applied_after_it() {
     let mut node = Node::proving(3);
     assert_eq!((node.hear(news(4)), node.hear(news(6)), node.hear(news(5))), (None, None, None));
     assert_eq!(node.prove(), Some(Due::Settled(applied(3))));
@@ -180,7 +180,7 @@ fn of_what_comes_while_one_is_being_proven_the_newest_waits() {
 }
 
 #[test]
-fn what_waits_is_tried_after_a_roll_back_as_well() {
+fn a_waiting_version_is_applied_after_a_roll_back_as_well() {
     let mut node = Node::proving(3);
     node.hear(news(4));
     node.now = PROOF;
@@ -190,13 +190,13 @@ fn what_waits_is_tried_after_a_roll_back_as_well() {
 }
 
 #[test]
-fn a_program_that_takes_no_configurations_reports_none_and_is_not_asked_again() {
+fn a_program_that_takes_no_configurations_reports_none_and_is_given_no_more() {
     let mut node = Node::new();
     node.hear(news(3));
     assert!(!node.apply(Applied::Unsupported));
     assert_eq!((node.due(), node.hear(large(4)), node.hear(forged(5))), (None, None, None));
     assert_eq!(node.configs.report(None), None);
-    assert_eq!(node.configs.report(Some(applied(5))), Some(applied(5)), "unless it does so itself");
+    assert_eq!(node.configs.report(Some(applied(5))), Some(applied(5)), "the program's own report counts");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_program_can_not_report_before_the_proof_either() {
 }
 
 #[test]
-fn at_the_end_of_the_run_what_is_not_proven_is_rolled_back() {
+fn at_the_end_of_the_run_an_unproven_configuration_is_rolled_back() {
     assert_eq!(Node::proving(3).configs.abandon(), Some(configuration(3)));
     let mut node = Node::proving(3);
     node.prove();

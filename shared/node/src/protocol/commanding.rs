@@ -1,4 +1,4 @@
-//! Commands: begun once, and their results said until that is acknowledged.
+//! The state machine's part for commands: each is begun once, and its result is reported until it is acknowledged.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{Action, Machine};
 use crate::{NodeEvent, commands::Due};
 
 impl Machine {
-    /// What became of the command of [`Action::Execute`], and what it said.
+    /// The program finished the command of [`Action::Execute`].
     pub(crate) fn finished(&mut self, now: Duration, command: u64, status: CommandStatus, output: &str) {
         if !self.ended {
             self.commands.finished(command, status, output);
@@ -16,7 +16,7 @@ impl Machine {
         }
     }
 
-    /// Does what is due about commands.
+    /// Performs every step for commands that is due.
     pub(super) fn command(&mut self, now: Duration) {
         while let Some(due) = self.commands.tick(now) {
             match due {

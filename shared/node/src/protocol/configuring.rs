@@ -1,4 +1,4 @@
-//! Configurations: applied, proven over a new connection, or rolled back.
+//! The state machine's part for configurations: each is applied, and then proven over a new connection or rolled back.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::{Action, Machine, parting::Farewell};
 use crate::{Applied, DisconnectReason, FetchError, NodeEvent, configs::Due, schedule::up_to};
 
 impl Machine {
-    /// How the fetch of [`Action::Fetch`] ended.
+    /// The fetch of [`Action::Fetch`] ended.
     pub(crate) fn fetched(&mut self, now: Duration, version: u64, outcome: Result<String, FetchError>) {
         self.configs.fetched(&self.timing, &mut self.rng, now, version, outcome);
     }
 
-    /// What the program did with the configuration of [`Action::Apply`].
+    /// The program answered about the configuration of [`Action::Apply`].
     pub(crate) fn applied(&mut self, now: Duration, applied: Applied) {
         if self.ended {
             return;
@@ -25,7 +25,7 @@ impl Machine {
         self.configure(now);
     }
 
-    /// Does what is due about configurations.
+    /// Performs every step for configurations that is due.
     pub(super) fn configure(&mut self, now: Duration) {
         while let Some(due) = self.configs.tick(now, self.may_ask()) {
             match due {
@@ -47,10 +47,12 @@ impl Machine {
         }
     }
 
-    /// How long the proof of what is being applied waits. What was pushed may have reached a whole fleet at this moment,
-    /// whose new connections must not all come at once. What an ack brought came in the node's own rhythm.
+    /// How long to wait before the proof of the configuration that is being applied. A pushed configuration may have
+    /// reached a whole fleet at this moment, and the fleet must not open all its new connections at once. A
+    /// configuration from an ack needs no wait, because each node gets its acks at another time.
     ///
-    /// Never longer than the proof itself may take: so long again may a node be cut off before it rolls back.
+    /// The wait is at most as long as the proof may take, because it adds to the time in which a node may be cut off
+    /// before it rolls back.
     fn until_proof(&mut self) -> Duration {
         if self.configs.applying().is_none_or(|version| version > self.pushed) {
             return Duration::ZERO;
@@ -58,8 +60,8 @@ impl Machine {
         up_to(&mut self.rng, self.cadence.spread.min(self.timing.proof_timeout))
     }
 
-    /// Only a connection that is opened from now on shows that the server can be reached: at `begin`, unless the
-    /// present one is to be replaced before that anyway.
+    /// Plans the connection that proves the configuration. Only a connection that is opened from now on shows that the
+    /// server can be reached. It is opened at `begin`, or earlier if the current connection is to be replaced earlier.
     fn prove(&mut self, now: Duration, begin: Duration) {
         self.failures = 0;
         self.open_at = None;
@@ -70,7 +72,7 @@ impl Machine {
         }
     }
 
-    /// What was on the way was begun with what is rolled back.
+    /// Drops the connection that is being opened, because it was begun with the configuration that is rolled back.
     fn return_after_roll_back(&mut self, now: Duration) {
         self.failures = 0;
         self.open_at = None;

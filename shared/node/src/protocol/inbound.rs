@@ -1,4 +1,4 @@
-//! What the server's messages bring about.
+//! How the state machine handles the server's messages.
 
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ impl Machine {
         self.heard(now, link);
         let known = self.sessions.get(link).is_some();
         match read(text) {
-            // A replaced connection still delivers what was pushed to it; the rest concerned only itself.
+            // Messages that were pushed to a replaced connection still count. Other messages on it are ignored, because
+            // they concern only that connection.
             Incoming::Other(value) if !self.ended => self.actions.push_back(Action::Pushed(Pushed::Other(value))),
             Incoming::Config(news) if !self.ended => {
                 self.actions.push_back(Action::Pushed(Pushed::Config(news.clone())));
@@ -53,7 +54,7 @@ impl Machine {
         }
     }
 
-    /// Anything at all came.
+    /// Something was received on the connection: a message, a pong or anything else.
     pub(crate) fn heard(&mut self, now: Duration, link: LinkId) {
         if let Some(conversation) = self.sessions.get(link).and_then(|session| session.conversation()) {
             conversation.heard(now);
@@ -74,7 +75,7 @@ impl Machine {
         self.event(NodeEvent::Acked { ack, rtt: acked.rtt });
         self.replace_within(now, link, cadence.life);
         self.promote(now, link);
-        self.heard_of(&acked);
+        self.content_is_stored(&acked);
         if let Some(news) = config {
             self.configs.hear(now, news);
         }
@@ -105,33 +106,34 @@ impl Machine {
             ErrorCode::NotConnected => {
                 self.let_go(now, link, DisconnectReason::NotConnected, Farewell::Close);
             }
-            // The answers to questions of ours, which are no check-ins.
+            // These two answer a question of the node and not a check-in.
             ErrorCode::NoConfig => self.configs.withdrawn(),
             ErrorCode::NoFirmware => self.updates.withdrawn(),
             _ => conversation.rejected(now, seq, interval),
         }
     }
 
-    /// A check-in is stored under this number. A server that does not say which number is stored may mean a later one:
-    /// that says the same or newer of everything but results. `itself`: it is this very check-in, all of it.
+    /// The server refused check-in `seq` as stale, because it or a later one is stored. `itself`: the server named
+    /// `seq` as the stored number, so all of this check-in is stored. Otherwise a later check-in may be stored. That
+    /// one has the same or newer values of everything but the results of commands.
     fn on_stored_before(&mut self, now: Duration, link: LinkId, seq: u64, itself: bool) {
         let Some(acked) = self.settled(now, link, seq, self.cadence.interval) else { return };
-        self.plan_if_untold(now, link);
+        self.plan_replacement_if_none(now, link);
         self.promote(now, link);
         if itself {
-            self.heard_of(&acked);
+            self.content_is_stored(&acked);
         }
     }
 
-    /// The server has stored what a check-in said.
-    fn heard_of(&mut self, acked: &Acked) {
+    /// The server has stored the content of a check-in.
+    fn content_is_stored(&mut self, acked: &Acked) {
         self.commands.acknowledged(&acked.results);
         if let Some(update) = &acked.update {
             self.updates.acknowledged(update);
         }
     }
 
-    /// Whoever is over its budget on one connection is so on all.
+    /// The budget of messages is that of the node, so a `slow-down` on one connection holds for all.
     fn on_slow_down(&mut self, now: Duration, link: LinkId, retry_after_s: Option<u32>, seq: Option<u64>) {
         self.slow_down(now, retry_after_s);
         let until = self.quiet.unwrap_or(now);
@@ -142,7 +144,7 @@ impl Machine {
 
     fn on_bye(&mut self, now: Duration, link: LinkId, reason: ByeReason, retry_after_s: Option<u32>) {
         let ended = DisconnectReason::Bye { reason };
-        // To be replaced by a connection of this run is no news.
+        // The program is not told if a connection of this run took over.
         if reason != ByeReason::Superseded || !self.is_own_doing(now, link) {
             self.actions.push_back(Action::Pushed(Pushed::Bye { reason }));
         }
@@ -157,7 +159,8 @@ impl Machine {
         }
     }
 
-    /// The last connection was over when the server said why: the answer to a check-in on it may come before the bye.
+    /// A bye on the last connection, which is over already: the answer to a check-in may come before the bye, and end
+    /// it.
     fn on_late_bye(&mut self, now: Duration, link: LinkId, reason: ByeReason, retry_after_s: Option<u32>) {
         let ended = DisconnectReason::Bye { reason };
         self.actions.push_back(Action::Pushed(Pushed::Bye { reason }));
@@ -165,12 +168,13 @@ impl Machine {
             ByeReason::Revoked => self.end(&ended, Err(NodeError::Revoked)),
             ByeReason::Unregistered => self.end(&ended, Err(NodeError::Unregistered)),
             ByeReason::SlowDown => self.slow_down(now, retry_after_s),
-            // That it is over has counted already if it made the node wait.
+            // If the end of the connection made the node wait, the takeover was counted then.
             ByeReason::Superseded if now >= self.not_before => self.suspect(now, link, &ended),
             _ => {}
         }
     }
 
+    /// Whether this was the newest connection, and no other one is open or being opened.
     fn has_just_lost(&self, link: LinkId) -> bool {
         link == self.newest && self.sessions.iter().next().is_none()
     }
@@ -189,14 +193,15 @@ impl Machine {
         }
     }
 
-    /// A connection whose first check-in was acknowledged without an ack has a life all the same.
-    fn plan_if_untold(&mut self, now: Duration, link: LinkId) {
+    /// Plans the replacement of a connection that had no ack yet, with the life that is known so far: its first
+    /// check-in was answered with an error that shows that it is stored.
+    fn plan_replacement_if_none(&mut self, now: Duration, link: LinkId) {
         if self.sessions.get(link).is_some_and(|session| session.replacement.is_none()) {
             self.replace_within(now, link, self.cadence.life);
         }
     }
 
-    /// The first ack of a connection: from here on it holds the node, and the one before it may go.
+    /// On its first ack, makes a connection the current one and closes the one before it.
     fn promote(&mut self, now: Duration, link: LinkId) {
         let Some(session) = self.sessions.next.take_if(|session| session.link == link) else { return };
         self.failures = 0;

@@ -1,4 +1,4 @@
-//! Connections that end, and the wait for the next one.
+//! The end of connections, and the wait for the next one.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use crate::{
     session::LinkId,
 };
 
-/// How to let go of a connection.
+/// How to end a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Farewell {
-    /// It is gone already.
+    /// Do nothing: the connection has ended already.
     None,
     Close,
     Drop,
@@ -33,10 +33,11 @@ impl Machine {
     pub(super) fn let_go_of_current(&mut self, now: Duration, reason: DisconnectReason, farewell: Farewell) {
         let Some(session) = self.sessions.current.take() else { return };
         self.farewell(session.link, farewell);
-        // The server closes a connection that was replaced, often before the new one has its first ack. Silence, though,
-        // is no word of the server's.
+        // The server closes a replaced connection, often before the new one has its first ack. That is no outage.
+        // Silence is no such close.
         self.covered = self.sessions.next.is_some() && reason != DisconnectReason::Silent;
-        // At its deadline a connection has had its attempts to be replaced, and the next one has its time already.
+        // At the deadline of a connection the attempts to replace it have failed, and the next attempt may be scheduled
+        // already.
         let waits = reason == DisconnectReason::Expired && self.open_at.is_some();
         self.event(NodeEvent::Disconnected { reason, planned: self.covered });
         if self.sessions.next.is_none() && !waits {
@@ -52,7 +53,7 @@ impl Machine {
         }
     }
 
-    /// Whether there was one.
+    /// Ends the `next` connection. Returns whether there was one.
     pub(super) fn end_next(&mut self, now: Duration, reason: DisconnectReason, farewell: Farewell) -> bool {
         let Some(session) = self.sessions.next.take() else { return false };
         self.farewell(session.link, farewell);
@@ -69,16 +70,17 @@ impl Machine {
     }
 
     pub(super) fn return_after_loss(&mut self, now: Duration) {
-        // The spread may be longer than a configuration has to prove itself.
+        // The spread may be longer than the time for the proof.
         if self.configs.is_proving() {
             return self.back_off(now);
         }
         let spread = up_to(&mut self.rng, self.cadence.spread);
-        // A server that lets nodes in and loses them again at once is not to be stormed, whatever spread it told.
-        let again = self.short_lives.checked_sub(1).map_or(Duration::ZERO, |before| {
+        // A server that accepts nodes and loses them again at once must not get many connects in a short time, whatever
+        // spread it set.
+        let back_off = self.short_lives.checked_sub(1).map_or(Duration::ZERO, |before| {
             full_jitter(&mut self.rng, self.timing.backoff_base, self.timing.backoff_cap, before)
         });
-        self.wait(now, spread.max(again));
+        self.wait(now, spread.max(back_off));
     }
 
     pub(super) fn back_off(&mut self, now: Duration) {

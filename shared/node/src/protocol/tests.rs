@@ -23,23 +23,25 @@ fn s(seconds: u64) -> Duration {
 
 const LIFE_S: u64 = 6000;
 
-/// A node whose program collects what it is given, and does with it what a test says.
+/// A state machine with a program that collects what it is given and answers as a test says.
 struct Bench {
     machine: Machine,
     now: Duration,
     events: Vec<NodeEvent>,
+    /// The check-ins that were sent.
     said: Vec<(LinkId, CheckIn)>,
     opened: Vec<LinkId>,
     closed: Vec<LinkId>,
     dropped: Vec<LinkId>,
     pushed: Vec<Pushed>,
     pings: usize,
+    /// The connections on which the node asked for its configuration.
     asked: Vec<LinkId>,
     fetches: Vec<(u64, String)>,
     applies: Applied,
     applied: Vec<Configuration>,
     rolled_back: Vec<Configuration>,
-    /// What is kept; or why nothing can be.
+    /// The record that was written; `Err`: why none can be written.
     disk: Result<Record, String>,
     crashes_once_it_is_kept: bool,
     restarts: usize,
@@ -47,6 +49,7 @@ struct Bench {
     firmware: Option<String>,
     accepts: Result<(), String>,
     offered: Vec<String>,
+    /// The firmware versions whose URL the node asked for, and on which connection.
     located: Vec<(LinkId, String)>,
     downloads: Vec<FirmwareUrl>,
     installs: Vec<Image>,
@@ -60,7 +63,7 @@ impl Bench {
     }
 
     fn seeded(seed: u64) -> Self {
-        // Pings would only be in the way of the times that these tests are about.
+        // Pings would only disturb the times that these tests check.
         let timing = Timing { ping_after: s(100_000), dead_after: s(200_000), ..Timing::default() };
         Self::with(timing, seed)
     }
@@ -106,7 +109,7 @@ impl Bench {
         bench
     }
 
-    /// A node that is in the middle of replacing its connection: the old one and the new one.
+    /// A node that is replacing its connection, with the old and the new connection.
     fn replacing() -> (Self, LinkId, LinkId) {
         let mut bench = Self::connected();
         let old = bench.link();
@@ -124,7 +127,7 @@ impl Bench {
             self.act(action);
             acted = true;
         }
-        // What an action brought about may be due at once.
+        // An action may cause another one that is due at once.
         if acted {
             self.settle();
         }
@@ -135,8 +138,8 @@ impl Bench {
             Action::Open(link) => self.opened.push(link),
             Action::Report(link) => {
                 let report = Report { firmware: self.firmware.clone(), ..Report::default() };
-                let said = self.machine.check_in(self.now, link, report);
-                self.said.extend(said.map(|check_in| (link, check_in)));
+                let check_in = self.machine.check_in(self.now, link, report);
+                self.said.extend(check_in.map(|check_in| (link, check_in)));
             }
             Action::Ping(_) => self.pings += 1,
             Action::AskForConfig(link) => self.asked.push(link),
@@ -175,7 +178,7 @@ impl Bench {
         self.machine.kept(self.now, &kept);
     }
 
-    /// The power fails, and comes back.
+    /// The node restarts with the record that was written.
     fn restart(&mut self) {
         self.restarts += 1;
         let record = self.disk.clone().unwrap_or_default();
@@ -230,7 +233,7 @@ impl Bench {
         self.settle();
     }
 
-    /// Lets time pass until this holds.
+    /// Lets time pass until the condition holds.
     fn pass_until(&mut self, done: impl Fn(&Self) -> bool) {
         for _ in 0..1000 {
             if done(self) {
@@ -239,7 +242,7 @@ impl Bench {
             self.now = self.machine.deadline().expect("something to wait for");
             self.settle();
         }
-        panic!("it never happens");
+        panic!("the condition never holds");
     }
 
     /// Lets time pass until a connection is opened, acknowledging every check-in.
@@ -247,7 +250,7 @@ impl Bench {
         let opened = self.opened.len();
         let mut acked = self.said.len();
         while self.opened.len() == opened {
-            assert!(self.said.len() < 1000, "it never opens another connection");
+            assert!(self.said.len() < 1000, "the node never opens another connection");
             self.now = self.machine.deadline().expect("something to wait for");
             self.settle();
             while let Some((link, check_in)) = self.said.get(acked).cloned() {
@@ -283,7 +286,7 @@ fn a_node_connects_at_once_and_checks_in_as_soon_as_the_connection_opens() {
 }
 
 #[test]
-fn it_checks_in_when_it_was_told_to() {
+fn a_node_checks_in_at_the_interval_of_the_ack() {
     let mut bench = Bench::connected();
     assert_eq!(bench.machine.deadline(), Some(s(60)));
     bench.now = s(60);
@@ -292,7 +295,7 @@ fn it_checks_in_when_it_was_told_to() {
 }
 
 #[test]
-fn an_ack_that_says_at_once_is_slowed_down() {
+fn an_ack_with_times_of_zero_is_bounded() {
     let mut bench = Bench::new();
     bench.opened();
     let link = bench.link();
@@ -302,7 +305,7 @@ fn an_ack_that_says_at_once_is_slowed_down() {
 }
 
 #[test]
-fn stale_seq_counts_as_an_ack_and_the_connection_still_has_an_end() {
+fn stale_seq_counts_as_an_ack_and_the_connection_still_gets_a_deadline() {
     let mut bench = Bench::new();
     bench.opened();
     let link = bench.link();

@@ -1,4 +1,5 @@
-//! Firmware: asked for, downloaded, installed, and said what became of it.
+//! The state machine's part for firmware: the image is asked for, downloaded and installed, and the outcome is
+//! reported.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::{Action, Machine};
 use crate::{NodeEvent, download::Downloaded, firmware::Installed, updates::Due};
 
 impl Machine {
-    /// Whether the program takes the version of [`Action::Offer`]; `Err`: why not.
+    /// The program answered whether it takes the version of [`Action::Offer`]. `Err`: why it does not.
     pub(crate) fn accepted(&mut self, now: Duration, version: &str, accepted: Result<(), String>) {
         if !self.ended {
             self.updates.accepted(now, version, accepted);
@@ -16,12 +17,12 @@ impl Machine {
         }
     }
 
-    /// How the download of [`Action::Download`] ended.
+    /// The download of [`Action::Download`] ended.
     pub(crate) fn downloaded(&mut self, now: Duration, version: &str, outcome: Downloaded) {
         self.updates.downloaded(&self.timing, &mut self.rng, now, version, outcome);
     }
 
-    /// What the program did with the image of [`Action::Install`].
+    /// The program answered about the image of [`Action::Install`].
     pub(crate) fn installed(&mut self, now: Duration, version: &str, outcome: Installed) {
         if !self.ended {
             self.updates.installed(version, outcome);
@@ -29,7 +30,7 @@ impl Machine {
         }
     }
 
-    /// Does what is due about firmware.
+    /// Performs every step for firmware that is due.
     pub(super) fn update(&mut self, now: Duration) {
         let current = self.sessions.current.as_ref().map(|session| session.link);
         let may_ask = self.may_ask();

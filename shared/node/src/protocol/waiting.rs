@@ -1,4 +1,4 @@
-//! Waits that the server brings about: it asked for them, or it gave the node to another device.
+//! Waits that the server causes: it asked the node to slow down, or another device took over the node.
 
 use std::time::Duration;
 
@@ -13,25 +13,25 @@ use crate::{
 /// HTTP status "Too Many Requests" (RFC 6585, section 4).
 const TOO_MANY_REQUESTS: u16 = 429;
 
-/// HTTP status "Service Unavailable", the other one that `Retry-After` is defined for (RFC 9110, section 10.2.3).
+/// HTTP status "Service Unavailable", for which `Retry-After` is defined as well (RFC 9110, section 10.2.3).
 const UNAVAILABLE: u16 = 503;
 
-/// How many first steps of the back-off to wait at least when there was too much to do.
+/// How many first steps of the back-off to wait at least when the server asked the node to slow down without a time.
 const THROTTLED: u32 = 30;
 
-/// How long an attempt to connect that this side gave up may still take the node over: no handshake takes longer.
+/// How long a connection attempt that this node gave up may still take over the node: no handshake takes longer.
 const HANDSHAKE_OVER: Duration = Duration::from_mins(1);
 
 impl Machine {
-    /// Whether questions may be asked: a connection holds the node, and the server wants to hear from it.
+    /// Whether the node may ask the server something: a connection holds the node, and no `slow-down` is in force.
     pub(super) fn may_ask(&self) -> bool {
         self.sessions.current.is_some() && self.quiet.is_none()
     }
 
-    /// The server wants to hear nothing for this long; `None`: it did not say how long.
+    /// The server asked the node to send nothing for this long; `None`: it named no time.
     pub(super) fn slow_down(&mut self, now: Duration, retry_after_s: Option<u32>) {
-        let told = retry_after_s.map_or(self.throttled(), |s| Duration::from_secs(s.into()));
-        let delay = self.bounded(told);
+        let requested = retry_after_s.map_or(self.throttled(), |s| Duration::from_secs(s.into()));
+        let delay = self.bounded(requested);
         let until = (now + delay).max(self.quiet.unwrap_or_default());
         self.quiet = Some(until);
         self.stay_away(now, until);
@@ -44,7 +44,7 @@ impl Machine {
     /// The server refused a connection.
     pub(super) fn refused(&mut self, now: Duration, status: u16, retry_after: Option<Duration>) {
         let wait = match (status, retry_after) {
-            (TOO_MANY_REQUESTS | UNAVAILABLE, Some(told)) => self.bounded(told),
+            (TOO_MANY_REQUESTS | UNAVAILABLE, Some(requested)) => self.bounded(requested),
             (TOO_MANY_REQUESTS, None) => {
                 let (base, cap) = (self.timing.backoff_base, self.timing.backoff_cap);
                 self.throttled() + full_jitter(&mut self.rng, base, cap, self.failures)
@@ -54,14 +54,16 @@ impl Machine {
         self.stay_away(now, now + wait);
     }
 
-    /// The attempt to open a connection ended without an answer: the server may have let it in all the same.
+    /// The attempt to open a connection ended without an answer. The server may have accepted the connection all the
+    /// same.
     pub(super) fn gave_up_handshake(&mut self, now: Duration) {
         self.stray_until = now + HANDSHAKE_OVER;
     }
 
-    /// A connection is over, for this reason. If another device has the node now, the node stays away.
+    /// A connection ended for this reason. If another device may have taken over the node, this node waits before it
+    /// reconnects.
     pub(super) fn suspect(&mut self, now: Duration, link: LinkId, reason: &DisconnectReason) {
-        let said = match reason {
+        let explicit = match reason {
             DisconnectReason::Bye { reason: ByeReason::Superseded } => true,
             DisconnectReason::NotConnected => false,
             DisconnectReason::Closed { code, .. } if is_unexplained(*code) => false,
@@ -71,18 +73,19 @@ impl Machine {
             return;
         }
         let held = self.held_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
-        if let Some(delay) = self.rivals.took(&self.timing, &mut self.rng, said, held) {
-            self.superseded = said;
+        if let Some(delay) = self.rivals.took(&self.timing, &mut self.rng, explicit, held) {
+            self.superseded = explicit;
             self.stay_away(now, now + delay);
         }
     }
 
-    /// Whether a newer connection of this run may have taken over from this one.
+    /// Whether a newer connection of this run may have taken over the node from this one.
     pub(super) fn is_own_doing(&self, now: Duration, link: LinkId) -> bool {
         link.0 < self.newest.0 || now < self.stray_until
     }
 
-    /// No connection is opened before. What is on trial has its time after that: the server spoke, so it can be reached.
+    /// Opens no connection before `until`. The time for the proof of a configuration begins only then: the server
+    /// answered, so it can be reached.
     fn stay_away(&mut self, now: Duration, until: Duration) {
         self.not_before = self.not_before.max(until);
         self.configs.postpone(self.not_before + self.timing.proof_timeout);
@@ -91,20 +94,20 @@ impl Machine {
         }
     }
 
-    /// The least to wait when the server did not say how long.
+    /// The shortest wait when the server named no time.
     fn throttled(&self) -> Duration {
         self.timing.backoff_base.saturating_mul(THROTTLED)
     }
 
-    /// What the server told, within bounds, and a little more at random.
-    fn bounded(&mut self, told: Duration) -> Duration {
+    /// The time that the server asked for, within the bounds of [`Timing`](crate::Timing), plus jitter.
+    fn bounded(&mut self, requested: Duration) -> Duration {
         let (least, most) = (self.timing.shortest_interval, self.timing.longest_wait);
-        at_least(&mut self.rng, told.min(most).max(least))
+        at_least(&mut self.rng, requested.min(most).max(least))
     }
 }
 
-/// Whether the server closed without a reason of its own: neither going away nor failing (RFC 6455, section 7.4.1; IANA,
-/// "WebSocket Close Code Number Registry").
+/// Whether the close code gives no reason such as going away or a failure (RFC 6455, section 7.4.1; IANA, "WebSocket
+/// Close Code Number Registry").
 fn is_unexplained(code: Option<u16>) -> bool {
     matches!(code, None | Some(1000 | 3000..))
 }

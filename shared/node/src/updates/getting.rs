@@ -1,4 +1,4 @@
-//! Getting a firmware image: where it is, and then itself.
+//! How the node gets a firmware image: it asks for the URL and then downloads the image.
 
 use std::time::Duration;
 
@@ -8,20 +8,21 @@ use rollcall_wire::FirmwareUrl;
 use super::Due;
 use crate::{Timing, download::Downloaded, fetch::is_sha256, firmware::Image, schedule::full_jitter};
 
-/// How often in a row the server is asked again, or a download begun again, without having got any further.
+/// How often in a row the URL is asked for again, or the download begun again, without any progress.
 const RETRIES: u32 = 8;
 
-/// How often a complete image may turn out to be another one: what is left of an earlier download may be damaged.
+/// The update fails when this many complete images had a wrong size or hash. The first one may be wrong because the
+/// file of an earlier download is damaged.
 const WRONG: u32 = 2;
 
-const SILENT: &str = "the server does not say where";
-const REFUSED: &str = "the URL is refused";
+const SILENT: &str = "the server sent no download URL";
+const REFUSED: &str = "the download URL was refused";
 
-/// A version whose image is not there yet.
+/// A version whose image is not complete yet.
 #[derive(Debug)]
 pub(super) struct Getting {
     pub(super) version: String,
-    /// Where the image is, and until when that is good.
+    /// The URL of the image, and when it expires.
     url: Option<(FirmwareUrl, Duration)>,
     failures: u32,
     wrong: u32,
@@ -36,13 +37,13 @@ enum Step {
     Asked {
         by: Duration,
     },
-    /// The URL is new, and used however short its life is.
+    /// The URL is new. It is used even if it expires at once.
     Located,
     Downloading,
 }
 
 impl Getting {
-    pub(super) fn begun(now: Duration, version: &str) -> Self {
+    pub(super) fn new(now: Duration, version: &str) -> Self {
         let step = Step::Wait { at: now };
         Self { version: version.to_owned(), url: None, failures: 0, wrong: 0, step }
     }
@@ -51,7 +52,7 @@ impl Getting {
         matches!(self.step, Step::Asked { .. })
     }
 
-    /// When there is something to do next.
+    /// When the next step is due, if it waits for a time.
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self.step {
             Step::Wait { at } | Step::Asked { by: at } => Some(at),
@@ -59,12 +60,12 @@ impl Getting {
         }
     }
 
-    /// What is due, if anything; `Err`: why the image can't be had.
+    /// The next step that is due, if any. `Err`: why the image can't be obtained.
     pub(super) fn next(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration) -> Result<Option<Due>, String> {
         let fresh = match self.step {
             Step::Wait { at } if now >= at => false,
             Step::Located => true,
-            Step::Asked { by } if now >= by => return self.again(timing, rng, now, SILENT).map(|()| None),
+            Step::Asked { by } if now >= by => return self.retry(timing, rng, now, SILENT).map(|()| None),
             _ => return Ok(None),
         };
         Ok(Some(match &self.url {
@@ -79,14 +80,14 @@ impl Getting {
         }))
     }
 
-    /// The server said where an image is; `Err`: why it is of no use.
+    /// The server sent the URL of an image. `Err`: why it can't be used.
     pub(super) fn located(&mut self, now: Duration, url: FirmwareUrl) -> Result<(), String> {
         if url.version != self.version || !self.is_asking() {
             return Ok(());
         }
-        // The hash becomes the name of a file.
+        // The hash becomes the name of a file, so it must be checked before it is used.
         if !is_sha256(&url.sha256) {
-            return Err("its SHA-256 is none".to_owned());
+            return Err("the SHA-256 is not valid".to_owned());
         }
         let until = now + Duration::from_secs(url.expires_in_s.into());
         self.url = Some((url, until));
@@ -94,7 +95,7 @@ impl Getting {
         Ok(())
     }
 
-    /// How a download ended: the image, if it is there; `Err`: why it can't be had.
+    /// A download ended with this outcome. Returns the image if it is complete. `Err`: why it can't be obtained.
     pub(super) fn downloaded(
         &mut self,
         timing: &Timing,
@@ -112,13 +113,13 @@ impl Getting {
             }
             Downloaded::Refused => {
                 self.url = None;
-                self.again(timing, rng, now, REFUSED)?;
+                self.retry(timing, rng, now, REFUSED)?;
             }
             Downloaded::Broken { why, further } => {
                 if further {
                     self.failures = 0;
                 }
-                self.again(timing, rng, now, &why)?;
+                self.retry(timing, rng, now, &why)?;
             }
             Downloaded::Wrong(why) => {
                 self.wrong += 1;
@@ -132,7 +133,7 @@ impl Getting {
         Ok(None)
     }
 
-    fn again(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration, why: &str) -> Result<(), String> {
+    fn retry(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration, why: &str) -> Result<(), String> {
         if self.failures >= RETRIES {
             return Err(why.to_owned());
         }

@@ -34,7 +34,7 @@ async fn a_deployment_that_failed_half_way_says_what_is_there_and_the_same_comma
     assert!(said.contains(&format!("created the bucket {}-code-", infra.name)), "{said}");
     assert!(said.contains(&format!("deploy: {} is not deployed (", infra.name)), "{said}");
     assert!(said.lines().any(|line| line.starts_with("  PollLogs: ") && line.contains("already exists")), "{said}");
-    let there = said.lines().find_map(|line| line.strip_prefix("there is: ")).expect("what there is");
+    let there = said.lines().find_map(|line| line.strip_prefix("existing resources: ")).expect("the resources");
     assert!(there.starts_with("Table, Firmware") && !there.contains("Poll"), "{said}");
     assert!(there.ends_with(". Correct the cause, and run the same command again"), "{said}");
     assert_eq!(infra.there().await, ALL);
@@ -42,7 +42,7 @@ async fn a_deployment_that_failed_half_way_says_what_is_there_and_the_same_comma
     assert_eq!(infra.call("Logs_20140328.DeleteLogGroup", &in_the_way).await.status, 200);
     let done = ended(&mut infra.deployment(&keys())).await;
     assert!(done.code == Some(0) && done.stdout.starts_with("ready "), "{done:?}");
-    assert!(done.stderr.contains("its remains are taken away"), "{done:?}");
+    assert!(done.stderr.contains("its remains are deleted"), "{done:?}");
     assert!(done.stderr.contains("the functions start, the table answers"), "{done:?}");
     stays_until_it_is_named(&infra).await;
 }
@@ -54,12 +54,12 @@ async fn stays_until_it_is_named(infra: &Infra) {
     api.set("ap-1", Attribute::CredentialVersion, 7).await;
     let said = refused(&mut infra.command("destroy")).await;
     assert!(said.contains(&format!("{} in account 000000000000, us-east-1: every node", infra.name)), "{said}");
-    assert!(said.ends_with("destroy: nothing is taken away\n"), "{said}");
+    assert!(said.ends_with("destroy: nothing is deleted\n"), "{said}");
     for answer in ["", "yes", "rollcall"] {
         let mut asked = Program::start(&mut infra.command("destroy"));
         asked.tell(answer).await;
         let ended = asked.ended_within(PATIENCE).await;
-        assert!(ended.code == Some(1) && ended.stderr.ends_with("nothing is taken away\n"), "{answer:?}: {ended:?}");
+        assert!(ended.code == Some(1) && ended.stderr.ends_with("nothing is deleted\n"), "{answer:?}: {ended:?}");
     }
     assert_eq!(infra.there().await, ALL);
     assert!(api.stored("ap-1").await.is_some(), "what is stored stays");
@@ -101,7 +101,7 @@ async fn what_is_wrong_is_refused_before_anything_is_created() {
     }
     let mut secret = keys();
     secret["console_keys"][0] = json!("write:the key itself");
-    for (keys, expected) in [(json!({}), "token_keys"), (secret, "of the console's only their hashes")] {
+    for (keys, expected) in [(json!({}), "token_keys"), (secret, "of each key only its hash")] {
         let said = refused(&mut infra.deployment(&keys)).await;
         assert!(said.starts_with("deploy: --keys ") && said.contains(expected), "{said}");
         assert!(!said.contains("the key itself"), "{said}");

@@ -17,18 +17,19 @@ fn function(max_processes: usize, max_queued: usize) -> Function {
 type Reply = oneshot::Receiver<Result<Bytes, InvokeError>>;
 
 fn job() -> (Job, Reply) {
-    let (reply, replied) = oneshot::channel();
-    (Job { payload: Bytes::new(), reply }, replied)
+    let (reply, answer) = oneshot::channel();
+    (Job { payload: Bytes::new(), reply }, answer)
 }
 
+/// Lets a process ask for an invocation when nothing is queued.
 fn waits(function: &Function, place: Place) -> oneshot::Receiver<Job> {
     match function.next(place, false) {
-        Some(Next::Later(handed)) => handed,
+        Some(Next::Later(job)) => job,
         _ => unreachable!("nothing is queued"),
     }
 }
 
-/// A function with `N` processes that wait for work, in the order in which they began to wait.
+/// A function with `N` processes that wait for an invocation, in the order in which they began to wait.
 fn warm<const N: usize>() -> (Function, [(Place, oneshot::Receiver<Job>); N]) {
     let function = function(N, 0);
     let replies: Vec<Reply> = (0..N)
@@ -49,7 +50,7 @@ fn warm<const N: usize>() -> (Function, [(Place, oneshot::Receiver<Job>); N]) {
 }
 
 #[test]
-fn of_several_warm_processes_the_one_that_waits_shortest_is_used() {
+fn of_several_warm_processes_the_one_that_has_waited_shortest_is_used() {
     let (function, [(_, mut longest), (_, mut shortest)]) = warm();
     let (one, _one) = job();
     assert_eq!(function.dispatch(one), Ok(None));
@@ -61,7 +62,7 @@ fn of_several_warm_processes_the_one_that_waits_shortest_is_used() {
 }
 
 #[test]
-fn a_warm_process_whose_poll_is_gone_is_passed_over() {
+fn a_warm_process_whose_poll_has_ended_is_skipped() {
     let (function, [(_, mut living), (_, dying)]) = warm();
     drop(dying);
     let (job, _reply) = job();
@@ -70,41 +71,41 @@ fn a_warm_process_whose_poll_is_gone_is_passed_over() {
 }
 
 #[test]
-fn a_caller_that_comes_back_sooner_than_the_process_waits_for_it() {
+fn a_caller_that_comes_back_before_the_process_waits_for_it() {
     let function = function(2, 0);
     let (one, _one) = job();
-    let place = function.dispatch(one).ok().flatten().expect("a process is desired");
+    let place = function.dispatch(one).ok().flatten().expect("a process is needed");
     assert!(matches!(function.next(place, false), Some(Next::Now(_))));
     function.answered(place);
     let (two, _two) = job();
-    assert_eq!(function.dispatch(two), Ok(None), "no second process");
+    assert_eq!(function.dispatch(two), Ok(None), "no second process is started");
     let (three, _three) = job();
-    assert!(function.dispatch(three).is_ok_and(|place| place.is_some()), "but one for more than it can take");
+    assert!(function.dispatch(three).is_ok_and(|place| place.is_some()), "one is started for the third");
 }
 
 #[test]
-fn a_process_that_answers_and_dies_is_replaced_for_whoever_waits_for_it() {
+fn a_process_that_answers_and_ends_is_replaced_for_the_invocation_that_waits() {
     let function = function(1, 0);
     let (one, _one) = job();
-    let place = function.dispatch(one).ok().flatten().expect("a process is desired");
+    let place = function.dispatch(one).ok().flatten().expect("a process is needed");
     assert!(matches!(function.next(place, false), Some(Next::Now(_))));
     function.answered(place);
     let (two, _two) = job();
     assert_eq!(function.dispatch(two), Ok(None));
     assert!(function.ended(place).is_some());
-    assert!(function.next(place, false).is_none(), "the dead are given nothing");
+    assert!(function.next(place, false).is_none(), "a process that has ended gets no invocation");
 }
 
 #[test]
-fn an_old_process_is_given_nothing_more_once_it_has_answered_and_another_follows() {
-    let (function, [(old, mut handed)]) = warm::<1>();
+fn an_old_process_that_has_answered_gets_no_more_invocations_and_another_one_follows() {
+    let (function, [(old, mut job_of_old)]) = warm::<1>();
     let (first, _reply) = job();
     assert!(function.dispatch(first).is_ok_and(|place| place.is_none()));
-    assert!(handed.try_recv().is_ok(), "an old one that waits is given one more");
+    assert!(job_of_old.try_recv().is_ok(), "an old process that waits gets one more");
     function.answered(old);
     let (second, _reply) = job();
-    assert!(function.dispatch(second).is_ok_and(|place| place.is_none()), "whoever comes now waits for it");
+    assert!(function.dispatch(second).is_ok_and(|place| place.is_none()), "the next invocation waits for it");
     assert!(function.next(old, true).is_none());
-    let follows = function.ended(old).expect("a place for another");
-    assert!(matches!(function.next(follows, true), Some(Next::Now(_))), "which is given what waits");
+    let new = function.ended(old).expect("a place for another process");
+    assert!(matches!(function.next(new, true), Some(Next::Now(_))), "the new process gets the invocation that waits");
 }

@@ -1,4 +1,4 @@
-//! Connections: kept, abandoned, and ended.
+//! Connections: how they are kept, abandoned and ended.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use tokio::{
 use super::{config, send, start};
 use crate::support::{Functions, functions, soon};
 
-/// A client's connection, and its end.
+/// A client's connection, and the task that ends with it.
 async fn connect(api: &HttpApi) -> (SendRequest<Full<Bytes>>, JoinHandle<Result<(), hyper::Error>>) {
     let stream = TcpStream::connect(api.local_addr()).await.unwrap();
     let (sender, http) = http1::handshake(TokioIo::new(stream)).await.unwrap();
@@ -37,7 +37,7 @@ async fn answered(sender: &mut SendRequest<Full<Bytes>>, body: &'static str) -> 
     (parts.status, soon(body.collect()).await.unwrap().to_bytes())
 }
 
-/// `held` answers when it is let go.
+/// Functions with `held`, which answers after a notification.
 fn held() -> (Functions, crate::support::Record, Arc<Notify>) {
     let go = Arc::new(Notify::new());
     let gate = Arc::clone(&go);
@@ -54,7 +54,7 @@ fn held() -> (Functions, crate::support::Record, Arc<Notify>) {
 }
 
 #[tokio::test]
-async fn a_connection_is_kept_for_further_requests_refused_ones_included() {
+async fn a_connection_is_kept_for_further_requests_even_after_a_refusal() {
     let mut config = config(&[("$default", "echo")]);
     config.limits.body = 5;
     let api = start(config, functions().0).await;
@@ -65,7 +65,7 @@ async fn a_connection_is_kept_for_further_requests_refused_ones_included() {
 }
 
 #[tokio::test]
-async fn requests_on_several_connections_run_at_once() {
+async fn requests_on_several_connections_run_at_the_same_time() {
     let (functions, mut record, go) = held();
     let api = start(config(&[("$default", "held")]), functions).await;
     let (mut first, _first) = connect(&api).await;
@@ -82,7 +82,7 @@ async fn requests_on_several_connections_run_at_once() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_abandons_its_answer() {
+async fn when_a_client_leaves_the_invocation_is_dropped() {
     struct Dropped(Option<oneshot::Sender<()>>);
     impl Drop for Dropped {
         fn drop(&mut self) {
@@ -110,7 +110,7 @@ async fn a_client_that_goes_away_abandons_its_answer() {
 }
 
 #[tokio::test]
-async fn shutdown_lets_a_running_request_finish_and_begins_nothing_new() {
+async fn a_shutdown_finishes_a_running_request_and_begins_no_new_one() {
     let (functions, mut record, go) = held();
     let api = Arc::new(start(config(&[("$default", "held")]), functions).await);
     let (mut sender, _http) = connect(&api).await;
@@ -128,7 +128,7 @@ async fn shutdown_lets_a_running_request_finish_and_begins_nothing_new() {
 }
 
 #[tokio::test]
-async fn shutdown_cuts_off_what_outlives_its_bound() {
+async fn a_shutdown_cuts_off_requests_that_take_longer_than_its_bound() {
     let (functions, mut record, _go) = held();
     let mut config = config(&[("$default", "held")]);
     config.limits.shutdown = Duration::from_millis(50);

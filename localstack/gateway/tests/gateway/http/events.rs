@@ -1,4 +1,4 @@
-//! Events have the shape of payload format 2.0.
+//! Events have the form of payload format 2.0.
 
 use std::{
     collections::BTreeSet,
@@ -19,7 +19,7 @@ use crate::support::{functions, soon};
 /// Friday, 9 February 2024, 18:23:28.941 UTC.
 const NOW_MS: u64 = 1_707_503_008_941;
 
-/// The event that a request is to a function behind `routes`, and the address it was sent to.
+/// The event that a function behind `routes` gets for a request, and the address of the API.
 async fn event_of(routes: &[&str], request: Builder, body: impl Into<Bytes>) -> (Value, String) {
     let (functions, mut record) = functions();
     let mut config = config(&routes.iter().map(|&key| (key, "echo")).collect::<Vec<_>>());
@@ -32,7 +32,7 @@ async fn event_of(routes: &[&str], request: Builder, body: impl Into<Bytes>) -> 
 }
 
 #[tokio::test]
-async fn an_event_says_what_was_asked_of_whom_and_when() {
+async fn an_event_has_the_fields_of_the_request_and_its_context() {
     let request = Request::post("/v1/nodes/n%201/log?since=1")
         .header("content-type", "application/json")
         .header("cookie", "a=1")
@@ -79,7 +79,7 @@ async fn an_event_says_what_was_asked_of_whom_and_when() {
 }
 
 #[tokio::test]
-async fn the_types_that_functions_are_written_with_read_an_event() {
+async fn an_event_can_be_read_with_the_types_of_aws_lambda_events() {
     let request = Request::post("/v1/check-in?tag=1&tag=2")
         .header("content-type", "application/json")
         .header("cookie", "a=1; b=2")
@@ -101,7 +101,7 @@ async fn the_types_that_functions_are_written_with_read_an_event() {
 }
 
 #[tokio::test]
-async fn what_a_request_does_not_have_is_absent() {
+async fn parts_that_a_request_does_not_have_are_absent_from_its_event() {
     let (event, _) = event_of(&["GET /v1/nodes"], Request::get("/v1/nodes"), "").await;
     let top = ["headers", "isBase64Encoded", "rawPath", "rawQueryString", "requestContext", "routeKey", "version"];
     assert_eq!(keys(&event), BTreeSet::from(top));
@@ -110,7 +110,7 @@ async fn what_a_request_does_not_have_is_absent() {
 }
 
 #[tokio::test]
-async fn headers_are_lower_case_and_repeated_ones_joined_and_cookies_are_apart() {
+async fn header_names_are_lower_case_repeated_headers_are_joined_and_cookies_are_separate() {
     let request = Request::get("/")
         .header("X-Site", "north")
         .header("x-site", "south")
@@ -136,7 +136,7 @@ async fn headers_are_lower_case_and_repeated_ones_joined_and_cookies_are_apart()
 }
 
 #[tokio::test]
-async fn a_query_is_given_as_it_came_and_decoded() {
+async fn an_event_has_the_raw_query_and_the_decoded_one() {
     let (event, _) = event_of(&["GET /x"], Request::get("/x?q=a%20b+c&tag=1&t%61g=2,3&empty"), "").await;
     assert_eq!(event["rawQueryString"], "q=a%20b+c&tag=1&t%61g=2,3&empty");
     assert_eq!(event["queryStringParameters"], json!({"q": "a b c", "tag": "1,2,3", "empty": ""}));
@@ -156,7 +156,7 @@ async fn path_parameters_are_decoded_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_body_is_text_only_if_its_type_says_so_and_it_is_utf8() {
+async fn a_body_is_text_only_if_its_type_is_textual_and_it_is_utf8() {
     let text = "\u{1F6F0} hello";
     for (content_type, body, is_text) in [
         (Some("application/json"), text.as_bytes(), true),
@@ -177,7 +177,7 @@ async fn a_body_is_text_only_if_its_type_says_so_and_it_is_utf8() {
 }
 
 #[tokio::test]
-async fn a_body_that_came_in_chunks_is_whole_and_has_a_length() {
+async fn a_body_that_came_in_chunks_is_joined_and_has_a_length() {
     let (functions, mut record) = functions();
     let api = start(config(&[("$default", "echo")]), functions).await;
     let mut stream = TcpStream::connect(api.local_addr()).await.unwrap();

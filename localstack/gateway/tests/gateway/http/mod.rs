@@ -1,4 +1,4 @@
-//! The HTTP API, over real sockets: what functions are told, which of them, and what clients are.
+//! The HTTP API, over real sockets: routes, events and responses.
 
 mod connections;
 mod events;
@@ -35,7 +35,7 @@ async fn get(api: &HttpApi, uri: &str) -> (StatusCode, HeaderMap, Bytes) {
     send(api, Request::get(uri), "").await
 }
 
-/// A status and `{"message": …}`.
+/// The status and message of a refusal, whose body is `{"message": …}`.
 fn refusal((status, headers, body): (StatusCode, HeaderMap, Bytes)) -> (u16, String) {
     assert_eq!(headers["content-type"], "application/json");
     let body: Value = serde_json::from_slice(&body).unwrap();

@@ -1,4 +1,4 @@
-//! What a client is told when there is no answer, and what is written down about it.
+//! The answers when a function gives none, and what is logged about it.
 
 use std::{
     fmt::Write as _,
@@ -21,7 +21,7 @@ use super::{config, get, refusal, send, start};
 use crate::support::{functions, raised, soon};
 
 #[tokio::test]
-async fn a_function_that_fails_is_an_internal_error_and_one_that_is_throttled_too_many_requests() {
+async fn a_failed_function_is_an_internal_error_and_a_throttled_one_is_too_many_requests() {
     for (error, expected) in [
         (raised("boom"), (500, "Internal Server Error")),
         (InvokeError::TimedOut, (500, "Internal Server Error")),
@@ -35,7 +35,7 @@ async fn a_function_that_fails_is_an_internal_error_and_one_that_is_throttled_to
 }
 
 #[tokio::test]
-async fn a_function_that_takes_longer_than_the_integration_may_makes_the_service_unavailable() {
+async fn a_function_that_exceeds_the_integration_timeout_is_service_unavailable() {
     let never = functions().0.on_async("f", |_| std::future::pending().boxed());
     let mut config = config(&[("$default", "f")]);
     config.limits.integration_timeout = Duration::from_millis(50);
@@ -44,7 +44,7 @@ async fn a_function_that_takes_longer_than_the_integration_may_makes_the_service
 }
 
 #[tokio::test]
-async fn a_body_of_10_mb_is_taken_and_one_byte_more_is_refused() {
+async fn a_body_of_10_mb_is_accepted_and_one_byte_more_is_refused() {
     const LIMIT: usize = 10 * 1024 * 1024;
     let (functions, mut record) = functions();
     let functions = functions.on("f", |event| Ok(json!(event["body"].as_str().unwrap().len())));
@@ -70,7 +70,7 @@ async fn a_body_without_a_length_is_refused_once_it_is_too_long() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_before_it_sends_too_much_is_refused_without_having_sent() {
+async fn a_client_that_expects_a_100_is_refused_before_it_sends_too_large_a_body() {
     let mut config = config(&[("$default", "echo")]);
     config.limits.body = 8;
     let api = start(config, functions().0).await;
@@ -81,7 +81,7 @@ async fn a_client_that_asks_before_it_sends_too_much_is_refused_without_having_s
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_until_it_has_sent_everything_gets_its_refusal() {
+async fn a_client_that_reads_only_after_it_has_sent_everything_gets_its_refusal() {
     const SIZE: usize = 16 * 1024 * 1024;
     let api = start(config(&[("POST /known", "echo")]), functions().0).await;
     // The first is refused for its size, the second for its path.
@@ -92,7 +92,7 @@ async fn a_client_that_does_not_read_until_it_has_sent_everything_gets_its_refus
     }
 }
 
-/// Sends, and reads what comes first.
+/// Sends a request, and returns the first bytes of the answer.
 async fn exchange(api: &rollcall_gateway::HttpApi, request: &str) -> String {
     let mut stream = TcpStream::connect(api.local_addr()).await.unwrap();
     soon(stream.write_all(request.as_bytes())).await.unwrap();
@@ -102,7 +102,7 @@ async fn exchange(api: &rollcall_gateway::HttpApi, request: &str) -> String {
 }
 
 #[tokio::test]
-async fn requests_over_the_burst_are_too_many_and_run_nothing() {
+async fn requests_over_the_burst_are_refused_with_429_and_invoke_no_function() {
     let (functions, mut record) = functions();
     let mut config = config(&[("$default", "echo")]);
     config.limits = HttpLimits { requests_per_second: 0, burst: 2, ..HttpLimits::default() };
@@ -126,7 +126,7 @@ struct Log(Arc<Mutex<String>>);
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // The libraries below have their own say at finer levels.
+        // Other libraries may log such things at finer levels.
         metadata.target().starts_with("rollcall") || *metadata.level() <= Level::INFO
     }
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
@@ -170,7 +170,7 @@ async fn bodies_headers_and_tokens_are_not_logged_even_when_a_function_quotes_th
     api.shutdown().await;
     let log = log.0.lock().unwrap();
     for function in ["raises", "babbles", "escapes"] {
-        assert!(log.contains(function), "nothing is logged of {function}: {log}");
+        assert!(log.contains(function), "nothing is logged about {function}: {log}");
     }
     assert!(!log.contains("hunter2"), "{log}");
 }

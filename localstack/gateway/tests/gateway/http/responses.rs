@@ -1,4 +1,4 @@
-//! What a function's answer is to a client.
+//! The response to a client for a function's answer.
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
@@ -48,7 +48,7 @@ async fn a_function_chooses_status_headers_cookies_and_body() {
 }
 
 #[tokio::test]
-async fn headers_of_the_functions_own_hop_go_no_further() {
+async fn headers_of_one_hop_in_an_answer_are_not_passed_on() {
     let answer = json!({
         "statusCode": 200,
         "headers": {
@@ -100,7 +100,7 @@ async fn json_without_a_status_code_is_itself_the_body() {
 }
 
 #[tokio::test]
-async fn an_answer_that_makes_no_sense_is_an_internal_error() {
+async fn an_invalid_answer_is_an_internal_error() {
     let with = |key: &str, value: Value| {
         let mut answer = json!({"statusCode": 200, "body": "no base64"});
         answer[key] = value;
@@ -136,7 +136,7 @@ async fn an_answer_to_head_has_headers_and_no_body() {
     soon(stream.write_all(request.as_bytes())).await.unwrap();
     let mut answers = String::new();
     soon(stream.read_to_string(&mut answers)).await.unwrap();
-    // What follows the first head is the second, with nothing in between or after.
+    // The second head follows the first one directly, and nothing follows it.
     let heads = answers.split("\r\n\r\n").collect::<Vec<_>>();
     assert!(heads.len() == 3 && heads[2].is_empty(), "{answers}");
     assert!(heads[0].starts_with("HTTP/1.1 200 ") && heads[0].contains("content-length: 5"), "{answers}");
@@ -145,7 +145,7 @@ async fn an_answer_to_head_has_headers_and_no_body() {
 }
 
 #[tokio::test]
-async fn every_answer_names_its_request() {
+async fn every_response_has_its_request_id() {
     let api = start(config(&[("GET /x", "f")]), Says("{}".into())).await;
     let mut ids = Vec::new();
     for path in ["/x", "/x", "/nowhere"] {

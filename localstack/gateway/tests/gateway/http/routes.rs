@@ -1,4 +1,4 @@
-//! Which route a request takes.
+//! The selection of the route for a request.
 
 use http::{Method, Request};
 use serde_json::json;
@@ -6,20 +6,20 @@ use serde_json::json;
 use super::{config, get, refusal, send, start};
 use crate::support::{Functions, functions};
 
-/// A function that answers with the key of its route.
-fn telling() -> Functions {
-    functions().0.on("tell", |event| Ok(json!({"statusCode": 200, "body": event["routeKey"]})))
+/// Functions with `key`, which answers with the key of its route.
+fn key_functions() -> Functions {
+    functions().0.on("key", |event| Ok(json!({"statusCode": 200, "body": event["routeKey"]})))
 }
 
-/// Asserts that each request, given as a route key, takes the route with the key beside it, or none.
+/// Asserts that each request, written as a route key, takes the route with the key next to it, or none.
 async fn assert_routed(stage: &str, routes: &[&str], requests: &[(&str, Option<&str>)]) {
-    // What is preferred must not depend on the order in which routes are given.
-    let forth = routes.iter().map(|&key| (key, "tell")).collect::<Vec<_>>();
-    let back = forth.iter().rev().copied().collect::<Vec<_>>();
-    for routes in [forth, back] {
+    // The preference must not depend on the order of the routes.
+    let in_order = routes.iter().map(|&key| (key, "key")).collect::<Vec<_>>();
+    let reversed = in_order.iter().rev().copied().collect::<Vec<_>>();
+    for routes in [in_order, reversed] {
         let mut config = config(&routes);
         config.stage = stage.into();
-        let api = start(config, telling()).await;
+        let api = start(config, key_functions()).await;
         for (request, expected) in requests {
             let (method, path) = request.split_once(' ').unwrap();
             let answer = send(&api, Request::builder().method(method).uri(path), "").await;
@@ -44,7 +44,7 @@ async fn the_documented_example_is_routed_as_documented() {
 }
 
 #[tokio::test]
-async fn a_full_match_is_preferred_to_variables_these_to_a_greedy_one_and_that_to_the_default() {
+async fn a_full_match_precedes_variables_these_a_greedy_variable_and_this_the_default() {
     let routes = [
         "GET /v1/nodes/all",
         "GET /v1/{kind}/all",
@@ -68,7 +68,7 @@ async fn a_full_match_is_preferred_to_variables_these_to_a_greedy_one_and_that_t
 }
 
 #[tokio::test]
-async fn an_exact_method_is_preferred_to_any_but_a_better_path_to_both() {
+async fn an_exact_method_precedes_any_but_a_more_specific_path_precedes_both() {
     let routes = ["POST /v1/check-in", "ANY /v1/check-in", "GET /v1/{x}", "ANY /v1/{proxy+}"];
     let requests = [
         ("POST /v1/check-in", Some("POST /v1/check-in")),
@@ -80,7 +80,7 @@ async fn an_exact_method_is_preferred_to_any_but_a_better_path_to_both() {
 }
 
 #[tokio::test]
-async fn a_path_matches_as_a_whole_slashes_and_case_included() {
+async fn a_path_matches_only_as_a_whole_with_its_slashes_and_case() {
     let routes = ["GET /v1/nodes", "GET /v1/nodes/{id}", "GET /v2/{proxy+}", "GET /"];
     let requests = [
         ("GET /", Some("GET /")),
@@ -99,7 +99,7 @@ async fn a_path_matches_as_a_whole_slashes_and_case_included() {
 }
 
 #[tokio::test]
-async fn a_named_stage_is_the_first_segment_of_every_path_and_its_events_show_it() {
+async fn a_named_stage_is_the_first_segment_of_every_path_and_appears_in_events() {
     let routes = ["GET /v1/nodes/{id}", "GET /"];
     let requests = [
         ("GET /prod/v1/nodes/7", Some("GET /v1/nodes/{id}")),
@@ -123,14 +123,14 @@ async fn a_named_stage_is_the_first_segment_of_every_path_and_its_events_show_it
 }
 
 #[tokio::test]
-async fn the_default_route_gets_what_is_left_but_only_of_paths() {
+async fn the_default_route_gets_every_other_path_but_no_other_targets() {
     let requests =
         [("DELETE /a/b", Some("$default")), ("GET /", Some("$default")), ("OPTIONS *", None), ("CONNECT a:1", None)];
     assert_routed("$default", &["$default"], &requests).await;
 }
 
 #[tokio::test]
-async fn what_no_route_is_for_is_not_found_and_runs_nothing() {
+async fn a_request_without_a_route_is_not_found_and_invokes_no_function() {
     let (functions, mut record) = functions();
     let api = start(config(&[("POST /v1/check-in", "echo")]), functions).await;
     for (method, path) in [(Method::GET, "/v1/check-in"), (Method::POST, "/v1"), (Method::POST, "/")] {
@@ -141,15 +141,15 @@ async fn what_no_route_is_for_is_not_found_and_runs_nothing() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_left_out_and_of_two_that_are_equal_the_first_is_used() {
+async fn an_invalid_key_is_left_out_and_of_two_equal_keys_the_first_is_used() {
     let keys = ["", "GET", "GET x", "/x", "GET /{a+}/x", "GET /{}", "GET /x{a}", "GET /{a", "G T /x", "$connect"];
-    let mut routes = keys.map(|key| (key, "tell")).to_vec();
-    let api = start(config(&routes), telling()).await;
+    let mut routes = keys.map(|key| (key, "key")).to_vec();
+    let api = start(config(&routes), key_functions()).await;
     for path in ["/x", "/a/x", "/xa", "/"] {
         assert_eq!(get(&api, path).await.0, 404, "{path}");
     }
-    routes.extend([("GET /x", "tell"), ("GET /x", "echo"), ("$default", "tell"), ("$default", "echo")]);
-    let api = start(config(&routes), telling()).await;
+    routes.extend([("GET /x", "key"), ("GET /x", "echo"), ("$default", "key"), ("$default", "echo")]);
+    let api = start(config(&routes), key_functions()).await;
     assert_eq!(get(&api, "/x").await.2, "GET /x");
     assert_eq!(get(&api, "/a/x").await.2, "$default");
 }

@@ -1,4 +1,4 @@
-//! What the host's tests share: a function that does as it is told, and ways to watch its processes.
+//! Shared parts of the host's tests: a function that does what its payload says, and helpers to watch its processes.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
@@ -51,14 +51,14 @@ pub fn run_later(host: &Host, payload: &Value) -> impl Future<Output = Result<Va
 }
 
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), future).await.expect("it did not happen")
+    tokio::time::timeout(Duration::from_secs(20), future).await.expect("no result within 20 s")
 }
 
 pub fn kill(pid: u32) {
     std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap();
 }
 
-/// Waits until a process is gone or a zombie that only its parent's death keeps.
+/// Waits until a process has ended. It may be a zombie that its parent has not collected.
 pub async fn gone(pid: u32) {
     soon(async {
         let mut every = tokio::time::interval(Duration::from_millis(5));
@@ -69,7 +69,7 @@ pub async fn gone(pid: u32) {
     .await;
 }
 
-/// Waits until the host knows that a process is gone.
+/// Waits until the host has noticed that a process has ended.
 pub async fn noticed(host: &Host, pid: u32) {
     soon(async {
         let mut every = tokio::time::interval(Duration::from_millis(5));
@@ -84,7 +84,7 @@ pub fn alive(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
-/// Invocations that wait to be let go, and say when they have started.
+/// Holds invocations: each reports its start and waits until it is released.
 pub struct Latch {
     listener: TcpListener,
 }

@@ -1,14 +1,14 @@
-//! Answers (RFC 9110), of functions and of the gateway itself.
+//! Answers of functions and of the gateway itself (RFC 9110).
 
 use serde_json::json;
 
 use super::raw::{Raw, answering};
 
 #[tokio::test]
-async fn an_answer_without_content_has_no_body_and_says_no_length() {
+async fn an_answer_without_content_has_no_body_and_no_content_length() {
     for status in [204, 304] {
         let api =
-            answering(json!({"statusCode": status, "body": "not for anybody", "headers": {"etag": "\"1\""}})).await;
+            answering(json!({"statusCode": status, "body": "must not be sent", "headers": {"etag": "\"1\""}})).await;
         let mut raw = Raw::open(api.local_addr()).await;
         for _ in 0..2 {
             let answer = raw.ask("GET / HTTP/1.1", &["Host: x"]).await;
@@ -19,13 +19,13 @@ async fn an_answer_without_content_has_no_body_and_says_no_length() {
             assert!(answer.header("date").is_some());
         }
     }
-    let api = answering(json!({"statusCode": 205, "body": "not for anybody"})).await;
+    let api = answering(json!({"statusCode": 205, "body": "must not be sent"})).await;
     let answer = Raw::open(api.local_addr()).await.ask("GET / HTTP/1.1", &["Host: x"]).await;
     assert_eq!((answer.status, answer.header("content-length")), (205, Some("0")));
 }
 
 #[tokio::test]
-async fn an_answer_to_head_is_that_to_get_without_its_body() {
+async fn an_answer_to_head_is_the_answer_to_get_without_its_body() {
     let api = answering(json!({"statusCode": 200, "body": "hello"})).await;
     let mut raw = Raw::open(api.local_addr()).await;
     for _ in 0..2 {
@@ -37,7 +37,7 @@ async fn an_answer_to_head_is_that_to_get_without_its_body() {
 }
 
 #[tokio::test]
-async fn an_answer_in_http_1_0_ends_with_its_connection_unless_that_is_to_be_kept() {
+async fn an_http_1_0_connection_ends_after_the_answer_unless_keep_alive_is_asked_for() {
     let api = answering(json!({"statusCode": 200, "body": "hello"})).await;
     let mut raw = Raw::open(api.local_addr()).await;
     assert_eq!(raw.ask("GET / HTTP/1.0", &[]).await.body, b"hello");
@@ -50,7 +50,7 @@ async fn an_answer_in_http_1_0_ends_with_its_connection_unless_that_is_to_be_kep
 }
 
 #[tokio::test]
-async fn headers_that_are_none_or_of_one_hop_are_not_passed_on() {
+async fn invalid_headers_are_an_error_and_headers_of_one_hop_are_not_passed_on() {
     for value in ["a\r\nb: c", "a\nb", "a\0", "caf\u{e9}", "\u{1F6F0}"] {
         for answer in
             [json!({"statusCode": 200, "headers": {"x": value}}), json!({"statusCode": 200, "cookies": [value]})]
@@ -71,7 +71,7 @@ async fn headers_that_are_none_or_of_one_hop_are_not_passed_on() {
 }
 
 #[tokio::test]
-async fn a_status_that_is_none_for_an_answer_is_an_error() {
+async fn a_status_that_is_not_final_or_not_valid_is_an_error() {
     for status in [0, 99, 100, 101, 199, 600, 999, 65535] {
         let api = answering(json!({"statusCode": status})).await;
         let answer = Raw::open(api.local_addr()).await.ask("GET / HTTP/1.1", &["Host: x"]).await;

@@ -1,4 +1,4 @@
-//! `@connections`, which is for functions on this machine.
+//! `@connections`, which only functions on this machine may call.
 
 use crate::{
     rfc::raw::{Raw, plain_gateway},
@@ -8,7 +8,7 @@ use crate::{
 const SIGNED: &str = "Authorization: AWS4-HMAC-SHA256 Credential=x";
 
 #[tokio::test]
-async fn a_web_page_can_t_post_to_a_connection_by_its_origin_or_under_a_name_of_its_own() {
+async fn calls_with_an_origin_or_with_the_host_of_another_machine_are_forbidden() {
     let (gateway, mut record) = plain_gateway().await;
     let _client = connect(&gateway).await;
     let id = id_of(&record.next("connect").await).replace('=', "%3D").replace('/', "%2F");
@@ -35,7 +35,7 @@ async fn a_web_page_can_t_post_to_a_connection_by_its_origin_or_under_a_name_of_
 }
 
 #[tokio::test]
-async fn another_method_is_told_which_there_are_and_an_id_is_one_segment() {
+async fn an_unsupported_method_gets_the_list_of_methods_and_an_id_is_one_segment() {
     let (gateway, _record) = plain_gateway().await;
     for method in ["PUT", "PATCH", "OPTIONS", "HEAD"] {
         let line = format!("{method} /prod/@connections/L0SM9cOFvHcCIhw%3D HTTP/1.1");

@@ -24,7 +24,7 @@ async fn an_upgrade_in_http_1_0_is_ignored() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_ask_for_a_websocket_is_told_what_is_spoken_here() {
+async fn a_request_without_an_upgrade_to_websocket_gets_426() {
     let (gateway, _record) = plain_gateway().await;
     for headers in [
         &["Host: x"][..],
@@ -42,7 +42,7 @@ async fn whoever_does_not_ask_for_a_websocket_is_told_what_is_spoken_here() {
 }
 
 #[tokio::test]
-async fn another_version_than_13_is_told_that_it_must_be_13() {
+async fn a_version_other_than_13_gets_426_with_version_13() {
     let (gateway, _record) = plain_gateway().await;
     for version in ["8", "0", "14", "013", "13, 8", "8, 13", "x", ""] {
         let version = format!("Sec-WebSocket-Version: {version}");
@@ -56,7 +56,7 @@ async fn another_version_than_13_is_told_that_it_must_be_13() {
 }
 
 #[tokio::test]
-async fn a_key_is_sixteen_bytes_in_base64_and_there_is_one() {
+async fn there_must_be_exactly_one_key_of_sixteen_bytes_in_base64() {
     let (gateway, _record) = plain_gateway().await;
     for key in ["", "x", "dGhlIHNhbXBsZSBub25jZQ", "dGhlIHNhbXBsZSBub25jZR==", "AAAA", "dGhlIHNhbXBsZSBub25j!Q=="] {
         let key = format!("Sec-WebSocket-Key: {key}");
@@ -73,7 +73,7 @@ async fn a_key_is_sixteen_bytes_in_base64_and_there_is_one() {
 }
 
 #[tokio::test]
-async fn upgrade_and_connection_are_lists_whatever_their_case() {
+async fn upgrade_and_connection_are_lists_and_ignore_case() {
     let (gateway, _record) = plain_gateway().await;
     for lists in [
         &["connection: keep-alive, UPGRADE", "UPGRADE: WebSocket"][..],
@@ -104,7 +104,7 @@ async fn only_get_is_a_handshake() {
 }
 
 #[tokio::test]
-async fn a_handshake_has_no_body() {
+async fn a_handshake_with_a_body_is_refused() {
     let (gateway, mut record) = plain_gateway().await;
     for framing in ["Content-Length: 6", "Transfer-Encoding: chunked"] {
         let mut raw = Raw::open(gateway.local_addr()).await;
@@ -119,7 +119,7 @@ async fn a_handshake_has_no_body() {
 }
 
 #[tokio::test]
-async fn subprotocols_in_several_lines_are_one_list_and_only_an_offered_one_is_chosen() {
+async fn subprotocols_in_several_lines_are_one_list_and_only_an_offered_one_can_be_chosen() {
     for (chosen, expected) in
         [("rollcall.v2", Some("rollcall.v2")), ("graphql", None), ("rollcall.v1, rollcall.v2", None)]
     {
@@ -138,7 +138,7 @@ async fn subprotocols_in_several_lines_are_one_list_and_only_an_offered_one_is_c
 }
 
 #[tokio::test]
-async fn the_host_is_given_once_and_is_one() {
+async fn there_must_be_exactly_one_valid_host() {
     let (gateway, mut record) = plain_gateway().await;
     for hosts in [&[][..], &["Host: x", "Host: x"], &["Host: x", "Host: y"], &["Host: a b"], &["Host: a/b"]] {
         let headers = [hosts, &[UPGRADE, VERSION, KEY]].concat();
@@ -151,7 +151,7 @@ async fn the_host_is_given_once_and_is_one() {
 }
 
 #[tokio::test]
-async fn a_target_with_a_host_replaces_the_header() {
+async fn the_host_of_an_absolute_target_replaces_the_header() {
     let (gateway, mut record) = plain_gateway().await;
     let line = "GET http://node.example:81/prod?a=1 HTTP/1.1";
     assert_eq!(ask(&gateway, line, &["Host: other", UPGRADE, VERSION, KEY]).await.status, 101);
@@ -164,7 +164,7 @@ async fn a_target_with_a_host_replaces_the_header() {
 }
 
 #[tokio::test]
-async fn an_encoded_path_is_the_same_path_and_one_with_more_slashes_or_dots_another() {
+async fn an_encoded_path_is_the_same_path_and_one_with_more_slashes_or_dots_is_another() {
     let (gateway, _record) = plain_gateway().await;
     for (path, status) in [
         ("/pr%6Fd", 101),
@@ -192,7 +192,7 @@ async fn a_401_says_how_to_authenticate() {
 }
 
 #[tokio::test]
-async fn a_page_s_origin_is_for_the_authorizer_to_judge_and_headers_of_one_hop_are_not() {
+async fn the_authorizer_gets_the_origin_but_no_headers_of_one_hop() {
     let (gateway, mut record) = plain_gateway().await;
     let connection = "Connection: Upgrade, X-Hop\r\nUpgrade: websocket";
     let more = ["Origin: https://console.example", "X-Hop: 1", "X_Under: 2"];

@@ -1,4 +1,4 @@
-//! What a client may hold that has not yet said what it wants.
+//! Bounds on clients that have not sent a complete request.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ async fn websockets(clients: ClientLimits) -> Gateway {
 }
 
 #[tokio::test]
-async fn a_client_that_says_nothing_is_let_go() {
+async fn a_client_that_sends_nothing_is_disconnected() {
     let clients = ClientLimits { headers: SHORT, ..ClientLimits::default() };
     let (gateway, api) = (websockets(clients.clone()).await, api(functions().0, http(clients)).await);
     for address in [gateway.local_addr(), api.local_addr()] {
@@ -34,7 +34,7 @@ async fn a_client_that_says_nothing_is_let_go() {
 }
 
 #[tokio::test]
-async fn a_head_that_comes_too_slowly_is_408_however_steadily_it_comes() {
+async fn a_head_that_takes_too_long_is_408_even_if_bytes_keep_coming() {
     let clients = ClientLimits { headers: SHORT, ..ClientLimits::default() };
     let gateway = websockets(clients).await;
     let mut slow = Raw::open(gateway.local_addr()).await;
@@ -45,7 +45,7 @@ async fn a_head_that_comes_too_slowly_is_408_however_steadily_it_comes() {
             answer = slow.answer(false) => break answer,
             _ = every.tick() => {}
         }
-        // The gateway may end it between two headers.
+        // The gateway may close the connection between two headers.
         let _ = slow.stream.try_write(b"A: b\r\n");
     };
     assert_eq!((answer.status, answer.header("connection")), (408, Some("close")));
@@ -53,7 +53,7 @@ async fn a_head_that_comes_too_slowly_is_408_however_steadily_it_comes() {
 }
 
 #[tokio::test]
-async fn a_second_head_has_its_own_time_and_a_kept_connection_another() {
+async fn a_later_head_has_its_own_time_and_an_idle_connection_has_another_one() {
     let clients = ClientLimits { headers: SHORT, idle: SHORT * 4, ..ClientLimits::default() };
     let api = api(functions().0, http(clients)).await;
     let mut raw = Raw::open(api.local_addr()).await;
@@ -70,7 +70,7 @@ async fn a_second_head_has_its_own_time_and_a_kept_connection_another() {
 }
 
 #[tokio::test]
-async fn a_body_that_comes_too_slowly_is_408() {
+async fn a_body_that_takes_too_long_is_408() {
     let clients = ClientLimits { body: SHORT, ..ClientLimits::default() };
     let (gateway, api) = (websockets(clients.clone()).await, api(functions().0, http(clients)).await);
     let signed = "Authorization: AWS4-HMAC-SHA256 x\r\n";
@@ -83,7 +83,7 @@ async fn a_body_that_comes_too_slowly_is_408() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_of_its_answer_is_let_go() {
+async fn a_client_that_reads_nothing_of_its_answer_is_disconnected() {
     let clients = ClientLimits { stall: SHORT, ..ClientLimits::default() };
     let (functions, mut record) = functions();
     let functions = functions.on("echo", |_| Ok(json!({"statusCode": 200, "body": "x".repeat(32 << 20)})));
@@ -94,11 +94,11 @@ async fn a_client_that_takes_nothing_of_its_answer_is_let_go() {
     tokio::time::sleep(SHORT * 4).await;
     let mut answer = Vec::new();
     let _ = tokio::io::copy(&mut raw.stream, &mut answer).await;
-    assert!(answer.len() < 32 << 20, "it was kept for {} bytes", answer.len());
+    assert!(answer.len() < 32 << 20, "the whole answer was sent: {} bytes", answer.len());
 }
 
 #[tokio::test]
-async fn of_too_many_that_say_nothing_the_longest_silent_go_and_whoever_speaks_is_served() {
+async fn of_too_many_silent_connections_the_oldest_are_closed_and_a_request_is_served() {
     const PLACES: usize = 8;
     let clients = ClientLimits { waiting: PLACES, ..ClientLimits::default() };
     let gateway = websockets(clients).await;
@@ -119,7 +119,7 @@ async fn of_too_many_that_say_nothing_the_longest_silent_go_and_whoever_speaks_i
 }
 
 #[tokio::test]
-async fn open_websockets_take_no_place_of_those_that_wait() {
+async fn open_websockets_do_not_count_as_waiting() {
     let gateway = websockets(ClientLimits { waiting: 2, ..ClientLimits::default() }).await;
     let mut open = Vec::new();
     for _ in 0..6 {
@@ -129,7 +129,7 @@ async fn open_websockets_take_no_place_of_those_that_wait() {
 }
 
 #[tokio::test]
-async fn bodies_under_way_are_bounded_together_and_small_ones_are_taken_all_the_same() {
+async fn all_bodies_under_way_have_a_common_bound_and_small_ones_are_accepted_beyond_it() {
     const SIZE: usize = 200 * 1024;
     let clients = ClientLimits { bodies: 2 * SIZE, ..ClientLimits::default() };
     let (functions, mut record) = functions();
@@ -142,7 +142,7 @@ async fn bodies_under_way_are_bounded_together_and_small_ones_are_taken_all_the_
         raw.send(head(SIZE) + &"x".repeat(SIZE - 1)).await;
         waiting.push(raw);
     }
-    // Until what was sent has been read, a third may still find room.
+    // A third body may still be accepted until the gateway has read the first two.
     let refused = loop {
         let mut raw = Raw::open(api.local_addr()).await;
         raw.send(head(SIZE) + &"x".repeat(SIZE)).await;
@@ -176,7 +176,7 @@ async fn a_body_over_its_limit_is_refused_before_it_comes() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_refused_body_is_not_the_next_request() {
+async fn the_rest_of_a_refused_body_is_not_read_as_the_next_request() {
     let (functions, mut record) = functions();
     let api = api(functions, HttpLimits { body: 64 * 1024, ..HttpLimits::default() }).await;
     let smuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n".repeat(3000);
@@ -188,7 +188,7 @@ async fn what_is_left_of_a_refused_body_is_not_the_next_request() {
 }
 
 #[test]
-fn the_limits_are_these() {
+fn the_default_limits_are_the_documented_ones() {
     let limits = ClientLimits::default();
     let seconds = [limits.headers, limits.body, limits.idle, limits.stall].map(|limit| limit.as_secs());
     assert_eq!(seconds, [10, 30, 75, 30]);

@@ -1,4 +1,4 @@
-//! What RFC 6455, 9110 and 9112 demand, and what a client may hold, over bare sockets: a test a fact.
+//! The demands of RFC 6455, 9110 and 9112, and the bounds on clients, over bare sockets. Each test shows one fact.
 
 mod answers;
 mod connections;

@@ -1,4 +1,4 @@
-//! A client that sends fast is held up, and everything that it says is answered.
+//! A client that sends too fast is slowed down, and all its messages are answered.
 
 use std::{
     sync::{
@@ -21,17 +21,17 @@ use crate::{
     support::{Functions, functions, gateway},
 };
 
-/// Frames with the numbers from 0 on.
+/// Frames with sequence numbers from 0 on.
 fn numbered(count: usize) -> Vec<u8> {
     (0..count).flat_map(|n| frame(0x81, json!({"type": "echo", "seq": n}).to_string())).collect()
 }
 
-/// `echo` takes a moment, and says how many messages were in it at most.
+/// Functions whose `echo` takes a moment, and the largest number of messages that were in it at once.
 fn counted() -> (Functions, Arc<AtomicUsize>) {
     let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let noted = Arc::clone(&most);
+    let recorded = Arc::clone(&most);
     let functions = functions().0.on_async("echo", move |event| {
-        let (running, most) = (Arc::clone(&running), Arc::clone(&noted));
+        let (running, most) = (Arc::clone(&running), Arc::clone(&recorded));
         async move {
             most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             tokio::task::yield_now().await;
@@ -44,7 +44,7 @@ fn counted() -> (Functions, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn of_200_and_of_2000_frames_in_one_write_each_is_answered_and_few_are_under_way() {
+async fn each_of_many_frames_in_one_write_is_answered_and_few_are_under_way_at_once() {
     for count in [200, 2000] {
         let (functions, most) = counted();
         let gateway = gateway(functions, Limits::default()).await;
@@ -53,7 +53,7 @@ async fn of_200_and_of_2000_frames_in_one_write_each_is_answered_and_few_are_und
         let mut answered = vec![false; count];
         for _ in 0..count {
             let answer: serde_json::Value = serde_json::from_str(&raw.text().await).unwrap();
-            let seq = usize::try_from(answer["seq"].as_u64().expect("its own answer")).unwrap();
+            let seq = usize::try_from(answer["seq"].as_u64().expect("a sequence number")).unwrap();
             assert!(!std::mem::replace(&mut answered[seq], true), "{seq} is answered twice");
         }
         assert!(answered.iter().all(|answered| *answered));
@@ -63,7 +63,7 @@ async fn of_200_and_of_2000_frames_in_one_write_each_is_answered_and_few_are_und
 }
 
 #[tokio::test]
-async fn frames_that_are_refused_are_answered_too() {
+async fn refused_frames_are_answered_as_well() {
     let limits = Limits { requests_per_second: 0, burst: 101, outgoing: 1, ..Limits::default() };
     let gateway = gateway(functions().0, limits).await;
     let mut raw = Raw::websocket(&gateway).await;
@@ -85,19 +85,19 @@ async fn a_client_that_does_not_read_is_not_read_from_and_gets_every_answer_once
     let mut raw = Raw::websocket(&gateway).await;
     raw.send(numbered(COUNT)).await;
     record.next("echo").await;
-    // As many as the sockets' buffers and the places take, and then none for a while.
+    // The gateway handles as many as fit the sockets' buffers and the places, and then none for a while.
     let mut handled = 1;
     while tokio::time::timeout(Duration::from_millis(500), record.next("echo")).await.is_ok() {
         handled += 1;
     }
-    assert!(handled < COUNT, "nothing held it up");
+    assert!(handled < COUNT, "the client was not slowed down");
     for _ in 0..COUNT {
         assert_eq!(raw.text().await.len(), 100 * 1024);
     }
 }
 
 #[tokio::test]
-async fn a_client_that_is_held_up_is_still_closed_when_it_is_idle() {
+async fn a_client_that_is_slowed_down_is_still_closed_when_it_is_idle() {
     let functions = functions().0.on_async("echo", |_| std::future::pending().boxed());
     let limits = Limits { idle: Duration::from_millis(200), in_flight: 2, ..Limits::default() };
     let gateway = gateway(functions, limits).await;
@@ -108,7 +108,7 @@ async fn a_client_that_is_held_up_is_still_closed_when_it_is_idle() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[allow(clippy::print_stdout)]
-async fn a_flood_from_one_connection_leaves_another_its_answers() {
+async fn during_a_flood_on_one_connection_another_connection_gets_its_answers() {
     const FLOOD: usize = 100_000;
     let fast = Limits { requests_per_second: 1_000_000, burst: 1_000_000, ..Limits::default() };
     let gateway = gateway(counted().0, fast).await;
@@ -116,7 +116,7 @@ async fn a_flood_from_one_connection_leaves_another_its_answers() {
     let mut other = Raw::websocket(&gateway).await;
     let (mut read, mut write) = flooding.stream.into_split();
     let frames = numbered(1000);
-    // An answer is its message without the mask.
+    // An answer is as long as its message without the mask, which has 4 bytes.
     let mut left = (frames.len() - 4 * 1000) * (FLOOD / 1000);
     let flood = tokio::spawn(async move {
         for _ in 0..FLOOD / 1000 {
@@ -132,10 +132,10 @@ async fn a_flood_from_one_connection_leaves_another_its_answers() {
     });
     let mut waits = Vec::new();
     while !answers.is_finished() {
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         other.send(frame(0x81, "check-in")).await;
         assert_eq!(other.text().await, "check-in");
-        waits.push(asked.elapsed());
+        waits.push(sent_at.elapsed());
     }
     waits.sort_unstable();
     println!("beside the flood: {} answers, p50 {:?}, worst {:?}", waits.len(), waits[waits.len() / 2], waits.last());

@@ -1,4 +1,4 @@
-//! A client that sends exactly what it is told to.
+//! A client that sends exactly the bytes that a test gives it.
 #![allow(unreachable_pub)]
 
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ pub struct Raw {
     read: Vec<u8>,
 }
 
-/// The head of an answer, and its body as its length has it.
+/// The head of an answer, and a body of the length in its `content-length`.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -51,7 +51,7 @@ impl Raw {
         soon(self.stream.write_all(bytes.as_ref())).await.unwrap();
     }
 
-    /// A request with these lines, and what comes back.
+    /// Sends a request with these lines, and returns the answer.
     pub async fn ask(&mut self, line: &str, headers: &[&str]) -> Answer {
         let head = [&[line], headers].concat().join("\r\n");
         self.send(format!("{head}\r\n\r\n")).await;
@@ -77,7 +77,7 @@ impl Raw {
 
     async fn take(&mut self, length: usize) -> Vec<u8> {
         while self.read.len() < length {
-            assert!(self.more().await > 0, "cut off");
+            assert!(self.more().await > 0, "the answer is incomplete");
         }
         self.read.drain(..length).collect()
     }
@@ -86,13 +86,13 @@ impl Raw {
         soon(self.stream.read_buf(&mut self.read)).await.unwrap()
     }
 
-    /// Everything until the end, which must not be a reset.
+    /// All bytes until the end of the connection, which must not be a reset.
     pub async fn rest(&mut self) -> Vec<u8> {
         while self.more().await > 0 {}
         std::mem::take(&mut self.read)
     }
 
-    /// A WebSocket.
+    /// Opens a WebSocket.
     pub async fn websocket(gateway: &Gateway) -> Self {
         let mut raw = Self::open(gateway.local_addr()).await;
         let answer = raw.ask("GET /prod HTTP/1.1", &["Host: x", UPGRADE, VERSION, KEY]).await;
@@ -116,11 +116,11 @@ impl Raw {
         String::from_utf8(payload).unwrap()
     }
 
-    /// The code of the close frame that comes next, and that nothing comes after it.
+    /// The code of the next frame, which must be a close frame and the last one.
     pub async fn closed(&mut self) -> Option<u16> {
         let (first, payload) = self.frame().await;
         assert_eq!(first, 0x88, "no close frame: {payload:?}");
-        assert!(self.rest().await.is_empty(), "something comes after the close frame");
+        assert!(self.rest().await.is_empty(), "bytes follow the close frame");
         payload.first_chunk().copied().map(u16::from_be_bytes)
     }
 }

@@ -1,4 +1,4 @@
-//! Requests (RFC 9110 and RFC 9112), at the HTTP API.
+//! Requests to the HTTP API (RFC 9110 and RFC 9112).
 
 use serde_json::json;
 
@@ -10,13 +10,13 @@ async fn status_of(request: &str) -> u16 {
     raw.send(request).await;
     let answer = raw.answer(false).await;
     if answer.status >= 400 {
-        assert!(record.rest("echo").is_empty(), "it was refused, and served: {request:?}");
+        assert!(record.rest("echo").is_empty(), "a refused request was served: {request:?}");
     }
     answer.status
 }
 
 #[tokio::test]
-async fn a_request_has_one_host_unless_it_is_http_1_0() {
+async fn a_request_must_have_one_valid_host_unless_it_is_http_1_0() {
     for (request, status) in [
         ("GET / HTTP/1.1\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", 400),
@@ -35,14 +35,14 @@ async fn a_request_has_one_host_unless_it_is_http_1_0() {
 }
 
 #[tokio::test]
-async fn a_header_is_on_one_line_with_no_space_before_its_colon() {
+async fn a_header_must_be_on_one_line_with_no_space_before_its_colon() {
     for line in ["A: b\r\n c", "A : b", " A: b", "A\t: b", "A", ": b", "A b: c", "A: b\0c"] {
         assert_eq!(status_of(&format!("GET / HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\n")).await, 400, "{line:?}");
     }
 }
 
 #[tokio::test]
-async fn a_request_line_is_a_method_a_target_and_a_version_that_is_spoken_here() {
+async fn a_request_line_must_be_a_method_a_target_and_a_supported_version() {
     for (line, status) in [
         ("GET / HTTP/2.0", 505),
         ("GET / HTTP/3.0", 505),
@@ -60,7 +60,7 @@ async fn a_request_line_is_a_method_a_target_and_a_version_that_is_spoken_here()
 }
 
 #[tokio::test]
-async fn where_a_body_ends_is_beyond_doubt() {
+async fn the_end_of_a_body_must_be_unambiguous() {
     for (framing, body, status) in [
         ("Content-Length: 2\r\nContent-Length: 3", "abc", 400),
         ("Content-Length: 2, 3", "abc", 400),
@@ -85,7 +85,7 @@ async fn where_a_body_ends_is_beyond_doubt() {
 }
 
 #[tokio::test]
-async fn a_body_with_two_lengths_is_chunked_and_the_last_of_its_connection() {
+async fn a_body_with_two_framings_is_read_as_chunked_and_is_the_last_of_its_connection() {
     for lengths in
         ["Content-Length: 5\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 5"]
     {
@@ -101,7 +101,7 @@ async fn a_body_with_two_lengths_is_chunked_and_the_last_of_its_connection() {
 }
 
 #[tokio::test]
-async fn an_expectation_is_met_refused_or_in_http_1_0_ignored() {
+async fn a_known_expectation_is_met_another_one_is_refused_and_http_1_0_ignores_both() {
     for (version, expects, status) in [
         ("1.1", "100-Continue", 100),
         ("1.1", "200-ok", 417),
@@ -140,7 +140,7 @@ async fn requests_that_come_together_are_answered_in_their_order() {
 }
 
 #[tokio::test]
-async fn an_event_has_the_target_s_host_underscores_encoded_slashes_and_no_header_of_one_hop() {
+async fn an_event_has_the_host_of_the_target_and_headers_with_underscores_but_none_of_one_hop() {
     let (api, mut record) = plain_api().await;
     let mut raw = Raw::open(api.local_addr()).await;
     let line = "GET http://a.example:81/v1/a%2Fb/../%2e%2e/%7Ec?x=1&x=2&y=%2C HTTP/1.1";
@@ -160,7 +160,7 @@ async fn an_event_has_the_target_s_host_underscores_encoded_slashes_and_no_heade
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_long_is_431_and_a_target_414_and_both_are_told() {
+async fn a_too_long_head_is_refused_with_431_and_a_too_long_target_with_414() {
     let (api, mut record) = plain_api().await;
     for (request, status) in [
         (format!("GET / HTTP/1.1\r\nHost: x\r\nA: {}\r\n\r\n", "a".repeat(10_240 - 14 - 1)), 200),
@@ -186,7 +186,7 @@ async fn a_head_that_is_too_long_is_431_and_a_target_414_and_both_are_told() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_waited_for_costs_nobody_theirs() {
+async fn a_client_that_leaves_before_its_answer_does_not_affect_another_client() {
     let api = answering(json!({"statusCode": 200, "body": "x".repeat(4 << 20)})).await;
     let mut raw = Raw::open(api.local_addr()).await;
     raw.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;

@@ -1,4 +1,4 @@
-//! What the gateway's tests share: functions as closures, a client, and calls to the management API.
+//! Shared parts of the gateway's tests: functions as closures, a client, and calls to the management API.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
@@ -27,19 +27,19 @@ use tokio_tungstenite::{
 pub type Outcome = Result<Value, InvokeError>;
 type Handler = Arc<dyn Fn(Value) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
-/// Functions as closures; every event they are given is also put on record.
+/// Functions as closures. Every event that they get is also sent to the [`Record`].
 pub struct Functions {
     handlers: HashMap<String, Handler>,
     record: mpsc::UnboundedSender<(String, Value)>,
 }
 
-/// The record of events, which can be waited for.
+/// The events that the functions got. A test can wait for them.
 pub struct Record {
     events: mpsc::UnboundedReceiver<(String, Value)>,
     early: VecDeque<(String, Value)>,
 }
 
-/// Functions that let everybody in, answer `echo` with its body, and do nothing else.
+/// Functions that accept every handshake, and whose `echo` and `quiet` answer with the body of the message.
 pub fn functions() -> (Functions, Record) {
     let (record, events) = mpsc::unbounded_channel();
     let functions = Functions { handlers: HashMap::new(), record }
@@ -79,13 +79,13 @@ impl Invoke for Functions {
 }
 
 impl Record {
-    /// The next event of `function`, waited for.
+    /// Waits for the next event of `function`.
     pub async fn next(&mut self, function: &str) -> Value {
         if let Some(at) = self.early.iter().position(|(name, _)| name == function) {
             return self.early.remove(at).unwrap().1;
         }
         loop {
-            let (name, event) = soon(self.events.recv()).await.expect("the gateway is gone");
+            let (name, event) = soon(self.events.recv()).await.expect("the gateway has stopped");
             if name == function {
                 return event;
             }
@@ -93,7 +93,8 @@ impl Record {
         }
     }
 
-    /// The events of `function` that nobody has waited for. Call it when nothing can come any more.
+    /// The events of `function` that no call of [`next`](Self::next) has returned. It must be called when no more
+    /// events can come.
     pub fn rest(&mut self, function: &str) -> Vec<Value> {
         while let Ok(event) = self.events.try_recv() {
             self.early.push_back(event);
@@ -102,9 +103,9 @@ impl Record {
     }
 }
 
-/// Whatever takes longer than this will not happen.
+/// Waits for a future for 10 s, which is far longer than anything takes.
 pub async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(10), future).await.expect("it did not happen")
+    tokio::time::timeout(Duration::from_secs(10), future).await.expect("no result within 10 s")
 }
 
 pub fn allow(principal: &str, context: &Value) -> Value {
@@ -121,7 +122,8 @@ pub fn raised(message: &str) -> InvokeError {
     InvokeError::Function { kind: "Error".into(), message: message.into() }
 }
 
-/// Authorizer, `$connect`, `$disconnect`, `echo` (also `$default`) with a route response, `quiet` without.
+/// Routes for the authorizer, `$connect` and `$disconnect`; `echo` (also `$default`) with a route response, and `quiet`
+/// without one.
 pub fn routes() -> Routes {
     let route = |function: &str, responds| Route { function: function.into(), responds };
     Routes {
@@ -198,7 +200,7 @@ impl Client {
         serde_json::from_str(&self.text().await).unwrap()
     }
 
-    /// The close frame that the gateway sent; pongs before it don't matter.
+    /// The close frame that the gateway sent. Pongs before it are skipped.
     pub async fn closed(&mut self) -> CloseFrame {
         loop {
             match self.next().await {
@@ -210,7 +212,7 @@ impl Client {
     }
 }
 
-/// A call to the management API, signed as far as the gateway looks.
+/// Calls the management API, with the part of a signature that the gateway checks.
 pub async fn manage(
     to: SocketAddr,
     method: Method,

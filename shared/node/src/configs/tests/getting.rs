@@ -1,9 +1,9 @@
-//! From the news to the document.
+//! How the document of a configuration is obtained.
 
 use super::*;
 
 #[test]
-fn what_the_program_does_not_have_yet_gives_way_to_what_is_newer() {
+fn a_newer_version_replaces_one_that_the_program_does_not_have_yet() {
     let mut node = Node::new();
     assert_eq!(node.hear(large(3)), Some(fetch(3)));
     assert_eq!(node.hear(news(4)), Some(Due::Apply(configuration(4))));
@@ -11,18 +11,18 @@ fn what_the_program_does_not_have_yet_gives_way_to_what_is_newer() {
 }
 
 #[test]
-fn after_a_wrong_hash_the_server_is_asked_again_and_its_answer_taken() {
-    for honest in [news(3), news(4)] {
+fn after_a_wrong_hash_the_server_is_asked_again_and_its_answer_applied() {
+    for answer in [news(3), news(4)] {
         let mut node = Node::new();
         assert_eq!(node.hear(forged(3)), Some(Due::Ask));
-        assert_eq!(node.due(), None, "asked once");
-        let version = honest.version;
-        assert_eq!(node.hear(honest), Some(Due::Apply(configuration(version))));
+        assert_eq!(node.due(), None, "the node asks once");
+        let version = answer.version;
+        assert_eq!(node.hear(answer), Some(Due::Apply(configuration(version))));
     }
 }
 
 #[test]
-fn after_three_questions_a_hash_that_stays_wrong_is_a_rejection() {
+fn a_hash_that_is_wrong_after_three_questions_rejects_the_configuration() {
     let mut node = Node::new();
     for _ in 0..3 {
         assert_eq!(node.hear(forged(3)), Some(Due::Ask));
@@ -33,7 +33,7 @@ fn after_three_questions_a_hash_that_stays_wrong_is_a_rejection() {
 }
 
 #[test]
-fn what_is_no_hash_never_becomes_part_of_a_path() {
+fn text_that_is_no_hash_is_not_used_in_a_path() {
     let upper = document(3).sha256().to_uppercase();
     for sha256 in ["", "../../secret", upper.as_str(), &"x".repeat(64)] {
         let mut node = Node::new();
@@ -42,18 +42,18 @@ fn what_is_no_hash_never_becomes_part_of_a_path() {
 }
 
 #[test]
-fn when_the_server_has_none_any_more_nothing_is_waited_for() {
+fn if_the_server_has_no_configuration_any_more_the_node_stops_waiting_for_it() {
     let mut node = Node::new();
     node.hear(forged(3));
     node.configs.withdrawn();
     assert_eq!((node.hear(news(3)), node.configs.report(None)), (None, None));
     let mut node = Node::proving(3);
     node.configs.withdrawn();
-    assert_eq!(node.prove(), Some(Due::Settled(applied(3))), "what runs goes on");
+    assert_eq!(node.prove(), Some(Due::Settled(applied(3))), "a proof that is under way goes on");
 }
 
 #[test]
-fn a_document_that_is_not_in_the_news_is_fetched_once() {
+fn a_document_that_is_not_in_the_message_is_fetched_once() {
     let mut node = Node::new();
     assert_eq!(node.hear(large(3)), Some(fetch(3)));
     assert_eq!((node.hear(large(3)), node.due()), (None, None));
@@ -77,19 +77,20 @@ fn a_fetch_that_fails_is_repeated_three_times_with_growing_pauses() {
 }
 
 #[test]
-fn without_a_url_nothing_is_tried_again() {
+fn without_a_url_the_fetch_is_not_repeated() {
     let mut node = Node::new();
     node.hear(large(3));
-    assert_eq!(node.fetched(3, Err(FetchError::NoUrl)), Some(Due::Settled(rejected(3, "no HTTP URL"))));
+    let report = rejected(3, "the node has no HTTP URL to fetch from");
+    assert_eq!(node.fetched(3, Err(FetchError::NoUrl)), Some(Due::Settled(report)));
 }
 
 #[test]
-fn what_was_fetched_is_checked_as_well() {
+fn the_hash_and_the_size_of_a_fetched_document_are_checked() {
     let mut node = Node::new();
     node.hear(large(3));
     assert_eq!(node.fetched(3, Ok("{}".to_owned())), Some(Due::Ask));
     assert_eq!(node.hear(large(3)), Some(fetch(3)));
-    assert_eq!(node.fetched(3, Ok("x".repeat(rollcall_wire::DOCUMENT_BYTES + 1))), None, "a failure, to be repeated");
+    assert_eq!(node.fetched(3, Ok("x".repeat(rollcall_wire::DOCUMENT_BYTES + 1))), None, "a failed fetch is repeated");
     node.now += s(60);
     assert_eq!(node.due(), Some(fetch(3)));
 }

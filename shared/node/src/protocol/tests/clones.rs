@@ -1,4 +1,4 @@
-//! Two devices with one token are calmed, and a node that is alone is never taken for two.
+//! Two devices with one token connect ever more rarely. A single device is never taken for two.
 
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
@@ -8,37 +8,37 @@ use super::*;
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// What a server lets the connection know that it replaced.
+/// How a connection learns that another one took over the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Tells {
+enum Notice {
     Bye,
-    /// The bye is lost.
+    /// The bye is lost, and the connection is only closed.
     Close,
-    /// Both are lost: the next check-in is answered with an error.
+    /// Bye and close are lost: the next check-in is answered with an error.
     Error,
 }
 
-/// A server that gives the node to whoever connected last.
+/// A server whose newest connection holds the node.
 struct World {
     nodes: Vec<Bench>,
-    /// How much of what each node opened and said was looked at.
+    /// How many connections and check-ins of each node the server has handled.
     seen: Vec<(usize, usize)>,
     holder: Option<(usize, LinkId)>,
-    tells: Tells,
+    notice: Notice,
     rng: SmallRng,
-    /// How many of a hundred handshakes end badly.
+    /// How many of a hundred handshakes fail.
     bad: u32,
 }
 
 impl World {
-    fn new(nodes: usize, tells: Tells, seed: u64) -> Self {
+    fn new(nodes: usize, notice: Notice, seed: u64) -> Self {
         let seeds = (0..nodes as u64).map(|node| 1000 * seed + node);
         let nodes: Vec<_> = seeds.map(Bench::seeded).collect();
         let rng = SmallRng::seed_from_u64(seed);
-        Self { seen: vec![(0, 0); nodes.len()], nodes, holder: None, tells, rng, bad: 0 }
+        Self { seen: vec![(0, 0); nodes.len()], nodes, holder: None, notice, rng, bad: 0 }
     }
 
-    /// Lets time pass until then.
+    /// Lets time pass until `end`.
     fn run_until(&mut self, end: Duration) {
         loop {
             while (0..self.nodes.len()).any(|node| self.serve(node)) {}
@@ -54,7 +54,7 @@ impl World {
         }
     }
 
-    /// Does what the server does next about what this node did; whether there was anything.
+    /// Handles the next connection or check-in of this node. Returns whether there was one.
     fn serve(&mut self, node: usize) -> bool {
         let (opened, said) = &mut self.seen[node];
         if let Some(link) = self.nodes[node].opened.get(*opened).copied() {
@@ -72,7 +72,7 @@ impl World {
 
     fn handshake(&mut self, node: usize, link: LinkId) {
         let fate = self.rng.random_range(0..100);
-        // Half of the bad ones are let in, and the node does not hear of it.
+        // The server accepts half of the failed handshakes, and the node does not learn of it.
         if fate >= self.bad || fate % 2 == 0 {
             self.take_over(node, link);
         }
@@ -86,10 +86,10 @@ impl World {
     fn take_over(&mut self, node: usize, link: LinkId) {
         let Some((loser, old)) = self.holder.replace((node, link)) else { return };
         let loser = &mut self.nodes[loser];
-        if self.tells == Tells::Bye {
+        if self.notice == Notice::Bye {
             loser.receive(old, &json!({"type": "bye", "reason": "superseded"}));
         }
-        if self.tells != Tells::Error {
+        if self.notice != Notice::Error {
             loser.server_closes(old);
         }
     }
@@ -107,9 +107,9 @@ impl World {
         self.nodes.iter().map(|node| node.opened.len()).sum()
     }
 
-    fn told(&self) -> usize {
-        let told = |event: &&NodeEvent| matches!(event, NodeEvent::Superseded { .. });
-        self.nodes.iter().map(|node| node.events.iter().filter(told).count()).sum()
+    fn superseded_events(&self) -> usize {
+        let superseded = |event: &&NodeEvent| matches!(event, NodeEvent::Superseded { .. });
+        self.nodes.iter().map(|node| node.events.iter().filter(superseded).count()).sum()
     }
 
     fn longest_wait(&self) -> Duration {
@@ -121,47 +121,48 @@ impl World {
     }
 }
 
-/// The numbers are in ADR 15.
+/// ADR 15 has the numbers.
 #[test]
-fn two_devices_with_one_token_settle_to_about_a_connect_an_hour_each() {
-    for (tells, seed) in
-        [Tells::Bye, Tells::Close, Tells::Error].into_iter().flat_map(|tells| (0..20).map(move |seed| (tells, seed)))
+fn two_devices_with_one_token_settle_at_about_one_connect_an_hour_each() {
+    for (notice, seed) in
+        [Notice::Bye, Notice::Close, Notice::Error].into_iter().flat_map(|one| (0..20).map(move |seed| (one, seed)))
     {
-        let mut world = World::new(2, tells, seed);
+        let mut world = World::new(2, notice, seed);
         world.run_until(DAY);
         let first_day = world.connects();
-        assert!((30..=55).contains(&first_day), "{tells:?}, seed {seed}: {first_day} connects in a day");
-        assert!(tells != Tells::Bye || world.told() > 20, "only told {} times", world.told());
+        assert!((30..=55).contains(&first_day), "{notice:?}, seed {seed}: {first_day} connects in a day");
+        let events = world.superseded_events();
+        assert!(notice != Notice::Bye || events > 20, "the programs were told only {events} times");
         world.run_until(2 * DAY);
         let second_day = world.connects() - first_day;
-        assert!((24..=34).contains(&second_day), "{tells:?}, seed {seed}: {second_day} connects in the second day");
+        assert!((24..=34).contains(&second_day), "{notice:?}, seed {seed}: {second_day} connects in the second day");
     }
 }
 
 #[test]
 fn when_one_of_two_devices_stops_the_other_is_back_within_the_longest_wait_and_then_stays() {
     for seed in 0..40 {
-        let mut world = World::new(2, Tells::Bye, seed);
+        let mut world = World::new(2, Notice::Bye, seed);
         let stop = HOUR * u32::try_from(seed % 20).expect("small");
         world.run_until(stop);
         world.nodes.truncate(1);
         world.holder = world.holder.filter(|(node, _)| *node == 0);
         world.run_until(stop + HOUR);
         assert!(world.nodes[0].machine.sessions.current.is_some(), "seed {seed}: not back after an hour");
-        let (connects, told) = (world.connects(), world.told());
+        let (connects, events) = (world.connects(), world.superseded_events());
         world.run_until(stop + HOUR + DAY);
-        assert_eq!(world.told(), told, "seed {seed}");
-        // Planned ones: a life is 100 min.
+        assert_eq!(world.superseded_events(), events, "seed {seed}");
+        // These are planned replacements: a connection lives for 100 min.
         assert!(world.connects() - connects < 24, "seed {seed}: {}", world.connects() - connects);
     }
 }
 
 #[test]
-fn a_node_that_is_alone_is_never_taken_for_two_whatever_happens_to_its_handshakes() {
-    for (tells, seed) in
-        [Tells::Bye, Tells::Close, Tells::Error].into_iter().flat_map(|tells| (0..30).map(move |seed| (tells, seed)))
+fn a_single_device_is_never_taken_for_two_whatever_happens_to_its_handshakes() {
+    for (notice, seed) in
+        [Notice::Bye, Notice::Close, Notice::Error].into_iter().flat_map(|one| (0..30).map(move |seed| (one, seed)))
     {
-        let mut world = World::new(1, tells, seed);
+        let mut world = World::new(1, notice, seed);
         world.bad = 30;
         for step in 1..400 {
             world.run_until(s(step * 97));
@@ -173,9 +174,9 @@ fn a_node_that_is_alone_is_never_taken_for_two_whatever_happens_to_its_handshake
                 _ => {}
             }
         }
-        assert_eq!(world.told(), 0, "{tells:?}, seed {seed}");
-        assert!(world.nodes[0].opened.len() > 100, "nothing happened: {}", world.nodes[0].opened.len());
-        assert!(world.longest_wait() <= s(60), "{tells:?}, seed {seed}: {:?}", world.longest_wait());
+        assert_eq!(world.superseded_events(), 0, "{notice:?}, seed {seed}");
+        assert!(world.nodes[0].opened.len() > 100, "only {} connections were opened", world.nodes[0].opened.len());
+        assert!(world.longest_wait() <= s(60), "{notice:?}, seed {seed}: {:?}", world.longest_wait());
     }
 }
 
@@ -184,7 +185,7 @@ fn superseded() -> serde_json::Value {
 }
 
 impl Bench {
-    fn told_superseded(&self) -> Vec<Duration> {
+    fn superseded_delays(&self) -> Vec<Duration> {
         let delay = |event: &NodeEvent| match event {
             NodeEvent::Superseded { delay } => Some(*delay),
             _ => None,
@@ -194,7 +195,7 @@ impl Bench {
 }
 
 #[test]
-fn a_node_whose_only_connection_is_superseded_says_why_and_stays_away() {
+fn a_node_whose_only_connection_is_superseded_tells_the_program_and_waits() {
     let mut bench = Bench::connected();
     bench.receive(bench.link(), &superseded());
     let reason = DisconnectReason::Bye { reason: rollcall_wire::ByeReason::Superseded };
@@ -216,10 +217,10 @@ fn a_node_whose_only_connection_is_superseded_says_why_and_stays_away() {
 fn a_connection_that_is_superseded_before_its_first_ack_counts_as_well() {
     let (mut bench, old, new) = Bench::replacing();
     bench.opened();
-    // The new one took over from the old one, and another device from the new one.
+    // The new connection took over from the old one, and another device took over from the new one.
     bench.receive(new, &superseded());
     bench.receive(old, &superseded());
-    assert_eq!((bench.told_superseded().len(), bench.outages()), (1, 1));
+    assert_eq!((bench.superseded_delays().len(), bench.outages()), (1, 1));
     assert!(bench.last_delay() >= s(60), "{:?}", bench.last_delay());
     let gone = bench.now;
     bench.advance_to_next_opening();
@@ -239,7 +240,7 @@ fn a_bye_that_comes_after_the_answer_that_ended_the_connection_still_counts() {
         bench.receive(link, &json!({"type": "bye", "reason": reason}));
         bench.receive(link, &json!({"type": "bye", "reason": reason}));
         assert_eq!((bench.end.clone(), bench.outages()), (end.clone(), 1));
-        assert_eq!(bench.told_superseded().len(), usize::from(end.is_none()));
+        assert_eq!(bench.superseded_delays().len(), usize::from(end.is_none()));
         if end.is_none() {
             assert!(bench.last_delay() >= s(60) && bench.last_delay() <= s(90), "{:?}", bench.last_delay());
         }
@@ -247,7 +248,7 @@ fn a_bye_that_comes_after_the_answer_that_ended_the_connection_still_counts() {
 }
 
 #[test]
-fn a_configuration_on_trial_is_not_rolled_back_because_another_device_took_over() {
+fn an_unproven_configuration_is_not_rolled_back_because_another_device_took_over() {
     let mut bench = Bench::connected();
     let old = bench.link();
     bench.machine.cadence.spread = s(0);
@@ -263,12 +264,12 @@ fn a_configuration_on_trial_is_not_rolled_back_because_another_device_took_over(
 }
 
 #[test]
-fn a_server_that_lets_nodes_in_and_loses_them_again_is_not_stormed() {
+fn a_server_that_accepts_nodes_and_loses_them_again_gets_few_connects() {
     for end in ["bye", "close", "break"] {
         let mut bench = Bench::new();
         for _ in 0..100 {
             bench.opened();
-            let (link, seq) = (bench.link(), bench.said.last().expect("said").1.seq);
+            let (link, seq) = (bench.link(), bench.said.last().expect("a check-in").1.seq);
             bench.receive(
                 link,
                 &json!({"type":"ack","seq":seq,"next_check_in_s":60,"reconnect_within_s":LIFE_S,"spread_s":0}),
@@ -289,7 +290,7 @@ fn a_server_that_lets_nodes_in_and_loses_them_again_is_not_stormed() {
 }
 
 #[test]
-fn a_server_that_wants_every_connection_replaced_at_once_is_followed_once_a_second() {
+fn a_server_that_asks_to_replace_every_connection_at_once_is_obeyed_once_a_second() {
     let mut bench = Bench::connected();
     for _ in 0..20 {
         let link = bench.link();

@@ -4,12 +4,12 @@ use rollcall_wire::{COMMAND_OUTPUT_BYTES, CommandResult, CommandStatus, MESSAGE_
 
 use super::*;
 
-fn told(command: u64) -> serde_json::Value {
+fn news(command: u64) -> serde_json::Value {
     json!({"command": command, "name": "echo", "args": "hello", "expires_in_s": 60})
 }
 
 fn pushed(command: u64) -> serde_json::Value {
-    let mut message = told(command);
+    let mut message = news(command);
     message["type"] = json!("command");
     message
 }
@@ -37,20 +37,20 @@ impl Bench {
         self.executed.iter().map(|news| news.command).collect()
     }
 
-    /// What the last check-in said of commands.
+    /// The command results of the last check-in.
     fn results(&self) -> Vec<CommandResult> {
         self.said.last().expect("a check-in").1.results.clone()
     }
 
     fn ack_last(&mut self) {
-        let (link, seq) = self.said.last().map(|(link, said)| (*link, said.seq)).expect("a check-in");
+        let (link, seq) = self.said.last().map(|(link, check_in)| (*link, check_in.seq)).expect("a check-in");
         self.ack(link, seq);
     }
 
     /// Lets time pass until the next check-in.
     fn check_in(&mut self) -> CheckIn {
-        let said = self.said.len();
-        self.pass_until(|bench| bench.said.len() > said);
+        let before = self.said.len();
+        self.pass_until(|bench| bench.said.len() > before);
         self.said.last().expect("a check-in").1.clone()
     }
 
@@ -61,7 +61,7 @@ impl Bench {
 }
 
 #[test]
-fn a_command_is_executed_once_however_often_and_wherever_it_is_told() {
+fn a_command_is_executed_once_however_often_and_on_whichever_connection_it_comes() {
     let (mut bench, old, new) = Bench::replacing();
     bench.opened();
     for link in [old, new, old] {
@@ -76,44 +76,44 @@ fn a_command_is_executed_once_however_often_and_wherever_it_is_told() {
 }
 
 #[test]
-fn a_command_comes_in_an_ack_as_well() {
+fn a_command_in_an_ack_is_executed() {
     let mut bench = Bench::new();
     bench.opened();
     let mut ack = json!({"type":"ack","seq":1,"next_check_in_s":60,"reconnect_within_s":LIFE_S,"spread_s":20});
-    ack["command"] = told(3);
+    ack["command"] = news(3);
     bench.receive(bench.link(), &ack);
     assert_eq!((bench.executed(), bench.pushed.len()), (vec![3], 0));
 }
 
 #[test]
-fn what_became_of_a_command_is_said_at_once_and_until_it_is_acknowledged() {
+fn a_result_is_reported_at_once_and_until_it_is_acknowledged() {
     let mut bench = Bench::connected();
     bench.tell(1);
     bench.finish(1, "hello");
-    let said = bench.said.last().expect("a check-in").1.clone();
-    assert_eq!((said.ack, said.results), (true, vec![done(1, "hello")]));
+    let check_in = bench.said.last().expect("a check-in").1.clone();
+    assert_eq!((check_in.ack, check_in.results), (true, vec![done(1, "hello")]));
     assert!(bench.events.contains(&NodeEvent::CommandFinished(done(1, "hello"))));
-    assert_eq!(bench.check_in().results, [done(1, "hello")], "that was not acknowledged");
+    assert_eq!(bench.check_in().results, [done(1, "hello")], "the check-in was not acknowledged");
     bench.ack_last();
     assert_eq!(bench.check_in().results, []);
 }
 
 #[test]
-fn a_result_is_said_on_every_connection_and_one_ack_is_enough() {
+fn a_result_is_reported_on_every_connection_and_one_ack_is_enough() {
     let (mut bench, old, new) = Bench::replacing();
     bench.receive(old, &pushed(1));
     bench.opened();
     bench.finish(1, "hello");
-    let said = |link| bench.said.iter().rev().find(|(on, _)| *on == link).expect("a check-in").1.clone();
-    assert_eq!(said(old).results, [done(1, "hello")]);
-    assert_eq!(said(new).results, [done(1, "hello")]);
-    let seq = said(old).seq;
+    let last = |link| bench.said.iter().rev().find(|(on, _)| *on == link).expect("a check-in").1.clone();
+    assert_eq!(last(old).results, [done(1, "hello")]);
+    assert_eq!(last(new).results, [done(1, "hello")]);
+    let seq = last(old).seq;
     bench.ack(old, seq);
     assert_eq!(bench.check_in().results, []);
 }
 
 #[test]
-fn an_ack_for_a_check_in_that_did_not_say_it_settles_no_result() {
+fn an_ack_for_a_check_in_without_the_result_does_not_acknowledge_the_result() {
     let mut bench = Bench::connected();
     bench.machine.check_in_now(bench.now);
     bench.settle();
@@ -124,11 +124,11 @@ fn an_ack_for_a_check_in_that_did_not_say_it_settles_no_result() {
     assert_eq!(bench.check_in().results, [done(1, "hello")]);
     let seq = bench.said.last().expect("a check-in").1.seq;
     bench.receive(bench.link(), &json!({"type": "error", "code": "stale-seq", "message": "", "seq": seq}));
-    assert_eq!(bench.check_in().results, [done(1, "hello")], "another check-in is stored, whatever it said");
+    assert_eq!(bench.check_in().results, [done(1, "hello")], "the stored check-in may be another one");
 }
 
 #[test]
-fn a_command_that_is_told_while_another_runs_waits_for_its_end_and_not_longer_than_it_may() {
+fn a_command_that_comes_while_another_runs_waits_for_its_end_but_not_past_its_expiry() {
     for (waits, executed) in [(59, vec![1, 2]), (60, vec![1])] {
         let mut bench = Bench::connected();
         bench.tell(1);
@@ -141,7 +141,7 @@ fn a_command_that_is_told_while_another_runs_waits_for_its_end_and_not_longer_th
 }
 
 #[test]
-fn told_again_a_command_may_wait_anew() {
+fn a_command_that_comes_again_has_the_whole_time_again() {
     let mut bench = Bench::connected();
     bench.tell(1);
     bench.tell(2);
@@ -164,22 +164,22 @@ fn a_command_that_has_no_time_left_is_neither_executed_nor_reported() {
 }
 
 #[test]
-fn an_earlier_command_that_comes_late_is_not_executed_and_fails_with_the_next_check_in() {
+fn an_earlier_command_that_comes_late_is_not_executed_and_is_reported_as_failed() {
     let mut bench = Bench::connected();
     bench.tell(2);
     bench.finish(2, "hello");
     bench.ack_last();
-    let said = bench.said.len();
+    let before = bench.said.len();
     bench.tell(1);
-    assert_eq!((bench.executed(), bench.said.len()), (vec![2], said), "an answer to everything would never end");
-    let late = failed(1, "not executed: 2 was begun before, and numbers only rise");
+    assert_eq!((bench.executed(), bench.said.len()), (vec![2], before), "a check-in at once would be answered again");
+    let late = failed(1, "not executed: command 2 was begun before, and command numbers only rise");
     assert_eq!(bench.check_in().results, [late]);
     bench.ack_last();
     assert_eq!(bench.check_in().results, []);
 }
 
 #[test]
-fn a_command_whose_result_was_acknowledged_is_answered_with_it_again() {
+fn a_command_that_comes_again_after_its_result_was_acknowledged_is_answered_with_the_result_again() {
     let mut bench = Bench::connected();
     bench.tell(1);
     bench.finish(1, "hello");
@@ -201,7 +201,7 @@ fn a_command_that_ran_while_the_node_restarted_has_failed_and_is_not_executed_ag
 }
 
 #[test]
-fn a_node_that_goes_down_before_the_program_has_the_command_does_not_execute_it() {
+fn a_node_that_restarts_before_the_program_has_the_command_does_not_execute_it() {
     let mut bench = Bench::connected();
     bench.crashes_once_it_is_kept = true;
     bench.tell(1);
@@ -212,7 +212,7 @@ fn a_node_that_goes_down_before_the_program_has_the_command_does_not_execute_it(
 }
 
 #[test]
-fn a_result_outlives_a_restart_until_it_is_acknowledged() {
+fn a_result_is_kept_over_a_restart_until_it_is_acknowledged() {
     let mut bench = Bench::connected();
     bench.tell(1);
     bench.finish(1, "hello");
@@ -226,11 +226,11 @@ fn a_result_outlives_a_restart_until_it_is_acknowledged() {
 }
 
 #[test]
-fn what_can_not_be_recorded_is_not_executed() {
+fn a_command_whose_start_can_not_be_recorded_is_not_executed() {
     let mut bench = Bench::connected();
     bench.disk = Err("no space".to_owned());
     bench.tell(1);
-    let why = failed(1, "not executed, for that could not be recorded: no space");
+    let why = failed(1, "not executed: its start could not be recorded: no space");
     assert_eq!((bench.executed(), bench.results()), (vec![], vec![why]));
     bench.tell(1);
     bench.disk = Ok(Record::default());
@@ -240,7 +240,7 @@ fn what_can_not_be_recorded_is_not_executed() {
 }
 
 #[test]
-fn results_are_clipped_at_a_character() {
+fn results_are_clipped_between_characters() {
     let mut bench = Bench::connected();
     bench.tell(1);
     bench.finish(1, &format!("x{}", "é".repeat(COMMAND_OUTPUT_BYTES)));
@@ -249,24 +249,24 @@ fn results_are_clipped_at_a_character() {
 }
 
 #[test]
-fn a_check_in_fits_a_message_and_what_it_has_no_room_for_is_said_later() {
+fn a_check_in_fits_a_message_and_results_without_room_are_reported_later() {
     let mut bench = Bench::connected();
     for command in 1..=3 {
         bench.tell(command);
-        // Six bytes of JSON each.
+        // Each of these characters takes six bytes of JSON.
         bench.finish(command, &"\u{1}".repeat(COMMAND_OUTPUT_BYTES));
     }
-    let said = |bench: &Bench| bench.results().iter().map(|result| result.command).collect::<Vec<_>>();
-    assert_eq!(said(&bench), [1, 2]);
+    let reported = |bench: &Bench| bench.results().iter().map(|result| result.command).collect::<Vec<_>>();
+    assert_eq!(reported(&bench), [1, 2]);
     let message = NodeMessage::CheckIn(bench.said.last().expect("a check-in").1.clone());
     assert!(serde_json::to_string(&message).expect("JSON").len() <= MESSAGE_LIMIT_BYTES);
     bench.ack_last();
     bench.check_in();
-    assert_eq!(said(&bench), [3]);
+    assert_eq!(reported(&bench), [3]);
 }
 
 #[test]
-fn while_nobody_acknowledges_results_no_more_commands_are_begun() {
+fn while_too_many_results_are_not_acknowledged_no_command_is_begun() {
     let mut bench = Bench::connected();
     let most = RESULTS as u64;
     for command in 1..=most + 1 {
@@ -280,7 +280,7 @@ fn while_nobody_acknowledges_results_no_more_commands_are_begun() {
 }
 
 #[test]
-fn what_is_finished_after_the_end_or_was_never_begun_changes_nothing() {
+fn a_result_after_the_end_or_of_a_command_that_was_never_begun_is_ignored() {
     let mut bench = Bench::connected();
     bench.tell(1);
     bench.finish(2, "another");

@@ -1,4 +1,4 @@
-//! Configurations: news, proof, roll-back, report.
+//! Configurations: messages, proof, roll-back and report.
 
 use rollcall_wire::{ConfigReport, ConfigStatus, Document};
 
@@ -27,8 +27,8 @@ fn rejected(version: u64, why: &str) -> ConfigReport {
 }
 
 impl Bench {
-    /// A node that applied version 3 and is on its way to prove it, without having waited: the old connection and the
-    /// new one.
+    /// A node that applied version 3 and is opening the connection that proves it, without a wait before; with the old
+    /// and the new connection.
     fn proving() -> (Self, LinkId, LinkId) {
         let mut bench = Self::connected();
         let old = bench.link();
@@ -41,7 +41,7 @@ impl Bench {
         (bench, old, new)
     }
 
-    /// Lets time pass until what is on trial is rolled back, failing every attempt to connect.
+    /// Lets time pass until the configuration is rolled back. Every attempt to connect fails.
     pub(super) fn fail_until_rolled_back(&mut self) {
         while self.rolled_back.is_empty() {
             if self.machine.sessions.next.is_some() {
@@ -53,14 +53,14 @@ impl Bench {
         }
     }
 
-    /// What was said about configurations, since the start or the last look.
+    /// The configuration reports of all check-ins since the start or the last call.
     fn reports(&mut self) -> Vec<(LinkId, Option<ConfigReport>)> {
         self.said.drain(..).map(|(link, check_in)| (link, check_in.config)).collect()
     }
 }
 
 #[test]
-fn what_was_applied_is_reported_after_a_check_in_on_a_new_connection_was_acknowledged() {
+fn an_applied_configuration_is_reported_after_a_check_in_on_a_new_connection_was_acknowledged() {
     let (mut bench, old, new) = Bench::proving();
     bench.machine.check_in_now(bench.now);
     bench.settle();
@@ -76,7 +76,7 @@ fn what_was_applied_is_reported_after_a_check_in_on_a_new_connection_was_acknowl
 }
 
 #[test]
-fn news_comes_pushed_and_in_acks_and_is_handed_on() {
+fn a_pushed_configuration_and_one_in_an_ack_are_applied_and_passed_to_the_program() {
     let (bench, ..) = Bench::proving();
     assert!(matches!(&bench.pushed[..], [Pushed::Config(news)] if news.version == 3));
     let mut bench = Bench::new();
@@ -86,8 +86,8 @@ fn news_comes_pushed_and_in_acks_and_is_handed_on() {
     bench.receive(bench.link(), &ack);
     assert_eq!(bench.applied.len(), 1);
     assert!(bench.pushed.is_empty());
-    let heard = |event: &NodeEvent| matches!(event, NodeEvent::Acked { ack, .. } if ack.config.is_some());
-    assert!(bench.events.iter().any(heard));
+    let carried = |event: &NodeEvent| matches!(event, NodeEvent::Acked { ack, .. } if ack.config.is_some());
+    assert!(bench.events.iter().any(carried));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_report_is_repeated_until_it_is_acknowledged() {
 }
 
 #[test]
-fn a_connection_that_was_on_its_way_before_proves_nothing() {
+fn a_connection_that_was_begun_before_the_configuration_proves_nothing() {
     for open in [false, true] {
         let (mut bench, old, early) = Bench::replacing();
         if open {
@@ -140,27 +140,27 @@ fn acks_on_the_old_connection_prove_nothing() {
 }
 
 #[test]
-fn a_node_that_can_not_reach_the_server_goes_back_and_says_so_over_the_old_connection() {
+fn a_node_that_can_not_reach_the_server_rolls_back_and_reports_over_the_old_connection() {
     let (mut bench, old, _) = Bench::proving();
     let attempts = bench.opened.len();
     bench.fail_until_rolled_back();
     assert_eq!((bench.now, bench.rolled_back[0].version), (s(60), 3));
-    assert!(bench.opened.len() > attempts + 1, "it tries more than once");
+    assert!(bench.opened.len() > attempts + 1, "the node tries more than once");
     let (link, last) = bench.said.last().cloned().expect("a report at once");
     assert_eq!((link, last.ack, last.config), (old, true, Some(rejected(3, ROLLED_BACK))));
     assert_eq!(bench.outages(), 0);
     assert!(bench.events.contains(&NodeEvent::ConfigRejected { version: 3, why: ROLLED_BACK.to_owned() }));
     bench.receive(old, &pushed(3));
-    assert_eq!(bench.applied.len(), 1, "tried again");
+    assert_eq!(bench.applied.len(), 1, "the configuration was applied again");
 }
 
 #[test]
-fn a_node_that_lost_both_connections_goes_back_and_says_so_when_it_returns() {
+fn a_node_that_lost_both_connections_rolls_back_and_reports_when_it_reconnects() {
     let (mut bench, old, _) = Bench::proving();
     bench.server_closes(old);
     bench.fail_until_rolled_back();
     assert_eq!((bench.now, bench.outages()), (s(60), 1));
-    assert!(bench.last_delay() <= s(20), "the return is spread: {:?}", bench.last_delay());
+    assert!(bench.last_delay() <= s(20), "the wait is longer than the spread: {:?}", bench.last_delay());
     bench.reports();
     bench.advance_to_next_opening();
     bench.opened();
@@ -168,7 +168,7 @@ fn a_node_that_lost_both_connections_goes_back_and_says_so_when_it_returns() {
 }
 
 #[test]
-fn a_handshake_that_began_before_the_roll_back_is_let_go() {
+fn a_handshake_that_began_before_the_roll_back_is_dropped() {
     let (mut bench, old, _) = Bench::proving();
     bench.server_closes(old);
     while bench.rolled_back.is_empty() {
@@ -181,7 +181,7 @@ fn a_handshake_that_began_before_the_roll_back_is_let_go() {
 }
 
 #[test]
-fn a_loss_during_the_proof_is_not_waited_out_for_the_whole_spread() {
+fn after_a_loss_during_the_proof_the_node_does_not_wait_for_the_whole_spread() {
     for seed in 0..50 {
         let mut bench = Bench::seeded(seed);
         bench.opened();
@@ -198,7 +198,7 @@ fn a_loss_during_the_proof_is_not_waited_out_for_the_whole_spread() {
 }
 
 #[test]
-fn a_refusal_during_the_proof_ends_nothing_before_the_roll_back() {
+fn a_refusal_during_the_proof_does_not_end_the_run_before_the_roll_back() {
     let (mut bench, old, _) = Bench::proving();
     bench.refuse(403);
     assert_eq!(bench.end, None);
@@ -239,7 +239,7 @@ fn a_newer_version_that_comes_during_the_proof_is_applied_after_it() {
 }
 
 #[test]
-fn what_the_program_rejects_is_said_at_once_without_a_new_connection() {
+fn a_rejection_by_the_program_is_reported_at_once_without_a_new_connection() {
     let mut bench = Bench::connected();
     bench.applies = Applied::Rejected("no such channel".to_owned());
     let link = bench.link();
@@ -250,17 +250,17 @@ fn what_the_program_rejects_is_said_at_once_without_a_new_connection() {
 }
 
 #[test]
-fn a_program_without_configurations_is_only_told() {
+fn a_program_that_takes_no_configurations_only_gets_the_messages() {
     let mut bench = Bench::connected();
     bench.applies = Applied::Unsupported;
-    let (link, said) = (bench.link(), bench.said.len());
+    let (link, before) = (bench.link(), bench.said.len());
     bench.receive(link, &pushed(3));
     bench.receive(link, &pushed(4));
-    assert_eq!((bench.link(), bench.said.len(), bench.applied.len(), bench.pushed.len()), (link, said, 1, 2));
+    assert_eq!((bench.link(), bench.said.len(), bench.applied.len(), bench.pushed.len()), (link, before, 1, 2));
 }
 
 #[test]
-fn the_question_goes_over_the_connection_that_holds_the_node_and_its_answer_is_no_check_ins() {
+fn the_node_asks_on_the_connection_that_holds_it_and_the_answer_settles_no_check_in() {
     let (mut bench, old, _) = Bench::replacing();
     let mut forged = pushed(3);
     forged["document"] = json!("{}");
@@ -276,7 +276,7 @@ fn the_question_goes_over_the_connection_that_holds_the_node_and_its_answer_is_n
 }
 
 #[test]
-fn what_is_fetched_without_a_connection_is_applied_when_there_is_one() {
+fn a_document_that_is_fetched_without_a_connection_is_applied_when_there_is_one() {
     let mut bench = Bench::connected();
     let link = bench.link();
     let mut large = pushed(3);

@@ -1,4 +1,4 @@
-//! Commands over any history of deliveries, losses and restarts.
+//! Commands over random histories of deliveries, losses and restarts.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,21 @@ use super::*;
 /// How many commands are queued.
 const COMMANDS: u64 = 4;
 
-/// What can happen. What is in the air is lost or delivered in any order, some of it twice.
+/// An event. Messages on the way are lost or delivered in any order, some of them twice.
 #[derive(Clone, Copy, Debug)]
 enum Happens {
     TimePasses(u64),
-    /// The server tells the command that is open.
-    Told,
-    /// Something that was told before arrives (again).
+    /// The server sends the first open command.
+    CommandSent,
+    /// A command that was sent arrives, perhaps once more.
     Arrives(usize),
-    /// A check-in reaches the server, and its answer is on the way.
+    /// A check-in reaches the server, which sends an ack.
     Stored(usize),
     Answered(usize),
     Finishes,
     Breaks,
     Restarts,
-    /// The power fails right after the next record is written.
+    /// The node restarts right after the next record is written.
     CrashesSoon,
 }
 
@@ -32,7 +32,7 @@ fn happens() -> impl Strategy<Value = Happens> {
     let any = || 0..8_usize;
     prop_oneof![
         2 => (0..40_u64).prop_map(Happens::TimePasses),
-        3 => Just(Happens::Told),
+        3 => Just(Happens::CommandSent),
         3 => any().prop_map(Happens::Arrives),
         3 => any().prop_map(Happens::Stored),
         3 => any().prop_map(Happens::Answered),
@@ -43,12 +43,13 @@ fn happens() -> impl Strategy<Value = Happens> {
     ]
 }
 
-/// A server that tells the first command that has not ended, and what is on the way between it and a node.
+/// A server that sends the first command that has not ended, a node, and the messages between them.
 struct World {
     bench: Bench,
     ended: BTreeMap<u64, CommandStatus>,
-    /// Commands on the way to the node; acks, by connection and number.
-    told: Vec<u64>,
+    /// The commands that were sent to the node.
+    sent: Vec<u64>,
+    /// The acks that were sent: connection, sequence number and command.
     acks: Vec<(LinkId, u64, Option<u64>)>,
 }
 
@@ -67,9 +68,9 @@ impl World {
         self.bench.receive(self.bench.link(), &message);
     }
 
-    /// The server stores a check-in: what is said of a command first counts.
-    fn store(&mut self, said: usize) {
-        let Some((link, check_in)) = self.bench.said.get(said).cloned() else { return };
+    /// The server stores a check-in. Of several results of a command, the first one counts.
+    fn store(&mut self, index: usize) {
+        let Some((link, check_in)) = self.bench.said.get(index).cloned() else { return };
         for result in check_in.results {
             self.ended.entry(result.command).or_insert(result.status);
         }
@@ -95,15 +96,15 @@ impl World {
         let restarts = self.bench.restarts;
         match event {
             Happens::TimePasses(seconds) => self.bench.now += s(seconds),
-            Happens::Told => self.told.extend(self.open()),
+            Happens::CommandSent => self.sent.extend(self.open()),
             Happens::Arrives(which) => {
-                if let Some(command) = self.told.get(which).copied() {
+                if let Some(command) = self.sent.get(which).copied() {
                     self.tell(command);
                 }
             }
             Happens::Stored(back) => {
-                if let Some(said) = self.bench.said.len().checked_sub(back + 1) {
-                    self.store(said);
+                if let Some(index) = self.bench.said.len().checked_sub(back + 1) {
+                    self.store(index);
                 }
             }
             Happens::Answered(which) => {
@@ -118,18 +119,18 @@ impl World {
         }
         self.bench.settle();
         self.connect();
-        // What was said to a node that is gone reaches nobody.
+        // Acks that were sent before a restart do not reach the node any more.
         if self.bench.restarts > restarts {
             self.acks.clear();
         }
     }
 
-    /// A connection that is being opened opens.
+    /// Opens the connection that is being opened, if there is one.
     fn connect(&mut self) {
         self.bench.opened();
     }
 
-    /// From now on nothing is lost, and every command ends by itself.
+    /// Goes on without losses until every command has ended.
     fn calm_down(&mut self) {
         self.bench.crashes_once_it_is_kept = false;
         for _ in 0..200 {
@@ -150,24 +151,24 @@ impl World {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
 
-    /// Over any history: no command is executed twice or after a later one; the server hears of the end of each, and each
-    /// is done but for one a restart.
+    /// In every history: no command is executed twice or after a later one, the server receives a result of each, and
+    /// at most one command for each restart fails.
     #[test]
     fn no_history_executes_a_command_twice_skips_one_or_loses_a_result(
         history in prop::collection::vec(happens(), 0..80),
     ) {
-        let mut world = World { bench: Bench::connected(), ended: BTreeMap::new(), told: vec![], acks: vec![] };
+        let mut world = World { bench: Bench::connected(), ended: BTreeMap::new(), sent: vec![], acks: vec![] };
         for event in history {
             world.happen(event);
             let executed: Vec<_> = world.bench.executed.iter().map(|news| news.command).collect();
             prop_assert!(executed.is_sorted_by(|one, next| one < next), "{:?}", executed);
         }
         world.calm_down();
-        prop_assert_eq!(world.open(), None, "the server has not heard of it");
+        prop_assert_eq!(world.open(), None, "the server received no result of it");
         let executed = |command| world.bench.executed.iter().any(|news| news.command == command);
         let (done, failed): (Vec<_>, Vec<_>) =
             world.ended.iter().partition(|(_, status)| **status == CommandStatus::Done);
-        prop_assert!(done.iter().all(|(command, _)| executed(**command)), "one is done that was never begun");
-        prop_assert!(failed.len() <= world.bench.restarts, "one failed without a restart: {:?}", failed);
+        prop_assert!(done.iter().all(|(command, _)| executed(**command)), "a command is done that was never executed");
+        prop_assert!(failed.len() <= world.bench.restarts, "a command failed without a restart: {:?}", failed);
     }
 }

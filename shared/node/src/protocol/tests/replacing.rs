@@ -1,14 +1,14 @@
-//! Make before break.
+//! Replacing a connection: the new one is opened before the old one is closed.
 
 use super::*;
 
 #[test]
-fn the_connection_is_replaced_late_in_its_life_and_the_old_one_closed_only_after_the_ack() {
+fn a_connection_is_replaced_late_in_its_life_and_closed_only_after_the_first_ack_of_the_new_one() {
     let (mut bench, old, new) = Bench::replacing();
     assert!(bench.now >= s(LIFE_S * 7 / 10) && bench.now <= s(LIFE_S * 9 / 10), "{:?}", bench.now);
     bench.opened();
     assert_eq!(bench.events.iter().filter(|e| **e == NodeEvent::Connected { planned: true }).count(), 1);
-    assert!(bench.closed.is_empty(), "closed before the new one is acknowledged");
+    assert!(bench.closed.is_empty(), "the old connection was closed before the first ack of the new one");
     assert_eq!(bench.said.last().map(|(link, check_in)| (*link, check_in.seq, check_in.ack)), Some((new, 1, true)));
     bench.ack(new, 1);
     assert_eq!(bench.closed, [old]);
@@ -18,7 +18,7 @@ fn the_connection_is_replaced_late_in_its_life_and_the_old_one_closed_only_after
 }
 
 #[test]
-fn the_old_connection_goes_on_checking_in_until_it_is_replaced() {
+fn the_old_connection_keeps_checking_in_until_it_is_replaced() {
     let (mut bench, old, _) = Bench::replacing();
     let before = bench.said.len();
     bench.machine.check_in_now(bench.now);
@@ -47,7 +47,7 @@ fn a_server_that_closes_the_old_connection_meanwhile_causes_no_outage() {
 }
 
 #[test]
-fn not_connected_on_the_old_connection_is_no_outage_while_the_new_one_is_on_its_way() {
+fn not_connected_on_the_old_connection_is_no_outage_while_the_new_one_is_being_opened() {
     let (mut bench, old, new) = Bench::replacing();
     bench.opened();
     bench.receive(old, &json!({"type": "error", "code": "not-connected", "message": ""}));
@@ -56,7 +56,7 @@ fn not_connected_on_the_old_connection_is_no_outage_while_the_new_one_is_on_its_
 }
 
 #[test]
-fn an_old_connection_that_was_covered_by_a_new_one_that_fails_is_an_outage_after_all() {
+fn if_the_old_connection_ends_and_then_the_new_one_fails_there_is_one_outage() {
     let (mut bench, old, _) = Bench::replacing();
     bench.server_closes(old);
     assert_eq!(bench.outages(), 0);
@@ -106,7 +106,7 @@ fn at_its_deadline_a_connection_that_could_not_be_replaced_is_closed() {
         while bench.opened.len() == openings && bench.outages() == 0 {
             bench.now = bench.machine.deadline().expect("deadline");
             bench.settle();
-            let (link, seq) = bench.said.last().map(|(link, check_in)| (*link, check_in.seq)).expect("said");
+            let (link, seq) = bench.said.last().map(|(link, check_in)| (*link, check_in.seq)).expect("a check-in");
             bench.ack(link, seq);
         }
     }
@@ -117,7 +117,7 @@ fn at_its_deadline_a_connection_that_could_not_be_replaced_is_closed() {
 }
 
 #[test]
-fn a_pushed_reconnect_is_followed_within_its_time() {
+fn a_pushed_reconnect_is_obeyed_within_its_time() {
     let mut bench = Bench::connected();
     bench.now = s(30);
     let old = bench.link();
@@ -130,7 +130,7 @@ fn a_pushed_reconnect_is_followed_within_its_time() {
 }
 
 #[test]
-fn a_reconnect_at_once_is_still_made_before_the_break() {
+fn also_for_a_reconnect_at_once_the_new_connection_is_opened_before_the_old_one_is_closed() {
     let mut bench = Bench::connected();
     let old = bench.link();
     bench.receive(old, &json!({"type": "reconnect", "within_s": 0}));

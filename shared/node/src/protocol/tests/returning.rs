@@ -1,9 +1,9 @@
-//! Losses, refusals and what comes after them.
+//! Losses and refusals, and how the node reconnects after them.
 
 use super::*;
 
 #[test]
-fn after_a_loss_the_return_is_spread_as_the_server_said() {
+fn after_a_loss_the_node_waits_a_random_time_up_to_the_servers_spread() {
     let mut longest = Duration::ZERO;
     for seed in 0..200 {
         let mut bench = Bench::seeded(seed);
@@ -52,7 +52,7 @@ fn a_connection_that_opens_without_an_ack_does_not_reset_the_back_off() {
 }
 
 #[test]
-fn a_handshake_that_takes_too_long_is_let_go() {
+fn a_handshake_that_takes_too_long_is_dropped() {
     let mut bench = Bench::new();
     let link = bench.link();
     assert_eq!(bench.machine.deadline(), Some(s(15)));
@@ -62,7 +62,7 @@ fn a_handshake_that_takes_too_long_is_let_go() {
     assert!(matches!(bench.events[..], [NodeEvent::Unreachable { .. }, NodeEvent::BackingOff { .. }]));
     bench.machine.opened(bench.now, link);
     bench.settle();
-    assert!(bench.said.is_empty(), "a handshake that ended was taken up");
+    assert!(bench.said.is_empty(), "a connection that was given up is used");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_refused_token_ends_the_run_and_other_refusals_do_not() {
 }
 
 #[test]
-fn a_bye_ends_the_run_only_where_returning_is_pointless() {
+fn a_bye_ends_the_run_only_if_reconnecting_is_pointless() {
     for (reason, error) in [("revoked", NodeError::Revoked), ("unregistered", NodeError::Unregistered)] {
         let mut bench = Bench::connected();
         let link = bench.link();
@@ -101,7 +101,7 @@ fn a_bye_ends_the_run_only_where_returning_is_pointless() {
 }
 
 #[test]
-fn not_connected_brings_a_new_connection() {
+fn after_not_connected_the_node_opens_a_new_connection() {
     let mut bench = Bench::connected();
     let link = bench.link();
     bench.receive(link, &json!({"type": "error", "code": "not-connected", "message": "", "seq": 1}));
@@ -123,7 +123,7 @@ fn an_unanswered_connection_is_given_up_after_its_attempts() {
     let unanswered = NodeEvent::Disconnected { reason: DisconnectReason::Unanswered, planned: false };
     assert!(bench.events.contains(&unanswered));
     assert_eq!(bench.closed, [link]);
-    // The first was acknowledged, three did not ask, five were asked in vain.
+    // The first check-in was acknowledged, three asked for no ack, and five asked for one that did not come.
     assert_eq!(bench.said.iter().map(|(_, check_in)| check_in.seq).collect::<Vec<_>>(), (1..=9).collect::<Vec<_>>());
 }
 
@@ -142,7 +142,7 @@ fn silence_is_noticed_within_a_minute_and_is_an_outage() {
 }
 
 #[test]
-fn a_dropped_connection_returns_as_after_a_loss() {
+fn after_a_dropped_connection_the_node_reconnects_as_after_a_loss() {
     let mut bench = Bench::connected();
     let link = bench.link();
     bench.machine.drop_connection(bench.now);

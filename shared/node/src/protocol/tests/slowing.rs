@@ -1,4 +1,4 @@
-//! What a server asks to be spared is not sent.
+//! A node that was asked to slow down sends nothing.
 
 use proptest::prelude::*;
 use rollcall_wire::{CommandStatus, ConfigStatus};
@@ -12,7 +12,7 @@ impl Bench {
             NodeEvent::SlowedDown { delay } => Some(*delay),
             _ => None,
         };
-        self.events.iter().rev().find_map(delay).expect("the program is told")
+        self.events.iter().rev().find_map(delay).expect("the program was told to slow down")
     }
 
     fn refuse_until(&mut self, status: u16, retry_after_s: u64) {
@@ -25,7 +25,7 @@ impl Bench {
         self.settle();
     }
 
-    /// How many messages were sent.
+    /// How many messages the node has sent.
     fn sent(&self) -> usize {
         self.said.len() + self.asked.len() + self.located.len()
     }
@@ -36,7 +36,7 @@ fn slow_down(retry_after_s: u64, seq: Option<u64>) -> serde_json::Value {
 }
 
 #[test]
-fn a_node_that_was_told_to_slow_down_sends_nothing_before_the_time_is_over_and_then_says_everything_again() {
+fn a_slowed_node_sends_nothing_before_the_time_is_over_and_then_reports_everything_again() {
     let mut bench = Bench::connected();
     bench.firmware = Some("2".to_owned());
     bench.machine.check_in_now(bench.now);
@@ -45,7 +45,7 @@ fn a_node_that_was_told_to_slow_down_sends_nothing_before_the_time_is_over_and_t
     bench.receive(link, &slow_down(120, Some(2)));
     assert!(bench.slowed() >= s(120) && bench.slowed() <= s(150), "{:?}", bench.slowed());
     let sent = bench.sent();
-    // What is desired meanwhile waits as well: a report, a question for a configuration, and one for firmware.
+    // Other messages wait as well: a report, a question for the configuration, and a question for a firmware URL.
     let mut forged = pushed(3);
     forged["document"] = json!("{}");
     bench.receive(link, &forged);
@@ -58,14 +58,14 @@ fn a_node_that_was_told_to_slow_down_sends_nothing_before_the_time_is_over_and_t
         bench.settle();
     }
     assert_eq!(bench.now, bench.slowed());
-    let said = bench.said.last().expect("a check-in").1.clone();
-    assert_eq!((said.seq, said.ack, said.firmware.as_deref()), (3, true, Some("2")));
+    let check_in = bench.said.last().expect("a check-in").1.clone();
+    assert_eq!((check_in.seq, check_in.ack, check_in.firmware.as_deref()), (3, true, Some("2")));
     assert_eq!((bench.asked.len(), bench.located.len(), bench.said.len()), (1, 1, 3));
     assert_eq!((bench.outages(), bench.opened.len()), (0, 1));
 }
 
 #[test]
-fn pings_go_on_while_nothing_is_said() {
+fn a_slowed_node_still_sends_pings() {
     let mut bench = Bench::with(Timing::default(), 7);
     bench.open_and_ack();
     bench.receive(bench.link(), &slow_down(300, None));
@@ -80,14 +80,14 @@ fn pings_go_on_while_nothing_is_said() {
 }
 
 #[test]
-fn an_idle_check_in_that_was_not_stored_is_repeated_and_asks() {
+fn an_idle_check_in_that_was_not_stored_is_repeated_and_asks_for_an_ack() {
     let mut bench = Bench::connected();
     bench.pass_until(|bench| bench.said.len() == 2);
     assert!(!bench.said[1].1.ack);
     bench.receive(bench.link(), &slow_down(5, Some(2)));
-    let told = bench.now;
+    let slowed_at = bench.now;
     bench.pass_until(|bench| bench.said.len() == 3);
-    assert!(bench.now >= told + s(5) && bench.now <= told + s(7), "{:?}", bench.now);
+    assert!(bench.now >= slowed_at + s(5) && bench.now <= slowed_at + s(7), "{:?}", bench.now);
     assert!(bench.said[2].1.ack);
 }
 
@@ -103,46 +103,46 @@ fn an_ack_that_comes_after_the_slow_down_still_counts() {
 }
 
 #[test]
-fn a_connection_that_opens_meanwhile_is_as_quiet() {
+fn a_connection_that_opens_meanwhile_sends_nothing_either() {
     let (mut bench, old, new) = Bench::replacing();
     bench.receive(old, &slow_down(60, None));
-    let (told, sent) = (bench.now, bench.sent());
+    let (slowed_at, sent) = (bench.now, bench.sent());
     bench.opened();
     assert_eq!(bench.sent(), sent);
     bench.pass_until(|bench| bench.said.last().is_some_and(|(link, _)| *link == new));
-    assert!(bench.now >= told + s(60), "{:?}", bench.now);
+    assert!(bench.now >= slowed_at + s(60), "{:?}", bench.now);
 }
 
 #[test]
-fn a_node_that_was_dismissed_for_it_stays_away_as_long_as_it_was_told() {
-    for (told, least, most) in
+fn a_node_whose_connection_was_closed_to_slow_it_down_reconnects_only_after_the_time() {
+    for (retry_after_s, least, most) in
         [(json!(120), 120, 150), (json!(null), 30, 38), (json!(0), 1, 22), (json!(1e12), 3600, 4500)]
     {
         let mut bench = Bench::connected();
         let link = bench.link();
-        bench.receive(link, &json!({"type": "bye", "reason": "slow-down", "retry_after_s": told}));
+        bench.receive(link, &json!({"type": "bye", "reason": "slow-down", "retry_after_s": retry_after_s}));
         assert_eq!((bench.closed.clone(), bench.outages()), (vec![link], 1));
         let slowed = bench.slowed();
         bench.advance_to_next_opening();
-        assert!(bench.now >= s(least) && bench.now <= s(most), "{told}: {:?}", bench.now);
+        assert!(bench.now >= s(least) && bench.now <= s(most), "{retry_after_s}: {:?}", bench.now);
         assert!(bench.now >= slowed);
     }
 }
 
 #[test]
-fn a_refusal_is_waited_out_as_the_server_asked() {
-    for (status, told, least, most) in
+fn after_a_refusal_the_node_waits_as_long_as_the_server_asked() {
+    for (status, retry_after_s, least, most) in
         [(429, 90, 90, 113), (503, 90, 90, 113), (429, 0, 1, 2), (429, 1_000_000_000, 3600, 4500)]
     {
         let mut bench = Bench::new();
-        bench.refuse_until(status, told);
+        bench.refuse_until(status, retry_after_s);
         bench.advance_to_next_opening();
-        assert!(bench.now >= s(least) && bench.now <= s(most), "{status}, {told}: {:?}", bench.now);
+        assert!(bench.now >= s(least) && bench.now <= s(most), "{status}, {retry_after_s}: {:?}", bench.now);
     }
 }
 
 #[test]
-fn a_429_without_a_number_is_waited_out_for_half_a_minute_at_least_and_differently_by_each_node() {
+fn after_a_429_without_retry_after_each_node_waits_another_time_of_at_least_half_a_minute() {
     let mut delays: Vec<_> = (0..50)
         .map(|seed| {
             let mut bench = Bench::seeded(seed);
@@ -172,7 +172,7 @@ fn a_replacement_waits_as_well_and_the_old_connection_stays_in_use() {
 }
 
 #[test]
-fn a_configuration_on_trial_is_not_rolled_back_because_the_server_is_busy() {
+fn an_unproven_configuration_is_not_rolled_back_because_the_server_is_busy() {
     for busy in ["429", "slow-down", "bye"] {
         let mut bench = Bench::connected();
         let old = bench.link();
@@ -189,26 +189,28 @@ fn a_configuration_on_trial_is_not_rolled_back_because_the_server_is_busy() {
                 bench.receive(bench.link(), &slow_down(600, Some(1)));
             }
         }
-        let acked = |bench: &Bench| bench.events.contains(&NodeEvent::ConfigApplied { version: 3, substituted: None });
+        let applied = NodeEvent::ConfigApplied { version: 3, substituted: None };
+        let proven = |bench: &Bench| bench.events.contains(&applied);
         for _ in 0..200 {
-            if acked(&bench) || !bench.rolled_back.is_empty() {
+            if proven(&bench) || !bench.rolled_back.is_empty() {
                 break;
             }
             bench.now = bench.machine.deadline().expect("something to wait for");
             bench.settle();
             bench.opened();
             if bench.now >= s(600) {
-                let (link, seq) = bench.said.last().map(|(link, said)| (*link, said.seq)).expect("said");
+                let last = bench.said.last().map(|(link, check_in)| (*link, check_in.seq));
+                let (link, seq) = last.expect("a check-in");
                 bench.ack(link, seq);
             }
         }
-        assert!(acked(&bench), "{busy}");
+        assert!(proven(&bench), "{busy}");
         assert_eq!(bench.machine.configs.report(None).map(|report| report.status), Some(ConfigStatus::Applied));
     }
 }
 
 #[test]
-fn a_server_that_names_absurd_times_is_followed_within_bounds() {
+fn absurd_times_of_the_server_are_bounded() {
     let most = u64::from(u32::MAX);
     let mut bench = Bench::new();
     bench.opened();
@@ -242,7 +244,7 @@ enum Happens {
 fn happens() -> impl Strategy<Value = Happens> {
     prop_oneof![
         4 => (0..80_u64).prop_map(Happens::TimePasses),
-        2 => (1..100_u64, any::<bool>()).prop_map(|(told, last)| Happens::SlowDown(told, last)),
+        2 => (1..100_u64, any::<bool>()).prop_map(|(wait_s, about_last)| Happens::SlowDown(wait_s, about_last)),
         2 => Just(Happens::ConfigSet),
         1 => Just(Happens::Config),
         1 => Just(Happens::Firmware),
@@ -256,7 +258,7 @@ fn happens() -> impl Strategy<Value = Happens> {
 
 fn happen(bench: &mut Bench, event: Happens, version: u64) {
     let link = bench.link();
-    let last = bench.said.last().map_or(0, |(_, said)| said.seq);
+    let last = bench.said.last().map_or(0, |(_, check_in)| check_in.seq);
     match event {
         Happens::TimePasses(seconds) => {
             let until = bench.now + s(seconds);
@@ -266,7 +268,7 @@ fn happen(bench: &mut Bench, event: Happens, version: u64) {
             }
             bench.now = until;
         }
-        Happens::SlowDown(told, about_last) => bench.receive(link, &slow_down(told, about_last.then_some(last))),
+        Happens::SlowDown(wait_s, about_last) => bench.receive(link, &slow_down(wait_s, about_last.then_some(last))),
         Happens::ConfigSet => bench.machine.check_in_now(bench.now),
         Happens::Config => bench.receive(link, &pushed(version)),
         Happens::Firmware => bench.receive(link, &json!({"type": "firmware", "version": version.to_string()})),
@@ -293,10 +295,10 @@ fn happen(bench: &mut Bench, event: Happens, version: u64) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
 
-    /// Over any history: between a slow-down and its end no message is sent and no connection opened, and after it the
-    /// node goes on.
+    /// In every history: until the time of a slow-down is over, no message is sent and no connection is opened. After
+    /// that the node goes on.
     #[test]
-    fn no_history_has_a_node_send_anything_while_it_was_told_not_to(history in prop::collection::vec(happens(), 0..60)) {
+    fn no_history_makes_a_slowed_node_send_anything(history in prop::collection::vec(happens(), 0..60)) {
         let mut bench = Bench::connected();
         let mut quiet_until = Duration::ZERO;
         for (version, event) in (1_u64..).zip(history) {
@@ -305,8 +307,8 @@ proptest! {
             if began < quiet_until && bench.now < quiet_until {
                 prop_assert_eq!((bench.sent(), bench.opened.len()), (sent, opened), "{:?} at {:?}", event, bench.now);
             }
-            if let Happens::SlowDown(told, _) = event {
-                quiet_until = quiet_until.max(began + s(told));
+            if let Happens::SlowDown(wait_s, _) = event {
+                quiet_until = quiet_until.max(began + s(wait_s));
             }
         }
         let (sent, until) = (bench.sent(), quiet_until.max(bench.now) + s(300));
@@ -315,6 +317,6 @@ proptest! {
             bench.settle();
             bench.opened();
         }
-        prop_assert!(bench.sent() > sent, "it never goes on");
+        prop_assert!(bench.sent() > sent, "the node sends nothing any more");
     }
 }

@@ -1,4 +1,4 @@
-//! A node that runs for long stays as small as it was.
+//! The memory of a node that runs for long does not grow.
 
 use rollcall_wire::CommandStatus;
 
@@ -8,17 +8,17 @@ use super::*;
 /// Check-ins, over several weeks.
 const CHECK_INS: usize = 100_000;
 
-/// How much a machine may hold, as it is written down for debugging, in characters: its queues, its history, its record.
-/// Two thirds of that are usual while 32 check-ins are not acknowledged.
+/// How much a machine may hold, as it is written down for debugging, in characters: its queues, its history, its
+/// record. Two thirds of that are usual while 32 check-ins are not acknowledged.
 const LARGEST: usize = 16_000;
 
-/// After how many rounds it is looked at: writing it down is most of this test.
-const LOOKS: u64 = 13;
+/// After how many rounds the size is measured: measuring takes most of the time of this test.
+const ROUNDS_PER_LOOK: u64 = 13;
 
 impl Bench {
-    /// Forgets what was collected, and says how much of it was check-ins.
+    /// Clears everything that was collected. Returns how many check-ins were among it.
     fn forget(&mut self) -> usize {
-        let said = self.said.len();
+        let check_ins = self.said.len();
         let last = self.opened.split_off(self.opened.len() - 1);
         self.opened = last;
         self.events.clear();
@@ -35,7 +35,7 @@ impl Bench {
         self.located.clear();
         self.downloads.clear();
         self.installs.clear();
-        said
+        check_ins
     }
 
     fn size(&self) -> usize {
@@ -43,24 +43,23 @@ impl Bench {
     }
 }
 
-/// One round: time passes, the server answers in one way or another, or not at all, and wants something.
+/// One round: time passes, the server answers in one of several ways or not at all, and sends something by itself.
 fn round(bench: &mut Bench, round: u64) {
     bench.now = bench.machine.deadline().expect("something to wait for").max(bench.now);
     bench.settle();
     bench.opened();
     let link = bench.link();
-    let Some((said_on, said)) = bench.said.last().cloned() else { return };
+    let Some((on, CheckIn { seq, .. })) = bench.said.last().cloned() else { return };
     match round % 11 {
         0 => {}
-        1 => bench.receive(said_on, &json!({"type":"error","code":"unavailable","message":"","seq":said.seq})),
-        2 => bench.receive(said_on, &json!({"type":"error","code":"invalid-field","message":"","seq":said.seq})),
+        1 => bench.receive(on, &json!({"type":"error","code":"unavailable","message":"","seq":seq})),
+        2 => bench.receive(on, &json!({"type":"error","code":"invalid-field","message":"","seq":seq})),
         3 => {
-            let (seq, stored) = (said.seq, said.seq + 1);
-            let stale = json!({"type":"error","code":"stale-seq","message":"","seq":seq,"stored_seq":stored});
-            bench.receive(said_on, &stale);
+            let stale = json!({"type":"error","code":"stale-seq","message":"","seq":seq,"stored_seq":seq + 1});
+            bench.receive(on, &stale);
         }
-        4 => bench.receive(said_on, &json!({"type":"slow-down","retry_after_s":30,"seq":said.seq})),
-        _ => bench.ack(said_on, said.seq),
+        4 => bench.receive(on, &json!({"type":"slow-down","retry_after_s":30,"seq":seq})),
+        _ => bench.ack(on, seq),
     }
     match round % 17 {
         0 => bench.receive(link, &pushed(round)),
@@ -77,8 +76,8 @@ fn round(bench: &mut Bench, round: u64) {
         11 => bench.fail(),
         _ => bench.machine.check_in_now(bench.now),
     }
-    // A program with much news, and answers that are late.
-    if round.is_multiple_of(10 * LOOKS) {
+    // The program asks for many check-ins, whose answers are late.
+    if round.is_multiple_of(10 * ROUNDS_PER_LOOK) {
         for _ in 0..100 {
             bench.machine.check_in_now(bench.now);
             bench.settle();
@@ -92,7 +91,7 @@ fn round(bench: &mut Bench, round: u64) {
 }
 
 #[test]
-fn a_hundred_thousand_check_ins_leave_a_node_as_small_as_a_thousand() {
+fn after_a_hundred_thousand_check_ins_a_node_is_as_small_as_after_a_few_thousand() {
     let mut bench = Bench::connected();
     bench.accepts = Err("not for this board".to_owned());
     let (mut check_ins, mut rounds, mut early, mut late, mut record) = (0, 0, 0, 0, 0);
@@ -100,7 +99,7 @@ fn a_hundred_thousand_check_ins_leave_a_node_as_small_as_a_thousand() {
         rounds += 1;
         round(&mut bench, rounds);
         check_ins += bench.forget();
-        if rounds % LOOKS > 0 {
+        if rounds % ROUNDS_PER_LOOK > 0 {
             continue;
         }
         let most = if check_ins < CHECK_INS / 10 { &mut early } else { &mut late };
@@ -108,7 +107,7 @@ fn a_hundred_thousand_check_ins_leave_a_node_as_small_as_a_thousand() {
         record = serde_json::to_vec(&bench.machine.record()).expect("JSON").len().max(record);
         assert!(*most <= LARGEST, "{most} after {check_ins} check-ins: {:?}", bench.machine);
     }
-    assert!(late <= early * 5 / 4, "it grew from {early} to {late}");
+    assert!(late <= early * 5 / 4, "the node grew from {early} to {late}");
     assert!(record <= 4096, "the record grew to {record} bytes");
     assert!(bench.now > s(14 * 24 * 3600), "only {:?}", bench.now);
 }

@@ -1,11 +1,11 @@
-//! A fleet that is pushed a configuration does not return all at once to prove it.
+//! A fleet that gets a pushed configuration does not reconnect all at once to prove it.
 
 use super::configuring::{news, pushed};
 use super::*;
 
 impl Bench {
-    /// A node whose first connection holds it, and that was told this spread.
-    fn told(seed: u64, spread: u64, config: Option<serde_json::Value>) -> Self {
+    /// A node whose first connection holds it. The first ack had this spread and this configuration.
+    fn with_spread(seed: u64, spread: u64, config: Option<serde_json::Value>) -> Self {
         let mut bench = Self::seeded(seed);
         bench.opened();
         let mut ack = json!({"type": "ack", "seq": 1, "next_check_in_s": 60, "reconnect_within_s": LIFE_S});
@@ -19,10 +19,10 @@ impl Bench {
 
     /// How long after a push the node opens the connection that is to prove it.
     fn proof_after_push(seed: u64, spread: u64) -> Duration {
-        let mut bench = Self::told(seed, spread, None);
+        let mut bench = Self::with_spread(seed, spread, None);
         let pushed_at = bench.now;
         bench.receive(bench.link(), &pushed(3));
-        assert_eq!(bench.applied.len(), 1, "it is applied at once");
+        assert_eq!(bench.applied.len(), 1, "the configuration is applied at once");
         if bench.opened.len() == 1 {
             bench.advance_to_next_opening();
         }
@@ -53,20 +53,20 @@ fn without_a_spread_the_proof_begins_at_once() {
 }
 
 #[test]
-fn what_an_ack_brought_is_proven_at_once() {
+fn a_configuration_from_an_ack_is_proven_at_once() {
     for seed in 0..20 {
-        assert_eq!(Bench::told(seed, 3600, Some(news(3))).opened.len(), 2, "seed {seed}");
+        assert_eq!(Bench::with_spread(seed, 3600, Some(news(3))).opened.len(), 2, "seed {seed}");
     }
 }
 
 #[test]
-fn what_waits_for_its_proof_still_has_the_whole_time_for_it_and_is_not_reported_before() {
+fn after_the_wait_the_proof_has_its_whole_time_and_nothing_is_reported_before() {
     for seed in 0..50 {
-        let mut bench = Bench::told(seed, 30, None);
+        let mut bench = Bench::with_spread(seed, 30, None);
         bench.receive(bench.link(), &pushed(3));
         bench.machine.check_in_now(bench.now);
         bench.settle();
-        assert!(bench.said.iter().all(|(_, check_in)| check_in.config.is_none()), "said before the proof");
+        assert!(bench.said.iter().all(|(_, check_in)| check_in.config.is_none()), "reported before the proof");
         bench.advance_to_next_opening();
         let begun = bench.now;
         bench.fail_until_rolled_back();
@@ -75,9 +75,9 @@ fn what_waits_for_its_proof_still_has_the_whole_time_for_it_and_is_not_reported_
 }
 
 #[test]
-fn a_replacement_that_is_due_earlier_is_the_proof() {
+fn a_replacement_that_is_due_earlier_proves_the_configuration() {
     for seed in 0..50 {
-        let mut bench = Bench::told(seed, 60, None);
+        let mut bench = Bench::with_spread(seed, 60, None);
         let old = bench.link();
         bench.receive(old, &pushed(3));
         bench.receive(old, &json!({"type": "reconnect", "within_s": 1}));
@@ -92,9 +92,9 @@ fn a_replacement_that_is_due_earlier_is_the_proof() {
 }
 
 #[test]
-fn a_node_that_loses_its_connection_before_the_proof_does_not_wait_for_it() {
+fn a_node_that_loses_its_connection_before_the_proof_reconnects_without_that_wait() {
     for seed in 0..50 {
-        let mut bench = Bench::told(seed, 3600, None);
+        let mut bench = Bench::with_spread(seed, 3600, None);
         let old = bench.link();
         bench.receive(old, &pushed(3));
         if bench.opened.len() == 1 {

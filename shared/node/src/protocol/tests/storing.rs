@@ -1,4 +1,4 @@
-//! What the program reports and what became of commands is stored in the end, whatever became of check-ins before.
+//! The program's report and the results of commands are stored in the end, whatever happens to the check-ins before.
 
 use std::collections::BTreeMap;
 
@@ -8,27 +8,27 @@ use rollcall_wire::{CommandResult, CommandStatus, ConfigReport, SEQ_MAX, UpdateR
 use super::configuring::pushed;
 use super::*;
 
-/// What becomes of a check-in that arrives.
+/// How the server handles a check-in that arrives.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
     Works,
     /// Nothing is stored.
     Fails,
-    /// Its results are stored, and nothing else.
+    /// Only the results of commands are stored.
     FailsHalfWay,
-    /// A function died: the gateway says so, and no more.
+    /// The function died; only the gateway answers.
     Dies,
     SlowDown(u64),
 }
 
-/// What can happen. Check-ins arrive in any order, at any time, and twice; so do answers, or never.
+/// An event. Check-ins and answers arrive in any order, at any time, twice, or never.
 #[derive(Clone, Copy, Debug)]
 enum Happens {
     TimePasses(u64),
     Arrives(usize, Fate),
     Answered(usize),
     FirmwareChanges,
-    ConfigDesired { taken: bool },
+    ConfigDesired { accepted: bool },
     FirmwareDesired,
     CommandTold,
     CommandFinishes,
@@ -52,7 +52,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         6 => (0..6_usize, fate()).prop_map(|(back, fate)| Happens::Arrives(back, fate)),
         6 => (0..6_usize).prop_map(Happens::Answered),
         2 => Just(Happens::FirmwareChanges),
-        1 => any::<bool>().prop_map(|taken| Happens::ConfigDesired { taken }),
+        1 => any::<bool>().prop_map(|accepted| Happens::ConfigDesired { accepted }),
         1 => Just(Happens::FirmwareDesired),
         2 => Just(Happens::CommandTold),
         2 => Just(Happens::CommandFinishes),
@@ -61,7 +61,7 @@ fn happens() -> impl Strategy<Value = Happens> {
     ]
 }
 
-/// What is stored of a node.
+/// The node as the server has stored it.
 #[derive(Debug, Default)]
 struct Item {
     holder: Option<LinkId>,
@@ -76,10 +76,10 @@ struct World {
     bench: Bench,
     item: Item,
     answers: Vec<(LinkId, serde_json::Value)>,
-    /// What the program and the node were asked so far.
-    asked: u64,
+    /// A counter that gives versions and command numbers.
+    counter: u64,
     finished: Vec<u64>,
-    /// How many check-ins were looked at.
+    /// How many check-ins were checked.
     seen: usize,
 }
 
@@ -88,12 +88,12 @@ impl World {
         let mut bench = Bench::new();
         bench.firmware = Some("0".to_owned());
         bench.accepts = Err("not for this board".to_owned());
-        let mut world = Self { bench, item: Item::default(), answers: vec![], asked: 0, finished: vec![], seen: 0 };
+        let mut world = Self { bench, item: Item::default(), answers: vec![], counter: 0, finished: vec![], seen: 0 };
         world.connect();
         world
     }
 
-    /// A connection that is being opened opens, and takes the node over.
+    /// Opens the connection that is being opened, if there is one. It holds the node from then on.
     fn connect(&mut self) {
         self.bench.settle();
         let link = self.bench.link();
@@ -117,7 +117,7 @@ impl World {
         match fate {
             Fate::Fails => return Some(error("unavailable")),
             Fate::Dies => return Some(json!({"message": "Internal server error", "connectionId": "a"})),
-            Fate::SlowDown(told) => return Some(json!({"type": "slow-down", "retry_after_s": told, "seq": seq})),
+            Fate::SlowDown(wait_s) => return Some(json!({"type": "slow-down", "retry_after_s": wait_s, "seq": seq})),
             Fate::Works | Fate::FailsHalfWay => {}
         }
         if self.item.holder != Some(link) {
@@ -141,8 +141,8 @@ impl World {
         check_in.ack.then_some(ack)
     }
 
-    fn arrive(&mut self, said: usize, fate: Fate) {
-        let Some((link, check_in)) = self.bench.said.get(said).cloned() else { return };
+    fn arrive(&mut self, index: usize, fate: Fate) {
+        let Some((link, check_in)) = self.bench.said.get(index).cloned() else { return };
         let answer = self.answer(link, &check_in, fate);
         self.answers.extend(answer.map(|answer| (link, answer)));
     }
@@ -152,8 +152,8 @@ impl World {
         match event {
             Happens::TimePasses(seconds) => self.bench.now += s(seconds),
             Happens::Arrives(back, fate) => {
-                if let Some(said) = self.bench.said.len().checked_sub(back + 1) {
-                    self.arrive(said, fate);
+                if let Some(index) = self.bench.said.len().checked_sub(back + 1) {
+                    self.arrive(index, fate);
                 }
             }
             Happens::Answered(which) => {
@@ -162,23 +162,23 @@ impl World {
                 }
             }
             Happens::FirmwareChanges => {
-                self.asked += 1;
-                self.bench.firmware = Some(self.asked.to_string());
+                self.counter += 1;
+                self.bench.firmware = Some(self.counter.to_string());
                 self.bench.machine.check_in_now(self.bench.now);
             }
-            Happens::ConfigDesired { taken } => {
-                self.asked += 1;
-                self.bench.applies = if taken { Applied::Applied } else { Applied::Rejected("no".to_owned()) };
-                self.bench.receive(link, &pushed(self.asked));
+            Happens::ConfigDesired { accepted } => {
+                self.counter += 1;
+                self.bench.applies = if accepted { Applied::Applied } else { Applied::Rejected("no".to_owned()) };
+                self.bench.receive(link, &pushed(self.counter));
             }
             Happens::FirmwareDesired => {
-                self.asked += 1;
-                let version = format!("desired-{}", self.asked);
+                self.counter += 1;
+                let version = format!("desired-{}", self.counter);
                 self.bench.receive(link, &json!({"type": "firmware", "version": version}));
             }
             Happens::CommandTold => {
-                self.asked += 1;
-                let news = json!({"type":"command","command":self.asked,"name":"echo","expires_in_s":1000});
+                self.counter += 1;
+                let news = json!({"type":"command","command":self.counter,"name":"echo","expires_in_s":1000});
                 self.bench.receive(link, &news);
             }
             Happens::CommandFinishes => self.finish(),
@@ -203,7 +203,7 @@ impl World {
         (firmware, config, update)
     }
 
-    /// What the node no longer says, it said, and that is stored.
+    /// Checks that everything that the node no longer reports is stored.
     fn check(&mut self) -> Result<(), TestCaseError> {
         let owed: Vec<_> = self.bench.machine.commands.results().iter().map(|result| result.command).collect();
         for command in &self.finished {
@@ -211,16 +211,16 @@ impl World {
             prop_assert!(stored || owed.contains(command), "the result of {} is lost", command);
         }
         let firmware = self.bench.firmware.clone();
-        for (link, said) in &self.bench.said[self.seen..] {
-            if said.firmware.is_none() && self.item.holder == Some(*link) {
-                prop_assert_eq!(&self.item.firmware, &firmware, "left out, but not stored");
+        for (link, check_in) in &self.bench.said[self.seen..] {
+            if check_in.firmware.is_none() && self.item.holder == Some(*link) {
+                prop_assert_eq!(&self.item.firmware, &firmware, "the firmware was left out, but is not stored");
             }
         }
         self.seen = self.bench.said.len();
         Ok(())
     }
 
-    /// From now on nothing is lost or fails.
+    /// Goes on for a while in which nothing is lost or fails.
     fn calm_down(&mut self) {
         let until = self.bench.now + s(400);
         let mut seen = 0;
@@ -245,7 +245,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_becomes_of_check_ins_the_last_report_and_every_result_are_stored_in_the_end(
+    fn whatever_happens_to_check_ins_the_last_report_and_every_result_are_stored_in_the_end(
         history in prop::collection::vec(happens(), 0..80),
     ) {
         let mut world = World::new();
@@ -259,7 +259,7 @@ proptest! {
         prop_assert_eq!(&world.item.firmware, &firmware);
         prop_assert_eq!(&world.item.config, &config);
         prop_assert_eq!(&world.item.update, &update);
-        prop_assert!(world.bench.machine.commands.results().is_empty(), "results are still said");
+        prop_assert!(world.bench.machine.commands.results().is_empty(), "results are still being reported");
         for command in &world.finished {
             prop_assert!(world.item.results.contains_key(command), "the result of {} is lost", command);
         }
@@ -271,7 +271,8 @@ fn stale(seq: u64, stored: u64) -> serde_json::Value {
 }
 
 impl Bench {
-    /// A node that has said what became of a command, and its firmware, with check-ins 2 and 3 back to back.
+    /// A node that has sent the result of a command and a new firmware version, in check-ins 2 and 3, without waiting
+    /// for an ack between them.
     fn back_to_back() -> Self {
         let mut bench = Self::connected();
         bench.receive(bench.link(), &json!({"type":"command","command":1,"name":"echo","expires_in_s":60}));
@@ -284,66 +285,66 @@ impl Bench {
         bench
     }
 
-    fn next_said(&mut self) -> CheckIn {
-        let said = self.said.len();
-        self.pass_until(|bench| bench.said.len() > said);
+    fn next_check_in(&mut self) -> CheckIn {
+        let before = self.said.len();
+        self.pass_until(|bench| bench.said.len() > before);
         self.said.last().expect("a check-in").1.clone()
     }
 }
 
 #[test]
-fn a_stale_check_in_has_its_results_stored_and_the_later_one_says_the_rest() {
+fn the_results_of_a_stale_check_in_are_stored_and_the_later_one_carries_the_rest() {
     let mut bench = Bench::back_to_back();
     let link = bench.link();
     bench.receive(link, &stale(2, 3));
     assert!(bench.machine.commands.results().is_empty());
-    let again = bench.next_said();
+    let again = bench.next_check_in();
     assert_eq!((again.seq, again.firmware.as_deref(), again.results.len()), (4, Some("2"), 0), "3 is not acknowledged");
     bench.ack(link, 3);
     bench.ack(link, 4);
-    assert_eq!(bench.next_said().firmware, None);
+    assert_eq!(bench.next_check_in().firmware, None);
 }
 
 #[test]
-fn a_check_in_that_is_stored_itself_is_as_good_as_acknowledged() {
+fn a_stale_check_in_that_is_itself_the_stored_one_counts_as_acknowledged() {
     let mut bench = Bench::back_to_back();
     bench.receive(bench.link(), &stale(3, 3));
-    let next = bench.next_said();
+    let next = bench.next_check_in();
     assert_eq!((bench.now, next.seq, next.firmware, next.results), (s(60), 4, None, vec![]));
 }
 
 #[test]
-fn a_number_that_this_node_did_not_say_is_exceeded_soon_and_everything_said_again() {
+fn a_stored_seq_that_this_node_did_not_send_is_exceeded_soon_and_everything_is_sent_again() {
     let mut bench = Bench::back_to_back();
     let link = bench.link();
     bench.receive(link, &stale(3, 50));
-    let again = bench.next_said();
+    let again = bench.next_check_in();
     assert!(bench.now <= s(1), "{:?}", bench.now);
     assert_eq!((again.seq, again.ack, again.firmware.as_deref()), (51, true, Some("2")));
     bench.ack(link, 50);
-    assert_eq!(bench.next_said().firmware.as_deref(), Some("2"), "50 was not this node's");
+    assert_eq!(bench.next_check_in().firmware.as_deref(), Some("2"), "this node did not send check-in 50");
 }
 
 #[test]
-fn numbers_that_can_not_be_are_survived() {
+fn impossible_stored_seqs_are_tolerated() {
     for stored in [0, 1, 2, SEQ_MAX, u64::MAX] {
         let mut bench = Bench::back_to_back();
         bench.receive(bench.link(), &stale(3, stored));
-        let again = bench.next_said();
+        let again = bench.next_check_in();
         assert_eq!((again.seq, again.firmware.as_deref()), (4, Some("2")), "{stored}");
         assert_eq!(again.results.len(), usize::from(stored < 3), "{stored}");
     }
 }
 
 #[test]
-fn what_the_program_says_of_itself_fits_a_message_however_long_it_is() {
+fn a_report_of_any_length_fits_a_message() {
     let mut bench = Bench::connected();
     let long = "\u{1}".repeat(100_000);
     let config = ConfigReport { version: 1, status: rollcall_wire::ConfigStatus::Rejected, detail: Some(long.clone()) };
     let report = Report { firmware: Some(long), config: Some(config), health: None };
     bench.machine.check_in_now(bench.now);
     bench.machine.tick(bench.now);
-    let said = bench.machine.check_in(bench.now, bench.link(), report).expect("a check-in");
-    let message = rollcall_wire::NodeMessage::CheckIn(said);
+    let check_in = bench.machine.check_in(bench.now, bench.link(), report).expect("a check-in");
+    let message = rollcall_wire::NodeMessage::CheckIn(check_in);
     assert!(serde_json::to_string(&message).expect("JSON").len() <= rollcall_wire::MESSAGE_LIMIT_BYTES);
 }

@@ -1,4 +1,4 @@
-//! Firmware: asked for, downloaded, installed, and what became of it.
+//! Firmware: the question for the URL, download, installation and report.
 
 use std::path::PathBuf;
 
@@ -27,8 +27,8 @@ fn image() -> Image {
 }
 
 impl Bench {
-    /// A node that runs 2.4 and was told to run 2.5; its program was asked.
-    fn told_to_update() -> Self {
+    /// A node that runs 2.4 and is to run 2.5, which its program has accepted.
+    fn asking() -> Self {
         let mut bench = Self::new();
         bench.firmware = Some("2.4".to_owned());
         bench.open_and_ack();
@@ -37,7 +37,7 @@ impl Bench {
     }
 
     fn downloading() -> Self {
-        let mut bench = Self::told_to_update();
+        let mut bench = Self::asking();
         bench.receive(bench.link(), &url("2.5"));
         assert_eq!(bench.downloads.len(), 1);
         bench
@@ -64,7 +64,7 @@ impl Bench {
         self.settle();
     }
 
-    /// What the last check-in said of firmware.
+    /// The update report of the last check-in.
     fn update(&self) -> Option<UpdateReport> {
         self.said.last().expect("a check-in").1.update.clone()
     }
@@ -74,19 +74,19 @@ impl Bench {
         self.ack(self.link(), seq);
     }
 
-    /// Lets time pass until something more is asked for or downloaded, or the version is given up.
+    /// Lets time pass until the node asks for the URL, begins a download or reports a failure.
     fn until_it_goes_on(&mut self) {
-        let done = |bench: &Self| (bench.located.len(), bench.downloads.len(), bench.failures());
-        let before = done(self);
+        let counts = |bench: &Self| (bench.located.len(), bench.downloads.len(), bench.failures());
+        let before = counts(self);
         for _ in 0..100 {
             self.now = self.machine.deadline().expect("something to wait for");
             self.settle();
             self.ack_newest();
-            if done(self) != before {
+            if counts(self) != before {
                 return;
             }
         }
-        panic!("it does not go on");
+        panic!("the update does not go on");
     }
 
     fn failures(&self) -> usize {
@@ -95,29 +95,29 @@ impl Bench {
 }
 
 #[test]
-fn a_node_says_that_it_downloads_and_asks_where_the_image_is() {
-    let mut bench = Bench::told_to_update();
+fn a_node_reports_the_download_and_asks_for_the_url() {
+    let mut bench = Bench::asking();
     assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Downloading, None)));
     assert!(bench.said.last().expect("a check-in").1.ack);
     assert_eq!(bench.located, [(bench.link(), "2.5".to_owned())]);
     for _ in 0..2 {
         bench.tell_firmware("2.5");
     }
-    assert_eq!((bench.offered.len(), bench.located.len()), (1, 1), "told again");
+    assert_eq!((bench.offered.len(), bench.located.len()), (1, 1), "the version was named again");
     bench.receive(bench.link(), &url("2.6"));
-    assert_eq!(bench.downloads, [], "of another version");
+    assert_eq!(bench.downloads, [], "the URL is of another version");
     bench.receive(bench.link(), &url("2.5"));
     assert_eq!(bench.downloads.iter().map(|url| url.signature.as_str()).collect::<Vec<_>>(), ["signed"]);
     assert!(matches!(&bench.pushed[..], [Pushed::Firmware(news), ..] if news.version == "2.5"));
 }
 
 #[test]
-fn what_runs_without_a_restart_is_applied_once_that_is_acknowledged() {
+fn a_version_that_runs_without_a_restart_is_applied_once_its_report_is_acknowledged() {
     let mut bench = Bench::installing();
     bench.firmware = Some("2.5".to_owned());
     bench.installed(Installed::Runs);
-    let said = bench.said.last().expect("a check-in").1.clone();
-    assert_eq!((said.firmware.as_deref(), said.ack), (Some("2.5"), true));
+    let check_in = bench.said.last().expect("a check-in").1.clone();
+    assert_eq!((check_in.firmware.as_deref(), check_in.ack), (Some("2.5"), true));
     assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Applied, None)));
     let applied = NodeEvent::UpdateApplied { version: "2.5".to_owned() };
     assert_eq!((bench.events.contains(&applied), bench.discards), (false, 0));
@@ -126,45 +126,45 @@ fn what_runs_without_a_restart_is_applied_once_that_is_acknowledged() {
 }
 
 #[test]
-fn after_a_restart_what_runs_shows_what_became_of_it() {
+fn after_a_restart_the_running_version_shows_the_outcome() {
     for (runs, status, detail) in
-        [("2.5", UpdateStatus::Applied, None), ("2.4", UpdateStatus::RolledBack, Some("it does not run"))]
+        [("2.5", UpdateStatus::Applied, None), ("2.4", UpdateStatus::RolledBack, Some("another version runs"))]
     {
         let mut bench = Bench::installing();
         bench.installed(Installed::Restarts);
         bench.machine.check_in_now(bench.now);
         bench.settle();
-        assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Downloading, None)), "it may take its time");
+        assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Downloading, None)), "the restart may take long");
         bench.firmware = Some(runs.to_owned());
-        // The power fails once more before the server has heard of it.
+        // The node restarts once more before the report is acknowledged.
         for _ in 0..2 {
             bench.restart();
             bench.opened();
             assert_eq!(bench.update(), Some(report("2.5", status, detail)));
-            assert_eq!(bench.said.last().expect("a check-in").1.seq, 1, "one check-in says it");
+            assert_eq!(bench.said.last().expect("a check-in").1.seq, 1, "the first check-in reports it");
         }
         bench.ack_newest();
         assert_eq!(bench.discards, 1);
         bench.restart();
         bench.opened();
-        assert_eq!(bench.update(), None, "it was acknowledged");
+        assert_eq!(bench.update(), None, "the report was acknowledged");
         let rolled_back = NodeEvent::UpdateRolledBack { version: "2.5".to_owned() };
         assert_eq!(bench.events.contains(&rolled_back), status == UpdateStatus::RolledBack);
     }
 }
 
 #[test]
-fn a_node_that_goes_down_while_it_installs_says_what_runs() {
+fn a_node_that_restarts_during_the_installation_reports_the_outcome() {
     let mut bench = Bench::downloading();
     bench.crashes_once_it_is_kept = true;
     bench.download_ends(Downloaded::Complete(PathBuf::from("/images/a")));
     bench.opened();
-    assert_eq!(bench.installs, [], "the program never had it");
-    assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::RolledBack, Some("it does not run"))));
+    assert_eq!(bench.installs, [], "the program never got the image");
+    assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::RolledBack, Some("another version runs"))));
 }
 
 #[test]
-fn a_program_that_does_not_say_what_runs_has_nothing_reported() {
+fn without_the_running_version_no_outcome_is_reported() {
     let mut bench = Bench::installing();
     bench.installed(Installed::Restarts);
     bench.firmware = None;
@@ -174,7 +174,7 @@ fn a_program_that_does_not_say_what_runs_has_nothing_reported() {
 }
 
 #[test]
-fn what_the_program_does_not_take_is_reported_once() {
+fn a_version_that_the_program_refuses_is_reported_as_failed_once() {
     let mut bench = Bench::connected();
     bench.accepts = Err("this node takes no firmware".to_owned());
     bench.tell_firmware("2.5");
@@ -183,7 +183,7 @@ fn what_the_program_does_not_take_is_reported_once() {
     bench.tell_firmware("2.5");
     bench.now += s(2);
     bench.settle();
-    assert_eq!(bench.offered.len(), 1, "the server has not heard of it yet");
+    assert_eq!(bench.offered.len(), 1, "the report is not acknowledged yet");
     bench.ack_newest();
     bench.machine.check_in_now(bench.now);
     bench.settle();
@@ -191,7 +191,7 @@ fn what_the_program_does_not_take_is_reported_once() {
 }
 
 #[test]
-fn an_ack_for_what_was_said_before_settles_nothing() {
+fn an_ack_for_an_earlier_report_does_not_acknowledge_the_failure() {
     let mut bench = Bench::installing();
     let before = bench.said.last().expect("a check-in").1.seq;
     bench.installed(Installed::Failed("wrong signature".to_owned()));
@@ -199,11 +199,11 @@ fn an_ack_for_what_was_said_before_settles_nothing() {
     bench.tell_firmware("2.5");
     bench.now += s(2);
     bench.settle();
-    assert_eq!(bench.offered.len(), 1, "the server has not heard of it yet");
+    assert_eq!(bench.offered.len(), 1, "the report is not acknowledged yet");
 }
 
 #[test]
-fn what_is_desired_once_more_is_tried_once_more_after_a_pause() {
+fn a_failed_version_that_is_desired_once_more_is_tried_again_after_a_pause() {
     let mut bench = Bench::installing();
     bench.installed(Installed::Failed("wrong signature".to_owned()));
     let failed = Some(report("2.5", UpdateStatus::Failed, Some("wrong signature")));
@@ -216,14 +216,14 @@ fn what_is_desired_once_more_is_tried_once_more_after_a_pause() {
         bench.tell_firmware("2.5");
         bench.pass_until(|bench| bench.offered.len() == times);
         pauses += bench.now.saturating_sub(before);
-        assert_eq!(bench.update(), failed, "the server has forgotten it");
+        assert_eq!(bench.update(), failed, "the failure is reported again");
         bench.ack_newest();
     }
-    assert!(pauses > s(5), "as fast as the server tells it: {pauses:?}");
+    assert!(pauses > s(5), "the attempts follow each other too fast: {pauses:?}");
 }
 
 #[test]
-fn another_version_takes_the_place_of_what_is_not_installed_yet() {
+fn another_version_replaces_one_whose_installation_has_not_begun() {
     let mut bench = Bench::downloading();
     bench.tell_firmware("2.6");
     assert_eq!(bench.update(), Some(report("2.6", UpdateStatus::Downloading, None)));
@@ -231,11 +231,11 @@ fn another_version_takes_the_place_of_what_is_not_installed_yet() {
     assert_eq!(bench.installs, []);
     let mut bench = Bench::installing();
     bench.tell_firmware("2.6");
-    assert_eq!(bench.offered.len(), 1, "the program has 2.5");
+    assert_eq!(bench.offered.len(), 1, "the program is installing 2.5");
 }
 
 #[test]
-fn a_download_that_breaks_is_begun_again_until_it_gets_no_further() {
+fn a_download_that_breaks_is_resumed_until_it_makes_no_progress() {
     let mut bench = Bench::downloading();
     for _ in 0..20 {
         bench.download_ends(broken(true));
@@ -258,7 +258,7 @@ fn a_download_that_breaks_is_begun_again_until_it_gets_no_further() {
 }
 
 #[test]
-fn a_url_is_renewed_when_it_is_refused_or_its_time_is_over() {
+fn a_new_url_is_asked_for_when_the_old_one_is_refused_or_has_expired() {
     let mut bench = Bench::downloading();
     bench.download_ends(Downloaded::Refused);
     bench.until_it_goes_on();
@@ -273,7 +273,7 @@ fn a_url_is_renewed_when_it_is_refused_or_its_time_is_over() {
 }
 
 #[test]
-fn a_url_that_is_refused_for_ever_is_given_up() {
+fn if_every_url_is_refused_the_update_fails() {
     let mut bench = Bench::downloading();
     for _ in 0..8 {
         bench.download_ends(Downloaded::Refused);
@@ -281,12 +281,12 @@ fn a_url_that_is_refused_for_ever_is_given_up() {
         bench.receive(bench.link(), &url("2.5"));
     }
     bench.download_ends(Downloaded::Refused);
-    assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Failed, Some("the URL is refused"))));
+    assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Failed, Some("the download URL was refused"))));
 }
 
 #[test]
-fn a_url_without_a_life_is_used_all_the_same() {
-    let mut bench = Bench::told_to_update();
+fn a_new_url_is_used_even_if_it_expires_at_once() {
+    let mut bench = Bench::asking();
     let mut short = url("2.5");
     short["expires_in_s"] = json!(0);
     bench.receive(bench.link(), &short);
@@ -295,14 +295,14 @@ fn a_url_without_a_life_is_used_all_the_same() {
 
 #[test]
 fn a_question_that_is_not_answered_is_asked_again() {
-    let mut bench = Bench::told_to_update();
+    let mut bench = Bench::asking();
     bench.ack_newest();
     bench.until_it_goes_on();
     assert_eq!(bench.located.len(), 2);
     for _ in 0..8 {
         bench.until_it_goes_on();
     }
-    assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Failed, Some("the server does not say where"))));
+    assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Failed, Some("the server sent no download URL"))));
 }
 
 #[test]
@@ -319,26 +319,26 @@ fn without_a_connection_that_holds_the_node_nothing_is_asked_for() {
 }
 
 #[test]
-fn a_server_that_has_none_any_more_ends_it() {
-    let mut bench = Bench::told_to_update();
+fn an_update_fails_if_the_version_is_no_longer_desired() {
+    let mut bench = Bench::asking();
     bench.receive(bench.link(), &json!({"type": "error", "code": "no-firmware", "message": ""}));
     assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Failed, Some("it is no longer desired"))));
 }
 
 #[test]
-fn what_is_no_hash_never_becomes_the_name_of_a_file() {
+fn text_that_is_no_hash_is_not_used_as_a_file_name() {
     for sha256 in ["", "../../etc/passwd", "A", &"A".repeat(64)] {
-        let mut bench = Bench::told_to_update();
+        let mut bench = Bench::asking();
         let mut forged = url("2.5");
         forged["sha256"] = json!(sha256);
         bench.receive(bench.link(), &forged);
         assert_eq!(bench.downloads, []);
-        assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Failed, Some("its SHA-256 is none"))));
+        assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Failed, Some("the SHA-256 is not valid"))));
     }
 }
 
 #[test]
-fn a_wrong_image_is_downloaded_once_more_and_no_oftener() {
+fn a_wrong_image_is_downloaded_once_more_and_then_reported_as_failed() {
     let mut bench = Bench::downloading();
     bench.download_ends(Downloaded::Wrong("wrong hash".to_owned()));
     assert_eq!(bench.downloads.len(), 2);
@@ -347,7 +347,7 @@ fn a_wrong_image_is_downloaded_once_more_and_no_oftener() {
 }
 
 #[test]
-fn what_can_not_be_recorded_is_not_installed() {
+fn a_version_that_can_not_be_recorded_is_not_installed() {
     let mut bench = Bench::downloading();
     bench.disk = Err("no space".to_owned());
     bench.download_ends(Downloaded::Complete(PathBuf::from("/images/a")));
@@ -356,7 +356,7 @@ fn what_can_not_be_recorded_is_not_installed() {
 }
 
 #[test]
-fn what_runs_already_is_not_installed_again() {
+fn a_version_that_runs_already_is_not_installed_again() {
     let mut bench = Bench::new();
     bench.firmware = Some("2.5".to_owned());
     bench.open_and_ack();

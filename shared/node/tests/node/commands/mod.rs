@@ -1,4 +1,4 @@
-//! Commands, from the news to the result.
+//! Commands, from the server's message to the result.
 
 use std::{fs, path::Path};
 
@@ -29,7 +29,7 @@ struct Working {
     hands: Hands,
 }
 
-/// A node that keeps its record there, and the connection that holds it.
+/// A node with this state folder, and the connection that holds it.
 async fn working(server: &Server, state: Option<&Path>) -> Working {
     let (program, hands) = worker("2.4");
     let config = NodeConfig { state: state.map(Path::to_owned), ..server.config(quick()) };
@@ -38,7 +38,7 @@ async fn working(server: &Server, state: Option<&Path>) -> Working {
 }
 
 impl Working {
-    /// What the next check-in says of commands; it is acknowledged.
+    /// Acknowledges the next check-in and returns its command results.
     async fn results(&mut self) -> Vec<CommandResult> {
         let check_in = self.held.check_in().await;
         assert!(check_in.ack);
@@ -54,7 +54,7 @@ impl Working {
 }
 
 #[tokio::test]
-async fn a_command_is_executed_and_its_result_reported_while_the_node_goes_on() {
+async fn a_command_is_executed_and_its_result_reported_while_the_node_keeps_checking_in() {
     let server = Server::start().await;
     let mut node = working(&server, None).await;
     node.results().await;
@@ -63,15 +63,15 @@ async fn a_command_is_executed_and_its_result_reported_while_the_node_goes_on() 
     assert_eq!((command.number(), command.name(), command.args().text()), (1, "echo", r#"["hello"]"#));
     node.held.push(echo(1)).await;
     node.node.check_in_now();
-    assert_eq!(node.held.check_in().await.results, [], "it is not over");
+    assert_eq!(node.held.check_in().await.results, [], "the command is not finished");
     std::thread::spawn(move || command.done("hello")).join().expect("finished on another thread");
     assert_eq!(node.results().await, [done(1, "hello")]);
     node.hands.event(&NodeEvent::CommandFinished(done(1, "hello"))).await;
-    assert_eq!(node.hands.commands_left(), 0, "told twice, and executed twice");
+    assert_eq!(node.hands.commands_left(), 0, "the command came twice and was executed twice");
 }
 
 #[tokio::test]
-async fn a_program_that_forgets_a_command_has_failed() {
+async fn a_command_that_the_program_drops_without_a_result_is_reported_as_failed() {
     let server = Server::start().await;
     let mut node = working(&server, None).await;
     node.results().await;
@@ -92,7 +92,7 @@ impl Handler for Idle {
 }
 
 #[tokio::test]
-async fn a_program_that_knows_no_commands_and_no_firmware_says_so() {
+async fn a_program_without_commands_and_firmware_reports_them_as_failed() {
     let server = Server::start().await;
     let _node = Node::start(server.config(quick()), Idle);
     let mut held = server.held().await;
@@ -105,7 +105,7 @@ async fn a_program_that_knows_no_commands_and_no_firmware_says_so() {
 }
 
 #[tokio::test]
-async fn what_ran_while_the_node_restarted_is_reported_as_failed_and_not_executed_again() {
+async fn a_command_that_ran_while_the_node_restarted_is_reported_as_failed_and_not_executed_again() {
     let (server, folder) = (Server::start().await, tempfile::tempdir().expect("a folder"));
     let mut node = working(&server, Some(folder.path())).await;
     node.results().await;
@@ -121,7 +121,7 @@ async fn what_ran_while_the_node_restarted_is_reported_as_failed_and_not_execute
 }
 
 #[tokio::test]
-async fn a_result_that_was_not_acknowledged_is_said_after_a_restart() {
+async fn a_result_that_was_not_acknowledged_is_reported_after_a_restart() {
     let (server, folder) = (Server::start().await, tempfile::tempdir().expect("a folder"));
     let mut node = working(&server, Some(folder.path())).await;
     node.results().await;
@@ -144,18 +144,18 @@ async fn a_node_that_can_not_write_its_record_executes_nothing() {
     let results = node.results().await;
     assert_eq!(results[0].status, CommandStatus::Failed);
     let why = results[0].output.clone().expect("a reason");
-    assert!(why.starts_with("not executed, for that could not be recorded: "), "{why}");
+    assert!(why.starts_with("not executed: its start could not be recorded: "), "{why}");
     assert_eq!(node.hands.commands_left(), 0);
 }
 
 #[tokio::test]
-async fn a_command_that_outlives_its_node_holds_nothing_up() {
+async fn a_command_that_is_still_held_does_not_keep_the_node_running() {
     let server = Server::start().await;
     let mut node = working(&server, None).await;
     node.results().await;
     node.held.push(echo(1)).await;
     let command = node.hands.command().await;
     drop(node.node);
-    assert_eq!(node.held.closing().await, Some(1000), "the command keeps the node running");
+    assert_eq!(node.held.closing().await, Some(1000), "the node keeps running");
     command.done("late");
 }

@@ -1,4 +1,4 @@
-//! Firmware, from the news to what runs.
+//! Firmware, from the server's message to the running version.
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -14,7 +14,7 @@ use crate::server::{
     worker::{Hands, worker},
 };
 
-/// JSON, so that its hash can be had.
+/// The image. It is JSON, so that `Document` can compute its hash.
 const IMAGE: &str = r#""0123456789""#;
 
 struct Updating {
@@ -57,27 +57,27 @@ impl Updating {
         })
     }
 
-    /// The server tells the node to run 2.5.
+    /// The server tells the node to run 2.5, and the node asks for the URL.
     async fn tell(&mut self) {
         self.held.push(json!({"type": "firmware", "version": "2.5"})).await;
-        let messages = [self.held.said().await, self.held.said().await];
-        let asked = NodeMessage::FirmwareUrl { version: "2.5".to_owned() };
-        assert!(messages.contains(&asked), "{messages:?}");
-        let said = messages.into_iter().find_map(|message| match message {
+        let messages = [self.held.next_message().await, self.held.next_message().await];
+        let question = NodeMessage::FirmwareUrl { version: "2.5".to_owned() };
+        assert!(messages.contains(&question), "{messages:?}");
+        let report = messages.into_iter().find_map(|message| match message {
             NodeMessage::CheckIn(check_in) => Some((check_in.seq, check_in.update)),
             _ => None,
         });
-        let (seq, update) = said.expect("a check-in");
+        let (seq, update) = report.expect("a check-in");
         assert_eq!(update, Some(report(UpdateStatus::Downloading, None)));
         self.held.ack(seq).await;
     }
 
-    /// The server says where it is.
+    /// The server sends the URL.
     async fn locate(&mut self) {
         self.held.push(self.url()).await;
     }
 
-    /// What the next check-in reports; it is acknowledged.
+    /// Acknowledges the next check-in and returns its update report.
     async fn reported(&mut self) -> UpdateReport {
         let check_in = self.held.check_in().await;
         assert!(check_in.ack);
@@ -85,7 +85,7 @@ impl Updating {
         check_in.update.expect("an update")
     }
 
-    /// The node goes down, and comes back running this. Images are somewhere else then.
+    /// Restarts the node, which then runs this version. A new server has the images then.
     async fn restarted(self, runs: &str) -> Self {
         let Self { server, folder, node, held, .. } = self;
         let (stopped, ()) = tokio::join!(node.stop(), held.end());
@@ -95,18 +95,18 @@ impl Updating {
         Self { server, images, folder, node, held, hands }
     }
 
-    fn left(&self) -> Vec<PathBuf> {
+    fn image_files(&self) -> Vec<PathBuf> {
         let images = fs::read_dir(self.folder.path().join("firmware"));
         images.into_iter().flatten().map(|entry| entry.expect("an entry").path()).collect()
     }
 }
 
 #[tokio::test]
-async fn an_image_is_downloaded_without_the_token_installed_and_reported_once_it_runs() {
+async fn an_image_is_downloaded_without_the_token_then_installed_and_reported_once_it_runs() {
     let mut node = updating(quick()).await;
     let images = node.folder.path().join("firmware");
     fs::create_dir(&images).expect("a folder");
-    fs::write(images.join("older"), "what is left of another image").expect("written");
+    fs::write(images.join("older"), "an image of an earlier update").expect("written");
     node.tell().await;
     node.locate().await;
     let request = node.images.answer("200 OK", IMAGE).await;
@@ -115,17 +115,17 @@ async fn an_image_is_downloaded_without_the_token_installed_and_reported_once_it
     let firmware = node.hands.firmware().await;
     assert_eq!((firmware.version(), firmware.signature()), ("2.5", "signed"));
     assert_eq!(fs::read_to_string(firmware.path()).expect("an image"), IMAGE);
-    assert_eq!(node.left(), [firmware.path()]);
+    assert_eq!(node.image_files(), [firmware.path()]);
     *node.hands.runs.lock().unwrap() = "2.5".to_owned();
     firmware.runs();
     assert_eq!(node.reported().await, report(UpdateStatus::Applied, None));
     node.hands.event(&NodeEvent::UpdateApplied { version: "2.5".to_owned() }).await;
     node.node.check_in_now();
-    assert_eq!((node.held.check_in().await.update, node.left()), (None, vec![]));
+    assert_eq!((node.held.check_in().await.update, node.image_files()), (None, vec![]));
 }
 
 #[tokio::test]
-async fn after_a_restart_the_node_says_whether_the_new_version_runs() {
+async fn after_a_restart_the_node_reports_whether_the_new_version_runs() {
     for (runs, status) in [("2.5", UpdateStatus::Applied), ("2.4", UpdateStatus::RolledBack)] {
         let mut node = updating(quick()).await;
         node.tell().await;
@@ -140,7 +140,7 @@ async fn after_a_restart_the_node_says_whether_the_new_version_runs() {
 }
 
 #[tokio::test]
-async fn a_download_that_breaks_goes_on_where_it_was() {
+async fn a_download_that_breaks_is_resumed() {
     let mut node = updating(quick()).await;
     node.tell().await;
     node.locate().await;
@@ -148,7 +148,7 @@ async fn a_download_that_breaks_goes_on_where_it_was() {
     let range = format!("206 Partial Content\r\ncontent-range: bytes 4-7/{}\r\ncontent-length: 4", IMAGE.len());
     let request = node.images.answer_with(&range, &IMAGE[4..8]).await;
     assert!(request.contains("range: bytes=4-\r\n"), "{request}");
-    // A part that was not asked for is of no use, and a server may begin anew whatever it was asked.
+    // A range that was not asked for is ignored. A server may also answer with the whole image.
     let another = format!("206 Partial Content\r\ncontent-range: bytes 0-3/{}\r\ncontent-length: 4", IMAGE.len());
     node.images.answer_with(&another, &IMAGE[..4]).await;
     let request = node.images.answer("200 OK", IMAGE).await;
@@ -158,7 +158,7 @@ async fn a_download_that_breaks_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_download_goes_on_after_a_restart() {
+async fn a_download_is_resumed_after_a_restart() {
     let mut node = updating(quick()).await;
     node.tell().await;
     node.locate().await;
@@ -176,21 +176,21 @@ async fn a_download_goes_on_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_url_that_is_refused_is_renewed() {
+async fn after_a_refused_url_the_node_asks_for_a_new_one() {
     let mut node = updating(quick()).await;
     node.tell().await;
     node.locate().await;
     node.images.answer("403 Forbidden", "<Code>AccessDenied</Code><Message>Request has expired</Message>").await;
-    assert_eq!(node.held.said().await, NodeMessage::FirmwareUrl { version: "2.5".to_owned() });
+    assert_eq!(node.held.next_message().await, NodeMessage::FirmwareUrl { version: "2.5".to_owned() });
     node.locate().await;
     node.images.answer("200 OK", IMAGE).await;
     assert_eq!(node.hands.firmware().await.version(), "2.5");
 }
 
 #[tokio::test]
-async fn bytes_that_are_not_the_image_are_downloaded_once_more_and_then_reported() {
+async fn a_wrong_image_is_downloaded_once_more_and_then_reported_as_failed() {
     let longer = format!("{IMAGE}x");
-    for (body, why) in [(&IMAGE.replace('5', "6"), "wrong hash"), (&longer, "it is too large")] {
+    for (body, why) in [(&IMAGE.replace('5', "6"), "wrong hash"), (&longer, "the image is too large")] {
         let mut node = updating(quick()).await;
         node.tell().await;
         node.locate().await;
@@ -210,11 +210,11 @@ async fn an_image_without_end_is_not_downloaded_to_its_end() {
     for _ in 0..2 {
         node.images.answer_without_end().await;
     }
-    assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("it is too large")));
+    assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("the image is too large")));
 }
 
 #[tokio::test]
-async fn what_is_somewhere_else_is_not_looked_for_there() {
+async fn redirects_are_not_followed() {
     let mut node = updating(quick()).await;
     let elsewhere = Documents::start().await;
     node.tell().await;
@@ -227,15 +227,15 @@ async fn what_is_somewhere_else_is_not_looked_for_there() {
 }
 
 #[tokio::test]
-async fn a_server_of_images_that_says_nothing_is_not_waited_for() {
+async fn a_download_from_a_silent_server_fails() {
     let mut node = updating(Timing { fetch_timeout: Duration::from_millis(20), ..quick() }).await;
     node.tell().await;
     node.locate().await;
-    assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("nothing came for 20ms")));
+    assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("no data for 20ms")));
 }
 
 #[tokio::test]
-async fn what_the_program_refuses_or_can_not_install_is_reported() {
+async fn a_version_that_the_program_refuses_or_can_not_install_is_reported_as_failed() {
     let mut node = updating(quick()).await;
     node.held.push(json!({"type": "firmware", "version": "0.1"})).await;
     assert_eq!(node.reported().await.detail.as_deref(), Some("too old"));
@@ -246,11 +246,11 @@ async fn what_the_program_refuses_or_can_not_install_is_reported() {
     assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("wrong signature")));
     let failed = NodeEvent::UpdateFailed { version: "2.5".to_owned(), why: "wrong signature".to_owned() };
     node.hands.event(&failed).await;
-    assert_eq!(node.left(), Vec::<PathBuf>::new());
+    assert_eq!(node.image_files(), Vec::<PathBuf>::new());
 }
 
 #[tokio::test]
-async fn a_node_without_a_folder_has_no_place_for_firmware() {
+async fn without_a_state_folder_an_update_fails() {
     let (server, images) = (Server::start().await, Documents::start().await);
     let (program, hands) = worker("2.4");
     let node = Node::start(server.config(quick()), program);
@@ -259,5 +259,5 @@ async fn a_node_without_a_folder_has_no_place_for_firmware() {
     let mut node = Updating { server, images, folder, node, held, hands };
     node.tell().await;
     node.locate().await;
-    assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("no folder for images")));
+    assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("no state folder for the image")));
 }

@@ -1,45 +1,45 @@
-//! What the server says when it wants a node gone, quiet or elsewhere.
+//! Byes, slow-downs and refusals of the server.
 
 use super::*;
 
 #[tokio::test]
-async fn a_bye_that_says_never_ends_the_run() {
+async fn a_bye_because_of_a_revoked_or_unregistered_node_ends_the_run() {
     for (reason, error) in [("revoked", NodeError::Revoked), ("unregistered", NodeError::Unregistered)] {
-        let Running { server, mut told, mut node } = running(quick()).await;
+        let Running { server, mut seen, mut node } = running(quick()).await;
         let mut peer = server.held().await;
         peer.push(json!({"type": "bye", "reason": reason})).await;
         assert_eq!(peer.closing().await, Some(1000));
         drop(peer);
         assert_eq!(patiently(node.ended()).await, Err(error));
-        assert!(matches!(told.pushed().await, Pushed::Bye { .. }));
+        assert!(matches!(seen.pushed().await, Pushed::Bye { .. }));
     }
 }
 
 #[tokio::test]
-async fn any_other_bye_brings_the_node_back() {
+async fn after_any_other_bye_the_node_reconnects() {
     for (reason, text) in [(ByeReason::Closed, "closed"), (ByeReason::Unknown, "a-new-one")] {
-        let Running { server, mut told, node: _node } = running(quick()).await;
+        let Running { server, mut seen, node: _node } = running(quick()).await;
         let mut peer = server.held().await;
         peer.push(json!({"type": "bye", "reason": text})).await;
-        assert_eq!(told.event(disconnected).await, (DisconnectReason::Bye { reason }, false));
+        assert_eq!(seen.event(disconnected).await, (DisconnectReason::Bye { reason }, false));
         server.held().await;
     }
 }
 
 #[tokio::test]
-async fn a_node_that_another_device_replaces_says_so_and_returns_later_each_time() {
-    let Running { server, mut told, node: _node } = running(quick()).await;
+async fn a_node_that_another_device_takes_over_tells_the_program_and_waits_longer_each_time() {
+    let Running { server, mut seen, node: _node } = running(quick()).await;
     let mut peer = server.held().await;
     for taken in 0..3 {
         peer.push(json!({"type": "bye", "reason": "superseded"})).await;
         let since = Instant::now();
         let reason = DisconnectReason::Bye { reason: ByeReason::Superseded };
-        assert_eq!(told.event(disconnected).await, (reason, false));
+        assert_eq!(seen.event(disconnected).await, (reason, false));
         let superseded = |event: &NodeEvent| match event {
             NodeEvent::Superseded { delay } => Some(*delay),
             _ => None,
         };
-        let delay = told.event(superseded).await;
+        let delay = seen.event(superseded).await;
         let least = Duration::from_millis(200 << taken);
         assert!(delay >= least && delay <= least * 3 / 2, "{delay:?}");
         peer = server.held().await;
@@ -48,9 +48,9 @@ async fn a_node_that_another_device_replaces_says_so_and_returns_later_each_time
 }
 
 #[tokio::test]
-async fn a_bye_on_the_connection_that_is_being_replaced_is_no_outage_and_no_news() {
+async fn a_bye_on_the_connection_that_is_being_replaced_is_no_outage() {
     for open in [false, true] {
-        let Running { server, mut told, node: _node } = running(quick()).await;
+        let Running { server, mut seen, node: _node } = running(quick()).await;
         let mut old = server.held().await;
         old.push(json!({"type": "reconnect", "within_s": 0})).await;
         let handshake = server.tcp().await;
@@ -65,7 +65,7 @@ async fn a_bye_on_the_connection_that_is_being_replaced_is_no_outage_and_no_news
         };
         old.push(json!({"type": "bye", "reason": "superseded"})).await;
         old.close().await;
-        assert!(told.event(disconnected).await.1, "an outage");
+        assert!(seen.event(disconnected).await.1, "an outage");
         let mut new = match (new, handshake) {
             (Some(new), _) => new,
             (None, handshake) => {
@@ -75,23 +75,23 @@ async fn a_bye_on_the_connection_that_is_being_replaced_is_no_outage_and_no_news
             }
         };
         new.ack(1).await;
-        let seen = told.until(|event| acked(event).is_some()).await;
-        assert_eq!(outages(&seen), 0, "{seen:?}");
-        assert!(!seen.iter().any(|event| backing_off(event).is_some()), "{seen:?}");
+        let events = seen.until(|event| acked(event).is_some()).await;
+        assert_eq!(outages(&events), 0, "{events:?}");
+        assert!(!events.iter().any(|event| backing_off(event).is_some()), "{events:?}");
     }
 }
 
 #[tokio::test]
-async fn every_connection_of_a_run_names_its_instance_and_no_two_runs_the_same() {
+async fn every_connection_of_a_run_names_the_same_instance_and_another_run_names_another_one() {
     let mut instances = Vec::new();
     for _ in 0..2 {
         let Running { server, node: _node, .. } = running(quick()).await;
         let mut first = server.held().await;
-        let named = first.request.headers()["rollcall-instance"].clone();
+        let instance = first.request.headers()["rollcall-instance"].clone();
         first.push(json!({"type": "reconnect", "within_s": 0})).await;
         let second = server.peer().await;
-        assert_eq!(second.request.headers()["rollcall-instance"], named);
-        let text = named.to_str().expect("text").to_owned();
+        assert_eq!(second.request.headers()["rollcall-instance"], instance);
+        let text = instance.to_str().expect("text").to_owned();
         assert!(text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()), "{text}");
         instances.push(text);
     }
@@ -99,8 +99,8 @@ async fn every_connection_of_a_run_names_its_instance_and_no_two_runs_the_same()
 }
 
 #[tokio::test]
-async fn a_node_that_was_told_to_slow_down_is_quiet_and_then_says_it_again() {
-    let Running { server, mut told, node } = running(quick()).await;
+async fn a_slowed_node_sends_nothing_for_the_time_and_then_sends_the_check_in_again() {
+    let Running { server, mut seen, node } = running(quick()).await;
     let mut peer = server.peer().await;
     peer.check_in().await;
     peer.push(json!({"type": "slow-down", "retry_after_s": 1, "seq": 1})).await;
@@ -109,46 +109,46 @@ async fn a_node_that_was_told_to_slow_down_is_quiet_and_then_says_it_again() {
         _ => None,
     };
     let since = Instant::now();
-    assert!(told.event(slowed).await >= Duration::from_secs(1));
+    assert!(seen.event(slowed).await >= Duration::from_secs(1));
     node.check_in_now();
     let again = peer.check_in().await;
     assert!(since.elapsed() >= Duration::from_secs(1), "{:?}", since.elapsed());
     assert_eq!((again.seq, again.ack, again.firmware.as_deref()), (2, true, Some("2.4.1")));
     peer.ack(2).await;
-    assert_eq!(told.event(acked).await, 2);
+    assert_eq!(seen.event(acked).await, 2);
 }
 
 #[tokio::test]
-async fn retry_after_is_waited_out() {
-    let Running { server, mut told, node: _node } = running(quick()).await;
+async fn the_node_waits_for_retry_after() {
+    let Running { server, mut seen, node: _node } = running(quick()).await;
     let since = Instant::now();
     server.refuse_with(429, "retry-after: 1\r\n").await;
-    assert!(told.event(backing_off).await >= Duration::from_secs(1));
+    assert!(seen.event(backing_off).await >= Duration::from_secs(1));
     server.held().await;
     assert!(since.elapsed() >= Duration::from_secs(1), "{:?}", since.elapsed());
 }
 
 #[tokio::test]
-async fn a_server_that_answers_with_something_else_is_asked_again() {
-    let Running { server, mut told, node: _node } = running(quick()).await;
+async fn after_an_http_response_instead_of_a_websocket_the_node_tries_again() {
+    let Running { server, mut seen, node: _node } = running(quick()).await;
     for status in [200, 204, 301, 307, 404, 500, 502, 503] {
         server.refuse_with(status, "location: http://127.0.0.1:1/\r\n").await;
-        let refused = |event: &NodeEvent| matches!(event, NodeEvent::Refused { status: seen, .. } if *seen == status);
-        told.event(|event| refused(event).then_some(())).await;
+        let refused = |event: &NodeEvent| matches!(event, NodeEvent::Refused { status: other, .. } if *other == status);
+        seen.event(|event| refused(event).then_some(())).await;
     }
     server.held().await;
 }
 
 #[tokio::test]
-async fn a_server_without_tls_is_unreachable_over_tls_and_tried_again() {
+async fn a_server_without_tls_is_unreachable_over_tls_and_the_node_tries_again() {
     let server = Server::start().await;
     let mut config = server.config(quick());
     config.url = config.url.replace("ws://", "wss://");
-    let (program, mut told) = program();
+    let (program, mut seen) = program();
     let _node = Node::start(config, program);
     for _ in 0..2 {
         drop(server.tcp().await);
-        told.event(|event| matches!(event, NodeEvent::Unreachable { .. }).then_some(())).await;
-        told.event(backing_off).await;
+        seen.event(|event| matches!(event, NodeEvent::Unreachable { .. }).then_some(())).await;
+        seen.event(backing_off).await;
     }
 }

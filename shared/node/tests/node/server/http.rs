@@ -1,4 +1,4 @@
-//! A server that documents and images are fetched from.
+//! An HTTP server for documents and images.
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -20,25 +20,25 @@ impl Documents {
         format!("http://{}/api/", self.listener.local_addr().expect("address"))
     }
 
-    /// Answers the next request, and returns what was asked.
+    /// Answers the next request, and returns the head of the request.
     pub async fn answer(&self, status: &str, body: &str) -> String {
         self.answer_with(&format!("{status}\r\ncontent-length: {}", body.len()), body).await
     }
 
-    /// Answers the next request with this status line and these headers, and closes the connection after what there is of
-    /// the body. Returns what was asked.
+    /// Answers the next request with this status line and these headers, and closes the connection after what there is
+    /// of the body. Returns what was asked.
     pub async fn answer_with(&self, head: &str, body: &str) -> String {
         let (mut tcp, _) = patiently(self.listener.accept()).await.expect("accept");
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
             patiently(tcp.read_buf(&mut request)).await.expect("a request");
         }
-        // A client that has seen enough may be gone before the end.
+        // The client may close the connection before the end of the body.
         let _ = tcp.write_all(format!("HTTP/1.1 {head}\r\n\r\n{body}").as_bytes()).await;
         String::from_utf8(request).expect("text")
     }
 
-    /// Answers the next request with a body that goes on until the client has had enough.
+    /// Answers the next request with a body that goes on until the client closes the connection.
     pub async fn answer_without_end(&self) {
         let (mut tcp, _) = patiently(self.listener.accept()).await.expect("accept");
         let writing = async {

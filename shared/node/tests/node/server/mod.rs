@@ -1,4 +1,4 @@
-//! A server that does what a test says, over real sockets, and a program that tells the test what its node does.
+//! A server on real sockets that is controlled by a test, and a program that tells the test what its node does.
 
 pub mod http;
 pub mod worker;
@@ -24,14 +24,14 @@ use tokio_tungstenite::{
     },
 };
 
-/// Far longer than anything takes; a test that waits this long has failed.
+/// Far longer than anything takes. A test that waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub async fn patiently<T>(future: impl Future<Output = T>) -> T {
     timeout(PATIENCE, future).await.expect("nothing happened for 10 s")
 }
 
-/// A rhythm for tests: quick to return, slow to suspect.
+/// Timing for tests: short waits before the node reconnects, and a long timeout for acks.
 pub fn quick() -> Timing {
     let ms = Duration::from_millis;
     Timing {
@@ -64,7 +64,7 @@ impl Server {
         patiently(self.listener.accept()).await.expect("accept").0
     }
 
-    /// The next connection.
+    /// The next connection, after its handshake.
     pub async fn peer(&self) -> Peer {
         Peer::greet(self.tcp().await).await
     }
@@ -105,12 +105,12 @@ impl Peer {
         Self::greeted(tcp).await.expect("a handshake")
     }
 
-    /// `None` if the node has left before its handshake.
+    /// `None` if the node has closed the connection before its handshake.
     pub async fn greeted(tcp: TcpStream) -> Option<Self> {
         let mut request = None;
         #[expect(clippy::result_large_err, reason = "the callback's type is tungstenite's")]
-        let keep = |seen: &Request, response: Response| {
-            request = Some(seen.clone());
+        let keep = |received: &Request, response: Response| {
+            request = Some(received.clone());
             Ok(response)
         };
         let socket = patiently(accept_hdr_async(tcp, keep)).await.ok()?;
@@ -129,7 +129,7 @@ impl Peer {
     }
 
     pub async fn check_in(&mut self) -> CheckIn {
-        match self.said().await {
+        match self.next_message().await {
             NodeMessage::CheckIn(check_in) => check_in,
             other => panic!("no check-in: {other:?}"),
         }
@@ -137,16 +137,16 @@ impl Peer {
 
     /// Waits until the node asks for its configuration.
     pub async fn question(&mut self) {
-        assert_eq!(self.said().await, NodeMessage::Config);
+        assert_eq!(self.next_message().await, NodeMessage::Config);
     }
 
-    /// The next message of the node's.
-    pub async fn said(&mut self) -> NodeMessage {
+    /// The node's next message.
+    pub async fn next_message(&mut self) -> NodeMessage {
         let message = self.message().await.expect("a message, not the end");
         parse_node_message(message.to_text().expect("text")).expect("a message of the protocol")
     }
 
-    /// The code with which the node closes; `None` if it just goes away.
+    /// The code with which the node closes the connection; `None` if the connection ends without a close.
     pub async fn closing(&mut self) -> Option<u16> {
         match self.message().await {
             Some(Message::Close(Some(frame))) => Some(frame.code.into()),
@@ -155,7 +155,7 @@ impl Peer {
         }
     }
 
-    /// Waits until the node is gone, whatever it says before.
+    /// Waits until the connection has ended. Messages before the end are ignored.
     pub async fn end(mut self) {
         while self.message().await.is_some() {}
     }
@@ -225,22 +225,23 @@ impl Handler for Program {
     }
 }
 
-/// What a test is told by the program.
-pub struct Told(UnboundedReceiver<Seen>);
+/// Gives a test what the program saw.
+pub struct Observer(UnboundedReceiver<Seen>);
 
-pub fn program() -> (Program, Told) {
+/// A program that takes no configurations.
+pub fn program() -> (Program, Observer) {
     program_that(Applied::Unsupported)
 }
 
-/// A program that says this about every configuration.
-pub fn program_that(applied: Applied) -> (Program, Told) {
-    let (seen, told) = unbounded_channel();
-    (Program { seen, applied }, Told(told))
+/// A program that gives this answer to every configuration.
+pub fn program_that(applied: Applied) -> (Program, Observer) {
+    let (seen, received) = unbounded_channel();
+    (Program { seen, applied }, Observer(received))
 }
 
-impl Told {
-    /// What the first thing that fits holds.
-    pub async fn seen<T>(&mut self, pick: impl Fn(Seen) -> Option<T>) -> T {
+impl Observer {
+    /// Skips what the program saw until `pick` returns a value.
+    pub async fn first<T>(&mut self, pick: impl Fn(Seen) -> Option<T>) -> T {
         loop {
             if let Some(picked) = pick(patiently(self.0.recv()).await.expect("the run goes on")) {
                 return picked;
@@ -248,12 +249,12 @@ impl Told {
         }
     }
 
-    /// What the first event that fits holds.
+    /// Skips what the program saw until `pick` returns a value for an event.
     pub async fn event<T>(&mut self, pick: impl Fn(&NodeEvent) -> Option<T>) -> T {
-        self.seen(|seen| if let Seen::Event(event) = seen { pick(&event) } else { None }).await
+        self.first(|seen| if let Seen::Event(event) = seen { pick(&event) } else { None }).await
     }
 
-    /// All events up to the first that fits.
+    /// All events up to and including the first that fits.
     pub async fn until(&mut self, fits: impl Fn(&NodeEvent) -> bool) -> Vec<NodeEvent> {
         let mut seen = Vec::new();
         while !seen.last().is_some_and(&fits) {
@@ -265,14 +266,14 @@ impl Told {
     }
 
     pub async fn pushed(&mut self) -> Pushed {
-        self.seen(|seen| if let Seen::Pushed(message) = seen { Some(message) } else { None }).await
+        self.first(|seen| if let Seen::Pushed(message) = seen { Some(message) } else { None }).await
     }
 
     pub async fn applies(&mut self) -> Configuration {
-        self.seen(|seen| if let Seen::Applies(configuration) = seen { Some(configuration) } else { None }).await
+        self.first(|seen| if let Seen::Applies(configuration) = seen { Some(configuration) } else { None }).await
     }
 
-    /// Everything that was told and not yet looked at.
+    /// Everything that the program saw and that the test has not taken yet.
     pub fn rest(&mut self) -> Vec<Seen> {
         std::iter::from_fn(|| self.0.try_recv().ok()).collect()
     }

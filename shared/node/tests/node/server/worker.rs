@@ -1,4 +1,4 @@
-//! A program that hands what it is given to the test.
+//! A program that passes what it is given to the test.
 
 use std::sync::{Arc, Mutex};
 
@@ -41,7 +41,7 @@ impl Handler for Worker {
     }
 }
 
-/// What a worker was given.
+/// Gives a test what the worker was given.
 pub struct Hands {
     given: UnboundedReceiver<Given>,
     pub runs: Arc<Mutex<String>>,
@@ -71,12 +71,12 @@ impl Hands {
         self.pick(|given| if let Given::Firmware(firmware) = given { Some(firmware) } else { None }).await
     }
 
-    /// Waits until this happened.
+    /// Waits for this event.
     pub async fn event(&mut self, event: &NodeEvent) {
         self.pick(|given| matches!(&given, Given::Event(seen) if seen == event).then_some(())).await;
     }
 
-    /// How many commands it was given that were not looked at.
+    /// How many commands the worker was given that the test has not taken yet.
     pub fn commands_left(&mut self) -> usize {
         let left = std::iter::from_fn(|| self.given.try_recv().ok());
         left.filter(|given| matches!(given, Given::Command(_))).count()
