@@ -1,11 +1,12 @@
 //! The `rollcall` command.
+#![cfg_attr(not(feature = "aws"), allow(dead_code, reason = "only what asks AWS uses it"))]
 
 mod args;
+mod aws;
 mod build;
 mod clock;
 mod completions;
 mod console;
-mod deploy;
 mod duties;
 mod files;
 mod fleet;

@@ -13,6 +13,7 @@ use rollcall_token::TokenError;
 use tokio::sync::Notify;
 
 use crate::args::Node;
+use crate::aws;
 use crate::files::{self, Text};
 use crate::problem::Problem;
 use crate::stack::{Output, StackName};
@@ -104,7 +105,7 @@ async fn url(given: Option<String>, stack: Option<&StackName>) -> Result<String,
     }
     let stack = StackName::find(stack, &Environment)?;
     let stack = stack.ok_or_else(|| Problem::new("say where to connect: --url URL, or --stack NAME"))?;
-    stack.output(Output::WebSocket).await
+    aws::output(&stack, Output::WebSocket).await
 }
 
 /// The token that was given, wherever it is.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::args::Command;
 use crate::problem::Problem;
-use crate::{completions, console, deploy, node, table, token, up};
+use crate::{aws, completions, console, node, table, token, up};
 
 /// Does what was asked for, and says with which code to exit if that is an answer too.
 ///
@@ -13,7 +13,7 @@ use crate::{completions, console, deploy, node, table, token, up};
 pub(crate) async fn run(command: Command) -> Result<ExitCode, Problem> {
     match command {
         Command::Up(args) => up::run(args).await,
-        Command::Deploy(args) => deploy::run(args).await,
+        Command::Deploy(args) => aws::deploy(args).await,
         Command::Token(args) => token::run(&args),
         Command::Key(args) => token::console(&args),
         Command::Nodes(args) => console::nodes(&args).await,

@@ -1,7 +1,6 @@
 //! `rollcall up`.
 
 mod bursts;
-mod elsewhere;
 mod events;
 mod pulse;
 mod words;
@@ -20,10 +19,10 @@ use rollcall_stack::{
 use rollcall_token::Signer;
 use tokio::signal::unix::{SignalKind, signal};
 
-use self::elsewhere::elsewhere;
-use self::events::Events;
+pub(crate) use self::events::Events;
 use self::pulse::Pulse;
 use crate::args::{self, Up};
+use crate::aws;
 use crate::fleet::Fleet;
 use crate::local::{Local, Published};
 use crate::meter::Meter;
@@ -45,7 +44,7 @@ pub(crate) async fn run(args: Up) -> Result<(), Problem> {
 
     let start = async {
         match (args.backend, args.endpoint_url.as_deref()) {
-            (args::Backend::Lambda, Some(endpoint)) => elsewhere(&args, endpoint, &events).await,
+            (args::Backend::Lambda, Some(endpoint)) => aws::elsewhere(&args, endpoint, &events).await,
             (args::Backend::Embedded, Some(_)) => Err(Problem::new("--endpoint-url is for --backend lambda")),
             (_, None) => here(&args, &signer, &events).await,
         }
@@ -97,14 +96,14 @@ fn publish(stack: &Stack) -> Option<Published> {
 }
 
 /// The ports that are claimed before anything is served on them.
-struct Listeners {
-    ws: TcpListener,
-    connections: TcpListener,
-    http: TcpListener,
+pub(crate) struct Listeners {
+    pub(crate) ws: TcpListener,
+    pub(crate) connections: TcpListener,
+    pub(crate) http: TcpListener,
 }
 
 impl Listeners {
-    fn open(args: &Up) -> Result<Self, StackError> {
+    pub(crate) fn open(args: &Up) -> Result<Self, StackError> {
         Ok(Self {
             ws: listen(args.ws_port, "WebSockets", "--ws-port")?,
             connections: listen(args.connections_port, "@connections", "--connections-port")?,
@@ -153,7 +152,7 @@ async fn here(args: &Up, signer: &Signer, events: &Events) -> Result<(Stack, Str
     Ok((stack, TABLE.to_owned()))
 }
 
-fn not_started(error: &StackError) -> Problem {
+pub(crate) fn not_started(error: &StackError) -> Problem {
     match error {
         StackError::Function(function @ HostError::Start { .. }) => Problem::with_advice(
             function,

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use rollcall_aws::{Environment, chain, create_table, variable};
 use rollcall_gateway::{Invoke, InvokeError, Logs};
-use rollcall_stack::{Bounded, FunctionSettings, LambdaInvoke, Package, Target, lambda_client};
+use rollcall_lambda::{LambdaInvoke, Package, Target, lambda_client};
+use rollcall_stack::{Bounded, FunctionSettings};
 use tokio::sync::OnceCell;
 
 use crate::backend::localstack_dynamodb;

@@ -8,6 +8,7 @@ use http::{HeaderValue, Uri};
 use rollcall_aws::{Environment, Lookup};
 
 use crate::args::Address;
+use crate::aws;
 use crate::files::{self, Text, tidy};
 use crate::key;
 use crate::local::Local;
@@ -76,7 +77,7 @@ impl ConsoleUrl {
             Place::At(url) => return Ok(url),
             Place::Of(stack) => stack,
         };
-        let text = stack.output(Output::Http).await?;
+        let text = aws::output(&stack, Output::Http).await?;
         text.parse().map_err(|error| {
             Problem::new(format!(
                 "the stack {stack} says that its console is at {text}, which is no URL of one: {error}"

@@ -13,7 +13,7 @@ use crate::out::say;
 
 /// Hears the functions. Clones hear together.
 #[derive(Clone, Debug)]
-pub(super) struct Events {
+pub(crate) struct Events {
     meter: Meter,
     verbose: bool,
     bursts: Arc<Mutex<Bursts>>,
@@ -21,12 +21,12 @@ pub(super) struct Events {
 
 impl Events {
     /// Counts with this meter. `verbose`: every line is shown as it is, instead of what matters in words.
-    pub(super) fn new(meter: &Meter, verbose: bool) -> Self {
+    pub(crate) fn new(meter: &Meter, verbose: bool) -> Self {
         Self { meter: meter.clone(), verbose, bursts: Arc::default() }
     }
 
     /// Where log lines go.
-    pub(super) fn logs(&self) -> Logs {
+    pub(crate) fn logs(&self) -> Logs {
         let events = self.clone();
         Arc::new(move |function: &str, line: &str| events.hear(function, line))
     }
@@ -50,7 +50,7 @@ impl Events {
     }
 
     /// Says what was left out of a burst and is due now.
-    pub(super) fn say_due(&self) {
+    pub(crate) fn say_due(&self) {
         let due = self.bursts().due(Instant::now());
         for text in due {
             say(&text);
@@ -58,7 +58,7 @@ impl Events {
     }
 
     /// Says what was left out and not said yet.
-    pub(super) fn say_rest(&self) {
+    pub(crate) fn say_rest(&self) {
         let rest = self.bursts().rest();
         for text in rest {
             say(&text);

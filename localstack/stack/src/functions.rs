@@ -12,7 +12,8 @@ use rollcall_gateway::{FunctionSpec, HttpRoute, Route, Routes};
 pub const FUNCTIONS: [&str; 6] = [AUTHORIZE, CONNECT, CHECK_IN, DISCONNECT, POLL, CONSOLE];
 
 const AUTHORIZE: &str = "authorize";
-pub(crate) const CONNECT: &str = "connect";
+/// The function of `$connect`.
+pub const CONNECT: &str = "connect";
 const CHECK_IN: &str = "check-in";
 const DISCONNECT: &str = "disconnect";
 const POLL: &str = "poll";
@@ -22,9 +23,9 @@ const CONSOLE: &str = "console";
 pub const ROUTE_CHECK_IN: &str = "check-in";
 
 /// How long an invocation may take. The timeouts of the store are shorter.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
+pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// The memory of each function on AWS, in MB.
-pub(crate) const MEMORY_MB: u32 = 128;
+pub const MEMORY_MB: u32 = 128;
 /// How many invocations of a function may wait for a free process. Lambda would start another environment instead.
 const QUEUED: usize = 10_000;
 
@@ -99,7 +100,7 @@ pub(crate) fn specs(folder: &Path, processes: usize, settings: &FunctionSettings
 }
 
 /// The environment variables of one function. It gets none that it does not use.
-pub(crate) fn environment(function: &str, settings: &FunctionSettings) -> BTreeMap<String, String> {
+pub fn environment(function: &str, settings: &FunctionSettings) -> BTreeMap<String, String> {
     let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let policy = settings.policy;
     let registration = match policy.registration {

@@ -10,7 +10,7 @@ use aws_sdk_lambda::types::{Environment as Variables, FunctionCode, Runtime};
 use rand::RngExt as _;
 use rollcall_aws::Environment;
 use rollcall_gateway::{FunctionSpec, Host, Invoke, InvokeError};
-use rollcall_stack::{LambdaInvoke, Package, lambda_client};
+use rollcall_lambda::{LambdaInvoke, Package, lambda_client};
 use rollcall_tests::{Backend, Journal, functions};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

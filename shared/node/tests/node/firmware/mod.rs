@@ -63,11 +63,11 @@ impl Updating {
         let messages = [self.held.next_message().await, self.held.next_message().await];
         let question = NodeMessage::FirmwareUrl { version: "2.5".to_owned() };
         assert!(messages.contains(&question), "{messages:?}");
-        let report = messages.into_iter().find_map(|message| match message {
+        let said = messages.into_iter().find_map(|message| match message {
             NodeMessage::CheckIn(check_in) => Some((check_in.seq, check_in.update)),
             _ => None,
         });
-        let (seq, update) = report.expect("a check-in");
+        let (seq, update) = said.expect("a check-in");
         assert_eq!(update, Some(report(UpdateStatus::Downloading, None)));
         self.held.ack(seq).await;
     }

@@ -7,9 +7,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use rollcall_aws::{Environment, create_table, endpoint_config, variable};
 use rollcall_core::Clipped;
-use rollcall_stack::{
-    FUNCTIONS, FunctionSettings, Package, S3Error, Target, create_bucket, lambda_client, outdated_localstack,
-};
+use rollcall_lambda::{Package, Target, lambda_client, outdated_localstack};
+use rollcall_stack::{FUNCTIONS, FunctionSettings, S3Error, create_bucket};
 use rollcall_token::Verifier;
 use serde::Serialize;
 

@@ -4,21 +4,18 @@ use std::sync::Arc;
 
 use rollcall_aws::Environment;
 use rollcall_gateway::Limits;
-use rollcall_stack::{
-    Backend, Bounded, DeployedSettings, LambdaInvoke, NotDeployed, Stack, StackConfig, TABLE, connections_url,
-    deployed_settings, lambda_client,
-};
+use rollcall_lambda::{DeployedSettings, LambdaInvoke, NotDeployed, deployed_settings, lambda_client};
+use rollcall_stack::{Backend, Bounded, Stack, StackConfig, TABLE, connections_url};
 
-use super::events::Events;
-use super::{Listeners, not_started};
+use super::deploy::refuse_outdated;
 use crate::args::{self, Up};
-use crate::deploy::refuse_outdated;
 use crate::loopback::is_loopback;
 use crate::out::say;
 use crate::problem::Problem;
+use crate::up::{Events, Listeners, not_started};
 
 /// The gateway on this machine, and the functions where Lambda's API is served; and their table.
-pub(super) async fn elsewhere(args: &Up, endpoint: &str, events: &Events) -> Result<(Stack, String), Problem> {
+pub(crate) async fn elsewhere(args: &Up, endpoint: &str, events: &Events) -> Result<(Stack, String), Problem> {
     refuse_outdated(endpoint).await?;
     let Listeners { ws, connections, http } = Listeners::open(args).map_err(|error| not_started(&error))?;
     // The functions may be told either. Only a port that was chosen will be the same the next time.

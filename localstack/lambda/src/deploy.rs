@@ -11,9 +11,9 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, LastUpdateStatus, Runtime, State};
 use bytes::Bytes;
 use rollcall_gateway::{Invoke as _, InvokeError};
+use rollcall_stack::{FunctionSettings, MEMORY_MB, TIMEOUT, environment};
 
-use crate::functions::{FunctionSettings, MEMORY_MB, TIMEOUT, environment};
-use crate::lambda::LambdaInvoke;
+use crate::invoke::LambdaInvoke;
 use crate::package::{Package, PackageError};
 
 /// How long a function may take until it can be invoked after a change.

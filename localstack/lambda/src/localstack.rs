@@ -10,10 +10,10 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper_util::client::legacy::Client as Http;
 use hyper_util::rt::TokioExecutor;
 use rollcall_aws::{chain, variable};
+use rollcall_stack::{CONNECT, FUNCTIONS};
 use serde::Deserialize;
 
 use crate::deploy::environment_of;
-use crate::functions::{CONNECT, FUNCTIONS};
 
 /// The oldest LocalStack that Rollcall was tested with.
 const OLDEST: (u32, u32) = (4, 9);
