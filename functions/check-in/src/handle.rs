@@ -58,7 +58,7 @@ impl<D: Documents, C: Connections> Handler<D, C> {
         };
         carry_out(&self.store, &self.connections, &recorded.effects, &self.policy).await;
         // The answer is sent only after the results that came with the check-in are stored.
-        if let Err(error) = self.store.end_commands(node, results, recorded.results.as_ref(), at).await {
+        if let Err(error) = self.store.end_commands(node, results, recorded.results, at).await {
             return message.failed(seq, &error.into());
         }
         let answer = match recorded.reply {

@@ -65,7 +65,7 @@ impl<D: Documents> Poll<D> {
         };
         let (units, changes) = (recorded.units, recorded.presence_changes());
         // The answer is sent only after the results that came with the check-in are stored.
-        if let Err(error) = self.store.end_commands(node, &results, recorded.results.as_ref(), at).await {
+        if let Err(error) = self.store.end_commands(node, &results, recorded.results, at).await {
             return failed(node, &error.into(), seq);
         }
         match recorded.reply {

@@ -38,8 +38,8 @@ pub use attribute::{DOCUMENT_TEXT, DUE_SHARDS, ItemKey, SORT_KEY_DOCUMENT, docum
 pub use attribute::{due_shard, node_of_partition_key, partition_key};
 pub use clip::Clipped;
 pub use commands::{
-    Command, CommandState, Ended, Ending, Queueing, Room, cancel, end, first_open, over, queue, queued_before, room,
-    send,
+    Command, CommandNumbers, CommandState, Ended, Ending, Queueing, ResultOf, Room, cancel, end, first_open, over,
+    queue, queued_before, room, send,
 };
 pub use desired::{Amended, Amending, ConfigChange, Denied, Registering};
 pub use desired::{amend, config_set, register, registered, revoke, set_config};

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::attribute::{Attribute, Item, Value};
 use crate::clock::HANDSHAKE_S;
+use crate::commands::CommandNumbers;
 use crate::event::{Connection, Found};
 use crate::id::{ConnectionId, CredentialVersion, FirmwareVersion, Instance, Model, Tags, Timestamp};
 use crate::report::{ConfigOutcome, ConfigState, UpdateOutcome, UpdateState};
@@ -223,6 +224,11 @@ impl Node {
     /// The numbers of the commands that may be open; `None` if no command can be.
     pub fn open_commands(&self) -> Option<RangeInclusive<u64>> {
         (self.commands_over < self.commands_queued).then(|| self.commands_over + 1..=self.commands_queued)
+    }
+
+    /// How the node's commands are numbered.
+    pub fn command_numbers(&self) -> CommandNumbers {
+        CommandNumbers { queued: self.commands_queued, over: self.commands_over }
     }
 
     /// The desired firmware version, if the node does not run it and has not given it up.

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::attribute::Item;
+use crate::commands::CommandNumbers;
 use crate::event::{Event, EventKind};
 use crate::id::{ConnectionId, NodeId};
 use crate::node::{DesiredConfig, Malformed, Node, Presence};
@@ -27,9 +28,9 @@ pub enum Settled {
         effects: Vec<Effect>,
         /// The node's new presence, if the event changed it.
         presence: Option<Presence>,
-        /// The numbers of the commands whose results are to be stored before the reply: those that may be open. `None`
-        /// if no result is to be stored.
-        results: Option<RangeInclusive<u64>>,
+        /// The numbers of the node's commands, whose results are to be stored before the reply
+        /// ([`CommandNumbers::result_of`]). `None` if no result is to be stored.
+        results: Option<CommandNumbers>,
     },
     /// This event is to be planned instead. It has a later time, begins a new minute of the budget, or is another event
     /// altogether.
@@ -126,7 +127,7 @@ fn applied(event: &Event, after: &Node, policy: &Policy) -> Settled {
             reply: reply(event, after, policy),
             effects: effects(event, after),
             presence: new_presence(event, after),
-            results: after.open_commands(),
+            results: Some(after.command_numbers()),
         },
     }
 }
@@ -219,7 +220,7 @@ fn refused(event: Event, refusal: Refusal, stored: Option<&Node>) -> Settled {
     let effects = dismissed.map(|connection| Effect::Dismiss(connection, refusal)).into_iter().collect();
     // The sender of a stale check-in holds the node, so its results are stored.
     let stale = matches!(refusal, Refusal::StaleSeq { .. });
-    let results = stored.filter(|_| stale).and_then(Node::open_commands);
+    let results = stored.filter(|_| stale).map(Node::command_numbers);
     Settled::Done { reply: Reply::Refused(refusal), effects, presence: None, results }
 }
 
