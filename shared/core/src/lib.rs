@@ -36,6 +36,7 @@ mod update;
 pub use attribute::{Attribute, INDEX_DUE, INDEX_SITE, Item, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Value};
 pub use attribute::{DOCUMENT_TEXT, DUE_SHARDS, ItemKey, SORT_KEY_DOCUMENT, document_key, firmware_key};
 pub use attribute::{due_shard, node_of_partition_key, partition_key};
+pub use budget::blocked_until;
 pub use clip::Clipped;
 pub use commands::{
     Command, CommandNumbers, CommandState, Ended, Ending, Queueing, ResultOf, Room, cancel, end, first_open, over,

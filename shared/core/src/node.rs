@@ -7,7 +7,7 @@ use crate::clock::HANDSHAKE_S;
 use crate::commands::CommandNumbers;
 use crate::event::{Connection, Found};
 use crate::id::{ConnectionId, CredentialVersion, FirmwareVersion, Instance, Model, Tags, Timestamp};
-use crate::report::{ConfigOutcome, ConfigState, UpdateOutcome, UpdateState};
+use crate::report::{ConfigOutcome, ConfigState, Health, UpdateOutcome, UpdateState};
 
 /// A node as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub struct Node {
     pub desired_firmware: Option<String>,
     /// The node's last report on a firmware update.
     pub update: Option<UpdateOutcome>,
+    /// The figures that the node last reported of itself, each as of the last check-in that had it.
+    pub health: Health,
     /// How often another instance took the node over from an open connection.
     pub takeovers: Option<Takeovers>,
     /// How many messages the node has sent in the current minute of its budget.
@@ -173,6 +175,7 @@ impl Node {
             commands_over: number(item, Attribute::CommandsOver)?.unwrap_or_default(),
             desired_firmware: text(item, Attribute::DesiredFirmware)?.map(str::to_owned),
             update: update(item)?,
+            health: health(item)?,
             takeovers: takeovers(item)?,
             spent: number(item, Attribute::Spent)?.unwrap_or_default(),
             spent_since: time(item, Attribute::SpentSince)?,
@@ -308,6 +311,19 @@ fn credentials(item: &Item, attribute: Attribute) -> Result<Option<CredentialVer
     version.map(|version| u32::try_from(version).map(CredentialVersion)).transpose().map_err(|_| malformed(attribute))
 }
 
+fn health(item: &Item) -> Result<Health, Malformed> {
+    let small = |attribute| {
+        let figure = number(item, attribute)?;
+        figure.map(u32::try_from).transpose().map_err(|_| malformed(attribute))
+    };
+    Ok(Health {
+        uptime_s: number(item, Attribute::Uptime)?,
+        load_percent: small(Attribute::Load)?,
+        memory_free_kib: number(item, Attribute::MemoryFree)?,
+        clients: small(Attribute::Clients)?,
+    })
+}
+
 fn takeovers(item: &Item) -> Result<Option<Takeovers>, Malformed> {
     let Some(count) = number(item, Attribute::Takeovers)? else { return Ok(None) };
     let last = time(item, Attribute::TakenOverAt)?.ok_or_else(|| malformed(Attribute::TakenOverAt))?;
@@ -358,5 +374,30 @@ pub(crate) fn text(item: &Item, attribute: Attribute) -> Result<Option<&str>, Ma
         None => Ok(None),
         Some(Value::Text(text)) => Ok(Some(text)),
         Some(Value::Number(_)) => Err(malformed(attribute)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_figure_of_a_node_s_health_may_be_missing_and_none_may_be_malformed() {
+        let read = |attributes: &[(Attribute, Value)]| {
+            Node::read(&attributes.iter().cloned().collect()).map(|node| node.health).map_err(|error| error.attribute)
+        };
+        assert_eq!(read(&[]), Ok(Health::default()));
+        let figures = [Attribute::Uptime, Attribute::Load, Attribute::MemoryFree, Attribute::Clients];
+        let all = figures.map(|figure| (figure, Value::Number(7)));
+        let health = Health { uptime_s: Some(7), load_percent: Some(7), memory_free_kib: Some(7), clients: Some(7) };
+        assert_eq!(read(&all), Ok(health));
+        let busy = Health { load_percent: Some(99), ..Health::default() };
+        assert_eq!(read(&[(Attribute::Load, Value::Number(99))]), Ok(busy));
+        for figure in figures {
+            assert_eq!(read(&[(figure, "7".into())]), Err(figure));
+        }
+        for figure in [Attribute::Load, Attribute::Clients] {
+            assert_eq!(read(&[(figure, Value::Number(1 << 32))]), Err(figure));
+        }
     }
 }
