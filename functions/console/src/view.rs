@@ -3,7 +3,7 @@
 use rollcall_core::{
     Command, CommandState, ConfigOutcome, ConfigState, Ending, Health, Held, Node, NodeId, Policy, Presence, Timestamp,
 };
-use rollcall_core::{DesiredConfig, UpdateOutcome, UpdateState, blocked_until, presence_at};
+use rollcall_core::{DesiredConfig, FirmwareState, UpdateOutcome, UpdateState, blocked_until, presence_at};
 use rollcall_wire::console::{AppliedView, CommandProgress, CommandView, ConfigProgress, FirmwareProgress, NodeView};
 use rollcall_wire::console::{BudgetView, ClosedView, ConnectionView, DesiredView, HealthView, TakeoversView};
 use rollcall_wire::{ConfigReport, ConfigStatus, Edit, Json, JsonError, UpdateReport, UpdateStatus};
@@ -75,16 +75,13 @@ fn updated(update: &UpdateOutcome) -> UpdateReport {
 }
 
 fn firmware_progress(node: &Node) -> FirmwareProgress {
-    let Some(desired) = &node.desired_firmware else { return FirmwareProgress::None };
-    if node.firmware.as_ref() == Some(desired) {
-        return FirmwareProgress::Applied;
-    }
-    match node.update.as_ref().filter(|update| update.version.as_str() == desired).map(|update| update.state) {
-        None => FirmwareProgress::Pending,
-        Some(UpdateState::Downloading) => FirmwareProgress::Downloading,
-        Some(UpdateState::Applied) => FirmwareProgress::Applied,
-        Some(UpdateState::Failed) => FirmwareProgress::Failed,
-        Some(UpdateState::RolledBack) => FirmwareProgress::RolledBack,
+    match node.firmware_state() {
+        FirmwareState::Undesired => FirmwareProgress::None,
+        FirmwareState::Pending => FirmwareProgress::Pending,
+        FirmwareState::Downloading => FirmwareProgress::Downloading,
+        FirmwareState::Applied => FirmwareProgress::Applied,
+        FirmwareState::Failed => FirmwareProgress::Failed,
+        FirmwareState::RolledBack => FirmwareProgress::RolledBack,
     }
 }
 
@@ -216,5 +213,17 @@ mod tests {
     fn a_budget_is_shown_only_while_the_node_is_blocked() {
         let budget = |until| view(&[at(Attribute::BlockedUntil, until)]).budget.map(|budget| budget.blocked_until_ms);
         assert_eq!([budget(NOW.0), budget(NOW.0 + 60_000)], [None, Some(NOW.0 + 60_000)]);
+    }
+    #[test]
+    fn a_node_that_runs_something_else_than_it_reported_as_applied_is_shown_as_pending() {
+        let applied: [(Attribute, Value); 3] = [
+            (Attribute::DesiredFirmware, "2.5".into()),
+            (Attribute::UpdateVersion, "2.5".into()),
+            (Attribute::UpdateState, "applied".into()),
+        ];
+        let progress =
+            |runs: &str| view(&[&applied[..], &[(Attribute::Firmware, runs.into())]].concat()).firmware_update;
+        assert_eq!([progress("2.5"), progress("2.4")], [FirmwareProgress::Applied, FirmwareProgress::Pending]);
+        assert_eq!(view(&applied).firmware_update, FirmwareProgress::Applied, "it does not say what it runs");
     }
 }

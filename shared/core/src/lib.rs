@@ -58,7 +58,7 @@ pub use limits::{
     SITE_BYTES, TAGS_BYTES,
 };
 pub use limits::{COMMANDS_OPEN, FIRMWARE_VERSION_BYTES, UPDATE_DETAIL_BYTES};
-pub use node::{Blocked, Closed, DesiredConfig, Held, Malformed, Node, Presence, Previous, Takeovers};
+pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Malformed, Node, Presence, Previous, Takeovers};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
 pub use refusal::Refusal;

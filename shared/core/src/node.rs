@@ -135,6 +135,23 @@ pub enum Presence {
     Offline(Option<Timestamp>),
 }
 
+/// How far a node is with its desired firmware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirmwareState {
+    /// No firmware is desired.
+    Undesired,
+    /// The node has not reported on the desired version yet, or it ran that version and now runs another one.
+    Pending,
+    /// The node downloads or installs the image.
+    Downloading,
+    /// The node runs the desired version.
+    Applied,
+    /// The image could not be downloaded, verified or installed.
+    Failed,
+    /// The node ran the desired version, which did not prove itself, and runs the version from before again.
+    RolledBack,
+}
+
 /// A stored item that no rule can have written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the stored attribute {attribute:?} ({}) is unreadable", attribute.name())]
@@ -234,19 +251,33 @@ impl Node {
         CommandNumbers { queued: self.commands_queued, over: self.commands_over }
     }
 
-    /// The desired firmware version, if the node does not run it and has not given it up.
-    pub fn firmware_news(&self) -> Option<&str> {
-        let desired = self.desired_firmware.as_deref().filter(|desired| self.firmware.as_deref() != Some(*desired))?;
-        match self.update.as_ref().filter(|update| update.version.as_str() == desired).map(|update| update.state) {
-            None | Some(UpdateState::Downloading) => Some(desired),
-            Some(UpdateState::Applied | UpdateState::Failed | UpdateState::RolledBack) => None,
+    /// How far the node is with its desired firmware. What it runs wins over what it reported of an update: a report
+    /// that the version was applied is outdated once the node runs another one.
+    pub fn firmware_state(&self) -> FirmwareState {
+        let Some(desired) = self.desired_firmware.as_deref() else { return FirmwareState::Undesired };
+        if self.firmware.as_deref() == Some(desired) {
+            return FirmwareState::Applied;
+        }
+        let report = self.update.as_ref().filter(|update| update.version.as_str() == desired);
+        match report.map(|update| update.state) {
+            None => FirmwareState::Pending,
+            Some(UpdateState::Downloading) => FirmwareState::Downloading,
+            Some(UpdateState::Applied) if self.firmware.is_some() => FirmwareState::Pending,
+            Some(UpdateState::Applied) => FirmwareState::Applied,
+            Some(UpdateState::Failed) => FirmwareState::Failed,
+            Some(UpdateState::RolledBack) => FirmwareState::RolledBack,
         }
     }
 
-    /// Whether the node has reported on the desired firmware version.
+    /// The desired firmware version, if the node does not run it and has not given it up.
+    pub fn firmware_news(&self) -> Option<&str> {
+        let is_news = matches!(self.firmware_state(), FirmwareState::Pending | FirmwareState::Downloading);
+        self.desired_firmware.as_deref().filter(|_| is_news)
+    }
+
+    /// Whether the node is at work on the desired firmware version.
     pub fn is_updating(&self) -> bool {
-        let reported = self.update.as_ref().map(|update| update.version.as_str());
-        self.desired_firmware.is_some() && reported == self.desired_firmware.as_deref()
+        self.firmware_state() == FirmwareState::Downloading
     }
 
     /// The model and the version of the firmware that the node may fetch, if this is the desired version; else `None`.

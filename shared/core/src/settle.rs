@@ -163,8 +163,7 @@ fn reply(event: &Event, after: &Node, policy: &Policy) -> Reply {
     }
 }
 
-/// Whether there is something that the node must be told. A firmware update that the node has already reported on is no
-/// news.
+/// Whether there is something that the node must be told. A firmware update that the node is at work on is no news.
 fn is_news(after: &Node) -> bool {
     let firmware = after.firmware_news().is_some() && !after.is_updating();
     after.news().is_some() || after.open_commands().is_some() || firmware

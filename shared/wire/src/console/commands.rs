@@ -178,7 +178,7 @@ pub struct FirmwareSet {
 pub enum FirmwareProgress {
     /// No firmware is desired.
     None,
-    /// The node has not reported on the desired version yet.
+    /// The node has not reported on the desired version yet, or it ran that version and now runs another one.
     Pending,
     /// The node downloads or installs the image.
     Downloading,

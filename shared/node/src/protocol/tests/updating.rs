@@ -223,6 +223,29 @@ fn what_is_desired_once_more_is_tried_once_more_after_a_pause() {
 }
 
 #[test]
+fn what_was_applied_and_no_longer_runs_is_tried_again_after_a_pause() {
+    let mut bench = Bench::installing();
+    bench.firmware = Some("2.5".to_owned());
+    bench.installed(Installed::Runs);
+    bench.ack_newest();
+    bench.firmware = Some("2.4".to_owned());
+    bench.machine.check_in_now(bench.now);
+    bench.settle();
+    bench.ack_newest();
+    let mut pauses = Duration::ZERO;
+    bench.accepts = Err("it does not run here".to_owned());
+    for times in 2..8 {
+        let before = bench.now;
+        bench.tell_firmware("2.5");
+        bench.pass_until(|bench| bench.offered.len() == times);
+        pauses += bench.now.saturating_sub(before);
+        assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Failed, Some("it does not run here"))));
+        bench.ack_newest();
+    }
+    assert!(pauses > s(5), "as fast as the server tells it: {pauses:?}");
+}
+
+#[test]
 fn another_version_takes_the_place_of_what_is_not_installed_yet() {
     let mut bench = Bench::downloading();
     bench.tell_firmware("2.6");
