@@ -3,8 +3,8 @@
 use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext as Context};
 use lambda_runtime::Diagnostic;
 use rollcall_aws::{
-    Answer, Connections, Documents, DynamoStore, EventError, Images, News, RecordError, ack, carry_out, chain,
-    config_news, error_frame, identify, record, refusal_frame,
+    Answer, Connections, Documents, DynamoStore, EventError, Failed, Images, News, RecordError, ack, carry_out, chain,
+    config_news, error_frame, failure_frame, identify, record, refusal_frame,
 };
 use rollcall_core::{Event, EventKind, Node, NodeId, Policy, Refusal, Reply, Timestamp};
 use rollcall_wire::{CommandResult, ErrorCode, NodeMessage, ServerMessage, parse_node_message};
@@ -54,12 +54,12 @@ impl<D: Documents, C: Connections> Handler<D, C> {
         let dropped = event.dropped();
         let recorded = match record(&self.store, event, &self.policy).await {
             Ok(recorded) => recorded,
-            Err(error) => return message.failed(seq, &error),
+            Err(error) => return message.failed(seq, &error, Failed::CheckIn),
         };
         carry_out(&self.store, &self.connections, &recorded.effects, &self.policy).await;
         // The answer is sent only after the results that came with the check-in are stored.
         if let Err(error) = self.store.end_commands(node, results, recorded.results, at).await {
-            return message.failed(seq, &error.into());
+            return message.failed(seq, &error.into(), Failed::Results(&recorded.reply));
         }
         let answer = match recorded.reply {
             Reply::Refused(refusal) => return message.refused("check-in", refusal, Some(seq)),
@@ -192,10 +192,10 @@ impl<'a> Message<'a> {
         error_frame(ErrorCode::Unavailable, "ask again a little later".to_owned(), None)
     }
 
-    fn failed(&self, seq: u64, error: &RecordError) -> Answer {
+    fn failed(&self, seq: u64, error: &RecordError, failed: Failed<'_>) -> Answer {
         let (node, connection) = (&self.node, self.connection);
         tracing::error!(%node, connection, seq, outcome = "failed", error = chain(error), Failures = 1, "check-in");
-        Answer::frame(&failure(error, seq))
+        Answer::frame(&failure_frame(error, failed, seq))
     }
 }
 
@@ -206,12 +206,4 @@ fn unknown_connection() -> Answer {
 
 fn seq(event: &Event) -> u64 {
     if let EventKind::CheckIn { seq, .. } = event.kind { seq } else { 0 }
-}
-
-fn failure(error: &RecordError, seq: u64) -> ServerMessage {
-    if error.is_passing() {
-        error_frame(ErrorCode::Unavailable, "not stored: send it again a little later".to_owned(), Some(seq))
-    } else {
-        error_frame(ErrorCode::Internal, "not stored: the server's log says why".to_owned(), Some(seq))
-    }
 }

@@ -58,7 +58,7 @@ impl Recorded {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The store failed.
-    #[error("the event is not stored")]
+    #[error("it is not known whether the event is stored")]
     Store(#[from] StoreError),
     /// The result of the write can't be explained.
     #[error("the event can't be settled")]

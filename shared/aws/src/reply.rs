@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use rollcall_core::{AckTerms, DesiredConfig, NodeId, Refusal, Timestamp};
+use rollcall_core::{AckTerms, DesiredConfig, NodeId, Refusal, Reply, Timestamp};
 use rollcall_wire::{
     Ack, ByeReason, CommandNews, ConfigNews, Document, ErrorCode, ErrorMessage, FirmwareNews, ServerMessage,
 };
@@ -12,6 +12,7 @@ use crate::commands::command_news;
 use crate::documents::Documents;
 use crate::dynamo::DynamoStore;
 use crate::error::chain;
+use crate::record::RecordError;
 use crate::store::StoreError;
 
 /// A function's answer to API Gateway (Amazon API Gateway, "Lambda proxy integrations for WebSocket APIs").
@@ -132,14 +133,42 @@ pub fn refusal_frame(refusal: Refusal, seq: Option<u64>) -> ServerMessage {
             let (code, message) = (ErrorCode::StaleSeq, refusal.to_string());
             return ServerMessage::Error(ErrorMessage { code, message, seq, stored_seq: Some(stored) });
         }
-        Refusal::Superseded
-        | Refusal::Closed
-        | Refusal::Unregistered
-        | Refusal::Revoked
-        | Refusal::CredentialsOutdated { .. }
-        | Refusal::Changed => ErrorCode::NotConnected,
+        Refusal::Unregistered => ErrorCode::Unregistered,
+        Refusal::Revoked => ErrorCode::Revoked,
+        Refusal::CredentialsOutdated { .. } => ErrorCode::CredentialsOutdated,
+        Refusal::Superseded | Refusal::Closed | Refusal::Changed => ErrorCode::NotConnected,
     };
     error_frame(code, refusal.to_string(), seq)
+}
+
+/// What failed while a check-in was handled.
+#[derive(Clone, Copy, Debug)]
+pub enum Failed<'a> {
+    /// The write of the check-in.
+    CheckIn,
+    /// The writes of the results that came with the check-in, which itself has this reply.
+    Results(&'a Reply),
+}
+
+/// The frame for a check-in that may not be stored whole. It says what is known of it, and no more.
+pub fn failure_frame(error: &RecordError, failed: Failed<'_>, seq: u64) -> ServerMessage {
+    let known = match (failed, error) {
+        (Failed::CheckIn, RecordError::Contended) => "the check-in is not stored".to_owned(),
+        (Failed::CheckIn, _) => "it is not known whether the check-in is stored".to_owned(),
+        (Failed::Results(Reply::Refused(Refusal::StaleSeq { stored })), _) => {
+            let stale = format!("a check-in with the higher sequence number {stored} is stored already");
+            format!("{stale}; it is not known whether all results of this one are stored, and the rest of it is not")
+        }
+        (Failed::Results(_), _) => {
+            "the check-in is stored, and it is not known whether all of its results are".to_owned()
+        }
+    };
+    let (code, advice) = if error.is_passing() {
+        (ErrorCode::Unavailable, "send it again a little later")
+    } else {
+        (ErrorCode::Internal, "the server's log says why")
+    };
+    error_frame(code, format!("{known}: {advice}"), Some(seq))
 }
 
 /// An error frame.
@@ -181,4 +210,54 @@ pub fn text(message: &ServerMessage) -> String {
 fn json(message: &impl Serialize) -> String {
     // Plain structs with text keys can always be written as JSON.
     serde_json::to_string(message).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_core::CredentialVersion;
+
+    use super::*;
+    use crate::store::StoreError;
+
+    fn error(message: ServerMessage) -> (ErrorCode, String) {
+        match message {
+            ServerMessage::Error(error) => (error.code, error.message),
+            other => panic!("no error: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn whoever_is_not_let_in_is_told_why() {
+        let outdated = Refusal::CredentialsOutdated { current: CredentialVersion(3) };
+        for (refusal, code, message) in [
+            (Refusal::Unregistered, ErrorCode::Unregistered, "no such node is registered"),
+            (Refusal::Revoked, ErrorCode::Revoked, "the node's credentials were revoked"),
+            (outdated, ErrorCode::CredentialsOutdated, "the token's credential version is older than 3"),
+        ] {
+            assert_eq!(error(refusal_frame(refusal, Some(1))), (code, message.to_owned()));
+            assert_eq!((status(refusal), refusal.code()), (403, code.to_string().as_str()), "one name for all of it");
+        }
+    }
+
+    #[test]
+    fn a_failure_says_what_is_known_and_no_more() {
+        let throttled = || RecordError::from(StoreError::Throttled("slow".into()));
+        let rejected = RecordError::from(StoreError::Rejected("denied".into()));
+        let said = |failure: &RecordError, failed: Failed<'_>| error(failure_frame(failure, failed, 4));
+        let unknown = "it is not known whether the check-in is stored";
+        assert_eq!(
+            said(&throttled(), Failed::CheckIn),
+            (ErrorCode::Unavailable, format!("{unknown}: send it again a little later"))
+        );
+        assert_eq!(
+            said(&rejected, Failed::CheckIn),
+            (ErrorCode::Internal, format!("{unknown}: the server's log says why"))
+        );
+        assert!(said(&RecordError::Contended, Failed::CheckIn).1.starts_with("the check-in is not stored: "));
+        let results = said(&throttled(), Failed::Results(&Reply::Stored)).1;
+        assert!(results.starts_with("the check-in is stored, and it is not known whether all of its"), "{results}");
+        let stale = Reply::Refused(Refusal::StaleSeq { stored: 7 });
+        let stale = said(&throttled(), Failed::Results(&stale)).1;
+        assert!(stale.contains("number 7 is stored") && stale.contains("the rest of it is not: send"), "{stale}");
+    }
 }

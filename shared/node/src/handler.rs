@@ -266,7 +266,7 @@ pub enum NodeError {
         /// The start of the answer's body, for people.
         body: String,
     },
-    /// The node's credentials were revoked.
+    /// The node's credentials were revoked, or the token's credential version is outdated.
     #[error("the node's credentials were revoked")]
     Revoked,
     /// No such node is registered.

@@ -212,13 +212,21 @@ pub enum ErrorCode {
     StaleSeq,
     /// This connection does not hold the node, or no longer does: connect again.
     NotConnected,
+    /// No such node is registered, and registration is closed. Connecting again with this token is pointless until the
+    /// application registers the node.
+    Unregistered,
+    /// The node's credentials were revoked. Connecting again with this token is pointless.
+    Revoked,
+    /// The credential version of the token is lower than the node's. Connecting again with this token is pointless.
+    CredentialsOutdated,
     /// No configuration is desired.
     NoConfig,
     /// This firmware version is not the desired one.
     NoFirmware,
-    /// Rollcall could not store or read something now: send the message again a little later.
+    /// Rollcall could not store or read something now: send the message again a little later. Of a check-in, some or
+    /// all may be stored all the same.
     Unavailable,
-    /// An internal error. The server's log has the details.
+    /// An internal error. The server's log has the details. Of a check-in, some or all may be stored all the same.
     Internal,
     /// A code that only a newer server knows.
     #[serde(other)]

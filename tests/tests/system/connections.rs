@@ -222,7 +222,9 @@ async fn a_check_in_whose_result_can_not_be_stored_is_not_acknowledged_and_can_b
     // The check-in itself is stored; whatever follows is throttled.
     cloud.dynamodb.set(Fault::ThrottleAfter(1));
     socket.send(check_in).await;
-    assert_eq!(error(&mut socket).await.code, ErrorCode::Unavailable);
+    let half = error(&mut socket).await;
+    assert_eq!((half.code, half.seq), (ErrorCode::Unavailable, Some(1)));
+    assert!(half.message.starts_with("the check-in is stored, and it is not known"), "{}", half.message);
     assert_eq!(states(&console_without_faults(&cloud)).await, ["sent"]);
     socket.send(check_in).await;
     assert_eq!(ack(&mut socket).await.seq, 1);

@@ -105,6 +105,10 @@ impl Machine {
             ErrorCode::NotConnected => {
                 self.let_go(now, link, DisconnectReason::NotConnected, Farewell::Close);
             }
+            ErrorCode::Revoked | ErrorCode::CredentialsOutdated => {
+                self.end(&DisconnectReason::NotConnected, Err(NodeError::Revoked));
+            }
+            ErrorCode::Unregistered => self.end(&DisconnectReason::NotConnected, Err(NodeError::Unregistered)),
             // The answers to questions of ours, which are no check-ins.
             ErrorCode::NoConfig => self.configs.withdrawn(),
             ErrorCode::NoFirmware => self.updates.withdrawn(),
