@@ -4,7 +4,7 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::Diagnostic;
 use rollcall_aws::http::{self, HttpAnswer};
 use rollcall_aws::{
-    Documents, DynamoStore, Failed, Images, News, RecordError, Store as _, ack, chain, failure_frame, now, poll,
+    About, Documents, DynamoStore, Failed, Images, News, RecordError, Store as _, ack, chain, failure_frame, now, poll,
     record, refusal_frame, status, text,
 };
 use rollcall_core::{Clipped, Node, NodeId, Policy, Refusal, Reply};
@@ -71,7 +71,7 @@ impl<D: Documents> Poll<D> {
         match recorded.reply {
             Reply::Refused(refusal) => {
                 tracing::info!(%node, outcome = "refused", reason = refusal.code(), Refusals = 1, "poll");
-                let answer = answer(status(refusal), &refusal_frame(refusal, Some(seq)));
+                let answer = answer(status(refusal), &refusal_frame(refusal, About::CheckIn(seq)));
                 match refusal {
                     Refusal::SlowDown { retry_after, .. } => come_again(retry_after, answer),
                     _ => answer,
@@ -91,7 +91,7 @@ impl<D: Documents> Poll<D> {
     }
 
     fn read(claims: &Claims, request: &ApiGatewayV2httpRequest) -> Result<Read, ErrorMessage> {
-        let wrong = |code, message: String, seq| ErrorMessage { code, message, seq, stored_seq: None };
+        let wrong = |code, message: String, seq| ErrorMessage { code, message, seq, about: None, stored_seq: None };
         let body = http::body(request);
         let body = body.map_err(|error| wrong(ErrorCode::NotJson, format!("the message {error}"), None))?;
         let mut check_in: CheckIn = match parse_node_message(&body)? {

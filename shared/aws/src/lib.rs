@@ -50,7 +50,8 @@ pub use memory::MemoryStore;
 pub use presign::PresignError;
 pub use record::{RecordError, Recorded, carry_out, dismiss, record};
 pub use reply::{
-    Answer, Failed, News, ack, bye, bye_reason, config_news, error_frame, failure_frame, refusal_frame, status, text,
+    About, Answer, Failed, News, ack, bye, bye_reason, config_news, error_frame, failure_frame, refusal_frame, status,
+    text,
 };
 pub use serve::serve;
 pub use store::{Store, StoreError, Units, Written};

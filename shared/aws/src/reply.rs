@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use rollcall_core::{AckTerms, DesiredConfig, NodeId, Refusal, Reply, Timestamp};
 use rollcall_wire::{
-    Ack, ByeReason, CommandNews, ConfigNews, Document, ErrorCode, ErrorMessage, FirmwareNews, ServerMessage,
+    Ack, ByeReason, CommandNews, ConfigNews, Document, ErrorCode, ErrorMessage, FirmwareNews, Question, ServerMessage,
 };
 use serde::Serialize;
 
@@ -125,20 +125,43 @@ pub fn config_news(version: u64, document: &Document, beside: usize) -> ConfigNe
     }
 }
 
-/// The frame for a message that was refused, with its sequence number if it was a check-in.
-pub fn refusal_frame(refusal: Refusal, seq: Option<u64>) -> ServerMessage {
+/// The message of a node that an error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The check-in with this sequence number.
+    CheckIn(u64),
+    /// A question.
+    Question(Question),
+    /// A message that could not be read.
+    Unreadable,
+}
+
+impl About {
+    fn seq(self) -> Option<u64> {
+        if let Self::CheckIn(seq) = self { Some(seq) } else { None }
+    }
+
+    fn question(self) -> Option<Question> {
+        if let Self::Question(question) = self { Some(question) } else { None }
+    }
+}
+
+/// The frame for a message that was refused.
+pub fn refusal_frame(refusal: Refusal, about: About) -> ServerMessage {
     let code = match refusal {
-        Refusal::SlowDown { retry_after, .. } => return ServerMessage::SlowDown { retry_after_s: retry_after, seq },
+        Refusal::SlowDown { retry_after, .. } => {
+            return ServerMessage::SlowDown { retry_after_s: retry_after, seq: about.seq() };
+        }
         Refusal::StaleSeq { stored } => {
-            let (code, message) = (ErrorCode::StaleSeq, refusal.to_string());
-            return ServerMessage::Error(ErrorMessage { code, message, seq, stored_seq: Some(stored) });
+            let error = error(ErrorCode::StaleSeq, refusal.to_string(), about);
+            return ServerMessage::Error(ErrorMessage { stored_seq: Some(stored), ..error });
         }
         Refusal::Unregistered => ErrorCode::Unregistered,
         Refusal::Revoked => ErrorCode::Revoked,
         Refusal::CredentialsOutdated { .. } => ErrorCode::CredentialsOutdated,
         Refusal::Superseded | Refusal::Closed | Refusal::Changed => ErrorCode::NotConnected,
     };
-    error_frame(code, refusal.to_string(), seq)
+    error_frame(code, refusal.to_string(), about)
 }
 
 /// What failed while a check-in was handled.
@@ -168,12 +191,16 @@ pub fn failure_frame(error: &RecordError, failed: Failed<'_>, seq: u64) -> Serve
     } else {
         (ErrorCode::Internal, "the server's log says why")
     };
-    error_frame(code, format!("{known}: {advice}"), Some(seq))
+    error_frame(code, format!("{known}: {advice}"), About::CheckIn(seq))
 }
 
 /// An error frame.
-pub fn error_frame(code: ErrorCode, message: String, seq: Option<u64>) -> ServerMessage {
-    ServerMessage::Error(ErrorMessage { code, message, seq, stored_seq: None })
+pub fn error_frame(code: ErrorCode, message: String, about: About) -> ServerMessage {
+    ServerMessage::Error(error(code, message, about))
+}
+
+fn error(code: ErrorCode, message: String, about: About) -> ErrorMessage {
+    ErrorMessage { code, message, seq: about.seq(), about: about.question(), stored_seq: None }
 }
 
 /// The status of a refused `$connect`.
@@ -219,7 +246,7 @@ mod tests {
     use super::*;
     use crate::store::StoreError;
 
-    fn error(message: ServerMessage) -> (ErrorCode, String) {
+    fn said(message: ServerMessage) -> (ErrorCode, String) {
         match message {
             ServerMessage::Error(error) => (error.code, error.message),
             other => panic!("no error: {other:?}"),
@@ -234,16 +261,27 @@ mod tests {
             (Refusal::Revoked, ErrorCode::Revoked, "the node's credentials were revoked"),
             (outdated, ErrorCode::CredentialsOutdated, "the token's credential version is older than 3"),
         ] {
-            assert_eq!(error(refusal_frame(refusal, Some(1))), (code, message.to_owned()));
+            assert_eq!(said(refusal_frame(refusal, About::CheckIn(1))), (code, message.to_owned()));
             assert_eq!((status(refusal), refusal.code()), (403, code.to_string().as_str()), "one name for all of it");
         }
+    }
+
+    #[test]
+    fn an_error_says_which_message_it_is_about() {
+        let names = |about| match refusal_frame(Refusal::Superseded, about) {
+            ServerMessage::Error(error) => (error.seq, error.about),
+            other => panic!("no error: {other:?}"),
+        };
+        assert_eq!(names(About::CheckIn(3)), (Some(3), None));
+        assert_eq!(names(About::Question(Question::Config)), (None, Some(Question::Config)));
+        assert_eq!(names(About::Unreadable), (None, None));
     }
 
     #[test]
     fn a_failure_says_what_is_known_and_no_more() {
         let throttled = || RecordError::from(StoreError::Throttled("slow".into()));
         let rejected = RecordError::from(StoreError::Rejected("denied".into()));
-        let said = |failure: &RecordError, failed: Failed<'_>| error(failure_frame(failure, failed, 4));
+        let said = |failure: &RecordError, failed: Failed<'_>| said(failure_frame(failure, failed, 4));
         let unknown = "it is not known whether the check-in is stored";
         assert_eq!(
             said(&throttled(), Failed::CheckIn),

@@ -6,7 +6,7 @@ use rollcall_core::{Attribute, Policy, Registration};
 use rollcall_tests::{
     Backend, Cloud, Fault, Frame, Http, HttpReply, Options, Socket, hold, hold_answers, policy, refused,
 };
-use rollcall_wire::{Ack, ByeReason, ErrorCode, ErrorMessage, ServerMessage};
+use rollcall_wire::{Ack, ByeReason, ErrorCode, ErrorMessage, Question, ServerMessage};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -229,6 +229,33 @@ async fn a_check_in_whose_result_can_not_be_stored_is_not_acknowledged_and_can_b
     socket.send(check_in).await;
     assert_eq!(ack(&mut socket).await.seq, 1);
     assert_eq!(states(&console).await, ["done"]);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn an_error_in_answer_to_a_question_names_the_question() {
+    let cloud = Cloud::start().await;
+    let mut socket = cloud.socket("ap-1").await;
+    let none = [
+        (r#"{"type":"config"}"#, ErrorCode::NoConfig, Question::Config),
+        (r#"{"type":"firmware-url","version":"1"}"#, ErrorCode::NoFirmware, Question::FirmwareUrl),
+        (r#"{"type":"firmware-url","version":1}"#, ErrorCode::InvalidField, Question::FirmwareUrl),
+    ];
+    let failed = none.map(|(question, _, about)| (question, ErrorCode::Unavailable, about));
+    for (question, code, about) in none {
+        socket.send(question).await;
+        let answer = error(&mut socket).await;
+        assert_eq!((answer.code, answer.seq, answer.about), (code, None, Some(about)), "{question}");
+    }
+    cloud.dynamodb.set(Fault::Throttle);
+    for (question, code, about) in failed.into_iter().take(2) {
+        socket.send(question).await;
+        let answer = error(&mut socket).await;
+        assert_eq!((answer.code, answer.seq, answer.about), (code, None, Some(about)), "{question}");
+    }
+    cloud.dynamodb.set(Fault::None);
+    socket.send("hello").await;
+    assert_eq!(error(&mut socket).await.about, None, "nobody knows what it was to be");
     cloud.stop().await;
 }
 

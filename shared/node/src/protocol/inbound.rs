@@ -92,9 +92,6 @@ impl Machine {
         let seq = conversation.about(error.seq);
         self.actions.push_back(Action::Event(NodeEvent::Error(error.clone())));
         match error.code {
-            ErrorCode::Unavailable | ErrorCode::Internal => {
-                conversation.not_stored(&self.timing, &mut self.rng, now, seq);
-            }
             ErrorCode::StaleSeq => match error.stored_seq.filter(|stored| *stored != seq) {
                 Some(stored) => {
                     let results = conversation.stale(&self.timing, &mut self.rng, now, seq, stored);
@@ -112,6 +109,12 @@ impl Machine {
             // The answers to questions of ours, which are no check-ins.
             ErrorCode::NoConfig => self.configs.withdrawn(),
             ErrorCode::NoFirmware => self.updates.withdrawn(),
+            // It says nothing of any check-in. A question is asked again when its time is over, or the next ack answers
+            // it.
+            _ if error.about.is_some() => {}
+            ErrorCode::Unavailable | ErrorCode::Internal => {
+                conversation.not_stored(&self.timing, &mut self.rng, now, seq);
+            }
             _ => conversation.rejected(now, seq, interval),
         }
     }

@@ -329,6 +329,27 @@ fn a_question_that_is_not_answered_is_asked_again() {
 }
 
 #[test]
+fn a_question_that_could_not_be_answered_says_nothing_of_a_check_in() {
+    for code in ["unavailable", "internal", "invalid-field"] {
+        let said_after = |error: serde_json::Value| {
+            let mut bench = Bench::told_to_update();
+            let said = bench.said.len();
+            assert!(bench.said.last().expect("a check-in").1.ack, "its answer is awaited");
+            bench.receive(bench.link(), &error);
+            bench.now += s(5);
+            bench.settle();
+            bench.said.len() - said
+        };
+        let error = json!({"type": "error", "code": code, "message": ""});
+        let mut about = error.clone();
+        about["about"] = json!("firmware-url");
+        assert_eq!(said_after(about), 0, "{code}: it is said again");
+        // Without a word on what it is about, it may be the check-in.
+        assert_eq!(said_after(error), usize::from(code != "invalid-field"), "{code}");
+    }
+}
+
+#[test]
 fn without_a_connection_that_holds_the_node_nothing_is_asked_for() {
     let mut bench = Bench::downloading();
     bench.server_closes(bench.link());
