@@ -234,6 +234,40 @@ mod tests {
     use crate::report::Report;
 
     #[test]
+    fn a_connection_whose_node_was_deleted_is_told_that_it_is_not_registered_unless_it_may_register_itself() {
+        for (registration, refusal) in
+            [(Registration::Closed, Refusal::Unregistered), (Registration::Open, Refusal::Closed)]
+        {
+            let policy = Policy::new(registration, 6600, 300, 60, 0).expect("in range");
+            let connection = Connection { id: "A".parse().expect("an id"), opened_at: Timestamp(1_000) };
+            let (received, credentials) = (Timestamp(2_000), CredentialVersion(1));
+            let kinds = [
+                EventKind::CheckIn {
+                    connection: connection.clone(),
+                    credentials,
+                    received,
+                    seq: 1,
+                    ack: true,
+                    report: Report::default(),
+                    results: 0,
+                },
+                EventKind::Ask { connection: connection.clone(), credentials },
+            ];
+            for kind in kinds {
+                let event = Event::new("ap-1".parse().expect("an id"), received, kind);
+                let outcome = plan(&event, &policy).apply(None);
+                let expected = Settled::Done {
+                    reply: Reply::Refused(refusal),
+                    effects: vec![Effect::Dismiss(connection.id.clone(), refusal)],
+                    presence: None,
+                    results: None,
+                };
+                assert_eq!(settle(event, outcome, &policy), Ok(expected));
+            }
+        }
+    }
+
+    #[test]
     fn a_check_in_that_asks_for_no_answer_gets_one_while_there_is_news() {
         let policy = Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range");
         let connection = Connection { id: "A".parse().expect("an id"), opened_at: Timestamp(1_000) };

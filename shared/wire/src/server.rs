@@ -260,7 +260,8 @@ pub enum ByeReason {
     Superseded,
     /// The server has stored this connection as closed: connect again.
     Closed,
-    /// No such node is registered.
+    /// The node was deleted, and registration is closed. Connecting again with this token is pointless until the
+    /// application registers the node.
     Unregistered,
     /// The node's credentials were revoked, or the token's credential version is outdated. Connecting again with this
     /// token is pointless.

@@ -136,6 +136,22 @@ async fn a_connection_whose_token_is_outdated_learns_nothing_and_stores_nothing(
 }
 
 #[tokio::test]
+async fn a_connection_whose_node_was_deleted_is_told_that_it_is_not_registered() {
+    let options = Options { policy: policy(Registration::Closed, 6600), ..Options::default() };
+    let cloud = Cloud::with(options).await;
+    for message in [r#"{"type":"check-in","seq":1}"#, r#"{"type":"config"}"#] {
+        assert_eq!(cloud.console().put("/v1/nodes/ap-1", "{}").await.status, 200);
+        let mut socket = cloud.socket("ap-1").await;
+        cloud.delete("ap-1").await;
+        socket.send(message).await;
+        assert_eq!(socket.dismissed(cloud.pushes).await, cloud.pushes.then_some(ByeReason::Unregistered));
+        assert_eq!(refused(&cloud.ws_url(), &cloud.token("ap-1")).await, 403);
+        assert_eq!(cloud.stored("ap-1").await, None, "nothing of it comes back");
+    }
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn a_superseded_connection_is_told_nothing_of_its_node() {
     let gate = Arc::new(Semaphore::new(0));
     let cloud = Cloud::with(Options { interceptor: Some(hold("connect", &gate)), ..Options::default() }).await;

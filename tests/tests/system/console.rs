@@ -186,6 +186,26 @@ async fn a_node_that_is_disconnected_has_its_socket_closed_and_may_come_back() {
 }
 
 #[tokio::test]
+async fn a_node_can_be_asked_to_replace_its_connection_without_an_outage() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let ask = async |query: &str| console.send("POST", &format!("/v1/nodes/ap-1/disconnect?{query}"), "").await;
+    assert_eq!(ask("within_s=60").await.status, 204, "it has no connection");
+    let mut socket = cloud.socket("ap-1").await;
+    assert_eq!(ask("within_s=60").await.status, 204);
+    if cloud.pushes {
+        assert_eq!(socket.next().await, Frame::Message(ServerMessage::Reconnect { within_s: 60 }));
+    }
+    socket.check_in(1).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))), "the connection goes on");
+    for wrong in ["within_s=0", "within_s=6601", "within_s=soon", "within_s=", "within=60"] {
+        assert_eq!(ask(wrong).await.problem(), (400, "invalid-parameter".to_owned()), "{wrong}");
+    }
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn a_list_is_read_page_by_page_and_each_node_is_in_it_once() {
     let cloud = Cloud::start().await;
     let console = cloud.console();
