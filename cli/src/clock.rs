@@ -25,7 +25,12 @@ pub(crate) fn utc(at: Timestamp) -> String {
 
 /// How long ago, roughly: `42s`, `5m`, `3h`, `12d`.
 pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
-    match now.seconds_since(at) {
+    lasting(now.seconds_since(at))
+}
+
+/// A time in seconds, roughly: `42s`, `5m`, `3h`, `12d`.
+pub(crate) fn lasting(seconds: u64) -> String {
+    match seconds {
         seconds @ 0..120 => format!("{seconds}s"),
         seconds @ 120..7_200 => format!("{}m", seconds / 60),
         seconds @ 7_200..172_800 => format!("{}h", seconds / 3_600),

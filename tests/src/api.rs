@@ -149,6 +149,17 @@ impl Api {
         self.set_number(node, &ItemKey::Command(command), Attribute::SentAt, now().0).await;
     }
 
+    /// Deletes the item of a node, as an operator can who works on the table.
+    pub async fn delete(&self, node: &str) {
+        let delete = self.dynamodb.delete_item().table_name(&self.table);
+        delete
+            .key(PARTITION_KEY, AttributeValue::S(partition_key(&id(node))))
+            .key(SORT_KEY, AttributeValue::S(ItemKey::Node.sort_key()))
+            .send()
+            .await
+            .expect("deleted");
+    }
+
     async fn set_number(&self, node: &str, item: &ItemKey, attribute: Attribute, number: u64) {
         let set = self.dynamodb.update_item().table_name(&self.table);
         set.key(PARTITION_KEY, AttributeValue::S(partition_key(&id(node))))

@@ -2,7 +2,8 @@
 
 use http::Method;
 use rollcall_core::{Tags, Timestamp};
-use rollcall_wire::console::{ConfigProgress, DesiredView, NodePage, NodePatch, NodeSpec, NodeView, TakeoversView};
+use rollcall_wire::console::{BudgetView, ClosedView, ConnectionView, HealthView, TakeoversView};
+use rollcall_wire::console::{ConfigProgress, DesiredView, NodePage, NodePatch, NodeSpec, NodeView};
 use rollcall_wire::{ConfigReport, ConfigStatus, UpdateReport};
 use serde_json::json;
 
@@ -147,10 +148,13 @@ fn text(node: &NodeView, now: Timestamp) -> String {
     let since = node.since_ms.filter(|_| !node.revoked);
     let since = since.map_or_else(String::new, |at| format!(" since {} UTC", clock::utc(Timestamp(at))));
     let tags = if node.tags.is_empty() { nothing() } else { node.tags.join(", ") };
-    pairs(&[
+    let mut rows = vec![
         ("node", node.node.clone()),
         ("presence", format!("{}{since}", presence(node))),
         ("last seen", node.last_seen_ms.map_or_else(nothing, |at| seen(Timestamp(at), now))),
+        ("checked in", node.last_check_in_ms.map_or_else(nothing, |at| seen(Timestamp(at), now))),
+        ("connection", node.connection.as_ref().map_or_else(nothing, |held| connection(held, now))),
+        ("polling", if node.polling { "yes" } else { "no" }.to_owned()),
         ("site", node.site.clone().unwrap_or_else(nothing)),
         ("model", node.model.clone().unwrap_or_else(nothing)),
         ("tags", tags),
@@ -162,10 +166,38 @@ fn text(node: &NodeView, now: Timestamp) -> String {
         ("last update", last_update(node.update.as_ref())),
         ("commands", commands(node.open_commands)),
         ("takeovers", node.takeovers.map_or_else(nothing, |taken| takeovers(taken, now))),
-    ])
+        ("health", node.health.map_or_else(nothing, health)),
+    ];
+    rows.extend(node.budget.map(|budget| ("budget", blocked(budget))));
+    pairs(&rows)
 }
 
-/// When a node was last heard of: its last check-in, or the opening of its connection.
+fn connection(held: &ConnectionView, now: Timestamp) -> String {
+    let Some(ClosedView { at_ms, code, reason }) = &held.closed else {
+        return format!("open since {} UTC", clock::utc(Timestamp(held.opened_at_ms)));
+    };
+    let code = code.map(|code| format!("code {code}"));
+    let why: Vec<_> = [code, reason.clone()].into_iter().flatten().collect();
+    let why = if why.is_empty() { String::new() } else { format!(": {}", why.join(", ")) };
+    format!("closed {}{why}", seen(Timestamp(*at_ms), now))
+}
+
+/// The figures that a node reported of itself.
+fn health(health: HealthView) -> String {
+    let figures = [
+        health.uptime_s.map(|seconds| format!("up {}", clock::lasting(seconds))),
+        health.load_percent.map(|percent| format!("load {percent} %")),
+        health.memory_free_kib.map(|kib| format!("{kib} KiB free")),
+        health.clients.map(|clients| format!("{clients} {}", if clients == 1 { "client" } else { "clients" })),
+    ];
+    figures.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+fn blocked(budget: BudgetView) -> String {
+    format!("blocked until {} UTC: the node sends too many messages", clock::utc(Timestamp(budget.blocked_until_ms)))
+}
+
+/// An instant, and how long ago it was.
 fn seen(at: Timestamp, now: Timestamp) -> String {
     format!("{} UTC, {} ago", clock::utc(at), clock::ago(at, now))
 }

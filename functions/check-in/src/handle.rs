@@ -3,11 +3,11 @@
 use aws_lambda_events::apigw::{ApiGatewayWebsocketProxyRequest, ApiGatewayWebsocketProxyRequestContext as Context};
 use lambda_runtime::Diagnostic;
 use rollcall_aws::{
-    Answer, Connections, Documents, DynamoStore, EventError, Images, News, RecordError, ack, carry_out, chain,
-    config_news, error_frame, identify, record, refusal_frame,
+    About, Answer, Connections, Documents, DynamoStore, EventError, Failed, Images, News, RecordError, ack, carry_out,
+    chain, config_news, error_frame, failure_frame, identify, record, refusal_frame,
 };
 use rollcall_core::{Event, EventKind, Node, NodeId, Policy, Refusal, Reply, Timestamp};
-use rollcall_wire::{CommandResult, ErrorCode, NodeMessage, ServerMessage, parse_node_message};
+use rollcall_wire::{CommandResult, ErrorCode, ErrorMessage, NodeMessage, Question, ServerMessage, parse_node_message};
 
 /// Handles messages, with all that they need.
 pub(crate) struct Handler<D, C> {
@@ -54,15 +54,15 @@ impl<D: Documents, C: Connections> Handler<D, C> {
         let dropped = event.dropped();
         let recorded = match record(&self.store, event, &self.policy).await {
             Ok(recorded) => recorded,
-            Err(error) => return message.failed(seq, &error),
+            Err(error) => return message.failed(seq, &error, Failed::CheckIn),
         };
         carry_out(&self.store, &self.connections, &recorded.effects, &self.policy).await;
         // The answer is sent only after the results that came with the check-in are stored.
-        if let Err(error) = self.store.end_commands(node, results, recorded.results.as_ref(), at).await {
-            return message.failed(seq, &error.into());
+        if let Err(error) = self.store.end_commands(node, results, recorded.results, at).await {
+            return message.failed(seq, &error.into(), Failed::Results(&recorded.reply));
         }
         let answer = match recorded.reply {
-            Reply::Refused(refusal) => return message.refused("check-in", refusal, Some(seq)),
+            Reply::Refused(refusal) => return message.refused("check-in", refusal, About::CheckIn(seq)),
             Reply::Ack(terms) => {
                 let news = News::read(&terms, node, at, &self.store, &self.documents).await;
                 Answer::frame(&ack(seq, &terms, news))
@@ -79,10 +79,10 @@ impl<D: Documents, C: Connections> Handler<D, C> {
 
     /// Answers a question of the connection that holds its node. A message that can't be read is counted, too.
     async fn ask(&self, message: &Message<'_>, purpose: Purpose) -> Answer {
-        let what = match &purpose {
-            Purpose::Config => "config",
-            Purpose::FirmwareUrl(_) => "firmware-url",
-            Purpose::CheckIn(..) | Purpose::Unreadable(_) => "message",
+        let (what, about) = match &purpose {
+            Purpose::Config => ("config", About::Question(Question::Config)),
+            Purpose::FirmwareUrl(_) => ("firmware-url", About::Question(Question::FirmwareUrl)),
+            Purpose::CheckIn(..) | Purpose::Unreadable(_) => ("message", About::Unreadable),
         };
         let event = rollcall_aws::ask(message.context, rollcall_aws::now());
         let recorded = match event {
@@ -91,12 +91,12 @@ impl<D: Documents, C: Connections> Handler<D, C> {
         };
         let recorded = match recorded {
             Ok(recorded) => recorded,
-            Err(error) => return Answer::frame(&message.unavailable(what, &chain(&error))),
+            Err(error) => return Answer::frame(&message.unavailable(what, about, &chain(&error))),
         };
         carry_out(&self.store, &self.connections, &recorded.effects, &self.policy).await;
         match (purpose, recorded.reply) {
             (purpose, Reply::Refused(refusal)) => {
-                let answer = message.refused(what, refusal, None);
+                let answer = message.refused(what, refusal, about);
                 // The error in the message is told, whether the connection holds the node or not.
                 match purpose {
                     Purpose::Unreadable(error) if !matches!(refusal, Refusal::SlowDown { .. }) => Answer::frame(&error),
@@ -114,25 +114,27 @@ impl<D: Documents, C: Connections> Handler<D, C> {
 
     /// The node's desired configuration, for a node that got it damaged or lost it.
     async fn config(&self, message: &Message<'_>, stored: Node) -> ServerMessage {
-        let none = || error_frame(ErrorCode::NoConfig, "no configuration is desired for this node".to_owned(), None);
+        let about = About::Question(Question::Config);
+        let none = || error_frame(ErrorCode::NoConfig, "no configuration is desired for this node".to_owned(), about);
         let Some(desired) = stored.desired else { return none() };
         match self.documents.get(&desired.sha256).await {
             Ok(Some(document)) => ServerMessage::Config(config_news(desired.version, &document, 0)),
             Ok(None) => none(),
-            Err(error) => message.unavailable("config", &chain(&error)),
+            Err(error) => message.unavailable("config", about, &chain(&error)),
         }
     }
 
     /// The URL of the firmware that the node is to run.
     async fn firmware(&self, message: &Message<'_>, stored: &Node, version: &str) -> ServerMessage {
+        let about = About::Question(Question::FirmwareUrl);
         match self.images.of(stored, version, message.at).await {
             Ok(Some(image)) => ServerMessage::FirmwareUrl(image),
             Ok(None) => error_frame(
                 ErrorCode::NoFirmware,
                 "this firmware version is not desired for this node".to_owned(),
-                None,
+                about,
             ),
-            Err(error) => message.unavailable("firmware-url", &chain(&error)),
+            Err(error) => message.unavailable("firmware-url", about, &chain(&error)),
         }
     }
 }
@@ -157,16 +159,20 @@ impl<'a> Message<'a> {
     /// The answer, if the event can't have come from Rollcall's API.
     fn read(&self, text: &str) -> Result<Purpose, Answer> {
         let (node, connection) = (&self.node, self.connection);
-        let unreadable = |code: ErrorCode, message: String, seq| {
+        let unreadable = |error: ErrorMessage| {
+            let (code, seq) = (error.code, error.seq);
             tracing::info!(%node, connection, seq, outcome = "refused", reason = %code, Refusals = 1, "message");
-            Ok(Purpose::Unreadable(Box::new(error_frame(code, message, seq))))
+            Ok(Purpose::Unreadable(Box::new(ServerMessage::Error(error))))
         };
         let mut check_in = match parse_node_message(text) {
             Ok(NodeMessage::CheckIn(check_in)) => check_in,
             Ok(NodeMessage::Config) => return Ok(Purpose::Config),
             Ok(NodeMessage::FirmwareUrl { version }) => return Ok(Purpose::FirmwareUrl(version)),
-            Ok(_) => return unreadable(ErrorCode::UnknownType, "this message has another route".to_owned(), None),
-            Err(error) => return unreadable(error.code, error.message, error.seq),
+            Ok(_) => {
+                let (code, message) = (ErrorCode::UnknownType, "this message has another route".to_owned());
+                return unreadable(ErrorMessage { code, message, seq: None, about: None, stored_seq: None });
+            }
+            Err(error) => return unreadable(error.into()),
         };
         let (seq, ack, results) = (check_in.seq, check_in.ack, std::mem::take(&mut check_in.results));
         let report = rollcall_aws::report(check_in);
@@ -180,38 +186,31 @@ impl<'a> Message<'a> {
         unknown_connection()
     }
 
-    fn refused(&self, what: &str, refusal: Refusal, seq: Option<u64>) -> Answer {
+    fn refused(&self, what: &str, refusal: Refusal, about: About) -> Answer {
         let (node, connection, reason) = (&self.node, self.connection, refusal.code());
+        let seq = if let About::CheckIn(seq) = about { Some(seq) } else { None };
         tracing::info!(%node, connection, seq, outcome = "refused", reason, Refusals = 1, "{what}");
-        Answer::frame(&refusal_frame(refusal, seq))
+        Answer::frame(&refusal_frame(refusal, about))
     }
 
-    fn unavailable(&self, what: &str, error: &str) -> ServerMessage {
+    fn unavailable(&self, what: &str, about: About, error: &str) -> ServerMessage {
         let (node, connection) = (&self.node, self.connection);
         tracing::error!(%node, connection, outcome = "failed", error, Failures = 1, "{what}");
-        error_frame(ErrorCode::Unavailable, "ask again a little later".to_owned(), None)
+        error_frame(ErrorCode::Unavailable, "ask again a little later".to_owned(), about)
     }
 
-    fn failed(&self, seq: u64, error: &RecordError) -> Answer {
+    fn failed(&self, seq: u64, error: &RecordError, failed: Failed<'_>) -> Answer {
         let (node, connection) = (&self.node, self.connection);
         tracing::error!(%node, connection, seq, outcome = "failed", error = chain(error), Failures = 1, "check-in");
-        Answer::frame(&failure(error, seq))
+        Answer::frame(&failure_frame(error, failed, seq))
     }
 }
 
 fn unknown_connection() -> Answer {
     let message = "the server does not know whose connection this is".to_owned();
-    Answer::frame(&error_frame(ErrorCode::Internal, message, None))
+    Answer::frame(&error_frame(ErrorCode::Internal, message, About::Unreadable))
 }
 
 fn seq(event: &Event) -> u64 {
     if let EventKind::CheckIn { seq, .. } = event.kind { seq } else { 0 }
-}
-
-fn failure(error: &RecordError, seq: u64) -> ServerMessage {
-    if error.is_passing() {
-        error_frame(ErrorCode::Unavailable, "not stored: send it again a little later".to_owned(), Some(seq))
-    } else {
-        error_frame(ErrorCode::Internal, "not stored: the server's log says why".to_owned(), Some(seq))
-    }
 }

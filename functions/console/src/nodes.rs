@@ -1,11 +1,12 @@
 //! The console's requests about nodes.
 
 use rollcall_aws::http::HttpAnswer;
-use rollcall_aws::{Connections, Documents};
+use rollcall_aws::{ConnectionError, Connections, Documents, text};
 use rollcall_core::{
     Amended, Amending, CredentialVersion, InvalidId, Node, NodeId, Outcome, Registering, Site, Tags, Timestamp, Update,
     amend, register, registered, revoke,
 };
+use rollcall_wire::ServerMessage;
 use rollcall_wire::console::{NodePage, NodePatch, NodeSpec, Problem, ProblemCode};
 
 use crate::handle::{Admitted, Answered, Console, number, object, parse};
@@ -15,6 +16,9 @@ use crate::{cursor, view};
 /// How many nodes a page has by default; and at most, which is what one `BatchGetItem` reads (Amazon DynamoDB quotas).
 const PAGE: i32 = 50;
 const PAGE_MOST: i32 = 100;
+/// The longest time that a node may take to replace its connection on request, in seconds: the longest lifetime of a
+/// connection ([`Policy`](rollcall_core::Policy)).
+const WITHIN_MOST_S: u32 = 6_600;
 
 impl<D: Documents, C: Connections> Console<D, C> {
     /// Registers a node, or replaces its registration. The status is 200 in either case, since one guarded write does
@@ -59,16 +63,25 @@ impl<D: Documents, C: Connections> Console<D, C> {
         Ok(HttpAnswer::status(204))
     }
 
-    /// Closes a node's connection. The node connects again.
+    /// Closes a node's connection, or asks the node to replace it within the time that the request names. In either
+    /// case the node connects again.
     pub(crate) async fn disconnect(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
+        let within = admitted.parameter("within_s").map(within).transpose()?;
         let stored = self.registered_node(&node).await?;
-        if let Some(held) = stored.open() {
+        let unreachable = |error: ConnectionError, what: &str| {
+            tracing::error!(%node, error = rollcall_aws::chain(&error), "a connection could not be {what}");
+            Problem::new(ProblemCode::Unavailable, "the node's connection can't be reached now")
+        };
+        if let Some(within_s) = within {
+            if let Some(held) = stored.reachable() {
+                let ask = text(&ServerMessage::Reconnect { within_s });
+                let asked = self.connections.post(&held.connection.id, ask).await;
+                asked.map_err(|error| unreachable(error, "asked for its replacement"))?;
+            }
+        } else if let Some(held) = stored.open() {
             let closed = self.close(&held.connection.id, None, !stored.handshake_is_over(admitted.now)).await;
-            closed.map_err(|error| {
-                tracing::error!(%node, error = rollcall_aws::chain(&error), "a connection could not be closed");
-                Problem::new(ProblemCode::Unavailable, "the node's connection can't be reached now")
-            })?;
+            closed.map_err(|error| unreachable(error, "closed"))?;
         }
         Ok(HttpAnswer::status(204))
     }
@@ -134,6 +147,12 @@ fn field<T: std::str::FromStr<Err = InvalidId>>(name: &str, text: &str) -> Resul
 
 fn tags(tags: Vec<String>) -> Result<Tags, Problem> {
     Tags::new(tags).map_err(|error| Problem::new(ProblemCode::InvalidBody, format!("tags: {error}")))
+}
+
+/// Within which time a node is to replace its connection, in seconds.
+fn within(seconds: &str) -> Result<u32, Problem> {
+    let within = number(seconds).filter(|within| (1..=WITHIN_MOST_S).contains(within));
+    within.ok_or_else(|| invalid(&format!("within_s: must be a number from 1 to {WITHIN_MOST_S}")))
 }
 
 /// How many items a page is to have.

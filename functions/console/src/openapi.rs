@@ -181,9 +181,12 @@ operations! {
     ))]
     revoke;
 
-    /// Closes a node's connection. The node connects again.
+    /// Closes a node's connection, or asks the node to replace it in time, which is no outage. The node connects again.
     #[utoipa::path(post, path = "/v1/nodes/{node}/disconnect", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        ("within_s" = Option<u32>, Query, minimum = 1, maximum = 6600,
+            description = "The node is asked to replace its connection within so many seconds, instead of the \
+                connection being closed; the message may be lost"),
     ), responses(
         (status = 204, description = "Done"),
         Problems,

@@ -109,8 +109,9 @@ impl<'a> Route<'a> {
             Self::Keyed(Keyed::List) => matches!(name, "site" | "presence" | "limit" | "cursor"),
             Self::Keyed(Keyed::Commands(_)) => matches!(name, "limit" | "cursor"),
             Self::Keyed(Keyed::SetSiteConfig(_)) => name == "cursor",
+            Self::Keyed(Keyed::Disconnect(_)) => name == "within_s",
             // `OPTIONS` may have every parameter of the path's other methods.
-            Self::Options(_) => matches!(name, "site" | "presence" | "limit" | "cursor"),
+            Self::Options(_) => matches!(name, "site" | "presence" | "limit" | "cursor" | "within_s"),
             Self::Keyed(_) | Self::Health => false,
         }
     }

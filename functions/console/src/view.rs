@@ -1,11 +1,11 @@
 //! The console's view of stored nodes and commands.
 
 use rollcall_core::{
-    Command, CommandState, ConfigOutcome, ConfigState, Ending, Node, NodeId, Policy, Presence, Timestamp,
+    Command, CommandState, ConfigOutcome, ConfigState, Ending, Health, Held, Node, NodeId, Policy, Presence, Timestamp,
 };
-use rollcall_core::{DesiredConfig, UpdateOutcome, UpdateState, presence_at};
+use rollcall_core::{DesiredConfig, FirmwareState, UpdateOutcome, UpdateState, blocked_until, presence_at};
 use rollcall_wire::console::{AppliedView, CommandProgress, CommandView, ConfigProgress, FirmwareProgress, NodeView};
-use rollcall_wire::console::{DesiredView, TakeoversView};
+use rollcall_wire::console::{BudgetView, ClosedView, ConnectionView, DesiredView, HealthView, TakeoversView};
 use rollcall_wire::{ConfigReport, ConfigStatus, Edit, Json, JsonError, UpdateReport, UpdateStatus};
 
 /// The view of a node at this time. A node whose grace period is over is offline, whether a sweep has run or not.
@@ -21,6 +21,10 @@ pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) ->
         online,
         since_ms: since.map(|at| at.0),
         last_seen_ms: node.last_heard().map(|at| at.0),
+        last_check_in_ms: node.seen.map(|at| at.0),
+        connection: node.held.as_ref().map(connection),
+        // A node that has stopped polling is stored as polling until a sweep finds it.
+        polling: node.polls && online,
         site: node.site.clone(),
         model: node.model.clone(),
         tags: node.tags.iter().map(str::to_owned).collect(),
@@ -35,7 +39,26 @@ pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) ->
         firmware_update: firmware_progress(node),
         open_commands: node.open_commands().map_or(0, |open| open.end() + 1 - open.start()),
         takeovers: node.takeovers.map(|taken| TakeoversView { count: taken.count, last_ms: taken.last.0 }),
+        health: health(node.health),
+        budget: blocked_until(node, now, policy).map(|until| BudgetView { blocked_until_ms: until.0 }),
     }
+}
+
+fn connection(held: &Held) -> ConnectionView {
+    let closed = held.closed.as_ref();
+    ConnectionView {
+        opened_at_ms: held.connection.opened_at.0,
+        closed: closed.map(|closed| ClosedView {
+            at_ms: closed.at.0,
+            code: closed.code,
+            reason: closed.reason.clone(),
+        }),
+    }
+}
+
+fn health(health: Health) -> Option<HealthView> {
+    let Health { uptime_s, load_percent, memory_free_kib, clients } = health;
+    (health != Health::default()).then_some(HealthView { uptime_s, load_percent, memory_free_kib, clients })
 }
 
 fn updated(update: &UpdateOutcome) -> UpdateReport {
@@ -52,16 +75,13 @@ fn updated(update: &UpdateOutcome) -> UpdateReport {
 }
 
 fn firmware_progress(node: &Node) -> FirmwareProgress {
-    let Some(desired) = &node.desired_firmware else { return FirmwareProgress::None };
-    if node.firmware.as_ref() == Some(desired) {
-        return FirmwareProgress::Applied;
-    }
-    match node.update.as_ref().filter(|update| update.version.as_str() == desired).map(|update| update.state) {
-        None => FirmwareProgress::Pending,
-        Some(UpdateState::Downloading) => FirmwareProgress::Downloading,
-        Some(UpdateState::Applied) => FirmwareProgress::Applied,
-        Some(UpdateState::Failed) => FirmwareProgress::Failed,
-        Some(UpdateState::RolledBack) => FirmwareProgress::RolledBack,
+    match node.firmware_state() {
+        FirmwareState::Undesired => FirmwareProgress::None,
+        FirmwareState::Pending => FirmwareProgress::Pending,
+        FirmwareState::Downloading => FirmwareProgress::Downloading,
+        FirmwareState::Applied => FirmwareProgress::Applied,
+        FirmwareState::Failed => FirmwareProgress::Failed,
+        FirmwareState::RolledBack => FirmwareProgress::RolledBack,
     }
 }
 
@@ -126,5 +146,84 @@ pub(crate) fn reported(outcome: &ConfigOutcome) -> ConfigReport {
             ConfigState::Rejected => ConfigStatus::Rejected,
         },
         detail: outcome.detail.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_core::{Attribute, Item, Registration, Value};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp(100_000);
+
+    fn view(attributes: &[(Attribute, Value)]) -> NodeView {
+        shown(&attributes.iter().cloned().collect(), NOW)
+    }
+
+    fn shown(item: &Item, now: Timestamp) -> NodeView {
+        let policy = Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range");
+        node(&"ap-1".parse().expect("an id"), &Node::read(item).expect("readable"), now, &policy)
+    }
+
+    fn at(attribute: Attribute, number: u64) -> (Attribute, Value) {
+        (attribute, Value::Number(number))
+    }
+
+    #[test]
+    fn of_a_node_that_was_never_heard_of_nothing_is_shown() {
+        let shown = view(&[at(Attribute::CredentialVersion, 1)]);
+        assert_eq!((shown.connection, shown.last_check_in_ms, shown.last_seen_ms), (None, None, None));
+        assert_eq!((shown.health, shown.budget, shown.polling), (None, None, false));
+    }
+
+    #[test]
+    fn a_connection_is_shown_as_open_or_with_its_close() {
+        let open = [(Attribute::Connection, "A".into()), at(Attribute::OpenedAt, 1_000)];
+        let shown = view(&[&open[..], &[at(Attribute::Seen, 2_000)]].concat());
+        assert_eq!(shown.connection, Some(ConnectionView { opened_at_ms: 1_000, closed: None }));
+        assert_eq!((shown.last_check_in_ms, shown.last_seen_ms), (Some(2_000), Some(2_000)));
+        let lost = [at(Attribute::ClosedAt, 3_000), (Attribute::CloseReason, "lost".into())];
+        let closed = view(&[&open[..], &lost].concat()).connection.and_then(|connection| connection.closed);
+        let reason = Some("lost".to_owned());
+        assert_eq!(closed, Some(ClosedView { at_ms: 3_000, code: None, reason }));
+        let properly = [at(Attribute::ClosedAt, 3_000), at(Attribute::CloseCode, 1001)];
+        let closed = view(&[&open[..], &properly].concat()).connection.and_then(|connection| connection.closed);
+        assert_eq!(closed, Some(ClosedView { at_ms: 3_000, code: Some(1001), reason: None }));
+    }
+
+    #[test]
+    fn each_figure_of_the_health_is_shown_that_was_reported() {
+        let none = HealthView { uptime_s: None, load_percent: None, memory_free_kib: None, clients: None };
+        let shown = view(&[at(Attribute::Load, 0)]).health;
+        assert_eq!(shown, Some(HealthView { load_percent: Some(0), ..none }));
+        let shown = view(&[at(Attribute::Uptime, 9), at(Attribute::MemoryFree, 8), at(Attribute::Clients, 7)]).health;
+        let expected = HealthView { uptime_s: Some(9), memory_free_kib: Some(8), clients: Some(7), ..none };
+        assert_eq!(shown, Some(expected));
+    }
+
+    #[test]
+    fn a_node_polls_until_it_has_missed_its_polls() {
+        let item: Item = [at(Attribute::Polls, 1), at(Attribute::OnlineSince, 1), at(Attribute::Seen, NOW.0)].into();
+        let polling = |after_s| shown(&item, NOW.plus_seconds(after_s)).polling;
+        assert_eq!([polling(0), polling(900), polling(901)], [true, true, false]);
+    }
+
+    #[test]
+    fn a_budget_is_shown_only_while_the_node_is_blocked() {
+        let budget = |until| view(&[at(Attribute::BlockedUntil, until)]).budget.map(|budget| budget.blocked_until_ms);
+        assert_eq!([budget(NOW.0), budget(NOW.0 + 60_000)], [None, Some(NOW.0 + 60_000)]);
+    }
+    #[test]
+    fn a_node_that_runs_something_else_than_it_reported_as_applied_is_shown_as_pending() {
+        let applied: [(Attribute, Value); 3] = [
+            (Attribute::DesiredFirmware, "2.5".into()),
+            (Attribute::UpdateVersion, "2.5".into()),
+            (Attribute::UpdateState, "applied".into()),
+        ];
+        let progress =
+            |runs: &str| view(&[&applied[..], &[(Attribute::Firmware, runs.into())]].concat()).firmware_update;
+        assert_eq!([progress("2.5"), progress("2.4")], [FirmwareProgress::Applied, FirmwareProgress::Pending]);
+        assert_eq!(view(&applied).firmware_update, FirmwareProgress::Applied, "it does not say what it runs");
     }
 }

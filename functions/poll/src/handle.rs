@@ -4,8 +4,8 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::Diagnostic;
 use rollcall_aws::http::{self, HttpAnswer};
 use rollcall_aws::{
-    Documents, DynamoStore, Images, News, RecordError, Store as _, ack, chain, error_frame, now, poll, record,
-    refusal_frame, status, text,
+    About, Documents, DynamoStore, Failed, Images, News, RecordError, Store as _, ack, chain, failure_frame, now, poll,
+    record, refusal_frame, status, text,
 };
 use rollcall_core::{Clipped, Node, NodeId, Policy, Refusal, Reply};
 use rollcall_token::{Claims, Verifier};
@@ -61,17 +61,17 @@ impl<D: Documents> Poll<D> {
         let (at, dropped) = (event.at, event.dropped());
         let recorded = match record(&self.store, event, &self.policy).await {
             Ok(recorded) => recorded,
-            Err(error) => return failed(node, &error, seq),
+            Err(error) => return failed(node, &error, Failed::CheckIn, seq),
         };
         let (units, changes) = (recorded.units, recorded.presence_changes());
         // The answer is sent only after the results that came with the check-in are stored.
-        if let Err(error) = self.store.end_commands(node, &results, recorded.results.as_ref(), at).await {
-            return failed(node, &error.into(), seq);
+        if let Err(error) = self.store.end_commands(node, &results, recorded.results, at).await {
+            return failed(node, &error.into(), Failed::Results(&recorded.reply), seq);
         }
         match recorded.reply {
             Reply::Refused(refusal) => {
                 tracing::info!(%node, outcome = "refused", reason = refusal.code(), Refusals = 1, "poll");
-                let answer = answer(status(refusal), &refusal_frame(refusal, Some(seq)));
+                let answer = answer(status(refusal), &refusal_frame(refusal, About::CheckIn(seq)));
                 match refusal {
                     Refusal::SlowDown { retry_after, .. } => come_again(retry_after, answer),
                     _ => answer,
@@ -91,7 +91,7 @@ impl<D: Documents> Poll<D> {
     }
 
     fn read(claims: &Claims, request: &ApiGatewayV2httpRequest) -> Result<Read, ErrorMessage> {
-        let wrong = |code, message: String, seq| ErrorMessage { code, message, seq, stored_seq: None };
+        let wrong = |code, message: String, seq| ErrorMessage { code, message, seq, about: None, stored_seq: None };
         let body = http::body(request);
         let body = body.map_err(|error| wrong(ErrorCode::NotJson, format!("the message {error}"), None))?;
         let mut check_in: CheckIn = match parse_node_message(&body)? {
@@ -179,11 +179,8 @@ fn come_again(seconds: u32, answer: HttpAnswer) -> HttpAnswer {
     answer.with("retry-after", seconds.to_string())
 }
 
-fn failed(node: &NodeId, error: &RecordError, seq: u64) -> HttpAnswer {
+fn failed(node: &NodeId, error: &RecordError, failed: Failed<'_>, seq: u64) -> HttpAnswer {
     tracing::error!(%node, outcome = "failed", error = chain(error), Failures = 1, "poll");
-    if error.is_passing() {
-        let message = "not stored: send it again a little later".to_owned();
-        return come_again(AGAIN_S, answer(503, &error_frame(ErrorCode::Unavailable, message, Some(seq))));
-    }
-    answer(500, &error_frame(ErrorCode::Internal, "not stored: the server's log says why".to_owned(), Some(seq)))
+    let frame = failure_frame(error, failed, seq);
+    if error.is_passing() { come_again(AGAIN_S, answer(503, &frame)) } else { answer(500, &frame) }
 }

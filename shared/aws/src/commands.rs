@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update as WriteUpdate};
 use rollcall_core::{
-    Command, CommandState, Ended, Ending, Item, ItemKey, NodeId, Outcome, PARTITION_KEY, SORT_KEY, Timestamp, Update,
-    end, first_open, over, partition_key, send,
+    Command, CommandNumbers, CommandState, Ended, Ending, Item, ItemKey, NodeId, Outcome, PARTITION_KEY, ResultOf,
+    SORT_KEY, Timestamp, Update, end, first_open, over, partition_key, send,
 };
 use rollcall_wire::{COMMAND_OUTPUT_BYTES, CommandNews, CommandResult, CommandStatus, Json};
 
@@ -123,7 +123,8 @@ impl DynamoStore {
     }
 
     /// Stores the results of commands. A result that is repeated, or that is of a command that was not sent, changes
-    /// nothing. A result whose number is not in `open` costs no write.
+    /// nothing. A result of a command that is over costs a read, and a write only if it is stored. A result of a
+    /// command that was never queued costs nothing. Nothing is stored without `numbers`.
     ///
     /// # Errors
     /// If it is not known whether the results are stored.
@@ -131,10 +132,20 @@ impl DynamoStore {
         &self,
         node: &NodeId,
         results: &[CommandResult],
-        open: Option<&RangeInclusive<u64>>,
+        numbers: Option<CommandNumbers>,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        for result in results.iter().filter(|result| open.is_some_and(|open| open.contains(&result.command))) {
+        let Some(numbers) = numbers else { return Ok(()) };
+        for result in results {
+            let number = result.command;
+            let may_count = match numbers.result_of(number) {
+                ResultOf::OpenCommand => true,
+                ResultOf::OverCommand => self.awaits_result(node, number).await?,
+                ResultOf::NoCommand => false,
+            };
+            if !may_count {
+                continue;
+            }
             let how = match result.status {
                 CommandStatus::Done => Ending::Done,
                 CommandStatus::Failed => Ending::Failed,
@@ -144,13 +155,19 @@ impl DynamoStore {
                 output[..kept].to_owned()
             });
             let ended = Ended { at, how, output: output.filter(|output| !output.is_empty()) };
-            let number = result.command;
             let written = self.write(&end(node, number, &ended)).await?;
             let new = matches!(written.outcome, Outcome::Applied { .. });
             let outcome = if new { "ended" } else { "known" };
             tracing::info!(%node, number, status = ?result.status, outcome, "command");
         }
         Ok(())
+    }
+
+    /// Whether a result of this command would be stored. Not if the command was deleted.
+    async fn awaits_result(&self, node: &NodeId, number: u64) -> Result<bool, StoreError> {
+        let item = self.read_item(node, &ItemKey::Command(number)).await?;
+        let command = item.map(|item| read(number, &item)).transpose()?;
+        Ok(command.is_some_and(|command| command.awaits_result()))
     }
 }
 

@@ -49,7 +49,10 @@ pub use headed::Headed;
 pub use memory::MemoryStore;
 pub use presign::PresignError;
 pub use record::{RecordError, Recorded, carry_out, dismiss, record};
-pub use reply::{Answer, News, ack, bye, bye_reason, config_news, error_frame, refusal_frame, status, text};
+pub use reply::{
+    About, Answer, Failed, News, ack, bye, bye_reason, config_news, error_frame, failure_frame, refusal_frame, status,
+    text,
+};
 pub use serve::serve;
 pub use store::{Store, StoreError, Units, Written};
 pub use table::{TableError, create_table, forget_in_time};

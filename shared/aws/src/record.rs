@@ -1,9 +1,8 @@
 //! The steps of an event: plan, write, settle; then the effects, and last the reply.
 
-use std::ops::RangeInclusive;
-
 use rollcall_core::{
-    ConnectionId, Effect, Event, EventKind, Policy, Presence, Refusal, Reply, SettleError, Settled, plan, settle,
+    CommandNumbers, ConnectionId, Effect, Event, EventKind, Policy, Presence, Refusal, Reply, SettleError, Settled,
+    plan, settle,
 };
 
 use crate::connections::{ConnectionError, Connections, Delivery};
@@ -25,8 +24,8 @@ pub struct Recorded {
     pub effects: Vec<Effect>,
     /// The node's new presence, if the event changed it.
     pub presence: Option<Presence>,
-    /// The numbers of the commands whose results are to be stored before the reply.
-    pub results: Option<RangeInclusive<u64>>,
+    /// The numbers of the node's commands, whose results are to be stored before the reply; `None` if none is to be.
+    pub results: Option<CommandNumbers>,
     /// What the writes cost, as far as DynamoDB reported it.
     pub units: Units,
 }
@@ -59,7 +58,7 @@ impl Recorded {
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The store failed.
-    #[error("the event is not stored")]
+    #[error("it is not known whether the event is stored")]
     Store(#[from] StoreError),
     /// The result of the write can't be explained.
     #[error("the event can't be settled")]

@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use rollcall_core::{AckTerms, DesiredConfig, NodeId, Refusal, Timestamp};
+use rollcall_core::{AckTerms, DesiredConfig, NodeId, Refusal, Reply, Timestamp};
 use rollcall_wire::{
-    Ack, ByeReason, CommandNews, ConfigNews, Document, ErrorCode, ErrorMessage, FirmwareNews, ServerMessage,
+    Ack, ByeReason, CommandNews, ConfigNews, Document, ErrorCode, ErrorMessage, FirmwareNews, Question, ServerMessage,
 };
 use serde::Serialize;
 
@@ -12,6 +12,7 @@ use crate::commands::command_news;
 use crate::documents::Documents;
 use crate::dynamo::DynamoStore;
 use crate::error::chain;
+use crate::record::RecordError;
 use crate::store::StoreError;
 
 /// A function's answer to API Gateway (Amazon API Gateway, "Lambda proxy integrations for WebSocket APIs").
@@ -124,27 +125,82 @@ pub fn config_news(version: u64, document: &Document, beside: usize) -> ConfigNe
     }
 }
 
-/// The frame for a message that was refused, with its sequence number if it was a check-in.
-pub fn refusal_frame(refusal: Refusal, seq: Option<u64>) -> ServerMessage {
+/// The message of a node that an error is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The check-in with this sequence number.
+    CheckIn(u64),
+    /// A question.
+    Question(Question),
+    /// A message that could not be read.
+    Unreadable,
+}
+
+impl About {
+    fn seq(self) -> Option<u64> {
+        if let Self::CheckIn(seq) = self { Some(seq) } else { None }
+    }
+
+    fn question(self) -> Option<Question> {
+        if let Self::Question(question) = self { Some(question) } else { None }
+    }
+}
+
+/// The frame for a message that was refused.
+pub fn refusal_frame(refusal: Refusal, about: About) -> ServerMessage {
     let code = match refusal {
-        Refusal::SlowDown { retry_after, .. } => return ServerMessage::SlowDown { retry_after_s: retry_after, seq },
-        Refusal::StaleSeq { stored } => {
-            let (code, message) = (ErrorCode::StaleSeq, refusal.to_string());
-            return ServerMessage::Error(ErrorMessage { code, message, seq, stored_seq: Some(stored) });
+        Refusal::SlowDown { retry_after, .. } => {
+            return ServerMessage::SlowDown { retry_after_s: retry_after, seq: about.seq() };
         }
-        Refusal::Superseded
-        | Refusal::Closed
-        | Refusal::Unregistered
-        | Refusal::Revoked
-        | Refusal::CredentialsOutdated { .. }
-        | Refusal::Changed => ErrorCode::NotConnected,
+        Refusal::StaleSeq { stored } => {
+            let error = error(ErrorCode::StaleSeq, refusal.to_string(), about);
+            return ServerMessage::Error(ErrorMessage { stored_seq: Some(stored), ..error });
+        }
+        Refusal::Unregistered => ErrorCode::Unregistered,
+        Refusal::Revoked => ErrorCode::Revoked,
+        Refusal::CredentialsOutdated { .. } => ErrorCode::CredentialsOutdated,
+        Refusal::Superseded | Refusal::Closed | Refusal::Changed => ErrorCode::NotConnected,
     };
-    error_frame(code, refusal.to_string(), seq)
+    error_frame(code, refusal.to_string(), about)
+}
+
+/// What failed while a check-in was handled.
+#[derive(Clone, Copy, Debug)]
+pub enum Failed<'a> {
+    /// The write of the check-in.
+    CheckIn,
+    /// The writes of the results that came with the check-in, which itself has this reply.
+    Results(&'a Reply),
+}
+
+/// The frame for a check-in that may not be stored whole. It says what is known of it, and no more.
+pub fn failure_frame(error: &RecordError, failed: Failed<'_>, seq: u64) -> ServerMessage {
+    let known = match (failed, error) {
+        (Failed::CheckIn, RecordError::Contended) => "the check-in is not stored".to_owned(),
+        (Failed::CheckIn, _) => "it is not known whether the check-in is stored".to_owned(),
+        (Failed::Results(Reply::Refused(Refusal::StaleSeq { stored })), _) => {
+            let stale = format!("a check-in with the higher sequence number {stored} is stored already");
+            format!("{stale}; it is not known whether all results of this one are stored, and the rest of it is not")
+        }
+        (Failed::Results(_), _) => {
+            "the check-in is stored, and it is not known whether all of its results are".to_owned()
+        }
+    };
+    let (code, advice) = if error.is_passing() {
+        (ErrorCode::Unavailable, "send it again a little later")
+    } else {
+        (ErrorCode::Internal, "the server's log says why")
+    };
+    error_frame(code, format!("{known}: {advice}"), About::CheckIn(seq))
 }
 
 /// An error frame.
-pub fn error_frame(code: ErrorCode, message: String, seq: Option<u64>) -> ServerMessage {
-    ServerMessage::Error(ErrorMessage { code, message, seq, stored_seq: None })
+pub fn error_frame(code: ErrorCode, message: String, about: About) -> ServerMessage {
+    ServerMessage::Error(error(code, message, about))
+}
+
+fn error(code: ErrorCode, message: String, about: About) -> ErrorMessage {
+    ErrorMessage { code, message, seq: about.seq(), about: about.question(), stored_seq: None }
 }
 
 /// The status of a refused `$connect`.
@@ -181,4 +237,65 @@ pub fn text(message: &ServerMessage) -> String {
 fn json(message: &impl Serialize) -> String {
     // Plain structs with text keys can always be written as JSON.
     serde_json::to_string(message).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use rollcall_core::CredentialVersion;
+
+    use super::*;
+    use crate::store::StoreError;
+
+    fn said(message: ServerMessage) -> (ErrorCode, String) {
+        match message {
+            ServerMessage::Error(error) => (error.code, error.message),
+            other => panic!("no error: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn whoever_is_not_let_in_is_told_why() {
+        let outdated = Refusal::CredentialsOutdated { current: CredentialVersion(3) };
+        for (refusal, code, message) in [
+            (Refusal::Unregistered, ErrorCode::Unregistered, "no such node is registered"),
+            (Refusal::Revoked, ErrorCode::Revoked, "the node's credentials were revoked"),
+            (outdated, ErrorCode::CredentialsOutdated, "the token's credential version is older than 3"),
+        ] {
+            assert_eq!(said(refusal_frame(refusal, About::CheckIn(1))), (code, message.to_owned()));
+            assert_eq!((status(refusal), refusal.code()), (403, code.to_string().as_str()), "one name for all of it");
+        }
+    }
+
+    #[test]
+    fn an_error_says_which_message_it_is_about() {
+        let names = |about| match refusal_frame(Refusal::Superseded, about) {
+            ServerMessage::Error(error) => (error.seq, error.about),
+            other => panic!("no error: {other:?}"),
+        };
+        assert_eq!(names(About::CheckIn(3)), (Some(3), None));
+        assert_eq!(names(About::Question(Question::Config)), (None, Some(Question::Config)));
+        assert_eq!(names(About::Unreadable), (None, None));
+    }
+
+    #[test]
+    fn a_failure_says_what_is_known_and_no_more() {
+        let throttled = || RecordError::from(StoreError::Throttled("slow".into()));
+        let rejected = RecordError::from(StoreError::Rejected("denied".into()));
+        let said = |failure: &RecordError, failed: Failed<'_>| said(failure_frame(failure, failed, 4));
+        let unknown = "it is not known whether the check-in is stored";
+        assert_eq!(
+            said(&throttled(), Failed::CheckIn),
+            (ErrorCode::Unavailable, format!("{unknown}: send it again a little later"))
+        );
+        assert_eq!(
+            said(&rejected, Failed::CheckIn),
+            (ErrorCode::Internal, format!("{unknown}: the server's log says why"))
+        );
+        assert!(said(&RecordError::Contended, Failed::CheckIn).1.starts_with("the check-in is not stored: "));
+        let results = said(&throttled(), Failed::Results(&Reply::Stored)).1;
+        assert!(results.starts_with("the check-in is stored, and it is not known whether all of its"), "{results}");
+        let stale = Reply::Refused(Refusal::StaleSeq { stored: 7 });
+        let stale = said(&throttled(), Failed::Results(&stale)).1;
+        assert!(stale.contains("number 7 is stored") && stale.contains("the rest of it is not: send"), "{stale}");
+    }
 }

@@ -5,7 +5,7 @@
 //! minute. A node far below its budget rarely needs one.
 
 use crate::attribute::{Attribute as A, Value};
-use crate::clock::{beyond, horizon};
+use crate::clock::{SKEW_S, beyond, horizon};
 use crate::event::Event;
 use crate::guard::Guard;
 use crate::id::Timestamp;
@@ -100,6 +100,12 @@ pub(crate) fn no_room(event: &Event, node: &Node, policy: &Policy) -> Option<NoR
     Some(if over { NoRoom::MinuteOver } else { NoRoom::UsedUp })
 }
 
+/// Until when the node is blocked at this time, because it was over its budget; `None` if it is not blocked.
+pub fn blocked_until(node: &Node, now: Timestamp, policy: &Policy) -> Option<Timestamp> {
+    let latest = now.plus_seconds(SKEW_S).plus_seconds(LONGEST_S);
+    node.blocked.until.filter(|until| policy.budget > 0 && now < *until && *until <= latest)
+}
+
 /// The node's number of offences including this one, and until when it is blocked for it.
 pub(crate) fn blocked_anew(event: &Event, offences: Option<u64>, until: Option<Timestamp>) -> (u64, Timestamp) {
     let forgotten =
@@ -118,11 +124,29 @@ fn penalty(offences: u64) -> Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Registration;
 
     #[test]
     fn a_node_is_blocked_twice_as_long_each_time_and_for_an_hour_at_most() {
         let penalties: Vec<_> = (1..=8).map(penalty).collect();
         assert_eq!(penalties, [60, 120, 240, 480, 960, 1920, 3600, 3600]);
         assert_eq!((penalty(0), penalty(64), penalty(u64::MAX)), (60, 3600, 3600));
+    }
+
+    #[test]
+    fn a_node_is_blocked_until_its_time_is_over_unless_a_wrong_clock_set_it() {
+        let policy = Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range");
+        let until = |until: u64| {
+            let node = Node::read(&[(A::BlockedUntil, Value::Number(until))].into()).expect("readable");
+            blocked_until(&node, Timestamp(100_000), &policy).map(|until| until.0)
+        };
+        assert_eq!([until(99_999), until(100_000), until(100_001)], [None, None, Some(100_001)]);
+        assert_eq!([until(3_705_000), until(3_705_001)], [Some(3_705_000), None]);
+        let node = Node::read(&[(A::BlockedUntil, Value::Number(2))].into()).expect("readable");
+        assert_eq!(
+            blocked_until(&node, Timestamp(1), &policy.with_budget(0)),
+            None,
+            "without a budget none is blocked"
+        );
     }
 }

@@ -82,7 +82,8 @@ pub enum CommandState {
     Sent,
     /// The command ended.
     Ended(Ending),
-    /// The command expired before a result came. If the node had begun it, its result is still stored.
+    /// The command expired before a result came. If it was handed out, its result is still stored
+    /// ([`CommandNumbers::result_of`]).
     Expired,
 }
 
@@ -127,10 +128,51 @@ impl Command {
         matches!(self.state(now), CommandState::Queued | CommandState::Sent)
     }
 
+    /// Whether a result of the command would be stored: it was handed out, and has not ended. Whether it has expired
+    /// does not matter.
+    pub fn awaits_result(&self) -> bool {
+        self.sent_at.is_some() && self.ended.is_none()
+    }
+
     /// How long the command may still wait, in whole seconds. It is at least 1 until the command expires.
     pub fn expires_in(&self, now: Timestamp) -> Seconds {
         let left = self.expires_at.0.saturating_sub(now.0).div_ceil(1000);
         Seconds::try_from(left).unwrap_or(Seconds::MAX)
+    }
+}
+
+/// The numbers of a node's commands, as the node's own item has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandNumbers {
+    /// How many commands were ever queued. It is the number of the last one.
+    pub queued: u64,
+    /// All commands up to this number are over: each ended or expired.
+    pub over: u64,
+}
+
+/// What is known of the command that a result is about, before the command is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultOf {
+    /// The command may be open: the write of [`end`] finds out.
+    OpenCommand,
+    /// The command is over. If it expired after it was handed out, its result counts. If not, the result is a
+    /// repetition or an invention, which is to cost no write. So the command is read first
+    /// ([`Command::awaits_result`]).
+    OverCommand,
+    /// There was never such a command.
+    NoCommand,
+}
+
+impl CommandNumbers {
+    /// What is known of the command with this number.
+    pub fn result_of(self, command: u64) -> ResultOf {
+        if command == 0 || command > self.queued {
+            ResultOf::NoCommand
+        } else if command <= self.over {
+            ResultOf::OverCommand
+        } else {
+            ResultOf::OpenCommand
+        }
     }
 }
 

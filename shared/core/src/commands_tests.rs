@@ -153,6 +153,34 @@ fn a_command_expires_on_time_and_a_late_result_still_counts() {
 }
 
 #[test]
+fn a_late_result_of_a_command_that_was_handed_out_counts_although_the_count_has_moved_past_it() {
+    let mut table = Table::registered();
+    for key in ["told", "never told", "open"] {
+        table.queue(key);
+    }
+    assert!(table.write(&send(&node(), 1, NOW)));
+    assert!(table.write(&over(&node(), 2)));
+    let numbers = table.node().command_numbers();
+    assert_eq!([1, 2].map(|number| numbers.result_of(number)), [ResultOf::OverCommand; 2]);
+    assert_eq!(numbers.result_of(3), ResultOf::OpenCommand);
+    assert_eq!([0, 4, u64::MAX].map(|number| numbers.result_of(number)), [ResultOf::NoCommand; 3]);
+    let awaited = |table: &Table| table.commands().iter().map(Command::awaits_result).collect::<Vec<_>>();
+    assert_eq!(awaited(&table), [true, false, false], "only what was handed out can have a result");
+    assert!(table.write(&end(&node(), 1, &ended(Ending::Done))));
+    assert_eq!(awaited(&table), [false; 3], "the first result counts");
+    assert!(table.write(&cancel(&node(), 3, NOW)));
+    assert_eq!(awaited(&table), [false; 3], "a cancelled command was never handed out");
+}
+
+#[test]
+fn of_a_node_without_commands_no_result_is_looked_at() {
+    let numbers = Table::registered().node().command_numbers();
+    assert_eq!([0, 1, 8].map(|number| numbers.result_of(number)), [ResultOf::NoCommand; 3]);
+    let wrong = CommandNumbers { queued: 2, over: 9 };
+    assert_eq!([2, 3].map(|number| wrong.result_of(number)), [ResultOf::OverCommand, ResultOf::NoCommand]);
+}
+
+#[test]
 fn the_number_up_to_which_commands_are_over_never_goes_back() {
     let mut table = Table::registered();
     table.queue("a");

@@ -1,5 +1,11 @@
 use super::*;
 use crate::attribute::Item;
+use crate::event::{Event, EventKind};
+use crate::id::Timestamp;
+use crate::node::FirmwareState;
+use crate::plan;
+use crate::policy::{Policy, Registration};
+use crate::report::{Health, Report, UpdateOutcome, UpdateState};
 
 fn node() -> NodeId {
     "ap-1".parse().expect("an id")
@@ -145,6 +151,42 @@ fn firmware_is_news_until_it_runs_or_was_given_up_and_is_tried_again_when_it_is_
     let mut runs = item.clone();
     runs.insert(A::Firmware, "2.5".into());
     assert_eq!(read(&runs).firmware_news(), None);
+}
+
+#[test]
+fn what_a_node_runs_wins_over_what_it_reported_of_an_update() {
+    let item = Item::from([(A::DesiredFirmware, Value::from("2.5"))]);
+    let (policy, credentials) =
+        (Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range"), CredentialVersion(1));
+    let after = |item: &Item, firmware: Option<&str>, reported: Option<(&str, UpdateState)>| {
+        let update = reported.map(|(version, state)| {
+            let version = version.parse().expect("a version");
+            UpdateOutcome { version, state, detail: None }
+        });
+        let report = Report::new(firmware.map(str::to_owned), None, Health::default()).with_update(update);
+        let poll = EventKind::Poll { credentials, report, results: 0 };
+        item_after(&plan(&Event::new(node(), Timestamp(1_000), poll), &policy), Some(item))
+    };
+    let read = |item: &Item| {
+        let node = Node::read(item).expect("readable");
+        (node.firmware_state(), node.firmware_news().is_some(), node.is_updating())
+    };
+    let applied = Some(("2.5", UpdateState::Applied));
+    let runs = after(&item, Some("2.5"), applied);
+    assert_eq!(read(&runs), (FirmwareState::Applied, false, false));
+    let went_back = after(&runs, Some("2.4"), None);
+    assert_eq!(read(&went_back), (FirmwareState::Pending, true, false), "it is told again");
+    assert_eq!(read(&after(&went_back, Some("2.4"), applied)), (FirmwareState::Pending, true, false));
+    let says_no_more = after(&went_back, None, applied);
+    assert_eq!(read(&says_no_more), (FirmwareState::Applied, false, false), "it runs what it reports as applied");
+    let again = after(&went_back, None, Some(("2.5", UpdateState::Downloading)));
+    assert_eq!(read(&again), (FirmwareState::Downloading, true, true));
+    let given_up = after(&again, Some("2.4"), Some(("2.5", UpdateState::RolledBack)));
+    assert_eq!(read(&given_up), (FirmwareState::RolledBack, false, false));
+    assert_eq!(
+        read(&after(&given_up, None, Some(("2.6", UpdateState::Failed)))),
+        (FirmwareState::Pending, true, false)
+    );
 }
 
 #[test]

@@ -36,10 +36,11 @@ mod update;
 pub use attribute::{Attribute, INDEX_DUE, INDEX_SITE, Item, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Value};
 pub use attribute::{DOCUMENT_TEXT, DUE_SHARDS, ItemKey, SORT_KEY_DOCUMENT, document_key, firmware_key};
 pub use attribute::{due_shard, node_of_partition_key, partition_key};
+pub use budget::blocked_until;
 pub use clip::Clipped;
 pub use commands::{
-    Command, CommandState, Ended, Ending, Queueing, Room, cancel, end, first_open, over, queue, queued_before, room,
-    send,
+    Command, CommandNumbers, CommandState, Ended, Ending, Queueing, ResultOf, Room, cancel, end, first_open, over,
+    queue, queued_before, room, send,
 };
 pub use desired::{Amended, Amending, ConfigChange, Denied, Registering};
 pub use desired::{amend, config_set, register, registered, revoke, set_config};
@@ -57,7 +58,7 @@ pub use limits::{
     SITE_BYTES, TAGS_BYTES,
 };
 pub use limits::{COMMANDS_OPEN, FIRMWARE_VERSION_BYTES, UPDATE_DETAIL_BYTES};
-pub use node::{Blocked, Closed, DesiredConfig, Held, Malformed, Node, Presence, Previous, Takeovers};
+pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Malformed, Node, Presence, Previous, Takeovers};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
 pub use refusal::Refusal;

@@ -4,9 +4,10 @@ use std::ops::RangeInclusive;
 
 use crate::attribute::{Attribute, Item, Value};
 use crate::clock::HANDSHAKE_S;
+use crate::commands::CommandNumbers;
 use crate::event::{Connection, Found};
 use crate::id::{ConnectionId, CredentialVersion, FirmwareVersion, Instance, Model, Tags, Timestamp};
-use crate::report::{ConfigOutcome, ConfigState, UpdateOutcome, UpdateState};
+use crate::report::{ConfigOutcome, ConfigState, Health, UpdateOutcome, UpdateState};
 
 /// A node as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Node {
     pub desired_firmware: Option<String>,
     /// The node's last report on a firmware update.
     pub update: Option<UpdateOutcome>,
+    /// The figures that the node last reported of itself, each as of the last check-in that had it.
+    pub health: Health,
     /// How often another instance took the node over from an open connection.
     pub takeovers: Option<Takeovers>,
     /// How many messages the node has sent in the current minute of its budget.
@@ -132,6 +135,23 @@ pub enum Presence {
     Offline(Option<Timestamp>),
 }
 
+/// How far a node is with its desired firmware.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirmwareState {
+    /// No firmware is desired.
+    Undesired,
+    /// The node has not reported on the desired version yet, or it ran that version and now runs another one.
+    Pending,
+    /// The node downloads or installs the image.
+    Downloading,
+    /// The node runs the desired version.
+    Applied,
+    /// The image could not be downloaded, verified or installed.
+    Failed,
+    /// The node ran the desired version, which did not prove itself, and runs the version from before again.
+    RolledBack,
+}
+
 /// A stored item that no rule can have written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the stored attribute {attribute:?} ({}) is unreadable", attribute.name())]
@@ -172,6 +192,7 @@ impl Node {
             commands_over: number(item, Attribute::CommandsOver)?.unwrap_or_default(),
             desired_firmware: text(item, Attribute::DesiredFirmware)?.map(str::to_owned),
             update: update(item)?,
+            health: health(item)?,
             takeovers: takeovers(item)?,
             spent: number(item, Attribute::Spent)?.unwrap_or_default(),
             spent_since: time(item, Attribute::SpentSince)?,
@@ -225,19 +246,38 @@ impl Node {
         (self.commands_over < self.commands_queued).then(|| self.commands_over + 1..=self.commands_queued)
     }
 
-    /// The desired firmware version, if the node does not run it and has not given it up.
-    pub fn firmware_news(&self) -> Option<&str> {
-        let desired = self.desired_firmware.as_deref().filter(|desired| self.firmware.as_deref() != Some(*desired))?;
-        match self.update.as_ref().filter(|update| update.version.as_str() == desired).map(|update| update.state) {
-            None | Some(UpdateState::Downloading) => Some(desired),
-            Some(UpdateState::Applied | UpdateState::Failed | UpdateState::RolledBack) => None,
+    /// How the node's commands are numbered.
+    pub fn command_numbers(&self) -> CommandNumbers {
+        CommandNumbers { queued: self.commands_queued, over: self.commands_over }
+    }
+
+    /// How far the node is with its desired firmware. What it runs wins over what it reported of an update: a report
+    /// that the version was applied is outdated once the node runs another one.
+    pub fn firmware_state(&self) -> FirmwareState {
+        let Some(desired) = self.desired_firmware.as_deref() else { return FirmwareState::Undesired };
+        if self.firmware.as_deref() == Some(desired) {
+            return FirmwareState::Applied;
+        }
+        let report = self.update.as_ref().filter(|update| update.version.as_str() == desired);
+        match report.map(|update| update.state) {
+            None => FirmwareState::Pending,
+            Some(UpdateState::Downloading) => FirmwareState::Downloading,
+            Some(UpdateState::Applied) if self.firmware.is_some() => FirmwareState::Pending,
+            Some(UpdateState::Applied) => FirmwareState::Applied,
+            Some(UpdateState::Failed) => FirmwareState::Failed,
+            Some(UpdateState::RolledBack) => FirmwareState::RolledBack,
         }
     }
 
-    /// Whether the node has reported on the desired firmware version.
+    /// The desired firmware version, if the node does not run it and has not given it up.
+    pub fn firmware_news(&self) -> Option<&str> {
+        let is_news = matches!(self.firmware_state(), FirmwareState::Pending | FirmwareState::Downloading);
+        self.desired_firmware.as_deref().filter(|_| is_news)
+    }
+
+    /// Whether the node is at work on the desired firmware version.
     pub fn is_updating(&self) -> bool {
-        let reported = self.update.as_ref().map(|update| update.version.as_str());
-        self.desired_firmware.is_some() && reported == self.desired_firmware.as_deref()
+        self.firmware_state() == FirmwareState::Downloading
     }
 
     /// The model and the version of the firmware that the node may fetch, if this is the desired version; else `None`.
@@ -302,6 +342,19 @@ fn credentials(item: &Item, attribute: Attribute) -> Result<Option<CredentialVer
     version.map(|version| u32::try_from(version).map(CredentialVersion)).transpose().map_err(|_| malformed(attribute))
 }
 
+fn health(item: &Item) -> Result<Health, Malformed> {
+    let small = |attribute| {
+        let figure = number(item, attribute)?;
+        figure.map(u32::try_from).transpose().map_err(|_| malformed(attribute))
+    };
+    Ok(Health {
+        uptime_s: number(item, Attribute::Uptime)?,
+        load_percent: small(Attribute::Load)?,
+        memory_free_kib: number(item, Attribute::MemoryFree)?,
+        clients: small(Attribute::Clients)?,
+    })
+}
+
 fn takeovers(item: &Item) -> Result<Option<Takeovers>, Malformed> {
     let Some(count) = number(item, Attribute::Takeovers)? else { return Ok(None) };
     let last = time(item, Attribute::TakenOverAt)?.ok_or_else(|| malformed(Attribute::TakenOverAt))?;
@@ -352,5 +405,30 @@ pub(crate) fn text(item: &Item, attribute: Attribute) -> Result<Option<&str>, Ma
         None => Ok(None),
         Some(Value::Text(text)) => Ok(Some(text)),
         Some(Value::Number(_)) => Err(malformed(attribute)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_figure_of_a_node_s_health_may_be_missing_and_none_may_be_malformed() {
+        let read = |attributes: &[(Attribute, Value)]| {
+            Node::read(&attributes.iter().cloned().collect()).map(|node| node.health).map_err(|error| error.attribute)
+        };
+        assert_eq!(read(&[]), Ok(Health::default()));
+        let figures = [Attribute::Uptime, Attribute::Load, Attribute::MemoryFree, Attribute::Clients];
+        let all = figures.map(|figure| (figure, Value::Number(7)));
+        let health = Health { uptime_s: Some(7), load_percent: Some(7), memory_free_kib: Some(7), clients: Some(7) };
+        assert_eq!(read(&all), Ok(health));
+        let busy = Health { load_percent: Some(99), ..Health::default() };
+        assert_eq!(read(&[(Attribute::Load, Value::Number(99))]), Ok(busy));
+        for figure in figures {
+            assert_eq!(read(&[(figure, "7".into())]), Err(figure));
+        }
+        for figure in [Attribute::Load, Attribute::Clients] {
+            assert_eq!(read(&[(figure, Value::Number(1 << 32))]), Err(figure));
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::guard::Guard;
 use crate::id::{ConnectionId, CredentialVersion, Instance, Timestamp};
 use crate::limits::{CLOSE_REASON_BYTES, clip};
 use crate::policy::{Policy, Registration};
-use crate::report::{ConfigState, Report};
+use crate::report::{ConfigState, Report, UpdateState};
 use crate::update::{Change, Update};
 use Attribute as A;
 
@@ -293,8 +293,11 @@ fn set_or_remove(attribute: Attribute, value: Option<Value>) -> Change {
 
 fn reported(report: &Report) -> Vec<Change> {
     let health = report.health();
+    // A node that reports that it runs a version, and says nothing else of what it runs, runs that version.
+    let applied = report.update().filter(|update| update.state == UpdateState::Applied);
+    let firmware = report.firmware().or_else(|| applied.map(|update| update.version.as_str()));
     let mut changes: Vec<_> = [
-        (A::Firmware, report.firmware().map(Value::from)),
+        (A::Firmware, firmware.map(Value::from)),
         (A::Uptime, health.uptime_s.map(Value::from)),
         (A::Load, health.load_percent.map(Value::from)),
         (A::MemoryFree, health.memory_free_kib.map(Value::from)),

@@ -89,7 +89,7 @@ pub(crate) fn why_refused(event: &Event, stored: Option<&Node>, policy: &Policy)
             .map(because)
             .or_else(|| over_budget(event, stored?, policy)),
         EventKind::CheckIn { connection, credentials, received, seq, results, .. } => {
-            not_its_own(stored, connection, *credentials, Some(*received)).map(because).or_else(|| {
+            not_its_own(stored, connection, *credentials, Some(*received), policy).map(because).or_else(|| {
                 let node = stored?;
                 let stale = |stored| {
                     let (connection, credentials) = (connection.clone(), *credentials);
@@ -105,11 +105,11 @@ pub(crate) fn why_refused(event: &Event, stored: Option<&Node>, policy: &Policy)
                     .or_else(|| clock_behind(event, node))
             })
         }
-        EventKind::Ask { connection, credentials } => not_its_own(stored, connection, *credentials, None)
+        EventKind::Ask { connection, credentials } => not_its_own(stored, connection, *credentials, None, policy)
             .map(because)
             .or_else(|| over_budget(event, stored?, policy)),
         EventKind::Stale { connection, credentials, received, .. } => {
-            not_its_own(stored, connection, *credentials, Some(*received))
+            not_its_own(stored, connection, *credentials, Some(*received), policy)
                 .map(because)
                 .or_else(|| over_budget(event, stored?, policy))
         }
@@ -160,8 +160,10 @@ fn not_its_own(
     connection: &Connection,
     credentials: CredentialVersion,
     received: Option<Timestamp>,
+    policy: &Policy,
 ) -> Option<Refusal> {
-    let Some(node) = stored else { return Some(Refusal::Closed) };
+    // The node was deleted. If registration is open, it registers itself with its next connection.
+    let Some(node) = stored else { return Some(not_registered(None, policy).unwrap_or(Refusal::Closed)) };
     not_accepted(node, credentials).or_else(|| not_the_holder(node, connection, received))
 }
 

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use crate::attribute::Item;
+use crate::commands::CommandNumbers;
 use crate::event::{Event, EventKind};
 use crate::id::{ConnectionId, NodeId};
 use crate::node::{DesiredConfig, Malformed, Node, Presence};
@@ -27,9 +28,9 @@ pub enum Settled {
         effects: Vec<Effect>,
         /// The node's new presence, if the event changed it.
         presence: Option<Presence>,
-        /// The numbers of the commands whose results are to be stored before the reply: those that may be open. `None`
-        /// if no result is to be stored.
-        results: Option<RangeInclusive<u64>>,
+        /// The numbers of the node's commands, whose results are to be stored before the reply
+        /// ([`CommandNumbers::result_of`]). `None` if no result is to be stored.
+        results: Option<CommandNumbers>,
     },
     /// This event is to be planned instead. It has a later time, begins a new minute of the budget, or is another event
     /// altogether.
@@ -126,7 +127,7 @@ fn applied(event: &Event, after: &Node, policy: &Policy) -> Settled {
             reply: reply(event, after, policy),
             effects: effects(event, after),
             presence: new_presence(event, after),
-            results: after.open_commands(),
+            results: Some(after.command_numbers()),
         },
     }
 }
@@ -162,8 +163,7 @@ fn reply(event: &Event, after: &Node, policy: &Policy) -> Reply {
     }
 }
 
-/// Whether there is something that the node must be told. A firmware update that the node has already reported on is no
-/// news.
+/// Whether there is something that the node must be told. A firmware update that the node is at work on is no news.
 fn is_news(after: &Node) -> bool {
     let firmware = after.firmware_news().is_some() && !after.is_updating();
     after.news().is_some() || after.open_commands().is_some() || firmware
@@ -219,7 +219,7 @@ fn refused(event: Event, refusal: Refusal, stored: Option<&Node>) -> Settled {
     let effects = dismissed.map(|connection| Effect::Dismiss(connection, refusal)).into_iter().collect();
     // The sender of a stale check-in holds the node, so its results are stored.
     let stale = matches!(refusal, Refusal::StaleSeq { .. });
-    let results = stored.filter(|_| stale).and_then(Node::open_commands);
+    let results = stored.filter(|_| stale).map(Node::command_numbers);
     Settled::Done { reply: Reply::Refused(refusal), effects, presence: None, results }
 }
 
@@ -232,6 +232,40 @@ mod tests {
     use crate::plan;
     use crate::policy::Registration;
     use crate::report::Report;
+
+    #[test]
+    fn a_connection_whose_node_was_deleted_is_told_that_it_is_not_registered_unless_it_may_register_itself() {
+        for (registration, refusal) in
+            [(Registration::Closed, Refusal::Unregistered), (Registration::Open, Refusal::Closed)]
+        {
+            let policy = Policy::new(registration, 6600, 300, 60, 0).expect("in range");
+            let connection = Connection { id: "A".parse().expect("an id"), opened_at: Timestamp(1_000) };
+            let (received, credentials) = (Timestamp(2_000), CredentialVersion(1));
+            let kinds = [
+                EventKind::CheckIn {
+                    connection: connection.clone(),
+                    credentials,
+                    received,
+                    seq: 1,
+                    ack: true,
+                    report: Report::default(),
+                    results: 0,
+                },
+                EventKind::Ask { connection: connection.clone(), credentials },
+            ];
+            for kind in kinds {
+                let event = Event::new("ap-1".parse().expect("an id"), received, kind);
+                let outcome = plan(&event, &policy).apply(None);
+                let expected = Settled::Done {
+                    reply: Reply::Refused(refusal),
+                    effects: vec![Effect::Dismiss(connection.id.clone(), refusal)],
+                    presence: None,
+                    results: None,
+                };
+                assert_eq!(settle(event, outcome, &policy), Ok(expected));
+            }
+        }
+    }
 
     #[test]
     fn a_check_in_that_asks_for_no_answer_gets_one_while_there_is_news() {

@@ -275,7 +275,7 @@ pub enum NodeError {
         /// The start of the response body, for people.
         body: String,
     },
-    /// The server said that the node's credentials were revoked.
+    /// The node's credentials were revoked, or the token's credential version is outdated.
     #[error("the node's credentials were revoked")]
     Revoked,
     /// The server said that the node is not registered.

@@ -83,7 +83,7 @@ fn seconds(figure: &Value) -> Option<u32> {
 fn without_type(value: Value) -> Incoming {
     let Some(message) = value.get("message").and_then(Value::as_str) else { return Incoming::Other(value) };
     let code = if message == "Internal server error" { ErrorCode::Internal } else { ErrorCode::Unavailable };
-    Incoming::Error(ErrorMessage { code, message: message.to_owned(), seq: None, stored_seq: None })
+    Incoming::Error(ErrorMessage { code, message: message.to_owned(), seq: None, about: None, stored_seq: None })
 }
 
 #[cfg(test)]

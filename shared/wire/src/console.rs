@@ -9,7 +9,10 @@ pub use commands::{
     FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish, IMAGE_BYTES, InvalidImage,
 };
 
-pub use nodes::{BATCH_NODES, BatchNode, BatchResult, NodePage, NodePatch, NodeSpec, NodeView, TakeoversView};
+pub use nodes::{
+    BATCH_NODES, BatchNode, BatchResult, BudgetView, ClosedView, ConnectionView, HealthView, NodePage, NodePatch,
+    NodeSpec, NodeView, TakeoversView,
+};
 pub use problem::{Problem, ProblemCode};
 
 use serde::{Deserialize, Serialize};

@@ -27,7 +27,8 @@ pub use node::{
 };
 pub use parse::{MessageError, parse_node_message};
 pub use server::{
-    Ack, ByeReason, CommandNews, ConfigNews, ErrorCode, ErrorMessage, FirmwareNews, FirmwareUrl, ServerMessage,
+    Ack, ByeReason, CommandNews, ConfigNews, ErrorCode, ErrorMessage, FirmwareNews, FirmwareUrl, Question,
+    ServerMessage,
 };
 
 /// The WebSocket subprotocol of this version. Offering it is optional; offering only others is refused.

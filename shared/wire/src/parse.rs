@@ -11,7 +11,7 @@ use crate::integer::{figure, whole};
 use crate::raw::levels;
 use crate::{
     COMMAND_OUTPUT_BYTES, CheckIn, CommandResult, CommandStatus, ConfigReport, ConfigStatus, ErrorCode, ErrorMessage,
-    Health, JsonError, MESSAGE_LIMIT_BYTES, NodeMessage, RESULTS, SEQ_MAX, UpdateReport, UpdateStatus, utf8,
+    Health, JsonError, MESSAGE_LIMIT_BYTES, NodeMessage, Question, RESULTS, SEQ_MAX, UpdateReport, UpdateStatus, utf8,
 };
 
 /// How deeply a message may be nested, unknown fields included.
@@ -27,11 +27,13 @@ pub struct MessageError {
     pub message: String,
     /// The message's sequence number, if it had a readable one.
     pub seq: Option<u64>,
+    /// The question that the message was meant to be, if it was one.
+    pub about: Option<Question>,
 }
 
 impl From<MessageError> for ErrorMessage {
     fn from(error: MessageError) -> Self {
-        Self { code: error.code, message: error.message, seq: error.seq, stored_seq: None }
+        Self { code: error.code, message: error.message, seq: error.seq, about: error.about, stored_seq: None }
     }
 }
 
@@ -43,14 +45,14 @@ impl From<MessageError> for ErrorMessage {
 pub fn parse_node_message(text: &str) -> Result<NodeMessage, MessageError> {
     if text.len() > MESSAGE_LIMIT_BYTES {
         let message = format!("the message has {} bytes; at most {MESSAGE_LIMIT_BYTES} are allowed", text.len());
-        return Err(MessageError { code: ErrorCode::TooLarge, message, seq: None });
+        return Err(MessageError { code: ErrorCode::TooLarge, message, seq: None, about: None });
     }
     let fields = fields(text).map_err(|(code, error)| {
         let message = format!("the message {error}");
-        MessageError { code, message, seq: None }
+        MessageError { code, message, seq: None, about: None }
     })?;
     let seq = fields.find("seq").ok().flatten().and_then(seq);
-    let refuse = |code, message| MessageError { code, message, seq };
+    let refuse = |code, message| MessageError { code, message, seq, about: None };
     let invalid = |message| refuse(ErrorCode::InvalidField, message);
     let kind = fields.find("type").map_err(invalid)?;
     let kind = kind.ok_or_else(|| refuse(ErrorCode::NoType, "the message has no type".to_owned()))?;
@@ -59,7 +61,9 @@ pub fn parse_node_message(text: &str) -> Result<NodeMessage, MessageError> {
         "check-in" => check_in(&fields).map(NodeMessage::CheckIn).map_err(invalid),
         "config" => Ok(NodeMessage::Config),
         "firmware-url" => {
-            let version = fields.required("version", "text", exact_text).map_err(invalid)?;
+            let version = fields.required("version", "text", exact_text);
+            let about = Some(Question::FirmwareUrl);
+            let version = version.map_err(|message| MessageError { seq: None, about, ..invalid(message) })?;
             Ok(NodeMessage::FirmwareUrl { version })
         }
         _ => {

@@ -184,9 +184,27 @@ pub struct ErrorMessage {
     /// The sequence number of the check-in that was refused, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
+    /// The question that the error answers, if it answers one. An error with neither this nor `seq` is about a message
+    /// that could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<Question>,
     /// With [`ErrorCode::StaleSeq`]: the highest sequence number that is stored on this connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stored_seq: Option<u64>,
+}
+
+/// A question of a node: a message that stores nothing and has no sequence number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Question {
+    /// [`NodeMessage::Config`](crate::NodeMessage::Config).
+    Config,
+    /// [`NodeMessage::FirmwareUrl`](crate::NodeMessage::FirmwareUrl).
+    FirmwareUrl,
+    /// A question that only a newer server knows.
+    #[serde(other)]
+    Unknown,
 }
 
 /// Why a message was not accepted. Codes are never renamed or reused.
@@ -212,13 +230,21 @@ pub enum ErrorCode {
     StaleSeq,
     /// This connection does not hold the node, or no longer does: connect again.
     NotConnected,
+    /// No such node is registered, and registration is closed. Connecting again with this token is pointless until the
+    /// application registers the node.
+    Unregistered,
+    /// The node's credentials were revoked. Connecting again with this token is pointless.
+    Revoked,
+    /// The credential version of the token is lower than the node's. Connecting again with this token is pointless.
+    CredentialsOutdated,
     /// No configuration is desired.
     NoConfig,
     /// This firmware version is not the desired one.
     NoFirmware,
-    /// Rollcall could not store or read something now: send the message again a little later.
+    /// Rollcall could not store or read something now: send the message again a little later. Of a check-in, some or
+    /// all may be stored all the same.
     Unavailable,
-    /// An internal error. The server's log has the details.
+    /// An internal error. The server's log has the details. Of a check-in, some or all may be stored all the same.
     Internal,
     /// A code that only a newer server knows.
     #[serde(other)]
@@ -234,7 +260,8 @@ pub enum ByeReason {
     Superseded,
     /// The server has stored this connection as closed: connect again.
     Closed,
-    /// No such node is registered.
+    /// The node was deleted, and registration is closed. Connecting again with this token is pointless until the
+    /// application registers the node.
     Unregistered,
     /// The node's credentials were revoked, or the token's credential version is outdated. Connecting again with this
     /// token is pointless.
@@ -289,7 +316,10 @@ mod tests {
             command: Some(command.clone()),
             firmware: Some(firmware.clone()),
         };
-        let error = ErrorMessage { code: ErrorCode::StaleSeq, message: text, seq: Some(1), stored_seq: Some(2) };
+        let error =
+            ErrorMessage { code: ErrorCode::StaleSeq, message: text, seq: Some(1), about: None, stored_seq: Some(2) };
+        let about = Some(Question::FirmwareUrl);
+        let asked = ErrorMessage { code: ErrorCode::Unavailable, seq: None, about, stored_seq: None, ..error.clone() };
         vec![
             ServerMessage::Ack(Ack { config: None, command: None, firmware: None, ..ack.clone() }),
             ServerMessage::Ack(ack),
@@ -299,6 +329,7 @@ mod tests {
             ServerMessage::Firmware(firmware),
             ServerMessage::FirmwareUrl(url),
             ServerMessage::Error(error),
+            ServerMessage::Error(asked),
             ServerMessage::Reconnect { within_s: 60 },
             ServerMessage::SlowDown { retry_after_s: 60, seq: Some(3) },
             ServerMessage::SlowDown { retry_after_s: 60, seq: None },
@@ -316,6 +347,21 @@ mod tests {
         }
         let text = serde_json::to_string(&all()[3]).expect("JSON");
         assert!(text.contains(r#""args":{"a":[1.0,1e400,12345678901234567890123,-0]}"#), "{text}");
+    }
+
+    #[test]
+    fn an_error_names_the_question_that_it_answers() {
+        let read = |about: &str| {
+            let text = format!(r#"{{"type":"error","code":"unavailable","message":""{about}}}"#);
+            match serde_json::from_str(&text) {
+                Ok(ServerMessage::Error(error)) => error.about,
+                other => panic!("no error: {other:?}"),
+            }
+        };
+        assert_eq!(read(r#","about":"config""#), Some(Question::Config));
+        assert_eq!(read(r#","about":"firmware-url""#), Some(Question::FirmwareUrl));
+        assert_eq!(read(r#","about":"not-invented-yet""#), Some(Question::Unknown));
+        assert_eq!(read(""), None);
     }
 
     #[test]

@@ -135,6 +135,40 @@ async fn what_a_node_said_first_of_a_command_counts_also_after_it_expired() {
 }
 
 #[tokio::test]
+async fn a_result_that_comes_after_its_command_expired_and_the_node_went_on_is_stored() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    let mut node = CommandedNode::connected(&cloud).await;
+    queue(&console, "ap-1", "a", json!({"name": "slow", "expires_in_s": 3})).await;
+    assert_eq!(node.next().await.command, 1);
+    queue(&console, "ap-1", "b", json!({"name": "brief", "expires_in_s": 1})).await;
+    queue(&console, "ap-1", "c", json!({"name": "next"})).await;
+    while states(&console).await != ["queued", "expired", "expired"] {
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+    for _ in 0..if cloud.pushes { 2 } else { 0 } {
+        assert_eq!(node.next().await.command, 1, "it is told again while it is open");
+    }
+    let ack = node.check_in(json!([])).await;
+    assert_eq!(ack.command.map(|command| command.command), Some(3), "the server goes on");
+    let late = json!([{"command": 1, "status": "done", "output": "at last"}, {"command": 2, "status": "done"}]);
+    assert_eq!(node.check_in(late).await.command.map(|command| command.command), Some(3));
+    assert_eq!(states(&console).await, ["sent", "expired", "done"], "what was never handed out can't be done");
+    node.check_in(json!([{"command": 1, "status": "failed"}, {"command": 3, "status": "done"}])).await;
+    let list = console.get("/v1/nodes/ap-1/commands").await.json();
+    assert_eq!((&list["commands"][2]["state"], &list["commands"][2]["output"]), (&json!("done"), &json!("at last")));
+
+    let said_before = [1, 2, 3].map(|number| json!({"command": number, "status": "failed"}));
+    let before = cloud.dynamodb.passed();
+    let again = json!({"type": "check-in", "seq": 100, "results": said_before});
+    node.socket.send(again.to_string()).await;
+    let Frame::Message(ServerMessage::Ack(ack)) = node.socket.next().await else { panic!("no ack") };
+    assert_eq!((ack.command, cloud.dynamodb.passed() - before), (None, 1 + 3), "each is read, and none is written");
+    assert_eq!(states(&console).await, ["done", "expired", "done"]);
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn a_request_that_is_sent_again_queues_nothing_and_another_one_with_its_key_is_refused() {
     let cloud = Cloud::start().await;
     let console = cloud.console();

@@ -6,7 +6,7 @@ use rollcall_core::{Attribute, Policy, Registration};
 use rollcall_tests::{
     Backend, Cloud, Fault, Frame, Http, HttpReply, Options, Socket, hold, hold_answers, policy, refused,
 };
-use rollcall_wire::{Ack, ByeReason, ErrorCode, ErrorMessage, ServerMessage};
+use rollcall_wire::{Ack, ByeReason, ErrorCode, ErrorMessage, Question, ServerMessage};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -136,6 +136,22 @@ async fn a_connection_whose_token_is_outdated_learns_nothing_and_stores_nothing(
 }
 
 #[tokio::test]
+async fn a_connection_whose_node_was_deleted_is_told_that_it_is_not_registered() {
+    let options = Options { policy: policy(Registration::Closed, 6600), ..Options::default() };
+    let cloud = Cloud::with(options).await;
+    for message in [r#"{"type":"check-in","seq":1}"#, r#"{"type":"config"}"#] {
+        assert_eq!(cloud.console().put("/v1/nodes/ap-1", "{}").await.status, 200);
+        let mut socket = cloud.socket("ap-1").await;
+        cloud.delete("ap-1").await;
+        socket.send(message).await;
+        assert_eq!(socket.dismissed(cloud.pushes).await, cloud.pushes.then_some(ByeReason::Unregistered));
+        assert_eq!(refused(&cloud.ws_url(), &cloud.token("ap-1")).await, 403);
+        assert_eq!(cloud.stored("ap-1").await, None, "nothing of it comes back");
+    }
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn a_superseded_connection_is_told_nothing_of_its_node() {
     let gate = Arc::new(Semaphore::new(0));
     let cloud = Cloud::with(Options { interceptor: Some(hold("connect", &gate)), ..Options::default() }).await;
@@ -222,11 +238,40 @@ async fn a_check_in_whose_result_can_not_be_stored_is_not_acknowledged_and_can_b
     // The check-in itself is stored; whatever follows is throttled.
     cloud.dynamodb.set(Fault::ThrottleAfter(1));
     socket.send(check_in).await;
-    assert_eq!(error(&mut socket).await.code, ErrorCode::Unavailable);
+    let half = error(&mut socket).await;
+    assert_eq!((half.code, half.seq), (ErrorCode::Unavailable, Some(1)));
+    assert!(half.message.starts_with("the check-in is stored, and it is not known"), "{}", half.message);
     assert_eq!(states(&console_without_faults(&cloud)).await, ["sent"]);
     socket.send(check_in).await;
     assert_eq!(ack(&mut socket).await.seq, 1);
     assert_eq!(states(&console).await, ["done"]);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn an_error_in_answer_to_a_question_names_the_question() {
+    let cloud = Cloud::start().await;
+    let mut socket = cloud.socket("ap-1").await;
+    let none = [
+        (r#"{"type":"config"}"#, ErrorCode::NoConfig, Question::Config),
+        (r#"{"type":"firmware-url","version":"1"}"#, ErrorCode::NoFirmware, Question::FirmwareUrl),
+        (r#"{"type":"firmware-url","version":1}"#, ErrorCode::InvalidField, Question::FirmwareUrl),
+    ];
+    let failed = none.map(|(question, _, about)| (question, ErrorCode::Unavailable, about));
+    for (question, code, about) in none {
+        socket.send(question).await;
+        let answer = error(&mut socket).await;
+        assert_eq!((answer.code, answer.seq, answer.about), (code, None, Some(about)), "{question}");
+    }
+    cloud.dynamodb.set(Fault::Throttle);
+    for (question, code, about) in failed.into_iter().take(2) {
+        socket.send(question).await;
+        let answer = error(&mut socket).await;
+        assert_eq!((answer.code, answer.seq, answer.about), (code, None, Some(about)), "{question}");
+    }
+    cloud.dynamodb.set(Fault::None);
+    socket.send("hello").await;
+    assert_eq!(error(&mut socket).await.about, None, "nobody knows what it was to be");
     cloud.stop().await;
 }
 

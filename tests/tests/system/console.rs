@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_core::Registration;
+use rollcall_core::{Attribute, Registration};
 use rollcall_tests::{Cloud, Fault, Frame, Options, READ_KEY, Socket, policy, refused};
 use rollcall_wire::{ByeReason, ServerMessage};
 use serde_json::{Value, json};
@@ -136,6 +136,45 @@ async fn a_node_that_only_its_token_has_registered_is_shown_as_it_is_listed() {
 }
 
 #[tokio::test]
+async fn a_node_is_shown_with_its_connection_its_health_and_how_it_checks_in() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let shown = async || console.get("/v1/nodes/ap-1").await.json();
+    let never = shown().await;
+    for field in ["connection", "last_check_in_ms", "health", "budget"] {
+        assert_eq!(never.get(field), Some(&Value::Null), "{field}: {never}");
+    }
+    let mut socket = cloud.socket("ap-1").await;
+    socket.send(r#"{"type":"check-in","seq":1,"health":{"uptime_s":41,"clients":9}}"#).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));
+    socket.send(r#"{"type":"check-in","seq":2,"health":{"load_percent":12,"clients":3}}"#).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));
+    let (open, stored) = (shown().await, cloud.stored("ap-1").await.expect("stored"));
+    let health = json!({"uptime_s": 41, "load_percent": 12, "memory_free_kib": null, "clients": 3});
+    assert_eq!((&open["health"], &open["polling"]), (&health, &json!(false)));
+    let opened_at = stored.held.expect("held").connection.opened_at.0;
+    assert_eq!(open["connection"], json!({"opened_at_ms": opened_at, "closed": null}));
+    assert_eq!(open["last_check_in_ms"], json!(stored.seen.expect("seen").0));
+
+    socket.close().await;
+    let stored = cloud.until_stored("ap-1", |node| node.open().is_none()).await;
+    let closed = stored.held.and_then(|held| held.closed).expect("closed");
+    let expected = json!({"at_ms": closed.at.0, "code": closed.code, "reason": closed.reason});
+    assert_eq!(shown().await["connection"], json!({"opened_at_ms": opened_at, "closed": expected}));
+
+    let node = cloud.http(&cloud.token("ap-1"));
+    assert_eq!(node.send("POST", "/v1/check-in", r#"{"type":"check-in","seq":1}"#).await.status, 200);
+    let polls = shown().await;
+    assert_eq!((&polls["polling"], &polls["health"], &polls["budget"]), (&json!(true), &health, &Value::Null));
+    cloud.set_ahead("ap-1", Attribute::BlockedUntil, 60).await;
+    let until = cloud.stored("ap-1").await.expect("stored").blocked.until.expect("blocked");
+    assert_eq!(shown().await["budget"], json!({"blocked_until_ms": until.0}));
+    assert_eq!(console.get("/v1/nodes").await.json()["nodes"][0], shown().await, "it is listed as it is shown");
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn a_node_that_is_disconnected_has_its_socket_closed_and_may_come_back() {
     let cloud = Cloud::start().await;
     cloud.console().put("/v1/nodes/ap-1", "{}").await;
@@ -143,6 +182,26 @@ async fn a_node_that_is_disconnected_has_its_socket_closed_and_may_come_back() {
     assert_eq!(cloud.console().send("POST", "/v1/nodes/ap-1/disconnect", "").await.status, 204);
     assert!(matches!(socket.next().await, Frame::Closed(_)));
     cloud.socket("ap-1").await;
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_can_be_asked_to_replace_its_connection_without_an_outage() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let ask = async |query: &str| console.send("POST", &format!("/v1/nodes/ap-1/disconnect?{query}"), "").await;
+    assert_eq!(ask("within_s=60").await.status, 204, "it has no connection");
+    let mut socket = cloud.socket("ap-1").await;
+    assert_eq!(ask("within_s=60").await.status, 204);
+    if cloud.pushes {
+        assert_eq!(socket.next().await, Frame::Message(ServerMessage::Reconnect { within_s: 60 }));
+    }
+    socket.check_in(1).await;
+    assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))), "the connection goes on");
+    for wrong in ["within_s=0", "within_s=6601", "within_s=soon", "within_s=", "within=60"] {
+        assert_eq!(ask(wrong).await.problem(), (400, "invalid-parameter".to_owned()), "{wrong}");
+    }
     cloud.stop().await;
 }
 

@@ -141,6 +141,32 @@ async fn firmware_is_told_until_it_runs_or_was_given_up_and_again_when_it_is_wan
 }
 
 #[tokio::test]
+async fn a_node_that_goes_back_to_older_firmware_is_told_again_and_is_not_shown_as_applied() {
+    let cloud = Cloud::start().await;
+    let console = prepare(&cloud).await;
+    let progress = async || console.get("/v1/nodes/ap-1").await.json()["firmware_update"].clone();
+    want(&console, "ap-1", "2.5").await;
+    let mut socket = cloud.socket("ap-1").await;
+    let update = |status: &str| json!({"version": "2.5", "status": status});
+    let runs = json!({"type": "check-in", "seq": 1, "firmware": "2.5", "update": update("applied")});
+    assert_eq!(firmware_news(&mut socket, runs).await, None);
+    assert_eq!(progress().await, "applied");
+    let went_back = json!({"type": "check-in", "seq": 2, "ack": false, "firmware": "2.4"});
+    assert_eq!(firmware_news(&mut socket, went_back).await.as_deref(), Some("2.5"), "it is told at once");
+    assert_eq!(progress().await, "pending");
+    let begun = json!({"type": "check-in", "seq": 3, "update": update("downloading")});
+    assert_eq!(firmware_news(&mut socket, begun).await.as_deref(), Some("2.5"));
+    let gave_up = json!({"type": "check-in", "seq": 4, "firmware": "2.4", "update": update("rolled-back")});
+    assert_eq!(firmware_news(&mut socket, gave_up).await, None);
+    assert_eq!(progress().await, "rolled-back");
+    let silent = json!({"type": "check-in", "seq": 5, "update": update("applied")});
+    assert_eq!(firmware_news(&mut socket, silent).await, None);
+    let shown = console.get("/v1/nodes/ap-1").await.json();
+    assert_eq!((&shown["firmware"], &shown["firmware_update"]), (&json!("2.5"), &json!("applied")));
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn a_version_never_changes_and_is_for_nodes_of_its_model_only() {
     let cloud = Cloud::start().await;
     let console = prepare(&cloud).await;

@@ -1,7 +1,7 @@
 //! Nodes that can't hold a socket check in over HTTP, and may change their mind at any time.
 
 use rollcall_core::{Presence, Registration};
-use rollcall_tests::{Cloud, Fault, Frame, Options, policy};
+use rollcall_tests::{Cloud, Fault, Frame, Http, Options, policy};
 use rollcall_wire::ServerMessage;
 use serde_json::json;
 
@@ -63,8 +63,17 @@ async fn a_poll_that_is_not_accepted_says_why_and_changes_nothing() {
         assert_eq!(cloud.http(token).send("POST", "/v1/check-in", CHECK_IN).await.status, 401, "{token:?}");
     }
     let stranger = cloud.http(&cloud.token("stranger"));
-    assert_eq!(stranger.send("POST", "/v1/check-in", CHECK_IN).await.status, 403);
+    let refused = async |node: Http| {
+        let reply = node.send("POST", "/v1/check-in", CHECK_IN).await;
+        (reply.status, reply.json()["code"].clone())
+    };
+    assert_eq!(refused(stranger).await, (403, json!("unregistered")));
     assert_eq!(cloud.stored("stranger").await, None);
+
+    cloud.console().put("/v1/nodes/ap-2", r#"{"credential_version": 2}"#).await;
+    assert_eq!(refused(cloud.http(&cloud.token("ap-2"))).await, (403, json!("credentials-outdated")));
+    cloud.console().send("DELETE", "/v1/nodes/ap-2", "").await;
+    assert_eq!(refused(cloud.http(&cloud.token_of_version("ap-2", 2))).await, (403, json!("revoked")));
 
     cloud.console().put("/v1/nodes/ap-1", "{}").await;
     let node = cloud.http(&cloud.token("ap-1"));

@@ -127,6 +127,9 @@ mod tests {
             online,
             since_ms: Some(since_ms),
             last_seen_ms: None,
+            last_check_in_ms: None,
+            connection: None,
+            polling: false,
             site: Some("hq".to_owned()),
             model: None,
             tags: vec![],
@@ -141,6 +144,8 @@ mod tests {
             firmware_update: FirmwareProgress::None,
             open_commands: 0,
             takeovers: None,
+            health: None,
+            budget: None,
         }
     }
 

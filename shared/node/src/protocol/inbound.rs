@@ -93,9 +93,6 @@ impl Machine {
         let seq = conversation.about(error.seq);
         self.actions.push_back(Action::Event(NodeEvent::Error(error.clone())));
         match error.code {
-            ErrorCode::Unavailable | ErrorCode::Internal => {
-                conversation.not_stored(&self.timing, &mut self.rng, now, seq);
-            }
             ErrorCode::StaleSeq => match error.stored_seq.filter(|stored| *stored != seq) {
                 Some(stored) => {
                     let results = conversation.stale(&self.timing, &mut self.rng, now, seq, stored);
@@ -106,9 +103,19 @@ impl Machine {
             ErrorCode::NotConnected => {
                 self.let_go(now, link, DisconnectReason::NotConnected, Farewell::Close);
             }
+            ErrorCode::Revoked | ErrorCode::CredentialsOutdated => {
+                self.end(&DisconnectReason::NotConnected, Err(NodeError::Revoked));
+            }
+            ErrorCode::Unregistered => self.end(&DisconnectReason::NotConnected, Err(NodeError::Unregistered)),
             // These two answer a question of the node and not a check-in.
             ErrorCode::NoConfig => self.configs.withdrawn(),
             ErrorCode::NoFirmware => self.updates.withdrawn(),
+            // It says nothing of any check-in. A question is asked again when its time is over, or the next ack answers
+            // it.
+            _ if error.about.is_some() => {}
+            ErrorCode::Unavailable | ErrorCode::Internal => {
+                conversation.not_stored(&self.timing, &mut self.rng, now, seq);
+            }
             _ => conversation.rejected(now, seq, interval),
         }
     }

@@ -76,7 +76,8 @@ pub enum CommandProgress {
     Done,
     /// The command failed, and the output says why.
     Failed,
-    /// The command expired before a result came. A result that comes later is still stored.
+    /// The command expired before a result came. If it was handed out, a result that comes later is still stored while
+    /// the command is kept; the state is then `done` or `failed`.
     Expired,
     /// The command was cancelled.
     Cancelled,
@@ -177,7 +178,7 @@ pub struct FirmwareSet {
 pub enum FirmwareProgress {
     /// No firmware is desired.
     None,
-    /// The node has not reported on the desired version yet.
+    /// The node has not reported on the desired version yet, or it ran that version and now runs another one.
     Pending,
     /// The node downloads or installs the image.
     Downloading,

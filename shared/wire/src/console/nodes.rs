@@ -117,8 +117,15 @@ pub struct NodeView {
     pub online: bool,
     /// Since when the node is online or offline, in milliseconds since 1970; `null` if it was never online.
     pub since_ms: Option<u64>,
-    /// When the node was last heard of, in milliseconds since 1970.
+    /// When the node was last heard of, in milliseconds since 1970: its last check-in, or the opening of its connection
+    /// if that is later; `null` if it never was.
     pub last_seen_ms: Option<u64>,
+    /// When the node last checked in, in milliseconds since 1970; `null` if it never did.
+    pub last_check_in_ms: Option<u64>,
+    /// The connection that holds the node, open or closed; `null` if there was never one.
+    pub connection: Option<ConnectionView>,
+    /// Whether the node is online because it polls over HTTP.
+    pub polling: bool,
     /// The application's name for the place where the node is.
     pub site: Option<String>,
     /// The node's model.
@@ -147,6 +154,55 @@ pub struct NodeView {
     pub open_commands: u64,
     /// Takeovers of the node's open connection by another running instance; `null` if there were none.
     pub takeovers: Option<TakeoversView>,
+    /// The figures that the node last reported of itself; `null` if it never reported any.
+    pub health: Option<HealthView>,
+    /// How the node was blocked for sending too many messages; `null` unless it is blocked now.
+    pub budget: Option<BudgetView>,
+}
+
+/// The connection that holds a node: the newest one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConnectionView {
+    /// When the connection opened, in milliseconds since 1970.
+    pub opened_at_ms: u64,
+    /// How the connection closed; `null` while it is open. A connection whose close was never noticed counts as open.
+    pub closed: Option<ClosedView>,
+}
+
+/// How a connection closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ClosedView {
+    /// When the connection closed, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// The close code (RFC 6455, section 7.4); `null` if there was none.
+    pub code: Option<u64>,
+    /// The reason; `null` if there was none. `gone` means that API Gateway no longer knew the connection, and `lost`
+    /// that nothing was heard on it for too long.
+    pub reason: Option<String>,
+}
+
+/// The figures that a node reported of itself. Each is as of the last check-in that had it, and `null` if none had it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HealthView {
+    /// Time since the node booted, in seconds.
+    pub uptime_s: Option<u64>,
+    /// Processor load over the last minute, in percent of all cores.
+    pub load_percent: Option<u32>,
+    /// Free memory, in KiB.
+    pub memory_free_kib: Option<u64>,
+    /// How many clients the node served.
+    pub clients: Option<u32>,
+}
+
+/// How a node was blocked because it sent more messages than its budget allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BudgetView {
+    /// Until when nothing that the node sends is accepted, in milliseconds since 1970.
+    pub blocked_until_ms: u64,
 }
 
 /// Takeovers of a node, with less than an hour from one to the next: two devices use one token, or one device restarts

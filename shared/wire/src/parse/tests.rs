@@ -233,7 +233,9 @@ fn the_other_messages_are_strict_too() {
         r#"{"type":"firmware-url","version":2.5}"#,
         r#"{"type":"firmware-url","version":null}"#,
     ] {
-        assert_eq!(code(text), ErrorCode::InvalidField, "{text}");
+        let refused = error(text);
+        let expected = (ErrorCode::InvalidField, None, Some(Question::FirmwareUrl));
+        assert_eq!((refused.code, refused.seq, refused.about), expected, "{text}");
     }
     assert_eq!(parse_node_message(r#"{"type":"config","seq":"x","a":{"b":[1e999]}}"#), Ok(NodeMessage::Config));
 }
@@ -242,7 +244,8 @@ fn the_other_messages_are_strict_too() {
 fn an_error_code_of_a_newer_server_is_still_readable() {
     let error: crate::ServerMessage =
         serde_json::from_str(r#"{"type":"error","code":"not-invented-yet","message":"?"}"#).expect("readable");
-    let expected = ErrorMessage { code: ErrorCode::Unknown, message: "?".to_owned(), seq: None, stored_seq: None };
+    let expected =
+        ErrorMessage { code: ErrorCode::Unknown, message: "?".to_owned(), seq: None, about: None, stored_seq: None };
     assert_eq!(error, crate::ServerMessage::Error(expected));
 }
 

@@ -1,5 +1,7 @@
 //! The commands that ask the console API.
 
+use std::time::Duration;
+
 use rollcall_tests::{Ended, Frame, Http, Program, Up, User, free_port, json_problem, problem};
 use rollcall_wire::ServerMessage;
 use serde_json::{Value, json};
@@ -234,14 +236,36 @@ async fn a_node_is_shown_with_its_presence_and_when_it_was_last_heard_of() {
         row.trim_start().to_owned()
     };
     assert_eq!([row("presence").await, row("last seen").await], ["offline", "-"]);
+    assert_eq!([row("connection").await, row("checked in").await, row("health").await], ["-", "-", "-"]);
     let mut socket = asker.user.socket(&up, "ap-1").await;
-    socket.send(r#"{"type":"check-in","seq":1,"firmware":"2.4.1"}"#).await;
+    let health = json!({"uptime_s": 7_300, "load_percent": 12, "memory_free_kib": 20_480, "clients": 1});
+    socket.send(json!({"type": "check-in", "seq": 1, "firmware": "2.4.1", "health": health}).to_string()).await;
     assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));
     let (presence, seen) = (row("presence").await, row("last seen").await);
     assert!(presence.starts_with("online since 2") && presence.ends_with(" UTC"), "{presence}");
     assert!(seen.contains(" UTC, ") && seen.ends_with("s ago"), "{seen}");
     let known = [row("credentials").await, row("firmware").await, row("commands").await, row("takeovers").await];
     assert_eq!(known, ["version 1", "2.4.1", "none open", "-"]);
+    assert_eq!(row("health").await, "up 2h, load 12 %, 20480 KiB free, 1 client");
+    let (connection, checked_in) = (row("connection").await, row("checked in").await);
+    assert!(connection.starts_with("open since 2") && connection.ends_with(" UTC"), "{connection}");
+    assert!(checked_in.contains(" UTC, ") && checked_in.ends_with("s ago"), "{checked_in}");
+    assert_eq!(row("polling").await, "no");
+    let text = asker.text(&["nodes", "show", "ap-1"]).await;
+    assert!(!text.contains("budget"), "it is shown only while it is blocked: {text}");
+    let aligned = |line: &str| line.as_bytes().get(11..13) == Some(b"  ".as_slice());
+    assert!(text.lines().all(aligned), "the values are aligned: {text}");
+    socket.close().await;
+    let closed = async {
+        loop {
+            match row("connection").await {
+                closed if closed.starts_with("closed ") => return closed,
+                _ => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    };
+    let closed = tokio::time::timeout(Duration::from_secs(30), closed).await.expect("it closes");
+    assert!(closed.contains(" UTC, ") && closed.contains("s ago"), "{closed}");
 }
 
 #[tokio::test]

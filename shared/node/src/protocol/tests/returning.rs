@@ -83,7 +83,17 @@ fn a_refused_token_ends_the_run_and_other_refusals_do_not() {
 }
 
 #[test]
-fn a_bye_ends_the_run_only_if_reconnecting_is_pointless() {
+fn a_bye_or_an_error_ends_the_run_only_if_reconnecting_is_pointless() {
+    let codes = [
+        ("revoked", NodeError::Revoked),
+        ("credentials-outdated", NodeError::Revoked),
+        ("unregistered", NodeError::Unregistered),
+    ];
+    for (code, error) in codes {
+        let mut bench = Bench::connected();
+        bench.receive(bench.link(), &json!({"type": "error", "code": code, "message": "", "seq": 1}));
+        assert_eq!(bench.end, Some(Err(error)), "the bye may not arrive: {code}");
+    }
     for (reason, error) in [("revoked", NodeError::Revoked), ("unregistered", NodeError::Unregistered)] {
         let mut bench = Bench::connected();
         let link = bench.link();

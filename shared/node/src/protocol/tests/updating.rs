@@ -223,6 +223,29 @@ fn a_failed_version_that_is_desired_once_more_is_tried_again_after_a_pause() {
 }
 
 #[test]
+fn what_was_applied_and_no_longer_runs_is_tried_again_after_a_pause() {
+    let mut bench = Bench::installing();
+    bench.firmware = Some("2.5".to_owned());
+    bench.installed(Installed::Runs);
+    bench.ack_newest();
+    bench.firmware = Some("2.4".to_owned());
+    bench.machine.check_in_now(bench.now);
+    bench.settle();
+    bench.ack_newest();
+    let mut pauses = Duration::ZERO;
+    bench.accepts = Err("it does not run here".to_owned());
+    for times in 2..8 {
+        let before = bench.now;
+        bench.tell_firmware("2.5");
+        bench.pass_until(|bench| bench.offered.len() == times);
+        pauses += bench.now.saturating_sub(before);
+        assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Failed, Some("it does not run here"))));
+        bench.ack_newest();
+    }
+    assert!(pauses > s(5), "as fast as the server tells it: {pauses:?}");
+}
+
+#[test]
 fn another_version_replaces_one_whose_installation_has_not_begun() {
     let mut bench = Bench::downloading();
     bench.tell_firmware("2.6");
@@ -303,6 +326,27 @@ fn a_question_that_is_not_answered_is_asked_again() {
         bench.until_it_goes_on();
     }
     assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Failed, Some("the server sent no download URL"))));
+}
+
+#[test]
+fn a_question_that_could_not_be_answered_says_nothing_of_a_check_in() {
+    for code in ["unavailable", "internal", "invalid-field"] {
+        let said_after = |error: serde_json::Value| {
+            let mut bench = Bench::told_to_update();
+            let said = bench.said.len();
+            assert!(bench.said.last().expect("a check-in").1.ack, "its answer is awaited");
+            bench.receive(bench.link(), &error);
+            bench.now += s(5);
+            bench.settle();
+            bench.said.len() - said
+        };
+        let error = json!({"type": "error", "code": code, "message": ""});
+        let mut about = error.clone();
+        about["about"] = json!("firmware-url");
+        assert_eq!(said_after(about), 0, "{code}: it is said again");
+        // Without a word on what it is about, it may be the check-in.
+        assert_eq!(said_after(error), usize::from(code != "invalid-field"), "{code}");
+    }
 }
 
 #[test]
