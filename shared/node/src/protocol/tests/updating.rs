@@ -332,7 +332,7 @@ fn a_question_that_is_not_answered_is_asked_again() {
 fn a_question_that_could_not_be_answered_says_nothing_of_a_check_in() {
     for code in ["unavailable", "internal", "invalid-field"] {
         let said_after = |error: serde_json::Value| {
-            let mut bench = Bench::told_to_update();
+            let mut bench = Bench::asking();
             let said = bench.said.len();
             assert!(bench.said.last().expect("a check-in").1.ack, "its answer is awaited");
             bench.receive(bench.link(), &error);
