@@ -74,16 +74,20 @@ struct Tag(String);
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BatchNode {
-    /// The node's id.
+    /// The node's id: at most 64 ASCII letters, digits, `:`, `_` and `-`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_-]{1,64}$"))]
     pub node: String,
     /// As in [`NodeSpec`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_-]{1,64}$"))]
     pub site: Option<String>,
     /// As in [`NodeSpec`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,32}$"))]
     pub model: Option<String>,
     /// As in [`NodeSpec`].
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Tag>>))]
     pub tags: Vec<String>,
     /// As in [`NodeSpec`].
     #[serde(default, deserialize_with = "integer::optional", skip_serializing_if = "Option::is_none")]
@@ -104,6 +108,7 @@ pub struct BatchResult {
     pub status: u16,
     /// What was wrong, if anything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Problem, required = false))]
     pub problem: Option<Problem>,
 }
 
@@ -116,36 +121,47 @@ pub struct NodeView {
     /// Whether the node is online.
     pub online: bool,
     /// Since when the node is online or offline, in milliseconds since 1970; `null` if it was never online.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub since_ms: Option<u64>,
     /// When the node was last heard of, in milliseconds since 1970.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub last_seen_ms: Option<u64>,
     /// The application's name for the place where the node is.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub site: Option<String>,
     /// The node's model.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub model: Option<String>,
     /// The node's tags, sorted.
     pub tags: Vec<String>,
     /// The lowest credential version that is accepted; `null` if the node is not registered.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub credential_version: Option<u32>,
     /// Whether the node's credentials are revoked.
     pub revoked: bool,
     /// The firmware version that the node reported.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub firmware: Option<String>,
     /// The configuration that the node is to run.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub desired: Option<DesiredView>,
     /// The node's last report on a configuration.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub reported: Option<ConfigReport>,
     /// How far the node is with its desired configuration.
     pub config: ConfigProgress,
     /// The firmware version that the node is to run.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub desired_firmware: Option<String>,
     /// The node's last report on a firmware update.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub update: Option<UpdateReport>,
     /// How far the node is with its desired firmware.
     pub firmware_update: FirmwareProgress,
     /// How many commands are open, at most.
     pub open_commands: u64,
     /// Takeovers of the node's open connection by another running instance; `null` if there were none.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub takeovers: Option<TakeoversView>,
 }
 
@@ -168,6 +184,7 @@ pub struct NodePage {
     pub nodes: Vec<NodeView>,
     /// The cursor of the next page; absent on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     pub cursor: Option<String>,
 }
 
