@@ -163,12 +163,11 @@ operations! {
     register;
 
     /// Changes the registration of a node: a field that is left out stays (RFC 7396).
+    ///
+    /// The body may as well have the type `application/json`.
     #[utoipa::path(patch, path = "/v1/nodes/{node}", operation_id = "patchNode", tag = "nodes", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
-    ), request_body(content(
-        (NodePatch = "application/merge-patch+json"),
-        (NodePatch = "application/json"),
-    )), responses(
+    ), request_body(content = NodePatch, content_type = "application/merge-patch+json"), responses(
         (status = 200, description = "The node", body = NodeView),
         Problems,
     ))]
