@@ -1,4 +1,5 @@
-// An application that uses the console by openapi-fetch, with the types that openapi-typescript generates in console.ts.
+// An application that uses the console by openapi-fetch, with the types that openapi-typescript generates into
+// console.ts.
 //
 // usage: client.js URL WRITE_KEY READ_KEY
 
@@ -66,7 +67,8 @@ async function aConfigurationIsSetAndRead(): Promise<void> {
     const view = done(read);
     equal([view.status, view.document, view.desired?.version, view.applied], ["pending", configuration, 1, null]);
     const stale = { ...node, header: { "If-Match": '"7"' } };
-    const problem = refused(await client.PUT("/v1/nodes/{node}/config", { params: stale, body: {} }), "version-mismatch");
+    const refusal = await client.PUT("/v1/nodes/{node}/config", { params: stale, body: {} });
+    const problem = refused(refusal, "version-mismatch");
     equal([problem.status, problem.current_version], [412, 1]);
     const known = { "If-None-Match": read.response.headers.get("etag") ?? "" };
     const again = await client.GET("/v1/nodes/{node}/config", { params: { ...node, header: known } });

@@ -37,6 +37,34 @@ macro_rules! examples {
     };
 }
 
+impl Modify for Examples {
+    fn modify(&self, openapi: &mut OpenApi) {
+        if let Some(components) = openapi.components.as_mut() {
+            for (name, json) in EXAMPLES {
+                if let Some(RefOr::T(Schema::Object(schema))) = components.schemas.get_mut(*name) {
+                    schema.examples.extend(serde_json::from_str::<Value>(json).ok());
+                }
+            }
+        }
+        let puts = openapi.paths.paths.values_mut().filter_map(|item| item.put.as_mut());
+        for put in puts {
+            show_configuration(put);
+        }
+    }
+}
+
+/// Adds the example of a configuration to an operation that sets one: its body is the only one without a named schema.
+fn show_configuration(put: &mut Operation) {
+    let Some(RefOr::T(body)) = put.request_body.as_mut() else { return };
+    for content in body.content.values_mut() {
+        if let RefOr::T(content) = content
+            && !matches!(content.schema, Some(RefOr::Ref(_)))
+        {
+            content.example = serde_json::from_str(CONFIGURATION).ok();
+        }
+    }
+}
+
 examples! {
     NodeSpec: r#"{"site": "hq", "model": "ax-2", "tags": ["roof"], "credential_version": 1}"#,
     NodePatch: r#"{"site": null, "model": "ax-3"}"#,
@@ -69,32 +97,4 @@ examples! {
     HealthView: r#"{"table": "ok"}"#,
     Problem: r#"{"type": "about:blank", "title": "Precondition Failed", "status": 412, "code": "version-mismatch",
         "detail": "the node's configuration is at version 7", "current_version": 7}"#,
-}
-
-impl Modify for Examples {
-    fn modify(&self, openapi: &mut OpenApi) {
-        if let Some(components) = openapi.components.as_mut() {
-            for (name, json) in EXAMPLES {
-                if let Some(RefOr::T(Schema::Object(schema))) = components.schemas.get_mut(*name) {
-                    schema.examples.extend(serde_json::from_str::<Value>(json).ok());
-                }
-            }
-        }
-        let puts = openapi.paths.paths.values_mut().filter_map(|item| item.put.as_mut());
-        for put in puts {
-            show_configuration(put);
-        }
-    }
-}
-
-/// Adds the example of a configuration to an operation that sets one: its body is the only one without a named schema.
-fn show_configuration(put: &mut Operation) {
-    let Some(RefOr::T(body)) = put.request_body.as_mut() else { return };
-    for content in body.content.values_mut() {
-        if let RefOr::T(content) = content
-            && !matches!(content.schema, Some(RefOr::Ref(_)))
-        {
-            content.example = serde_json::from_str(CONFIGURATION).ok();
-        }
-    }
 }
