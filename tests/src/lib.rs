@@ -27,6 +27,7 @@ mod slot;
 mod socket;
 mod tls;
 mod turn;
+mod typescript;
 mod user;
 mod watched;
 
@@ -45,5 +46,6 @@ pub use python::{install_python, python, scripts};
 pub use s3::S3;
 pub use socket::{Frame, Socket, refused};
 pub use tls::TlsProxy;
+pub use typescript::{TypeScript, typescript, typescript_sources};
 pub use user::{Up, User, free_port, json_problem, problem, problem_with};
 pub use watched::Watched;

@@ -56,7 +56,7 @@ pub async fn install_python(list: &str, target: &Path) -> Result<PathBuf, String
 }
 
 /// What a command says that must not fail; if it does, `advice` says what to do.
-async fn done(command: &mut Command, advice: &str) -> Result<String, String> {
+pub(crate) async fn done(command: &mut Command, advice: &str) -> Result<String, String> {
     let output = command.kill_on_drop(true).output().await;
     let output = output.map_err(|error| format!("{:?} does not run: {error}\n{advice}", command.as_std()))?;
     if !output.status.success() {

@@ -2,7 +2,7 @@
 
 use http::Method;
 use rollcall_core::{Tags, Timestamp};
-use rollcall_wire::console::{BudgetView, ClosedView, ConnectionView, HealthView, TakeoversView};
+use rollcall_wire::console::{BudgetView, ClosedView, ConnectionView, NodeHealthView, TakeoversView};
 use rollcall_wire::console::{ConfigProgress, DesiredView, NodePage, NodePatch, NodeSpec, NodeView};
 use rollcall_wire::{ConfigReport, ConfigStatus, UpdateReport};
 use serde_json::json;
@@ -183,7 +183,7 @@ fn connection(held: &ConnectionView, now: Timestamp) -> String {
 }
 
 /// The figures that a node reported of itself.
-fn health(health: HealthView) -> String {
+fn health(health: NodeHealthView) -> String {
     let figures = [
         health.uptime_s.map(|seconds| format!("up {}", clock::lasting(seconds))),
         health.load_percent.map(|percent| format!("load {percent} %")),

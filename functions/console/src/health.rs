@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{Connections, Documents, Store as _, chain};
 use rollcall_core::Timestamp;
-use rollcall_wire::console::{Problem, ProblemCode};
+use rollcall_wire::console::{HealthView, PartHealth, Problem, ProblemCode};
 
 use crate::handle::{Admitted, Answered, Console, parse};
 use crate::keys::Scope;
@@ -48,7 +48,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
             is_well
         };
         if is_well {
-            return Ok(HttpAnswer::body(200, "application/json", r#"{"table":"ok"}"#.to_owned()));
+            return Ok(HttpAnswer::json(200, &HealthView { table: PartHealth::Ok }));
         }
         Err(Problem::new(ProblemCode::Unavailable, "the table does not answer"))
     }

@@ -5,7 +5,7 @@ use rollcall_core::{
 };
 use rollcall_core::{DesiredConfig, FirmwareState, UpdateOutcome, UpdateState, blocked_until, presence_at};
 use rollcall_wire::console::{AppliedView, CommandProgress, CommandView, ConfigProgress, FirmwareProgress, NodeView};
-use rollcall_wire::console::{BudgetView, ClosedView, ConnectionView, DesiredView, HealthView, TakeoversView};
+use rollcall_wire::console::{BudgetView, ClosedView, ConnectionView, DesiredView, NodeHealthView, TakeoversView};
 use rollcall_wire::{ConfigReport, ConfigStatus, Edit, Json, JsonError, UpdateReport, UpdateStatus};
 
 /// The view of a node at this time. A node whose grace period is over is offline, whether a sweep has run or not.
@@ -56,9 +56,9 @@ fn connection(held: &Held) -> ConnectionView {
     }
 }
 
-fn health(health: Health) -> Option<HealthView> {
+fn health(health: Health) -> Option<NodeHealthView> {
     let Health { uptime_s, load_percent, memory_free_kib, clients } = health;
-    (health != Health::default()).then_some(HealthView { uptime_s, load_percent, memory_free_kib, clients })
+    (health != Health::default()).then_some(NodeHealthView { uptime_s, load_percent, memory_free_kib, clients })
 }
 
 fn updated(update: &UpdateOutcome) -> UpdateReport {
@@ -194,11 +194,11 @@ mod tests {
 
     #[test]
     fn each_figure_of_the_health_is_shown_that_was_reported() {
-        let none = HealthView { uptime_s: None, load_percent: None, memory_free_kib: None, clients: None };
+        let none = NodeHealthView { uptime_s: None, load_percent: None, memory_free_kib: None, clients: None };
         let shown = view(&[at(Attribute::Load, 0)]).health;
-        assert_eq!(shown, Some(HealthView { load_percent: Some(0), ..none }));
+        assert_eq!(shown, Some(NodeHealthView { load_percent: Some(0), ..none }));
         let shown = view(&[at(Attribute::Uptime, 9), at(Attribute::MemoryFree, 8), at(Attribute::Clients, 7)]).health;
-        let expected = HealthView { uptime_s: Some(9), memory_free_kib: Some(8), clients: Some(7), ..none };
+        let expected = NodeHealthView { uptime_s: Some(9), memory_free_kib: Some(8), clients: Some(7), ..none };
         assert_eq!(shown, Some(expected));
     }
 

@@ -155,7 +155,7 @@ fn a_command_expires_on_time_and_a_late_result_still_counts() {
 #[test]
 fn a_late_result_of_a_command_that_was_handed_out_counts_although_the_count_has_moved_past_it() {
     let mut table = Table::registered();
-    for key in ["told", "never told", "open"] {
+    for key in ["told", "never-told", "open"] {
         table.queue(key);
     }
     assert!(table.write(&send(&node(), 1, NOW)));

@@ -10,14 +10,41 @@ pub use commands::{
 };
 
 pub use nodes::{
-    BATCH_NODES, BatchNode, BatchResult, BudgetView, ClosedView, ConnectionView, HealthView, NodePage, NodePatch,
+    BATCH_NODES, BatchNode, BatchResult, BudgetView, ClosedView, ConnectionView, NodeHealthView, NodePage, NodePatch,
     NodeSpec, NodeView, TakeoversView,
 };
 pub use problem::{Problem, ProblemCode};
 
 use serde::{Deserialize, Serialize};
 
+use crate::vocabulary::vocabulary;
 use crate::{ConfigReport, Edit, Json};
+
+vocabulary! {
+    /// Whether a node counts as online, as a filter of the list of nodes.
+    pub enum Presence {
+        /// The node is connected, or was until less than its grace period ago.
+        Online,
+        /// The node is not online, or its credentials are revoked.
+        Offline,
+    }
+}
+
+/// The health of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HealthView {
+    /// The table that every request needs.
+    pub table: PartHealth,
+}
+
+vocabulary! {
+    /// The health of a part of the server.
+    pub enum PartHealth {
+        /// The part answers. If it does not, the answer is a problem with the status 503.
+        Ok,
+    }
+}
 
 /// The configuration that a node is to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,34 +56,32 @@ pub struct DesiredView {
     pub sha256: String,
 }
 
-/// How far a node is with its desired configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum ConfigProgress {
-    /// No configuration is desired.
-    None,
-    /// The node has not reported on the desired version yet.
-    Pending,
-    /// The node runs the desired version.
-    Applied,
-    /// The node runs something close to the desired version.
-    Substituted,
-    /// The node refused the desired version or rolled it back.
-    Rejected,
+vocabulary! {
+    /// How far a node is with its desired configuration.
+    pub enum ConfigProgress {
+        /// No configuration is desired.
+        None,
+        /// The node has not reported on the desired version yet.
+        Pending,
+        /// The node runs the desired version.
+        Applied,
+        /// The node runs something close to the desired version.
+        Substituted,
+        /// The node refused the desired version or rolled it back.
+        Rejected,
+    }
 }
 
-/// What became of the delivery to a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum DeliveryState {
-    /// It was pushed to the node's connection.
-    Pushed,
-    /// The node gets it with its next check-in.
-    Pending,
-    /// It was desired already, so there is no new version and nothing to deliver.
-    Unchanged,
+vocabulary! {
+    /// What became of the delivery to a node.
+    pub enum DeliveryState {
+        /// It was pushed to the node's connection.
+        Pushed,
+        /// The node gets it with its next check-in.
+        Pending,
+        /// It was desired already, so there is no new version and nothing to deliver.
+        Unchanged,
+    }
 }
 
 /// The result of setting a node's configuration.
@@ -87,6 +112,7 @@ pub struct SiteConfigSet {
     pub failed: Vec<BatchResult>,
     /// The cursor with which to repeat the request for the rest of the site; absent once all nodes are done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     pub cursor: Option<String>,
 }
 
@@ -97,9 +123,10 @@ pub struct AppliedView {
     /// The configuration's version.
     pub version: u64,
     /// The SHA-256 of the configuration's document, in hexadecimal; `null` if the version is no longer remembered.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub sha256: Option<String>,
     /// The document, with every number as it was written; `null` if it is not known.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Value>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Value>, required))]
     pub document: Option<Json>,
 }
 
@@ -110,16 +137,20 @@ pub struct ConfigView {
     /// How far the node is with the desired configuration.
     pub status: ConfigProgress,
     /// The desired version; `null` if no configuration is desired.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub desired: Option<DesiredView>,
     /// The desired document, with every number as it was written; `null` if no configuration is desired.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Value>))]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Value>, required))]
     pub document: Option<Json>,
     /// The node's last report on a configuration.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub reported: Option<ConfigReport>,
     /// The configuration that the node runs; `null` if it has not reported that it runs one.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub applied: Option<AppliedView>,
     /// The difference from what the node runs to what is desired, as a JSON Patch (RFC 6902). It is empty if both are
     /// the same, and absent if one of them is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<Edit>, required = false))]
     pub difference: Option<Vec<Edit>>,
 }

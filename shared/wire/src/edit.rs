@@ -10,6 +10,7 @@ use crate::Json;
 #[serde(tag = "op", rename_all = "lowercase", try_from = "Fields")]
 pub enum Edit {
     /// A value is added. In an array, the values behind it move up by one.
+    #[cfg_attr(feature = "openapi", schema(title = "EditAdd"))]
     Add {
         /// Where the value is added.
         path: String,
@@ -18,11 +19,13 @@ pub enum Edit {
         value: Json,
     },
     /// A value is removed. In an array, the values behind it move down by one.
+    #[cfg_attr(feature = "openapi", schema(title = "EditRemove"))]
     Remove {
         /// Where the value was.
         path: String,
     },
     /// A value is replaced.
+    #[cfg_attr(feature = "openapi", schema(title = "EditReplace"))]
     Replace {
         /// Where the value is.
         path: String,

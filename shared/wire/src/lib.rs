@@ -16,6 +16,7 @@ mod node;
 mod parse;
 mod raw;
 mod server;
+mod vocabulary;
 
 #[cfg(feature = "difference")]
 pub use difference::{Step, difference, steps};

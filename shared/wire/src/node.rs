@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::vocabulary::vocabulary;
+
 /// A message from a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "kebab-case")]
@@ -74,20 +76,20 @@ pub struct ConfigReport {
     pub status: ConfigStatus,
     /// What replaced a substituted configuration, or why a configuration was rejected: for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     pub detail: Option<String>,
 }
 
-/// What a node did with a configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum ConfigStatus {
-    /// The node runs it.
-    Applied,
-    /// The node runs something close to it. For example, a channel that the regulatory domain forbids was replaced.
-    Substituted,
-    /// The node refused it or rolled it back.
-    Rejected,
+vocabulary! {
+    /// What a node did with a configuration.
+    pub enum ConfigStatus {
+        /// The node runs it.
+        Applied,
+        /// The node runs something close to it. For example, a channel that the regulatory domain forbids was replaced.
+        Substituted,
+        /// The node refused it or rolled it back.
+        Rejected,
+    }
 }
 
 /// A node's report on a firmware update.
@@ -100,22 +102,22 @@ pub struct UpdateReport {
     pub status: UpdateStatus,
     /// What went wrong: for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     pub detail: Option<String>,
 }
 
-/// How far a firmware update got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum UpdateStatus {
-    /// The node downloads or installs the image.
-    Downloading,
-    /// The node runs the version.
-    Applied,
-    /// The image could not be downloaded, verified or installed.
-    Failed,
-    /// The node ran the version, which did not prove itself, and runs the version from before again.
-    RolledBack,
+vocabulary! {
+    /// How far a firmware update got.
+    pub enum UpdateStatus {
+        /// The node downloads or installs the image.
+        Downloading,
+        /// The node runs the version.
+        Applied,
+        /// The image could not be downloaded, verified or installed.
+        Failed,
+        /// The node ran the version, which did not prove itself, and runs the version from before again.
+        RolledBack,
+    }
 }
 
 /// The result of a command.

@@ -15,6 +15,7 @@ mod difference;
 mod everywhere;
 mod faults;
 mod firmware;
+mod generated_clients;
 mod iam;
 mod invoke_contract;
 mod localstack;

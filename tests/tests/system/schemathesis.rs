@@ -20,6 +20,10 @@ async fn the_console_does_what_its_openapi_document_says_and_nothing_else() {
         "run",
         "--checks",
         "all",
+        // A node that was deleted is revoked, and is shown as such: its version is what a new credential has to be
+        // above. `--checks all` overrides a check that the configuration file disables.
+        "--exclude-checks",
+        "use_after_free",
         // Which methods a path has does not depend on what its names stand for (RFC 9110, section 9.3.7), which its checks
         // would have: tests/requests.rs asks.
         "--exclude-method",

@@ -21,7 +21,9 @@ impl Modify for EveryPath {
 /// The `HEAD` operation for a `GET` operation.
 fn head(get: &Operation) -> Operation {
     let mut head = get.clone();
-    head.operation_id = head.operation_id.map(|id| format!("{id}_head"));
+    // `getNode` becomes `headNode`, and `listNodes` becomes `headNodes`.
+    let verb = |letter: char| letter.is_ascii_lowercase();
+    head.operation_id = head.operation_id.map(|id| format!("head{}", id.trim_start_matches(verb)));
     head.summary = Some("The same as GET, without a body.".to_owned());
     for response in head.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
@@ -48,7 +50,8 @@ fn options(item: &PathItem) -> Operation {
     let mut responses = Responses::new();
     responses.responses.insert("204".to_owned(), methods.into());
     OperationBuilder::new()
-        .operation_id(Some(format!("{id}_options")))
+        .tags(any.and_then(|operation| operation.tags.clone()))
+        .operation_id(Some(format!("{id}Options")))
         .summary(Some("The methods of the path."))
         .parameters(Some(parameters).filter(|parameters| !parameters.is_empty()))
         .securities(Some([SecurityRequirement::default()]))

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::DeliveryState;
+use crate::vocabulary::vocabulary;
 use crate::{Json, integer};
 
 /// How long a command waits if the request does not say it, in seconds: an hour.
@@ -56,31 +57,33 @@ pub struct CommandView {
     /// Until when the node may begin the command, in milliseconds since 1970.
     pub expires_at_ms: u64,
     /// When the command was first handed out, in milliseconds since 1970; `null` if it was not.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub sent_at_ms: Option<u64>,
     /// When the command ended, in milliseconds since 1970; `null` if it has not.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub ended_at_ms: Option<u64>,
     /// The output that the node reported.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub output: Option<String>,
 }
 
-/// The state of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum CommandProgress {
-    /// The command waits for the node, or for the command before it.
-    Queued,
-    /// The command was handed out, and no result has come yet. It can no longer be cancelled.
-    Sent,
-    /// The command succeeded.
-    Done,
-    /// The command failed, and the output says why.
-    Failed,
-    /// The command expired before a result came. If it was handed out, a result that comes later is still stored while
-    /// the command is kept; the state is then `done` or `failed`.
-    Expired,
-    /// The command was cancelled.
-    Cancelled,
+vocabulary! {
+    /// The state of a command.
+    pub enum CommandProgress {
+        /// The command waits for the node, or for the command before it.
+        Queued,
+        /// The command was handed out, and no result has come yet. It can no longer be cancelled.
+        Sent,
+        /// The command succeeded.
+        Done,
+        /// The command failed, and the output says why.
+        Failed,
+        /// The command expired before a result came. If it was handed out, a result that comes later is still stored
+        /// while the command is kept; the state is then `done` or `failed`.
+        Expired,
+        /// The command was cancelled.
+        Cancelled,
+    }
 }
 
 /// A page of a node's commands.
@@ -91,6 +94,7 @@ pub struct CommandPage {
     pub commands: Vec<CommandView>,
     /// The cursor of the next page; absent on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     pub cursor: Option<String>,
 }
 
@@ -171,23 +175,22 @@ pub struct FirmwareSet {
     pub delivery: DeliveryState,
 }
 
-/// How far a node is with its desired firmware.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum FirmwareProgress {
-    /// No firmware is desired.
-    None,
-    /// The node has not reported on the desired version yet, or it ran that version and now runs another one.
-    Pending,
-    /// The node downloads or installs the image.
-    Downloading,
-    /// The node runs the desired version.
-    Applied,
-    /// The image could not be downloaded, verified or installed.
-    Failed,
-    /// The node ran the desired version, which did not prove itself, and runs the version from before again.
-    RolledBack,
+vocabulary! {
+    /// How far a node is with its desired firmware.
+    pub enum FirmwareProgress {
+        /// No firmware is desired.
+        None,
+        /// The node has not reported on the desired version yet, or it ran that version and now runs another one.
+        Pending,
+        /// The node downloads or installs the image.
+        Downloading,
+        /// The node runs the desired version.
+        Applied,
+        /// The image could not be downloaded, verified or installed.
+        Failed,
+        /// The node ran the desired version, which did not prove itself, and runs the version from before again.
+        RolledBack,
+    }
 }
 
 impl fmt::Display for CommandProgress {

@@ -74,16 +74,20 @@ struct Tag(String);
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct BatchNode {
-    /// The node's id.
+    /// The node's id: at most 64 ASCII letters, digits, `:`, `_` and `-`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_-]{1,64}$"))]
     pub node: String,
     /// As in [`NodeSpec`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_-]{1,64}$"))]
     pub site: Option<String>,
     /// As in [`NodeSpec`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,32}$"))]
     pub model: Option<String>,
     /// As in [`NodeSpec`].
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Tag>>))]
     pub tags: Vec<String>,
     /// As in [`NodeSpec`].
     #[serde(default, deserialize_with = "integer::optional", skip_serializing_if = "Option::is_none")]
@@ -104,6 +108,7 @@ pub struct BatchResult {
     pub status: u16,
     /// What was wrong, if anything was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Problem, required = false))]
     pub problem: Option<Problem>,
 }
 
@@ -116,47 +121,62 @@ pub struct NodeView {
     /// Whether the node is online.
     pub online: bool,
     /// Since when the node is online or offline, in milliseconds since 1970; `null` if it was never online.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub since_ms: Option<u64>,
     /// When the node was last heard of, in milliseconds since 1970: its last check-in, or the opening of its connection
     /// if that is later; `null` if it never was.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub last_seen_ms: Option<u64>,
     /// When the node last checked in, in milliseconds since 1970; `null` if it never did.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub last_check_in_ms: Option<u64>,
     /// The connection that holds the node, open or closed; `null` if there was never one.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub connection: Option<ConnectionView>,
     /// Whether the node is online because it polls over HTTP.
     pub polling: bool,
     /// The application's name for the place where the node is.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub site: Option<String>,
     /// The node's model.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub model: Option<String>,
     /// The node's tags, sorted.
     pub tags: Vec<String>,
     /// The lowest credential version that is accepted; `null` if the node is not registered.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub credential_version: Option<u32>,
     /// Whether the node's credentials are revoked.
     pub revoked: bool,
     /// The firmware version that the node reported.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub firmware: Option<String>,
     /// The configuration that the node is to run.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub desired: Option<DesiredView>,
     /// The node's last report on a configuration.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub reported: Option<ConfigReport>,
     /// How far the node is with its desired configuration.
     pub config: ConfigProgress,
     /// The firmware version that the node is to run.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub desired_firmware: Option<String>,
     /// The node's last report on a firmware update.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub update: Option<UpdateReport>,
     /// How far the node is with its desired firmware.
     pub firmware_update: FirmwareProgress,
     /// How many commands are open, at most.
     pub open_commands: u64,
     /// Takeovers of the node's open connection by another running instance; `null` if there were none.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub takeovers: Option<TakeoversView>,
     /// The figures that the node last reported of itself; `null` if it never reported any.
-    pub health: Option<HealthView>,
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub health: Option<NodeHealthView>,
     /// How the node was blocked for sending too many messages; `null` unless it is blocked now.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub budget: Option<BudgetView>,
 }
 
@@ -167,6 +187,7 @@ pub struct ConnectionView {
     /// When the connection opened, in milliseconds since 1970.
     pub opened_at_ms: u64,
     /// How the connection closed; `null` while it is open. A connection whose close was never noticed counts as open.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub closed: Option<ClosedView>,
 }
 
@@ -177,23 +198,29 @@ pub struct ClosedView {
     /// When the connection closed, in milliseconds since 1970.
     pub at_ms: u64,
     /// The close code (RFC 6455, section 7.4); `null` if there was none.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub code: Option<u64>,
     /// The reason; `null` if there was none. `gone` means that API Gateway no longer knew the connection, and `lost`
     /// that nothing was heard on it for too long.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub reason: Option<String>,
 }
 
 /// The figures that a node reported of itself. Each is as of the last check-in that had it, and `null` if none had it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct HealthView {
+pub struct NodeHealthView {
     /// Time since the node booted, in seconds.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub uptime_s: Option<u64>,
     /// Processor load over the last minute, in percent of all cores.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub load_percent: Option<u32>,
     /// Free memory, in KiB.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub memory_free_kib: Option<u64>,
     /// How many clients the node served.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub clients: Option<u32>,
 }
 
@@ -224,6 +251,7 @@ pub struct NodePage {
     pub nodes: Vec<NodeView>,
     /// The cursor of the next page; absent on the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     pub cursor: Option<String>,
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::DocumentError;
+use crate::vocabulary::vocabulary;
 
 /// What was wrong with a request (RFC 9457).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,60 +22,60 @@ pub struct Problem {
     pub code: ProblemCode,
     /// What was wrong, for people.
     pub detail: String,
-    /// For [`ProblemCode::VersionMismatch`]: the version that is desired now; 0 if none is.
+    /// For `version-mismatch`: the version that is desired now; 0 if none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64, required = false))]
     pub current_version: Option<u64>,
 }
 
-/// The kind of a problem.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum ProblemCode {
-    /// There is no such path.
-    NoRoute,
-    /// The path exists, but not with this method.
-    MethodNotAllowed,
-    /// There is no key, or it is not valid.
-    Unauthenticated,
-    /// The key may read, but not write.
-    Forbidden,
-    /// An id, a site, a parameter or a header is not valid, or is not for this request.
-    InvalidParameter,
-    /// The body is not valid.
-    InvalidBody,
-    /// The body has a media type or an encoding that is not supported.
-    UnsupportedMediaType,
-    /// The body is too large.
-    TooLarge,
-    /// The cursor is not valid, or belongs to another list.
-    InvalidCursor,
-    /// No such node is registered.
-    UnknownNode,
-    /// The node's credentials were revoked.
-    RevokedNode,
-    /// The credential version is lower than the node's. It never goes back.
-    CredentialsGoBack,
-    /// The node has no command with this number.
-    UnknownCommand,
-    /// No such firmware is known for this model.
-    UnknownFirmware,
-    /// The idempotency key was used for another request before.
-    KeyReused,
-    /// The node has as many open commands as it may have.
-    QueueFull,
-    /// The command was handed out or is over, so it can't be cancelled.
-    CommandNotQueued,
-    /// Another image has this version.
-    FirmwareDiffers,
-    /// The firmware is for another model, or the node has no model.
-    OtherModel,
-    /// `If-Match` or `If-None-Match` does not hold: another version is desired now.
-    VersionMismatch,
-    /// The table could not be written or read now. Try again a little later.
-    Unavailable,
-    /// An internal error. The server's log has the details.
-    Internal,
+vocabulary! {
+    /// The kind of a problem.
+    pub enum ProblemCode {
+        /// There is no such path.
+        NoRoute,
+        /// The path exists, but not with this method.
+        MethodNotAllowed,
+        /// There is no key, or it is not valid.
+        Unauthenticated,
+        /// The key may read, but not write.
+        Forbidden,
+        /// An id, a site, a parameter or a header is not valid, or is not for this request.
+        InvalidParameter,
+        /// The body is not valid.
+        InvalidBody,
+        /// The body has a media type or an encoding that is not supported.
+        UnsupportedMediaType,
+        /// The body is too large.
+        TooLarge,
+        /// The cursor is not valid, or belongs to another list.
+        InvalidCursor,
+        /// No such node is registered.
+        UnknownNode,
+        /// The node's credentials were revoked.
+        RevokedNode,
+        /// The credential version is lower than the node's. It never goes back.
+        CredentialsGoBack,
+        /// The node has no command with this number.
+        UnknownCommand,
+        /// No such firmware is known for this model.
+        UnknownFirmware,
+        /// The idempotency key was used for another request before.
+        KeyReused,
+        /// The node has as many open commands as it may have.
+        QueueFull,
+        /// The command was handed out or is over, so it can't be cancelled.
+        CommandNotQueued,
+        /// Another image has this version.
+        FirmwareDiffers,
+        /// The firmware is for another model, or the node has no model.
+        OtherModel,
+        /// `If-Match` or `If-None-Match` does not hold: another version is desired now.
+        VersionMismatch,
+        /// The table could not be written or read now. Try again a little later.
+        Unavailable,
+        /// An internal error. The server's log has the details.
+        Internal,
+    }
 }
 
 impl ProblemCode {
