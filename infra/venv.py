@@ -24,7 +24,7 @@ def made() -> Path | None:
             stamp.unlink(missing_ok=True)
             # Isolated (-I): a folder that somebody is in has no modules for Python, and this one has a `venv`.
             pip = [venv / "bin/python", "-I", "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
-            if not _ran([sys.executable, "-I", "-m", "venv", "--clear", venv], "apt install python3.11-venv"):
+            if not _ran([sys.executable, "-I", "-m", "venv", "--clear", venv], "apt install python3-venv"):
                 return None
             if not _ran([*pip, "--require-hashes", "--requirement", LIST], "PyPI must be reachable: see `pip config list`"):
                 return None
