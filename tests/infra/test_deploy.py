@@ -252,12 +252,27 @@ def test_the_environment_is_made_wherever_somebody_is(fresh):
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
 def test_without_python_it_is_said_how_to_install_it(tmp_path, command):
-    for tool in ("dirname", "basename"):
+    for tool in ("sh", "dirname", "basename"):
         (tmp_path / tool).symlink_to(shutil.which(tool))
     script = Path(deploy.__file__).with_name(command)
-    done = subprocess.run(["/bin/sh", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+
+    def run():
+        return subprocess.run(["/bin/sh", script, "--help"], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
+
+    def other(name, version):
+        """A Python that will not do: it says why."""
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{version}'\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+
+    needed = f"{command}: Python 3.11, 3.12 or 3.13 with venv is needed, and there is "
+    done = run()
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"{command}: python3.11 is missing. Debian 12: apt install python3.11 python3.11-venv")
+    assert done.stderr.startswith(f"{needed}no Python 3 at all.\nDebian, Ubuntu: apt install python3 python3-venv"), done
+    other("python3", "Python 3.14.1")
+    other("python3.13", "Python 3.13.0 without venv")
+    assert run().stderr.startswith(f"{needed}Python 3.14.1 (python3), Python 3.13.0 without venv (python3.13).\n")
+    (tmp_path / "python3.12").symlink_to(sys.executable)
+    assert run().returncode == 0, "an older name that does is found"
 
 
 def test_localstack_gets_numbers_and_one_version_and_the_rest_as_it_is():

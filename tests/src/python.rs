@@ -32,19 +32,17 @@ pub async fn install_python(list: &str, target: &Path) -> Result<PathBuf, String
     let lock = File::create(target.join(format!("venv/{list}.lock"))).expect("a file");
     lock.lock().expect("locked");
 
-    let mut version = Command::new("python3");
-    let version =
-        version.args(["-c", "import sys; assert sys.version_info >= (3, 11), sys.version; print(sys.version)"]);
-    let version =
-        done(version, "Python 3.11 or newer is needed: apt install python3 python3-venv, or brew install python3")
-            .await?;
+    let mut find = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("infra").join("python"));
+    let own = done(find.arg("tests"), "macOS: brew install python@3.13").await?;
+    let mut version = Command::new(own.trim());
+    let version = done(version.args(["-c", "import sys; print(sys.version)"]), "it was just found").await?;
     let requirements = scripts().join(format!("{list}.txt"));
     let desired = format!("{version}{}", fs::read_to_string(&requirements).expect("requirements"));
     if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == desired) {
         return Ok(python);
     }
-    let mut make = Command::new("python3");
-    make.args(["-m", "venv", "--clear"]).arg(&folder);
+    let mut make = Command::new(own.trim());
+    make.args(["-I", "-m", "venv", "--clear"]).arg(&folder);
     done(&mut make, "Debian has venv in a package of its own: apt install python3-venv").await?;
     let mut install = Command::new(&python);
     install

@@ -6,9 +6,6 @@ use std::process::Command;
 use crate::run::{follow, output, root};
 use crate::runner::Report;
 
-/// The Python that the list of what is installed was made for.
-const PYTHON: &str = "python3.11";
-
 /// The tests in `tests/infra`.
 pub(crate) fn check() -> Result<Report, String> {
     pytest(&mut tests("tests/infra")?)
@@ -48,9 +45,9 @@ fn counted(line: &str) -> Report {
 
 /// The programs of the virtual environment of `infra/deploy`, which is made if it is not there.
 pub(crate) fn environment() -> Result<PathBuf, String> {
-    let made = output(Command::new(PYTHON).arg("-B").arg(root().join("infra/venv.py")));
-    let programs =
-        made.map_err(|problem| format!("{problem}; if {PYTHON} is missing: apt install python3.11 python3.11-venv"))?;
+    // It says itself what is missing.
+    let python = output(Command::new(root().join("infra/python")).arg("verify"))?;
+    let programs = output(Command::new(python.trim()).arg("-B").arg(root().join("infra/venv.py")))?;
     Ok(PathBuf::from(programs.trim()))
 }
 

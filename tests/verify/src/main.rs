@@ -3,6 +3,7 @@
 mod cloud;
 mod infra;
 mod localstack;
+mod prerequisites;
 mod purity;
 mod run;
 mod runner;
@@ -23,8 +24,14 @@ fn main() -> ExitCode {
         say(&format!("verify: there is no step {unknown:?}; the steps are: {}", names.join(", ")));
         return ExitCode::from(2);
     }
+    let chosen = STEPS.iter().filter(|step| wanted.is_empty() || wanted.iter().any(|name| name == step.name));
+    let chosen: Vec<_> = chosen.collect();
+    if let Some(missing) = prerequisites::missing(chosen.iter().map(|step| (step.name, step.needs))) {
+        say(&format!("verify: {missing}"));
+        return ExitCode::from(2);
+    }
     let (started, mut closing, mut report, mut failed) = (Instant::now(), vec![], Report::default(), vec![]);
-    for step in STEPS.iter().filter(|step| wanted.is_empty() || wanted.iter().any(|name| name == step.name)) {
+    for step in chosen {
         let began = Instant::now();
         say(&format!("\n==> {}: {}", step.name, step.purpose));
         let done = (step.check)();

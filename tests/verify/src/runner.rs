@@ -62,7 +62,7 @@ impl std::fmt::Display for Report {
 }
 
 /// The modules in which something is pushed to a node.
-const PUSHING: [&str; 7] = ["commands", "configs", "connections", "console", EVERYWHERE, "firmware", "scenarios"];
+const PUSHING: [&str; 6] = ["commands", "configs", "console", EVERYWHERE, "firmware", "scenarios"];
 
 /// The modules that LocalStack may answer otherwise than the embedded backend: they reach for DynamoDB Local, for its S3,
 /// or for functions as Lambda runs them. What the others show depends on our code alone (how a request is read, what the

@@ -1,5 +1,6 @@
 //! The steps, quick ones first.
 
+use crate::prerequisites::Need::{self, CCompiler, Kill, Linux, Python, Setpriv, Strip};
 use crate::run::{cargo, succeed};
 use crate::runner::Report;
 use crate::{cloud, infra, localstack, purity, runner, tools};
@@ -10,31 +11,65 @@ pub(crate) struct Step {
     pub(crate) name: &'static str,
     /// What it is for.
     pub(crate) purpose: &'static str,
+    /// What the machine must have for it.
+    pub(crate) needs: &'static [Need],
     /// Checks it; gives the tests that it ran, or what is wrong.
     pub(crate) check: fn() -> Result<Report, String>,
 }
 
 /// Everything that CI checks.
-pub(crate) const STEPS: [Step; 11] = [
-    Step { name: "format", purpose: "the code is formatted", check: format },
-    Step { name: "purity", purpose: "the rules depend on what is on their list", check: purity::check },
-    Step { name: "dependencies", purpose: "licences, sources and bans, by cargo-deny", check: tools::deny },
-    Step { name: "unused", purpose: "every dependency is used, by cargo-machete", check: tools::machete },
+pub(crate) static STEPS: [Step; 11] = [
+    Step { name: "format", purpose: "the code is formatted", needs: &[], check: format },
+    Step { name: "purity", purpose: "the rules depend on what is on their list", needs: &[], check: purity::check },
+    Step {
+        name: "dependencies",
+        purpose: "licences, sources and bans, by cargo-deny",
+        needs: &[CCompiler],
+        check: tools::deny,
+    },
+    Step {
+        name: "unused",
+        purpose: "every dependency is used, by cargo-machete",
+        needs: &[CCompiler],
+        check: tools::machete,
+    },
     Step {
         name: "infra",
         purpose: "what is deployed to AWS: least privilege, nothing public, nothing lost",
+        needs: &[Python],
         check: infra::check,
     },
-    Step { name: "lints", purpose: "clippy has nothing to say, tests and benchmarks included", check: lints },
-    Step { name: "docs", purpose: "the documentation builds without a warning", check: docs },
+    Step {
+        name: "lints",
+        purpose: "clippy has nothing to say, tests and benchmarks included",
+        needs: &[CCompiler],
+        check: lints,
+    },
+    Step { name: "docs", purpose: "the documentation builds without a warning", needs: &[CCompiler], check: docs },
     Step {
         name: "units",
         purpose: "every crate on its own, and the rules over every short history",
+        needs: &[CCompiler, Kill],
         check: runner::units,
     },
-    Step { name: "embedded", purpose: "the whole system on the embedded backend", check: runner::embedded },
-    Step { name: "localstack", purpose: "the whole system on LocalStack", check: localstack::check },
-    Step { name: "cloud", purpose: "a deployed stack, if ROLLCALL_CLOUD_URL names one", check: cloud::check },
+    Step {
+        name: "embedded",
+        purpose: "the whole system on the embedded backend",
+        needs: &[CCompiler, Kill, Python],
+        check: runner::embedded,
+    },
+    Step {
+        name: "localstack",
+        purpose: "the whole system on LocalStack",
+        needs: &[Linux, CCompiler, Kill, Python, Setpriv, Strip],
+        check: localstack::check,
+    },
+    Step {
+        name: "cloud",
+        purpose: "a deployed stack, if ROLLCALL_CLOUD_URL names one",
+        needs: &[CCompiler],
+        check: cloud::check,
+    },
 ];
 
 fn format() -> Result<Report, String> {

@@ -123,7 +123,7 @@ impl Tools {
         for tool in ["sh", "dirname", "basename"] {
             tools.link(tool, &format!("command -v {tool}"));
         }
-        tools.link("python3.11", "python3.11 -c 'import sys; print(sys.executable)'");
+        tools.link("python3", &super::infra::script("python").to_string_lossy());
         tools
     }
 
@@ -164,8 +164,8 @@ async fn a_missing_tool_is_named_with_how_to_install_it_before_anything_is_creat
     let expected = "deploy: cargo-lambda is missing: `pip3 install cargo-lambda` installs it";
     assert!(said.starts_with(expected), "{said}");
 
-    std::fs::remove_file(tools.0.path().join("python3.11")).expect("removed");
+    std::fs::remove_file(tools.0.path().join("python3")).expect("removed");
     let said = refused(&mut deploy(&infra.url)).await;
-    assert!(said.starts_with("deploy: python3.11 is missing. Debian 12: apt install python3.11"), "{said}");
+    assert!(said.starts_with("deploy: Python 3.11, 3.12 or 3.13 with venv is needed, and there is no"), "{said}");
     assert_eq!(infra.there().await, [""; 0]);
 }

