@@ -5,6 +5,7 @@ mod infra;
 mod localstack;
 mod prerequisites;
 mod purity;
+mod resolution;
 mod run;
 mod runner;
 mod steps;

@@ -3,7 +3,7 @@
 use crate::prerequisites::Need::{self, CCompiler, Kill, Linux, Python, Setpriv, Strip};
 use crate::run::{cargo, succeed};
 use crate::runner::Report;
-use crate::{cloud, infra, localstack, purity, runner, tools};
+use crate::{cloud, infra, localstack, purity, resolution, runner, tools};
 
 /// Something that is checked.
 pub(crate) struct Step {
@@ -18,7 +18,7 @@ pub(crate) struct Step {
 }
 
 /// Everything that CI checks.
-pub(crate) static STEPS: [Step; 11] = [
+pub(crate) static STEPS: [Step; 12] = [
     Step { name: "format", purpose: "the code is formatted", needs: &[], check: format },
     Step { name: "purity", purpose: "the rules depend on what is on their list", needs: &[], check: purity::check },
     Step {
@@ -57,6 +57,12 @@ pub(crate) static STEPS: [Step; 11] = [
         purpose: "the whole system on the embedded backend",
         needs: &[CCompiler, Kill, Python],
         check: runner::embedded,
+    },
+    Step {
+        name: "resolution",
+        purpose: "`cargo up` builds no dependency again that the tests have built",
+        needs: &[CCompiler],
+        check: resolution::check,
     },
     Step {
         name: "localstack",
