@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::HEXLOWER;
 use rollcall_token::Signer;
 use sha2::{Digest as _, Sha256};
 
 use crate::files;
-use crate::out::hex;
 use crate::problem::Problem;
 use crate::state;
 
@@ -39,7 +39,7 @@ pub(crate) fn console() -> Result<String, Problem> {
 
 /// What a console that takes this key is told.
 pub(crate) fn console_keys(key: &str) -> String {
-    format!("write:{}", hex(&Sha256::digest(key)))
+    format!("write:{}", HEXLOWER.encode(&Sha256::digest(key)))
 }
 
 /// What `infra/deploy --keys` takes, for a stack whose nodes and console use this machine's keys.

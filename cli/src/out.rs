@@ -42,12 +42,6 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Problem> {
     print(&format!("{}\n", pretty(&text)))
 }
 
-/// Bytes in lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.concat()
-}
-
 /// A line for a person.
 pub(crate) fn say(text: &str) {
     live::write(&format!("{text}\n"));

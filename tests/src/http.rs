@@ -1,6 +1,7 @@
 //! A client of the HTTP API: what a monolith or a polling node sends, and what it gets.
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
@@ -15,7 +16,7 @@ pub const WRITE_KEY: &str = "test-key-that-writes";
 
 /// What a console is told of them; each twice over, as while keys are exchanged.
 pub(crate) fn console_keys() -> String {
-    let hash = |key: &str| Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
+    let hash = |key: &str| HEXLOWER.encode(&Sha256::digest(key));
     format!("write:{} read:{} write:{}", hash("an older key"), hash(READ_KEY), hash(WRITE_KEY))
 }
 

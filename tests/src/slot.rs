@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use data_encoding::HEXLOWER;
 use rollcall_aws::{Environment, Lookup as _};
 use sha2::{Digest as _, Sha256};
 
@@ -64,5 +65,5 @@ impl Slot {
 /// Tells one build from another on the same machine.
 fn of_build(folder: &Path) -> String {
     let hash = Sha256::digest(folder.as_os_str().as_encoded_bytes());
-    hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
+    HEXLOWER.encode(&hash[..4])
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use futures_util::{Stream, TryStreamExt as _};
 use http::StatusCode;
 use http_body_util::{BodyExt as _, Collected, Limited, StreamBody};
@@ -23,7 +24,6 @@ use super::table::clean;
 use super::{https, input};
 use crate::clock;
 use crate::local::Local;
-use crate::out::hex;
 use crate::problem::Problem;
 use crate::progress::Progress;
 
@@ -44,7 +44,7 @@ pub(super) async fn sha256(file: &Path) -> Result<String, Problem> {
     while let Some(chunk) = chunks.try_next().await.map_err(|error| unreadable(file, &error))? {
         hash.update(&chunk);
     }
-    Ok(hex(&hash.finalize()))
+    Ok(HEXLOWER.encode(&hash.finalize()))
 }
 
 /// A bucket to upload to.

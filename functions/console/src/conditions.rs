@@ -4,9 +4,8 @@
 //! follows, as in `"7-0b5c31aa"`: a configuration is shown with the report, so its tag must change with it. Setting a
 //! configuration replaces the version alone. So for `If-Match`, both tags are version 7, and `"0"` is no configuration.
 
-use std::fmt::Write as _;
-
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use data_encoding::HEXLOWER;
 use rollcall_aws::http::HttpAnswer;
 use rollcall_core::{Expected, Node, Versions};
 use rollcall_wire::console::{Problem, ProblemCode};
@@ -115,11 +114,8 @@ pub(crate) fn etag(node: &Node) -> String {
     }
     // Plain structs can always be written as JSON.
     let reported = serde_json::to_vec(&(node.config.as_ref().map(view::reported), node.applied)).unwrap_or_default();
-    let mut tag = format!("\"{version}-");
-    for byte in Sha256::digest(reported).iter().take(DIGITS / 2) {
-        let _ = write!(tag, "{byte:02x}");
-    }
-    tag + "\""
+    let mark = HEXLOWER.encode(&Sha256::digest(reported)[..DIGITS / 2]);
+    format!("\"{version}-{mark}\"")
 }
 
 /// The version in a tag; `None` if the tag does not have this form.

@@ -137,6 +137,8 @@ fn parse(key: &str) -> Option<(Scope, [u8; 32])> {
 mod tests {
     use serde_json::json;
 
+    use data_encoding::HEXLOWER;
+
     use super::*;
 
     fn keys(text: &str) -> Result<Keys, ConfigErrors> {
@@ -145,8 +147,7 @@ mod tests {
     }
 
     fn hash(key: &str) -> String {
-        let hex: Vec<_> = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
-        hex.concat()
+        HEXLOWER.encode(&Sha256::digest(key))
     }
 
     fn request(key: Option<&str>) -> ApiGatewayV2httpRequest {

@@ -41,11 +41,12 @@ pub(crate) fn is_plain(endpoint: Option<&str>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fmt::Write as _;
 
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use sha2::{Digest as _, Sha256};
+
+    use data_encoding::HEXLOWER;
 
     use super::*;
 
@@ -69,11 +70,7 @@ mod tests {
             .map(|part| {
                 let (name, encoded) = part.split_once("-----BEGIN CERTIFICATE-----").expect("a certificate");
                 let der = STANDARD.decode(encoded.split_whitespace().collect::<String>()).expect("base64");
-                let hash = Sha256::digest(der).iter().fold(String::new(), |mut text, byte| {
-                    let _ = write!(text, "{byte:02x}");
-                    text
-                });
-                (name.trim().trim_start_matches("# "), hash)
+                (name.trim().trim_start_matches("# "), HEXLOWER.encode(&Sha256::digest(der)))
             })
             .collect();
         let found: Vec<_> = found.iter().map(|(name, hash)| (*name, hash.as_str())).collect();

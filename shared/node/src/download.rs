@@ -1,12 +1,12 @@
 //! Downloads a firmware image into a file. Bytes that the file has already are not downloaded again.
 
 use std::{
-    fmt::Write,
     io,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use data_encoding::HEXLOWER;
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -153,11 +153,7 @@ impl Partial {
         if self.size > target.size {
             return Err(Failure::Wrong("the image is too large"));
         }
-        let mut hash = String::new();
-        for byte in self.hash.clone().finalize() {
-            // Writing into a string can't fail.
-            let _ = write!(hash, "{byte:02x}");
-        }
+        let hash = HEXLOWER.encode(&self.hash.clone().finalize());
         if hash == target.sha256 { Ok(()) } else { Err(Failure::Wrong("wrong hash")) }
     }
 }

@@ -1,7 +1,6 @@
 //! Configuration documents: any JSON, identified by the SHA-256 of its bytes.
 
-use std::fmt::Write as _;
-
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use crate::json::{Json, JsonError, canonical};
@@ -92,11 +91,7 @@ impl Document {
 
 /// The SHA-256 of text, in lower-case hexadecimal.
 pub fn sha256(text: &str) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text) {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    HEXLOWER.encode(&Sha256::digest(text))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use rollcall_node::{NodeConfig, NodeEvent, Timing};
 use rollcall_tests::{Api, Http, Program, Watched, localstack_dynamodb, refused};
 use rollcall_token::Signer;
@@ -41,11 +42,7 @@ impl Keys {
             let jwks: Value = serde_json::from_str(&keys.signer.jwks().expect("a key")).expect("JSON");
             jwks["keys"][0].clone()
         };
-        let hash = |keys: &&Self| {
-            let digest = Sha256::digest(keys.console);
-            let digits: Vec<_> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("write:{}", digits.concat())
-        };
+        let hash = |keys: &&Self| format!("write:{}", HEXLOWER.encode(&Sha256::digest(keys.console)));
         let (jwks, hashes): (Vec<_>, Vec<_>) = (all.iter().map(jwk).collect(), all.iter().map(hash).collect());
         json!({"token_keys": {"keys": jwks}, "console_keys": hashes})
     }
