@@ -8,16 +8,77 @@ use rollcall_aws::{LOCAL_CREDENTIALS, LOCAL_REGION, variable};
 use rollcall_core::{Policy, Registration};
 use rollcall_gateway::{FunctionSpec, HttpRoute, Route, Routes};
 
-/// The names of the functions, which are also the names of their binaries.
-pub const FUNCTIONS: [&str; 6] = [AUTHORIZE, CONNECT, CHECK_IN, DISCONNECT, POLL, CONSOLE];
+/// One function: what invokes it, and what it is told.
+struct Function {
+    /// The name, which is also that of its binary.
+    name: &'static str,
+    triggers: &'static [Trigger],
+    /// The environment variables that it uses, in groups.
+    variables: &'static [&'static [&'static str]],
+}
 
-const AUTHORIZE: &str = "authorize";
+/// What invokes a function.
+enum Trigger {
+    /// The authorizer of `$connect`.
+    Authorizer,
+    /// The route `$connect` of the WebSocket API.
+    Connect,
+    /// The route `$disconnect`.
+    Disconnect,
+    /// Every message on a WebSocket: the route of check-ins, and `$default` for whatever else is sent, so that the
+    /// function can answer what is wrong with it.
+    Messages,
+    /// A route of the HTTP API, by its key.
+    Http(&'static str),
+}
+
+/// What every function needs that stores something.
+const STORE: &[&str] = &[
+    variable::TABLE,
+    variable::CONNECTIONS_URL,
+    variable::REGISTRATION,
+    variable::LIFETIME,
+    variable::CHECK_IN_EVERY,
+    variable::GRACE,
+    variable::SPREAD,
+    variable::BUDGET,
+];
+
+/// The functions. A new one is a line here, a crate in `functions/`, and a few lines in `infra/template.yaml`.
+const TABLE: [Function; 6] = [
+    Function { name: "authorize", triggers: &[Trigger::Authorizer], variables: &[&[variable::TOKEN_KEYS]] },
+    Function { name: CONNECT, triggers: &[Trigger::Connect], variables: &[STORE] },
+    Function { name: "check-in", triggers: &[Trigger::Messages], variables: &[STORE, &[variable::FIRMWARE_BUCKET]] },
+    Function { name: "disconnect", triggers: &[Trigger::Disconnect], variables: &[STORE] },
+    Function {
+        name: "poll",
+        triggers: &[
+            Trigger::Http("POST /v1/check-in"),
+            Trigger::Http("GET /v1/configs/{sha256}"),
+            Trigger::Http("GET /v1/firmware/{version}"),
+        ],
+        variables: &[STORE, &[variable::TOKEN_KEYS, variable::FIRMWARE_BUCKET]],
+    },
+    Function {
+        name: "console",
+        triggers: &[Trigger::Http("ANY /v1/{proxy+}")],
+        variables: &[STORE, &[variable::CONSOLE_KEYS]],
+    },
+];
+
 /// The function of `$connect`.
 pub const CONNECT: &str = "connect";
-const CHECK_IN: &str = "check-in";
-const DISCONNECT: &str = "disconnect";
-const POLL: &str = "poll";
-const CONSOLE: &str = "console";
+
+/// The names of the functions, which are also the names of their binaries.
+pub const FUNCTIONS: [&str; TABLE.len()] = {
+    let mut names = [""; TABLE.len()];
+    let mut function = 0;
+    while function < TABLE.len() {
+        names[function] = TABLE[function].name;
+        function += 1;
+    }
+    names
+};
 
 /// The route key of check-ins: the value of their field `type`.
 pub const ROUTE_CHECK_IN: &str = "check-in";
@@ -29,29 +90,37 @@ pub const MEMORY_MB: u32 = 128;
 /// How many invocations of a function may wait for a free process. Lambda would start another environment instead.
 const QUEUED: usize = 10_000;
 
-/// The routes of the WebSocket API. A message that is not a check-in goes to the same function, which answers what is
-/// wrong with it.
+/// The routes of the WebSocket API.
 pub(crate) fn routes() -> Routes {
-    let check_in = Route { function: CHECK_IN.to_owned(), responds: true };
-    Routes {
-        authorizer: Some(AUTHORIZE.to_owned()),
-        connect: Some(CONNECT.to_owned()),
-        disconnect: Some(DISCONNECT.to_owned()),
-        default: Some(check_in.clone()),
-        keyed: BTreeMap::from([(ROUTE_CHECK_IN.to_owned(), check_in)]),
-        selection: "$request.body.type".to_owned(),
+    let mut routes = Routes { selection: "$request.body.type".to_owned(), ..Routes::default() };
+    for Function { name, triggers, .. } in TABLE {
+        for trigger in triggers {
+            let function = name.to_owned();
+            match trigger {
+                Trigger::Authorizer => routes.authorizer = Some(function),
+                Trigger::Connect => routes.connect = Some(function),
+                Trigger::Disconnect => routes.disconnect = Some(function),
+                Trigger::Messages => {
+                    let route = Route { function, responds: true };
+                    routes.keyed.insert(ROUTE_CHECK_IN.to_owned(), route.clone());
+                    routes.default = Some(route);
+                }
+                Trigger::Http(_) => {}
+            }
+        }
     }
+    routes
 }
 
 /// The routes of the HTTP API: those of nodes go to one function, those of the application to another.
 pub(crate) fn http_routes() -> Vec<HttpRoute> {
-    let route = |key: &str, function: &str| HttpRoute { key: key.to_owned(), function: function.to_owned() };
-    vec![
-        route("POST /v1/check-in", POLL),
-        route("GET /v1/configs/{sha256}", POLL),
-        route("GET /v1/firmware/{version}", POLL),
-        route("ANY /v1/{proxy+}", CONSOLE),
-    ]
+    let routes = TABLE.into_iter().flat_map(|Function { name, triggers, .. }| {
+        triggers.iter().filter_map(move |trigger| match trigger {
+            Trigger::Http(key) => Some(HttpRoute { key: (*key).to_owned(), function: name.to_owned() }),
+            _ => None,
+        })
+    });
+    routes.collect()
 }
 
 /// The settings of the functions, wherever they run. The region and the credentials are not among them: Lambda sets
@@ -101,34 +170,73 @@ pub(crate) fn specs(folder: &Path, processes: usize, settings: &FunctionSettings
 
 /// The environment variables of one function. It gets none that it does not use.
 pub fn environment(function: &str, settings: &FunctionSettings) -> BTreeMap<String, String> {
-    let own = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let policy = settings.policy;
-    let registration = match policy.registration {
-        Registration::Open => "open",
-        Registration::Closed => "closed",
-    };
-    let mut variables = BTreeMap::new();
-    if matches!(function, AUTHORIZE | POLL) {
-        variables.extend([own(variable::TOKEN_KEYS, &settings.token_keys)]);
+    let function = TABLE.into_iter().find(|each| each.name == function);
+    let used = function.into_iter().flat_map(|function| function.variables.iter().copied().flatten());
+    let own = used.map(|name| ((*name).to_owned(), settings.value(name)));
+    own.chain(settings.more.clone()).collect()
+}
+
+impl FunctionSettings {
+    /// The value of a variable.
+    fn value(&self, name: &str) -> String {
+        let policy = self.policy;
+        match name {
+            variable::TABLE => self.table.clone(),
+            variable::CONNECTIONS_URL => self.connections.clone(),
+            variable::TOKEN_KEYS => self.token_keys.clone(),
+            variable::CONSOLE_KEYS => self.console_keys.clone(),
+            variable::FIRMWARE_BUCKET => self.firmware_bucket.clone(),
+            variable::REGISTRATION => match policy.registration {
+                Registration::Open => "open".to_owned(),
+                Registration::Closed => "closed".to_owned(),
+            },
+            variable::LIFETIME => policy.lifetime.to_string(),
+            variable::CHECK_IN_EVERY => policy.check_in_every.to_string(),
+            variable::GRACE => policy.grace.to_string(),
+            variable::SPREAD => policy.spread.to_string(),
+            variable::BUDGET => policy.budget.to_string(),
+            _ => String::new(),
+        }
     }
-    if matches!(function, CHECK_IN | POLL) {
-        variables.extend([own(variable::FIRMWARE_BUCKET, &settings.firmware_bucket)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> FunctionSettings {
+        let text = || "set".to_owned();
+        FunctionSettings {
+            table: text(),
+            connections: text(),
+            token_keys: text(),
+            console_keys: text(),
+            firmware_bucket: text(),
+            policy: Policy::new(Registration::Open, 600, 10, 30, 5).expect("in range"),
+            more: BTreeMap::from([("MORE".to_owned(), text())]),
+        }
     }
-    if function == CONSOLE {
-        variables.extend([own(variable::CONSOLE_KEYS, &settings.console_keys)]);
+
+    #[test]
+    fn every_variable_that_a_function_uses_has_a_value() {
+        for function in FUNCTIONS {
+            let environment = environment(function, &settings());
+            let empty = environment.iter().find(|(_, value)| value.is_empty());
+            assert_eq!(empty, None, "{function} is told nothing");
+            assert_eq!(environment["MORE"], "set");
+        }
     }
-    if function != AUTHORIZE {
-        variables.extend([
-            own(variable::TABLE, &settings.table),
-            own(variable::CONNECTIONS_URL, &settings.connections),
-            own(variable::REGISTRATION, registration),
-            own(variable::LIFETIME, &policy.lifetime.to_string()),
-            own(variable::CHECK_IN_EVERY, &policy.check_in_every.to_string()),
-            own(variable::GRACE, &policy.grace.to_string()),
-            own(variable::SPREAD, &policy.spread.to_string()),
-            own(variable::BUDGET, &policy.budget.to_string()),
-        ]);
+
+    #[test]
+    fn every_function_has_a_trigger_and_every_route_a_function() {
+        let (routes, http) = (routes(), http_routes());
+        let socket = [&routes.authorizer, &routes.connect, &routes.disconnect];
+        let socket = socket.into_iter().flatten().chain(routes.default.iter().map(|route| &route.function));
+        let mut triggered: Vec<_> = socket.chain(http.iter().map(|route| &route.function)).cloned().collect();
+        triggered.sort();
+        triggered.dedup();
+        let mut names = FUNCTIONS.to_vec();
+        names.sort_unstable();
+        assert_eq!(triggered, names);
     }
-    variables.extend(settings.more.clone());
-    variables
 }
