@@ -47,6 +47,8 @@ pub(super) fn said(function: &str, line: &str) -> Said {
             401 | 403 => ("refused", fields.request(&reason)),
             _ => return Said::Nothing,
         },
+        // `lambda_runtime` repeats the answer of the authorizer, whose own line said what was wrong.
+        _ if event == "Unauthorized" => return Said::Nothing,
         _ => match fields.text("level").as_deref() {
             Some("ERROR") => ("error", about(node.as_deref(), &fields.with_error(&event))),
             Some("WARN") => ("warning", about(node.as_deref(), &fields.with_error(&event))),

@@ -144,11 +144,18 @@ async fn on_a_terminal_one_line_is_redrawn_in_place_and_events_are_above_it() {
     command.env("XDG_STATE_HOME", user.folder.path().join("state")).env("TERM", "xterm");
     let mut program = Program::start(&mut command);
     let ready = Up::of(&program).await;
-    Socket::open(&ready.ws, "nonsense").await.expect_err("refused");
+    // Again and again: nothing tells when the live line is there.
+    let refusing = tokio::spawn(async move {
+        while Socket::open(&ready.ws, "nonsense").await.is_err() {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+        }
+    });
     let ended = program.ended().await;
+    refusing.abort();
+    assert!(!ended.stdout.contains("Unauthorized"), "it is said once, with its reason: {ended:?}");
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let drawn: Vec<_> = ended.stdout.split("\r\u{1b}[K\u{1b}[?7l").skip(1).collect();
-    assert!(drawn.len() >= 4 && drawn.iter().all(|line| line.contains(" connections  ")), "{ended:?}");
+    assert!(drawn.len() >= 3 && drawn.iter().all(|line| line.contains(" connections  ")), "{ended:?}");
     assert!(drawn[0].starts_with("0s  ") && drawn[0].contains("\u{1b}[?7h"), "{ended:?}");
     let event = "\r\u{1b}[Krefused: the token is malformed: ";
     assert!(ended.stdout.contains(event), "the live line makes room: {ended:?}");
