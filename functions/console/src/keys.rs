@@ -1,6 +1,7 @@
 //! Authentication of requests.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use data_encoding::HEXLOWER_PERMISSIVE;
 use rollcall_aws::{ConfigErrors, Lookup, Reader, http, variable};
 use rollcall_wire::console::{Problem, ProblemCode};
 use sha2::{Digest as _, Sha256};
@@ -8,6 +9,8 @@ use subtle::{Choice, ConstantTimeEq as _};
 
 /// The realm that a challenge names.
 const REALM: &str = "realm=\"rollcall\"";
+/// What is said of a key that is none of those that are known.
+const NOT_VALID: &str = "the key is not valid";
 
 /// What a request needs its key for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +68,10 @@ impl Keys {
             (false, true, Scope::Write) => {
                 Err(Problem::new(ProblemCode::Forbidden, "this key may only read: writing needs a write key"))
             }
-            (false, false, _) => {
+            (false, false, _) if has_no_key(request) => {
                 Err(Problem::new(ProblemCode::Unauthenticated, "an authorization header with a bearer key is required"))
             }
+            (false, false, _) => Err(Problem::new(ProblemCode::Unauthenticated, NOT_VALID)),
         }
     }
 
@@ -76,10 +80,8 @@ impl Keys {
         match self {
             Self::Iam => format!("AWS4-HMAC-SHA256 {REALM}"),
             // A request without a key gets no error: it has sent nothing wrong.
-            Self::Hashed(_) if http::bearer(&request.headers).is_none_or(str::is_empty) => format!("Bearer {REALM}"),
-            Self::Hashed(_) => {
-                format!("Bearer {REALM}, error=\"invalid_token\", error_description=\"the key is not valid\"")
-            }
+            Self::Hashed(_) if has_no_key(request) => format!("Bearer {REALM}"),
+            Self::Hashed(_) => format!("Bearer {REALM}, error=\"invalid_token\", error_description=\"{NOT_VALID}\""),
         }
     }
 
@@ -108,6 +110,11 @@ impl Keys {
     }
 }
 
+/// Whether a request has no key at all, or an empty one.
+fn has_no_key(request: &ApiGatewayV2httpRequest) -> bool {
+    http::bearer(&request.headers).is_none_or(str::is_empty)
+}
+
 /// Behind a route without an IAM authorizer, no request has been checked. Such a console must not be open to everybody.
 fn checked_by_iam(request: &ApiGatewayV2httpRequest) -> Result<(), Problem> {
     let iam = request.request_context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref());
@@ -123,13 +130,7 @@ fn parse(key: &str) -> Option<(Scope, [u8; 32])> {
         ("write", hex) => (Scope::Write, hex),
         _ => return None,
     };
-    if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut hash = [0; 32];
-    for (byte, digits) in hash.iter_mut().zip(0..) {
-        *byte = u8::from_str_radix(&hex[digits * 2..digits * 2 + 2], 16).ok()?;
-    }
+    let hash = HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok()?.try_into().ok()?;
     Some((scope, hash))
 }
 
@@ -183,6 +184,9 @@ mod tests {
             }
             assert_eq!(keys.challenge(&request), nothing, "{silent:?}");
         }
+        let detail = |key| keys.admit(&request(key), Scope::Read).map_err(|problem| problem.detail);
+        assert_eq!(detail(Some("x")), Err(NOT_VALID.to_owned()));
+        assert_ne!(detail(None), detail(Some("x")));
         assert!(keys.challenge(&request(Some("x"))).starts_with(&format!("{nothing}, error=\"invalid_token\"")));
         assert_eq!(Keys::Iam.challenge(&request(None)), "AWS4-HMAC-SHA256 realm=\"rollcall\"");
         for (header, status) in [

@@ -1,5 +1,8 @@
 //! A connection speaks for its node from its handshake to its close, and not a moment longer.
 
+mod check_ins;
+mod floods;
+
 use std::sync::Arc;
 
 use rollcall_core::{Attribute, Policy, Registration};
@@ -169,128 +172,10 @@ async fn a_superseded_connection_is_told_nothing_of_its_node() {
     cloud.stop().await;
 }
 
-#[tokio::test]
-async fn a_check_in_that_is_handled_after_the_close_is_stored_and_revives_nothing() {
-    let gate = Arc::new(Semaphore::new(0));
-    let cloud = Cloud::with(Options { interceptor: Some(hold("check-in", &gate)), ..Options::default() }).await;
-    let mut socket = cloud.socket("ap-1").await;
-    socket.send(r#"{"type":"check-in","seq":1,"ack":false,"firmware":"2.4.1"}"#).await;
-    socket.close().await;
-    let closed = cloud.until_stored("ap-1", |node| node.open().is_none()).await;
-    gate.add_permits(1);
-    let node = cloud.until_stored("ap-1", |node| node.seq == Some(1)).await;
-    assert_eq!(node.firmware.as_deref(), Some("2.4.1"));
-    assert_eq!((node.open(), node.due), (None, closed.due), "it is as closed as it was");
-    cloud.stop().await;
-}
-
-#[tokio::test]
-async fn of_two_check_ins_in_the_wrong_order_the_results_of_both_are_stored_and_the_stale_one_is_told_so() {
-    let cloud = Cloud::start().await;
-    let console = cloud.console();
-    let mut socket = cloud.socket("ap-1").await;
-    for (number, name) in [(1, "scan"), (2, "led")] {
-        assert_eq!(queue(&console, name).await.status, 201);
-        if cloud.pushes && number == 1 {
-            assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Command(_))));
-        }
-    }
-    if cloud.pushes {
-        assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Command(_))), "told again");
-    }
-    cloud.set_sent("ap-1", 1).await;
-    cloud.set_sent("ap-1", 2).await;
-    socket.send(r#"{"type":"check-in","seq":2,"results":[{"command":2,"status":"done"}],"firmware":"2"}"#).await;
-    ack(&mut socket).await;
-    socket.send(r#"{"type":"check-in","seq":1,"results":[{"command":1,"status":"done"}],"firmware":"1"}"#).await;
-    let stale = error(&mut socket).await;
-    assert_eq!((stale.code, stale.seq, stale.stored_seq), (ErrorCode::StaleSeq, Some(1), Some(2)));
-    assert_eq!(states(&console).await, ["done", "done"]);
-    let node = cloud.stored("ap-1").await.expect("stored");
-    assert_eq!((node.seq, node.firmware.as_deref()), (Some(2), Some("2")), "the older report changes nothing");
-    cloud.stop().await;
-}
-
-#[tokio::test]
-async fn the_same_check_in_again_is_stored_again_and_acknowledged() {
-    let cloud = Cloud::start().await;
-    let mut socket = cloud.socket("ap-1").await;
-    for firmware in ["1", "1", "2"] {
-        socket.send(json!({"type": "check-in", "seq": 7, "firmware": firmware}).to_string()).await;
-        assert_eq!(ack(&mut socket).await.seq, 7);
-        assert_eq!(cloud.stored("ap-1").await.expect("stored").firmware.as_deref(), Some(firmware));
-    }
-    cloud.stop().await;
-}
-
-#[tokio::test]
-async fn a_check_in_whose_result_can_not_be_stored_is_not_acknowledged_and_can_be_said_again() {
-    let cloud = Cloud::start().await;
-    let console = cloud.console();
-    let mut socket = cloud.socket("ap-1").await;
-    assert_eq!(queue(&console, "scan").await.status, 201);
-    if cloud.pushes {
-        assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Command(_))));
-    } else {
-        cloud.set_sent("ap-1", 1).await;
-    }
-    let check_in = r#"{"type":"check-in","seq":1,"results":[{"command":1,"status":"done"}]}"#;
-    // The check-in itself is stored; whatever follows is throttled.
-    cloud.dynamodb.set(Fault::ThrottleAfter(1));
-    socket.send(check_in).await;
-    let half = error(&mut socket).await;
-    assert_eq!((half.code, half.seq), (ErrorCode::Unavailable, Some(1)));
-    assert!(half.message.starts_with("the check-in is stored, and it is not known"), "{}", half.message);
-    assert_eq!(states(&console_without_faults(&cloud)).await, ["sent"]);
-    socket.send(check_in).await;
-    assert_eq!(ack(&mut socket).await.seq, 1);
-    assert_eq!(states(&console).await, ["done"]);
-    cloud.stop().await;
-}
-
-#[tokio::test]
-async fn an_error_in_answer_to_a_question_names_the_question() {
-    let cloud = Cloud::start().await;
-    let mut socket = cloud.socket("ap-1").await;
-    let none = [
-        (r#"{"type":"config"}"#, ErrorCode::NoConfig, Question::Config),
-        (r#"{"type":"firmware-url","version":"1"}"#, ErrorCode::NoFirmware, Question::FirmwareUrl),
-        (r#"{"type":"firmware-url","version":1}"#, ErrorCode::InvalidField, Question::FirmwareUrl),
-    ];
-    let failed = none.map(|(question, _, about)| (question, ErrorCode::Unavailable, about));
-    for (question, code, about) in none {
-        socket.send(question).await;
-        let answer = error(&mut socket).await;
-        assert_eq!((answer.code, answer.seq, answer.about), (code, None, Some(about)), "{question}");
-    }
-    cloud.dynamodb.set(Fault::Throttle);
-    for (question, code, about) in failed.into_iter().take(2) {
-        socket.send(question).await;
-        let answer = error(&mut socket).await;
-        assert_eq!((answer.code, answer.seq, answer.about), (code, None, Some(about)), "{question}");
-    }
-    cloud.dynamodb.set(Fault::None);
-    socket.send("hello").await;
-    assert_eq!(error(&mut socket).await.about, None, "nobody knows what it was to be");
-    cloud.stop().await;
-}
-
 /// The console, and a DynamoDB that answers.
 fn console_without_faults(cloud: &Cloud) -> Http {
     cloud.dynamodb.set(Fault::None);
     cloud.console()
-}
-
-#[tokio::test]
-async fn invented_results_cost_no_write() {
-    let cloud = Cloud::start().await;
-    let mut socket = cloud.socket("ap-1").await;
-    let results: Vec<_> = (1..=8).map(|number| json!({"command": number, "status": "done"})).collect();
-    let before = cloud.dynamodb.passed();
-    socket.send(json!({"type": "check-in", "seq": 1, "results": results}).to_string()).await;
-    ack(&mut socket).await;
-    assert_eq!(cloud.dynamodb.passed() - before, 1);
-    cloud.stop().await;
 }
 
 #[tokio::test]
@@ -345,83 +230,5 @@ async fn two_devices_with_one_token_are_told_and_counted_and_one_device_that_rec
     assert_eq!(shown["takeovers"]["count"], 3);
     let logged = cloud.journal.until("connect", "stored", 6).await;
     assert_eq!(logged.iter().filter(|line| line["Takeovers"] == 1).count(), 3);
-    cloud.stop().await;
-}
-
-#[tokio::test]
-async fn a_node_that_sends_too_much_is_told_to_slow_down_then_dismissed_and_kept_out() {
-    let policy = policy(Registration::Open, 6600).with_budget(20);
-    let cloud = Cloud::with(Options { policy, ..Options::default() }).await;
-    let mut socket = cloud.socket("ap-1").await;
-    for seq in 1..20 {
-        socket.check_in(seq).await;
-        ack(&mut socket).await;
-    }
-    socket.check_in(20).await;
-    let Frame::Message(ServerMessage::SlowDown { retry_after_s: 58..=60, seq: Some(20) }) = socket.next().await else {
-        panic!("it is not told to slow down")
-    };
-    let stored = cloud.stored("ap-1").await.expect("stored");
-    assert_eq!(stored.seq, Some(19), "what is over the budget is not stored");
-    // What was under way when it was told is not held against it.
-    let mut next = Frame::Broken;
-    for seq in 21.. {
-        socket.check_in(seq).await;
-        next = socket.next().await;
-        if !matches!(next, Frame::Message(ServerMessage::SlowDown { .. })) {
-            break;
-        }
-    }
-    if let Frame::Message(ServerMessage::Bye { reason, retry_after_s }) = next {
-        assert!(reason == ByeReason::SlowDown && retry_after_s.is_some_and(|left| left <= 60), "{reason}");
-        next = socket.next().await;
-    }
-    assert!(matches!(next, Frame::Closed(_)), "it is not dismissed: {next:?}");
-    assert_eq!(refused(&cloud.ws_url(), &cloud.token("ap-1")).await, 429);
-    let refusals = cloud.journal.until("check-in", "refused", 2).await;
-    assert!(refusals.iter().all(|line| line["reason"] == "slow-down" && line["node"] == "ap-1"), "{refusals:?}");
-    let poll = cloud.http(&cloud.token("ap-1")).send("POST", "/v1/check-in", r#"{"type":"check-in","seq":1}"#).await;
-    assert_eq!(poll.status, 429);
-    assert!(poll.headers["retry-after"].to_str().expect("text").parse::<u32>().expect("seconds") <= 60);
-    cloud.stop().await;
-}
-
-/// The figure of docs/security.md: what a node costs that sends as much as it can, until it is dismissed.
-#[tokio::test]
-#[expect(clippy::print_stdout, reason = "it is a measurement, too")]
-async fn a_flood_costs_one_write_unit_a_message_of_the_budget_and_few_more() {
-    if Backend::chosen() != Backend::Embedded {
-        return;
-    }
-    let cloud = Cloud::start().await;
-    let mut socket = cloud.socket("ap-1").await;
-    let before = cloud.dynamodb.passed();
-    let mut seq = 0;
-    let mut answers = 0_u64;
-    loop {
-        seq += 1;
-        socket.send(r#"{"type":"check-in","seq":1,"firmware":7}"#.replace(":1,", &format!(":{seq},"))).await;
-        match socket.next().await {
-            Frame::Message(ServerMessage::Ack(_) | ServerMessage::Error(_) | ServerMessage::SlowDown { .. }) => {
-                answers += 1;
-            }
-            Frame::Message(ServerMessage::Bye { reason, .. }) => {
-                assert_eq!(reason, ByeReason::SlowDown);
-                break;
-            }
-            Frame::Closed(_) | Frame::Broken => break,
-            other => panic!("unexpected: {other:?}"),
-        }
-    }
-    let node = cloud.until_stored("ap-1", |node| node.open().is_none()).await;
-    let requests = cloud.dynamodb.passed() - before;
-    println!("a flood: {answers} messages answered, {requests} requests of DynamoDB until it was dismissed");
-    assert_eq!((node.spent, node.blocked.offences), (u64::from(Policy::BUDGET), Some(1)));
-    let before = cloud.dynamodb.passed();
-    for _ in 0..10 {
-        assert_eq!(refused(&cloud.ws_url(), &cloud.token("ap-1")).await, 429);
-    }
-    assert_eq!(cloud.dynamodb.passed() - before, 10, "a refused connect is one request, and writes nothing");
-    assert_eq!(cloud.stored("ap-1").await.map(|node| node.blocked), Some(node.blocked));
     cloud.stop().await;
 }

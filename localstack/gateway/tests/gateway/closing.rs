@@ -1,6 +1,6 @@
 //! The ways in which a connection ends, and the code and reason that `$disconnect` gets.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use crate::support::{Client, Record, connect, functions, gateway, handshake, id_of, manage, soon};
 use futures_util::{FutureExt, SinkExt, StreamExt};
@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::Notify,
 };
 use tokio_tungstenite::tungstenite::{
     Message,
@@ -215,17 +214,8 @@ async fn deleting_a_connection_closes_it_with_1000_after_the_frames_that_were_po
 
 #[tokio::test]
 async fn a_client_that_leaves_before_the_101_is_disconnected_once_connect_has_accepted() {
-    let go = Arc::new(Notify::new());
-    let gate = Arc::clone(&go);
     let (functions, mut record) = functions();
-    let functions = functions.on_async("connect", move |_| {
-        let gate = Arc::clone(&gate);
-        async move {
-            gate.notified().await;
-            Ok(json!({"statusCode": 200}))
-        }
-        .boxed()
-    });
+    let (functions, go) = functions.held("connect", |_| Ok(json!({"statusCode": 200})));
     let gateway = gateway(functions, Limits::default()).await;
     let client = tokio::spawn(crate::support::try_connect(handshake(&gateway, "/prod")));
     let id = id_of(&record.next("connect").await);

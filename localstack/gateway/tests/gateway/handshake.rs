@@ -1,27 +1,15 @@
 //! Handshakes: which are accepted, and how the others are refused.
 
-use std::sync::Arc;
-
 use crate::support::{allow, call, functions, gateway, handshake, id_of, manage, raised, routes, start, try_connect};
 use futures_util::FutureExt;
 use http::{Method, StatusCode};
 use rollcall_gateway::{GatewayConfig, InvokeError, Limits};
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
 #[tokio::test]
 async fn the_101_is_sent_only_after_connect_accepted_and_before_that_the_connection_does_not_exist() {
-    let go = Arc::new(Notify::new());
-    let gate = Arc::clone(&go);
     let (functions, mut record) = functions();
-    let functions = functions.on_async("connect", move |_| {
-        let gate = Arc::clone(&gate);
-        async move {
-            gate.notified().await;
-            Ok(json!({"statusCode": 204}))
-        }
-        .boxed()
-    });
+    let (functions, go) = functions.held("connect", |_| Ok(json!({"statusCode": 204})));
     let gateway = gateway(functions, Limits::default()).await;
     let mut client = Box::pin(try_connect(handshake(&gateway, "/prod")));
     assert!((&mut client).now_or_never().is_none());

@@ -6,7 +6,7 @@ use crate::support::{connect, functions, gateway, id_of, raised, routes, start};
 use futures_util::FutureExt;
 use rollcall_gateway::{GatewayConfig, InvokeError, Limits};
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::sync::{Mutex, mpsc};
 
 #[tokio::test]
 async fn a_message_goes_to_the_route_that_its_body_names_and_any_other_message_to_default() {
@@ -186,16 +186,7 @@ async fn disconnect_does_not_wait_for_functions_that_still_run() {
 #[tokio::test]
 async fn only_so_many_messages_of_one_connection_are_in_functions_and_the_next_one_waits() {
     let (functions, mut record) = functions();
-    let go = Arc::new(Notify::new());
-    let gate = Arc::clone(&go);
-    let functions = functions.on_async("echo", move |event| {
-        let gate = Arc::clone(&gate);
-        async move {
-            gate.notified().await;
-            Ok(json!({"body": event["body"]}))
-        }
-        .boxed()
-    });
+    let (functions, go) = functions.held("echo", |event| Ok(json!({"body": event["body"]})));
     let gateway = gateway(functions, Limits { in_flight: 2, ..Limits::default() }).await;
     let mut client = connect(&gateway).await;
     for body in ["1", "2", "3"] {

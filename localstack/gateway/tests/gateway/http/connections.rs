@@ -39,17 +39,8 @@ async fn answered(sender: &mut SendRequest<Full<Bytes>>, body: &'static str) -> 
 
 /// Functions with `held`, which answers after a notification.
 fn held() -> (Functions, crate::support::Record, Arc<Notify>) {
-    let go = Arc::new(Notify::new());
-    let gate = Arc::clone(&go);
     let (functions, record) = functions();
-    let functions = functions.on_async("held", move |_| {
-        let gate = Arc::clone(&gate);
-        async move {
-            gate.notified().await;
-            Ok(json!({"statusCode": 200, "body": "at last"}))
-        }
-        .boxed()
-    });
+    let (functions, go) = functions.held("held", |_| Ok(json!({"statusCode": 200, "body": "at last"})));
     (functions, record, go)
 }
 

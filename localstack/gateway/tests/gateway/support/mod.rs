@@ -17,7 +17,7 @@ use rollcall_gateway::{Gateway, GatewayConfig, Invoke, InvokeError, Limits, Rout
 use serde_json::{Value, json};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    sync::{Notify, mpsc},
 };
 use tokio_tungstenite::{
     WebSocketStream,
@@ -63,6 +63,21 @@ impl Functions {
     ) -> Self {
         self.handlers.insert(name.to_owned(), Arc::new(f));
         self
+    }
+
+    /// A function whose answers are held back, each until a notification.
+    pub fn held(self, name: &str, f: impl Fn(Value) -> Outcome + Clone + Send + Sync + 'static) -> (Self, Arc<Notify>) {
+        let go = Arc::new(Notify::new());
+        let gate = Arc::clone(&go);
+        let functions = self.on_async(name, move |event| {
+            let (gate, f) = (Arc::clone(&gate), f.clone());
+            async move {
+                gate.notified().await;
+                f(event)
+            }
+            .boxed()
+        });
+        (functions, go)
     }
 }
 
