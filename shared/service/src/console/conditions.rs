@@ -4,15 +4,14 @@
 //! follows, as in `"7-0b5c31aa"`: a configuration is shown with the report, so its tag must change with it. Setting a
 //! configuration replaces the version alone. So for `If-Match`, both tags are version 7, and `"0"` is no configuration.
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use data_encoding::HEXLOWER;
 use rollcall_aws::http::HttpAnswer;
 use rollcall_core::{Expected, Node, Versions};
 use rollcall_wire::console::{Problem, ProblemCode};
 use sha2::{Digest as _, Sha256};
 
-use crate::clip;
-use crate::view;
+use crate::console::clip;
+use crate::console::view;
 
 /// The headers that make a request conditional. Headers with a date are ignored, as they must be for resources without
 /// a date of their last change (RFC 9110, sections 13.1.3 and 13.1.4).
@@ -46,12 +45,12 @@ struct Tag {
 
 impl Conditions {
     /// Reads the conditions of a request.
-    pub(crate) fn read(request: &ApiGatewayV2httpRequest) -> Result<Self, Problem> {
+    pub(crate) fn read(request: &Request) -> Result<Self, Problem> {
         Ok(Self { if_match: header(request, IF_MATCH)?, if_none_match: header(request, IF_NONE_MATCH)? })
     }
 
     /// Refuses conditions in a request for a resource that has no tag. Otherwise they would be ignored.
-    pub(crate) fn refuse(request: &ApiGatewayV2httpRequest) -> Result<Self, Problem> {
+    pub(crate) fn refuse(request: &Request) -> Result<Self, Problem> {
         let found = [IF_MATCH, IF_NONE_MATCH].into_iter().find(|name| request.headers.contains_key(*name));
         found.map_or_else(
             || Ok(Self::default()),
@@ -131,7 +130,7 @@ fn same(tag: &str, now: &str) -> bool {
     tag == now || version(tag).is_some_and(|version_of_tag| version(now) == Some(version_of_tag))
 }
 
-fn header(request: &ApiGatewayV2httpRequest, name: &'static str) -> Result<Option<Tags>, Problem> {
+fn header(request: &Request, name: &'static str) -> Result<Option<Tags>, Problem> {
     let lines: Vec<_> =
         request.headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
     if lines.is_empty() {
@@ -179,7 +178,7 @@ mod tests {
     use super::*;
 
     fn conditions(if_match: Option<&str>, if_none_match: Option<&str>) -> Result<Conditions, u16> {
-        let mut request = ApiGatewayV2httpRequest::default();
+        let mut request = Request::default();
         for (name, value) in [(IF_MATCH, if_match), (IF_NONE_MATCH, if_none_match)] {
             if let Some(value) = value {
                 request.headers.insert(name, value.parse().expect("a header"));

@@ -10,10 +10,10 @@ use rollcall_core::{
 use rollcall_wire::console::{AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, SiteConfigSet};
 use rollcall_wire::{Document, Json, ServerMessage};
 
-use crate::conditions::etag;
-use crate::handle::{Admitted, Answered, Console, parse};
-use crate::refusal::{denied, failed, internal};
-use crate::{cursor, view};
+use crate::console::conditions::etag;
+use crate::console::handle::{Admitted, Answered, Console, parse};
+use crate::console::refusal::{denied, failed, internal};
+use crate::console::{cursor, view};
 
 /// How many nodes of a site are set in one request: so many easily fit the request's 30 seconds (Amazon API Gateway
 /// quotas).
@@ -21,7 +21,7 @@ const SITE_PAGE: i32 = 100;
 /// How many of these nodes are set at the same time.
 const AT_ONCE: usize = 16;
 
-impl<D: Documents, C: Connections> Console<D, C> {
+impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Sets a node's desired configuration. The document is stored before a node can ask for it, and only after a check
     /// that the request will succeed, so that a refused request leaves no document. (A request that loses a race in
     /// between does leave its document. It is not deleted, since another node may use it by then.)

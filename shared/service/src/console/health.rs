@@ -7,8 +7,8 @@ use rollcall_aws::{Connections, Documents, Store as _, chain};
 use rollcall_core::Timestamp;
 use rollcall_wire::console::{HealthView, PartHealth, Problem, ProblemCode};
 
-use crate::handle::{Admitted, Answered, Console, parse};
-use crate::keys::Scope;
+use crate::console::handle::{Admitted, Answered, Console, parse};
+use crate::console::keys::Scope;
 
 /// How long the last result is told to senders without a key, in milliseconds: if it was good, and if it was bad, which
 /// should be over soon.
@@ -35,7 +35,7 @@ impl Health {
     }
 }
 
-impl<D: Documents, C: Connections> Console<D, C> {
+impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Whether the parts that every request needs answer. A sender with a key is told the present result.
     pub(crate) async fn health(&self, admitted: &Admitted<'_>) -> Answered {
         let is_known = self.keys.admit(admitted.request, Scope::Read).is_ok();

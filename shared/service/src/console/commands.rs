@@ -9,9 +9,9 @@ use rollcall_core::{
 use rollcall_wire::console::{COMMAND_EXPIRES_MOST_S, CommandPage, CommandSpec, CommandView, Problem, ProblemCode};
 use rollcall_wire::{COMMAND_ARGS_BYTES, DOCUMENT_LEVELS, ServerMessage, canonical, sha256};
 
-use crate::handle::{Admitted, Answered, Console, number, object, parse};
-use crate::refusal::{denied, failed, internal};
-use crate::{cursor, nodes, view};
+use crate::console::handle::{Admitted, Answered, Console, number, object, parse};
+use crate::console::refusal::{denied, failed, internal};
+use crate::console::{cursor, nodes, view};
 
 /// The highest number of a command: the sort key of its item holds twelve digits.
 const COMMAND_NUMBER: u64 = 999_999_999_999;
@@ -20,7 +20,7 @@ const AT_ONCE: i32 = 100;
 /// How often queueing a command is tried, if other requests take the next number first.
 const ROUNDS: usize = 8;
 
-impl<D: Documents, C: Connections> Console<D, C> {
+impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Queues a command. If the same request was made before, it returns that command.
     pub(crate) async fn queue(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;

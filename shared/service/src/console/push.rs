@@ -8,7 +8,7 @@ use rollcall_wire::ServerMessage;
 use rollcall_wire::console::DeliveryState;
 use tokio::time::Instant;
 
-use crate::handle::Console;
+use crate::console::handle::Console;
 
 /// How long closing a connection is tried if its handshake may not be over. Until then, `@connections` does not know
 /// the connection.
@@ -16,7 +16,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// The pauses between two tries: the first one, and the longest.
 const CLOSE_AGAIN: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(320)];
 
-impl<D: Documents, C: Connections> Console<D, C> {
+impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Sends a message to the node's connection, and returns what became of it. If the connection is surely gone, its
     /// close is stored as its `$disconnect` would be.
     pub(crate) async fn push(

@@ -9,9 +9,9 @@ use rollcall_core::{
 use rollcall_wire::ServerMessage;
 use rollcall_wire::console::{NodePage, NodePatch, NodeSpec, Problem, ProblemCode};
 
-use crate::handle::{Admitted, Answered, Console, number, object, parse};
-use crate::refusal::{denied, failed, internal};
-use crate::{cursor, view};
+use crate::console::handle::{Admitted, Answered, Console, number, object, parse};
+use crate::console::refusal::{denied, failed, internal};
+use crate::console::{cursor, view};
 
 /// How many nodes a page has by default; and at most, which is what one `BatchGetItem` reads (Amazon DynamoDB quotas).
 const PAGE: i32 = 50;
@@ -20,7 +20,7 @@ const PAGE_MOST: i32 = 100;
 /// connection ([`Policy`](rollcall_core::Policy)).
 const WITHIN_MOST_S: u32 = 6_600;
 
-impl<D: Documents, C: Connections> Console<D, C> {
+impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Registers a node, or replaces its registration. The status is 200 in either case, since one guarded write does
     /// not tell whether the node was there before.
     pub(crate) async fn register(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
@@ -70,7 +70,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
         let within = admitted.parameter("within_s").map(within).transpose()?;
         let stored = self.registered_node(&node).await?;
         let unreachable = |error: ConnectionError, what: &str| {
-            tracing::error!(%node, error = rollcall_aws::chain(&error), "a connection could not be {what}");
+            tracing::error!(%node, error = crate::error::chain(&error), "a connection could not be {what}");
             Problem::new(ProblemCode::Unavailable, "the node's connection can't be reached now")
         };
         if let Some(within_s) = within {

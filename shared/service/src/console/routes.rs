@@ -1,7 +1,7 @@
 //! The paths of the console, and their methods.
 
-use crate::content::{Content, MERGE_PATCH};
-use crate::keys::Scope;
+use crate::console::content::{Content, MERGE_PATCH};
+use crate::console::keys::Scope;
 
 /// The methods that a path may have, in the order in which `Allow` lists them. Every path with `GET` has `HEAD`, and
 /// every path has `OPTIONS`.

@@ -1,9 +1,8 @@
 //! Checks the headers of a request's body before it is read.
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use rollcall_wire::console::{Problem, ProblemCode};
 
-use crate::clip;
+use crate::console::clip;
 
 /// The media types of JSON and of a JSON Merge Patch (RFC 7396).
 pub(crate) const JSON: &str = "application/json";
@@ -29,7 +28,7 @@ impl Content {
     }
 
     /// Refuses a body that would have to be read in another way, or not at all.
-    pub(crate) fn check(self, request: &ApiGatewayV2httpRequest) -> Result<(), Problem> {
+    pub(crate) fn check(self, request: &Request) -> Result<(), Problem> {
         let is_empty = request.body.as_ref().is_none_or(String::is_empty);
         if self == Self::Nothing {
             let refused = Problem::new(ProblemCode::InvalidBody, "this request must have no body");
@@ -78,7 +77,7 @@ mod tests {
     use super::*;
 
     fn status(content: Content, body: &str, headers: &[(&'static str, &str)]) -> Result<(), u16> {
-        let mut request = ApiGatewayV2httpRequest::default();
+        let mut request = Request::default();
         request.body = Some(body.to_owned());
         for (name, value) in headers {
             request.headers.append(*name, value.parse().expect("a header"));

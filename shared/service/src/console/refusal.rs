@@ -1,13 +1,12 @@
 //! Turns problems into answers.
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use rollcall_aws::http::HttpAnswer;
 use rollcall_aws::{StoreError, chain};
 use rollcall_core::Denied;
 use rollcall_wire::console::{Problem, ProblemCode};
 
-use crate::keys::Keys;
-use crate::routes::{NoRoute, Route};
+use crate::console::keys::Keys;
+use crate::console::routes::{NoRoute, Route};
 
 /// After how many seconds to try again if the table can't be reached.
 const AGAIN_S: u32 = 5;
@@ -16,7 +15,7 @@ const AGAIN_S: u32 = 5;
 /// 10.2, 11.6.1 and 15.5).
 pub(crate) fn refuse(
     problem: &Problem,
-    request: &ApiGatewayV2httpRequest,
+    request: &Request,
     route: Result<&Route<'_>, &NoRoute>,
     keys: &Keys,
 ) -> HttpAnswer {

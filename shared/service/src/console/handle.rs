@@ -1,21 +1,19 @@
 //! Handles a request of the application: authentication, routing, and the answer.
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use lambda_runtime::Diagnostic;
 use rollcall_aws::http::{self, HttpAnswer};
 use rollcall_aws::{Connections, Documents, DynamoFirmware, DynamoStore, Store as _};
 use rollcall_core::{Denied, Item, Node, NodeId, Policy, Timestamp, Update};
 use rollcall_wire::console::{Problem, ProblemCode};
 use rollcall_wire::{DOCUMENT_LEVELS, JsonError, canonical};
 
-use crate::clip;
-use crate::conditions::Conditions;
-use crate::health::Health;
-use crate::keys::Keys;
-use crate::openapi;
-use crate::query::Query;
-use crate::refusal::{denied, failed, internal, refuse};
-use crate::routes::{Conditional, Keyed, Methods, NoRoute, Route, route};
+use crate::console::clip;
+use crate::console::conditions::Conditions;
+use crate::console::health::Health;
+use crate::console::keys::Keys;
+use crate::console::openapi;
+use crate::console::query::Query;
+use crate::console::refusal::{denied, failed, internal, refuse};
+use crate::console::routes::{Conditional, Keyed, Methods, NoRoute, Route, route};
 
 /// How deeply a body may be nested: a command's arguments are one level down.
 const BODY_LEVELS: usize = DOCUMENT_LEVELS + 1;
@@ -33,7 +31,7 @@ pub(crate) struct Console<D, C> {
 
 /// A request whose sender may make it.
 pub(crate) struct Admitted<'a> {
-    pub(crate) request: &'a ApiGatewayV2httpRequest,
+    pub(crate) request: &'a Request,
     pub(crate) now: Timestamp,
     query: Query,
 }
@@ -53,9 +51,9 @@ impl Admitted<'_> {
     }
 }
 
-impl<D: Documents, C: Connections> Console<D, C> {
+impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Authenticates and handles a request. If something is wrong with it, the answer is a problem document (RFC 9457).
-    pub(crate) async fn handle(&self, request: &ApiGatewayV2httpRequest) -> Result<HttpAnswer, Diagnostic> {
+    pub(crate) async fn handle(&self, request: &Request) -> Result<HttpAnswer, Diagnostic> {
         let method = request.request_context.http.method.as_str();
         let path = request.raw_path.as_deref().unwrap_or_default();
         let route = route(method, path);
@@ -91,7 +89,7 @@ impl<D: Documents, C: Connections> Console<D, C> {
     }
 
     /// Checks everything that can be checked without reading the table, and handles the request.
-    async fn answer(&self, request: &ApiGatewayV2httpRequest, route: &Route<'_>) -> Answered {
+    async fn answer(&self, request: &Request, route: &Route<'_>) -> Answered {
         if let Route::Keyed(keyed) = route {
             self.keys.admit(request, keyed.scope())?;
         }

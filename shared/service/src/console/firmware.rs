@@ -6,10 +6,10 @@ use rollcall_core::{Denied, FirmwareVersion, Model, NodeId, firmware_set, set_fi
 use rollcall_wire::console::{DeliveryState, FirmwareSet, FirmwareSpec, FirmwareWish, Problem, ProblemCode};
 use rollcall_wire::{FirmwareNews, ServerMessage};
 
-use crate::handle::{Admitted, Answered, Console, object, parse};
-use crate::refusal::{denied, failed, internal};
+use crate::console::handle::{Admitted, Answered, Console, object, parse};
+use crate::console::refusal::{denied, failed, internal};
 
-impl<D: Documents, C: Connections> Console<D, C> {
+impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Stores the description of an image. The image itself is in the bucket, where its builder has put it.
     pub(crate) async fn add_firmware(&self, admitted: &Admitted<'_>, model: &str, version: &str) -> Answered {
         let (model, version): (Model, FirmwareVersion) = (parse(model, "model")?, parse(version, "version")?);

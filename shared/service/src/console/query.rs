@@ -7,7 +7,7 @@
 use percent_encoding::percent_decode_str;
 use rollcall_wire::console::{Problem, ProblemCode};
 
-use crate::clip;
+use crate::console::clip;
 
 /// The parameters of a request. Each is there once, and none is empty.
 #[derive(Debug, Default, PartialEq, Eq)]

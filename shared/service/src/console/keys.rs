@@ -1,6 +1,5 @@
 //! Authentication of requests.
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use rollcall_aws::{ConfigErrors, Lookup, Reader, http, variable};
 use rollcall_wire::console::{Problem, ProblemCode};
@@ -48,7 +47,7 @@ impl Keys {
     }
 
     /// Checks whether the sender of a request may do this.
-    pub(crate) fn admit(&self, request: &ApiGatewayV2httpRequest, scope: Scope) -> Result<(), Problem> {
+    pub(crate) fn admit(&self, request: &Request, scope: Scope) -> Result<(), Problem> {
         let keys = match self {
             Self::Hashed(keys) => keys,
             Self::Iam => return checked_by_iam(request),
@@ -76,7 +75,7 @@ impl Keys {
     }
 
     /// The challenge for a request that is not authenticated (RFC 9110, section 11.6.1; RFC 6750, section 3).
-    pub(crate) fn challenge(&self, request: &ApiGatewayV2httpRequest) -> String {
+    pub(crate) fn challenge(&self, request: &Request) -> String {
         match self {
             Self::Iam => format!("AWS4-HMAC-SHA256 {REALM}"),
             // A request without a key gets no error: it has sent nothing wrong.
@@ -111,12 +110,12 @@ impl Keys {
 }
 
 /// Whether a request has no key at all, or an empty one.
-fn has_no_key(request: &ApiGatewayV2httpRequest) -> bool {
+fn has_no_key(request: &Request) -> bool {
     http::bearer(&request.headers).is_none_or(str::is_empty)
 }
 
 /// Behind a route without an IAM authorizer, no request has been checked. Such a console must not be open to everybody.
-fn checked_by_iam(request: &ApiGatewayV2httpRequest) -> Result<(), Problem> {
+fn checked_by_iam(request: &Request) -> Result<(), Problem> {
     let iam = request.request_context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref());
     if iam.and_then(|iam| iam.user_arn.as_deref()).is_some_and(|arn| !arn.is_empty()) {
         return Ok(());
@@ -151,8 +150,8 @@ mod tests {
         HEXLOWER.encode(&Sha256::digest(key))
     }
 
-    fn request(key: Option<&str>) -> ApiGatewayV2httpRequest {
-        let mut request = ApiGatewayV2httpRequest::default();
+    fn request(key: Option<&str>) -> Request {
+        let mut request = Request::default();
         if let Some(key) = key {
             request.headers.insert("authorization", format!("Bearer {key}").parse().expect("a header"));
         }

@@ -10,9 +10,9 @@ use rollcall_wire::console::{BATCH_NODES, BatchNode, BatchResult, NodeSpec, Prob
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::clip;
-use crate::handle::{Admitted, Answered, Console, invalid_body, object, parse};
-use crate::nodes::registering;
+use crate::console::clip;
+use crate::console::handle::{Admitted, Answered, Console, invalid_body, object, parse};
+use crate::console::nodes::registering;
 
 /// How many nodes are registered at the same time.
 const AT_ONCE: usize = 16;
@@ -23,7 +23,7 @@ struct Named {
     node: String,
 }
 
-impl<D: Documents, C: Connections> Console<D, C> {
+impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Registers up to [`BATCH_NODES`] nodes, each with its own result, in the order in which they were given.
     pub(crate) async fn batch(&self, admitted: &Admitted<'_>) -> Answered {
         let body = admitted.body()?;
