@@ -32,8 +32,7 @@ pub async fn connect(
         return Answer::status(400);
     };
     let (node, connection) = (&socket.node, &socket.connection.id);
-    let kind =
-        EventKind::Connect { connection: socket.connection.clone(), credentials: socket.credentials, instance };
+    let kind = EventKind::Connect { connection: socket.connection.clone(), credentials: socket.credentials, instance };
     let recorded = match record(store, socket.event(kind), policy).await {
         Ok(recorded) => recorded,
         Err(error) => {

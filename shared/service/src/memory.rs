@@ -73,7 +73,8 @@ impl MemoryStore {
             _ => None,
         });
         let nodes: Vec<_> = nodes.take(most(limit)).collect();
-        let next = nodes.last().filter(|_| nodes.len() == most(limit)).map(|(node, _)| (&Key::Node(node.clone())).into());
+        let next =
+            nodes.last().filter(|_| nodes.len() == most(limit)).map(|(node, _)| (&Key::Node(node.clone())).into());
         (nodes, next)
     }
 

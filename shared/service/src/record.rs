@@ -122,7 +122,7 @@ pub async fn carry_out(store: &impl Store, connections: &impl Connections, effec
 ///
 /// # Errors
 /// If it is not known whether it was closed.
-pub async fn dismiss(
+pub(crate) async fn dismiss(
     connections: &impl Connections,
     connection: &ConnectionId,
     refusal: Refusal,

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::http::HttpAnswer;
+use crate::store::Store;
 use futures_util::{StreamExt as _, stream};
-use rollcall_aws::http::HttpAnswer;
-use rollcall_aws::{Connections, Documents};
 use rollcall_core::{NodeId, Timestamp, register};
 use rollcall_wire::console::{BATCH_NODES, BatchNode, BatchResult, NodeSpec, Problem, ProblemCode};
 use serde::Deserialize;
@@ -54,8 +56,8 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
                 let detail = "node: it is in the batch twice, and nodes are registered in no particular order";
                 return Err(Problem::new(ProblemCode::InvalidBody, detail));
             }
-            self.register_one(&register(&node, &registering(NodeSpec { site, model, tags, credential_version })?), now)
-                .await
+            let registering = registering(NodeSpec { site, model, tags, credential_version })?;
+            self.register_one(&node, &register(&node, &registering), now).await
         };
         let problem = registration.await.err();
         // An id that is not valid may have any length.

@@ -1,10 +1,13 @@
 //! The console's requests about commands.
 
-use rollcall_aws::http::HttpAnswer;
-use rollcall_aws::{Connections, Documents, command_news};
+use crate::clock::Clock;
+use crate::commands::{self, command_news, next_command};
+use crate::connections::Connections;
+use crate::http::HttpAnswer;
+use crate::store::Store;
 use rollcall_core::{
-    COMMANDS_OPEN, Command, CommandState, Ending, IdempotencyKey, ItemKey, Node, NodeId, Outcome, Queueing, Room,
-    cancel, over, queue, queued_before, room,
+    COMMANDS_OPEN, Command, CommandState, Ending, IdempotencyKey, Key, Node, NodeId, Outcome, Queueing, Room, cancel,
+    over, queue, queued_before, room,
 };
 use rollcall_wire::console::{COMMAND_EXPIRES_MOST_S, CommandPage, CommandSpec, CommandView, Problem, ProblemCode};
 use rollcall_wire::{COMMAND_ARGS_BYTES, DOCUMENT_LEVELS, ServerMessage, canonical, sha256};
@@ -50,7 +53,8 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         };
         let (mut from, mut open, mut first_open) = (first, 0, None);
         while from <= last && open < COMMANDS_OPEN {
-            let some = self.store.commands(node, from..=last, AT_ONCE).await.map_err(|error| failed(&error))?;
+            let some =
+                commands::commands(&self.store, node, from..=last, AT_ONCE).await.map_err(|error| failed(&error))?;
             // Numbers that are missing belong to commands that expired long ago and were deleted.
             let Some(end) = some.last() else { break };
             from = end.number + 1;
@@ -67,8 +71,8 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     }
 
     async fn queued_before(&self, node: &NodeId, queueing: &Queueing) -> Result<Option<Command>, Problem> {
-        let key = ItemKey::Queued(queueing.key.clone());
-        let Some(item) = self.store.read_item(node, &key).await.map_err(|error| failed(&error))? else {
+        let key = Key::Queued(node.clone(), queueing.key.clone());
+        let Some(item) = self.store.read(&key).await.map_err(|error| failed(&error))? else {
             return Ok(None);
         };
         let number = queued_before(&item, &queueing.request).map_err(|error| internal(&error))?;
@@ -80,7 +84,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     async fn hand_out(&self, node: &NodeId, number: u64, admitted: &Admitted<'_>) -> Answered {
         let stored = self.registered_node(node).await?;
         if let (Some(_), Some(open)) = (stored.open(), stored.open_commands()) {
-            let next = self.store.next_command(node, open, admitted.now).await.map_err(|error| failed(&error))?;
+            let next = next_command(&self.store, node, open, admitted.now).await.map_err(|error| failed(&error))?;
             if let Some(next) = next {
                 let news = command_news(&next, admitted.now).map_err(|error| failed(&error))?;
                 self.push(node, &stored, &ServerMessage::Command(news), admitted.now).await;
@@ -105,7 +109,9 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         let first = (newest + 1).saturating_sub(u64::from(limit.unsigned_abs())).max(1);
         let commands = match newest {
             0 => vec![],
-            newest => self.store.commands(&node, first..=newest, limit).await.map_err(|error| failed(&error))?,
+            newest => {
+                commands::commands(&self.store, &node, first..=newest, limit).await.map_err(|error| failed(&error))?
+            }
         };
         let views: Result<Vec<_>, _> = commands.iter().rev().map(|command| view(command, admitted)).collect();
         // A command that is missing was deleted, and so were all before it.
@@ -133,7 +139,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     }
 
     async fn command(&self, node: &NodeId, number: u64) -> Result<Command, Problem> {
-        let item = self.store.read_item(node, &ItemKey::Command(number)).await.map_err(|error| failed(&error))?;
+        let item = self.store.read(&Key::Command(node.clone(), number)).await.map_err(|error| failed(&error))?;
         Command::read(number, &item.ok_or_else(unknown)?).map_err(|error| internal(&error))
     }
 }

@@ -4,8 +4,9 @@
 //! follows, as in `"7-0b5c31aa"`: a configuration is shown with the report, so its tag must change with it. Setting a
 //! configuration replaces the version alone. So for `If-Match`, both tags are version 7, and `"0"` is no configuration.
 
+use crate::http::HttpAnswer;
+use crate::http::Request;
 use data_encoding::HEXLOWER;
-use rollcall_aws::http::HttpAnswer;
 use rollcall_core::{Expected, Node, Versions};
 use rollcall_wire::console::{Problem, ProblemCode};
 use sha2::{Digest as _, Sha256};

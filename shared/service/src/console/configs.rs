@@ -1,11 +1,16 @@
 //! The console's requests about configurations.
 
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::error::chain;
+use crate::http::HttpAnswer;
+use crate::news::config_news;
+use crate::store::Store;
 use futures_util::future::join;
 use futures_util::{StreamExt as _, stream};
-use rollcall_aws::http::HttpAnswer;
-use rollcall_aws::{Connections, Documents, chain, config_news};
 use rollcall_core::{
-    ConfigChange, Expected, Item, Node, NodeId, Outcome, Site, Timestamp, config_set, remember, set_config,
+    ConfigChange, Expected, History, Item, Key, Node, NodeId, Outcome, Site, Timestamp, config_set, remember,
+    set_config,
 };
 use rollcall_wire::console::{AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, SiteConfigSet};
 use rollcall_wire::{Document, Json, ServerMessage};
@@ -37,7 +42,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     }
 
     async fn store_document(&self, document: &Document) -> Result<(), Problem> {
-        self.documents.put(document.clone()).await.map_err(|error| failed(&error))
+        self.documents.put(&self.store, document.clone()).await.map_err(|error| failed(&error))
     }
 
     /// Sets a node's desired configuration, and pushes it. Returns the result, and the node as it is stored then.
@@ -68,7 +73,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Stores the version in the node's history, best effort. Without it, the difference can't be shown once another
     /// version is desired.
     async fn remember(&self, node: &NodeId, set: &ConfigChange) {
-        if let Err(error) = self.store.remember(node, &remember(&set.node, &set.config)).await {
+        if let Err(error) = self.store.write(&remember(node, &set.node, &set.config)).await {
             tracing::warn!(%node, error = chain(&error), "a configuration's version could not be remembered");
         }
     }
@@ -97,8 +102,9 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         let sha256 = if let Some(desired) = desired {
             Some(desired.sha256.clone())
         } else {
-            let history = self.store.history(node).await.map_err(|error| failed(&error))?;
-            history.sha256(version).map(str::to_owned)
+            let item = self.store.read(&Key::History(node.clone())).await.map_err(|error| failed(&error))?;
+            let history = item.as_ref().map(History::read).transpose().map_err(|error| internal(&error))?;
+            history.unwrap_or_default().sha256(version).map(str::to_owned)
         };
         let document = self.json(sha256.as_deref()).await?;
         Ok(Some(AppliedView { version, sha256, document }))
@@ -107,7 +113,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// The document with this hash as JSON, if there is one.
     async fn json(&self, sha256: Option<&str>) -> Result<Option<Json>, Problem> {
         let Some(sha256) = sha256 else { return Ok(None) };
-        let document = self.documents.get(sha256).await.map_err(|error| failed(&error))?;
+        let document = self.documents.get(&self.store, sha256).await.map_err(|error| failed(&error))?;
         document.map(|document| document.json()).transpose().map_err(|error| internal(&error))
     }
 

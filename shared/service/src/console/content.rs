@@ -1,5 +1,6 @@
 //! Checks the headers of a request's body before it is read.
 
+use crate::http::Request;
 use rollcall_wire::console::{Problem, ProblemCode};
 
 use crate::console::clip;
@@ -77,8 +78,7 @@ mod tests {
     use super::*;
 
     fn status(content: Content, body: &str, headers: &[(&'static str, &str)]) -> Result<(), u16> {
-        let mut request = Request::default();
-        request.body = Some(body.to_owned());
+        let mut request = Request { body: Some(body.to_owned()), ..Request::default() };
         for (name, value) in headers {
             request.headers.append(*name, value.parse().expect("a header"));
         }

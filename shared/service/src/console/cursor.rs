@@ -44,7 +44,7 @@ fn signing(secret: &[u8; 32], list: &str, bytes: &[u8]) -> Hmac<Sha256> {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_aws::PageKey;
+    use crate::store::PageKey;
 
     use super::*;
 

@@ -1,8 +1,11 @@
 //! The console's requests about firmware.
 
-use rollcall_aws::http::HttpAnswer;
-use rollcall_aws::{Connections, Documents, Kept};
-use rollcall_core::{Denied, FirmwareVersion, Model, NodeId, firmware_set, set_firmware};
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::firmware::Kept;
+use crate::http::HttpAnswer;
+use crate::store::Store;
+use rollcall_core::{Denied, FirmwareImage, FirmwareVersion, Model, NodeId, firmware_set, set_firmware};
 use rollcall_wire::console::{DeliveryState, FirmwareSet, FirmwareSpec, FirmwareWish, Problem, ProblemCode};
 use rollcall_wire::{FirmwareNews, ServerMessage};
 
@@ -15,7 +18,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         let (model, version): (Model, FirmwareVersion) = (parse(model, "model")?, parse(version, "version")?);
         let image: FirmwareSpec = object(&admitted.body()?)?;
         image.check().map_err(|error| Problem::new(ProblemCode::InvalidBody, error.to_string()))?;
-        match self.firmware.put(&model, &version, &image).await.map_err(|error| failed(&error))? {
+        match self.firmware.put(&self.store, &model, &version, &stored(&image)).await.map_err(|error| failed(&error))? {
             Kept::New => {
                 let location = format!("/v1/firmware/{}/{}", model.as_str(), version.as_str());
                 Ok(HttpAnswer::json(201, &image).with("location", location))
@@ -31,8 +34,8 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
 
     pub(crate) async fn firmware(&self, model: &str, version: &str) -> Answered {
         let (model, version): (Model, FirmwareVersion) = (parse(model, "model")?, parse(version, "version")?);
-        let image = self.firmware.get(&model, &version).await.map_err(|error| failed(&error))?;
-        Ok(HttpAnswer::json(200, &*image.ok_or_else(|| unknown(&model, &version))?))
+        let image = self.firmware.get(&self.store, &model, &version).await.map_err(|error| failed(&error))?;
+        Ok(HttpAnswer::json(200, &view(&*image.ok_or_else(|| unknown(&model, &version))?)))
     }
 
     /// Sets a node's desired firmware, and pushes it.
@@ -44,7 +47,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         })?;
         let model = self.registered_node(&node).await?.model.ok_or_else(|| denied(Denied::OtherModel))?;
         let model: Model = parse(&model, "model")?;
-        if self.firmware.get(&model, &version).await.map_err(|error| failed(&error))?.is_none() {
+        if self.firmware.get(&self.store, &model, &version).await.map_err(|error| failed(&error))?.is_none() {
             return Err(unknown(&model, &version));
         }
         let outcome = self.write(&set_firmware(&node, &model, &version)).await?;
@@ -58,6 +61,24 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         };
         tracing::info!(%node, version, outcome = ?delivery, "firmware");
         Ok(HttpAnswer::json(200, &FirmwareSet { node: node.to_string(), version, delivery }))
+    }
+}
+
+fn stored(spec: &FirmwareSpec) -> FirmwareImage {
+    FirmwareImage {
+        object_key: spec.object_key.clone(),
+        size: spec.size,
+        sha256: spec.sha256.clone(),
+        signature: spec.signature.clone(),
+    }
+}
+
+fn view(image: &FirmwareImage) -> FirmwareSpec {
+    FirmwareSpec {
+        object_key: image.object_key.clone(),
+        size: image.size,
+        sha256: image.sha256.clone(),
+        signature: image.signature.clone(),
     }
 }
 

@@ -1,15 +1,20 @@
 //! Handles a request of the application: authentication, routing, and the answer.
 
-use rollcall_aws::http::{self, HttpAnswer};
-use rollcall_aws::{Connections, Documents, DynamoFirmware, DynamoStore, Store as _};
-use rollcall_core::{Denied, Item, Node, NodeId, Policy, Timestamp, Update};
-use rollcall_wire::console::{Problem, ProblemCode};
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::documents::Documents;
+use crate::error::chain;
+use crate::firmware::Firmware;
+use crate::http::{HttpAnswer, Request};
+use crate::store::Store;
+use rollcall_core::{Denied, Item, Key, Node, NodeId, Policy, Timestamp, Update};
+use rollcall_wire::console::{HealthView, PartHealth, Problem, ProblemCode};
 use rollcall_wire::{DOCUMENT_LEVELS, JsonError, canonical};
 
 use crate::console::clip;
 use crate::console::conditions::Conditions;
 use crate::console::health::Health;
-use crate::console::keys::Keys;
+use crate::console::keys::{Keys, Scope};
 use crate::console::openapi;
 use crate::console::query::Query;
 use crate::console::refusal::{denied, failed, internal, refuse};
@@ -19,14 +24,16 @@ use crate::console::routes::{Conditional, Keyed, Methods, NoRoute, Route, route}
 const BODY_LEVELS: usize = DOCUMENT_LEVELS + 1;
 
 /// Handles requests, with all that they need.
-pub(crate) struct Console<D, C> {
-    pub(crate) keys: Keys,
-    pub(crate) store: DynamoStore,
-    pub(crate) documents: D,
-    pub(crate) firmware: DynamoFirmware,
-    pub(crate) connections: C,
-    pub(crate) policy: Policy,
-    pub(crate) health: Health,
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Console<S, C, K> {
+    pub keys: Keys,
+    pub store: S,
+    pub documents: Documents,
+    pub firmware: Firmware,
+    pub connections: C,
+    pub clock: K,
+    pub policy: Policy,
+    pub health: Health,
 }
 
 /// A request whose sender may make it.
@@ -42,7 +49,7 @@ pub(crate) type Answered = Result<HttpAnswer, Problem>;
 impl Admitted<'_> {
     /// The body as text.
     pub(crate) fn body(&self) -> Result<String, Problem> {
-        http::body(self.request).map(std::borrow::Cow::into_owned).map_err(|error| not_taken(&error))
+        self.request.text().map(std::borrow::Cow::into_owned).map_err(|error| not_taken(&error))
     }
 
     /// A parameter of the query.
@@ -53,9 +60,8 @@ impl Admitted<'_> {
 
 impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Authenticates and handles a request. If something is wrong with it, the answer is a problem document (RFC 9457).
-    pub(crate) async fn handle(&self, request: &Request) -> Result<HttpAnswer, Diagnostic> {
-        let method = request.request_context.http.method.as_str();
-        let path = request.raw_path.as_deref().unwrap_or_default();
+    pub async fn handle(&self, request: &Request) -> HttpAnswer {
+        let (method, path) = (request.method.as_str(), request.path.as_str());
         let route = route(method, path);
         let answered = match &route {
             Ok(route) => self.answer(request, route).await,
@@ -70,7 +76,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         let status = answer.status_code;
         let (failed, unauthorized) = ((status >= 500).then_some(1), (status == 401).then_some(1));
         // The address is logged only if the sender is not authenticated.
-        let source_ip = unauthorized.and(request.request_context.http.source_ip.as_deref());
+        let source_ip = unauthorized.and(request.source_ip.as_deref());
         let node = route.ok().and_then(|route| route.node().map(clip::value));
         tracing::info!(
             node = node.as_deref(),
@@ -85,7 +91,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
             "console"
         );
         // The answer depends on the key, so it must not be cached.
-        Ok(answer.with("cache-control", "no-store".to_owned()))
+        answer.with("cache-control", "no-store".to_owned())
     }
 
     /// Checks everything that can be checked without reading the table, and handles the request.
@@ -93,16 +99,14 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         if let Route::Keyed(keyed) = route {
             self.keys.admit(request, keyed.scope())?;
         }
-        let now = http::time(request).map_err(|error| internal(&error))?;
-        let query = request.raw_query_string.as_deref().unwrap_or_default();
-        let query = Query::read(query, |name| route.has_parameter(name) || self.keys.is_signature(name))?;
+        let query = Query::read(&request.query, |name| route.has_parameter(name) || self.keys.is_signature(name))?;
         route.content().check(request)?;
         let conditions = match route.conditional() {
             Conditional::Ignored => Conditions::default(),
             Conditional::Refused => Conditions::refuse(request)?,
             Conditional::Read | Conditional::Set => Conditions::read(request)?,
         };
-        let answer = self.act(&Admitted { request, now, query }, route, &conditions).await?;
+        let answer = self.act(&Admitted { request, now: request.at, query }, route, &conditions).await?;
         if route.conditional() == Conditional::Read { conditions.settle(answer) } else { Ok(answer) }
     }
 
@@ -135,7 +139,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
 
     /// A node that has an item, revoked or not, with its item.
     pub(crate) async fn stored_node(&self, node: &NodeId) -> Result<(Node, Item), Problem> {
-        let item = self.store.read(node).await.map_err(|error| failed(&error))?;
+        let item = self.store.read(&Key::Node(node.clone())).await.map_err(|error| failed(&error))?;
         let item = item.ok_or_else(|| denied(Denied::Unknown))?;
         Ok((Node::read(&item).map_err(|error| internal(&error))?, item))
     }
@@ -152,6 +156,29 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Makes one guarded write.
     pub(crate) async fn write(&self, update: &Update) -> Result<rollcall_core::Outcome, Problem> {
         Ok(self.store.write(update).await.map_err(|error| failed(&error))?.outcome)
+    }
+
+    /// Whether the parts that every request needs answer. A sender with a key is told the present result.
+    async fn health(&self, admitted: &Admitted<'_>) -> Answered {
+        let is_known = self.keys.admit(admitted.request, Scope::Read).is_ok();
+        let recent = self.health.recent(admitted.now).filter(|_| !is_known);
+        let is_well = if let Some(is_well) = recent {
+            is_well
+        } else {
+            let is_well = self.table_answers().await?;
+            self.health.note(admitted.now, is_well);
+            is_well
+        };
+        if is_well {
+            return Ok(HttpAnswer::json(200, &HealthView { table: PartHealth::Ok }));
+        }
+        Err(Problem::new(ProblemCode::Unavailable, "the table does not answer"))
+    }
+
+    async fn table_answers(&self) -> Result<bool, Problem> {
+        // Any node will do: it only matters whether there is an answer.
+        let answer = self.store.read(&Key::Node(parse("health-check", "node")?)).await;
+        Ok(answer.inspect_err(|error| tracing::error!(outcome = "failed", error = chain(error), "health")).is_ok())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Authentication of requests.
 
+use crate::http::Request;
 use data_encoding::HEXLOWER_PERMISSIVE;
-use rollcall_aws::{ConfigErrors, Lookup, Reader, http, variable};
 use rollcall_wire::console::{Problem, ProblemCode};
 use sha2::{Digest as _, Sha256};
 use subtle::{Choice, ConstantTimeEq as _};
@@ -13,14 +13,15 @@ const NOT_VALID: &str = "the key is not valid";
 
 /// What a request needs its key for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Scope {
     Read,
     Write,
 }
 
 /// The keys that requests are checked with. Keys are random, so that a plain hash of one tells nothing. Several keys
 /// are valid at once, so that they can be rotated.
-pub(crate) enum Keys {
+pub enum Keys {
     /// The hashes of the keys, each with what the key is for. The keys themselves are not known.
     Hashed(Vec<(Scope, [u8; 32])>),
     /// Every request that API Gateway's IAM authorizer has accepted. IAM policies say what its sender may do: each
@@ -29,21 +30,11 @@ pub(crate) enum Keys {
 }
 
 impl Keys {
-    /// Reads the keys from the configuration.
-    pub(crate) fn read(lookup: &impl Lookup) -> Result<Self, ConfigErrors> {
-        let mut reader = Reader::new(lookup);
-        match reader.optional(variable::CONSOLE_AUTH).as_deref() {
-            Some("iam") => return reader.finish(|| Some(Self::Iam)),
-            None | Some("keys") => {}
-            Some(_) => reader.invalid(variable::CONSOLE_AUTH, "must be keys or iam".to_owned()),
-        }
-        let text = reader.required(variable::CONSOLE_KEYS);
+    /// Reads `read:` or `write:` and a SHA-256 in hexadecimal, for each key, with spaces between them; `None` if the text
+    /// is anything else.
+    pub fn hashed(text: &str) -> Option<Self> {
         let keys: Option<Vec<_>> = text.split_whitespace().map(parse).collect();
-        if keys.as_ref().is_none_or(Vec::is_empty) {
-            let problem = "must be read: or write: and a SHA-256 in hexadecimal, with spaces between them".to_owned();
-            reader.invalid(variable::CONSOLE_KEYS, problem);
-        }
-        reader.finish(|| keys.map(Self::Hashed))
+        keys.filter(|keys| !keys.is_empty()).map(Self::Hashed)
     }
 
     /// Checks whether the sender of a request may do this.
@@ -52,7 +43,7 @@ impl Keys {
             Self::Hashed(keys) => keys,
             Self::Iam => return checked_by_iam(request),
         };
-        let hash = Sha256::digest(http::bearer(&request.headers).unwrap_or_default());
+        let hash = Sha256::digest(request.bearer().unwrap_or_default());
         // Every key is compared, whether one has matched or not.
         let (mut reads, mut writes) = (Choice::from(0), Choice::from(0));
         for (scope, key) in keys {
@@ -111,13 +102,12 @@ impl Keys {
 
 /// Whether a request has no key at all, or an empty one.
 fn has_no_key(request: &Request) -> bool {
-    http::bearer(&request.headers).is_none_or(str::is_empty)
+    request.bearer().is_none_or(str::is_empty)
 }
 
 /// Behind a route without an IAM authorizer, no request has been checked. Such a console must not be open to everybody.
 fn checked_by_iam(request: &Request) -> Result<(), Problem> {
-    let iam = request.request_context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref());
-    if iam.and_then(|iam| iam.user_arn.as_deref()).is_some_and(|arn| !arn.is_empty()) {
+    if request.iam_user.as_deref().is_some_and(|arn| !arn.is_empty()) {
         return Ok(());
     }
     Err(Problem::new(ProblemCode::Unauthenticated, "a request signed with IAM credentials is required"))
@@ -135,34 +125,34 @@ fn parse(key: &str) -> Option<(Scope, [u8; 32])> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use data_encoding::HEXLOWER;
 
     use super::*;
 
-    fn keys(text: &str) -> Result<Keys, ConfigErrors> {
-        let text = text.to_owned();
-        Keys::read(&move |name: &str| (name == variable::CONSOLE_KEYS).then(|| text.clone()))
+    fn keys(text: &str) -> Keys {
+        Keys::hashed(text).unwrap_or_else(|| panic!("{text:?} is refused"))
     }
 
     fn hash(key: &str) -> String {
         HEXLOWER.encode(&Sha256::digest(key))
     }
 
-    fn request(key: Option<&str>) -> Request {
+    fn request(authorization: Option<&str>) -> Request {
         let mut request = Request::default();
-        if let Some(key) = key {
-            request.headers.insert("authorization", format!("Bearer {key}").parse().expect("a header"));
+        if let Some(authorization) = authorization {
+            request.headers.insert("authorization", authorization.parse().expect("a header"));
         }
         request
     }
 
+    fn with_key(key: Option<&str>) -> Request {
+        request(key.map(|key| format!("Bearer {key}")).as_deref())
+    }
+
     #[test]
     fn a_read_key_reads_a_write_key_does_both_and_others_do_nothing() {
-        let keys = keys(&format!("read:{} write:{} write:{}", hash("r"), hash("w"), hash("w2")))
-            .unwrap_or_else(|error| panic!("{error}"));
-        let status = |key, scope| keys.admit(&request(key), scope).map_err(|problem| problem.status);
+        let keys = keys(&format!("read:{} write:{} write:{}", hash("r"), hash("w"), hash("w2")));
+        let status = |key, scope| keys.admit(&with_key(key), scope).map_err(|problem| problem.status);
         assert_eq!([status(Some("r"), Scope::Read), status(Some("r"), Scope::Write)], [Ok(()), Err(403)]);
         for key in ["w", "w2"] {
             assert_eq!([status(Some(key), Scope::Read), status(Some(key), Scope::Write)], [Ok(()), Ok(())]);
@@ -174,19 +164,15 @@ mod tests {
 
     #[test]
     fn a_refused_request_is_told_how_to_authenticate_and_what_was_wrong() {
-        let keys = keys(&format!("read:{}", hash("r"))).unwrap_or_else(|error| panic!("{error}"));
+        let keys = keys(&format!("read:{}", hash("r")));
         let nothing = "Bearer realm=\"rollcall\"";
         for silent in [None, Some("Basic dTpw"), Some("Bearer"), Some("Bearer ")] {
-            let mut request = request(None);
-            if let Some(silent) = silent {
-                request.headers.insert("authorization", silent.parse().expect("a header"));
-            }
-            assert_eq!(keys.challenge(&request), nothing, "{silent:?}");
+            assert_eq!(keys.challenge(&request(silent)), nothing, "{silent:?}");
         }
-        let detail = |key| keys.admit(&request(key), Scope::Read).map_err(|problem| problem.detail);
+        let detail = |key| keys.admit(&with_key(key), Scope::Read).map_err(|problem| problem.detail);
         assert_eq!(detail(Some("x")), Err(NOT_VALID.to_owned()));
         assert_ne!(detail(None), detail(Some("x")));
-        assert!(keys.challenge(&request(Some("x"))).starts_with(&format!("{nothing}, error=\"invalid_token\"")));
+        assert!(keys.challenge(&with_key(Some("x"))).starts_with(&format!("{nothing}, error=\"invalid_token\"")));
         assert_eq!(Keys::Iam.challenge(&request(None)), "AWS4-HMAC-SHA256 realm=\"rollcall\"");
         for (header, status) in [
             ("bearer r", Ok(())),
@@ -196,43 +182,26 @@ mod tests {
             ("Basic r", Err(401)),
             ("r", Err(401)),
         ] {
-            let mut request = request(None);
-            request.headers.insert("authorization", header.parse().expect("a header"));
-            let admitted = keys.admit(&request, Scope::Read).map_err(|problem| problem.status);
+            let admitted = keys.admit(&request(Some(header)), Scope::Read).map_err(|problem| problem.status);
             assert_eq!(admitted, status, "{header}");
         }
     }
 
     #[test]
     fn with_iam_whoever_was_checked_is_let_in_and_nobody_else() {
-        let iam = Keys::read(&|name: &str| (name == variable::CONSOLE_AUTH).then(|| "iam".to_owned()));
-        let iam = iam.unwrap_or_else(|error| panic!("{error}"));
-        let status = |authorizer: serde_json::Value| {
-            let mut request = request(Some("a key"));
-            request.request_context.authorizer = serde_json::from_value(authorizer).expect("an authorizer's context");
-            [Scope::Read, Scope::Write].map(|scope| iam.admit(&request, scope).map_err(|problem| problem.status))
+        let status = |iam_user: Option<&str>| {
+            let request = Request { iam_user: iam_user.map(str::to_owned), ..with_key(Some("a key")) };
+            [Scope::Read, Scope::Write].map(|scope| Keys::Iam.admit(&request, scope).map_err(|problem| problem.status))
         };
-        let arn = "arn:aws:iam::123456789012:user/monolith";
-        assert_eq!(status(json!({"iam": {"userArn": arn, "userId": "AIDA"}})), [Ok(()), Ok(())]);
-        for authorizer in [
-            json!(null),
-            json!({}),
-            json!({"iam": null}),
-            json!({"iam": {}}),
-            json!({"iam": {"userArn": ""}}),
-            json!({"jwt": {"claims": {"sub": arn}}}),
-            json!({"lambda": {"iam": {"userArn": arn}}}),
-        ] {
-            assert_eq!(status(authorizer.clone()), [Err(401), Err(401)], "{authorizer}");
-        }
+        assert_eq!(status(Some("arn:aws:iam::123456789012:user/monolith")), [Ok(()), Ok(())]);
+        assert_eq!([status(None), status(Some(""))], [[Err(401), Err(401)]; 2]);
     }
 
     #[test]
-    fn an_invalid_key_is_reported_and_not_repeated() {
+    fn text_that_is_no_list_of_keys_is_refused() {
         let signed = format!("write:{}", "+f".repeat(32));
         for text in ["", "write:", "admin:00", "write:zz", &format!("write:{}0", hash("w")), "secret", &signed] {
-            let error = keys(text).err().unwrap_or_else(|| panic!("{text:?} is taken")).to_string();
-            assert!(error.contains(variable::CONSOLE_KEYS) && !error.contains("secret"), "{error}");
+            assert!(Keys::hashed(text).is_none(), "{text:?}");
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The console's requests about nodes.
 
-use rollcall_aws::http::HttpAnswer;
-use rollcall_aws::{ConnectionError, Connections, Documents, text};
+use crate::clock::Clock;
+use crate::connections::{ConnectionError, Connections};
+use crate::http::HttpAnswer;
+use crate::reply::text;
+use crate::store::Store;
 use rollcall_core::{
     Amended, Amending, CredentialVersion, InvalidId, Node, NodeId, Outcome, Registering, Site, Tags, Timestamp, Update,
     amend, register, registered, revoke,
@@ -26,7 +29,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     pub(crate) async fn register(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let spec: NodeSpec = object(&admitted.body()?)?;
-        let stored = self.register_one(&register(&node, &registering(spec)?), admitted.now).await?;
+        let stored = self.register_one(&node, &register(&node, &registering(spec)?), admitted.now).await?;
         Ok(HttpAnswer::json(200, &view::node(&node, &stored, admitted.now, &self.policy)))
     }
 
@@ -34,15 +37,15 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     pub(crate) async fn amend(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let patch: NodePatch = object(&admitted.body()?)?;
-        let stored = self.register_one(&amend(&node, &amending(patch)?), admitted.now).await?;
+        let stored = self.register_one(&node, &amend(&node, &amending(patch)?), admitted.now).await?;
         Ok(HttpAnswer::json(200, &view::node(&node, &stored, admitted.now, &self.policy)))
     }
 
     /// Writes a registration or its change. A connection whose token becomes outdated by it is closed.
-    pub(crate) async fn register_one(&self, update: &Update, now: Timestamp) -> Result<Node, Problem> {
+    pub(crate) async fn register_one(&self, node: &NodeId, update: &Update, now: Timestamp) -> Result<Node, Problem> {
         let outcome = self.write(update).await?;
         let stored = registered(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
-        self.dismiss_outdated(&update.node, &stored, now).await;
+        self.dismiss_outdated(node, &stored, now).await;
         Ok(stored)
     }
 

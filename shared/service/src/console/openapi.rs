@@ -3,7 +3,7 @@
 mod every_path;
 mod examples;
 
-use rollcall_aws::http::HttpAnswer;
+use crate::http::HttpAnswer;
 use rollcall_wire::console::{
     AppliedView, BatchNode, BatchResult, ConfigSet, ConfigView, NodePage, NodePatch, NodeSpec, NodeView, Problem,
 };

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use rollcall_aws::{ConnectionError, Connections, Delivery, Documents, chain, dismiss, record, text};
+use crate::clock::Clock;
+use crate::connections::{ConnectionError, Connections, Delivery};
+use crate::error::chain;
+use crate::record::{dismiss, record};
+use crate::reply::text;
+use crate::store::Store;
 use rollcall_core::{ConnectionId, Node, NodeId, Refusal, Timestamp, gone};
 use rollcall_wire::ServerMessage;
 use rollcall_wire::console::DeliveryState;
-use tokio::time::Instant;
 
 use crate::console::handle::Console;
 
@@ -68,16 +72,17 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         reason: Option<Refusal>,
         may_be_opening: bool,
     ) -> Result<Delivery, ConnectionError> {
-        let (until, [mut pause, longest]) = (Instant::now() + CLOSE_WITHIN, CLOSE_AGAIN);
+        let (mut waited, [mut pause, longest]) = (Duration::ZERO, CLOSE_AGAIN);
         loop {
             let closed = match reason {
                 Some(reason) => dismiss(&self.connections, connection, reason).await?,
                 None => self.connections.close(connection).await?,
             };
-            if closed == Delivery::Delivered || !may_be_opening || Instant::now() >= until {
+            if closed == Delivery::Delivered || !may_be_opening || waited >= CLOSE_WITHIN {
                 return Ok(closed);
             }
-            tokio::time::sleep(pause).await;
+            self.clock.sleep(pause).await;
+            waited += pause;
             pause = (pause * 2).min(longest);
         }
     }

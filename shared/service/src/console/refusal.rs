@@ -1,7 +1,8 @@
 //! Turns problems into answers.
 
-use rollcall_aws::http::HttpAnswer;
-use rollcall_aws::{StoreError, chain};
+use crate::error::chain;
+use crate::http::{HttpAnswer, Request};
+use crate::store::StoreError;
 use rollcall_core::Denied;
 use rollcall_wire::console::{Problem, ProblemCode};
 
