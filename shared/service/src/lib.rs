@@ -37,6 +37,7 @@ pub use documents::Documents;
 pub use error::chain;
 pub use firmware::{Firmware, ImageError, Images, SignError, Signer, URL_EXPIRES_IN_S};
 pub use memory::MemoryStore;
+pub use message::unknown_connection;
 pub use poll::Polls;
 pub use record::{RecordError, Recorded, carry_out, record};
 pub use socket::{Answer, Socket};

@@ -127,6 +127,12 @@ impl<S: Store, G: Signer> CheckIns<S, G> {
     }
 }
 
+/// The answer to a message whose event does not say which connection it is from.
+pub fn unknown_connection() -> Answer {
+    let message = "the server does not know whose connection this is".to_owned();
+    Answer::frame(&error_frame(ErrorCode::Internal, message, About::Unreadable))
+}
+
 impl Socket {
     fn unreadable(&self, error: ErrorMessage) -> Purpose {
         let (node, connection, code, seq) = (&self.node, &self.connection.id, error.code, error.seq);
