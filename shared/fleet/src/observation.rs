@@ -1,7 +1,7 @@
 //! What a world tells the oracle, in the order in which it happens in true time.
 
 use rollcall_core::{ConnectionId, Item, ItemKey, NodeId, Timestamp};
-use rollcall_node::NodeEvent;
+use rollcall_machine::NodeEvent;
 use rollcall_wire::{NodeMessage, ServerMessage};
 use serde_json::Value;
 
