@@ -22,7 +22,8 @@ mod plan;
 mod violation;
 
 pub use application::{AppAnswer, AppRequest, Application, Next};
-pub use catalogue::{Act, FIRST_FIRMWARE, command_act, command_name, document, firmware_version, image, object_key};
+pub use catalogue::{Act, FIRST_FIRMWARE, command_act, command_name, document, firmware_version, flood_text};
+pub use catalogue::{image, object_key};
 pub use coverage::Coverage;
 pub use observation::{Device, How, Key, Observation, Seen};
 pub use oracle::Oracle;
