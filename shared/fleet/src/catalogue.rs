@@ -1,7 +1,9 @@
 //! What plans name by number: documents, commands and firmware images.
 
+use data_encoding::HEXLOWER;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt as _, SeedableRng as _};
+use sha2::{Digest as _, Sha256};
 
 /// The firmware that every node runs at the start.
 pub const FIRST_FIRMWARE: &str = "1.0";
@@ -81,6 +83,11 @@ pub fn image(model: &str, version: &str) -> Vec<u8> {
     let mut bytes = vec![0; rng.random_range(1_024..=65_536)];
     rng.fill(&mut bytes[..]);
     bytes
+}
+
+/// The SHA-256 of that image, in lower-case hexadecimal.
+pub fn image_sha256(model: &str, version: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(image(model, version)))
 }
 
 #[cfg(test)]
