@@ -1,101 +1,8 @@
-//! How a node is stored: the one place that spells keys, attributes and indexes.
-
-use std::collections::BTreeMap;
-
-use crate::id::{IdempotencyKey, InvalidId, Model, NodeId};
-
-/// The table's partition key.
-pub const PARTITION_KEY: &str = "pk";
-/// The table's sort key.
-pub const SORT_KEY: &str = "sk";
-/// The sort key of a node's own item.
-pub const SORT_KEY_NODE: &str = "node";
-/// The sort key of a configuration document.
-pub const SORT_KEY_DOCUMENT: &str = "document";
-/// The attribute that holds a document's text. Names of attributes are short, because they count towards an item's
-/// size.
-pub const DOCUMENT_TEXT: &str = "d";
-/// The index of suspected nodes, by [`Attribute::DueShard`] and [`Attribute::Due`]. A node is suspected from the close
-/// of its connection until it comes back or goes offline. The index is sparse: other nodes are not in it.
-pub const INDEX_DUE: &str = "due";
-/// The index of nodes by site, by [`Attribute::Site`] and the partition key.
-pub const INDEX_SITE: &str = "site";
-
-/// Over how many partition keys the index of suspected nodes is spread. A whole fleet can lose its connections at once,
-/// and one partition takes 1,000 write units a second (Amazon DynamoDB quotas).
-pub const DUE_SHARDS: u64 = 8;
-
-const NODE_PREFIX: &str = "node#";
-const COMMAND_PREFIX: &str = "command#";
-
-/// The partition key of a node's items.
-pub fn partition_key(node: &NodeId) -> String {
-    format!("{NODE_PREFIX}{node}")
-}
-
-/// The partition key of a configuration document. A document is identified by the SHA-256 of its bytes, so it never
-/// changes.
-pub fn document_key(sha256: &str) -> String {
-    format!("config#{sha256}")
-}
-
-/// The partition key of a model's firmware images. The sort key of an image is its version.
-pub fn firmware_key(model: &Model) -> String {
-    format!("firmware#{}", model.as_str())
-}
-
-/// One of a node's items.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ItemKey {
-    /// The node's own item.
-    Node,
-    /// The documents of the node's last configurations: its [`History`](crate::History).
-    History,
-    /// The command with this number.
-    Command(u64),
-    /// The number of the command that was queued with this idempotency key.
-    Queued(IdempotencyKey),
-}
-
-impl ItemKey {
-    /// The item's sort key. Commands are sorted by their numbers.
-    pub fn sort_key(&self) -> String {
-        match self {
-            Self::Node => SORT_KEY_NODE.to_owned(),
-            Self::History => "history".to_owned(),
-            // Twelve digits are enough for thirty years of a thousand commands a second.
-            Self::Command(number) => format!("{COMMAND_PREFIX}{number:012}"),
-            Self::Queued(key) => format!("queued#{}", key.as_str()),
-        }
-    }
-
-    /// The number of the command with this sort key; `None` if the item is not a command.
-    pub fn command_of_sort_key(key: &str) -> Option<u64> {
-        key.strip_prefix(COMMAND_PREFIX)?.parse().ok()
-    }
-}
-
-/// The node that a partition key belongs to; `None` if the key is not a node's.
-///
-/// # Errors
-/// If the key has a node's prefix, but no valid node id behind it.
-pub fn node_of_partition_key(key: &str) -> Result<Option<NodeId>, InvalidId> {
-    key.strip_prefix(NODE_PREFIX).map(str::parse).transpose()
-}
-
-/// The node's shard in the index of suspected nodes. It is a hash of the node's id (FNV-1a, 64 bit), so it never
-/// changes.
-pub fn due_shard(node: &NodeId) -> u64 {
-    let hash = node
-        .as_str()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    hash % DUE_SHARDS
-}
+//! The names of stored attributes: the one place that spells them.
 
 macro_rules! attributes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// An attribute of a node's item, of a command or of an idempotency key.
+        /// An attribute of an item. A node's own item has all attributes but those that say what they are of.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Attribute {
             $($(#[$doc])* $variant,)*
@@ -157,7 +64,7 @@ attributes! {
     OfflineSince = "off",
     /// When the grace period of a suspected node ends; absent if the node is not suspected.
     Due = "due",
-    /// The node's shard in [`INDEX_DUE`]; present only together with [`Attribute::Due`].
+    /// The node's shard in [`INDEX_DUE`](crate::INDEX_DUE); present only together with [`Attribute::Due`].
     DueShard = "ds",
     /// When the node last checked in.
     Seen = "s",
@@ -232,62 +139,65 @@ attributes! {
     RequestHash = "rh",
     /// When DynamoDB may delete the item, in seconds since 1970 (Amazon DynamoDB, "Time to Live").
     ForgetAt = "ttl",
+    /// Of a document: its text.
+    DocumentText = "d",
+    /// Of a firmware image: the key of its object in the bucket.
+    ObjectKey = "ok",
+    /// Of a firmware image: its size, in bytes.
+    ImageSize = "sz",
+    /// Of a firmware image: its SHA-256, in hexadecimal.
+    ImageHash = "h",
+    /// Of a firmware image: the vendor's signature of it.
+    Signature = "sg",
+    /// Of a history: the version in slot 0.
+    Version0 = "v0",
+    /// Of a history: the SHA-256 of that version's document.
+    Hash0 = "h0",
+    /// Of a history: the version in slot 1.
+    Version1 = "v1",
+    /// Of a history: the SHA-256 of that version's document.
+    Hash1 = "h1",
+    /// Of a history: the version in slot 2.
+    Version2 = "v2",
+    /// Of a history: the SHA-256 of that version's document.
+    Hash2 = "h2",
+    /// Of a history: the version in slot 3.
+    Version3 = "v3",
+    /// Of a history: the SHA-256 of that version's document.
+    Hash3 = "h3",
+    /// Of a history: the version in slot 4.
+    Version4 = "v4",
+    /// Of a history: the SHA-256 of that version's document.
+    Hash4 = "h4",
+    /// Of a history: the version in slot 5.
+    Version5 = "v5",
+    /// Of a history: the SHA-256 of that version's document.
+    Hash5 = "h5",
+    /// Of a history: the version in slot 6.
+    Version6 = "v6",
+    /// Of a history: the SHA-256 of that version's document.
+    Hash6 = "h6",
+    /// Of a history: the version in slot 7.
+    Version7 = "v7",
+    /// Of a history: the SHA-256 of that version's document.
+    Hash7 = "h7",
+    /// Of a history: the version that ran when its own slot was taken by a newer one.
+    RunningVersion = "vr",
+    /// Of a history: the SHA-256 of that version's document.
+    RunningHash = "hr",
 }
-
-/// The value of an attribute.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Value {
-    /// DynamoDB's type `S`.
-    Text(String),
-    /// DynamoDB's type `N`, used for whole numbers only.
-    Number(u64),
-}
-
-impl From<u64> for Value {
-    fn from(number: u64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<u32> for Value {
-    fn from(number: u32) -> Self {
-        Self::Number(number.into())
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-/// An item without its keys.
-pub type Item = BTreeMap<Attribute, Value>;
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::key::{PARTITION_KEY, SORT_KEY};
 
     #[test]
     fn no_two_attributes_share_a_name() {
         let names: BTreeSet<_> = Attribute::ALL.iter().map(|attribute| attribute.name()).collect();
         assert_eq!(names.len(), Attribute::ALL.len());
         assert!(!names.contains(PARTITION_KEY) && !names.contains(SORT_KEY));
-    }
-
-    #[test]
-    fn a_partition_key_leads_back_to_its_node() {
-        let node: NodeId = "ap-1".parse().expect("an id");
-        assert_eq!(node_of_partition_key(&partition_key(&node)), Ok(Some(node)));
-        assert_eq!(node_of_partition_key("config#abc"), Ok(None));
-        assert!(node_of_partition_key("node#").is_err());
-    }
-
-    #[test]
-    fn suspected_nodes_spread_over_every_shard() {
-        let shards: BTreeSet<_> = (0..200).map(|n| due_shard(&format!("ap-{n}").parse().expect("an id"))).collect();
-        assert_eq!(shards.len() as u64, DUE_SHARDS);
     }
 }

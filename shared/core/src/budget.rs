@@ -4,11 +4,12 @@
 //! budget is used up and 60 seconds have passed; the next message then takes a second write, which begins the next
 //! minute. A node far below its budget rarely needs one.
 
-use crate::attribute::{Attribute as A, Value};
+use crate::attribute::Attribute as A;
 use crate::clock::{SKEW_S, beyond, horizon};
 use crate::event::Event;
 use crate::guard::Guard;
 use crate::id::Timestamp;
+use crate::item::Value;
 use crate::node::Node;
 use crate::policy::{Policy, Seconds};
 use crate::update::Change;

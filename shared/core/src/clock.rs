@@ -4,10 +4,11 @@
 //! then lies in the future. An instant in the future is the mistake of a wrong clock, and no event is ordered by it.
 //! docs/adr/0013
 
-use crate::attribute::{Attribute, Value};
+use crate::attribute::Attribute;
 use crate::event::Event;
 use crate::guard::Guard;
 use crate::id::Timestamp;
+use crate::item::Value;
 
 /// How far apart two right clocks may be, in seconds.
 pub(crate) const SKEW_S: u32 = 5;

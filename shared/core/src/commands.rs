@@ -6,12 +6,14 @@
 
 use std::ops::RangeInclusive;
 
-use crate::attribute::{Attribute as A, Item, ItemKey, Value};
+use crate::attribute::Attribute as A;
 use crate::desired::Denied;
 use crate::guard::Guard;
 use crate::id::{CommandName, IdempotencyKey, NodeId, Timestamp};
+use crate::item::{Item, Malformed, Value, malformed, number, text, time};
+use crate::key::Key;
 use crate::limits::{COMMANDS_OPEN, COMMANDS_SPAN};
-use crate::node::{Malformed, Node, malformed, number, text, time};
+use crate::node::Node;
 use crate::policy::Seconds;
 use crate::update::{Change, Update};
 
@@ -252,9 +254,9 @@ pub fn queue(
     Ok((
         number,
         [
-            update(node, ItemKey::Node, counted, vec![Change::Set(A::CommandsQueued, number.into())]),
-            update(node, ItemKey::Command(number), Guard::Missing(A::CommandName), command),
-            update(node, ItemKey::Queued(queueing.key.clone()), Guard::Missing(A::CommandNumber), key),
+            update(Key::Node(node.clone()), counted, vec![Change::Set(A::CommandsQueued, number.into())]),
+            update(Key::Command(node.clone(), number), Guard::Missing(A::CommandName), command),
+            update(Key::Queued(node.clone(), queueing.key.clone()), Guard::Missing(A::CommandNumber), key),
         ],
     ))
 }
@@ -276,7 +278,7 @@ pub fn first_open(commands: &[Command], now: Timestamp) -> Option<&Command> {
 /// The write that marks a command as handed out. From then on it can't be cancelled.
 pub fn send(node: &NodeId, command: u64, now: Timestamp) -> Update {
     let guard = Guard::All(vec![Guard::Exists(A::CommandName), Guard::Missing(A::EndedAt), Guard::Missing(A::SentAt)]);
-    update(node, ItemKey::Command(command), guard, vec![Change::Set(A::SentAt, now.0.into())])
+    update(Key::Command(node.clone(), command), guard, vec![Change::Set(A::SentAt, now.0.into())])
 }
 
 /// The write that stores the result of a command. It is refused unless the command was handed out and has no result
@@ -286,7 +288,7 @@ pub fn end(node: &NodeId, command: u64, ended: &Ended) -> Update {
     let mut changes =
         vec![Change::Set(A::EndedAt, ended.at.0.into()), Change::Set(A::Ending, ended.how.as_str().into())];
     changes.extend(ended.output.as_deref().map(|output| Change::Set(A::Output, output.into())));
-    update(node, ItemKey::Command(command), guard, changes)
+    update(Key::Command(node.clone(), command), guard, changes)
 }
 
 /// The write that cancels a command. It is refused if the command was handed out or has ended.
@@ -294,19 +296,19 @@ pub fn cancel(node: &NodeId, command: u64, now: Timestamp) -> Update {
     let guard = Guard::All(vec![Guard::Exists(A::CommandName), Guard::Missing(A::SentAt), Guard::Missing(A::EndedAt)]);
     let changes =
         vec![Change::Set(A::EndedAt, now.0.into()), Change::Set(A::Ending, Ending::Cancelled.as_str().into())];
-    update(node, ItemKey::Command(command), guard, changes)
+    update(Key::Command(node.clone(), command), guard, changes)
 }
 
 /// The write that notes on the node that all commands up to this number are over.
 pub fn over(node: &NodeId, up_to: u64) -> Update {
     let guard = Guard::Any(vec![Guard::Missing(A::CommandsOver), Guard::Less(A::CommandsOver, up_to.into())]);
-    update(node, ItemKey::Node, guard, vec![Change::Set(A::CommandsOver, up_to.into())])
+    update(Key::Node(node.clone()), guard, vec![Change::Set(A::CommandsOver, up_to.into())])
 }
 
-fn update(node: &NodeId, item: ItemKey, guard: Guard, changes: Vec<Change>) -> Update {
+fn update(key: Key, guard: Guard, changes: Vec<Change>) -> Update {
     // A repeated write whose first answer was lost is refused. Callers find what the first one wrote in the item that
     // they read next.
-    Update { node: node.clone(), item, guard, already_applied: Guard::Any(vec![]), changes }
+    Update { key, guard, already_applied: Guard::NEVER, changes }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ const NOW: Timestamp = Timestamp(1_000_000);
 
 /// A node's items, with the operations of a table.
 #[derive(Clone, Default)]
-struct Table(BTreeMap<ItemKey, Item>);
+struct Table(BTreeMap<Key, Item>);
 
 fn node() -> NodeId {
     "ap-1".parse().expect("an id")
@@ -25,17 +25,17 @@ fn queueing(key: &str) -> Queueing {
 
 impl Table {
     fn registered() -> Self {
-        Self(BTreeMap::from([(ItemKey::Node, Item::from([(A::CredentialVersion, Value::Number(1))]))]))
+        Self(BTreeMap::from([(Key::Node(node()), Item::from([(A::CredentialVersion, Value::Number(1))]))]))
     }
 
     fn node(&self) -> Node {
-        Node::read(&self.0[&ItemKey::Node]).expect("readable")
+        Node::read(&self.0[&Key::Node(node())]).expect("readable")
     }
 
     fn write(&mut self, update: &Update) -> bool {
-        match update.apply(self.0.get(&update.item)) {
+        match update.apply(self.0.get(&update.key)) {
             Outcome::Applied { after } => {
-                self.0.insert(update.item.clone(), after);
+                self.0.insert(update.key.clone(), after);
                 true
             }
             Outcome::Refused { .. } => false,
@@ -60,7 +60,7 @@ impl Table {
 
     fn commands(&self) -> Vec<Command> {
         let commands = self.0.iter().filter_map(|(key, item)| match key {
-            ItemKey::Command(number) => Some(Command::read(*number, item).expect("readable")),
+            Key::Command(_, number) => Some(Command::read(*number, item).expect("readable")),
             _ => None,
         });
         commands.collect()
@@ -89,7 +89,7 @@ fn commands_are_numbered_in_order_and_two_at_once_never_get_the_same_number() {
     let (_, updates) = queue(&node(), &table.node(), 2, &queueing("a"), NOW).expect("room for a command");
     assert!(!table.transact(&updates), "the key is taken");
     assert_eq!(table.commands().len(), 2);
-    let item = &table.0[&ItemKey::Queued("a".parse().expect("a key"))];
+    let item = &table.0[&Key::Queued(node(), "a".parse().expect("a key"))];
     assert_eq!(queued_before(item, "hash of a"), Ok(Some(1)));
     assert_eq!(queued_before(item, "hash of something else"), Ok(None));
 }
@@ -98,7 +98,7 @@ fn commands_are_numbered_in_order_and_two_at_once_never_get_the_same_number() {
 fn commands_are_queued_for_registered_nodes_only_and_not_too_many() {
     let mut table = Table::registered();
     let updates = queue(&node(), &table.node(), 0, &queueing("a"), NOW).expect("room for a command").1;
-    table.0.get_mut(&ItemKey::Node).expect("a node").insert(A::Revoked, Value::Number(1));
+    table.0.get_mut(&Key::Node(node())).expect("a node").insert(A::Revoked, Value::Number(1));
     assert!(!table.transact(&updates), "revoked meanwhile");
     assert!(!Table(BTreeMap::new()).transact(&updates), "unknown");
     let queued = |open| queue(&node(), &table.node(), open, &queueing("a"), NOW).map(|(number, _)| number);

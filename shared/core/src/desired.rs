@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
-use crate::attribute::{Attribute as A, ItemKey, Value};
+use crate::attribute::Attribute as A;
 use crate::expected::Expected;
 use crate::guard::Guard;
 use crate::id::{CredentialVersion, FirmwareVersion, Model, NodeId, Site, Tags};
+use crate::item::{Malformed, Value};
+use crate::key::Key;
 use crate::limits::COMMANDS_OPEN;
-use crate::node::{DesiredConfig, Malformed, Node};
+use crate::node::{DesiredConfig, Node};
 use crate::update::{Change, Outcome, Update};
 
 /// The credential version of a new node, if the application gives none.
@@ -135,8 +137,8 @@ fn write_registration(node: &NodeId, amending: &Amending, mut guard: Vec<Guard>)
         Amended::Set(text) => Some(Change::Set(attribute, Value::from(&*text))),
     }));
     // A repeated write is not refused for what the first one wrote, so a refusal is never by an earlier try.
-    let already_applied = Guard::Any(vec![]);
-    Update { node: node.clone(), item: ItemKey::Node, guard: Guard::All(guard), already_applied, changes }
+    let already_applied = Guard::NEVER;
+    Update { key: Key::Node(node.clone()), guard: Guard::All(guard), already_applied, changes }
 }
 
 /// The result of [`register`] or [`amend`]: the node, or why the request is denied.
@@ -161,8 +163,7 @@ pub fn registered(outcome: Outcome) -> Result<Result<Node, Denied>, Malformed> {
 /// index; the rest of its item stays.
 pub fn revoke(node: &NodeId) -> Update {
     Update {
-        node: node.clone(),
-        item: ItemKey::Node,
+        key: Key::Node(node.clone()),
         guard: Guard::Exists(A::CredentialVersion),
         already_applied: Guard::Exists(A::Revoked),
         changes: vec![Change::Set(A::Revoked, 1_u32.into()), Change::Remove(A::Site)],
@@ -179,11 +180,10 @@ pub fn set_config(node: &NodeId, sha256: &str, expected: &Expected) -> Update {
         expected.guard(),
     ];
     Update {
-        node: node.clone(),
-        item: ItemKey::Node,
+        key: Key::Node(node.clone()),
         guard: Guard::All(guard),
         // An earlier try of this write looks like a document that was desired already, and gets the same answer.
-        already_applied: Guard::Any(vec![]),
+        already_applied: Guard::NEVER,
         changes: vec![Change::Add(A::DesiredVersion, 1), Change::Set(A::DesiredHash, sha256.into())],
     }
 }
@@ -231,14 +231,13 @@ pub fn config_set(
 /// so that a version that failed is tried again.
 pub fn set_firmware(node: &NodeId, model: &Model, version: &FirmwareVersion) -> Update {
     Update {
-        node: node.clone(),
-        item: ItemKey::Node,
+        key: Key::Node(node.clone()),
         guard: Guard::All(vec![
             Guard::Exists(A::CredentialVersion),
             Guard::Missing(A::Revoked),
             Guard::Equal(A::Model, model.as_str().into()),
         ]),
-        already_applied: Guard::Any(vec![]),
+        already_applied: Guard::NEVER,
         changes: vec![
             Change::Set(A::DesiredFirmware, version.as_str().into()),
             Change::Remove(A::UpdateVersion),

@@ -1,7 +1,7 @@
 use super::*;
-use crate::attribute::Item;
 use crate::event::{Event, EventKind};
 use crate::id::Timestamp;
+use crate::item::Item;
 use crate::node::FirmwareState;
 use crate::plan;
 use crate::policy::{Policy, Registration};

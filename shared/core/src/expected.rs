@@ -78,7 +78,7 @@ fn is_not(version: u64) -> Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attribute::{Item, Value};
+    use crate::item::{Item, Value};
 
     #[test]
     fn a_condition_holds_for_an_item_if_it_holds_for_its_version() {

@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use crate::attribute::{Attribute, Item, Value};
+use crate::attribute::Attribute;
+use crate::item::{Item, Value};
 
 /// A condition on the stored item. A comparison with an attribute that is absent, or of another type, does not hold
 /// (Amazon DynamoDB, "Comparison operator and function reference").
@@ -31,6 +32,9 @@ pub enum Guard {
 }
 
 impl Guard {
+    /// Never holds. As [`already_applied`](crate::Update::already_applied), it says that no item shows an earlier try.
+    pub const NEVER: Self = Self::Any(vec![]);
+
     /// The attribute has this value, or is absent if the value is `None`.
     pub(crate) fn same(attribute: Attribute, value: Option<Value>) -> Self {
         value.map_or(Self::Missing(attribute), |value| Self::Equal(attribute, value))

@@ -5,116 +5,117 @@
 //! document of that version is named here. The history is an item of its own, so that it takes no bytes of the node's
 //! item and costs a check-in nothing.
 
-use std::collections::BTreeMap;
-
+use crate::attribute::Attribute as A;
+use crate::guard::Guard;
+use crate::id::NodeId;
+use crate::item::{Item, Malformed, malformed, number, text};
+use crate::key::Key;
 use crate::node::{DesiredConfig, Node};
+use crate::update::{Change, Update};
 
-/// How many versions are remembered besides the one that runs. With all of them, the item stays within one write unit,
-/// as the node's item does.
-pub const REMEMBERED: u64 = 8;
+/// A place for one version: the attributes of the version and of the SHA-256 of its document.
+type Slot = (A, A);
 
-/// A place for one version in the history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Slot {
-    /// The newest of the versions whose remainder is this when they are divided by [`REMEMBERED`].
-    Newest(u64),
-    /// The version that runs, once a newer version took its own slot.
-    Running,
-}
+/// Each version has the slot of its remainder when it is divided by the number of slots. The slot holds the newest such
+/// version. With all slots, the item stays within one write unit, as the node's item does.
+const NEWEST: [Slot; 8] = [
+    (A::Version0, A::Hash0),
+    (A::Version1, A::Hash1),
+    (A::Version2, A::Hash2),
+    (A::Version3, A::Hash3),
+    (A::Version4, A::Hash4),
+    (A::Version5, A::Hash5),
+    (A::Version6, A::Hash6),
+    (A::Version7, A::Hash7),
+];
+/// The slot of the version that runs, once a newer version took its own slot.
+const RUNNING: Slot = (A::RunningVersion, A::RunningHash);
+/// How many versions are remembered besides the one that runs.
+const REMEMBERED: u64 = NEWEST.len() as u64;
 
-impl Slot {
-    /// Every slot.
-    pub fn all() -> impl Iterator<Item = Self> {
-        (0..REMEMBERED).map(Self::Newest).chain([Self::Running])
+/// The write that stores a version in a node's history when it becomes desired. A version that comes late does not
+/// replace a newer one. If the slot holds the version that runs, that one is kept in a slot of its own.
+pub fn remember(node: &NodeId, stored: &Node, config: &DesiredConfig) -> Update {
+    let (version, hash) = slot(config.version);
+    let (number, sha256) = (config.version, config.sha256.as_str());
+    let mut changes = vec![Change::Set(version, number.into()), Change::Set(hash, sha256.into())];
+    if stored.applied.is_some() && config.version.checked_sub(REMEMBERED) == stored.applied {
+        changes.push(Change::Copy { to: RUNNING.0, from: version, otherwise: number.into() });
+        changes.push(Change::Copy { to: RUNNING.1, from: hash, otherwise: sha256.into() });
     }
-
-    /// The attributes that hold the slot's version and the SHA-256 of its document.
-    pub fn names(self) -> [String; 2] {
-        match self {
-            Self::Newest(slot) => ["v", "h"].map(|name| format!("{name}{slot}")),
-            Self::Running => ["vr", "hr"].map(str::to_owned),
-        }
-    }
-}
-
-/// A version to be stored in the history. A version that comes late does not replace a newer one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct Remember {
-    pub slot: Slot,
-    pub config: DesiredConfig,
-    /// Whether the version that the slot held before is moved to [`Slot::Running`].
-    pub keep: bool,
-}
-
-/// The version to be stored in a node's history when this configuration becomes desired.
-pub fn remember(node: &Node, config: &DesiredConfig) -> Remember {
-    Remember {
-        slot: slot(config.version),
-        config: config.clone(),
-        keep: node.applied.is_some() && config.version.checked_sub(REMEMBERED) == node.applied,
+    Update {
+        key: Key::History(node.clone()),
+        guard: Guard::Any(vec![Guard::Missing(version), Guard::Less(version, number.into())]),
+        already_applied: Guard::All(vec![Guard::Equal(version, number.into()), Guard::Equal(hash, sha256.into())]),
+        changes,
     }
 }
 
 fn slot(version: u64) -> Slot {
-    Slot::Newest(version % REMEMBERED)
+    let remainder = usize::try_from(version % REMEMBERED).unwrap_or_default();
+    NEWEST[remainder]
 }
 
 /// The history of a node's configuration versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History(BTreeMap<Slot, DesiredConfig>);
+pub struct History(Vec<DesiredConfig>);
 
-impl FromIterator<(Slot, DesiredConfig)> for History {
-    fn from_iter<T: IntoIterator<Item = (Slot, DesiredConfig)>>(slots: T) -> Self {
-        Self(slots.into_iter().collect())
+impl History {
+    /// Reads a history from its stored item.
+    ///
+    /// # Errors
+    /// If a slot has a version or a hash alone, or of another type than the rules write.
+    pub fn read(item: &Item) -> Result<Self, Malformed> {
+        let slots = NEWEST.into_iter().chain([RUNNING]);
+        Ok(Self(slots.filter_map(|slot| config(item, slot).transpose()).collect::<Result<_, _>>()?))
+    }
+
+    /// The SHA-256 of a version's document, in hexadecimal; `None` if the version is not remembered.
+    pub fn sha256(&self, version: u64) -> Option<&str> {
+        self.0.iter().find(|config| config.version == version).map(|config| &*config.sha256)
     }
 }
 
-impl History {
-    /// The SHA-256 of a version's document, in hexadecimal; `None` if the version is not remembered.
-    pub fn sha256(&self, version: u64) -> Option<&str> {
-        let mut of_version = [slot(version), Slot::Running].into_iter().filter_map(|slot| self.0.get(&slot));
-        of_version.find(|config| config.version == version).map(|config| &*config.sha256)
+fn config(item: &Item, (version, hash): Slot) -> Result<Option<DesiredConfig>, Malformed> {
+    match (number(item, version)?, text(item, hash)?) {
+        (None, None) => Ok(None),
+        (Some(version), Some(sha256)) => Ok(Some(DesiredConfig { version, sha256: sha256.to_owned() })),
+        _ => Err(malformed(version)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attribute::Item;
     use crate::desired::set_config;
     use crate::event::{Event, EventKind};
     use crate::expected::Expected;
-    use crate::id::{CredentialVersion, NodeId, Timestamp};
+    use crate::id::{CredentialVersion, Timestamp};
     use crate::plan::plan;
     use crate::policy::{Policy, Registration};
     use crate::report::{ConfigOutcome, ConfigState, Health, Report};
-    use crate::update::{Outcome, Update};
+    use crate::update::Outcome;
 
-    impl History {
-        fn remember(&mut self, remember: Remember) {
-            let before = self.0.get(&remember.slot).cloned();
-            if before.as_ref().is_some_and(|before| before.version >= remember.config.version) {
-                return;
-            }
-            self.0.extend(before.filter(|_| remember.keep).map(|before| (Slot::Running, before)));
-            self.0.insert(remember.slot, remember.config);
-        }
+    fn node() -> NodeId {
+        "ap-1".parse().expect("an id")
+    }
 
-        fn after(versions: impl IntoIterator<Item = u64>, applied: impl Fn(u64) -> Option<u64>) -> Self {
-            let mut history = Self::default();
-            for version in versions {
-                let node = Node { applied: applied(version), ..Node::read(&Item::new()).expect("a node") };
-                history.remember(remember(&node, &DesiredConfig { version, sha256: format!("hash {version}") }));
+    fn history_after(versions: impl IntoIterator<Item = u64>, applied: impl Fn(u64) -> Option<u64>) -> History {
+        let mut item = Item::new();
+        for version in versions {
+            let stored = Node { applied: applied(version), ..Node::read(&Item::new()).expect("a node") };
+            let config = DesiredConfig { version, sha256: format!("hash {version}") };
+            if let Outcome::Applied { after } = remember(&node(), &stored, &config).apply(Some(&item)) {
+                item = after;
             }
-            history
         }
+        History::read(&item).expect("readable")
     }
 
     #[test]
     fn what_runs_is_remembered_however_far_behind_the_node_is() {
         for applied in 1..=20 {
-            let history = History::after(1..=100, |desired| (desired > applied).then_some(applied));
+            let history = history_after(1..=100, |desired| (desired > applied).then_some(applied));
             for version in (93..=100).chain([applied]) {
                 assert_eq!(history.sha256(version), Some(&*format!("hash {version}")), "{applied} runs");
             }
@@ -124,34 +125,34 @@ mod tests {
     #[test]
     fn what_runs_is_remembered_if_the_node_is_one_or_two_versions_behind() {
         for behind in 1..=2 {
-            let history = History::after(1..=50, |desired| desired.checked_sub(behind).filter(|applied| *applied > 0));
+            let history = history_after(1..=50, |desired| desired.checked_sub(behind).filter(|applied| *applied > 0));
             assert_eq!(history.sha256(50 - behind), Some(&*format!("hash {}", 50 - behind)));
         }
     }
 
     #[test]
     fn no_more_is_remembered_than_there_are_slots() {
-        let history = History::after(1..=1000, |desired| desired.checked_sub(30));
+        let history = history_after(1..=1000, |desired| desired.checked_sub(30));
         assert!(u64::try_from(history.0.len()).is_ok_and(|slots| slots <= REMEMBERED + 1), "{history:?}");
         assert_eq!(history.sha256(500), None);
     }
 
     #[test]
     fn a_version_that_comes_late_replaces_no_newer_one() {
-        assert_eq!(History::after([11, 3], |_| None).sha256(11), Some("hash 11"));
+        assert_eq!(history_after([11, 3], |_| None).sha256(11), Some("hash 11"));
     }
 
     #[test]
     fn a_version_that_was_never_desired_has_no_document_whatever_a_node_claims() {
         for claimed in [0, 9, u64::MAX] {
-            let history = History::after(1..=8, |_| Some(claimed));
+            let history = history_after(1..=8, |_| Some(claimed));
             assert_eq!(history.sha256(claimed), None);
         }
     }
 
     #[test]
     fn a_node_that_rejects_a_version_runs_the_one_before_and_a_substituted_version_runs() {
-        let id: NodeId = "ap-1".parse().expect("an id");
+        let id = node();
         let policy = Policy::new(Registration::Open, 600, 10, 60, 0).expect("in range");
         let report = |version, state| {
             let config = Some(ConfigOutcome { version, state, detail: None });
@@ -177,8 +178,29 @@ mod tests {
     }
 
     #[test]
-    fn no_two_slots_share_a_name() {
-        let names: std::collections::BTreeSet<_> = Slot::all().flat_map(Slot::names).collect();
-        assert_eq!(names.len(), Slot::all().count() * 2);
+    fn no_two_slots_share_an_attribute() {
+        let slots = NEWEST.into_iter().chain([RUNNING]);
+        let attributes: std::collections::BTreeSet<_> = slots.flat_map(|(version, hash)| [version, hash]).collect();
+        assert_eq!(attributes.len(), (NEWEST.len() + 1) * 2);
+    }
+
+    #[test]
+    fn a_repeated_write_is_recognised_and_moves_nothing_twice() {
+        let stored = Node { applied: Some(2), ..Node::read(&Item::new()).expect("a node") };
+        let config = |version| DesiredConfig { version, sha256: format!("hash {version}") };
+        let Outcome::Applied { after: item } = remember(&node(), &stored, &config(2)).apply(None) else {
+            panic!("refused")
+        };
+        let again = remember(&node(), &stored, &config(10));
+        let Outcome::Applied { after: item } = again.apply(Some(&item)) else { panic!("refused") };
+        assert_eq!(again.apply(Some(&item)), Outcome::Applied { after: item.clone() });
+        let history = History::read(&item).expect("readable");
+        assert_eq!([2, 10].map(|version| history.sha256(version)), [Some("hash 2"), Some("hash 10")]);
+    }
+
+    #[test]
+    fn half_a_slot_is_malformed() {
+        let half = Item::from([(A::Version3, 3_u64.into())]);
+        assert_eq!(History::read(&half), Err(malformed(A::Version3)));
     }
 }

@@ -18,11 +18,15 @@ mod clip;
 mod clock;
 mod commands;
 mod desired;
+mod document;
 mod event;
 mod expected;
+mod firmware;
 mod guard;
 mod history;
 mod id;
+mod item;
+mod key;
 mod limits;
 mod node;
 mod plan;
@@ -33,9 +37,7 @@ mod settle;
 mod sweep;
 mod update;
 
-pub use attribute::{Attribute, INDEX_DUE, INDEX_SITE, Item, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Value};
-pub use attribute::{DOCUMENT_TEXT, DUE_SHARDS, ItemKey, SORT_KEY_DOCUMENT, document_key, firmware_key};
-pub use attribute::{due_shard, node_of_partition_key, partition_key};
+pub use attribute::Attribute;
 pub use budget::blocked_until;
 pub use clip::Clipped;
 pub use commands::{
@@ -45,20 +47,24 @@ pub use commands::{
 pub use desired::{Amended, Amending, ConfigChange, Denied, Registering};
 pub use desired::{amend, config_set, register, registered, revoke, set_config};
 pub use desired::{firmware_set, set_firmware};
+pub use document::{document_text, put_document};
 pub use event::{Connection, Event, EventKind, Found};
 pub use expected::{Expected, Versions};
+pub use firmware::{FirmwareImage, put_firmware};
 pub use guard::Guard;
-pub use history::{History, REMEMBERED, Remember, Slot, remember};
+pub use history::{History, remember};
 pub use id::{
     CommandName, ConnectionId, CredentialVersion, FirmwareVersion, IdempotencyKey, Instance, InvalidId, Model,
 };
 pub use id::{NodeId, Site, Tags, Timestamp};
+pub use item::{Item, Malformed, Value};
+pub use key::{DUE_SHARDS, INDEX_DUE, INDEX_SITE, Key, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, due_shard};
 pub use limits::{
     CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES,
     SITE_BYTES, TAGS_BYTES,
 };
 pub use limits::{COMMANDS_OPEN, FIRMWARE_VERSION_BYTES, UPDATE_DETAIL_BYTES};
-pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Malformed, Node, Presence, Previous, Takeovers};
+pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
 pub use refusal::Refusal;

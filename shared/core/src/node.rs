@@ -4,14 +4,11 @@ mod read;
 
 use std::ops::RangeInclusive;
 
-use crate::attribute::Attribute;
 use crate::clock::HANDSHAKE_S;
 use crate::commands::CommandNumbers;
 use crate::event::{Connection, Found};
 use crate::id::{ConnectionId, CredentialVersion, FirmwareVersion, Instance, Model, Tags, Timestamp};
 use crate::report::{ConfigOutcome, Health, UpdateOutcome, UpdateState};
-
-pub(crate) use self::read::{malformed, number, text, time};
 
 /// A node as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,14 +151,6 @@ pub enum FirmwareState {
     Failed,
     /// The node ran the desired version, which did not prove itself, and runs the version from before again.
     RolledBack,
-}
-
-/// A stored item that no rule can have written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the stored attribute {attribute:?} ({}) is unreadable", attribute.name())]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct Malformed {
-    pub attribute: Attribute,
 }
 
 impl Node {

@@ -1,11 +1,13 @@
 //! Turns an event into its one guarded write.
 
-use crate::attribute::{Attribute, ItemKey, Value, due_shard};
+use crate::attribute::Attribute;
 use crate::budget;
 use crate::clock::{SKEW_S, beyond, connect_horizon, horizon};
 use crate::event::{Connection, Event, EventKind, Found};
 use crate::guard::Guard;
 use crate::id::{ConnectionId, CredentialVersion, Instance, Timestamp};
+use crate::item::Value;
+use crate::key::{Key, due_shard};
 use crate::limits::{CLOSE_REASON_BYTES, clip};
 use crate::policy::{Policy, Registration};
 use crate::report::{ConfigState, Report, UpdateState};
@@ -47,7 +49,7 @@ pub fn plan(event: &Event, policy: &Policy) -> Update {
         EventKind::Lost { found } => lost(at, found),
     };
     let (guard, already_applied) = (Guard::All(guard), Guard::All(already_applied));
-    Update { node: event.node.clone(), item: ItemKey::Node, guard, already_applied, changes }
+    Update { key: Key::Node(event.node.clone()), guard, already_applied, changes }
 }
 
 type Parts = (Vec<Guard>, Vec<Guard>, Vec<Change>);
@@ -122,7 +124,7 @@ fn count(event: &Event, message: &Message<'_>, open: Guard, policy: &Policy) -> 
     if changes.is_empty() {
         changes.push(Change::Set(A::Connection, message.connection.id.as_str().into()));
     }
-    (guard, vec![Guard::Any(vec![])], changes)
+    (guard, vec![Guard::NEVER], changes)
 }
 
 fn speaks_for_the_node(message: &Message<'_>, open: Guard) -> Vec<Guard> {

@@ -2,11 +2,11 @@
 
 use std::ops::RangeInclusive;
 
-use crate::attribute::Item;
 use crate::commands::CommandNumbers;
 use crate::event::{Event, EventKind};
 use crate::id::{ConnectionId, NodeId};
-use crate::node::{DesiredConfig, Malformed, Node, Presence};
+use crate::item::{Item, Malformed};
+use crate::node::{DesiredConfig, Node, Presence};
 use crate::policy::{Policy, Seconds};
 use crate::refusal::{Refusal, Why, told_to_slow_down, why_refused};
 use crate::update::Outcome;

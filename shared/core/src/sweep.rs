@@ -77,7 +77,8 @@ fn concluded(id: &NodeId, now: Timestamp, kind: EventKind) -> Event {
 mod tests {
     use super::*;
     use crate::Registration;
-    use crate::attribute::{Attribute, Item, Value};
+    use crate::attribute::Attribute;
+    use crate::item::{Item, Value};
 
     fn policy() -> Policy {
         Policy::new(Registration::Open, 100, 10, 8, 0).expect("in range")

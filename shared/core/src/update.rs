@@ -1,15 +1,15 @@
-//! The one guarded write of an event, as data.
+//! A guarded write, as data.
 
-use crate::attribute::{Attribute, Item, ItemKey, Value};
+use crate::attribute::Attribute;
 use crate::guard::Guard;
-use crate::id::NodeId;
+use crate::item::{Item, Value};
+use crate::key::Key;
 
 /// One guarded write to one item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Update {
-    pub node: NodeId,
-    pub item: ItemKey,
+    pub key: Key,
     /// The condition under which the changes are made.
     pub guard: Guard,
     /// The condition that shows that the stored item already has these changes, made by an earlier try of this very

@@ -1,9 +1,10 @@
-//! Reading a stored node. A missing attribute and a malformed one differ.
+//! Reading a stored node.
 
-use super::{Blocked, Closed, DesiredConfig, Held, Malformed, Node, Presence, Previous, Takeovers};
-use crate::attribute::{Attribute, Item, Value};
+use super::{Blocked, Closed, DesiredConfig, Held, Node, Presence, Previous, Takeovers};
+use crate::attribute::Attribute;
 use crate::event::Connection;
 use crate::id::{ConnectionId, CredentialVersion, Instance, Tags, Timestamp};
+use crate::item::{Item, Malformed, malformed, number, text, time};
 use crate::report::{ConfigOutcome, ConfigState, Health, UpdateOutcome, UpdateState};
 
 impl Node {
@@ -132,33 +133,10 @@ fn update(item: &Item) -> Result<Option<UpdateOutcome>, Malformed> {
     Ok(Some(UpdateOutcome { version, state, detail }))
 }
 
-pub(crate) fn malformed(attribute: Attribute) -> Malformed {
-    Malformed { attribute }
-}
-
-pub(crate) fn number(item: &Item, attribute: Attribute) -> Result<Option<u64>, Malformed> {
-    match item.get(&attribute) {
-        None => Ok(None),
-        Some(Value::Number(number)) => Ok(Some(*number)),
-        Some(Value::Text(_)) => Err(malformed(attribute)),
-    }
-}
-
-pub(crate) fn time(item: &Item, attribute: Attribute) -> Result<Option<Timestamp>, Malformed> {
-    Ok(number(item, attribute)?.map(Timestamp))
-}
-
-pub(crate) fn text(item: &Item, attribute: Attribute) -> Result<Option<&str>, Malformed> {
-    match item.get(&attribute) {
-        None => Ok(None),
-        Some(Value::Text(text)) => Ok(Some(text)),
-        Some(Value::Number(_)) => Err(malformed(attribute)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::item::Value;
 
     #[test]
     fn each_figure_of_a_node_s_health_may_be_missing_and_none_may_be_malformed() {

@@ -3,9 +3,9 @@
 use rollcall_core::{
     Attribute, CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, ConfigOutcome, ConfigState, Connection, CredentialVersion,
     DETAIL_BYTES, Event, EventKind, Expected, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES, FirmwareVersion, Found, Health,
-    Instance, Item, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId, Outcome, PARTITION_KEY, Policy, Registering,
-    Registration, Report, SITE_BYTES, SORT_KEY, SORT_KEY_NODE, TAGS_BYTES, Tags, Timestamp, UPDATE_DETAIL_BYTES,
-    UpdateOutcome, UpdateState, Value, partition_key, plan, register, set_config, set_firmware,
+    Instance, Item, Key, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId, Outcome, PARTITION_KEY, Policy,
+    Registering, Registration, Report, SITE_BYTES, SORT_KEY, TAGS_BYTES, Tags, Timestamp, UPDATE_DETAIL_BYTES,
+    UpdateOutcome, UpdateState, Value, plan, register, set_config, set_firmware,
 };
 
 /// The year 2286, when milliseconds get their fourteenth digit.
@@ -134,7 +134,8 @@ fn node() -> NodeId {
 /// An item's size (Amazon DynamoDB, "Item sizes and formats"): names and text count in UTF-8 bytes; a number takes a
 /// byte for two significant digits, and one more.
 fn size(item: &Item) -> usize {
-    let keys = PARTITION_KEY.len() + partition_key(&node()).len() + SORT_KEY.len() + SORT_KEY_NODE.len();
+    let key = Key::Node(node());
+    let keys = PARTITION_KEY.len() + key.partition().len() + SORT_KEY.len() + key.sort().len();
     let attributes: usize = item
         .iter()
         .map(|(attribute, value)| {

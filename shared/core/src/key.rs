@@ -1,0 +1,186 @@
+//! How items are addressed: the one place that spells keys and indexes.
+
+use crate::id::{FirmwareVersion, IdempotencyKey, InvalidId, Model, NodeId};
+
+/// The name of the table's partition key.
+pub const PARTITION_KEY: &str = "pk";
+/// The name of the table's sort key.
+pub const SORT_KEY: &str = "sk";
+/// The sort key of every node's own item.
+pub const SORT_KEY_NODE: &str = "node";
+/// The index of suspected nodes, by [`Attribute::DueShard`](crate::Attribute::DueShard) and
+/// [`Attribute::Due`](crate::Attribute::Due). A node is suspected from the close of its connection until it comes back
+/// or goes offline. The index is sparse: other nodes are not in it.
+pub const INDEX_DUE: &str = "due";
+/// The index of nodes by site, by [`Attribute::Site`](crate::Attribute::Site) and the partition key.
+pub const INDEX_SITE: &str = "site";
+
+/// Over how many partition keys the index of suspected nodes is spread. A whole fleet can lose its connections at once,
+/// and one partition takes 1,000 write units a second (Amazon DynamoDB quotas).
+pub const DUE_SHARDS: u64 = 8;
+
+const OF_A_NODE: &str = "node#";
+const OF_A_DOCUMENT: &str = "config#";
+const OF_A_MODEL: &str = "firmware#";
+const HISTORY: &str = "history";
+const COMMAND: &str = "command#";
+const QUEUED: &str = "queued#";
+const DOCUMENT: &str = "document";
+
+/// The key of an item. All items of a node share one partition key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// The node's own item.
+    Node(NodeId),
+    /// The documents of the node's last configurations: its [`History`](crate::History).
+    History(NodeId),
+    /// The node's command with this number.
+    Command(NodeId, u64),
+    /// The number of the node's command that was queued with this idempotency key.
+    Queued(NodeId, IdempotencyKey),
+    /// The configuration document whose bytes have this SHA-256, in hexadecimal. So a document never changes.
+    Document(String),
+    /// The firmware image of this version for this model.
+    Firmware(Model, FirmwareVersion),
+}
+
+impl Key {
+    /// The partition key.
+    pub fn partition(&self) -> String {
+        match self {
+            Self::Node(node) | Self::History(node) | Self::Command(node, _) | Self::Queued(node, _) => {
+                format!("{OF_A_NODE}{node}")
+            }
+            Self::Document(sha256) => format!("{OF_A_DOCUMENT}{sha256}"),
+            Self::Firmware(model, _) => format!("{OF_A_MODEL}{}", model.as_str()),
+        }
+    }
+
+    /// The sort key. The commands of a node are sorted by their numbers.
+    pub fn sort(&self) -> String {
+        match self {
+            Self::Node(_) => SORT_KEY_NODE.to_owned(),
+            Self::History(_) => HISTORY.to_owned(),
+            // Twelve digits are enough for thirty years of a thousand commands a second.
+            Self::Command(_, number) => format!("{COMMAND}{number:012}"),
+            Self::Queued(_, key) => format!("{QUEUED}{}", key.as_str()),
+            Self::Document(_) => DOCUMENT.to_owned(),
+            Self::Firmware(_, version) => version.as_str().to_owned(),
+        }
+    }
+
+    /// Reads a key as it is stored; `None` if it is the key of no such item. The text of a document's hash is not
+    /// checked.
+    ///
+    /// # Errors
+    /// If a part of the key is no valid id.
+    pub fn read(partition: &str, sort: &str) -> Result<Option<Self>, InvalidId> {
+        let key = if let Some(node) = partition.strip_prefix(OF_A_NODE) {
+            Self::of_a_node(node.parse()?, sort)?
+        } else if let Some(sha256) = partition.strip_prefix(OF_A_DOCUMENT) {
+            Some(Self::Document(sha256.to_owned()))
+        } else if let Some(model) = partition.strip_prefix(OF_A_MODEL) {
+            Some(Self::Firmware(model.parse()?, sort.parse()?))
+        } else {
+            None
+        };
+        // One item is never known by two spellings of its key.
+        Ok(key.filter(|key| key.sort() == sort))
+    }
+
+    fn of_a_node(node: NodeId, sort: &str) -> Result<Option<Self>, InvalidId> {
+        Ok(if let Some(key) = sort.strip_prefix(QUEUED) {
+            Some(Self::Queued(node, key.parse()?))
+        } else if let Some(number) = sort.strip_prefix(COMMAND) {
+            number.parse().ok().map(|number| Self::Command(node, number))
+        } else {
+            match sort {
+                SORT_KEY_NODE => Some(Self::Node(node)),
+                HISTORY => Some(Self::History(node)),
+                _ => None,
+            }
+        })
+    }
+
+    /// The node that the item belongs to, if it belongs to one.
+    pub fn node(&self) -> Option<&NodeId> {
+        match self {
+            Self::Node(node) | Self::History(node) | Self::Command(node, _) | Self::Queued(node, _) => Some(node),
+            Self::Document(_) | Self::Firmware(..) => None,
+        }
+    }
+}
+
+/// The node's shard in the index of suspected nodes. It is a hash of the node's id (FNV-1a, 64 bit), so it never
+/// changes.
+pub fn due_shard(node: &NodeId) -> u64 {
+    let hash = node
+        .as_str()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    hash % DUE_SHARDS
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn spelled() -> Vec<(Key, &'static str, &'static str)> {
+        let node: NodeId = "ap-1".parse().expect("an id");
+        let queued = Key::Queued(node.clone(), "k#1".parse().expect("a key"));
+        let image = Key::Firmware("ax-2".parse().expect("a model"), "2.5".parse().expect("a version"));
+        vec![
+            (Key::Node(node.clone()), "node#ap-1", "node"),
+            (Key::History(node.clone()), "node#ap-1", "history"),
+            (Key::Command(node, 7), "node#ap-1", "command#000000000007"),
+            (queued, "node#ap-1", "queued#k#1"),
+            (Key::Document("ab12".to_owned()), "config#ab12", "document"),
+            (image, "firmware#ax-2", "2.5"),
+        ]
+    }
+
+    #[test]
+    fn keys_are_stored_as_they_always_were() {
+        for (key, partition, sort) in spelled() {
+            assert_eq!((&*key.partition(), &*key.sort()), (partition, sort));
+        }
+    }
+
+    #[test]
+    fn a_stored_key_leads_back_to_its_item() {
+        for (key, partition, sort) in spelled() {
+            assert_eq!(Key::read(partition, sort), Ok(Some(key)));
+        }
+    }
+
+    #[test]
+    fn a_key_that_no_rule_writes_is_no_key_or_has_an_invalid_id() {
+        let others = [("table#1", "node"), ("node#ap-1", "nodes"), ("node#ap-1", "command#7"), ("config#ab12", "node")];
+        for (partition, sort) in others {
+            assert_eq!(Key::read(partition, sort), Ok(None), "{partition} {sort}");
+        }
+        for (partition, sort) in [("node#", "node"), ("node#ap-1", "queued#"), ("firmware#ax-2", "")] {
+            assert!(Key::read(partition, sort).is_err(), "{partition} {sort}");
+        }
+    }
+
+    #[test]
+    fn the_items_of_a_node_are_known_as_its_own() {
+        let owned = spelled().into_iter().filter(|(key, ..)| key.node().is_some_and(|node| node.as_str() == "ap-1"));
+        assert_eq!(owned.count(), 4);
+    }
+
+    #[test]
+    fn commands_are_sorted_by_their_numbers() {
+        let sort = |number| Key::Command("ap-1".parse().expect("an id"), number).sort();
+        assert!(sort(9) < sort(10) && sort(10) < sort(999_999_999_999));
+    }
+
+    #[test]
+    fn suspected_nodes_spread_over_every_shard() {
+        let shards: BTreeSet<_> = (0..200).map(|n| due_shard(&format!("ap-{n}").parse().expect("an id"))).collect();
+        assert_eq!(shards.len() as u64, DUE_SHARDS);
+    }
+}
