@@ -16,6 +16,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use crate::plan::{Ask, Plan};
 use learned::Learned;
 use requests::Parts;
+pub(crate) use requests::description;
 
 /// The first step of the back-off, and the longest wait, in milliseconds.
 const BACK_OFF_MS: [u64; 2] = [500, 60_000];

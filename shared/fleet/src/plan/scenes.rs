@@ -67,15 +67,12 @@ impl Script<'_> {
 
     fn apart(&mut self, dice: &mut Dice, scene: Scene, node: usize, at_ms: u64) {
         let for_ms = dice.spread(SECOND, 2 * HOUR);
-        match scene {
-            Scene::Slow => {
-                let factor = dice.small(2, 60);
-                self.during(at_ms, for_ms.min(HOUR), |for_ms| What::Slow { node, factor, for_ms });
-            }
-            _ => {
-                let half_open = scene == Scene::HalfOpen;
-                self.during(at_ms, for_ms, |for_ms| What::Partition { node, for_ms, half_open });
-            }
+        if scene == Scene::Slow {
+            let factor = dice.small(2, 60);
+            self.during(at_ms, for_ms.min(HOUR), |for_ms| What::Slow { node, factor, for_ms });
+        } else {
+            let half_open = scene == Scene::HalfOpen;
+            self.during(at_ms, for_ms, |for_ms| What::Partition { node, for_ms, half_open });
         }
         if dice.chance(60) {
             let after = dice.between(0, for_ms);
@@ -182,7 +179,7 @@ impl Script<'_> {
             let back_after_ms = dice.spread(SECOND, 10 * MINUTE);
             self.during(at_ms + after, back_after_ms, |back_after_ms| What::Crash {
                 node,
-                torn: after % 2 == 0,
+                torn: after.is_multiple_of(2),
                 back_after_ms,
             });
         }

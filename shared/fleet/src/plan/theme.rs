@@ -93,6 +93,9 @@ const TROUBLES: [(u32, Trouble); 16] = [
     (2, Trouble::ClockWrong),
 ];
 
+/// Things, and how likely each is.
+type Weighted<T> = Vec<(u32, T)>;
+
 /// What a seed concentrates on.
 #[derive(Clone, Debug)]
 pub(super) struct Theme {
@@ -103,8 +106,8 @@ pub(super) struct Theme {
     pub(super) troubles_a_day: u64,
     /// How long a trouble lasts at most, in milliseconds.
     pub(super) trouble_ms: u64,
-    pub(super) scenes: Vec<(u32, Scene)>,
-    pub(super) troubles: Vec<(u32, Trouble)>,
+    pub(super) scenes: Weighted<Scene>,
+    pub(super) troubles: Weighted<Trouble>,
     /// How many of 100 nodes poll, and how many are far.
     pub(super) pollers: u32,
     pub(super) far: u32,
@@ -155,13 +158,13 @@ impl Theme {
 }
 
 /// About half of these.
-fn part<T: Copy>(dice: &mut Dice, all: &[(u32, T)]) -> Vec<(u32, T)> {
+fn part<T: Copy>(dice: &mut Dice, all: &[(u32, T)]) -> Weighted<T> {
     let percent = [35, 55, 80][dice.index(3)];
     all.iter().filter(|_| dice.chance(percent)).copied().collect()
 }
 
 /// Two or three scenes, and one or two troubles.
-fn narrow(dice: &mut Dice) -> (Vec<(u32, Scene)>, Vec<(u32, Trouble)>) {
+fn narrow(dice: &mut Dice) -> (Weighted<Scene>, Weighted<Trouble>) {
     let (scenes, troubles) = (dice.small(2, 3), dice.small(1, 2));
     let scenes = (0..scenes).filter_map(|_| dice.pick(&SCENES).copied()).collect();
     let troubles = (0..troubles).filter_map(|_| dice.pick(&TROUBLES).copied()).collect();

@@ -17,7 +17,7 @@ impl Script<'_> {
         let for_ms = dice.spread(5_000, self.theme.trouble_ms);
         let percent = [2, 10, 30, 80][dice.index(4)];
         let by_ms = dice.spread(200, 600_000);
-        let clock = self.clock(dice, trouble);
+        let clock = clock(dice, trouble);
         self.during(at_ms, for_ms, |for_ms| match trouble {
             Trouble::CutAll => What::CutAll,
             Trouble::DisconnectsLost => What::DisconnectsLost { for_ms },
@@ -47,14 +47,14 @@ impl Script<'_> {
         let seen = dice.index(self.nodes.len());
         self.look_after(dice, at_ms, seen);
     }
+}
 
-    /// A host, and how wrong its clock is, in milliseconds.
-    fn clock(&self, dice: &mut Dice, trouble: Trouble) -> (u32, i64) {
-        let by_ms = if trouble == Trouble::ClockWrong {
-            [10_000, 60_000, 3_600_000, 86_400_000][dice.index(4)]
-        } else {
-            i64::try_from(dice.between(1, NEARLY_RIGHT_MS)).unwrap_or_default()
-        };
-        (dice.small(0, HOSTS - 1), if dice.chance(50) { by_ms } else { -by_ms })
-    }
+/// A host, and how wrong its clock is, in milliseconds.
+fn clock(dice: &mut Dice, trouble: Trouble) -> (u32, i64) {
+    let by_ms = if trouble == Trouble::ClockWrong {
+        [10_000, 60_000, 3_600_000, 86_400_000][dice.index(4)]
+    } else {
+        i64::try_from(dice.between(1, NEARLY_RIGHT_MS)).unwrap_or_default()
+    };
+    (dice.small(0, HOSTS - 1), if dice.chance(50) { by_ms } else { -by_ms })
 }
