@@ -1,5 +1,8 @@
 //! The `rollcall` command.
-#![cfg_attr(not(feature = "aws"), allow(dead_code, reason = "only what asks AWS uses it"))]
+#![cfg_attr(
+    not(all(feature = "aws", feature = "simulate")),
+    allow(dead_code, reason = "only what asks AWS or simulates fleets uses it")
+)]
 
 mod args;
 mod aws;
@@ -21,6 +24,7 @@ mod problem;
 mod progress;
 mod rules;
 mod run;
+mod simulate;
 mod stack;
 mod state;
 mod summary;
