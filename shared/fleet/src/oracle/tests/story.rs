@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use crate::application::{AppAnswer, AppRequest, Application, Next};
 use crate::observation::{Device, Observation, Seen};
 use crate::oracle::Oracle;
+use crate::oracle::presence::Shown;
 use crate::plan::{Ask, NodeKind, NodePlan, Plan, Settings, Step, What};
 use crate::violation::ViolationKind;
 
@@ -271,6 +272,12 @@ impl Story {
         let AppRequest { nth, attempt, ask, .. } = request.clone();
         self.sees(Seen::Answered { nth, attempt, ask, status, etag: None, body: body.clone() });
         self.application.answered(nth, Some(&AppAnswer { status, etag: None, retry_after: None, body }))
+    }
+
+    /// Somebody is shown a node's presence.
+    pub(super) fn shown(&mut self, shown: &Shown) {
+        let Shown { node, from, to, presence, is_view } = *shown;
+        self.oracle.shown(node, (from, to), presence, is_view);
     }
 
     /// What was found so far.
