@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use rollcall_core::{CredentialVersion, NodeId, Timestamp};
 use rollcall_fleet::{BadConfig, BadImage, Device, Seen};
-use rollcall_node::{Node, NodeConfig, NodeError, Tap, Timing, Traffic};
+use rollcall_node::{Node, NodeConfig, NodeError, Timing};
 use rollcall_token::Signer;
-use rollcall_wire::{NodeMessage, ServerMessage};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
 
 use crate::flash::Flash;
 use crate::program::{Program, Wish};
+use crate::tunnel::Weather;
+use crate::wire::Wire;
 use crate::witness::{Witness, now};
 
 /// How long a token is valid, in seconds.
@@ -58,6 +60,8 @@ pub(crate) struct Setup {
     pub(crate) witness: Witness,
     pub(crate) timing: Timing,
     pub(crate) credentials: u32,
+    /// The network of its own, if it has one.
+    pub(crate) weather: Option<Arc<watch::Sender<Weather>>>,
 }
 
 /// A device, and its present run.
@@ -81,7 +85,8 @@ pub(crate) async fn live(setup: Setup, mut orders: UnboundedReceiver<Order>) {
         let who = alive.who();
         let (wishes, mut from_program) = unbounded_channel();
         let witness = alive.setup.witness.clone();
-        let Some(mut node) = alive.start(wishes) else { return };
+        let wire = Wire::new(who, &alive.setup);
+        let Some(mut node) = alive.start(&wire, wishes) else { return };
         let pause = loop {
             let over = tokio::select! {
                 order = orders.recv() => Over::Order(order.unwrap_or(Order::Stop)),
@@ -100,12 +105,14 @@ pub(crate) async fn live(setup: Setup, mut orders: UnboundedReceiver<Order>) {
                 Over::Wish(Wish::Restart) => break Some(stop(node, who, &witness, RESTART).await),
                 Over::Order(Order::Crash { torn, back_after }) => {
                     drop(node);
+                    wire.lost();
                     alive.lost_power(torn);
                     witness.see(Seen::Stopped { who, crashed: true });
                     break Some(back_after);
                 }
                 Over::Wish(Wish::PowerFails(command)) => {
                     drop(node);
+                    wire.lost();
                     alive.lost_power(false);
                     witness.see(Seen::Stopped { who, crashed: true });
                     // Its result goes nowhere: the run is over.
@@ -168,7 +175,7 @@ impl Alive {
         Device { node: self.setup.node, device: self.setup.device, run: self.run }
     }
 
-    fn start(&self, wishes: tokio::sync::mpsc::UnboundedSender<Wish>) -> Option<Node> {
+    fn start(&self, wire: &Wire, wishes: tokio::sync::mpsc::UnboundedSender<Wish>) -> Option<Node> {
         let (setup, who) = (&self.setup, self.who());
         let Setup { witness, credentials, .. } = setup;
         witness.see(Seen::Started { who, record_was_lost: false });
@@ -194,7 +201,7 @@ impl Alive {
             http_url: Some(setup.http_url.clone()),
             state: Some(setup.folder.clone()),
             timing: setup.timing,
-            tap: Some(tap(who, witness.clone())),
+            tap: Some(wire.tap()),
             ..NodeConfig::new(setup.ws_url.clone(), token(&setup.signer, &setup.id, *credentials)?)
         };
         Some(Node::start(config, program))
@@ -206,23 +213,4 @@ impl Alive {
             let _ = std::fs::write(self.setup.folder.join("record.json.new"), "{\"commands\":{\"beg");
         }
     }
-}
-
-/// Has the witness see what goes over the wire.
-fn tap(who: Device, witness: Witness) -> Tap {
-    Arc::new(move |traffic| match traffic {
-        Traffic::Opened { link } => witness.see(Seen::LinkOpened { who, link, connection: None }),
-        Traffic::Refused { status, .. } => witness.see(Seen::ConnectRefused { who, status }),
-        Traffic::Sent { link, text } => {
-            if let Ok(message) = serde_json::from_str::<NodeMessage>(text) {
-                witness.see(Seen::Sent { who, link: Some(link), message });
-            }
-        }
-        Traffic::Received { link, text } => {
-            if let Ok(message) = serde_json::from_str::<ServerMessage>(text) {
-                witness.see(Seen::Received { who, link: Some(link), message });
-            }
-        }
-        Traffic::Ended { link, code } => witness.see(Seen::LinkEnded { who, link, code }),
-    })
 }

@@ -17,6 +17,7 @@ mod run;
 mod script;
 mod tunnel;
 mod warden;
+mod wire;
 mod witness;
 
 pub use brief::{CLIENTS, CLOUDS, Unknown, brief, faults};

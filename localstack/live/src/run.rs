@@ -95,7 +95,7 @@ impl Fleet {
     ) -> io::Result<Self> {
         let (witness, folder) = (Witness::new(&plan), tempfile::tempdir()?);
         let http = Http::new(server.http_url.clone());
-        let mut tunnels = tunnels(&plan, server).await?;
+        let tunnels = tunnels(&plan, server).await?;
         let mut tasks = JoinSet::new();
         let (mut orders, mut setups): (Vec<Option<UnboundedSender<Order>>>, Vec<_>) = (vec![], vec![]);
         for (node, planned) in plan.nodes.iter().enumerate() {
@@ -124,6 +124,7 @@ impl Fleet {
                 witness,
                 timing: timing(),
                 credentials: 1,
+                weather: tunnels.get(&node).map(Tunnel::weather),
             };
             let device = setup.clone();
             tasks.spawn(async move {
@@ -142,9 +143,6 @@ impl Fleet {
         });
         let asking = Asking::new(&plan, http.clone(), server.console_key.clone(), witness.clone(), tokens);
         let warden = Warden::new(&plan, http, server.console_key.clone(), witness.clone());
-        for tunnel in tunnels.values_mut() {
-            tunnel.change(|_| {});
-        }
         let stage = Stage { witness: witness.clone(), asking, orders, setups, tunnels, cloud, tasks };
         Ok(Self { plan, restarts, witness, stage, warden, started: Instant::now(), _folder: folder })
     }

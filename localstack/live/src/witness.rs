@@ -15,6 +15,7 @@ pub(crate) struct Witness(Arc<Mutex<Judge>>);
 #[derive(Debug)]
 struct Judge {
     oracle: Oracle,
+    start: Timestamp,
     last: Timestamp,
     counts: Counts,
     /// Violations that the oracle has no eyes for.
@@ -32,7 +33,7 @@ impl Witness {
     pub(crate) fn new(plan: &Plan) -> Self {
         let start = now();
         let oracle = Oracle::new(plan, start);
-        Self(Arc::new(Mutex::new(Judge { oracle, last: start, counts: Counts::default(), more: vec![] })))
+        Self(Arc::new(Mutex::new(Judge { oracle, start, last: start, counts: Counts::default(), more: vec![] })))
     }
 
     /// Something has happened just now.
@@ -52,8 +53,9 @@ impl Witness {
 
     /// Something is wrong that the oracle can't see.
     pub(crate) fn accuse(&self, kind: ViolationKind, node: Option<usize>, what: String) {
-        let violation = Violation { kind, at: now(), node, what };
         let mut judge = self.judge();
+        let at = now();
+        let violation = Violation { kind, at, after_ms: at.0.saturating_sub(judge.start.0), node, what };
         if !judge.more.iter().any(|known| known.node == node && known.kind == kind) {
             judge.more.push(violation);
         }
