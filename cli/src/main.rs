@@ -38,9 +38,13 @@ use args::Args;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    out::show_warnings();
     let json = args::asks_for_json();
-    match run::run(Args::read(json).command).await {
+    let command = Args::read(json).command;
+    // What a simulation's faults cause is no news.
+    if !matches!(command, args::Command::Simulate(_)) {
+        out::show_warnings();
+    }
+    match run::run(command).await {
         Ok(code) => code,
         Err(problem) => problem.report(json),
     }
