@@ -25,6 +25,7 @@ mod console;
 mod devices;
 mod facts;
 mod firmware;
+mod hashing;
 mod presence;
 mod queue;
 mod said;

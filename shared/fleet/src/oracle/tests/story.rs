@@ -287,7 +287,7 @@ impl Story {
 
     /// What was found, in words.
     pub(super) fn words(&self) -> String {
-        self.oracle.violations().iter().map(|violation| format!("{violation}\n")).collect()
+        self.oracle.violations().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
     /// Judges the end. Returns what was found.
