@@ -44,6 +44,9 @@ pub const CLOUDS: [&str; 14] = [
 const CHANGED: usize = 300;
 /// How many nodes a fault of the nodes' side hits, at most, each.
 const HIT: usize = 100;
+/// How long a node waits at most before it is back, in seconds: a dead connection is noticed, another device has had its
+/// token, and attempts to connect have failed.
+const WAITS_S: u32 = 25;
 /// The model and the sites of the nodes.
 const MODEL: &str = "ax-1";
 const SITES: usize = 8;
@@ -81,7 +84,7 @@ pub fn faults(names: &str, is_our_cloud: bool) -> Result<Vec<&'static str>, Unkn
 pub fn brief(seed: u64, nodes: usize, seconds: u32, faults: &[&str]) -> (Plan, Vec<u64>) {
     let settings = settings(nodes, seconds);
     let ends_at_ms = u64::from(seconds) * 1000;
-    let room = settings.lifetime + settings.grace + settings.spread + 4 * settings.check_in_every;
+    let room = settings.lifetime + settings.grace + settings.spread + 4 * settings.check_in_every + WAITS_S;
     let calm_from_ms = ends_at_ms.saturating_sub(u64::from(room) * 1000).max(ends_at_ms / 4);
     let mut script = Script { random: SmallRng::seed_from_u64(seed), nodes, calm_from_ms, steps: vec![] };
     let plans = (0..nodes).filter_map(planned).collect();
@@ -130,7 +133,7 @@ impl Script {
 
     /// An instant at which faults act, with this much time left.
     fn at(&mut self, left_ms: u64) -> u64 {
-        let latest = self.calm_from_ms.saturating_sub(left_ms).max(2);
+        let latest = self.calm_from_ms - left_ms.min(self.calm_from_ms / 2);
         self.random.random_range(latest / 10..latest)
     }
 

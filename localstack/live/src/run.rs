@@ -233,7 +233,7 @@ fn timing() -> Timing {
         first_spread: Duration::from_secs(2),
         answer_timeout: Duration::from_secs(5),
         backoff_cap: Duration::from_secs(8),
-        superseded_base: Duration::from_secs(5),
+        superseded_base: Duration::from_secs(3),
         longest_wait: Duration::from_mins(1),
         ping_after: Duration::from_secs(4),
         dead_after: Duration::from_secs(12),

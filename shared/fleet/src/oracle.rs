@@ -37,6 +37,8 @@ mod tests;
 mod verdicts;
 mod windows;
 
+use std::collections::BTreeSet;
+
 use rollcall_core::{ConnectionId, Item, Key, Node, NodeId, Presence, Timestamp, presence_at};
 use rollcall_wire::{NodeMessage, ServerMessage};
 
@@ -82,6 +84,8 @@ pub struct Oracle {
     budgets: Budgets,
     console: Console,
     devices: Devices,
+    /// The nodes that were revoked, or whose credential version was raised.
+    refusals: BTreeSet<usize>,
 }
 
 impl Oracle {
@@ -104,6 +108,7 @@ impl Oracle {
             budgets: Budgets::new(nodes),
             console: Console::new(nodes),
             devices: Devices::default(),
+            refusals: BTreeSet::new(),
         }
     }
 
@@ -250,6 +255,9 @@ impl Oracle {
         match &request.ask {
             Ask::SetConfig { document, .. } | Ask::SetSiteConfig { document, .. } => self.configs.asked(*document),
             Ask::SetFirmware { node, version } => self.firmware.asked(*node, firmware_version(*version)),
+            Ask::Revoke { node } | Ask::RaiseCredentials { node, .. } => {
+                self.refusals.insert(*node);
+            }
             _ => {}
         }
         let known = known(&self.facts, &self.table, (&self.commands, &self.firmware, &self.configs));
@@ -269,6 +277,10 @@ impl Oracle {
     }
 
     fn shown(&mut self, node: usize, (from, to): (Timestamp, Timestamp), presence: Presence, is_view: bool) {
+        // Without a look at the table, it is not known from when on a node was refused, and until when.
+        if !self.table.is_seen() && self.refusals.contains(&node) {
+            return;
+        }
         let Self { facts, sockets, table, check_ins, .. } = self;
         let shown = Shown { node, from, to, presence, is_view };
         self.presence.shown(&Truth { facts, sockets, table, check_ins }, &mut self.verdicts, &shown);

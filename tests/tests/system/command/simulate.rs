@@ -25,7 +25,7 @@ fn kinds(result: &Value) -> Vec<(String, String)> {
 async fn a_fleet_with_every_fault_keeps_every_promise_and_every_fault_happens() {
     let user = User::new();
     let functions = user.functions().to_string_lossy().into_owned();
-    let arguments = ["simulate", "--nodes", "40", "--seconds", "40", "--chaos", "all", "--seed", "1", "--json"];
+    let arguments = ["simulate", "--nodes", "40", "--seconds", "55", "--chaos", "all", "--seed", "1", "--json"];
     let ended = user.run(&[&arguments[..], &["--functions", &functions]].concat()).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let result = json(&ended);
