@@ -9,6 +9,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
     header::{AUTHORIZATION, RETRY_AFTER},
 };
+use rollcall_machine::{ConnectFailure, NodeError};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
@@ -16,7 +17,7 @@ use tokio_tungstenite::{
     tungstenite::{Error, client::IntoClientRequest, handshake::client::Request, protocol::WebSocketConfig},
 };
 
-use crate::{NodeConfig, NodeError, Token, protocol::ConnectFailure};
+use crate::config::{NodeConfig, Token};
 
 pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 

@@ -1,14 +1,14 @@
 //! Fetches documents that are too large for a frame.
 
-use std::{pin::Pin, sync::Arc};
+use std::{error::Error, pin::Pin, sync::Arc};
 
-use http::{HeaderValue, Request, StatusCode, Uri, header::AUTHORIZATION};
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http::{HeaderValue, Request, Uri, header::AUTHORIZATION};
+use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
-use rollcall_wire::DOCUMENT_BYTES;
+use rollcall_machine::{DocumentBody, FetchError, NodeError};
 
 use crate::{
-    NodeConfig, NodeError,
+    config::NodeConfig,
     connect::authorization,
     http::{Origin, text},
 };
@@ -25,18 +25,6 @@ pub trait Fetch: Send + Sync {
 
 /// A fetch that is under way. Its output is the text of the document.
 pub type Fetching = Pin<Box<dyn Future<Output = Result<String, FetchError>> + Send>>;
-
-/// Why a document could not be fetched.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FetchError {
-    /// The node has no URL to fetch from. The fetch is not repeated.
-    #[error("the node has no HTTP URL to fetch from")]
-    NoUrl,
-    /// This attempt failed, for this reason, for people. The fetch may be repeated.
-    #[error("{0}")]
-    Failed(String),
-}
 
 /// Fetches with `GET {http_url}/v1/configs/{sha256}` and the token.
 pub(crate) struct HttpFetch {
@@ -61,16 +49,8 @@ impl Fetch for HttpFetch {
     fn fetch(&self, sha256: &str) -> Fetching {
         let Some(server) = self.server.clone() else { return Box::pin(std::future::ready(Err(FetchError::NoUrl))) };
         let request = server.request(sha256);
-        Box::pin(async move {
-            let fetched = async { server.get(request.map_err(text)?).await };
-            fetched.await.map_err(FetchError::Failed)
-        })
+        Box::pin(async move { server.get(request.map_err(failed)?).await })
     }
-}
-
-/// Whether this is a SHA-256 in lower-case hexadecimal. Such a text is safe in a URL path and as a file name.
-pub(crate) fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 impl Server {
@@ -94,20 +74,19 @@ impl Server {
             .body(Empty::new())
     }
 
-    async fn get(&self, request: Request<Empty<Bytes>>) -> Result<String, String> {
-        let answer = self.origin.ask(request).await?;
-        let status = answer.response.status();
-        if status != StatusCode::OK {
-            return Err(format!("HTTP status {}", status.as_u16()));
+    async fn get(&self, request: Request<Empty<Bytes>>) -> Result<String, FetchError> {
+        let mut answer = self.origin.ask(request).await.map_err(FetchError::Failed)?;
+        let mut body = DocumentBody::of(answer.response.status().as_u16())?;
+        while let Some(frame) = answer.response.body_mut().frame().await {
+            let frame = frame.map_err(failed)?;
+            frame.data_ref().map_or(Ok(()), |bytes| body.take(bytes))?;
         }
-        let (_, incoming) = answer.response.into_parts();
-        let body = Limited::new(incoming, DOCUMENT_BYTES).collect().await;
-        let body = body.map_err(|error| match error.downcast::<LengthLimitError>() {
-            Ok(_) => format!("the document has more than {DOCUMENT_BYTES} bytes"),
-            Err(error) => error.to_string(),
-        })?;
-        String::from_utf8(body.to_bytes().into()).map_err(|_| "the document is not UTF-8".to_owned())
+        body.finish()
     }
+}
+
+fn failed(error: impl Error) -> FetchError {
+    FetchError::Failed(text(error))
 }
 
 #[cfg(test)]

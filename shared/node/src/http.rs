@@ -10,6 +10,7 @@ use hyper::{
     client::conn::http1,
 };
 use hyper_util::rt::TokioIo;
+use rollcall_machine::ConnectFailure;
 use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -18,7 +19,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use crate::{connect::tls, protocol::ConnectFailure};
+use crate::connect::tls;
 
 /// The server to which requests are sent.
 #[derive(Debug)]

@@ -18,38 +18,26 @@
 //! are right. The update counts as applied once a check-in with the new version is acknowledged. If another version
 //! runs after the restart, the update is reported as rolled back.
 //!
-//! The protocol is a state machine without IO, clock or randomness of its own (`protocol`, `conversation`, `configs`,
-//! `commands`, `updates`, `schedule`, `rivals`). `run`, `link`, `connect`, `fetch`, `download` and `record` do the IO.
+//! What the node does is decided by `rollcall-machine`, which has no IO. This crate has the IO: `run` waits for whatever
+//! happens first, `network` has the connections (`link`, `connect`), the fetch of a document (`fetch`) and the download of
+//! an image (`download`) over HTTP (`http`), and `state` has the state folder.
 
-mod command;
-mod commands;
 mod config;
-mod configs;
-mod configuration;
 mod connect;
-mod conversation;
 mod download;
 mod fetch;
-mod firmware;
-mod handler;
 mod http;
-mod incoming;
 mod link;
+mod network;
 mod node;
-mod promise;
-mod protocol;
-mod record;
-mod rivals;
 mod run;
-mod schedule;
-mod session;
-mod updates;
+mod state;
 
-pub use command::Command;
-pub use config::{NodeConfig, Timing, Token};
-pub use configuration::{Applied, Configuration};
-pub use fetch::{Fetch, FetchError, Fetching};
-pub use firmware::Firmware;
-pub use handler::{DisconnectReason, Handler, NodeError, NodeEvent, Pushed, Report};
+pub use config::{NodeConfig, Token};
+pub use fetch::{Fetch, Fetching};
 pub use node::Node;
+pub use rollcall_machine::{
+    Applied, Command, Configuration, DisconnectReason, FetchError, Firmware, Handler, NodeError, NodeEvent, Pushed,
+    Report, Timing,
+};
 pub use rollcall_wire as wire;

@@ -7,27 +7,14 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
+use rollcall_machine::{ConnectFailure, DisconnectReason, LinkEvent, LinkId};
 use tokio::time::{Sleep, sleep};
 use tokio_tungstenite::tungstenite::{
     Bytes, Error, Message, Utf8Bytes,
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
-use crate::{DisconnectReason, connect::Socket, protocol::ConnectFailure, session::LinkId};
-
-/// Something that happened on a link.
-#[derive(Debug)]
-pub(crate) enum LinkEvent {
-    Opened,
-    Failed(ConnectFailure),
-    Text(Utf8Bytes),
-    /// A frame without a message came, for example a pong: the server is still there.
-    Heard,
-    /// The server ended the connection, or it broke.
-    Ended(DisconnectReason),
-    /// No event follows; the link can be dropped.
-    Gone,
-}
+use crate::connect::Socket;
 
 /// A connection and its state.
 pub(crate) struct Link {
@@ -123,7 +110,7 @@ impl Link {
                     return Poll::Ready(LinkEvent::Gone);
                 }
                 match std::task::ready!(poll_socket(socket, cx)) {
-                    Some(Ok(Message::Text(text))) => Poll::Ready(LinkEvent::Text(text)),
+                    Some(Ok(Message::Text(text))) => Poll::Ready(LinkEvent::Text(text.as_str().to_owned())),
                     Some(Ok(_)) => Poll::Ready(LinkEvent::Heard),
                     Some(Err(_)) | None => {
                         self.state = State::Gone;
@@ -145,7 +132,7 @@ fn poll_socket(socket: &mut Socket, cx: &mut Context<'_>) -> Poll<Option<Result<
 
 fn event_of(message: Message) -> LinkEvent {
     match message {
-        Message::Text(text) => LinkEvent::Text(text),
+        Message::Text(text) => LinkEvent::Text(text.as_str().to_owned()),
         Message::Close(frame) => LinkEvent::Ended(DisconnectReason::Closed {
             code: frame.as_ref().map(|frame| frame.code.into()),
             reason: frame.map(|frame| frame.reason.to_string()).unwrap_or_default(),

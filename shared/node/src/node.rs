@@ -1,11 +1,12 @@
 //! The handle of a running node.
 
+use rollcall_machine::{Handler, NodeError, Request};
 use tokio::{
     sync::mpsc::{UnboundedSender, unbounded_channel},
     task::{JoinError, JoinHandle},
 };
 
-use crate::{Fetch, Handler, NodeConfig, NodeError, promise::Request, run::run};
+use crate::{config::NodeConfig, fetch::Fetch, run::run};
 
 /// A running node. Dropping it closes its connections and ends its run.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ impl Node {
     ///
     /// # Panics
     /// If it is called outside of a tokio runtime.
-    pub fn start(config: NodeConfig, handler: impl Handler + 'static) -> Self {
+    pub fn start(config: NodeConfig, handler: impl Handler + Send + 'static) -> Self {
         Self::spawn(config, handler, None)
     }
 
@@ -34,11 +35,11 @@ impl Node {
     ///
     /// # Panics
     /// If it is called outside of a tokio runtime.
-    pub fn start_with(config: NodeConfig, handler: impl Handler + 'static, fetch: impl Fetch + 'static) -> Self {
+    pub fn start_with(config: NodeConfig, handler: impl Handler + Send + 'static, fetch: impl Fetch + 'static) -> Self {
         Self::spawn(config, handler, Some(Box::new(fetch)))
     }
 
-    fn spawn(config: NodeConfig, handler: impl Handler + 'static, fetch: Option<Box<dyn Fetch>>) -> Self {
+    fn spawn(config: NodeConfig, handler: impl Handler + Send + 'static, fetch: Option<Box<dyn Fetch>>) -> Self {
         let (requests, received) = unbounded_channel();
         let running = tokio::spawn(run(config, handler, fetch, requests.downgrade(), received));
         Self { requests, state: State::Running(running) }

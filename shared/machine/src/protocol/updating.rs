@@ -1,0 +1,62 @@
+//! The state machine's part for firmware: the image is asked for, downloaded and installed, and the outcome is
+//! reported.
+
+use std::time::Duration;
+
+use rollcall_wire::{UpdateReport, UpdateStatus};
+
+use super::{Action, Machine};
+use crate::{download::Downloaded, event::NodeEvent, request::Installed, updates::Due};
+
+impl Machine {
+    /// The program answered whether it takes the version of [`Action::Offer`]. `Err`: why it does not.
+    pub(crate) fn accepted(&mut self, now: Duration, version: &str, accepted: Result<(), String>) {
+        if !self.ended {
+            self.updates.accepted(now, version, accepted);
+            self.update(now);
+        }
+    }
+
+    /// The download of [`Action::Download`] ended.
+    pub(crate) fn downloaded(&mut self, now: Duration, version: &str, outcome: Downloaded) {
+        self.updates.downloaded(&self.timing, &mut self.rng, now, version, outcome);
+    }
+
+    /// The program answered about the image of [`Action::Install`].
+    pub(crate) fn installed(&mut self, now: Duration, version: &str, outcome: Installed) {
+        if !self.ended {
+            self.updates.installed(version, outcome);
+            self.update(now);
+        }
+    }
+
+    /// Performs every step for firmware that is due.
+    pub(super) fn update(&mut self, now: Duration) {
+        let current = self.sessions.current.as_ref().map(|session| session.link);
+        let may_ask = self.may_ask();
+        while let Some(due) = self.updates.tick(&self.timing, &mut self.rng, now, may_ask) {
+            match due {
+                Due::Keep => self.actions.push_back(Action::Keep),
+                Due::Offer { version } => self.actions.push_back(Action::Offer { version }),
+                Due::Ask { version } => {
+                    self.actions.extend(current.map(|link| Action::AskForFirmware { link, version }));
+                }
+                Due::Download(target) => self.actions.push_back(Action::Download(target)),
+                Due::Install(image) => self.actions.push_back(Action::Install(image)),
+                Due::Discard => self.actions.push_back(Action::Discard),
+                Due::Say => self.check_in_now(now),
+                Due::Settled(report) => self.actions.extend(settled(report).map(Action::Event)),
+            }
+        }
+    }
+}
+
+fn settled(report: UpdateReport) -> Option<NodeEvent> {
+    let UpdateReport { version, status, detail } = report;
+    match status {
+        UpdateStatus::Downloading => None,
+        UpdateStatus::Applied => Some(NodeEvent::UpdateApplied { version }),
+        UpdateStatus::Failed => Some(NodeEvent::UpdateFailed { version, why: detail.unwrap_or_default() }),
+        UpdateStatus::RolledBack => Some(NodeEvent::UpdateRolledBack { version }),
+    }
+}
