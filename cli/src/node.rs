@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rollcall_aws::{Environment, Lookup as _, chain};
+use rollcall_aws::{Environment, Lookup as _};
 use rollcall_core::NodeId;
 use rollcall_node::wire::Health;
 use rollcall_node::{Command, Firmware, Handler, NodeConfig, NodeError, NodeEvent, Pushed, Report};
+use rollcall_service::chain;
 use rollcall_token::TokenError;
 use tokio::sync::Notify;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::process::ExitCode;
 
-use rollcall_aws::chain;
+use rollcall_service::chain;
 use rollcall_wire::console::ProblemCode;
 use serde_json::json;
 

@@ -1,7 +1,8 @@
 //! `rollcall table`.
 
-use rollcall_aws::{DynamoStore, Reader, StoreError, local_dynamo_client, policy};
+use rollcall_aws::{DynamoStore, Reader, local_dynamo_client, policy};
 use rollcall_core::{Node, NodeId, Policy, Presence, Timestamp, presence_at};
+use rollcall_service::{Store as _, StoreError};
 use serde::Serialize;
 
 use crate::args::{TableCommand, TableNodes};

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hdrhistogram::Histogram;
-use rollcall_aws::Store as _;
 use rollcall_core::{
     Connection, CredentialVersion, Event, EventKind, Outcome, Policy, Registration, Report, Timestamp, plan,
 };
 use rollcall_gateway::Invoke as _;
+use rollcall_service::Store as _;
 use rollcall_tests::{Cloud, Frame, Socket, benchmark_cloud, policy};
 use rollcall_wire::ServerMessage;
 use serde_json::{Value, json};

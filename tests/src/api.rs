@@ -5,12 +5,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rollcall_aws::{DynamoStore, Store as _};
+use rollcall_aws::DynamoStore;
 use rollcall_core::{
-    Attribute, Connection, CredentialVersion, Event, EventKind, ItemKey, Node, NodeId, PARTITION_KEY, Registration,
-    SORT_KEY, SORT_KEY_DOCUMENT, Timestamp, partition_key, plan,
+    Attribute, Connection, CredentialVersion, Event, EventKind, Key, Node, NodeId, PARTITION_KEY, Registration,
+    SORT_KEY, Timestamp, plan,
 };
 use rollcall_node::{NodeConfig, Timing};
+use rollcall_service::Store as _;
 use rollcall_token::{Limits, Signer};
 
 use crate::cloud::{now, policy};
@@ -96,7 +97,7 @@ impl Api {
 
     /// A node as it is stored; nothing if it is not.
     pub async fn stored(&self, node: &str) -> Option<Node> {
-        let item = self.store.read(&id(node)).await.expect("readable");
+        let item = self.store.read(&Key::Node(id(node))).await.expect("readable");
         item.map(|item| Node::read(&item).expect("well-formed"))
     }
 
@@ -130,40 +131,40 @@ impl Api {
     pub async fn documents(&self) -> i32 {
         let scan = self.dynamodb.scan().table_name(&self.table).select(Select::Count).filter_expression("#s = :s");
         let scan = scan.expression_attribute_names("#s", SORT_KEY);
-        let scan = scan.expression_attribute_values(":s", AttributeValue::S(SORT_KEY_DOCUMENT.to_owned()));
+        let scan = scan.expression_attribute_values(":s", AttributeValue::S(Key::Document(String::new()).sort()));
         scan.send().await.expect("counted").count
     }
 
     /// Sets a number of a node, as the monolith's side will.
     pub async fn set(&self, node: &str, attribute: Attribute, number: u32) {
-        self.set_number(node, &ItemKey::Node, attribute, number.into()).await;
+        self.set_number(&Key::Node(id(node)), attribute, number.into()).await;
     }
 
     /// Sets an instant of a node to so many seconds from now.
     pub async fn set_ahead(&self, node: &str, attribute: Attribute, seconds: u32) {
-        self.set_number(node, &ItemKey::Node, attribute, now().plus_seconds(seconds).0).await;
+        self.set_number(&Key::Node(id(node)), attribute, now().plus_seconds(seconds).0).await;
     }
 
     /// Notes that a command was handed out, as a push does.
     pub async fn set_sent(&self, node: &str, command: u64) {
-        self.set_number(node, &ItemKey::Command(command), Attribute::SentAt, now().0).await;
+        self.set_number(&Key::Command(id(node), command), Attribute::SentAt, now().0).await;
     }
 
     /// Deletes the item of a node, as an operator can who works on the table.
     pub async fn delete(&self, node: &str) {
-        let delete = self.dynamodb.delete_item().table_name(&self.table);
+        let (delete, key) = (self.dynamodb.delete_item().table_name(&self.table), Key::Node(id(node)));
         delete
-            .key(PARTITION_KEY, AttributeValue::S(partition_key(&id(node))))
-            .key(SORT_KEY, AttributeValue::S(ItemKey::Node.sort_key()))
+            .key(PARTITION_KEY, AttributeValue::S(key.partition()))
+            .key(SORT_KEY, AttributeValue::S(key.sort()))
             .send()
             .await
             .expect("deleted");
     }
 
-    async fn set_number(&self, node: &str, item: &ItemKey, attribute: Attribute, number: u64) {
+    async fn set_number(&self, key: &Key, attribute: Attribute, number: u64) {
         let set = self.dynamodb.update_item().table_name(&self.table);
-        set.key(PARTITION_KEY, AttributeValue::S(partition_key(&id(node))))
-            .key(SORT_KEY, AttributeValue::S(item.sort_key()))
+        set.key(PARTITION_KEY, AttributeValue::S(key.partition()))
+            .key(SORT_KEY, AttributeValue::S(key.sort()))
             .update_expression("SET #a = :n")
             .expression_attribute_names("#a", attribute.name())
             .expression_attribute_values(":n", AttributeValue::N(number.to_string()))

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use rollcall_aws::{Environment, chain, create_table, variable};
+use rollcall_aws::{Environment, create_table, variable};
 use rollcall_gateway::{Invoke, InvokeError, Logs};
 use rollcall_lambda::{LambdaInvoke, Package, Target, lambda_client};
+use rollcall_service::chain;
 use rollcall_stack::{Bounded, FunctionSettings};
 use tokio::sync::OnceCell;
 

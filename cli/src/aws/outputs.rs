@@ -6,7 +6,8 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksError;
 use aws_sdk_cloudformation::types::Stack;
-use rollcall_aws::{AccountError, Environment, Lookup as _, account_config, chain, variable};
+use rollcall_aws::{AccountError, Environment, Lookup as _, account_config, variable};
+use rollcall_service::chain;
 
 use crate::problem::Problem;
 use crate::stack::{Output, StackName};

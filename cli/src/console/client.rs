@@ -12,8 +12,9 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client as HyperClient, Error as HyperError};
 use hyper_util::rt::TokioExecutor;
-use rollcall_aws::{Environment, chain};
+use rollcall_aws::Environment;
 use rollcall_core::{IdempotencyKey, NodeId};
+use rollcall_service::chain;
 use rollcall_wire::console::ProblemCode;
 use serde::de::DeserializeOwned;
 

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lambda_runtime::Diagnostic;
 use rollcall_aws::Identity;
-use rollcall_aws::http::{AUTHORIZATION, bearer_in};
+
 use rollcall_core::{Clipped, Timestamp};
+use rollcall_service::http::{AUTHORIZATION, bearer_in};
 use rollcall_token::{Claims, TokenError, Verifier};
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -2,9 +2,9 @@
 
 mod handle;
 
-use handle::Handler;
-use rollcall_aws::{ApiConnections, Clients, DynamoDocuments, DynamoStore, Images, Settings};
+use rollcall_aws::{ApiConnections, Clients, DynamoStore, Presigner, Settings};
 use rollcall_aws::{Environment, Fatal, Tries, serve, telemetry};
+use rollcall_service::{CheckIns, Documents, Images};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
@@ -12,7 +12,7 @@ async fn main() -> Result<(), Fatal> {
     let settings = Settings::read(&Environment, true)?;
     let clients = Clients::open(&settings, Tries::Quick).await;
     let (store, connections) = (DynamoStore::open(&clients), ApiConnections::open(&clients));
-    let (documents, images) = (DynamoDocuments::open(&clients), Images::open(&clients));
-    let handler = Handler { store, documents, images, connections, policy: settings.policy };
-    serve(async |request| handler.handle(request).await).await
+    let (documents, images) = (Documents::default(), Images::new(Presigner::open(&clients)));
+    let check_ins = CheckIns { store, documents, images, policy: settings.policy };
+    serve(async |request| handle::handle(request, &check_ins, &connections).await).await
 }

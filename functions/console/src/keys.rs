@@ -1,239 +1,46 @@
-//! Authentication of requests.
+//! Reads the keys of the console from the configuration.
 
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
-use data_encoding::HEXLOWER_PERMISSIVE;
-use rollcall_aws::{ConfigErrors, Lookup, Reader, http, variable};
-use rollcall_wire::console::{Problem, ProblemCode};
-use sha2::{Digest as _, Sha256};
-use subtle::{Choice, ConstantTimeEq as _};
+use rollcall_aws::{ConfigErrors, Lookup, Reader, variable};
+use rollcall_service::console::Keys;
 
-/// The realm that a challenge names.
-const REALM: &str = "realm=\"rollcall\"";
-/// What is said of a key that is none of those that are known.
-const NOT_VALID: &str = "the key is not valid";
-
-/// What a request needs its key for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
-    Read,
-    Write,
-}
-
-/// The keys that requests are checked with. Keys are random, so that a plain hash of one tells nothing. Several keys
-/// are valid at once, so that they can be rotated.
-pub(crate) enum Keys {
-    /// The hashes of the keys, each with what the key is for. The keys themselves are not known.
-    Hashed(Vec<(Scope, [u8; 32])>),
-    /// Every request that API Gateway's IAM authorizer has accepted. IAM policies say what its sender may do: each
-    /// route is a method and a path in the ARN of `execute-api:Invoke` ("Control access for invoking an API").
-    Iam,
-}
-
-impl Keys {
-    /// Reads the keys from the configuration.
-    pub(crate) fn read(lookup: &impl Lookup) -> Result<Self, ConfigErrors> {
-        let mut reader = Reader::new(lookup);
-        match reader.optional(variable::CONSOLE_AUTH).as_deref() {
-            Some("iam") => return reader.finish(|| Some(Self::Iam)),
-            None | Some("keys") => {}
-            Some(_) => reader.invalid(variable::CONSOLE_AUTH, "must be keys or iam".to_owned()),
-        }
-        let text = reader.required(variable::CONSOLE_KEYS);
-        let keys: Option<Vec<_>> = text.split_whitespace().map(parse).collect();
-        if keys.as_ref().is_none_or(Vec::is_empty) {
-            let problem = "must be read: or write: and a SHA-256 in hexadecimal, with spaces between them".to_owned();
-            reader.invalid(variable::CONSOLE_KEYS, problem);
-        }
-        reader.finish(|| keys.map(Self::Hashed))
+/// Reads the keys. The texts of the errors do not repeat them.
+pub(crate) fn read(lookup: &impl Lookup) -> Result<Keys, ConfigErrors> {
+    let mut reader = Reader::new(lookup);
+    match reader.optional(variable::CONSOLE_AUTH).as_deref() {
+        Some("iam") => return reader.finish(|| Some(Keys::Iam)),
+        None | Some("keys") => {}
+        Some(_) => reader.invalid(variable::CONSOLE_AUTH, "must be keys or iam".to_owned()),
     }
-
-    /// Checks whether the sender of a request may do this.
-    pub(crate) fn admit(&self, request: &ApiGatewayV2httpRequest, scope: Scope) -> Result<(), Problem> {
-        let keys = match self {
-            Self::Hashed(keys) => keys,
-            Self::Iam => return checked_by_iam(request),
-        };
-        let hash = Sha256::digest(http::bearer(&request.headers).unwrap_or_default());
-        // Every key is compared, whether one has matched or not.
-        let (mut reads, mut writes) = (Choice::from(0), Choice::from(0));
-        for (scope, key) in keys {
-            let same = key.ct_eq(&*hash);
-            match scope {
-                Scope::Read => reads |= same,
-                Scope::Write => writes |= same,
-            }
-        }
-        match (bool::from(writes), bool::from(reads), scope) {
-            (true, _, _) | (false, true, Scope::Read) => Ok(()),
-            (false, true, Scope::Write) => {
-                Err(Problem::new(ProblemCode::Forbidden, "this key may only read: writing needs a write key"))
-            }
-            (false, false, _) if has_no_key(request) => {
-                Err(Problem::new(ProblemCode::Unauthenticated, "an authorization header with a bearer key is required"))
-            }
-            (false, false, _) => Err(Problem::new(ProblemCode::Unauthenticated, NOT_VALID)),
-        }
+    let keys = Keys::hashed(&reader.required(variable::CONSOLE_KEYS));
+    if keys.is_none() {
+        let problem = "must be read: or write: and a SHA-256 in hexadecimal, with spaces between them".to_owned();
+        reader.invalid(variable::CONSOLE_KEYS, problem);
     }
-
-    /// The challenge for a request that is not authenticated (RFC 9110, section 11.6.1; RFC 6750, section 3).
-    pub(crate) fn challenge(&self, request: &ApiGatewayV2httpRequest) -> String {
-        match self {
-            Self::Iam => format!("AWS4-HMAC-SHA256 {REALM}"),
-            // A request without a key gets no error: it has sent nothing wrong.
-            Self::Hashed(_) if has_no_key(request) => format!("Bearer {REALM}"),
-            Self::Hashed(_) => format!("Bearer {REALM}, error=\"invalid_token\", error_description=\"{NOT_VALID}\""),
-        }
-    }
-
-    /// The challenge for a read key that is used for writing (RFC 6750, section 3.1).
-    pub(crate) fn insufficient_scope() -> String {
-        format!("Bearer {REALM}, error=\"insufficient_scope\", scope=\"write\"")
-    }
-
-    /// Whether a parameter of the query is part of a signature, which API Gateway has checked (AWS Signature Version
-    /// 4).
-    pub(crate) fn is_signature(&self, parameter: &str) -> bool {
-        matches!(self, Self::Iam) && parameter.starts_with("X-Amz-")
-    }
-
-    /// The secret that cursors are signed with. Every instance knows it, and nobody without the hashes of the keys
-    /// does. With IAM there are no keys, and everybody who is let in could make a cursor, which shows no more than the
-    /// list holds anyway.
-    pub(crate) fn secret(&self) -> [u8; 32] {
-        let mut digest = Sha256::new_with_prefix("rollcall cursor");
-        if let Self::Hashed(keys) = self {
-            for (_, key) in keys {
-                digest.update(key);
-            }
-        }
-        digest.finalize().into()
-    }
-}
-
-/// Whether a request has no key at all, or an empty one.
-fn has_no_key(request: &ApiGatewayV2httpRequest) -> bool {
-    http::bearer(&request.headers).is_none_or(str::is_empty)
-}
-
-/// Behind a route without an IAM authorizer, no request has been checked. Such a console must not be open to everybody.
-fn checked_by_iam(request: &ApiGatewayV2httpRequest) -> Result<(), Problem> {
-    let iam = request.request_context.authorizer.as_ref().and_then(|authorizer| authorizer.iam.as_ref());
-    if iam.and_then(|iam| iam.user_arn.as_deref()).is_some_and(|arn| !arn.is_empty()) {
-        return Ok(());
-    }
-    Err(Problem::new(ProblemCode::Unauthenticated, "a request signed with IAM credentials is required"))
-}
-
-fn parse(key: &str) -> Option<(Scope, [u8; 32])> {
-    let (scope, hex) = match key.split_once(':')? {
-        ("read", hex) => (Scope::Read, hex),
-        ("write", hex) => (Scope::Write, hex),
-        _ => return None,
-    };
-    let hash = HEXLOWER_PERMISSIVE.decode(hex.as_bytes()).ok()?.try_into().ok()?;
-    Some((scope, hash))
+    reader.finish(|| keys)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
-    use data_encoding::HEXLOWER;
-
     use super::*;
 
-    fn keys(text: &str) -> Result<Keys, ConfigErrors> {
+    fn of(name: &'static str, text: &str) -> Result<Keys, ConfigErrors> {
         let text = text.to_owned();
-        Keys::read(&move |name: &str| (name == variable::CONSOLE_KEYS).then(|| text.clone()))
-    }
-
-    fn hash(key: &str) -> String {
-        HEXLOWER.encode(&Sha256::digest(key))
-    }
-
-    fn request(key: Option<&str>) -> ApiGatewayV2httpRequest {
-        let mut request = ApiGatewayV2httpRequest::default();
-        if let Some(key) = key {
-            request.headers.insert("authorization", format!("Bearer {key}").parse().expect("a header"));
-        }
-        request
-    }
-
-    #[test]
-    fn a_read_key_reads_a_write_key_does_both_and_others_do_nothing() {
-        let keys = keys(&format!("read:{} write:{} write:{}", hash("r"), hash("w"), hash("w2")))
-            .unwrap_or_else(|error| panic!("{error}"));
-        let status = |key, scope| keys.admit(&request(key), scope).map_err(|problem| problem.status);
-        assert_eq!([status(Some("r"), Scope::Read), status(Some("r"), Scope::Write)], [Ok(()), Err(403)]);
-        for key in ["w", "w2"] {
-            assert_eq!([status(Some(key), Scope::Read), status(Some(key), Scope::Write)], [Ok(()), Ok(())]);
-        }
-        for key in [None, Some(""), Some("x"), Some(&*hash("w"))] {
-            assert_eq!([status(key, Scope::Read), status(key, Scope::Write)], [Err(401), Err(401)], "{key:?}");
-        }
-    }
-
-    #[test]
-    fn a_refused_request_is_told_how_to_authenticate_and_what_was_wrong() {
-        let keys = keys(&format!("read:{}", hash("r"))).unwrap_or_else(|error| panic!("{error}"));
-        let nothing = "Bearer realm=\"rollcall\"";
-        for silent in [None, Some("Basic dTpw"), Some("Bearer"), Some("Bearer ")] {
-            let mut request = request(None);
-            if let Some(silent) = silent {
-                request.headers.insert("authorization", silent.parse().expect("a header"));
-            }
-            assert_eq!(keys.challenge(&request), nothing, "{silent:?}");
-        }
-        let detail = |key| keys.admit(&request(key), Scope::Read).map_err(|problem| problem.detail);
-        assert_eq!(detail(Some("x")), Err(NOT_VALID.to_owned()));
-        assert_ne!(detail(None), detail(Some("x")));
-        assert!(keys.challenge(&request(Some("x"))).starts_with(&format!("{nothing}, error=\"invalid_token\"")));
-        assert_eq!(Keys::Iam.challenge(&request(None)), "AWS4-HMAC-SHA256 realm=\"rollcall\"");
-        for (header, status) in [
-            ("bearer r", Ok(())),
-            ("BEARER  r", Ok(())),
-            ("Bearer r, Bearer r", Err(401)),
-            ("Bearer r r", Err(401)),
-            ("Basic r", Err(401)),
-            ("r", Err(401)),
-        ] {
-            let mut request = request(None);
-            request.headers.insert("authorization", header.parse().expect("a header"));
-            let admitted = keys.admit(&request, Scope::Read).map_err(|problem| problem.status);
-            assert_eq!(admitted, status, "{header}");
-        }
-    }
-
-    #[test]
-    fn with_iam_whoever_was_checked_is_let_in_and_nobody_else() {
-        let iam = Keys::read(&|name: &str| (name == variable::CONSOLE_AUTH).then(|| "iam".to_owned()));
-        let iam = iam.unwrap_or_else(|error| panic!("{error}"));
-        let status = |authorizer: serde_json::Value| {
-            let mut request = request(Some("a key"));
-            request.request_context.authorizer = serde_json::from_value(authorizer).expect("an authorizer's context");
-            [Scope::Read, Scope::Write].map(|scope| iam.admit(&request, scope).map_err(|problem| problem.status))
-        };
-        let arn = "arn:aws:iam::123456789012:user/monolith";
-        assert_eq!(status(json!({"iam": {"userArn": arn, "userId": "AIDA"}})), [Ok(()), Ok(())]);
-        for authorizer in [
-            json!(null),
-            json!({}),
-            json!({"iam": null}),
-            json!({"iam": {}}),
-            json!({"iam": {"userArn": ""}}),
-            json!({"jwt": {"claims": {"sub": arn}}}),
-            json!({"lambda": {"iam": {"userArn": arn}}}),
-        ] {
-            assert_eq!(status(authorizer.clone()), [Err(401), Err(401)], "{authorizer}");
-        }
+        read(&move |asked: &str| (asked == name).then(|| text.clone()))
     }
 
     #[test]
     fn an_invalid_key_is_reported_and_not_repeated() {
         let signed = format!("write:{}", "+f".repeat(32));
-        for text in ["", "write:", "admin:00", "write:zz", &format!("write:{}0", hash("w")), "secret", &signed] {
-            let error = keys(text).err().unwrap_or_else(|| panic!("{text:?} is taken")).to_string();
+        for text in ["", "write:", "admin:00", "write:zz", "secret", &signed] {
+            let error = of(variable::CONSOLE_KEYS, text).err().unwrap_or_else(|| panic!("{text:?} is taken"));
+            let error = error.to_string();
             assert!(error.contains(variable::CONSOLE_KEYS) && !error.contains("secret"), "{error}");
         }
+    }
+
+    #[test]
+    fn with_iam_no_keys_are_needed_and_another_way_is_refused() {
+        assert!(matches!(of(variable::CONSOLE_AUTH, "iam"), Ok(Keys::Iam)));
+        assert!(of(variable::CONSOLE_AUTH, "none").is_err());
     }
 }

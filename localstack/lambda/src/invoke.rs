@@ -11,8 +11,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use rollcall_aws::{Lookup, chain, endpoint_config};
+use rollcall_aws::{Lookup, endpoint_config};
 use rollcall_gateway::{Invoke, InvokeError, Logs};
+use rollcall_service::chain;
 use serde::Deserialize;
 
 /// How long a call may take. API Gateway waits 29 s for a function (Amazon API Gateway quotas, WebSocket API), so the

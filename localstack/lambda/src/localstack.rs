@@ -9,7 +9,8 @@ use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurat
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::client::legacy::Client as Http;
 use hyper_util::rt::TokioExecutor;
-use rollcall_aws::{chain, variable};
+use rollcall_aws::variable;
+use rollcall_service::chain;
 use rollcall_stack::{CONNECT, FUNCTIONS};
 use serde::Deserialize;
 

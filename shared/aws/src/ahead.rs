@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::Builder;
 use aws_sdk_dynamodb::error::SdkError;
 
-use crate::error::chain;
+use rollcall_service::chain;
 
 /// Opens the client's connection to DynamoDB, best effort. Lambda gives a function a whole CPU while it starts. At 128
 /// MB, a function has a fourteenth of a CPU while it handles an event, and the first TLS handshake would have to do

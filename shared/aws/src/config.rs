@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use rollcall_core::{Policy, Registration, Seconds};
 
-use crate::error::chain;
 use crate::tls::Trust;
+use rollcall_service::chain;
 
 /// The names of Rollcall's environment variables.
 pub mod variable {

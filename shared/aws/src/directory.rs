@@ -4,38 +4,20 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use rollcall_core::{
-    Attribute, INDEX_SITE, Item, ItemKey, NodeId, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Site, node_of_partition_key,
-    partition_key,
-};
+use rollcall_core::{Attribute, INDEX_SITE, Item, Key, NodeId, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Site};
+use rollcall_service::{Page, PageKey, StoreError};
 
 use crate::dynamo::{DynamoStore, classify};
-use crate::render::{item, key};
-use crate::store::StoreError;
+use crate::render::{item, key, key_of, text};
 
 /// How many requests are made for the keys of a page, since DynamoDB may leave keys out of an answer; and the first
 /// pause between two requests.
 const ROUNDS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The nodes of one page, and the key after which the next page begins.
-pub type Page = (Vec<(NodeId, Item)>, Option<PageKey>);
-
-/// The key of the item that a page ends with.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct PageKey {
-    /// The partition key.
-    pub pk: String,
-    /// The sort key.
-    pub sk: String,
-}
-
 impl DynamoStore {
-    /// A page of nodes of every site: those among the next `limit` items of the table.
-    ///
-    /// # Errors
-    /// If they can't be read.
-    pub async fn page_of_all(&self, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+    /// The nodes among the next `limit` items of the table.
+    pub(crate) async fn page_of_table(&self, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
         let scan = self.client.scan().table_name(&self.table).limit(limit);
         let scan = scan.filter_expression("#s = :node").expression_attribute_names("#s", SORT_KEY);
         let scan = scan.expression_attribute_values(":node", AttributeValue::S(SORT_KEY_NODE.to_owned()));
@@ -45,11 +27,13 @@ impl DynamoStore {
         Ok((nodes, answer.last_evaluated_key.as_ref().map(page_key).transpose()?))
     }
 
-    /// A page of nodes of one site. The ids come from the index, the items from consistent reads.
-    ///
-    /// # Errors
-    /// If they can't be read.
-    pub async fn page_of_site(&self, site: &Site, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+    /// The next nodes of one site. The ids come from the index, the items from consistent reads.
+    pub(crate) async fn page_of_index(
+        &self,
+        site: &Site,
+        after: Option<PageKey>,
+        limit: i32,
+    ) -> Result<Page, StoreError> {
         let query = self.client.query().table_name(&self.table).index_name(INDEX_SITE).limit(limit);
         let query = query.key_condition_expression("#s = :s").expression_attribute_names("#s", Attribute::Site.name());
         let query = query.expression_attribute_values(":s", AttributeValue::S(site.as_str().to_owned()));
@@ -64,7 +48,7 @@ impl DynamoStore {
 
     /// The items of these nodes, in no particular order. Nodes without an item are left out.
     async fn read_all(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
-        let mut left: Vec<_> = nodes.iter().map(|node| key(node, &ItemKey::Node)).collect();
+        let mut left: Vec<_> = nodes.iter().map(|node| key(&Key::Node(node.clone()))).collect();
         let mut found = vec![];
         for round in 0..ROUNDS {
             if left.is_empty() {
@@ -92,13 +76,10 @@ fn node(stored: &HashMap<String, AttributeValue>) -> Result<(NodeId, Item), Stor
 }
 
 fn id(stored: &HashMap<String, AttributeValue>) -> Result<NodeId, StoreError> {
-    let id = node_of_partition_key(&text(stored, PARTITION_KEY)?).ok().flatten();
-    id.ok_or_else(|| StoreError::Malformed(PARTITION_KEY.to_owned()))
-}
-
-fn text(stored: &HashMap<String, AttributeValue>, name: &str) -> Result<String, StoreError> {
-    let text = stored.get(name).and_then(|value| value.as_s().ok());
-    text.cloned().ok_or_else(|| StoreError::Malformed(name.to_owned()))
+    match key_of(stored)? {
+        Key::Node(node) => Ok(node),
+        _ => Err(StoreError::Malformed(SORT_KEY.to_owned())),
+    }
 }
 
 fn page_key(key: &HashMap<String, AttributeValue>) -> Result<PageKey, StoreError> {
@@ -112,11 +93,4 @@ fn start(after: PageKey, site: Option<&Site>) -> HashMap<String, AttributeValue>
     ]);
     key.extend(site.map(|site| (Attribute::Site.name().to_owned(), AttributeValue::S(site.as_str().to_owned()))));
     key
-}
-
-/// The key that a page ends with if it ends with this node.
-impl From<&NodeId> for PageKey {
-    fn from(node: &NodeId) -> Self {
-        Self { pk: partition_key(node), sk: SORT_KEY_NODE.to_owned() }
-    }
 }

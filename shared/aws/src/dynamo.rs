@@ -1,18 +1,22 @@
 //! The store in DynamoDB.
 
+use std::ops::RangeInclusive;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    ConsumedCapacity, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update as WriteUpdate,
 };
-use rollcall_core::{Item, ItemKey, NodeId, Outcome, Update};
+use rollcall_core::{Item, Key, NodeId, Outcome, PARTITION_KEY, SORT_KEY, Site, Update};
+use rollcall_service::{Page, PageKey, Store, StoreError, Units, Written};
 
 use crate::client::Clients;
-use crate::render::{Rendered, item, key};
-use crate::store::{Store, StoreError, Units, Written};
+use crate::render::{Rendered, item, key, key_of};
 
-/// Node items in a DynamoDB table.
+/// Items in a DynamoDB table.
 #[derive(Clone, Debug)]
 pub struct DynamoStore {
     pub(crate) client: Client,
@@ -38,7 +42,7 @@ impl Store for DynamoStore {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key(&update.node, &update.item)))
+            .set_key(Some(key(&update.key)))
             .set_condition_expression(rendered.condition)
             .update_expression(rendered.update)
             .set_expression_attribute_names(Some(rendered.names))
@@ -64,9 +68,79 @@ impl Store for DynamoStore {
         }
     }
 
-    async fn read(&self, node: &NodeId) -> Result<Option<Item>, StoreError> {
-        self.read_item(node, &ItemKey::Node).await
+    async fn transact(&self, updates: &[Update]) -> Result<bool, StoreError> {
+        let items: Result<Vec<_>, _> = updates.iter().map(|update| self.part(update)).collect();
+        match self.client.transact_write_items().set_transact_items(Some(items?)).send().await {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(error)) if lost(error.err()) => Ok(false),
+            Err(error) => Err(classify(error)),
+        }
     }
+
+    async fn read(&self, which: &Key) -> Result<Option<Item>, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key(which))).consistent_read(true);
+        get.send().await.map_err(classify)?.item.as_ref().map(item).transpose()
+    }
+
+    async fn commands(
+        &self,
+        node: &NodeId,
+        numbers: RangeInclusive<u64>,
+        limit: i32,
+    ) -> Result<Vec<(u64, Item)>, StoreError> {
+        let key = |number| Key::Command(node.clone(), number);
+        let (first, last) = (key(*numbers.start()), key(*numbers.end()));
+        let query = self.client.query().table_name(&self.table).limit(limit).consistent_read(true);
+        let answer = query
+            .key_condition_expression("#p = :p AND #s BETWEEN :from AND :to")
+            .expression_attribute_names("#p", PARTITION_KEY)
+            .expression_attribute_names("#s", SORT_KEY)
+            .expression_attribute_values(":p", AttributeValue::S(first.partition()))
+            .expression_attribute_values(":from", AttributeValue::S(first.sort()))
+            .expression_attribute_values(":to", AttributeValue::S(last.sort()))
+            .send()
+            .await
+            .map_err(classify)?;
+        let command = |stored| match key_of(stored)? {
+            Key::Command(_, number) => Ok((number, item(stored)?)),
+            _ => Err(StoreError::Malformed(SORT_KEY.to_owned())),
+        };
+        answer.items().iter().map(command).collect()
+    }
+
+    async fn page_of_all(&self, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+        self.page_of_table(after, limit).await
+    }
+
+    async fn page_of_site(&self, site: &Site, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+        self.page_of_index(site, after, limit).await
+    }
+}
+
+impl DynamoStore {
+    fn part(&self, update: &Update) -> Result<TransactWriteItem, StoreError> {
+        let rendered = Rendered::new(update);
+        let part = WriteUpdate::builder()
+            .table_name(&self.table)
+            .set_key(Some(key(&update.key)))
+            .set_condition_expression(rendered.condition)
+            .update_expression(rendered.update)
+            .set_expression_attribute_names(Some(rendered.names))
+            .set_expression_attribute_values(Some(rendered.values).filter(|values| !values.is_empty()))
+            .build()
+            .map_err(|error| StoreError::Rejected(Box::new(error)))?;
+        Ok(TransactWriteItem::builder().update(part).build())
+    }
+}
+
+/// Whether a transaction was refused by a guard, or by another transaction that was under way.
+fn lost(error: &TransactWriteItemsError) -> bool {
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
+        return matches!(error, TransactWriteItemsError::TransactionInProgressException(_));
+    };
+    let mut codes = cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code());
+    codes.clone().any(|code| code != "None")
+        && codes.all(|code| matches!(code, "None" | "ConditionalCheckFailed" | "TransactionConflict"))
 }
 
 fn units(consumed: &ConsumedCapacity) -> Units {

@@ -1,22 +1,9 @@
-//! Errors with their causes, for people.
+//! The error that ends a program.
 
 use std::error::Error;
-use std::fmt::{self, Write as _};
+use std::fmt;
 
-/// An error and its sources in one line, outermost first.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Some errors repeat their source in their own text.
-        if !text.ends_with(&cause_text) {
-            let _ = write!(text, ": {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
-}
+use rollcall_service::chain;
 
 /// An error that ends a program. `main` returns it, so that a person can read its text.
 pub struct Fatal(String);

@@ -3,11 +3,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use rollcall_core::{
-    Attribute, Change, Guard, Item, ItemKey, NodeId, PARTITION_KEY, SORT_KEY, Update, Value, partition_key,
-};
-
-use crate::store::StoreError;
+use rollcall_core::{Attribute, Change, Guard, Item, Key, PARTITION_KEY, SORT_KEY, Update, Value};
+use rollcall_service::StoreError;
 
 /// An update as DynamoDB's expressions.
 #[derive(Debug, Default)]
@@ -99,12 +96,24 @@ fn group(mut parts: Vec<String>, separator: &str) -> String {
     if parts.len() == 1 { parts.remove(0) } else { format!("({})", parts.join(separator)) }
 }
 
-/// The key of one of a node's items.
-pub(crate) fn key(node: &NodeId, which: &ItemKey) -> HashMap<String, AttributeValue> {
+/// A key as DynamoDB has it.
+pub(crate) fn key(key: &Key) -> HashMap<String, AttributeValue> {
     HashMap::from([
-        (PARTITION_KEY.to_owned(), AttributeValue::S(partition_key(node))),
-        (SORT_KEY.to_owned(), AttributeValue::S(which.sort_key())),
+        (PARTITION_KEY.to_owned(), AttributeValue::S(key.partition())),
+        (SORT_KEY.to_owned(), AttributeValue::S(key.sort())),
     ])
+}
+
+/// The key of a stored item.
+pub(crate) fn key_of(stored: &HashMap<String, AttributeValue>) -> Result<Key, StoreError> {
+    let key = Key::read(&text(stored, PARTITION_KEY)?, &text(stored, SORT_KEY)?).ok().flatten();
+    key.ok_or_else(|| StoreError::Malformed(PARTITION_KEY.to_owned()))
+}
+
+/// An attribute that must be text.
+pub(crate) fn text(stored: &HashMap<String, AttributeValue>, name: &str) -> Result<String, StoreError> {
+    let text = stored.get(name).and_then(|value| value.as_s().ok());
+    text.cloned().ok_or_else(|| StoreError::Malformed(name.to_owned()))
 }
 
 fn attribute_value(value: &Value) -> AttributeValue {

@@ -17,7 +17,7 @@ const FIRST_CREDENTIALS: CredentialVersion = CredentialVersion(1);
 
 /// The whole registration of a node. A field that is `None` or empty is removed from the node, except for the
 /// credential version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Registering {
     pub site: Option<Site>,

@@ -120,7 +120,7 @@ impl fmt::Display for ConnectionId {
 pub struct CredentialVersion(pub u32);
 
 /// An instant, in milliseconds since the Unix epoch. The rules read no clock: their callers pass instants in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub u64);
 
 impl Timestamp {

@@ -2,11 +2,12 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
-use rollcall_aws::{DynamoStore, Store as _};
+use rollcall_aws::DynamoStore;
 use rollcall_core::{
     Connection, CredentialVersion, Event, EventKind, Outcome, PARTITION_KEY, Policy, Registration, Report, SORT_KEY,
     Timestamp, plan,
 };
+use rollcall_service::Store as _;
 use rollcall_stack::TABLE;
 use rollcall_tests::policy;
 use serde_json::json;

@@ -1,7 +1,8 @@
 //! Bad input gets a clear answer, and nothing is lost or changed by it.
 
-use rollcall_aws::{Store as _, variable};
-use rollcall_core::{Attribute, Registration, Timestamp, Value as Stored};
+use rollcall_aws::variable;
+use rollcall_core::{Attribute, Key, Registration, Timestamp, Value as Stored};
+use rollcall_service::Store as _;
 use rollcall_tests::{Cloud, Frame, Options, Socket, now, policy, refused};
 use rollcall_token::Limits;
 use rollcall_wire::{ErrorCode, ErrorMessage, ServerMessage};
@@ -253,7 +254,7 @@ async fn whatever_a_node_says_of_itself_it_is_acknowledged_stored_and_what_was_l
         let message = format!(r#"{{"type":"check-in","seq":{seq}.0,{said}}}"#);
         assert_eq!(answered(&mut socket, &message).await, Ok(seq), "{message}");
     }
-    let item = cloud.store().read(&"ap-1".parse().expect("an id")).await.expect("readable").expect("stored");
+    let item = cloud.store().read(&Key::Node("ap-1".parse().expect("an id"))).await.expect("readable").expect("stored");
     let stored = |attribute| item.get(&attribute).cloned();
     assert_eq!(stored(Attribute::Seq), Some(Stored::Number(6)));
     assert_eq!(stored(Attribute::Uptime), Some(Stored::Number(12346)));

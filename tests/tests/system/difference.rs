@@ -1,5 +1,6 @@
 //! How what a node runs differs from what it is to run.
 
+use rollcall_service::Store as _;
 use rollcall_tests::{Cloud, Http};
 use serde_json::{Value, json};
 

@@ -120,8 +120,8 @@ async fn a_connection_that_lost_the_node_without_noticing_is_told_so_and_closed(
 
 /// A newer connection takes the node over, at another gateway that can't reach this one's sockets.
 async fn takes_over(cloud: &Cloud, node: &str) {
-    use rollcall_aws::Store as _;
     use rollcall_core::{Connection, CredentialVersion, Event, EventKind, Outcome, Timestamp, plan};
+    use rollcall_service::Store as _;
     let later = Timestamp(4_000_000_000_000);
     let connection = Connection { id: "elsewhere=".parse().expect("an id"), opened_at: later };
     let kind = EventKind::Connect { connection, credentials: CredentialVersion(1), instance: None };

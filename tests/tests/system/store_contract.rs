@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use rollcall_aws::{DynamoStore, MemoryStore, Store, create_table, local_dynamo_client};
+use rollcall_aws::{DynamoStore, create_table, local_dynamo_client};
 use rollcall_core::{
-    Amending, Attribute, ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Expected, Health,
-    Instance, Item, NODE_ITEM_BYTES, Node, NodeId, Outcome, Policy, Registering, Registration, Report, Tags, Timestamp,
-    Update, Value, Versions, amend, expired, lost, plan, register, revoke, set_config,
+    Amending, Attribute, ConfigOutcome, ConfigState, Connection, CredentialVersion, DesiredConfig, Event, EventKind,
+    Expected, FirmwareImage, Health, Instance, Item, Key, NODE_ITEM_BYTES, Node, NodeId, Outcome, Policy, Queueing,
+    Registering, Registration, Report, Site, Tags, Timestamp, Update, Value, Versions, amend, expired, lost, plan,
+    put_document, put_firmware, queue, register, remember, revoke, set_config,
 };
+use rollcall_service::{MemoryStore, Store};
 use rollcall_stack::EmbeddedDynamo;
 use rollcall_tests::{Backend, localstack_dynamodb};
 
@@ -122,7 +124,7 @@ async fn dynamodb_and_memory_agree_on_every_outcome_of_long_histories() {
         let registration = if history % 3 == 0 { Registration::Closed } else { Registration::Open };
         let policy = policy(registration);
         for _ in 0..25 {
-            let stored = memory.read(&id).await.expect("memory");
+            let stored = memory.read(&Key::Node(id.clone())).await.expect("memory");
             let update = match random.random_range(0..4) {
                 0 => any_wish(&mut random, &id),
                 _ => plan(&any_event(&mut random, &id, stored.as_ref(), &policy), &policy),
@@ -135,7 +137,10 @@ async fn dynamodb_and_memory_agree_on_every_outcome_of_long_histories() {
                 Outcome::Refused { .. } => refused += 1,
             }
         }
-        assert_eq!(dynamo.read(&id).await.expect("dynamo"), memory.read(&id).await.expect("memory"));
+        assert_eq!(
+            dynamo.read(&Key::Node(id.clone())).await.expect("dynamo"),
+            memory.read(&Key::Node(id.clone())).await.expect("memory")
+        );
     }
     assert!(applied > 100 && refused > 100, "{applied} applied, {refused} refused: too few of one kind to compare");
 }
@@ -182,6 +187,122 @@ async fn applied(store: &impl Store, update: &Update) -> Item {
         Outcome::Applied { after } => after,
         Outcome::Refused { stored } => panic!("refused by {stored:?}"),
     }
+}
+
+#[tokio::test]
+async fn every_kind_of_item_is_kept_apart_and_read_as_it_was_written() {
+    let (_engine, dynamo) = dynamodb().await;
+    keeps_every_kind_of_item(&dynamo).await;
+    keeps_every_kind_of_item(&MemoryStore::default()).await;
+}
+
+async fn keeps_every_kind_of_item(store: &impl Store) {
+    let (id, now) = (node("ap-1"), Timestamp(1_000));
+    let registered = applied(store, &register(&id, &Registering::default())).await;
+    let stored = Node::read(&registered).expect("well-formed");
+    let image =
+        FirmwareImage { object_key: "a/b".to_owned(), size: 7, sha256: "ab".to_owned(), signature: "s".to_owned() };
+    let (model, version) = ("ax-2".parse().expect("a model"), "2.5".parse().expect("a version"));
+    let config = DesiredConfig { version: 9, sha256: "cd".to_owned() };
+    let (_, queued) = queue(&id, &stored, 0, &queueing("first"), now).expect("room");
+    let mut written = vec![(Key::Node(id.clone()), registered)];
+    for update in [
+        put_document("ab", "{\"a\":1e400}"),
+        put_firmware(&model, &version, &image),
+        remember(&id, &stored, &config),
+        queued[1].clone(),
+        queued[2].clone(),
+    ] {
+        let after = applied(store, &update).await;
+        let _ = store.write(&update).await.expect("stored");
+        written.push((update.key, after));
+    }
+    for (key, item) in &written {
+        assert_eq!(store.read(key).await.expect("readable").as_ref(), Some(item), "{key:?}");
+    }
+    assert_eq!(store.read(&Key::Command(id.clone(), 2)).await.expect("readable"), None);
+    let other = FirmwareImage { size: 8, ..image };
+    let refused = store.write(&put_firmware(&model, &version, &other)).await.expect("stored").outcome;
+    assert_eq!(refused, Outcome::Refused { stored: Some(written[2].1.clone()) }, "a version never changes");
+}
+
+fn queueing(key: &str) -> Queueing {
+    let (name, key) = ("scan".parse().expect("a name"), key.parse().expect("a key"));
+    Queueing { name, args: "[]".to_owned(), expires_in: 60, key, request: "hash".to_owned() }
+}
+
+#[tokio::test]
+async fn a_transaction_is_made_whole_or_not_at_all() {
+    let (_engine, dynamo) = dynamodb().await;
+    makes_transactions_whole(&dynamo).await;
+    makes_transactions_whole(&MemoryStore::default()).await;
+}
+
+async fn makes_transactions_whole(store: &impl Store) {
+    let (id, now) = (node("ap-1"), Timestamp(1_000));
+    let read = async || Node::read(&store.read(&Key::Node(id.clone())).await.expect("readable").expect("stored"));
+    let _ = applied(store, &register(&id, &Registering::default())).await;
+    for number in 1..=12 {
+        let stored = read().await.expect("well-formed");
+        let (_, updates) = queue(&id, &stored, 0, &queueing(&format!("k{number}")), now).expect("room");
+        assert!(store.transact(&updates).await.expect("stored"), "{number}");
+        let (_, repeated) = queue(&id, &stored, 0, &queueing("another"), now).expect("room");
+        assert!(!store.transact(&repeated).await.expect("stored"), "number {number} is taken");
+        let (_, used) = queue(&id, &read().await.expect("well-formed"), 0, &queueing("k1"), now).expect("room");
+        assert!(!store.transact(&used).await.expect("stored"), "the idempotency key is taken");
+    }
+    assert_eq!(read().await.map(|node| node.commands_queued), Ok(12));
+    let numbers = async |range, limit| {
+        let commands = store.commands(&id, range, limit).await.expect("readable");
+        commands.into_iter().map(|(number, _)| number).collect::<Vec<_>>()
+    };
+    assert_eq!(numbers(1..=20, 100).await, (1..=12).collect::<Vec<_>>());
+    assert_eq!(numbers(9..=11, 100).await, [9, 10, 11]);
+    assert_eq!(numbers(2..=20, 3).await, [2, 3, 4]);
+    assert_eq!(numbers(13..=20, 3).await, [0; 0]);
+}
+
+#[tokio::test]
+async fn lists_have_every_node_once_and_nothing_else() {
+    let (_engine, dynamo) = dynamodb().await;
+    lists_every_node_once(&dynamo).await;
+    lists_every_node_once(&MemoryStore::default()).await;
+}
+
+async fn lists_every_node_once(store: &impl Store) {
+    let site: Site = "hq".parse().expect("a site");
+    for number in 0..7 {
+        let id = node(&format!("ap-{number}"));
+        let site = (number % 2 == 0).then(|| site.clone());
+        let stored = applied(store, &register(&id, &Registering { site, ..Registering::default() })).await;
+        let stored = Node::read(&stored).expect("well-formed");
+        let config = DesiredConfig { version: 1, sha256: "cd".to_owned() };
+        let _ = applied(store, &remember(&id, &stored, &config)).await;
+    }
+    let _ = applied(store, &put_document("ab", "{}")).await;
+    let (mut all, mut at_site) = (vec![], vec![]);
+    let mut after = None;
+    loop {
+        let (nodes, next) = store.page_of_all(after, 2).await.expect("readable");
+        all.extend(nodes.into_iter().map(|(id, _)| id.to_string()));
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    loop {
+        let (nodes, next) = store.page_of_site(&site, after, 2).await.expect("readable");
+        assert!(nodes.len() <= 2, "{nodes:?}");
+        at_site.extend(nodes.into_iter().map(|(id, _)| id.to_string()));
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    all.sort_unstable();
+    at_site.sort_unstable();
+    assert_eq!(all, (0..7).map(|number| format!("ap-{number}")).collect::<Vec<_>>());
+    assert_eq!(at_site, ["ap-0", "ap-2", "ap-4", "ap-6"]);
 }
 
 #[tokio::test]
@@ -260,7 +381,7 @@ async fn racing_writes_to_one_node_come_out_as_in_some_order() {
         for task in racing {
             outcomes.push(task.await.expect("no panic"));
         }
-        let end = dynamo.read(&id).await.expect("readable");
+        let end = dynamo.read(&Key::Node(id.clone())).await.expect("readable");
         contended += usize::from(outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused { .. })));
         assert!(
             some_order_explains(&updates, &outcomes, None, end.as_ref()),

@@ -1,0 +1,137 @@
+//! Commands: handed out one at a time, and ended by their results.
+
+use std::ops::RangeInclusive;
+
+use rollcall_core::{
+    Attribute, Command, CommandNumbers, CommandState, Ended, Ending, Item, Key, NodeId, Outcome, ResultOf, Timestamp,
+    end, first_open, over, send,
+};
+use rollcall_wire::{COMMAND_OUTPUT_BYTES, CommandNews, CommandResult, CommandStatus, Json};
+
+use crate::store::{Store, StoreError};
+
+/// How many commands are read at once to find the one whose turn it is. It is the first one, unless commands before it
+/// expired or were cancelled.
+const AHEAD: i32 = 10;
+
+/// The node's commands with these numbers, sorted: at most `limit` of them.
+///
+/// # Errors
+/// If they can't be read.
+pub(crate) async fn commands(
+    store: &impl Store,
+    node: &NodeId,
+    numbers: RangeInclusive<u64>,
+    limit: i32,
+) -> Result<Vec<Command>, StoreError> {
+    store.commands(node, numbers, limit).await?.iter().map(|(number, item)| read(*number, item)).collect()
+}
+
+/// The command that a node is to execute now: the first of these that is open. It is marked as sent, and the node's
+/// item notes that the commands before it are over.
+///
+/// # Errors
+/// If the commands can't be read or marked.
+pub(crate) async fn next_command(
+    store: &impl Store,
+    node: &NodeId,
+    numbers: RangeInclusive<u64>,
+    now: Timestamp,
+) -> Result<Option<Command>, StoreError> {
+    let (first, last) = numbers.into_inner();
+    let mut from = first;
+    while from <= last {
+        let some = commands(store, node, from..=last, AHEAD).await?;
+        let Some(open) = first_open(&some, now) else {
+            // Numbers that are missing belong to commands that expired long ago and were deleted.
+            let full = i32::try_from(some.len()) == Ok(AHEAD);
+            from = if full { some.last().map_or(last, |command| command.number) + 1 } else { last + 1 };
+            continue;
+        };
+        if open.number > first {
+            let _ = store.write(&over(node, open.number - 1)).await?;
+        }
+        match store.write(&send(node, open.number, now)).await?.outcome {
+            Outcome::Applied { .. } => return Ok(Some(open.clone())),
+            Outcome::Refused { stored } => {
+                let stored = stored.map(|item| read(open.number, &item)).transpose()?;
+                if let Some(sent) = stored.filter(|command| command.state(now) == CommandState::Sent) {
+                    return Ok(Some(sent));
+                }
+                // The command ended meanwhile.
+                from = open.number + 1;
+            }
+        }
+    }
+    let _ = store.write(&over(node, last)).await?;
+    Ok(None)
+}
+
+/// Stores the results of commands. A result that is repeated, or that is of a command that was not sent, changes
+/// nothing. A result of a command that is over costs a read, and a write only if it is stored. A result of a command
+/// that was never queued costs nothing. Nothing is stored without `numbers`.
+///
+/// # Errors
+/// If it is not known whether the results are stored.
+pub(crate) async fn end_commands(
+    store: &impl Store,
+    node: &NodeId,
+    results: &[CommandResult],
+    numbers: Option<CommandNumbers>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let Some(numbers) = numbers else { return Ok(()) };
+    for result in results {
+        let number = result.command;
+        let may_count = match numbers.result_of(number) {
+            ResultOf::OpenCommand => true,
+            ResultOf::OverCommand => awaits_result(store, node, number).await?,
+            ResultOf::NoCommand => false,
+        };
+        if !may_count {
+            continue;
+        }
+        let written = store.write(&end(node, number, &ended(result, at))).await?;
+        let new = matches!(written.outcome, Outcome::Applied { .. });
+        let outcome = if new { "ended" } else { "known" };
+        tracing::info!(%node, number, status = ?result.status, outcome, "command");
+    }
+    Ok(())
+}
+
+fn ended(result: &CommandResult, at: Timestamp) -> Ended {
+    let how = match result.status {
+        CommandStatus::Done => Ending::Done,
+        CommandStatus::Failed => Ending::Failed,
+    };
+    let output = result.output.as_deref().map(|output| {
+        let kept = output.floor_char_boundary(COMMAND_OUTPUT_BYTES);
+        output[..kept].to_owned()
+    });
+    Ended { at, how, output: output.filter(|output| !output.is_empty()) }
+}
+
+/// Whether a result of this command would be stored. Not if the command was deleted.
+async fn awaits_result(store: &impl Store, node: &NodeId, number: u64) -> Result<bool, StoreError> {
+    let item = store.read(&Key::Command(node.clone(), number)).await?;
+    let command = item.map(|item| read(number, &item)).transpose()?;
+    Ok(command.is_some_and(|command| command.awaits_result()))
+}
+
+fn read(number: u64, item: &Item) -> Result<Command, StoreError> {
+    Ok(Command::read(number, item)?)
+}
+
+/// A command as the node is told it. Its arguments are the stored text, with every number as it was written.
+///
+/// # Errors
+/// If the stored arguments are not JSON, which no rule writes.
+pub(crate) fn command_news(command: &Command, now: Timestamp) -> Result<CommandNews, StoreError> {
+    let malformed = |_| StoreError::Malformed(Attribute::CommandArgs.name().to_owned());
+    Ok(CommandNews {
+        command: command.number,
+        name: command.name.clone(),
+        args: Json::parse(&command.args).map_err(malformed)?,
+        expires_in_s: command.expires_in(now),
+    })
+}

@@ -1,0 +1,168 @@
+//! The console's requests about configurations.
+
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::error::chain;
+use crate::http::HttpAnswer;
+use crate::news::config_news;
+use crate::store::Store;
+use futures_util::future::join;
+use futures_util::{StreamExt as _, stream};
+use rollcall_core::{
+    ConfigChange, Expected, History, Item, Key, Node, NodeId, Outcome, Site, Timestamp, config_set, remember,
+    set_config,
+};
+use rollcall_wire::console::{AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, SiteConfigSet};
+use rollcall_wire::{Document, Json, ServerMessage};
+
+use crate::console::conditions::etag;
+use crate::console::handle::{Admitted, Answered, Console, parse};
+use crate::console::refusal::{denied, failed, internal};
+use crate::console::{cursor, view};
+
+/// How many nodes of a site are set in one request: so many easily fit the request's 30 seconds (Amazon API Gateway
+/// quotas).
+const SITE_PAGE: i32 = 100;
+/// How many of these nodes are set at the same time.
+const AT_ONCE: usize = 16;
+
+impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
+    /// Sets a node's desired configuration. The document is stored before a node can ask for it, and only after a check
+    /// that the request will succeed, so that a refused request leaves no document. (A request that loses a race in
+    /// between does leave its document. It is not deleted, since another node may use it by then.)
+    pub(crate) async fn set_config(&self, admitted: &Admitted<'_>, node: &str, expected: &Expected) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let document = Document::parse(&admitted.body()?)?;
+        let (_, item) = self.stored_node(&node).await?;
+        if predicted(&node, &item, &document, expected)?.changed {
+            self.store_document(&document).await?;
+        }
+        let (set, stored) = self.set_and_push(&node, &document, expected, admitted.now).await?;
+        Ok(HttpAnswer::json(200, &set).with("etag", etag(&stored)))
+    }
+
+    async fn store_document(&self, document: &Document) -> Result<(), Problem> {
+        self.documents.put(&self.store, document.clone()).await.map_err(|error| failed(&error))
+    }
+
+    /// Sets a node's desired configuration, and pushes it. Returns the result, and the node as it is stored then.
+    async fn set_and_push(
+        &self,
+        node: &NodeId,
+        document: &Document,
+        expected: &Expected,
+        now: Timestamp,
+    ) -> Result<(ConfigSet, Node), Problem> {
+        let outcome = self.write(&set_config(node, document.sha256(), expected)).await?;
+        let set = config_change(outcome, document, expected)?;
+        let delivery = match (set.changed, set.node.news()) {
+            (false, None) => DeliveryState::Unchanged,
+            // The configuration is pushed again if the node has not reported on it: the first push may have been lost.
+            (changed, _) => {
+                let news = ServerMessage::Config(config_news(set.config.version, document, 0));
+                let push = self.push(node, &set.node, &news, now);
+                let (delivery, ()) = join(push, self.remember(node, &set)).await;
+                if changed { delivery } else { DeliveryState::Unchanged }
+            }
+        };
+        let (version, sha256) = (set.config.version, set.config.sha256);
+        tracing::info!(%node, version, outcome = ?delivery, "config");
+        Ok((ConfigSet { node: node.to_string(), version, sha256, delivery }, set.node))
+    }
+
+    /// Stores the version in the node's history, best effort. Without it, the difference can't be shown once another
+    /// version is desired.
+    async fn remember(&self, node: &NodeId, set: &ConfigChange) {
+        if let Err(error) = self.store.write(&remember(node, &set.node, &set.config)).await {
+            tracing::warn!(%node, error = chain(&error), "a configuration's version could not be remembered");
+        }
+    }
+
+    pub(crate) async fn config(&self, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let (stored, _) = self.stored_node(&node).await?;
+        let desired = stored.desired.as_ref();
+        let document = self.json(desired.map(|desired| &*desired.sha256)).await?;
+        let applied = self.applied(&node, &stored).await?;
+        let view = ConfigView {
+            status: view::progress(&stored),
+            desired: view::desired(&stored),
+            difference: view::difference(applied.as_ref(), desired, document.as_ref()),
+            document,
+            reported: stored.config.as_ref().map(view::reported),
+            applied,
+        };
+        Ok(HttpAnswer::json(200, &view).with("etag", etag(&stored)))
+    }
+
+    /// The configuration that the node runs, as far as it is known.
+    async fn applied(&self, node: &NodeId, stored: &Node) -> Result<Option<AppliedView>, Problem> {
+        let Some(version) = stored.applied else { return Ok(None) };
+        let desired = stored.desired.as_ref().filter(|desired| desired.version == version);
+        let sha256 = if let Some(desired) = desired {
+            Some(desired.sha256.clone())
+        } else {
+            let item = self.store.read(&Key::History(node.clone())).await.map_err(|error| failed(&error))?;
+            let history = item.as_ref().map(History::read).transpose().map_err(|error| internal(&error))?;
+            history.unwrap_or_default().sha256(version).map(str::to_owned)
+        };
+        let document = self.json(sha256.as_deref()).await?;
+        Ok(Some(AppliedView { version, sha256, document }))
+    }
+
+    /// The document with this hash as JSON, if there is one.
+    async fn json(&self, sha256: Option<&str>) -> Result<Option<Json>, Problem> {
+        let Some(sha256) = sha256 else { return Ok(None) };
+        let document = self.documents.get(&self.store, sha256).await.map_err(|error| failed(&error))?;
+        document.map(|document| document.json()).transpose().map_err(|error| internal(&error))
+    }
+
+    /// Sets the desired configuration of the next nodes of a site. The request is to be repeated with the cursor and
+    /// the same document until there is no cursor.
+    pub(crate) async fn set_site_config(&self, admitted: &Admitted<'_>, site: &str) -> Answered {
+        let site: Site = parse(site, "site")?;
+        let document = Document::parse(&admitted.body()?)?;
+        let (secret, list) = (self.keys.secret(), format!("config of {site:?}: {}", document.sha256()));
+        let after = admitted.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
+        let page = self.store.page_of_site(&site, after, SITE_PAGE).await;
+        let (nodes, next) = page.map_err(|error| failed(&error))?;
+        let any = Expected::default();
+        let nodes = nodes.iter().map(|(node, item)| (node, predicted(node, item, &document, &any)));
+        let nodes: Vec<_> = nodes.collect();
+        if nodes.iter().any(|(_, predicted)| predicted.as_ref().is_ok_and(|desired| desired.changed)) {
+            self.store_document(&document).await?;
+        }
+        let results = nodes.into_iter().map(async |(node, predicted)| {
+            let set = match predicted {
+                Ok(_) => self.set_and_push(node, &document, &any, admitted.now).await,
+                Err(problem) => Err(problem),
+            };
+            (node.to_string(), set)
+        });
+        let results: Vec<_> = stream::iter(results).buffer_unordered(AT_ONCE).collect().await;
+        let mut set = SiteConfigSet::default();
+        for (node, result) in results {
+            match result.map(|(set, _)| set.delivery) {
+                Ok(DeliveryState::Pushed) => set.pushed += 1,
+                Ok(DeliveryState::Pending) => set.pending += 1,
+                Ok(DeliveryState::Unchanged) => set.unchanged += 1,
+                Err(problem) => {
+                    let (status, reason) = (problem.status, problem.code);
+                    tracing::info!(node, status, %reason, outcome = "refused", "config");
+                    set.failed.push(BatchResult { node, status: problem.status, problem: Some(problem) });
+                }
+            }
+        }
+        set.cursor = next.map(|next| cursor::write(&secret, &list, &next));
+        Ok(HttpAnswer::json(200, &set))
+    }
+}
+
+/// The result of setting a configuration, if the node does not change before.
+fn predicted(node: &NodeId, item: &Item, document: &Document, expected: &Expected) -> Result<ConfigChange, Problem> {
+    config_change(set_config(node, document.sha256(), expected).apply(Some(item)), document, expected)
+}
+
+fn config_change(outcome: Outcome, document: &Document, expected: &Expected) -> Result<ConfigChange, Problem> {
+    config_set(outcome, document.sha256(), expected).map_err(|error| internal(&error))?.map_err(denied)
+}

@@ -1,0 +1,88 @@
+//! The console's requests about firmware.
+
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::firmware::Kept;
+use crate::http::HttpAnswer;
+use crate::store::Store;
+use rollcall_core::{Denied, FirmwareImage, FirmwareVersion, Model, NodeId, firmware_set, set_firmware};
+use rollcall_wire::console::{DeliveryState, FirmwareSet, FirmwareSpec, FirmwareWish, Problem, ProblemCode};
+use rollcall_wire::{FirmwareNews, ServerMessage};
+
+use crate::console::handle::{Admitted, Answered, Console, object, parse};
+use crate::console::refusal::{denied, failed, internal};
+
+impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
+    /// Stores the description of an image. The image itself is in the bucket, where its builder has put it.
+    pub(crate) async fn add_firmware(&self, admitted: &Admitted<'_>, model: &str, version: &str) -> Answered {
+        let (model, version): (Model, FirmwareVersion) = (parse(model, "model")?, parse(version, "version")?);
+        let image: FirmwareSpec = object(&admitted.body()?)?;
+        image.check().map_err(|error| Problem::new(ProblemCode::InvalidBody, error.to_string()))?;
+        match self.firmware.put(&self.store, &model, &version, &stored(&image)).await.map_err(|error| failed(&error))? {
+            Kept::New => {
+                let location = format!("/v1/firmware/{}/{}", model.as_str(), version.as_str());
+                Ok(HttpAnswer::json(201, &image).with("location", location))
+            }
+            Kept::Same => Ok(HttpAnswer::json(200, &image)),
+            Kept::Other => {
+                let detail =
+                    "another image has this version: a version never changes, so give this image a new version";
+                Err(Problem::new(ProblemCode::FirmwareDiffers, detail))
+            }
+        }
+    }
+
+    pub(crate) async fn firmware(&self, model: &str, version: &str) -> Answered {
+        let (model, version): (Model, FirmwareVersion) = (parse(model, "model")?, parse(version, "version")?);
+        let image = self.firmware.get(&self.store, &model, &version).await.map_err(|error| failed(&error))?;
+        Ok(HttpAnswer::json(200, &view(&*image.ok_or_else(|| unknown(&model, &version))?)))
+    }
+
+    /// Sets a node's desired firmware, and pushes it.
+    pub(crate) async fn set_firmware(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let wish: FirmwareWish = object(&admitted.body()?)?;
+        let version: FirmwareVersion = wish.version.parse().map_err(|error: rollcall_core::InvalidId| {
+            Problem::new(ProblemCode::InvalidBody, format!("version: {error}"))
+        })?;
+        let model = self.registered_node(&node).await?.model.ok_or_else(|| denied(Denied::OtherModel))?;
+        let model: Model = parse(&model, "model")?;
+        if self.firmware.get(&self.store, &model, &version).await.map_err(|error| failed(&error))?.is_none() {
+            return Err(unknown(&model, &version));
+        }
+        let outcome = self.write(&set_firmware(&node, &model, &version)).await?;
+        let stored = firmware_set(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
+        let version = version.as_str().to_owned();
+        let delivery = if stored.firmware_news().is_some() {
+            let news = ServerMessage::Firmware(FirmwareNews { version: version.clone() });
+            self.push(&node, &stored, &news, admitted.now).await
+        } else {
+            DeliveryState::Unchanged
+        };
+        tracing::info!(%node, version, outcome = ?delivery, "firmware");
+        Ok(HttpAnswer::json(200, &FirmwareSet { node: node.to_string(), version, delivery }))
+    }
+}
+
+fn stored(spec: &FirmwareSpec) -> FirmwareImage {
+    FirmwareImage {
+        object_key: spec.object_key.clone(),
+        size: spec.size,
+        sha256: spec.sha256.clone(),
+        signature: spec.signature.clone(),
+    }
+}
+
+fn view(image: &FirmwareImage) -> FirmwareSpec {
+    FirmwareSpec {
+        object_key: image.object_key.clone(),
+        size: image.size,
+        sha256: image.sha256.clone(),
+        signature: image.signature.clone(),
+    }
+}
+
+fn unknown(model: &Model, version: &FirmwareVersion) -> Problem {
+    let (model, version) = (model.as_str(), version.as_str());
+    Problem::new(ProblemCode::UnknownFirmware, format!("no firmware {version} is known for the model {model}"))
+}

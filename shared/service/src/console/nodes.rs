@@ -1,0 +1,172 @@
+//! The console's requests about nodes.
+
+use crate::clock::Clock;
+use crate::connections::{ConnectionError, Connections};
+use crate::http::HttpAnswer;
+use crate::reply::text;
+use crate::store::Store;
+use rollcall_core::{
+    Amended, Amending, CredentialVersion, InvalidId, Node, NodeId, Outcome, Registering, Site, Tags, Timestamp, Update,
+    amend, register, registered, revoke,
+};
+use rollcall_wire::ServerMessage;
+use rollcall_wire::console::{NodePage, NodePatch, NodeSpec, Problem, ProblemCode};
+
+use crate::console::handle::{Admitted, Answered, Console, number, object, parse};
+use crate::console::refusal::{denied, failed, internal};
+use crate::console::{cursor, view};
+
+/// How many nodes a page has by default; and at most, which is what one `BatchGetItem` reads (Amazon DynamoDB quotas).
+const PAGE: i32 = 50;
+const PAGE_MOST: i32 = 100;
+/// The longest time that a node may take to replace its connection on request, in seconds: the longest lifetime of a
+/// connection ([`Policy`](rollcall_core::Policy)).
+const WITHIN_MOST_S: u32 = 6_600;
+
+impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
+    /// Registers a node, or replaces its registration. The status is 200 in either case, since one guarded write does
+    /// not tell whether the node was there before.
+    pub(crate) async fn register(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let spec: NodeSpec = object(&admitted.body()?)?;
+        let stored = self.register_one(&node, &register(&node, &registering(spec)?), admitted.now).await?;
+        Ok(HttpAnswer::json(200, &view::node(&node, &stored, admitted.now, &self.policy)))
+    }
+
+    /// Changes the registration of a node (RFC 7396).
+    pub(crate) async fn amend(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let patch: NodePatch = object(&admitted.body()?)?;
+        let stored = self.register_one(&node, &amend(&node, &amending(patch)?), admitted.now).await?;
+        Ok(HttpAnswer::json(200, &view::node(&node, &stored, admitted.now, &self.policy)))
+    }
+
+    /// Writes a registration or its change. A connection whose token becomes outdated by it is closed.
+    pub(crate) async fn register_one(&self, node: &NodeId, update: &Update, now: Timestamp) -> Result<Node, Problem> {
+        let outcome = self.write(update).await?;
+        let stored = registered(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
+        self.dismiss_outdated(node, &stored, now).await;
+        Ok(stored)
+    }
+
+    pub(crate) async fn show(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let (stored, _) = self.stored_node(&node).await?;
+        Ok(HttpAnswer::json(200, &view::node(&node, &stored, admitted.now, &self.policy)))
+    }
+
+    /// Revokes a node's credentials, tells the node, and closes its connection.
+    pub(crate) async fn revoke(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let Outcome::Applied { after } = self.write(&revoke(&node)).await? else {
+            return Err(denied(rollcall_core::Denied::Unknown));
+        };
+        let stored = Node::read(&after).map_err(|error| internal(&error))?;
+        self.dismiss_outdated(&node, &stored, admitted.now).await;
+        Ok(HttpAnswer::status(204))
+    }
+
+    /// Closes a node's connection, or asks the node to replace it within the time that the request names. In either
+    /// case the node connects again.
+    pub(crate) async fn disconnect(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        let within = admitted.parameter("within_s").map(within).transpose()?;
+        let stored = self.registered_node(&node).await?;
+        let unreachable = |error: ConnectionError, what: &str| {
+            tracing::error!(%node, error = crate::error::chain(&error), "a connection could not be {what}");
+            Problem::new(ProblemCode::Unavailable, "the node's connection can't be reached now")
+        };
+        if let Some(within_s) = within {
+            if let Some(held) = stored.reachable() {
+                let ask = text(&ServerMessage::Reconnect { within_s });
+                let asked = self.connections.post(&held.connection.id, ask).await;
+                asked.map_err(|error| unreachable(error, "asked for its replacement"))?;
+            }
+        } else if let Some(held) = stored.open() {
+            let closed = self.close(&held.connection.id, None, !stored.handshake_is_over(admitted.now)).await;
+            closed.map_err(|error| unreachable(error, "closed"))?;
+        }
+        Ok(HttpAnswer::status(204))
+    }
+
+    pub(crate) async fn list(&self, admitted: &Admitted<'_>) -> Answered {
+        let site: Option<Site> = admitted.parameter("site").map(|site| parse(site, "site")).transpose()?;
+        let online = match admitted.parameter("presence") {
+            None => None,
+            Some("online") => Some(true),
+            Some("offline") => Some(false),
+            Some(_) => return Err(invalid("presence: must be online or offline")),
+        };
+        let limit = limit(admitted)?;
+        let list = format!("{site:?} {online:?}");
+        let secret = self.keys.secret();
+        let after = admitted.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
+        let (nodes, next) = match &site {
+            Some(site) => self.store.page_of_site(site, after, limit).await,
+            None => self.store.page_of_all(after, limit).await,
+        }
+        .map_err(|error| failed(&error))?;
+        let mut views = vec![];
+        for (id, item) in &nodes {
+            let stored = Node::read(item).map_err(|error| internal(&error))?;
+            views.push(view::node(id, &stored, admitted.now, &self.policy));
+        }
+        views.retain(|view| online.is_none_or(|online| view.online == online));
+        let cursor = next.map(|next| cursor::write(&secret, &list, &next));
+        Ok(HttpAnswer::json(200, &NodePage { nodes: views, cursor }))
+    }
+}
+
+/// The registration in a body.
+pub(crate) fn registering(spec: NodeSpec) -> Result<Registering, Problem> {
+    Ok(Registering {
+        site: spec.site.map(|site| field("site", &site)).transpose()?,
+        model: spec.model.map(|model| field("model", &model)).transpose()?,
+        tags: tags(spec.tags)?,
+        credentials: spec.credential_version.map(CredentialVersion),
+    })
+}
+
+fn amending(patch: NodePatch) -> Result<Amending, Problem> {
+    Ok(Amending {
+        site: amended(patch.site, |site| field("site", &site))?,
+        model: amended(patch.model, |model| field("model", &model))?,
+        tags: amended(patch.tags, tags)?,
+        credentials: patch.credential_version.map(CredentialVersion),
+    })
+}
+
+#[expect(clippy::option_option, reason = "a JSON Merge Patch tells what is left out from what is null (RFC 7396)")]
+fn amended<From, To>(
+    value: Option<Option<From>>,
+    read: impl FnOnce(From) -> Result<To, Problem>,
+) -> Result<Amended<To>, Problem> {
+    value.map_or(Ok(Amended::Kept), |value| value.map_or(Ok(Amended::Removed), |value| read(value).map(Amended::Set)))
+}
+
+fn field<T: std::str::FromStr<Err = InvalidId>>(name: &str, text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|error| Problem::new(ProblemCode::InvalidBody, format!("{name}: {error}")))
+}
+
+fn tags(tags: Vec<String>) -> Result<Tags, Problem> {
+    Tags::new(tags).map_err(|error| Problem::new(ProblemCode::InvalidBody, format!("tags: {error}")))
+}
+
+/// Within which time a node is to replace its connection, in seconds.
+fn within(seconds: &str) -> Result<u32, Problem> {
+    let within = number(seconds).filter(|within| (1..=WITHIN_MOST_S).contains(within));
+    within.ok_or_else(|| invalid(&format!("within_s: must be a number from 1 to {WITHIN_MOST_S}")))
+}
+
+/// How many items a page is to have.
+pub(crate) fn limit(admitted: &Admitted<'_>) -> Result<i32, Problem> {
+    match admitted.parameter("limit").map(number) {
+        None => Ok(PAGE),
+        Some(Some(limit @ 1..=PAGE_MOST)) => Ok(limit),
+        Some(_) => Err(invalid(&format!("limit: must be a number from 1 to {PAGE_MOST}"))),
+    }
+}
+
+fn invalid(detail: &str) -> Problem {
+    Problem::new(ProblemCode::InvalidParameter, detail)
+}

@@ -1,0 +1,279 @@
+//! The paths of the console, and their methods.
+
+use crate::console::content::{Content, MERGE_PATCH};
+use crate::console::keys::Scope;
+
+/// The methods that a path may have, in the order in which `Allow` lists them. Every path with `GET` has `HEAD`, and
+/// every path has `OPTIONS`.
+const METHODS: [&str; 5] = ["GET", "PUT", "PATCH", "POST", "DELETE"];
+
+/// The operation that a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Route<'a> {
+    /// The health of the server. It needs no key.
+    Health,
+    /// The methods of a path. It needs no key.
+    Options(Methods),
+    /// An operation that needs a key.
+    Keyed(Keyed<'a>),
+}
+
+/// How the conditions of a request are handled (RFC 9110, section 13).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Conditional {
+    /// They are conditions on the resource that is read.
+    Read,
+    /// They are conditions on the configuration that is replaced.
+    Set,
+    /// They are refused, because the resource that is changed has no tag.
+    Refused,
+    /// They are ignored, because nothing is read or changed.
+    Ignored,
+}
+
+/// The methods of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Methods(Vec<&'static str>);
+
+/// An operation that needs a key, with the ids from its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keyed<'a> {
+    OpenApi,
+    List,
+    Batch,
+    Register(&'a str),
+    Amend(&'a str),
+    Show(&'a str),
+    Revoke(&'a str),
+    Disconnect(&'a str),
+    SetConfig(&'a str),
+    Config(&'a str),
+    SetSiteConfig(&'a str),
+    Queue(&'a str),
+    Commands(&'a str),
+    Cancel(&'a str, &'a str),
+    AddFirmware(&'a str, &'a str),
+    Firmware(&'a str, &'a str),
+    SetFirmware(&'a str),
+}
+
+/// Why a request asks for no operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NoRoute {
+    /// There is no such path.
+    Path,
+    /// The path has only these other methods (RFC 9110, section 10.2.1).
+    Method(Methods),
+}
+
+impl Methods {
+    /// The value of `Allow`.
+    pub(crate) fn allow(&self) -> String {
+        self.0.join(", ")
+    }
+
+    /// The media type for `PATCH`, if it is one of the methods (RFC 5789, section 3.1).
+    pub(crate) fn accept_patch(&self) -> Option<String> {
+        self.0.contains(&"PATCH").then(|| MERGE_PATCH.to_owned())
+    }
+}
+
+impl<'a> Route<'a> {
+    /// The node's id in the path, as it was sent.
+    pub(crate) fn node(&self) -> Option<&'a str> {
+        let Self::Keyed(keyed) = self else { return None };
+        match keyed {
+            Keyed::Register(node)
+            | Keyed::Amend(node)
+            | Keyed::Show(node)
+            | Keyed::Revoke(node)
+            | Keyed::Disconnect(node)
+            | Keyed::SetConfig(node)
+            | Keyed::Config(node)
+            | Keyed::Queue(node)
+            | Keyed::Commands(node)
+            | Keyed::Cancel(node, _)
+            | Keyed::SetFirmware(node) => Some(node),
+            Keyed::OpenApi
+            | Keyed::List
+            | Keyed::Batch
+            | Keyed::SetSiteConfig(_)
+            | Keyed::AddFirmware(..)
+            | Keyed::Firmware(..) => None,
+        }
+    }
+
+    /// Whether the operation may have this parameter.
+    pub(crate) fn has_parameter(&self, name: &str) -> bool {
+        match self {
+            Self::Keyed(Keyed::List) => matches!(name, "site" | "presence" | "limit" | "cursor"),
+            Self::Keyed(Keyed::Commands(_)) => matches!(name, "limit" | "cursor"),
+            Self::Keyed(Keyed::SetSiteConfig(_)) => name == "cursor",
+            Self::Keyed(Keyed::Disconnect(_)) => name == "within_s",
+            // `OPTIONS` may have every parameter of the path's other methods.
+            Self::Options(_) => matches!(name, "site" | "presence" | "limit" | "cursor" | "within_s"),
+            Self::Keyed(_) | Self::Health => false,
+        }
+    }
+
+    /// How the operation's conditions are handled.
+    pub(crate) fn conditional(&self) -> Conditional {
+        match self {
+            Self::Options(_) => Conditional::Ignored,
+            Self::Health => Conditional::Read,
+            Self::Keyed(Keyed::SetConfig(_)) => Conditional::Set,
+            Self::Keyed(keyed) if keyed.scope() == Scope::Read => Conditional::Read,
+            Self::Keyed(_) => Conditional::Refused,
+        }
+    }
+
+    /// The content of the operation's body.
+    pub(crate) fn content(&self) -> Content {
+        match self {
+            Self::Keyed(Keyed::Amend(_)) => Content::MergePatch,
+            Self::Keyed(
+                Keyed::Batch
+                | Keyed::Register(_)
+                | Keyed::SetConfig(_)
+                | Keyed::SetSiteConfig(_)
+                | Keyed::Queue(_)
+                | Keyed::AddFirmware(..)
+                | Keyed::SetFirmware(_),
+            ) => Content::Json,
+            Self::Keyed(_) | Self::Health | Self::Options(_) => Content::Nothing,
+        }
+    }
+}
+
+impl Keyed<'_> {
+    /// What the key must be for.
+    pub(crate) fn scope(self) -> Scope {
+        match self {
+            Self::OpenApi | Self::List | Self::Show(_) | Self::Config(_) | Self::Commands(_) | Self::Firmware(..) => {
+                Scope::Read
+            }
+            Self::Batch
+            | Self::Register(_)
+            | Self::Amend(_)
+            | Self::Revoke(_)
+            | Self::Disconnect(_)
+            | Self::SetConfig(_)
+            | Self::SetSiteConfig(_)
+            | Self::Queue(_)
+            | Self::Cancel(..)
+            | Self::AddFirmware(..)
+            | Self::SetFirmware(_) => Scope::Write,
+        }
+    }
+}
+
+/// The operation that a request asks for. API Gateway has decoded the path, and drops the body of an answer to `HEAD`.
+/// An unknown method, such as `get`, is refused as one that the path does not have, since the status 501 would count as
+/// a failure of the server.
+pub(crate) fn route<'a>(method: &str, path: &'a str) -> Result<Route<'a>, NoRoute> {
+    let segments: Vec<_> = path.strip_prefix("/v1/").ok_or(NoRoute::Path)?.split('/').collect();
+    if let Some(route) = find(if method == "HEAD" { "GET" } else { method }, &segments) {
+        return Ok(route);
+    }
+    let methods = methods(&segments).ok_or(NoRoute::Path)?;
+    if method == "OPTIONS" { Ok(Route::Options(methods)) } else { Err(NoRoute::Method(methods)) }
+}
+
+fn methods(segments: &[&str]) -> Option<Methods> {
+    let mut methods: Vec<_> = METHODS.into_iter().filter(|method| find(method, segments).is_some()).collect();
+    if methods.first() == Some(&"GET") {
+        methods.insert(1, "HEAD");
+    }
+    // The function for polling answers these paths with these methods. Requests with other methods arrive here.
+    match segments {
+        ["check-in"] => methods.push("POST"),
+        ["configs" | "firmware", _] => methods.push("GET"),
+        _ => {}
+    }
+    if methods.is_empty() {
+        return None;
+    }
+    methods.push("OPTIONS");
+    Some(Methods(methods))
+}
+
+fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
+    Some(match (method, segments) {
+        ("GET", ["health"]) => Route::Health,
+        ("GET", ["openapi.json"]) => Route::Keyed(Keyed::OpenApi),
+        ("GET", ["nodes"]) => Route::Keyed(Keyed::List),
+        ("POST", ["nodes:batch"]) => Route::Keyed(Keyed::Batch),
+        ("PUT", ["nodes", node]) => Route::Keyed(Keyed::Register(node)),
+        ("PATCH", ["nodes", node]) => Route::Keyed(Keyed::Amend(node)),
+        ("GET", ["nodes", node]) => Route::Keyed(Keyed::Show(node)),
+        ("DELETE", ["nodes", node]) => Route::Keyed(Keyed::Revoke(node)),
+        ("POST", ["nodes", node, "disconnect"]) => Route::Keyed(Keyed::Disconnect(node)),
+        ("PUT", ["nodes", node, "config"]) => Route::Keyed(Keyed::SetConfig(node)),
+        ("GET", ["nodes", node, "config"]) => Route::Keyed(Keyed::Config(node)),
+        ("PUT", ["sites", site, "config"]) => Route::Keyed(Keyed::SetSiteConfig(site)),
+        ("POST", ["nodes", node, "commands"]) => Route::Keyed(Keyed::Queue(node)),
+        ("GET", ["nodes", node, "commands"]) => Route::Keyed(Keyed::Commands(node)),
+        ("DELETE", ["nodes", node, "commands", command]) => Route::Keyed(Keyed::Cancel(node, command)),
+        ("PUT", ["nodes", node, "firmware"]) => Route::Keyed(Keyed::SetFirmware(node)),
+        ("PUT", ["firmware", model, version]) => Route::Keyed(Keyed::AddFirmware(model, version)),
+        ("GET", ["firmware", model, version]) => Route::Keyed(Keyed::Firmware(model, version)),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_says_which_methods_it_has() {
+        assert_eq!(route("GET", "/v1/nodes/ap-1"), Ok(Route::Keyed(Keyed::Show("ap-1"))));
+        assert_eq!(route("HEAD", "/v1/nodes/ap-1"), Ok(Route::Keyed(Keyed::Show("ap-1"))));
+        for (path, allowed) in [
+            ("/v1/nodes/ap-1", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+            ("/v1/nodes:batch", "POST, OPTIONS"),
+            ("/v1/health", "GET, HEAD, OPTIONS"),
+            ("/v1/check-in", "POST, OPTIONS"),
+            ("/v1/firmware/2.5.0", "GET, OPTIONS"),
+        ] {
+            for method in ["TRACE", "get", "Put", "CONNECT", ""] {
+                let refused = route(method, path).map_err(|refused| match refused {
+                    NoRoute::Method(methods) => methods.allow(),
+                    NoRoute::Path => "no path".to_owned(),
+                });
+                assert_eq!(refused, Err(allowed.to_owned()), "{method} {path}");
+            }
+            assert!(
+                matches!(route("OPTIONS", path), Ok(Route::Options(methods)) if methods.allow() == allowed),
+                "{path}"
+            );
+        }
+        assert!(route("HEAD", "/v1/nodes:batch").is_err(), "a path without GET has no HEAD");
+    }
+
+    #[test]
+    fn text_that_only_looks_like_a_path_is_refused() {
+        for path in [
+            "",
+            "/",
+            "/v1",
+            "/v1/",
+            "/v1/nothing",
+            "/nodes",
+            "/v1/nodes/a/b",
+            "/v2/nodes",
+            "//v1/nodes",
+            "/v1//nodes",
+            "/v1/./nodes",
+            "/v1/nodes/../nodes",
+            "/v1/nodes/ap-1/",
+            "/v1/nodes/ap-1/config/",
+            "/V1/nodes",
+            "/v1/Nodes",
+        ] {
+            for method in ["GET", "PUT", "OPTIONS", "HEAD"] {
+                assert_eq!(route(method, path), Err(NoRoute::Path), "{method} {path}");
+            }
+        }
+    }
+}

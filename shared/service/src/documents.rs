@@ -1,0 +1,75 @@
+//! Configuration documents: stored once, never changed, and kept in memory by warm functions.
+
+use std::fmt;
+use std::sync::Arc;
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use rollcall_core::{Attribute, Key, document_text, put_document};
+use rollcall_wire::Document;
+
+use crate::cache::cache;
+use crate::store::{Store, StoreError};
+
+/// How many bytes of documents a function keeps in memory: a sixteenth of the smallest function's memory.
+const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+/// How many documents a function keeps in memory: as many as fit if they are small.
+const CACHE_DOCUMENTS: usize = 4096;
+
+/// The documents in a store. The most used ones are kept in memory.
+pub struct Documents {
+    cache: Cache<String, Arc<Document>, Bytes>,
+}
+
+impl fmt::Debug for Documents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Documents").field("cached", &self.cache.len()).finish()
+    }
+}
+
+/// The weight of a document in the cache: its bytes.
+#[derive(Clone, Debug)]
+struct Bytes;
+
+impl Weighter<String, Arc<Document>> for Bytes {
+    fn weight(&self, key: &String, document: &Arc<Document>) -> u64 {
+        u64::try_from(key.len() + document.text().len()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Default for Documents {
+    fn default() -> Self {
+        Self { cache: cache(CACHE_DOCUMENTS, CACHE_BYTES, Bytes) }
+    }
+}
+
+impl Documents {
+    /// Stores a document; does nothing if it is stored already.
+    ///
+    /// # Errors
+    /// If it is not known whether the document is stored.
+    pub async fn put(&self, store: &impl Store, document: Document) -> Result<(), StoreError> {
+        if self.cache.get(document.sha256()).is_some() {
+            return Ok(());
+        }
+        // A refusal says that the document is there already.
+        let _ = store.write(&put_document(document.sha256(), document.text())).await?;
+        self.cache.insert(document.sha256().to_owned(), Arc::new(document));
+        Ok(())
+    }
+
+    /// The document with this hash; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the document can't be read, or is damaged.
+    pub async fn get(&self, store: &impl Store, sha256: &str) -> Result<Option<Arc<Document>>, StoreError> {
+        if let Some(document) = self.cache.get(sha256) {
+            return Ok(Some(document));
+        }
+        let Some(item) = store.read(&Key::Document(sha256.to_owned())).await? else { return Ok(None) };
+        let damaged = |_| StoreError::Malformed(Attribute::DocumentText.name().to_owned());
+        let document = Arc::new(Document::verify(document_text(&item)?.to_owned(), sha256).map_err(damaged)?);
+        self.cache.insert(sha256.to_owned(), Arc::clone(&document));
+        Ok(Some(document))
+    }
+}
