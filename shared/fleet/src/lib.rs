@@ -24,7 +24,7 @@ mod violation;
 pub use application::{AppAnswer, AppRequest, Application, Next};
 pub use catalogue::{Act, FIRST_FIRMWARE, command_act, command_name, document, firmware_version, image, object_key};
 pub use coverage::Coverage;
-pub use observation::{Device, How, Key, Observation, Seen};
+pub use observation::{Device, How, Observation, Seen};
 pub use oracle::Oracle;
 pub use plan::{Ask, BadConfig, BadImage, Match, NodeKind, NodePlan, Plan, PlanError, Settings, Step, What};
 pub use violation::{Violation, ViolationKind};

@@ -1,6 +1,6 @@
 //! What a world tells the oracle, in the order in which it happens in true time.
 
-use rollcall_core::{ConnectionId, Item, ItemKey, NodeId, Timestamp};
+use rollcall_core::{ConnectionId, Item, Key, NodeId, Timestamp};
 use rollcall_machine::NodeEvent;
 use rollcall_wire::{NodeMessage, ServerMessage};
 use serde_json::Value;
@@ -110,12 +110,4 @@ pub enum Seen {
     /// A fault really hit something: an answer was lost, an invocation killed, a message doubled, … It has the name of
     /// [`What::name`](crate::What::name).
     Hit { fault: &'static str },
-}
-
-/// An item of the table.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct Key {
-    pub node: NodeId,
-    pub item: ItemKey,
 }

@@ -20,8 +20,6 @@ pub(crate) enum Who {
     Instance(usize),
     /// The clock of a host.
     Host(usize),
-    /// A step of the plan.
-    Step(usize),
     /// A request of the application.
     Application(usize),
     /// An update of the index of sites.
@@ -40,7 +38,6 @@ impl Who {
             Self::Invocation(Some(device)) => (7, device),
             Self::Instance(function) => (8, function),
             Self::Host(host) => (9, host),
-            Self::Step(step) => (10, step),
             Self::Application(request) => (11, request),
             Self::Index => (12, 0),
         };

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 
 use rollcall_core::{Connection, ConnectionId, CredentialVersion, NodeId, Timestamp};
-use rollcall_fleet::AppRequest;
 
 use crate::call::{Answer, Request};
 
@@ -65,12 +64,14 @@ pub(crate) enum Event {
     Forget(rollcall_core::Key),
     /// A function has returned to the gateway.
     Returned(Purpose, Box<Returned>),
-    /// The application makes a request.
-    AppRequest(Box<AppRequest>),
+    /// A request of the application gets to the gateway.
+    Requested(ExchangeNo),
+    /// The answer to a request of the application has come back.
+    Replied(ExchangeNo),
     /// A conversation of the application goes on.
     AppAgain(usize),
-    /// A conversation of the application has had no answer to its attempt for too long.
-    AppTimedOut(usize, u32),
+    /// The application has had no answer to a request for too long.
+    AppTimedOut(ExchangeNo),
     /// A node gets a token of this credential version.
     Token(usize, u32),
 }
@@ -129,36 +130,41 @@ pub(crate) struct Hello {
     pub(crate) offered: Option<&'static str>,
 }
 
-/// What happens to a device by itself.
+/// What happens to a device by itself. Most of it only concerns one run of the device, which is counted.
 #[derive(Debug)]
 pub(crate) enum Doing {
-    /// Something that its run waits for is due. The number is that of the alarm.
+    /// Something that the run waits for is due. The number is that of the alarm.
     Wake(u64),
-    /// It starts, if it is the start with this number that was planned last.
-    Start(u32),
-    /// The power fails, if the device is still in this run.
-    Crash(u32),
+    /// It starts, if no other start was planned since.
+    Start(u64),
+    /// It stops cleanly, and starts again after so many µs.
+    Restart(u32, u64),
+    /// The power fails, and is back after so many µs.
+    Crash(u32, u64),
+    /// It goes away for good.
+    Leave,
     /// A closing handshake has taken too long.
     CloseTimedOut(WireNo),
-    /// The program has done a command of this run.
-    CommandDone(u32),
-    /// A document that this run fetches has come, or not.
+    /// The program has done the command with this number.
+    CommandDone(u32, u64),
+    /// A part of an image has come, or nothing. The number is that of the download.
     Downloaded(u32, u64),
-    /// The program of this run has installed an image.
+    /// The program has installed an image, or failed to.
     Installed(u32),
-    /// The program of this run gives up new firmware that does not prove itself.
+    /// The program goes back to the earlier firmware, unless the new one has proven itself.
     Unproven(u32),
-    /// A polling program of this run is to poll.
+    /// A polling program tries again what failed before.
+    TryAgain(u32),
+    /// The configuration that cuts a polling device off is rolled back.
+    CutOffOver(u32),
+    /// A polling program is to poll. The number is that of the alarm.
     Poll(u32, u64),
     /// A request by HTTP has had no answer for too long.
     NoReply(ExchangeNo),
-    /// The clone goes away.
-    Leave,
 }
 
 /// The functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
 pub(crate) enum Function {
     Authorize,
     Connect,
@@ -237,7 +243,7 @@ pub(crate) enum Returned {
     /// The authorizer refuses it.
     Unauthorized,
     /// A function of the WebSocket API has answered.
-    Answer { status: u16, subprotocol: bool, body: Option<Rc<str>> },
+    Answer { status: u16, body: Option<Rc<str>> },
     /// A function of the HTTP API has answered.
     Http(HttpReply),
     /// Lambda has refused the invocation.

@@ -6,7 +6,6 @@ use crate::kernel::{MS, Micros};
 
 /// A fault of the cloud that acts for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "as in `What`")]
 pub(crate) enum Fault {
     DisconnectsLost,
     DisconnectsLate,

@@ -41,8 +41,7 @@ struct Path {
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) device: DeviceNo,
-    /// The run of the device that opened it, and the number of the connection there.
-    pub(crate) run: u32,
+    /// Its number within the run of the device.
     pub(crate) link: LinkId,
     /// How many connections the device had opened before.
     pub(crate) nth: u64,
@@ -129,7 +128,7 @@ impl Network {
         &mut self,
         ground: &mut Ground,
         device: DeviceNo,
-        (run, link): (u32, LinkId),
+        link: LinkId,
         hello: Hello,
     ) -> WireNo {
         let path = &mut self.paths[device];
@@ -137,7 +136,6 @@ impl Network {
         let nth = path.dials;
         self.wires.push(Wire {
             device,
-            run,
             link,
             nth,
             end: End::Opening,
@@ -196,11 +194,15 @@ impl Network {
         ground.after(way, Event::Arrived(Traffic::Reply(device, exchange)));
     }
 
-    /// How long a download of a device takes; `None` if nothing passes.
-    pub(crate) fn round_trip(&self, now: Micros, device: DeviceNo, draw: &mut Draw) -> Option<Micros> {
+    /// Whether anything passes between a device and the internet, both ways.
+    pub(crate) fn passes(&self, now: Micros, device: DeviceNo) -> bool {
         let path = &self.paths[device];
-        let blocked = path.is_blocked(now, UP) || path.is_blocked(now, DOWN);
-        (!blocked).then(|| 4 * path.takes(now, draw))
+        !path.is_blocked(now, UP) && !path.is_blocked(now, DOWN)
+    }
+
+    /// How long a device takes to begin a download; `None` if nothing passes.
+    pub(crate) fn round_trip(&self, now: Micros, device: DeviceNo, draw: &mut Draw) -> Option<Micros> {
+        self.passes(now, device).then(|| 4 * self.paths[device].takes(now, draw))
     }
 
     /// Something arrives, unless it has to wait. What TCP does by itself goes no further.
