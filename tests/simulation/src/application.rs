@@ -74,7 +74,7 @@ impl Application {
         ground.saw(Seen::Asked { nth, attempt, ask });
         headers.push(("authorization", format!("Bearer {CONSOLE_KEY}")));
         let at = rollcall_core::Timestamp(0);
-        let request = HttpRequest { method, path, query: query.unwrap_or_default(), headers, body, at };
+        let request = HttpRequest { method, path, query: query.unwrap_or_default(), headers, body, at, sender: None };
         let exchange = exchanges.ask(ground, network, Caller::Application(nth, attempt), request);
         ground.after(PATIENCE as Micros, Event::AppTimedOut(exchange));
     }

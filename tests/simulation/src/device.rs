@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use rollcall_core::NodeId;
+use rollcall_core::{CredentialVersion, NodeId, Timestamp};
 use rollcall_fleet::{Device as Who, NodeKind, Seen};
 
 use crate::draw::{self, Draw};
-use crate::event::{DeviceNo, Doing, Event};
+use crate::event::{DeviceNo, Doing, Event, HttpRequest};
 use crate::exchanges::Exchanges;
 use crate::flash::Flash;
 use crate::ground::Ground;
@@ -110,6 +110,16 @@ impl Device {
 
     pub(crate) fn life(&mut self) -> &mut Life {
         &mut self.life
+    }
+
+    /// A request of the node by HTTP, with its token.
+    pub(crate) fn request(&self, method: &'static str, path: String, body: Option<String>) -> HttpRequest {
+        let mut headers = vec![("authorization", format!("Bearer {}", self.token))];
+        if body.is_some() {
+            headers.push(("content-type", "application/json".to_owned()));
+        }
+        let sender = Some((self.id.clone(), CredentialVersion(self.credentials)));
+        HttpRequest { method, path, query: String::new(), headers, body, at: Timestamp(0), sender }
     }
 
     /// What the next thing that its program does is drawn from.

@@ -233,6 +233,8 @@ pub(crate) struct HttpRequest {
     pub(crate) body: Option<String>,
     /// When it came, by the gateway's clock.
     pub(crate) at: Timestamp,
+    /// The node that made it, and the credential version of its token; `None` for the application.
+    pub(crate) sender: Option<(NodeId, CredentialVersion)>,
 }
 
 /// What a function has returned.

@@ -82,7 +82,7 @@ impl Polling {
         let message = NodeMessage::CheckIn(check_in);
         let Ok(body) = serde_json::to_string(&message) else { return };
         around.ground.saw(Seen::Sent { who: device.who(), link: None, message });
-        let request = HttpRequest::of_node("POST", "/v1/check-in".to_owned(), &device.token, Some(body));
+        let request = device.request("POST", "/v1/check-in".to_owned(), Some(body));
         self.asked = Some(ask(device, around, Caller::Poll(device.no, device.run()), request));
     }
 
@@ -149,7 +149,7 @@ impl Polling {
                 around.ground.saw(Seen::Sent { who: device.who(), link: None, message });
             }
             let path = "/v1/check-in".to_owned();
-            let request = HttpRequest::of_node("POST", path, &device.token, Some(body.to_owned()));
+            let request = device.request("POST", path, Some(body.to_owned()));
             around.exchanges.ask(around.ground, around.network, Caller::Flood(device.no), request);
         }
     }
@@ -348,13 +348,13 @@ impl Polling {
         let Some((news, _)) = &self.config else { return };
         let path = format!("/v1/configs/{}", news.sha256);
         let caller = Caller::Document(device.no, device.run(), news.version);
-        let request = HttpRequest::of_node("GET", path, &device.token, None);
+        let request = device.request("GET", path, None);
         ask(device, around, caller, request);
     }
 
     fn locate(&mut self, device: &mut Device, around: &mut Around<'_>) {
         let Some((version, _)) = &self.image else { return };
-        let request = HttpRequest::of_node("GET", format!("/v1/firmware/{version}"), &device.token, None);
+        let request = device.request("GET", format!("/v1/firmware/{version}"), None);
         ask(device, around, Caller::Image(device.no, device.run()), request);
     }
 

@@ -52,7 +52,7 @@ enum Running {
     Connect(Policy),
     CheckIn(Rc<CheckIns<Client, Client>>),
     Disconnect(Policy),
-    Poll(Rc<Polls<Client, Client>>, Rc<Verifier>),
+    Poll(Rc<Polls<Client, Client>>),
     Console(Rc<Console<Client, Client, Client>>),
 }
 
@@ -89,7 +89,7 @@ impl Service {
             Function::Poll => match verifier(&self.jwks) {
                 Ok(verifier) => {
                     let polls = Polls { verifier, check_ins: check_ins() };
-                    Running::Poll(Rc::new(polls), Rc::clone(&self.verifier))
+                    Running::Poll(Rc::new(polls))
                 }
                 // The same text was read when the functions were set up.
                 Err(_) => Running::Authorize(Rc::clone(&self.verifier)),
@@ -179,13 +179,9 @@ impl Instance {
                     answered(disconnect(&socket(speaker, now), Some(code), reason, &client, &policy).await)
                 })
             }
-            (Running::Poll(polls, verifier), Payload::Http(request)) => {
-                let input = input(*request, now);
-                self.handled = input.bearer().and_then(|token| {
-                    let claims = verifier.verify(token, input.at).ok()?;
-                    Some((claims.node, None, claims.credentials))
-                });
-                let polls = Rc::clone(polls);
+            (Running::Poll(polls), Payload::Http(request)) => {
+                self.handled = request.sender.clone().map(|(node, credentials)| (node, None, credentials));
+                let (polls, input) = (Rc::clone(polls), input(*request, now));
                 Box::pin(async move { replied(polls.handle(&input).await) })
             }
             (Running::Console(console), Payload::Http(request)) => {
@@ -203,7 +199,7 @@ fn socket(speaker: Speaker, now: Timestamp) -> Socket {
 }
 
 fn input(request: HttpRequest, now: Timestamp) -> HttpInput {
-    let HttpRequest { method, path, query, headers, body, at } = request;
+    let HttpRequest { method, path, query, headers, body, at, sender: _ } = request;
     let headers = headers.into_iter().filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)));
     HttpInput {
         method: method.to_owned(),

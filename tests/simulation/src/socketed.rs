@@ -13,7 +13,7 @@ use rollcall_wire::{ConfigReport, ConfigStatus, SUBPROTOCOL};
 
 use crate::device::{Around, Device, Fate};
 use crate::draw;
-use crate::event::{Doing, Down, Event, ExchangeNo, Hello, HttpReply, HttpRequest, Up, WireNo};
+use crate::event::{Doing, Down, Event, ExchangeNo, Hello, HttpReply, Up, WireNo};
 use crate::exchanges::{Caller, PATIENCE};
 use crate::flash::Storing;
 use crate::images::Download;
@@ -408,7 +408,7 @@ impl Socketed {
         if let Some(exchange) = self.fetching.take() {
             around.exchanges.give_up(exchange);
         }
-        let request = HttpRequest::of_node("GET", format!("/v1/configs/{sha256}"), &device.token, None);
+        let request = device.request("GET", format!("/v1/configs/{sha256}"), None);
         let caller = Caller::Document(device.no, device.run(), version);
         let exchange = around.exchanges.ask(around.ground, around.network, caller, request);
         around.ground.after(PATIENCE, Event::Device(device.no, Doing::NoReply(exchange)));
@@ -504,16 +504,4 @@ pub(crate) fn document(reply: &HttpReply) -> Result<String, FetchError> {
 /// Why a run ended, in words.
 fn ended(error: &NodeError) -> String {
     error.to_string()
-}
-
-impl HttpRequest {
-    /// A request of a node, with its token.
-    pub(crate) fn of_node(method: &'static str, path: String, token: &str, body: Option<String>) -> Self {
-        let mut headers = vec![("authorization", format!("Bearer {token}"))];
-        if body.is_some() {
-            headers.push(("content-type", "application/json".to_owned()));
-        }
-        let at = rollcall_core::Timestamp(0);
-        Self { method, path, query: String::new(), headers, body, at }
-    }
 }

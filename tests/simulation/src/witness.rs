@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use rollcall_core::Timestamp;
+use rollcall_core::{Item, Timestamp, Value};
 use rollcall_fleet::{Observation, Oracle, Seen};
 use sha2::{Digest as _, Sha256};
 
@@ -54,7 +54,24 @@ impl Sink {
     fn add(&mut self, observation: &Observation) {
         self.0.update(observation.at.0.to_le_bytes());
         // Writing to a hash does not fail.
-        let _ = write!(self, "{:?}", observation.what);
+        let _ = match &observation.what {
+            // What was there before was seen when it was written.
+            Seen::Wrote { key, after, .. } => {
+                self.item(after);
+                write!(self, "{key:?}")
+            }
+            what => write!(self, "{what:?}"),
+        };
+    }
+
+    fn item(&mut self, item: &Item) {
+        for (attribute, value) in item {
+            self.0.update(attribute.name());
+            match value {
+                Value::Text(text) => self.0.update(text),
+                Value::Number(number) => self.0.update(number.to_le_bytes()),
+            }
+        }
     }
 }
 
