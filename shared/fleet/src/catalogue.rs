@@ -1,7 +1,9 @@
 //! What plans name by number: documents, commands and firmware images.
 
+use data_encoding::HEXLOWER;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt as _, SeedableRng as _};
+use sha2::{Digest as _, Sha256};
 
 /// The firmware that every node runs at the start.
 pub const FIRST_FIRMWARE: &str = "1.0";
@@ -45,6 +47,22 @@ pub fn command_act(name: &str) -> Act {
     }
 }
 
+/// The n-th message of a misbehaving program: mostly check-ins, some questions, and some that can't be read. Very rarely
+/// it is larger than a frame may be.
+pub fn flood_text(n: u32) -> String {
+    match n % 12 {
+        _ if n % 197 == 196 => "x".repeat(40_000),
+        _ if n % 50 == 49 => format!("{{\"type\":\"check-in\",\"seq\":{}1{}}}", "[".repeat(200), "]".repeat(200)),
+        6 => "{\"type\":\"config\"}".to_owned(),
+        7 => "{\"type\":\"firmware-url\",\"version\":\"0.0\"}".to_owned(),
+        8 => "no JSON".to_owned(),
+        9 => "{\"seq\":1}".to_owned(),
+        10 => "{\"type\":\"reboot\"}".to_owned(),
+        11 => "{\"type\":\"check-in\",\"seq\":\"first\"}".to_owned(),
+        _ => format!("{{\"type\":\"check-in\",\"seq\":{}}}", n + 1),
+    }
+}
+
 /// The n-th firmware version.
 pub fn firmware_version(n: u32) -> String {
     format!("2.{n}")
@@ -67,6 +85,11 @@ pub fn image(model: &str, version: &str) -> Vec<u8> {
     bytes
 }
 
+/// The SHA-256 of that image, in lower-case hexadecimal.
+pub fn image_sha256(model: &str, version: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(image(model, version)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,6 +102,18 @@ mod tests {
             assert_eq!(rollcall_wire::canonical(&text, 32).expect("JSON"), text);
         }
         assert!(document(9).len() > rollcall_wire::DOCUMENT_IN_FRAME_BYTES, "some are fetched");
+    }
+
+    #[test]
+    fn a_flood_has_messages_of_every_kind() {
+        let errors: std::collections::BTreeSet<_> = (0..200)
+            .map(|n| {
+                let read = rollcall_wire::parse_node_message(&flood_text(n));
+                read.map_or_else(|error| rollcall_wire::ErrorMessage::from(error).code.to_string(), |_| String::new())
+            })
+            .collect();
+        let expected = ["", "invalid-field", "no-type", "not-json", "too-deep", "too-large", "unknown-type"];
+        assert_eq!(errors.into_iter().collect::<Vec<_>>(), expected);
     }
 
     #[test]

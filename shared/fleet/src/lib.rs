@@ -13,7 +13,7 @@
 //!
 //! All instants are true time, in milliseconds since 1970. The clocks of hosts and nodes differ from it.
 
-pub mod application;
+mod application;
 mod catalogue;
 mod coverage;
 mod observation;
@@ -22,8 +22,9 @@ mod plan;
 mod violation;
 
 pub use application::{AppAnswer, AppRequest, Application, Next};
-pub use catalogue::{Act, FIRST_FIRMWARE, command_act, command_name, document, firmware_version, image, object_key};
-pub use coverage::Coverage;
+pub use catalogue::{Act, FIRST_FIRMWARE, command_act, command_name, document, firmware_version, flood_text};
+pub use catalogue::{image, image_sha256, object_key};
+pub use coverage::{Coverage, EXPECTED};
 pub use observation::{Device, How, Observation, Seen};
 pub use oracle::Oracle;
 pub use plan::{Ask, BadConfig, BadImage, Match, NodeKind, NodePlan, Plan, PlanError, Settings, Step, What};

@@ -5,6 +5,7 @@ use rollcall_machine::NodeEvent;
 use rollcall_wire::{NodeMessage, ServerMessage};
 use serde_json::Value;
 
+use crate::application::AppRequest;
 use crate::plan::Ask;
 
 /// Something that was seen.
@@ -102,9 +103,10 @@ pub enum Seen {
     },
 
     // Of the application.
-    /// A request leaves the application. `nth` counts asks, `attempt` the requests of one ask from 0.
-    Asked { nth: usize, attempt: u32, ask: Ask },
-    /// An attempt ended with this status; 0: there was no answer. `body` is `Null` if there is none.
+    /// A request leaves the application.
+    Asked { request: Box<AppRequest> },
+    /// The application has the answer to a request, or waits for it no longer, which is status 0. `body` is `Null` if
+    /// there is none.
     Answered { nth: usize, attempt: u32, ask: Ask, status: u16, etag: Option<String>, body: Value },
 
     /// A fault really hit something: an answer was lost, an invocation killed, a message doubled, … It has the name of

@@ -4,7 +4,13 @@
 //! long* things take is drawn by the world from a hash of the seed, of who does it, and of how many times it was done
 //! before, so that leaving out one step disturbs little else.
 
+mod dice;
+mod generate;
+mod scenes;
+mod script;
 mod text;
+mod theme;
+mod troubles;
 
 use rollcall_core::{NodeId, Policy, PolicyError, Registration};
 use serde::{Deserialize, Serialize};
@@ -262,6 +268,41 @@ impl Settings {
 }
 
 impl What {
+    /// The [names](Self::name) of all faults.
+    pub const NAMES: [&'static str; 31] = [
+        "crash",
+        "crash-torn",
+        "restart",
+        "cut",
+        "partition",
+        "half-open",
+        "slow",
+        "clone",
+        "flood",
+        "config-refused",
+        "config-substituted",
+        "config-cuts-off",
+        "image-damaged",
+        "image-broken-off",
+        "image-not-installed",
+        "image-does-not-start",
+        "cut-all",
+        "disconnects-lost",
+        "disconnects-late",
+        "disconnects-doubled",
+        "connects-retried",
+        "messages-doubled",
+        "pushes-lost",
+        "answers-lost",
+        "throttled",
+        "store-slow",
+        "store-down",
+        "instances-killed",
+        "cold-starts",
+        "lambda-throttled",
+        "clock-skew",
+    ];
+
     /// The node that it happens to, if it happens to one.
     pub fn node(&self) -> Option<usize> {
         match self {
@@ -336,3 +377,6 @@ impl Ask {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,6 +78,8 @@ kinds! {
     RevokedConnected = "revoked-connected",
     /// A connection stored something, and another one holds the node.
     NotTheHolder = "not-the-holder",
+    /// Something went back that only goes forward: last seen, a sequence number, a credential version, a count.
+    WentBack = "went-back",
     /// A node's item is too large or unreadable.
     BrokenItem = "broken-item",
     /// The table was changed by nobody.

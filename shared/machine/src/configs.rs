@@ -4,6 +4,7 @@
 //! The node works on one configuration at a time. Until the program has been given it, a newer configuration replaces
 //! it. After that, a newer one waits until this one is settled: proven, rejected or rolled back.
 
+mod due;
 mod getting;
 #[cfg(test)]
 mod tests;
@@ -19,24 +20,10 @@ use crate::{
     document::FetchError,
     timing::Timing,
 };
+pub(crate) use due::Due;
 use getting::Getting;
 
 const ROLLED_BACK: &str = "rolled back: the server could not be reached";
-
-/// The next step in the handling of configurations.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// Ask the server for the configuration again.
-    Ask,
-    /// Fetch the document, then call [`Configs::fetched`].
-    Fetch { version: u64, sha256: String },
-    /// Hand the configuration to the program, then call [`Configs::applied`].
-    Apply(Configuration),
-    /// Have the program go back from this configuration to what it ran before.
-    RollBack(Configuration),
-    /// A configuration has this outcome: report it.
-    Settled(ConfigReport),
-}
 
 #[derive(Debug)]
 enum Stage {

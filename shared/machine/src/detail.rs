@@ -2,7 +2,7 @@
 
 /// How much of a reason is reported, in bytes. The server keeps less. The limit exists because a check-in must fit a
 /// frame.
-const DETAIL_BYTES: usize = 512;
+pub(crate) const DETAIL_BYTES: usize = 512;
 
 /// The start of a reason, cut to the length that is reported.
 pub(crate) fn clipped(text: &str) -> String {

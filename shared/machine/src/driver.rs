@@ -1,5 +1,8 @@
 //! The driver of a run: it reports events to the state machine and carries out its actions.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use rollcall_wire::NodeMessage;
@@ -53,18 +56,15 @@ impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
     }
 
     /// Performs what is due.
+    ///
+    /// Only this gives up a fetch that takes too long. If its outcome is there and the caller is late, the outcome counts.
     pub fn tick(&mut self, now: Duration) {
         if let Some((version, _)) = self.fetching.take_if(|(_, by)| now >= *by) {
             self.transport.cancel_fetch();
             let why = format!("it took longer than {:?}", self.fetch_timeout);
             self.machine.fetched(now, version, Err(FetchError::Failed(why)));
         }
-        for _ in 0..ROUNDS {
-            self.machine.tick(now);
-            if !self.act(now) {
-                break;
-            }
-        }
+        self.settle(now);
     }
 
     /// When to call [`tick`](Self::tick) at the latest; `None` after the end. It may have passed.
@@ -72,7 +72,7 @@ impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
         self.machine.deadline().into_iter().chain(self.fetching.map(|(_, by)| by)).min()
     }
 
-    /// Something happened on a connection. Events of connections that are over are ignored.
+    /// Something happened on a connection. Of a connection that was replaced, pushed messages still count.
     pub fn link_event(&mut self, now: Duration, link: LinkId, event: LinkEvent) {
         match event {
             LinkEvent::Opened => self.machine.opened(now, link),
@@ -86,7 +86,7 @@ impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
                 self.machine.closed(now, link, DisconnectReason::Lost { why });
             }
         }
-        self.tick(now);
+        self.settle(now);
     }
 
     /// The fetch of the document of this configuration version ended. The outcome of a fetch that is not under way is
@@ -95,13 +95,13 @@ impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
         if self.fetching.take_if(|(fetching, _)| *fetching == version).is_some() {
             self.machine.fetched(now, version, outcome);
         }
-        self.tick(now);
+        self.settle(now);
     }
 
     /// The download of the image of this firmware version ended.
     pub fn downloaded(&mut self, now: Duration, version: &str, outcome: Downloaded) {
         self.machine.downloaded(now, version, outcome);
-        self.tick(now);
+        self.settle(now);
     }
 
     /// The program asks for something, or reports a result. After the end of the run, it is ignored.
@@ -113,7 +113,7 @@ impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
             Request::Finished { command, status, output } => self.machine.finished(now, command, status, &output),
             Request::Installed { version, outcome } => self.machine.installed(now, &version, outcome),
         }
-        self.tick(now);
+        self.settle(now);
     }
 
     /// How the run ended; `None` while it goes on. Connections that are being closed may outlast it. `Ok` only after
@@ -135,6 +135,16 @@ impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
     /// The storage.
     pub fn storage(&mut self) -> &mut S {
         self.keeper.storage()
+    }
+
+    /// Performs what is due in the state machine, and carries out its actions.
+    fn settle(&mut self, now: Duration) {
+        for _ in 0..ROUNDS {
+            self.machine.tick(now);
+            if !self.act(now) {
+                break;
+            }
+        }
     }
 
     /// Carries out every action. Returns whether there was one.

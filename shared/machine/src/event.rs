@@ -137,7 +137,7 @@ pub enum DisconnectReason {
     /// The connection had ended, and the one that was to take its place could not be opened. Or the connection was to
     /// prove a configuration, which was rolled back.
     ReplacementFailed,
-    /// The program asked for it: [`Request::DropConnection`](crate::Request::DropConnection).
+    /// The program asked for it: `Node::drop_connection`, or [`Request::DropConnection`](crate::Request::DropConnection).
     Dropped,
     /// The node stopped.
     Stopped,

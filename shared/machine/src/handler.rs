@@ -51,8 +51,9 @@ pub trait Handler {
     }
 
     /// Executes a command. The library calls this at most once for each command: its start is recorded before, in the
-    /// node's [`Storage`](crate::Storage). The next command follows after this one is finished. The default
-    /// implementation knows no commands and reports each one as failed.
+    /// node's [`Storage`](crate::Storage), which with `rollcall-node` is the folder `NodeConfig::state`. The next
+    /// command follows after this one is finished. The default implementation knows no commands and reports each one as
+    /// failed.
     ///
     /// If the node restarts before the command is finished, the library reports it as failed and does not execute it
     /// again.

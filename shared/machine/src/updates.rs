@@ -5,6 +5,7 @@
 //! After that, another version is ignored; the server names it again later. The outcome of a version is reported until
 //! it is acknowledged. If the server names the same version after that, the update is attempted once more.
 
+mod due;
 mod getting;
 
 use std::{collections::VecDeque, time::Duration};
@@ -16,31 +17,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     detail::clipped, download::Downloaded, firmware::Image, request::Installed, schedule::full_jitter, timing::Timing,
 };
+pub(crate) use due::Due;
 use getting::Getting;
 
 const ROLLED_BACK: &str = "another version runs";
 const WITHDRAWN: &str = "it is no longer desired";
-
-/// The next step in the handling of firmware.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// Write the record, then call [`Updates::kept`].
-    Keep,
-    /// Ask the program whether it takes this version, then call [`Updates::accepted`].
-    Offer { version: String },
-    /// Ask the server for the URL of the image.
-    Ask { version: String },
-    /// Download the image, then call [`Updates::downloaded`]. A download that is under way is cancelled.
-    Download(FirmwareUrl),
-    /// Hand the image to the program. When it has answered, call [`Updates::installed`].
-    Install(Image),
-    /// Remove every image: none is needed any more.
-    Discard,
-    /// Check in, because [`Updates::report`] has changed.
-    Say,
-    /// An update has this outcome: it failed, was rolled back, or is applied and acknowledged.
-    Settled(UpdateReport),
-}
 
 /// The part of the state that is kept over a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -39,7 +39,7 @@ pub(crate) async fn run(
         tokio::select! {
             biased;
             request = received.recv(), if !ended => driver.request(started.elapsed(), request.unwrap_or(Request::Stop)),
-            happened = poll_fn(|cx| driver.transport().poll(cx)) => report(&mut driver, started.elapsed(), happened),
+            happened = poll_fn(|cx| driver.transport().poll(cx)) => tell(&mut driver, started.elapsed(), happened),
             () = sleep_until(wake), if deadline.is_some() => driver.tick(started.elapsed()),
         }
     }
@@ -72,7 +72,8 @@ fn outbox(requests: WeakUnboundedSender<Request>) -> Outbox {
     })
 }
 
-fn report<H: Handler, S: Storage>(driver: &mut Driver<H, Network, S>, now: Duration, happened: Happened) {
+/// Reports an event of the network.
+fn tell<H: Handler, S: Storage>(driver: &mut Driver<H, Network, S>, now: Duration, happened: Happened) {
     match happened {
         Happened::Link(link, event) => driver.link_event(now, link, event),
         Happened::Fetched(version, outcome) => driver.fetched(now, version, outcome),

@@ -20,7 +20,7 @@ pub(crate) struct Step {
 /// Everything that CI checks.
 pub(crate) static STEPS: [Step; 12] = [
     Step { name: "format", purpose: "the code is formatted", needs: &[], check: format },
-    Step { name: "purity", purpose: "the rules depend on what is on their list", needs: &[], check: purity::check },
+    Step { name: "purity", purpose: "pure crates depend on what is on their lists", needs: &[], check: purity::check },
     Step {
         name: "dependencies",
         purpose: "licences, sources and bans, by cargo-deny",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rand::Rng;
 use rollcall_wire::{ConfigNews, DOCUMENT_BYTES, Document};
 
-use super::Due;
+use super::due::Due;
 use crate::{
     configuration::Configuration, document::FetchError, hash::is_sha256, schedule::full_jitter, timing::Timing,
 };

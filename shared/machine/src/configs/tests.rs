@@ -5,6 +5,7 @@ use rand::{SeedableRng, rngs::SmallRng};
 use rollcall_wire::Document;
 
 use super::*;
+use crate::detail::DETAIL_BYTES;
 
 const PROOF: Duration = Duration::from_mins(1);
 

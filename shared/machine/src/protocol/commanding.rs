@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollcall_wire::CommandStatus;
 
-use super::{Action, Machine};
+use super::{action::Action, state::Machine};
 use crate::{commands::Due, event::NodeEvent};
 
 impl Machine {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollcall_wire::{ConfigReport, ConfigStatus};
 
-use super::{Action, Machine, parting::Farewell};
+use super::{action::Action, parting::Farewell, state::Machine};
 use crate::{
     configs::Due,
     configuration::Applied,

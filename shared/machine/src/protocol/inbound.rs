@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use rollcall_wire::{Ack, ByeReason, ErrorCode, ErrorMessage};
 
-use super::{Action, Cadence, Machine, parting::Farewell};
+use super::{
+    action::Action,
+    parting::Farewell,
+    state::{Cadence, Machine},
+};
 use crate::{
     conversation::Acked,
     event::{DisconnectReason, NodeError, NodeEvent},

@@ -1,10 +1,10 @@
-//! The end of connections, and the wait for the next one.
+//! The end of connections and of the run, and the wait for the next connection.
 
 use std::time::Duration;
 
-use super::{Action, Machine};
+use super::{action::Action, state::Machine};
 use crate::{
-    event::{DisconnectReason, NodeEvent},
+    event::{DisconnectReason, NodeError, NodeEvent},
     link::LinkId,
     schedule::{full_jitter, up_to},
 };
@@ -19,6 +19,51 @@ pub(super) enum Farewell {
 }
 
 impl Machine {
+    /// The connection ended.
+    pub(crate) fn closed(&mut self, now: Duration, link: LinkId, reason: DisconnectReason) {
+        self.let_go(now, link, reason, Farewell::None);
+    }
+
+    /// Drops every connection without a closing handshake, as if the network had failed.
+    pub(crate) fn drop_connection(&mut self, now: Duration) {
+        if self.ended || (self.sessions.current.is_none() && self.sessions.next.is_none()) {
+            return;
+        }
+        let mut outage = std::mem::take(&mut self.covered);
+        for session in self.sessions.take() {
+            self.actions.push_back(Action::Drop(session.link));
+            outage |= session.is_open();
+            if !session.is_open() {
+                self.gave_up_handshake(now);
+            }
+        }
+        if outage {
+            self.event(NodeEvent::Disconnected { reason: DisconnectReason::Dropped, planned: false });
+        }
+        self.return_after_loss(now);
+    }
+
+    /// Closes every connection and ends the run.
+    pub(crate) fn stop(&mut self) {
+        self.end(&DisconnectReason::Stopped, Ok(()));
+    }
+
+    /// Closes every connection and ends the run.
+    pub(super) fn end(&mut self, reason: &DisconnectReason, result: Result<(), NodeError>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        self.open_at = None;
+        self.actions.extend(self.configs.abandon().map(Action::RollBack));
+        for session in self.sessions.take() {
+            self.actions.push_back(Action::Close(session.link));
+            if session.is_open() {
+                self.event(NodeEvent::Disconnected { reason: reason.clone(), planned: result.is_ok() });
+            }
+        }
+        self.actions.push_back(Action::End(result));
+    }
+
     pub(super) fn let_go(&mut self, now: Duration, link: LinkId, reason: DisconnectReason, farewell: Farewell) {
         if self.sessions.get(link).is_some() {
             self.suspect(now, link, &reason);

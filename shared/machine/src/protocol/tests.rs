@@ -10,12 +10,16 @@ mod spreading;
 mod storing;
 mod updating;
 
+use std::time::Duration;
+
+use rollcall_wire::{CheckIn, CommandNews, FirmwareUrl};
 use serde_json::json;
 
-use super::*;
-use rollcall_wire::{CommandNews, FirmwareUrl};
-
-use crate::{Applied, Configuration, Pushed, firmware::Image};
+use super::{Action, Machine};
+use crate::{
+    Applied, Configuration, ConnectFailure, DisconnectReason, LinkId, NodeError, NodeEvent, Pushed, Record, Report,
+    Timing, firmware::Image, session::Session,
+};
 
 fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

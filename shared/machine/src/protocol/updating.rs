@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rollcall_wire::{UpdateReport, UpdateStatus};
 
-use super::{Action, Machine};
+use super::{action::Action, state::Machine};
 use crate::{download::Downloaded, event::NodeEvent, request::Installed, updates::Due};
 
 impl Machine {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rollcall_wire::ByeReason;
 
-use super::Machine;
+use super::state::Machine;
 use crate::{
     event::{DisconnectReason, NodeEvent},
     link::LinkId,
@@ -24,11 +24,6 @@ const THROTTLED: u32 = 30;
 const HANDSHAKE_OVER: Duration = Duration::from_mins(1);
 
 impl Machine {
-    /// Whether the node may ask the server something: a connection holds the node, and no `slow-down` is in force.
-    pub(super) fn may_ask(&self) -> bool {
-        self.sessions.current.is_some() && self.quiet.is_none()
-    }
-
     /// The server asked the node to send nothing for this long; `None`: it named no time.
     pub(super) fn slow_down(&mut self, now: Duration, retry_after_s: Option<u32>) {
         let requested = retry_after_s.map_or(self.throttled(), |s| Duration::from_secs(s.into()));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::Rng;
 use rollcall_wire::FirmwareUrl;
 
-use super::Due;
+use super::due::Due;
 use crate::{download::Downloaded, firmware::Image, hash::is_sha256, schedule::full_jitter, timing::Timing};
 
 /// How often in a row the URL is asked for again, or the download begun again, without any progress.

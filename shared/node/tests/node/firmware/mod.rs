@@ -176,6 +176,19 @@ async fn a_download_is_resumed_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_too_large_is_downloaded_anew() {
+    let mut node = updating(quick()).await;
+    let images = node.folder.path().join("firmware");
+    fs::create_dir(&images).expect("a folder");
+    fs::write(images.join(hash()), format!("{IMAGE}x")).expect("written");
+    node.tell().await;
+    node.locate().await;
+    let request = node.images.answer("200 OK", IMAGE).await;
+    assert!(!request.contains("range:"), "{request}");
+    assert_eq!(fs::read_to_string(node.hands.firmware().await.path()).expect("an image"), IMAGE);
+}
+
+#[tokio::test]
 async fn after_a_refused_url_the_node_asks_for_a_new_one() {
     let mut node = updating(quick()).await;
     node.tell().await;
