@@ -3,11 +3,10 @@
 use rollcall_fleet::{AppAnswer, AppRequest, Ask, Next, Plan, Seen};
 use serde_json::Value;
 
-use crate::clocks::true_time;
 use crate::event::{Event, HttpReply, HttpRequest};
 use crate::exchanges::{Caller, Exchanges, PATIENCE};
 use crate::ground::Ground;
-use crate::kernel::{MS, Micros};
+use crate::kernel::MS;
 use crate::network::Network;
 use crate::service::CONSOLE_KEY;
 
@@ -25,7 +24,7 @@ impl Application {
 
     /// It asks for something.
     pub(crate) fn begin(&mut self, ground: &mut Ground, network: &mut Network, exchanges: &mut Exchanges, ask: &Ask) {
-        for request in self.application.begin(true_time(ground.now()), ask) {
+        for request in self.application.begin(ask) {
             self.send(ground, network, exchanges, request);
         }
     }
@@ -66,16 +65,17 @@ impl Application {
     }
 
     fn send(&mut self, ground: &mut Ground, network: &mut Network, exchanges: &mut Exchanges, request: AppRequest) {
-        let AppRequest { nth, attempt, ask, method, path, query, mut headers, body } = request;
+        let (nth, attempt) = (request.nth, request.attempt);
         if self.asked.len() <= nth {
             self.asked.resize(nth + 1, None);
         }
-        self.asked[nth] = Some((attempt, ask.clone()));
-        ground.saw(Seen::Asked { nth, attempt, ask });
+        self.asked[nth] = Some((attempt, request.ask.clone()));
+        let AppRequest { method, path, query, mut headers, body, .. } = request.clone();
+        ground.saw(Seen::Asked { request: Box::new(request) });
         headers.push(("authorization", format!("Bearer {CONSOLE_KEY}")));
-        let at = rollcall_core::Timestamp(0);
-        let request = HttpRequest { method, path, query: query.unwrap_or_default(), headers, body, at, sender: None };
+        let (query, at) = (query.unwrap_or_default(), rollcall_core::Timestamp(0));
+        let request = HttpRequest { method, path, query, headers, body, at, sender: None };
         let exchange = exchanges.ask(ground, network, Caller::Application(nth, attempt), request);
-        ground.after(PATIENCE as Micros, Event::AppTimedOut(exchange));
+        ground.after(PATIENCE, Event::AppTimedOut(exchange));
     }
 }

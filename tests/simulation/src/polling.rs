@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rollcall_fleet::{Act, BadConfig, BadImage, How, Seen, command_act};
+use rollcall_fleet::{Act, BadConfig, BadImage, How, Seen, command_act, flood_text};
 use rollcall_machine::Downloaded;
 use rollcall_wire::{
     CommandStatus, ConfigNews, ConfigReport, ConfigStatus, NodeMessage, ServerMessage, sha256,
@@ -140,16 +140,14 @@ impl Polling {
     }
 
     /// A misbehaving program sends so many polls at once, some of them unreadable.
-    pub(crate) fn flood(&mut self, device: &mut Device, around: &mut Around<'_>, messages: u32) {
+    pub(crate) fn flood(&mut self, device: &Device, around: &mut Around<'_>, messages: u32) {
         around.ground.hit("flood");
-        let mut draw = device.draw(around.ground);
-        for _ in 0..messages {
-            let body = if draw.percent(50) { "{\"type\":\"check-in\",\"seq\":1}" } else { "not JSON" };
-            if let Some(message) = node_message(body) {
+        for body in (0..messages).map(flood_text) {
+            if let Some(message) = node_message(&body) {
                 around.ground.saw(Seen::Sent { who: device.who(), link: None, message });
             }
             let path = "/v1/check-in".to_owned();
-            let request = device.request("POST", path, Some(body.to_owned()));
+            let request = device.request("POST", path, Some(body));
             around.exchanges.ask(around.ground, around.network, Caller::Flood(device.no), request);
         }
     }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rollcall_fleet::{Act, How, Seen, command_act};
+use rollcall_fleet::{Act, How, Seen, command_act, flood_text};
 use rollcall_machine::{
     Command, ConnectFailure, DisconnectReason, DocumentBody, Driver, FetchError, Firmware, LinkEvent,
     LinkId, NodeError, NodeEvent, Outbox, Request, Timing,
@@ -230,23 +230,15 @@ impl Socketed {
     }
 
     /// A misbehaving program sends so many messages at once.
-    pub(crate) fn flood(&mut self, device: &mut Device, around: &mut Around<'_>, messages: u32) {
+    pub(crate) fn flood(&mut self, device: &Device, around: &mut Around<'_>, messages: u32) {
         let Some(&(_, wire)) =
             self.links.iter().rev().find(|(_, wire)| around.network.wire(*wire).end == End::Open)
         else {
             return;
         };
         around.ground.hit("flood");
-        let mut draw = device.draw(around.ground);
-        for _ in 0..messages {
-            let text = match draw.below(10) {
-                0..=4 => "{\"type\":\"config\"}",
-                5 | 6 => "{\"type\":\"nonsense\"}",
-                7 => "not JSON",
-                8 => "{\"type\":\"check-in\"}",
-                _ => "{\"type\":\"firmware-url\",\"version\":\"0.0\"}",
-            };
-            send(device, around, wire, text.to_owned());
+        for n in 0..messages {
+            send(device, around, wire, flood_text(n));
         }
     }
 
