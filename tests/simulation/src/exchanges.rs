@@ -9,6 +9,8 @@ use crate::network::Network;
 
 /// How long the gateway waits for a function (Amazon API Gateway quotas, HTTP API).
 const INTEGRATION: Micros = 30 * S;
+/// Of a hundred requests that a partition stops, so many have a TCP connection already.
+const ON_ITS_WAY: u32 = 12;
 /// How long a client waits for an answer.
 pub(crate) const PATIENCE: Micros = 35 * S;
 
@@ -89,6 +91,11 @@ impl Exchanges {
     pub(crate) fn arrived(&mut self, ground: &mut Ground, network: &mut Network, number: ExchangeNo, admits: bool) {
         let exchange = &mut self.exchanges[number];
         let Some(mut request) = exchange.request.take() else { return };
+        // Who has given up before there was a TCP connection has sent nothing. Only what was on its way comes all the
+        // same.
+        if !exchange.open && !exchange.draw.percent(ON_ITS_WAY) {
+            return;
+        }
         if !admits {
             return self.returned(ground, network, number, Returned::Throttled);
         }

@@ -1,18 +1,36 @@
-//! `cargo sim`.
-use rollcall_fleet::Plan;
-fn main() {
-    let arg = |i: usize, d: u64| std::env::args().nth(i).and_then(|a| a.parse().ok()).unwrap_or(d);
-    let (n, days, from, to) = (arg(1, 10) as usize, arg(2, 1) as u32, arg(3, 1), arg(4, arg(3, 1)));
-    let mut coverage = rollcall_fleet::Coverage::default();
-    for seed in from..=to {
-        let plan = Plan::generate(seed, n, days);
-        let t = std::time::Instant::now();
-        let outcome = rollcall_simulation::run(&plan).unwrap();
-        let s = t.elapsed().as_secs_f64();
-        println!("seed {seed} {:?} {:.2} s, {:.1} node-days/s, {:.2} M events/s digest {}", outcome.counts, s, (n as f64 * days as f64) / s, outcome.counts.events as f64 / s / 1e6, outcome.digest);
-        println!("{} violations", outcome.violations.len());
-        for v in outcome.violations.iter().take(5) { println!("   {v}"); }
-        coverage.merge(&outcome.coverage);
+//! `cargo sim`: simulated years of a fleet's life, judged by the oracle.
+//!
+//! It exits with 0 if nothing is wrong, 1 if something is, and 2 if it was called wrongly.
+
+mod sim;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use sim::args::Args;
+use sim::out::{complain, say};
+use sim::{campaign, history};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let plans = match args.plans() {
+        Ok(plans) => plans,
+        Err(problem) => {
+            complain(&problem);
+            return ExitCode::from(2);
+        }
+    };
+    let done = if let Some(shown) = &args.history {
+        history::tell(&plans, shown)
+    } else {
+        campaign::run(&args, &plans)
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            say(&problem);
+            ExitCode::FAILURE
+        }
     }
-    println!("{coverage}missing: {:?}", coverage.missing());
 }
