@@ -3,14 +3,13 @@
 use crate::clocks::HOSTS;
 use crate::draw::{Draw, Who};
 use crate::event::{DeviceNo, Event, ExchangeNo, Function, HttpReply, HttpRequest, Invoking, Payload, Purpose, Returned};
+use crate::faults::Fault;
 use crate::ground::Ground;
 use crate::kernel::{MS, Micros, S};
 use crate::network::Network;
 
 /// How long the gateway waits for a function (Amazon API Gateway quotas, HTTP API).
 const INTEGRATION: Micros = 30 * S;
-/// Of a hundred requests that a partition stops, so many have a TCP connection already.
-const ON_ITS_WAY: u32 = 12;
 /// How long a client waits for an answer.
 pub(crate) const PATIENCE: Micros = 35 * S;
 
@@ -30,6 +29,8 @@ struct Exchange {
     reply: Option<HttpReply>,
     /// Whether the caller still waits.
     open: bool,
+    /// Whether the network let anything pass when the request was made.
+    passed: bool,
     draw: Draw,
 }
 
@@ -83,7 +84,8 @@ impl Exchanges {
                 ground.after(way, Event::Requested(number));
             }
         }
-        self.exchanges.push(Exchange { caller, request: Some(request), reply: None, open: true, draw });
+        let passed = caller.device().is_none_or(|device| network.passes(ground.now(), device));
+        self.exchanges.push(Exchange { caller, request: Some(request), reply: None, open: true, passed, draw });
         number
     }
 
@@ -91,9 +93,8 @@ impl Exchanges {
     pub(crate) fn arrived(&mut self, ground: &mut Ground, network: &mut Network, number: ExchangeNo, admits: bool) {
         let exchange = &mut self.exchanges[number];
         let Some(mut request) = exchange.request.take() else { return };
-        // Who has given up before there was a TCP connection has sent nothing. Only what was on its way comes all the
-        // same.
-        if !exchange.open && !exchange.draw.percent(ON_ITS_WAY) {
+        // Who has given up before there was a TCP connection has sent nothing. What was on its way comes all the same.
+        if !exchange.open && !exchange.passed {
             return;
         }
         if !admits {
@@ -128,7 +129,10 @@ impl Exchanges {
             Some(device) => network.reply(ground, device, number, &mut exchange.draw),
             None => {
                 let way = exchange.draw.between(2 * MS, 20 * MS);
-                ground.after(way, Event::Replied(number));
+                // Answers get lost on their way to the application, too. It waits in vain then.
+                if !ground.hits(Fault::AnswersLost, &mut exchange.draw) {
+                    ground.after(way, Event::Replied(number));
+                }
             }
         }
     }

@@ -47,7 +47,7 @@ struct Invocation {
     began: Micros,
     instance: Instance,
     running: Option<Pin<Box<dyn Future<Output = Returned>>>>,
-    /// How often it may still wait until it dies, if it is to die.
+    /// If it is to die: where it waits for the how-manieth time; 0 is before it has begun.
     dies_after: Option<u64>,
     /// Whether the time that its function may take is watched.
     watched: bool,
@@ -86,7 +86,7 @@ impl Lambda {
         let starts = draw.between(2 * MS, 8 * MS) + cold;
         let dies_after = ground.much(Fault::InstancesKilled).and_then(|percent| {
             let dies = draw.below(100) < percent;
-            dies.then(|| draw.below(5))
+            dies.then(|| draw.below(6))
         });
         let began = ground.now();
         let invocation = Invocation {
@@ -111,6 +111,10 @@ impl Lambda {
     pub(crate) fn begin(&mut self, ground: &mut Ground, number: u64) {
         let Some(invocation) = self.invocations.get(number) else { return };
         let Some(payload) = invocation.payload.take() else { return };
+        if invocation.dies_after == Some(0) {
+            ground.hit(Fault::InstancesKilled.name());
+            return self.die(ground, number);
+        }
         let now = ground.clock(invocation.instance.host());
         invocation.began = ground.now();
         invocation.running = Some(invocation.instance.run(payload, now));
@@ -190,8 +194,8 @@ impl Lambda {
     /// The calls that an invocation has made are made, unless it dies before it has made them.
     fn wait(&mut self, ground: &mut Ground, number: u64) {
         let Some(invocation) = self.invocations.get(number) else { return };
-        let dies = invocation.dies_after == Some(0);
         invocation.dies_after = invocation.dies_after.map(|left| left.saturating_sub(1));
+        let dies = invocation.dies_after == Some(0);
         let unsent = dies && invocation.draw.percent(30);
         let patient = matches!(invocation.function, Function::Disconnect | Function::Console);
         let made = invocation.instance.desk().made();

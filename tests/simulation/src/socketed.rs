@@ -322,7 +322,10 @@ impl Socketed {
     fn carry_out(&mut self, device: &mut Device, around: &mut Around<'_>, did: Did) -> Fate {
         let who = device.who();
         match did {
-            Did::PowerFails => return Fate::Crashes(device.off_for),
+            Did::PowerFails => {
+                around.ground.hit("crash-torn");
+                return Fate::Crashes(device.off_for);
+            }
             Did::Open(link) => {
                 let (token, instance) = (Rc::clone(&device.token), self.instance.clone());
                 let hello = Hello { token, instance, offered: Some(SUBPROTOCOL) };
