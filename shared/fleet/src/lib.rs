@@ -8,7 +8,7 @@
 //! Application                         Ask -> AppRequest -> answer -> done, or again later
 //! Oracle::observe(&Observation)       what was seen, in the order of true time
 //! Oracle::finish(now, stored)         violations, and what was covered
-//! shrink(&Plan, fails)                a short plan that shows the same violation
+//! shrink(&Plan, most, fails, progress)  a short plan that shows the same violation
 //! ```
 //!
 //! All instants are true time, in milliseconds since 1970. The clocks of hosts and nodes differ from it.
@@ -19,6 +19,7 @@ mod coverage;
 mod observation;
 mod oracle;
 mod plan;
+mod shrink;
 mod violation;
 
 pub use application::{AppAnswer, AppRequest, Application, Next};
@@ -28,4 +29,5 @@ pub use coverage::{Coverage, EXPECTED};
 pub use observation::{Device, How, Observation, Seen};
 pub use oracle::Oracle;
 pub use plan::{Ask, BadConfig, BadImage, Match, NodeKind, NodePlan, Plan, PlanError, Settings, Step, What};
+pub use shrink::{Progress, shrink};
 pub use violation::{Violation, ViolationKind};

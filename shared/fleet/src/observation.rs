@@ -101,6 +101,9 @@ pub enum Seen {
         began: Timestamp,
         answer: Option<ServerMessage>,
     },
+    /// A function has handled a node's request for a document (then `sha256` is its hash) or for a firmware URL by HTTP,
+    /// and answers with this status.
+    Served { node: NodeId, credentials: u32, began: Timestamp, sha256: Option<String>, status: u16 },
 
     // Of the application.
     /// A request leaves the application.

@@ -130,6 +130,12 @@ impl Oracle {
                     self.handled(at, (node, *credentials, *began), answer);
                 }
             }
+            Seen::Served { node, credentials, began, sha256, status: 200 } => {
+                if let Some(node) = self.facts.index(node) {
+                    Access::served(&self.table, &mut self.verdicts, at, (node, *credentials, *began));
+                    Configs::served(&self.table, &mut self.verdicts, at, (node, *began), sha256.as_deref());
+                }
+            }
             Seen::Asked { request } => self.asked(at, request),
             Seen::Answered { nth, ask, status, body, .. } => {
                 self.answered(&Answer { nth: *nth, at, status: *status, body }, ask);

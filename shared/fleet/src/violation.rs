@@ -11,6 +11,8 @@ pub struct Violation {
     pub kind: ViolationKind,
     /// When it was noticed.
     pub at: Timestamp,
+    /// The same, in milliseconds after the start of the run.
+    pub after_ms: u64,
     /// The index of the node that it is about, if it is about one.
     pub node: Option<usize>,
     /// Which node, which times, what was expected and what was seen, for people.
@@ -19,7 +21,8 @@ pub struct Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {} ms: {}", self.kind.name(), self.at.0, self.what)
+        let (s, ms) = (self.after_ms / 1000, self.after_ms % 1000);
+        write!(f, "{} at {s}.{ms:03} s: {}", self.kind.name(), self.what)
     }
 }
 

@@ -137,7 +137,8 @@ pub enum DisconnectReason {
     /// The connection had ended, and the one that was to take its place could not be opened. Or the connection was to
     /// prove a configuration, which was rolled back.
     ReplacementFailed,
-    /// The program asked for it: `Node::drop_connection`, or [`Request::DropConnection`](crate::Request::DropConnection).
+    /// The program asked for it with [`Request::DropConnection`](crate::Request::DropConnection), which with
+    /// `rollcall-node` is `Node::drop_connection`.
     Dropped,
     /// The node stopped.
     Stopped,

@@ -88,6 +88,19 @@ impl Access {
         }
     }
 
+    /// A function serves a document or a firmware URL on a request that it began to handle at `began`.
+    pub(super) fn served(
+        table: &Table,
+        verdicts: &mut Verdicts,
+        at: Timestamp,
+        (node, credentials, began): (usize, u32, Timestamp),
+    ) {
+        if let Some(since) = table.refused_since(node, credentials).filter(|since| *since < began) {
+            let what = format!("is served by HTTP, and its credentials are refused since {}", verdicts.when(since));
+            verdicts.node(Kind::RevokedServed, at, node, what);
+        }
+    }
+
     /// A function posts a message to a connection. One that began before the refusal may still do so.
     pub(super) fn pushed(
         sockets: &Sockets,

@@ -88,6 +88,25 @@ impl Configs {
         check(table, verdicts, at, node, ("is told", news.version, &news.sha256));
     }
 
+    /// A function serves the document with this hash on a request that it began to handle at `began`. It was desired at
+    /// that time or later.
+    pub(super) fn served(
+        table: &Table,
+        verdicts: &mut Verdicts,
+        at: Timestamp,
+        (node, began): (usize, Timestamp),
+        sha256: Option<&str>,
+    ) {
+        let (Some(stored), Some(sha256)) = (table.stored(node).filter(|_| table.is_seen()), sha256) else { return };
+        let ends = stored.versions.iter().skip(1).map(|next| Some(next.since)).chain([None]);
+        let mut since = stored.versions.iter().zip(ends).filter(|(_, end)| end.is_none_or(|end| end >= began));
+        if !since.any(|(version, _)| version.sha256 == sha256) {
+            let what =
+                format!("is served the document {sha256}, which it was not to run since {}", verdicts.when(began));
+            verdicts.node(Kind::WrongDocument, at, node, what);
+        }
+    }
+
     /// A program was handed a configuration.
     pub(super) fn applied(
         &mut self,

@@ -1,1 +1,16 @@
+//! Histories that are made by hand: for each promise one that keeps it, and some that break it. They show that the
+//! oracle can fail.
 
+mod access;
+mod budget;
+mod check_ins;
+mod commands;
+mod configs;
+mod console;
+mod ends;
+mod firmware;
+mod presence;
+mod story;
+mod table;
+
+use story::Story;

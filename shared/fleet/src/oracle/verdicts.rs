@@ -28,12 +28,12 @@ impl Verdicts {
     pub(super) fn node(&mut self, kind: ViolationKind, at: Timestamp, node: usize, what: impl AsRef<str>) {
         let name = self.names.get(node).map_or("?", String::as_str);
         let what = format!("{name} {}", what.as_ref());
-        self.note(Violation { kind, at, node: Some(node), what });
+        self.note(kind, at, Some(node), what);
     }
 
     /// Notes a violation that is not about a node.
     pub(super) fn other(&mut self, kind: ViolationKind, at: Timestamp, what: impl Into<String>) {
-        self.note(Violation { kind, at, node: None, what: what.into() });
+        self.note(kind, at, None, what.into());
     }
 
     /// An instant, as the text of a violation has it: in seconds after the start.
@@ -42,9 +42,10 @@ impl Verdicts {
         format!("{}.{:03} s", ms / 1000, (ms % 1000).abs())
     }
 
-    fn note(&mut self, violation: Violation) {
+    fn note(&mut self, kind: ViolationKind, at: Timestamp, node: Option<usize>, what: String) {
         if self.violations.len() < KEPT {
-            self.violations.push(violation);
+            let after_ms = at.0.saturating_sub(self.start.0);
+            self.violations.push(Violation { kind, at, after_ms, node, what });
         }
     }
 }
