@@ -1,5 +1,7 @@
-//! `cargo verify`: everything that CI checks, one step after the other, each by name and with the time it took.
+//! `cargo verify`: everything that CI checks, in steps, each by name and with the time it took. The steps are in two
+//! lanes that run at the same time.
 
+mod beside;
 mod cloud;
 mod infra;
 mod localstack;
@@ -14,9 +16,10 @@ mod tools;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use beside::{Beside, Ended, FAILED, VERIFIED};
 use run::{minutes, say};
 use runner::Report;
-use steps::STEPS;
+use steps::{Lane, STEPS, Step};
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
@@ -25,36 +28,63 @@ fn main() -> ExitCode {
         say(&format!("verify: there is no step {unknown:?}; the steps are: {}", names.join(", ")));
         return ExitCode::from(2);
     }
-    let chosen = STEPS.iter().filter(|step| wanted.is_empty() || wanted.iter().any(|name| name == step.name));
-    let chosen: Vec<_> = chosen.collect();
+    let chosen: Vec<_> =
+        STEPS.iter().filter(|step| wanted.is_empty() || wanted.iter().any(|name| name == step.name)).collect();
     if let Some(missing) = prerequisites::missing(chosen.iter().map(|step| (step.name, step.needs))) {
         say(&format!("verify: {missing}"));
         return ExitCode::from(2);
     }
-    let (started, mut closing, mut report, mut failed) = (Instant::now(), vec![], Report::default(), vec![]);
-    for step in chosen {
+    let started = Instant::now();
+    let ended = run_lanes(&chosen);
+    let (time, steps) = (minutes(started.elapsed()), ended.steps.join("\n"));
+    let what = if ended.is_well { VERIFIED } else { FAILED };
+    say(&format!("\n{what}{}\n{steps}\n{}", time.trim(), ended.report));
+    if ended.is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Runs the steps, those of the second lane beside those of the first.
+fn run_lanes(chosen: &[&Step]) -> Ended {
+    let (code, besides): (Vec<&Step>, Vec<&Step>) = chosen.iter().partition(|step| step.lane == Lane::Code);
+    if code.is_empty() || besides.is_empty() {
+        return run(chosen);
+    }
+    let names: Vec<_> = besides.iter().map(|step| step.name).collect();
+    match Beside::start(&names) {
+        Ok(beside) => {
+            let (first, mut second) = (run(&code), beside.finish());
+            second.report.add(first.report);
+            let steps = [first.steps, second.steps].concat();
+            Ended { steps, report: second.report, is_well: first.is_well && second.is_well }
+        }
+        Err(problem) => {
+            say(&problem);
+            Ended { is_well: false, ..run(&code) }
+        }
+    }
+}
+
+/// Runs steps one after the other, and goes on after one that failed.
+fn run(steps: &[&Step]) -> Ended {
+    let mut ended = Ended { steps: vec![], report: Report::default(), is_well: true };
+    for step in steps {
         let began = Instant::now();
         say(&format!("\n==> {}: {}", step.name, step.purpose));
         let done = (step.check)();
         let line = format!("{:12} {}", step.name, minutes(began.elapsed()));
         match done {
-            Ok(ran) if ran == Report::default() => closing.push(format!("{line}  ok")),
+            Ok(ran) if ran == Report::default() => ended.steps.push(format!("{line}  ok")),
             Ok(ran) => {
-                report.add(ran);
-                closing.push(format!("{line}  ok      {:4} passed, {:2} skipped", ran.passed, ran.skipped));
+                ended.report.add(ran);
+                ended.steps.push(format!("{line}  ok      {:4} passed, {:2} skipped", ran.passed, ran.skipped));
             }
             Err(problem) => {
                 say(&format!("{}: {problem}", step.name));
-                failed.push(step.name);
-                closing.push(format!("{line}  FAILED  {problem}"));
+                ended.is_well = false;
+                // The counts of the tests that ran follow the problem.
+                ended.report.add(problem.lines().last().and_then(Report::read).unwrap_or_default());
+                ended.steps.push(format!("{line}  FAILED  {}", problem.lines().next().unwrap_or_default()));
             }
         }
     }
-    let (time, steps) = (minutes(started.elapsed()), closing.join("\n"));
-    if failed.is_empty() {
-        say(&format!("\nverified in {}\n{steps}\n{report}", time.trim()));
-        return ExitCode::SUCCESS;
-    }
-    say(&format!("\nfailed after {}: {}\n{steps}\n{report}", time.trim(), failed.join(", ")));
-    ExitCode::FAILURE
+    ended
 }

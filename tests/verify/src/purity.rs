@@ -1,4 +1,5 @@
-//! What decides stays pure: what `shared/core` and `shared/machine` depend on is on their lists, or CI fails.
+//! What decides stays pure: what `shared/core` and `shared/machine` depend on is on their lists, or CI fails. What
+//! functions do stays free of AWS and of runtimes: `shared/service` depends on none of them.
 
 use crate::run::{cargo, output};
 use crate::runner::Report;
@@ -61,31 +62,45 @@ const MACHINE: Pure = Pure {
     ],
 };
 
+/// The beginnings of the names of crates that do IO, drive it, or are for AWS. A simulation runs `shared/service` without
+/// them.
+const IO: [&str; 9] = ["async-", "aws", "hyper", "lambda", "mio", "reqwest", "rustls", "socket2", "tokio"];
+
 /// Checks each list against what cargo resolves.
 pub(crate) fn check() -> Result<Report, String> {
     PURE.iter().try_for_each(check_one)?;
+    let tree = tree("rollcall-service")?;
+    none(&with_io(&tree), "shared/service", "IO or for AWS")?;
     Ok(Report::default())
 }
 
 fn check_one(pure: &Pure) -> Result<(), String> {
-    let tree = output(&mut cargo(&["tree", "-p", pure.package, "-e", "normal,build", "--prefix", "none", "--locked"]))?;
-    let strangers = strangers(&tree, pure.allowed);
-    if strangers.is_empty() {
-        return Ok(());
-    }
-    Err(format!(
-        "{} depends on {}, which {} not on its list",
-        pure.folder,
-        strangers.join(", "),
-        if strangers.len() == 1 { "is" } else { "are" }
-    ))
+    let tree = tree(pure.package)?;
+    none(&strangers(&tree, pure.allowed), pure.folder, "not on its list")
+}
+
+fn tree(package: &str) -> Result<String, String> {
+    output(&mut cargo(&["tree", "-p", package, "-e", "normal,build", "--prefix", "none", "--locked"]))
+}
+
+fn none(found: &[&str], folder: &str, what: &str) -> Result<(), String> {
+    let are = if found.len() == 1 { "is" } else { "are" };
+    if found.is_empty() { Ok(()) } else { Err(format!("{folder} depends on {}, which {are} {what}", found.join(", "))) }
 }
 
 fn strangers<'a>(tree: &'a str, allowed: &[&str]) -> Vec<&'a str> {
+    names(tree).into_iter().filter(|name| !allowed.contains(name)).collect()
+}
+
+fn with_io(tree: &str) -> Vec<&str> {
+    names(tree).into_iter().filter(|name| IO.iter().any(|beginning| name.starts_with(beginning))).collect()
+}
+
+/// The name of each crate in a tree.
+fn names(tree: &str) -> Vec<&str> {
     let mut names: Vec<_> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
     names.sort_unstable();
     names.dedup();
-    names.retain(|name| !allowed.contains(name));
     names
 }
 
@@ -97,6 +112,12 @@ mod tests {
     fn a_runtime_under_the_rules_is_noticed() {
         let tree = "rollcall-core v0.1.0 (path)\nthiserror v2.0.0\ntokio v1.0.0\nthiserror v2.0.0 (*)\n";
         assert_eq!(strangers(tree, RULES.allowed), ["tokio"]);
+    }
+
+    #[test]
+    fn aws_under_the_service_is_noticed() {
+        let tree = "rollcall-service v0.1.0 (path)\naws-sdk-dynamodb v1.0.0\nserde v1.0.0\ntokio v1.0.0\n";
+        assert_eq!(with_io(tree), ["aws-sdk-dynamodb", "tokio"]);
     }
 
     #[test]

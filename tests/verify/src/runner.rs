@@ -39,6 +39,22 @@ impl Report {
         self.skipped += other.skipped;
     }
 
+    /// Reads what [`Display`](std::fmt::Display) has written; `None` if the line is something else.
+    pub(crate) fn read(line: &str) -> Option<Self> {
+        let mut report = Self::default();
+        for count in line.strip_prefix("tests: ")?.split(", ") {
+            let (number, what) = count.split_once(' ')?;
+            let number = number.parse().ok()?;
+            match what {
+                "passed" => report.passed = number,
+                "failed" => report.failed = number,
+                "skipped" => report.skipped = number,
+                _ => return None,
+            }
+        }
+        Some(report)
+    }
+
     /// Adds what the test runner says at the end of each binary: `test result: ok. 3 passed; 0 failed; 1 ignored; …`.
     fn hear(&mut self, line: &str) {
         let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else {
@@ -236,6 +252,15 @@ mod tests {
         report
             .hear("test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s");
         assert_eq!(report, Report { passed: 5, failed: 1, skipped: 1 });
+    }
+
+    #[test]
+    fn the_counts_of_another_run_are_read_as_they_were_written() {
+        let report = Report { passed: 5, failed: 1, skipped: 12 };
+        assert_eq!(Report::read(&report.to_string()), Some(report));
+        for line in ["", "tests: ", "tests: 5 passed, many failed", "test result: ok. 3 passed; 0 failed"] {
+            assert_eq!(Report::read(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -13,67 +13,100 @@ pub(crate) struct Step {
     pub(crate) purpose: &'static str,
     /// What the machine must have for it.
     pub(crate) needs: &'static [Need],
+    /// Which steps it comes after.
+    pub(crate) lane: Lane,
     /// Checks it; gives the tests that it ran, or what is wrong.
     pub(crate) check: fn() -> Result<Report, String>,
 }
 
+/// Steps of one lane run one after the other; the lanes run at the same time. Each lane waits for much that is not the
+/// processor's work, and fills the other's pauses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// The code by itself, and the whole system on the embedded backend.
+    Code,
+    /// What others wrote, and the whole system on LocalStack.
+    Beside,
+}
+
 /// Everything that CI checks.
 pub(crate) static STEPS: [Step; 12] = [
-    Step { name: "format", purpose: "the code is formatted", needs: &[], check: format },
-    Step { name: "purity", purpose: "pure crates depend on what is on their lists", needs: &[], check: purity::check },
+    Step { name: "format", purpose: "the code is formatted", needs: &[], lane: Lane::Code, check: format },
+    Step {
+        name: "purity",
+        purpose: "pure crates depend on what is on their lists",
+        needs: &[],
+        lane: Lane::Code,
+        check: purity::check,
+    },
     Step {
         name: "dependencies",
         purpose: "licences, sources and bans, by cargo-deny",
         needs: &[CCompiler],
+        lane: Lane::Beside,
         check: tools::deny,
     },
     Step {
         name: "unused",
         purpose: "every dependency is used, by cargo-machete",
         needs: &[CCompiler],
+        lane: Lane::Beside,
         check: tools::machete,
     },
     Step {
         name: "infra",
         purpose: "what is deployed to AWS: least privilege, nothing public, nothing lost",
         needs: &[Python],
+        lane: Lane::Beside,
         check: infra::check,
     },
     Step {
         name: "lints",
         purpose: "clippy has nothing to say, tests and benchmarks included",
         needs: &[CCompiler],
+        lane: Lane::Code,
         check: lints,
     },
-    Step { name: "docs", purpose: "the documentation builds without a warning", needs: &[CCompiler], check: docs },
+    Step {
+        name: "docs",
+        purpose: "the documentation builds without a warning",
+        needs: &[CCompiler],
+        lane: Lane::Code,
+        check: docs,
+    },
     Step {
         name: "units",
         purpose: "every crate on its own, and the rules over every short history",
         needs: &[CCompiler, Kill],
+        lane: Lane::Code,
         check: runner::units,
     },
     Step {
         name: "embedded",
         purpose: "the whole system on the embedded backend",
         needs: &[CCompiler, Kill, Python],
+        lane: Lane::Code,
         check: runner::embedded,
     },
     Step {
         name: "resolution",
         purpose: "`cargo up` builds no dependency again that the tests have built",
         needs: &[CCompiler],
+        lane: Lane::Code,
         check: resolution::check,
     },
     Step {
         name: "localstack",
         purpose: "the whole system on LocalStack",
         needs: &[Linux, CCompiler, Kill, Python, Setpriv, Strip],
+        lane: Lane::Beside,
         check: localstack::check,
     },
     Step {
         name: "cloud",
         purpose: "a deployed stack, if ROLLCALL_CLOUD_URL names one",
         needs: &[CCompiler],
+        lane: Lane::Beside,
         check: cloud::check,
     },
 ];

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use rollcall_fleet::{Plan, Violation};
+use rollcall_fleet::{Plan, Progress, Violation};
 use serde_json::{Value, json};
 
 use super::args::{Args, Plans};
@@ -12,6 +12,8 @@ use super::out::complain;
 
 /// Where plans of failures are kept.
 const FOLDER: &str = "target/simulation";
+/// How often a plan is run at most while a shorter one is looked for.
+const MOST_RUNS: u32 = 600;
 /// How many violations of a run are told.
 const TOLD: usize = 5;
 
@@ -39,11 +41,18 @@ pub(crate) fn explain(args: &Args, plans: &Plans, done: &Done) -> Failure {
 /// A shorter plan that shows a violation of the same kind.
 fn shrunk(plan: &Plan, violation: Option<&Violation>) -> Plan {
     let Some(kind) = violation.map(|violation| violation.kind) else { return plan.clone() };
-    let shows = |plan: &Plan| {
+    let mut shows = |plan: &Plan| {
         let outcome = rollcall_simulation::run(plan);
         outcome.is_ok_and(|outcome| outcome.violations.iter().any(|violation| violation.kind == kind))
     };
-    super::shrink::shrink(plan, shows)
+    let mut told = plan.steps.len();
+    let mut progress = |progress: Progress| {
+        if progress.steps < told / 2 {
+            told = progress.steps;
+            complain(&format!("  {told} steps after {} runs", progress.runs));
+        }
+    };
+    rollcall_fleet::shrink(plan, MOST_RUNS, &mut shows, &mut progress)
 }
 
 fn keep(plan: &Plan, seed: u64) -> Option<PathBuf> {

@@ -5,5 +5,4 @@ pub(crate) mod campaign;
 pub(crate) mod failure;
 pub(crate) mod history;
 pub(crate) mod out;
-mod shrink;
 pub(crate) mod summary;
