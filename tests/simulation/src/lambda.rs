@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use rollcall_core::Timestamp;
 use rollcall_fleet::Seen;
 
 use crate::call::Answer;
@@ -13,7 +14,7 @@ use crate::faults::Fault;
 use crate::ground::Ground;
 use crate::kernel::{MS, Micros, S};
 use crate::said::server_message;
-use crate::service::{Instance, Service};
+use crate::service::{Handled, Instance, Kind, Service};
 use crate::slab::Slab;
 
 /// After how long without an invocation an instance ends. Observed, not documented.
@@ -220,16 +221,8 @@ impl Lambda {
     fn finish(&mut self, ground: &mut Ground, number: u64, returned: Returned) {
         let Some(mut invocation) = self.invocations.remove(number) else { return };
         self.running -= 1;
-        let handled = invocation.instance.handled();
-        if let Some((node, connection, credentials)) = handled {
-            let text = match &returned {
-                Returned::Answer { body, .. } => body.as_deref(),
-                Returned::Http(reply) => reply.body.as_deref(),
-                _ => None,
-            };
-            let answer = text.and_then(server_message);
-            let (began, credentials) = (true_time(invocation.began), credentials.0);
-            ground.saw(Seen::Handled { node, connection, credentials, began, answer });
+        if let Some(handled) = invocation.instance.handled() {
+            saw(ground, handled, true_time(invocation.began), &returned);
         }
         drop(invocation.running.take());
         let now = ground.now();
@@ -239,6 +232,27 @@ impl Lambda {
             ground.after(after, Event::Returned(invocation.purpose, Box::new(returned)));
         }
     }
+}
+
+/// Tells the witness what a function has answered to a node.
+fn saw(ground: &mut Ground, handled: Handled, began: Timestamp, returned: &Returned) {
+    let Handled { node, credentials, what } = handled;
+    let credentials = credentials.0;
+    let (status, text) = match returned {
+        Returned::Answer { status, body } => (*status, body.as_deref()),
+        Returned::Http(reply) => (reply.status, reply.body.as_deref()),
+        _ => (0, None),
+    };
+    let connection = match what {
+        Kind::Message(connection) => Some(connection),
+        Kind::Poll => None,
+        Kind::Document(sha256) => {
+            return ground.saw(Seen::Served { node, credentials, began, sha256: Some(sha256), status });
+        }
+        Kind::Image => return ground.saw(Seen::Served { node, credentials, began, sha256: None, status }),
+    };
+    let answer = text.and_then(server_message);
+    ground.saw(Seen::Handled { node, connection, credentials, began, answer });
 }
 
 impl Function {

@@ -43,8 +43,24 @@ pub(crate) struct Instance {
     handled: Option<Handled>,
 }
 
-/// The node that a message or a poll came from, its connection, and the credential version of its token.
-pub(crate) type Handled = (NodeId, Option<ConnectionId>, CredentialVersion);
+/// What a node sent, and the credential version of its token.
+pub(crate) struct Handled {
+    pub(crate) node: NodeId,
+    pub(crate) credentials: CredentialVersion,
+    pub(crate) what: Kind,
+}
+
+/// What a node sent.
+pub(crate) enum Kind {
+    /// A message on a connection.
+    Message(ConnectionId),
+    /// A poll.
+    Poll,
+    /// A request by HTTP for the document with this hash.
+    Document(String),
+    /// A request by HTTP for the URL of an image.
+    Image,
+}
 
 /// A function with its clients and caches.
 enum Running {
@@ -167,8 +183,8 @@ impl Instance {
                 })
             }
             (Running::CheckIn(check_ins), Payload::Message { speaker, text }) => {
-                let connection = speaker.connection.id.clone();
-                self.handled = Some((speaker.node.clone(), Some(connection), speaker.credentials));
+                let what = Kind::Message(speaker.connection.id.clone());
+                self.handled = Some(Handled { node: speaker.node.clone(), credentials: speaker.credentials, what });
                 let check_ins = Rc::clone(check_ins);
                 Box::pin(async move { answered(check_ins.message(&socket(speaker, now), &text, &client).await) })
             }
@@ -180,7 +196,8 @@ impl Instance {
                 })
             }
             (Running::Poll(polls), Payload::Http(request)) => {
-                self.handled = request.sender.clone().map(|(node, credentials)| (node, None, credentials));
+                let what = Kind::of(&request.path);
+                self.handled = request.sender.clone().map(|(node, credentials)| Handled { node, credentials, what });
                 let (polls, input) = (Rc::clone(polls), input(*request, now));
                 Box::pin(async move { replied(polls.handle(&input).await) })
             }
@@ -189,6 +206,16 @@ impl Instance {
                 Box::pin(async move { replied(console.handle(&input).await) })
             }
             _ => Box::pin(std::future::ready(Returned::Failed)),
+        }
+    }
+}
+
+impl Kind {
+    fn of(path: &str) -> Self {
+        match path.strip_prefix("/v1/configs/") {
+            Some(sha256) => Self::Document(sha256.to_owned()),
+            None if path.starts_with("/v1/firmware/") => Self::Image,
+            None => Self::Poll,
         }
     }
 }

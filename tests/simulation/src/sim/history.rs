@@ -71,7 +71,10 @@ impl About {
                 }
                 node == id
             }
-            Seen::Open { node, .. } | Seen::Ended { node, .. } | Seen::Handled { node, .. } => node == id,
+            Seen::Open { node, .. }
+            | Seen::Ended { node, .. }
+            | Seen::Handled { node, .. }
+            | Seen::Served { node, .. } => node == id,
             Seen::ClosedByCloud { connection, .. } | Seen::Pushed { connection, .. } => {
                 self.connections.contains(connection)
             }
