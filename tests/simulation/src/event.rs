@@ -28,10 +28,10 @@ pub(crate) enum Event {
     Device(DeviceNo, Doing),
     /// The gateway looks whether a connection is idle or too old.
     Alarm(ConnNo),
-    /// The gateway has `$disconnect` run for a connection that ended.
-    Disconnected(ConnNo, u16),
-    /// The gateway hands a message to its function for a second time.
-    Doubled(ConnNo, Rc<str>),
+    /// The gateway has `$disconnect` run for a connection that ended with this code at this time, by its clock.
+    Disconnected(ConnNo, u16, Timestamp),
+    /// The gateway hands a message that came at this time, by its clock, to its function for a second time.
+    Doubled(ConnNo, Rc<str>, Timestamp),
     /// The gateway has `$connect` run a second time, and waits for this run or not.
     ConnectAgain(ConnNo, bool),
     /// A function is to run.

@@ -246,18 +246,18 @@ impl Gateway {
             return self.frame(ground, network, number, &error("Too Many Requests"));
         }
         let text: Rc<str> = text.into();
+        let at = ground.clock(self.conns[number].host);
         let mut draw = self.conns[number].draw.clone();
         if ground.hits(Fault::MessagesDoubled, &mut draw) {
             let after = draw.below(S);
-            ground.after(after, Event::Doubled(number, Rc::clone(&text)));
+            ground.after(after, Event::Doubled(number, Rc::clone(&text), at));
         }
         self.conns[number].draw = draw;
-        self.message(ground, number, text);
+        self.message(ground, number, text, at);
     }
 
-    /// Hands a message to its function.
-    pub(crate) fn message(&mut self, ground: &mut Ground, number: ConnNo, text: Rc<str>) {
-        let at = ground.clock(self.conns[number].host);
+    /// Hands a message that came at this time, by the gateway's clock, to its function.
+    pub(crate) fn message(&mut self, ground: &mut Ground, number: ConnNo, text: Rc<str>, at: Timestamp) {
         let Some(speaker) = self.conns[number].speaker(at) else { return };
         let payload = Payload::Message { speaker, text };
         self.invoke(ground, number, Function::CheckIn, payload, Purpose::Message(number));
@@ -362,14 +362,14 @@ impl Gateway {
         }
         let conn = &mut self.conns[number];
         conn.hello = None;
-        let mut draw = conn.draw.clone();
-        disconnect(ground, number, code, &mut draw);
+        let (mut draw, host) = (conn.draw.clone(), conn.host);
+        let at = ground.clock(host);
+        disconnect(ground, number, (code, at), &mut draw);
         self.conns[number].draw = draw;
     }
 
-    /// Has `$disconnect` run.
-    pub(crate) fn disconnected(&mut self, ground: &mut Ground, number: ConnNo, code: u16) {
-        let at = ground.clock(self.conns[number].host);
+    /// Has `$disconnect` run. However late it is, the event has the time of the end.
+    pub(crate) fn disconnected(&mut self, ground: &mut Ground, number: ConnNo, code: u16, at: Timestamp) {
         let Some(speaker) = self.conns[number].speaker(at) else { return };
         let known = [GOING_AWAY, LOST, NORMAL, TOO_BIG];
         let reason = known.iter().find(|known| known.0 == code).map_or("", |known| known.1);
@@ -393,7 +393,7 @@ impl Conn {
 }
 
 /// `$disconnect` is best effort: it comes a little later, much later, twice, or never.
-fn disconnect(ground: &mut Ground, number: ConnNo, code: u16, draw: &mut Draw) {
+fn disconnect(ground: &mut Ground, number: ConnNo, (code, at): (u16, Timestamp), draw: &mut Draw) {
     if ground.hits(Fault::DisconnectsLost, draw) {
         return;
     }
@@ -402,10 +402,10 @@ fn disconnect(ground: &mut Ground, number: ConnNo, code: u16, draw: &mut Draw) {
         ground.hit(Fault::DisconnectsLate.name());
         after += draw.below(by_ms * MS + 1);
     }
-    ground.after(after, Event::Disconnected(number, code));
+    ground.after(after, Event::Disconnected(number, code, at));
     if ground.hits(Fault::DisconnectsDoubled, draw) {
         let again = after + draw.below(60 * S);
-        ground.after(again, Event::Disconnected(number, code));
+        ground.after(again, Event::Disconnected(number, code, at));
     }
 }
 

@@ -1,5 +1,6 @@
 //! What became of all runs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -87,8 +88,13 @@ impl fmt::Display for Summary {
         if !missing.is_empty() {
             writeln!(f, "never seen    {}", missing.join(", "))?;
         }
-        let violations: usize = self.failures.iter().map(|failure| failure.violations.len()).sum();
-        writeln!(f, "violations    {violations}, of {} seeds", self.failures.len())?;
+        let mut kinds = BTreeMap::<_, usize>::new();
+        for violation in self.failures.iter().flat_map(|failure| &failure.violations) {
+            *kinds.entry(violation.kind.name()).or_default() += 1;
+        }
+        let violations: usize = kinds.values().sum();
+        let kinds: String = kinds.iter().map(|(kind, count)| format!(", {kind} {count}")).collect();
+        writeln!(f, "violations    {violations}, of {} seeds{kinds}", self.failures.len())?;
         write!(f, "digest {}", self.digest())
     }
 }
