@@ -1,0 +1,41 @@
+//! A run of a plan.
+
+use rollcall_fleet::{Coverage, Observation, Plan, Violation};
+
+use crate::service::SetupError;
+use crate::world::{Counts, World};
+
+/// What became of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// A hash of everything that was seen, in hexadecimal. The same plan has the same digest.
+    pub digest: String,
+    /// What must not have happened.
+    pub violations: Vec<Violation>,
+    /// What was seen at least once.
+    pub coverage: Coverage,
+    /// What was counted.
+    pub counts: Counts,
+}
+
+/// Runs a plan.
+///
+/// # Errors
+/// If the functions can't be set up.
+pub fn run(plan: &Plan) -> Result<Outcome, SetupError> {
+    run_world(World::new(plan, false)?).map(|(outcome, _)| outcome)
+}
+
+/// Runs a plan, and keeps everything that was seen.
+///
+/// # Errors
+/// If the functions can't be set up.
+pub fn run_and_keep(plan: &Plan) -> Result<(Outcome, Vec<Observation>), SetupError> {
+    run_world(World::new(plan, true)?)
+}
+
+fn run_world(world: World) -> Result<(Outcome, Vec<Observation>), SetupError> {
+    let (digest, oracle, kept, counts) = world.run();
+    let (violations, coverage) = (oracle.violations().to_vec(), oracle.coverage().clone());
+    Ok((Outcome { digest, violations, coverage, counts }, kept))
+}

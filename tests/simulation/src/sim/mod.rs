@@ -1,0 +1,8 @@
+//! The parts of the program.
+
+pub(crate) mod args;
+pub(crate) mod campaign;
+pub(crate) mod failure;
+pub(crate) mod history;
+pub(crate) mod out;
+pub(crate) mod summary;
