@@ -72,7 +72,7 @@ pub(crate) async fn next_command(
         }
         match store.write(&send(node, open.number, now)).await?.outcome {
             Outcome::Applied { .. } => return Ok(Some(open.clone())),
-            Outcome::Refused { stored } => {
+            Outcome::Refused { stored, .. } => {
                 let stored = stored.map(|item| read(open.number, &item)).transpose()?;
                 if let Some(sent) = stored.filter(|command| command.state(now) == CommandState::Sent) {
                     return Ok(Some(sent));
@@ -133,8 +133,7 @@ fn ended(result: &CommandResult, at: Timestamp) -> Ended {
 /// Whether a result of this command would be stored. Not if the command was deleted.
 async fn awaits_result(store: &impl Store, node: &NodeId, number: u64) -> Result<bool, StoreError> {
     let item = store.read(&Key::Command(node.clone(), number)).await?;
-    let command = item.map(|item| read(number, &item)).transpose()?;
-    Ok(command.is_some_and(|command| command.awaits_result()))
+    Ok(item.is_some_and(|item| rollcall_core::awaits_result(&item)))
 }
 
 fn read(number: u64, item: &Item) -> Result<Command, StoreError> {

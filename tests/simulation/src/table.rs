@@ -28,7 +28,7 @@ impl Table {
     pub(crate) fn write(&mut self, update: &Update) -> (Outcome, Option<Change>) {
         let stored = self.items.get(&update.key);
         let none = Item::new();
-        let is_written = update.guard.holds(stored.unwrap_or(&none));
+        let is_written = update.guard().holds(stored.unwrap_or(&none));
         let outcome = update.apply(stored);
         let Outcome::Applied { after } = &outcome else { return (outcome, None) };
         if !is_written {
@@ -42,7 +42,7 @@ impl Table {
     /// Makes several guarded writes at this moment, all or none; `None` if a guard does not hold.
     pub(crate) fn write_all(&mut self, updates: &[Update]) -> Option<Vec<Change>> {
         let none = Item::new();
-        let hold = updates.iter().all(|update| update.guard.holds(self.items.get(&update.key).unwrap_or(&none)));
+        let hold = updates.iter().all(|update| update.guard().holds(self.items.get(&update.key).unwrap_or(&none)));
         if !hold {
             return None;
         }
@@ -89,7 +89,8 @@ impl Table {
     /// The next so many nodes that the index has at a site, and the last one if there are more.
     pub(crate) fn ids(&self, site: &Site, after: Option<&Key>, limit: usize) -> (Vec<NodeId>, Option<Key>) {
         let after = after.and_then(Key::node);
-        let of_site = self.sites.iter().filter(|(of, node)| of == site.as_str() && after.is_none_or(|after| node > after));
+        let of_site =
+            self.sites.iter().filter(|(of, node)| of == site.as_str() && after.is_none_or(|after| node > after));
         let ids: Vec<_> = of_site.take(limit).map(|(_, node)| node.clone()).collect();
         let more = ids.last().filter(|_| ids.len() == limit).map(|last| Key::Node(last.clone()));
         (ids, more)

@@ -79,7 +79,9 @@ impl Commands {
     pub(super) fn acked(&self, verdicts: &mut Verdicts, at: Timestamp, node: usize, results: &[CommandResult]) {
         let Some(queue) = self.nodes.get(node) else { return };
         for result in results {
-            let known = queue.get(result.command).filter(|known| known.stored.awaits_result());
+            let known = queue
+                .get(result.command)
+                .filter(|known| known.stored.sent_at.is_some() && known.stored.ended.is_none());
             if known.is_some() {
                 let what = format!(
                     "was told that the result of command {} is stored ({:?}), and it is not",

@@ -129,7 +129,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         self.registered_node(&node).await?;
         let stored = match self.write(&cancel(&node, number, admitted.now)).await? {
             Outcome::Applied { after } => Some(after),
-            Outcome::Refused { stored } => stored,
+            Outcome::Refused { stored, .. } => stored,
         };
         let stored = stored.map(|item| Command::read(number, &item)).transpose().map_err(|error| internal(&error))?;
         match stored.ok_or_else(unknown)?.state(admitted.now) {

@@ -9,9 +9,9 @@ use rollcall_fleet::Plan;
 use rollcall_simulation::{Outcome, SetupError, run as simulate};
 
 use super::args::{Args, Plans};
+use super::failure;
 use super::out::say;
 use super::summary::Summary;
-use super::failure;
 
 /// A run that is over.
 pub(crate) struct Done {
