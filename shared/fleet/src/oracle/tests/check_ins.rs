@@ -37,6 +37,16 @@ fn an_ack_of_a_check_in_that_was_never_stored_is_a_violation() {
 }
 
 #[test]
+fn a_poll_that_is_stored_at_the_time_that_was_stored_before_may_be_acknowledged() {
+    let mut story = connected();
+    story.at(100).polls(device(2), &reports(1, 3));
+    story.at(101).says(device(2), None, &reports(2, 4));
+    let changed = [(A::ConfigVersion, Some(Value::Number(4))), (A::AppliedVersion, Some(Value::Number(4)))];
+    story.tampers_with(2, &changed).hears(device(2), None, ServerMessage::Ack(ack(2)));
+    story.is_right();
+}
+
+#[test]
 fn an_ack_before_the_write_is_a_violation() {
     let mut story = connected();
     let said = reports(1, 7);
