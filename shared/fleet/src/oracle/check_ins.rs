@@ -177,6 +177,31 @@ impl CheckIns {
         found
     }
 
+    /// A function answers a message of a connection, or a poll if there is none, with an ack. What it acknowledges must
+    /// be stored by then. Returns the results that it acknowledges.
+    pub(super) fn answered(
+        &self,
+        (sockets, table): (&Sockets, &Table),
+        verdicts: &mut Verdicts,
+        at: Timestamp,
+        (node, connection): (usize, Option<&ConnectionId>),
+        seq: u64,
+    ) -> Vec<CommandResult> {
+        let opener = connection.map(|connection| sockets.get(connection).and_then(|socket| socket.opener));
+        let sent: Vec<_> = match opener {
+            Some(opener) => {
+                opener.and_then(|opener| self.links.get(&opener)).into_iter().flat_map(|said| &said.sent).collect()
+            }
+            None => (0..=1).filter_map(|device| self.polls.get(&(node, device))).flatten().collect(),
+        };
+        let mut same = sent.into_iter().filter(|sent| sent.said.seq == seq).peekable();
+        if same.peek().is_some() && table.is_seen() && !same.clone().any(|sent| sent.is_stored) {
+            let what = format!("is answered that its check-in {seq} is stored, before it is");
+            verdicts.node(Kind::AckedNotStored, at, node, what);
+        }
+        same.last().map(|sent| sent.said.results.clone()).unwrap_or_default()
+    }
+
     /// Finds the polls that say what is stored, and returns when the first of them was sent.
     fn find_polls(&mut self, change: &Change) -> Option<Timestamp> {
         let mut found = None;

@@ -1,11 +1,12 @@
 //! Commands: each device executes each one at most once, in order and in time; each ends, with the result that was
 //! reported first.
 
-use rollcall_core::{Command, Ended, Ending, Item, Key, Timestamp};
+use rollcall_core::{Command, Ended, Ending, Item, Key, Node, Timestamp};
 use rollcall_wire::{CommandNews, CommandResult};
 
 use super::facts::{Facts, SKEW_MS, earlier, later};
 use super::queue::{Known, Queue, Told};
+use super::table::Change;
 use super::verdicts::Verdicts;
 use crate::observation::Device;
 use crate::violation::ViolationKind as Kind;
@@ -52,6 +53,25 @@ impl Commands {
                 queue.keep(key, *number);
             }
             _ => {}
+        }
+    }
+
+    /// A node's item was written. What it says of its commands goes forward only, and no command that is open counts as
+    /// over.
+    pub(super) fn wrote_node(&self, facts: &Facts, verdicts: &mut Verdicts, at: Timestamp, change: &Change) {
+        let numbers = |node: &Node| (node.commands_queued, node.commands_over);
+        let (was, is) = (change.was.as_deref().map_or((0, 0), numbers), numbers(&change.is));
+        if is == was {
+            return;
+        }
+        if is.0 < was.0 || is.1 < was.1 || is.1 > is.0 {
+            let what = format!("had {was:?} commands queued and over, and now {is:?}");
+            verdicts.node(Kind::WentBack, at, change.node, what);
+        }
+        let queue = self.nodes.get(change.node).filter(|_| !facts.windows.wrong_clock(earlier(at, 60_000), at));
+        if let Some(open) = queue.and_then(|queue| queue.open_before(is.1 + 1, (at, at), SKEW_MS)) {
+            let what = format!("has its commands up to {} counted as over, and command {open} is open", is.1);
+            verdicts.node(Kind::CommandNotEnded, at, change.node, what);
         }
     }
 
