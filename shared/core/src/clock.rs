@@ -7,8 +7,8 @@
 use crate::attribute::Attribute;
 use crate::event::Event;
 use crate::guard::Guard;
-use crate::id::Timestamp;
 use crate::item::Value;
+use crate::timestamp::Timestamp;
 
 /// How far apart two right clocks may be, in seconds.
 pub(crate) const SKEW_S: u32 = 5;
@@ -37,8 +37,8 @@ pub(crate) fn beyond(attribute: Attribute, horizon: Timestamp) -> Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::CredentialVersion;
     use crate::event::EventKind;
+    use crate::id::CredentialVersion;
     use crate::report::Report;
 
     fn event(at: u64, now: u64) -> Event {

@@ -5,10 +5,12 @@ mod read;
 use std::ops::RangeInclusive;
 
 use crate::clock::HANDSHAKE_S;
-use crate::commands::CommandNumbers;
+use crate::command_numbers::CommandNumbers;
 use crate::event::{Connection, Found};
-use crate::id::{ConnectionId, CredentialVersion, FirmwareVersion, Instance, Model, Tags, Timestamp};
+use crate::id::{ConnectionId, CredentialVersion, FirmwareVersion, Instance, Model};
 use crate::report::{ConfigOutcome, Health, UpdateOutcome, UpdateState};
+use crate::tags::Tags;
+use crate::timestamp::Timestamp;
 
 /// A node as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]

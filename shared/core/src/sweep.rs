@@ -2,9 +2,10 @@
 
 use crate::clock::SKEW_S;
 use crate::event::{Event, EventKind};
-use crate::id::{NodeId, Timestamp};
+use crate::id::NodeId;
 use crate::node::{Node, Presence};
 use crate::policy::Policy;
+use crate::timestamp::Timestamp;
 
 /// How many polls a polling node may miss before it counts as lost.
 const POLLS_MISSED: u32 = 3;
@@ -76,9 +77,9 @@ fn concluded(id: &NodeId, now: Timestamp, kind: EventKind) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Registration;
     use crate::attribute::Attribute;
     use crate::item::{Item, Value};
+    use crate::policy::Registration;
 
     fn policy() -> Policy {
         Policy::new(Registration::Open, 100, 10, 8, 0).expect("in range")

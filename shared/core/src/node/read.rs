@@ -3,9 +3,11 @@
 use super::{Blocked, Closed, DesiredConfig, Held, Node, Presence, Previous, Takeovers};
 use crate::attribute::Attribute;
 use crate::event::Connection;
-use crate::id::{ConnectionId, CredentialVersion, Instance, Tags, Timestamp};
+use crate::id::{ConnectionId, CredentialVersion, Instance};
 use crate::item::{Item, Malformed, malformed, number, text, time};
 use crate::report::{ConfigOutcome, ConfigState, Health, UpdateOutcome, UpdateState};
+use crate::tags::Tags;
+use crate::timestamp::Timestamp;
 
 impl Node {
     /// Reads a node from its stored item.
