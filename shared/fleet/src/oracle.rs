@@ -261,8 +261,8 @@ impl Oracle {
         if let ServerMessage::Ack(ack) = answer {
             let results = self.check_ins.answered((&self.sockets, table), verdicts, at, (node, connection), ack.seq);
             self.commands.acked(verdicts, at, node, &results);
-            let socket = connection.map(|connection| self.sockets.get(connection));
-            terms::check(facts, verdicts, (at, began), (node, socket), ack);
+            let socket = connection.and_then(|connection| self.sockets.get(connection));
+            terms::check(facts, verdicts, (at, began), (node, connection.is_none(), socket), ack);
         }
         let (config, command) = news(answer);
         if let Some(config) = config {
