@@ -99,7 +99,8 @@ impl Commands {
     pub(super) fn acked(&self, verdicts: &mut Verdicts, at: Timestamp, node: usize, results: &[CommandResult]) {
         let Some(queue) = self.nodes.get(node) else { return };
         for result in results {
-            let known = queue.get(result.command).filter(|known| known.stored.awaits_result());
+            let waits = |known: &&Known| known.stored.sent_at.is_some() && known.stored.ended.is_none();
+            let known = queue.get(result.command).filter(waits);
             if known.is_some() {
                 let what = format!(
                     "was told that the result of command {} is stored ({:?}), and it is not",
