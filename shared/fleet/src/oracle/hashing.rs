@@ -4,10 +4,10 @@ use std::hash::{Hash as _, Hasher};
 
 use rollcall_core::Item;
 
-/// The multiplier of FxHash, which rustc uses.
+/// The multiplier of `FxHash`, which rustc uses.
 const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
 
-/// FxHash: each word is mixed in by a rotation and a multiplication.
+/// `FxHash`: each word is mixed in by a rotation and a multiplication.
 #[derive(Default)]
 struct Fx(u64);
 
@@ -24,8 +24,12 @@ impl Hasher for Fx {
 
     fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
-        words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
-        rest.iter().for_each(|byte| self.mix(u64::from(*byte)));
+        for word in words {
+            self.mix(u64::from_le_bytes(*word));
+        }
+        for byte in rest {
+            self.mix(u64::from(*byte));
+        }
     }
 
     fn write_u8(&mut self, number: u8) {

@@ -79,6 +79,11 @@ impl Table {
         self.nodes.get(node)
     }
 
+    /// Whether an item is there.
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.hashes.contains_key(key)
+    }
+
     /// Notes that an item was deleted.
     pub(super) fn forgotten(&mut self, key: &Key) {
         self.hashes.remove(key);
