@@ -61,7 +61,7 @@ pub(crate) enum Event {
     /// The index of sites learns where a node is.
     Indexed(NodeId),
     /// An item may be deleted because its time to live is over.
-    Forget(rollcall_core::Key),
+    Forget(Box<rollcall_core::Key>),
     /// A function has returned to the gateway.
     Returned(Purpose, Box<Returned>),
     /// A request of the application gets to the gateway.

@@ -304,7 +304,7 @@ impl Gateway {
 
     fn pushed(&mut self, ground: &mut Ground, connection: &ConnectionId, frame: &str, delivered: bool) {
         if let Some(message) = server_message(frame) {
-            ground.saw(Seen::Pushed { connection: connection.clone(), message, delivered });
+            ground.saw_text(Seen::Pushed { connection: connection.clone(), message, delivered }, frame);
         }
     }
 

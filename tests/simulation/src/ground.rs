@@ -46,6 +46,12 @@ impl Ground {
         self.witness.saw(at, what);
     }
 
+    /// Tells the witness of a message, whose text this is.
+    pub(crate) fn saw_text(&mut self, what: Seen, text: &str) {
+        let at = true_time(self.kernel.now());
+        self.witness.saw_text(at, what, text);
+    }
+
     /// How much of a fault there is at the moment; `None` if it does not act.
     pub(crate) fn much(&self, fault: Fault) -> Option<u64> {
         self.faults.much(fault, self.kernel.now())

@@ -252,7 +252,8 @@ fn saw(ground: &mut Ground, handled: Handled, began: Timestamp, returned: &Retur
         Kind::Image => return ground.saw(Seen::Served { node, credentials, began, sha256: None, status }),
     };
     let answer = text.and_then(server_message);
-    ground.saw(Seen::Handled { node, connection, credentials, began, answer });
+    let handled = Seen::Handled { node, connection, credentials, began, answer };
+    ground.saw_text(handled, text.unwrap_or_default());
 }
 
 impl Function {

@@ -79,7 +79,7 @@ impl Polling {
         let check_in = self.poller.compose(&device.flash.borrow(), around.ground.now() - self.booted);
         let message = NodeMessage::CheckIn(check_in);
         let Ok(body) = serde_json::to_string(&message) else { return };
-        around.ground.saw(Seen::Sent { who: device.who(), link: None, message });
+        around.ground.saw_text(Seen::Sent { who: device.who(), link: None, message }, &body);
         let request = device.request("POST", "/v1/check-in".to_owned(), Some(body));
         self.asked = Some(ask(device, around, Caller::Poll(device.no, device.run()), request));
     }

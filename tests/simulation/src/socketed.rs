@@ -127,7 +127,7 @@ impl Socketed {
             }
             Down::Text(text) => {
                 if let Some(message) = server_message(&text) {
-                    around.ground.saw(Seen::Received { who, link: Some(nth), message });
+                    around.ground.saw_text(Seen::Received { who, link: Some(nth), message }, &text);
                 }
                 LinkEvent::Text(text.to_string())
             }
@@ -483,7 +483,7 @@ impl Socketed {
 fn send(device: &Device, around: &mut Around<'_>, wire: WireNo, text: String) {
     let nth = around.network.wire(wire).nth;
     if let Some(message) = node_message(&text) {
-        around.ground.saw(Seen::Sent { who: device.who(), link: Some(nth), message });
+        around.ground.saw_text(Seen::Sent { who: device.who(), link: Some(nth), message }, &text);
     }
     around.network.up(around.ground, wire, Up::Text(text));
 }

@@ -306,7 +306,7 @@ impl Store {
         if let Some(at) = change.forget_at() {
             let late = ground.draw(Who::Index, at).below(FORGET_LATE);
             let left = at.saturating_sub(true_time(ground.now()).0 / 1000);
-            ground.after(left.saturating_mul(S).saturating_add(S + late), Event::Forget(change.key.clone()));
+            ground.after(left.saturating_mul(S).saturating_add(S + late), Event::Forget(Box::new(change.key.clone())));
         }
         let Change { key, before, after } = change;
         ground.saw(Seen::Wrote { key, before, after });

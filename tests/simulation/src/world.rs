@@ -130,7 +130,7 @@ impl World {
             Event::TryAgain(operation) => store.try_now(ground, operation),
             Event::Commit(operation, tries) => store.commit(ground, operation, tries),
             Event::Indexed(node) => store.table.index(&node),
-            Event::Forget(key) => store.forget(ground, key),
+            Event::Forget(key) => store.forget(ground, *key),
             Event::Returned(purpose, returned) => self.returned(purpose, *returned),
             Event::Requested(exchange) => {
                 let admits = gateway.requests.admit(ground.now());

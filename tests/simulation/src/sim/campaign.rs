@@ -9,8 +9,9 @@ use rollcall_fleet::Plan;
 use rollcall_simulation::{Outcome, SetupError, run as simulate};
 
 use super::args::{Args, Plans};
-use super::failure;
 use super::out::say;
+use super::failure;
+use super::stopwatch::Stopwatch;
 use super::summary::Summary;
 
 /// A run that is over.
@@ -18,7 +19,7 @@ pub(crate) struct Done {
     pub(crate) seed: u64,
     pub(crate) plan: Plan,
     pub(crate) outcome: Outcome,
-    /// How long it took one thread.
+    /// How long a thread has worked on it.
     pub(crate) took: Duration,
 }
 
@@ -72,8 +73,8 @@ fn work(plans: &Plans, next: &AtomicU64, last: u64, done: &Sender<Result<Done, S
             return;
         }
         let plan = plans.plan(seed);
-        let began = Instant::now();
-        let ended = simulate(&plan).map(|outcome| Done { seed, plan, outcome, took: began.elapsed() });
+        let stopwatch = Stopwatch::start();
+        let ended = simulate(&plan).map(|outcome| Done { seed, plan, outcome, took: stopwatch.read() });
         // Sending fails only if another run could not be set up.
         if done.send(ended).is_err() {
             return;

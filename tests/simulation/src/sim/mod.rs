@@ -5,4 +5,5 @@ pub(crate) mod campaign;
 pub(crate) mod failure;
 pub(crate) mod history;
 pub(crate) mod out;
+mod stopwatch;
 pub(crate) mod summary;

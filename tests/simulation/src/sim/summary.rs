@@ -16,7 +16,7 @@ use super::failure::Failure;
 pub(crate) struct Summary {
     seeds: u64,
     node_days: f64,
-    /// What all runs took together, each on one thread.
+    /// How long all threads have worked on runs.
     thread_time: Duration,
     pub(crate) took: Duration,
     events: u64,
