@@ -115,7 +115,7 @@ pub enum What {
     ConnectsRetried { for_ms: u64 },
     /// Messages of nodes are delivered twice.
     MessagesDoubled { for_ms: u64 },
-    /// Posts to `@connections` are answered with 200 and reach nobody.
+    /// Posts and closes of `@connections` are answered as if they had worked, and nothing reaches the connection.
     PushesLost { for_ms: u64 },
     /// The store writes, and the answer is lost: the SDK repeats the write, or gives up.
     AnswersLost { for_ms: u64, percent: u32 },
