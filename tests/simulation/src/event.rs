@@ -74,6 +74,8 @@ pub(crate) enum Event {
     AppTimedOut(ExchangeNo),
     /// A node gets a token of this credential version.
     Token(usize, u32),
+    /// Something happens that must not happen.
+    Meddled(crate::meddling::Meddling),
 }
 
 /// What comes through the network of a device.

@@ -22,6 +22,7 @@ mod ground;
 mod images;
 mod kernel;
 mod lambda;
+mod meddling;
 mod network;
 mod poller;
 mod polling;
@@ -37,6 +38,7 @@ mod world;
 
 mod run;
 
-pub use run::{Outcome, run, run_and_keep};
+pub use meddling::Meddling;
+pub use run::{Outcome, run, run_and_keep, run_meddled_with};
 pub use service::SetupError;
 pub use world::Counts;

@@ -2,6 +2,7 @@
 
 use rollcall_fleet::{Coverage, Observation, Plan, Violation};
 
+use crate::meddling::Meddling;
 use crate::service::SetupError;
 use crate::world::{Counts, World};
 
@@ -32,6 +33,16 @@ pub fn run(plan: &Plan) -> Result<Outcome, SetupError> {
 /// If the functions can't be set up.
 pub fn run_and_keep(plan: &Plan) -> Result<(Outcome, Vec<Observation>), SetupError> {
     run_world(World::new(plan, true)?)
+}
+
+/// Runs a plan, and has something happen half-way that must not happen.
+///
+/// # Errors
+/// If the functions can't be set up.
+pub fn run_meddled_with(plan: &Plan, meddling: Meddling) -> Result<Outcome, SetupError> {
+    let mut world = World::new(plan, false)?;
+    world.meddle(meddling);
+    run_world(world).map(|(outcome, _)| outcome)
 }
 
 fn run_world(world: World) -> Result<(Outcome, Vec<Observation>), SetupError> {

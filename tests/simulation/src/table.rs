@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, RangeInclusive};
 
-use rollcall_core::{Attribute, Item, Key, NodeId, Outcome, Site, Update, Value};
+use rollcall_core::{Attribute, Guard, Item, Key, NodeId, Outcome, Site, Update, Value};
 
 /// A write that was made.
 #[derive(Debug)]
@@ -21,6 +21,9 @@ pub(crate) struct Table {
     sites: BTreeSet<(String, NodeId)>,
     /// Where the index has each node.
     indexed: BTreeMap<NodeId, String>,
+    /// Of the writes that are applied, every tenth is not stored; and how many there were.
+    loses_writes: Option<u64>,
+    ignores_guards: bool,
 }
 
 impl Table {
@@ -28,11 +31,21 @@ impl Table {
     pub(crate) fn write(&mut self, update: &Update) -> (Outcome, Option<Change>) {
         let stored = self.items.get(&update.key);
         let none = Item::new();
-        let is_written = update.guard().holds(stored.unwrap_or(&none));
-        let outcome = update.apply(stored);
+        let is_written = self.ignores_guards || update.guard().holds(stored.unwrap_or(&none));
+        let outcome = if self.ignores_guards {
+            Update { guard: Guard::All(vec![]), ..update.clone() }.apply(stored)
+        } else {
+            update.apply(stored)
+        };
         let Outcome::Applied { after } = &outcome else { return (outcome, None) };
         if !is_written {
             return (outcome, None);
+        }
+        if let Some(count) = &mut self.loses_writes {
+            *count += 1;
+            if count.is_multiple_of(10) {
+                return (outcome, None);
+            }
         }
         let before = self.items.insert(update.key.clone(), after.clone());
         let change = Change { key: update.key.clone(), before, after: after.clone() };
@@ -51,6 +64,28 @@ impl Table {
 
     pub(crate) fn get(&self, key: &Key) -> Option<&Item> {
         self.items.get(key)
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.items.keys()
+    }
+
+    /// Replaces an item, or deletes it.
+    pub(crate) fn put(&mut self, key: Key, item: Option<Item>) {
+        match item {
+            Some(item) => self.items.insert(key, item),
+            None => self.items.remove(&key),
+        };
+    }
+
+    /// From now on, of the writes that are applied every tenth is not stored.
+    pub(crate) fn lose_writes(&mut self) {
+        self.loses_writes = Some(0);
+    }
+
+    /// From now on, every guard holds.
+    pub(crate) fn ignore_guards(&mut self) {
+        self.ignores_guards = true;
     }
 
     /// Deletes an item whose time to live is over, by this time in seconds since 1970. Returns whether it was there.
@@ -89,8 +124,7 @@ impl Table {
     /// The next so many nodes that the index has at a site, and the last one if there are more.
     pub(crate) fn ids(&self, site: &Site, after: Option<&Key>, limit: usize) -> (Vec<NodeId>, Option<Key>) {
         let after = after.and_then(Key::node);
-        let of_site =
-            self.sites.iter().filter(|(of, node)| of == site.as_str() && after.is_none_or(|after| node > after));
+        let of_site = self.sites.iter().filter(|(of, node)| of == site.as_str() && after.is_none_or(|after| node > after));
         let ids: Vec<_> = of_site.take(limit).map(|(_, node)| node.clone()).collect();
         let more = ids.last().filter(|_| ids.len() == limit).map(|last| Key::Node(last.clone()));
         (ids, more)
@@ -136,7 +170,7 @@ impl Change {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_core::{Change as Set, Guard};
+    use rollcall_core::Change as Set;
 
     use super::*;
 

@@ -16,6 +16,7 @@ use crate::gateway::Gateway;
 use crate::ground::Ground;
 use crate::kernel::{Kernel, MS, Micros, S};
 use crate::lambda::Lambda;
+use crate::meddling::Meddling;
 use crate::network::Network;
 use crate::service::{Service, SetupError, token};
 use crate::store::Store;
@@ -84,6 +85,11 @@ impl World {
         Ok(world)
     }
 
+    /// Has something happen half-way that must not happen.
+    pub(crate) fn meddle(&mut self, meddling: Meddling) {
+        self.ground.at(self.plan.ends_at_ms * MS / 2, Event::Meddled(meddling));
+    }
+
     /// Has everything happen. Returns the digest, the oracle, what was kept, and counts.
     pub(crate) fn run(mut self) -> (String, Oracle, Vec<Observation>, Counts) {
         let end = self.plan.ends_at_ms * MS;
@@ -148,6 +154,7 @@ impl World {
                 }
             }
             Event::Token(node, credentials) => self.give_token(node, credentials),
+            Event::Meddled(meddling) => meddling.strike(&mut store.table),
         }
     }
 
