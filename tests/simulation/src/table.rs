@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, RangeInclusive};
 
-use rollcall_core::{Attribute, Guard, Item, Key, NodeId, Outcome, Site, Update, Value};
+use rollcall_core::{Attribute, Item, Key, NodeId, Outcome, Site, Update, Value};
 
 /// A write that was made.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Table {
         let none = Item::new();
         let is_written = self.ignores_guards || update.guard().holds(stored.unwrap_or(&none));
         let outcome = if self.ignores_guards {
-            Update { guard: Guard::All(vec![]), ..update.clone() }.apply(stored)
+            Update { clauses: vec![], ..update.clone() }.apply(stored)
         } else {
             update.apply(stored)
         };
