@@ -95,7 +95,7 @@ pub(crate) enum Traffic {
 #[derive(Debug)]
 pub(crate) enum Up {
     /// The handshakes of TCP and TLS.
-    SetUp,
+    Handshake,
     /// The request of the WebSocket handshake.
     Hello(Box<Hello>),
     Text(String),
@@ -110,7 +110,7 @@ pub(crate) enum Up {
 #[derive(Debug)]
 pub(crate) enum Down {
     /// The handshakes of TCP and TLS.
-    SetUp,
+    Handshake,
     /// The 101.
     Switched(ConnectionId),
     /// Another answer to the handshake.

@@ -108,7 +108,7 @@ impl Gateway {
             }
             Up::Reset if self.conns[conn].stage == Stage::Handshake => self.conns[conn].left = true,
             Up::Reset => self.end(ground, network, conn, LOST.0),
-            Up::SetUp | Up::Hello(_) | Up::Ping => {}
+            Up::Handshake | Up::Hello(_) | Up::Ping => {}
         }
     }
 
@@ -302,6 +302,7 @@ impl Gateway {
         true
     }
 
+    #[expect(clippy::unused_self, reason = "it is one of the things that this does")]
     fn pushed(&mut self, ground: &mut Ground, connection: &ConnectionId, frame: &str, delivered: bool) {
         if let Some(message) = server_message(frame) {
             ground.saw_text(Seen::Pushed { connection: connection.clone(), message, delivered }, frame);

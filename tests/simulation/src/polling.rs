@@ -138,6 +138,7 @@ impl Polling {
     }
 
     /// A misbehaving program sends so many polls at once, some of them unreadable.
+    #[expect(clippy::unused_self, reason = "it is one of the things that this does")]
     pub(crate) fn flood(&mut self, device: &Device, around: &mut Around<'_>, messages: u32) {
         around.ground.hit("flood");
         for body in (0..messages).map(flood_text) {
@@ -253,13 +254,14 @@ impl Polling {
     fn grant(&mut self, device: &mut Device, around: &mut Around<'_>, wish: Wish) {
         match wish {
             Wish::Execute(number, name) => self.execute(device, around, number, name),
-            Wish::Configure(news) => match news.document.clone() {
-                Some(text) => self.configure(device, around, &news, &text),
-                None => {
+            Wish::Configure(news) => {
+                if let Some(text) = news.document.clone() {
+                    self.configure(device, around, &news, &text);
+                } else {
                     self.config = Some((news, 1));
                     self.fetch(device, around);
                 }
-            },
+            }
             Wish::Locate(version) => {
                 self.image = Some((version, 1));
                 self.locate(device, around);
@@ -369,6 +371,7 @@ impl Polling {
         self.hurry(device, around);
     }
 
+    #[expect(clippy::unused_self, reason = "it is one of the things that this does")]
     fn install(&mut self, device: &mut Device, around: &mut Around<'_>, version: String, path: &PathBuf) {
         let image = device.flash.borrow().images.get(path).map(described);
         let (sha256, size) = image.unwrap_or_default();

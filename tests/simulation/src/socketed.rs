@@ -85,7 +85,7 @@ impl Socketed {
 
     /// Something that the driver waits for is due.
     pub(crate) fn tick(&mut self, device: &mut Device, around: &mut Around<'_>) -> Fate {
-        self.drive(device, around, |driver, now| driver.tick(now))
+        self.drive(device, around, rollcall_machine::Driver::tick)
     }
 
     /// The alarm with this number rings.
@@ -152,7 +152,7 @@ impl Socketed {
                 LinkEvent::Ended(DisconnectReason::Lost { why: "the connection was reset".to_owned() })
             }
             Down::Pong => LinkEvent::Heard,
-            Down::SetUp => return Fate::GoesOn,
+            Down::Handshake => return Fate::GoesOn,
         };
         if around.network.wire(wire).end == End::Gone {
             self.links.retain(|(_, other)| *other != wire);

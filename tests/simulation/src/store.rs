@@ -173,7 +173,7 @@ impl Store {
     /// A try has had no answer for too long.
     pub(crate) fn timed_out(&mut self, ground: &mut Ground, number: u64, tries: u32) {
         let waits = |operation: &&mut Operation| !operation.done && operation.tries == tries;
-        if self.operations.get(number).filter(waits).is_some() {
+        if self.operations.get(number).as_ref().is_some_and(waits) {
             self.again(ground, number, Failure::Unavailable);
         }
     }
@@ -248,7 +248,7 @@ impl Store {
 
     fn tidy(&mut self, number: u64) {
         let over = |operation: &&mut Operation| operation.done && operation.on_their_way == 0;
-        if self.operations.get(number).filter(over).is_some() {
+        if self.operations.get(number).as_ref().is_some_and(over) {
             self.operations.remove(number);
         }
     }
@@ -259,8 +259,7 @@ impl Store {
         if operation.committed {
             return self.answer(ground, number, tries, Answer::Transacted(true));
         }
-        let taken = updates.iter().any(|update| self.locked.contains_key(&update.key));
-        if taken {
+        if updates.iter().any(|update| self.locked.contains_key(&update.key)) {
             return self.tell(ground, number, tries, Answer::Transacted(false));
         }
         operation.on_their_way += 1;

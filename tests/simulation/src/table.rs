@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, RangeInclusive};
 
-use rollcall_core::{Attribute, Item, Key, NodeId, Outcome, Site, Update, Value};
+use rollcall_core::{Attribute, Because, Item, Key, NodeId, Outcome, Site, Update, Value};
 
 /// A write that was made.
 #[derive(Debug)]
@@ -24,11 +24,15 @@ pub(crate) struct Table {
     /// Of the writes that are applied, every tenth is not stored; and how many there were.
     loses_writes: Option<u64>,
     ignores_guards: bool,
+    /// Clauses with this label are left out of every guard.
+    ignores: Option<Because>,
 }
 
 impl Table {
     /// Makes one guarded write at this moment. The change is `None` if nothing was written: the guard does not hold.
     pub(crate) fn write(&mut self, update: &Update) -> (Outcome, Option<Change>) {
+        let without = self.ignores.map(|label| update.without(label));
+        let update = without.as_ref().unwrap_or(update);
         let stored = self.items.get(&update.key);
         let none = Item::new();
         let is_written = self.ignores_guards || update.guard().holds(stored.unwrap_or(&none));
@@ -55,6 +59,11 @@ impl Table {
     /// Makes several guarded writes at this moment, all or none; `None` if a guard does not hold.
     pub(crate) fn write_all(&mut self, updates: &[Update]) -> Option<Vec<Change>> {
         let none = Item::new();
+        let without: Vec<_> = updates
+            .iter()
+            .map(|update| self.ignores.map_or_else(|| update.clone(), |label| update.without(label)))
+            .collect();
+        let updates = &without[..];
         let hold = updates.iter().all(|update| update.guard().holds(self.items.get(&update.key).unwrap_or(&none)));
         if !hold {
             return None;
@@ -86,6 +95,11 @@ impl Table {
     /// From now on, every guard holds.
     pub(crate) fn ignore_guards(&mut self) {
         self.ignores_guards = true;
+    }
+
+    /// From now on, clauses with this label are left out of every guard.
+    pub(crate) fn ignore(&mut self, label: Because) {
+        self.ignores = Some(label);
     }
 
     /// Deletes an item whose time to live is over, by this time in seconds since 1970. Returns whether it was there.
@@ -124,7 +138,8 @@ impl Table {
     /// The next so many nodes that the index has at a site, and the last one if there are more.
     pub(crate) fn ids(&self, site: &Site, after: Option<&Key>, limit: usize) -> (Vec<NodeId>, Option<Key>) {
         let after = after.and_then(Key::node);
-        let of_site = self.sites.iter().filter(|(of, node)| of == site.as_str() && after.is_none_or(|after| node > after));
+        let of_site =
+            self.sites.iter().filter(|(of, node)| of == site.as_str() && after.is_none_or(|after| node > after));
         let ids: Vec<_> = of_site.take(limit).map(|(_, node)| node.clone()).collect();
         let more = ids.last().filter(|_| ids.len() == limit).map(|last| Key::Node(last.clone()));
         (ids, more)
@@ -170,14 +185,16 @@ impl Change {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_core::Change as Set;
+    use rollcall_core::{Change as Set, Clause, Guard};
 
     use super::*;
 
     fn update(number: u64, guard: Guard) -> Update {
         let node: NodeId = "ap-1".parse().expect("an id");
         let changes = vec![Set::Set(Attribute::Site, "s".into()), Set::Set(Attribute::Seq, number.into())];
-        Update { key: Key::Node(node), guard, already_applied: Guard::Equal(Attribute::Seq, number.into()), changes }
+        let clauses = vec![Clause { guard, because: Because::StaleSeq }];
+        let already_applied = Guard::Equal(Attribute::Seq, number.into());
+        Update { key: Key::Node(node), clauses, already_applied, changes }
     }
 
     #[test]
@@ -189,7 +206,7 @@ mod tests {
         let (outcome, change) = table.write(&write);
         assert!(matches!(outcome, Outcome::Applied { .. }) && change.is_none());
         let (outcome, change) = table.write(&update(2, Guard::Missing(Attribute::Seq)));
-        assert!(matches!(outcome, Outcome::Refused { stored: Some(_) }) && change.is_none());
+        assert!(matches!(outcome, Outcome::Refused { stored: Some(_), .. }) && change.is_none());
     }
 
     #[test]

@@ -87,7 +87,8 @@ impl World {
 
     /// Has something happen half-way that must not happen.
     pub(crate) fn meddle(&mut self, meddling: Meddling) {
-        self.ground.at(self.plan.ends_at_ms * MS / 2, Event::Meddled(meddling));
+        let from = if matches!(meddling, Meddling::Ignores(_)) { 0 } else { self.plan.ends_at_ms * MS / 2 };
+        self.ground.at(from, Event::Meddled(meddling));
     }
 
     /// Has everything happen. Returns the digest, the oracle, what was kept, and counts.
@@ -271,6 +272,7 @@ impl World {
         self.devices[device].is_running() && self.devices[device].run() == run
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "it is done once")]
     fn does(&mut self, device: DeviceNo, doing: Doing) {
         match doing {
             Doing::Start(planned) => self.with(device, |device, around| device.start(around, planned)),
@@ -313,8 +315,8 @@ impl World {
                 }
                 Life::Nothing => Fate::GoesOn,
             }),
-            Doing::TryAgain(run) => self.polls(device, run, |run, device, around| run.try_now(device, around)),
-            Doing::CutOffOver(run) => self.polls(device, run, |run, device, around| run.cut_off_over(device, around)),
+            Doing::TryAgain(run) => self.polls(device, run, super::polling::Polling::try_now),
+            Doing::CutOffOver(run) => self.polls(device, run, super::polling::Polling::cut_off_over),
             Doing::Poll(run, number) => self.polls(device, run, |run, device, around| run.poll(device, around, number)),
         }
     }
@@ -383,15 +385,11 @@ impl World {
                 ground.hit("restart");
                 self.with(node, |device, around| device.restart(around, after_ms * MS));
             }
-            What::Cut { node } => {
-                if gateway.cut(ground, network, Some(node)) {
-                    ground.hit("cut");
-                }
+            What::Cut { node } if gateway.cut(ground, network, Some(node)) => {
+                ground.hit("cut");
             }
-            What::CutAll => {
-                if gateway.cut(ground, network, None) {
-                    ground.hit("cut-all");
-                }
+            What::CutAll if gateway.cut(ground, network, None) => {
+                ground.hit("cut-all");
             }
             What::Partition { node, for_ms, half_open } => {
                 network.partition(ground, node, until(now, for_ms, calm), half_open);

@@ -93,7 +93,8 @@ impl fmt::Display for Summary {
             *kinds.entry(violation.kind.name()).or_default() += 1;
         }
         let violations: usize = kinds.values().sum();
-        let kinds: String = kinds.iter().map(|(kind, count)| format!(", {kind} {count}")).collect();
+        let kinds: Vec<_> = kinds.iter().map(|(kind, count)| format!(", {kind} {count}")).collect();
+        let kinds = kinds.concat();
         writeln!(f, "violations    {violations}, of {} seeds{kinds}", self.failures.len())?;
         write!(f, "digest {}", self.digest())
     }
