@@ -294,7 +294,7 @@ impl Story {
     /// Somebody is shown a node's presence.
     pub(super) fn shown(&mut self, shown: &Shown) {
         let Shown { node, from, to, presence, is_view } = *shown;
-        self.oracle.shown(node, (from, to), presence, is_view);
+        self.oracle.judges.shown(node, (from, to), presence, is_view);
     }
 
     /// What was found so far.
