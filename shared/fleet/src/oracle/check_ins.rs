@@ -89,6 +89,13 @@ impl CheckIns {
         }
     }
 
+    /// Forgets what was said on links whose sockets ended long ago.
+    pub(super) fn forget(&mut self, links: &[(Device, u64)]) {
+        for link in links {
+            self.links.remove(link);
+        }
+    }
+
     /// A node's item was written.
     pub(super) fn wrote(
         &mut self,

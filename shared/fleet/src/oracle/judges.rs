@@ -171,7 +171,8 @@ impl Judges {
 
     fn shaken(&mut self, at: Timestamp, node: &NodeId, connection: &ConnectionId, credentials: u32) {
         if let Some(node) = self.facts.index(node) {
-            self.sockets.shaken(at, node, connection, credentials);
+            let forgotten = self.sockets.shaken(at, node, connection, credentials);
+            self.check_ins.forget(&forgotten);
             self.budgets.sent(at, node, 0);
         }
     }
