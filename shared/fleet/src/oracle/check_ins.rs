@@ -52,6 +52,12 @@ impl CheckIns {
         Self { links: HashMap::new(), polls: HashMap::new(), over, stored_at: vec![None; nodes] }
     }
 
+    /// Of how many links it is remembered what was said.
+    #[cfg(test)]
+    pub(super) fn links(&self) -> usize {
+        self.links.len()
+    }
+
     /// When a check-in of the node was last stored, in true time.
     pub(super) fn stored_at(&self, node: usize) -> Option<Timestamp> {
         self.stored_at.get(node).copied().flatten()

@@ -100,6 +100,12 @@ impl Judges {
         }
     }
 
+    /// How many sockets, links and commands are remembered.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> [usize; 3] {
+        [self.sockets.len(), self.check_ins.links(), self.commands.len()]
+    }
+
     pub(super) fn violations(&self) -> &[Violation] {
         self.verdicts.violations()
     }

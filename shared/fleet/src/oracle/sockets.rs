@@ -59,6 +59,12 @@ impl Sockets {
         Self { known: HashMap::new(), nodes: vec![Summary::default(); nodes], over: VecDeque::new() }
     }
 
+    /// How many sockets are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     pub(super) fn get(&self, connection: &ConnectionId) -> Option<&Socket> {
         self.known.get(connection)
     }

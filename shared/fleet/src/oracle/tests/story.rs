@@ -297,6 +297,11 @@ impl Story {
         self.oracle.judges.shown(node, (from, to), presence, is_view);
     }
 
+    /// How many sockets, links and commands the oracle remembers.
+    pub(super) fn remembered(&self) -> [usize; 3] {
+        self.oracle.judges.remembered()
+    }
+
     /// What was found so far.
     pub(super) fn found(&self) -> Vec<ViolationKind> {
         self.oracle.violations().iter().map(|violation| violation.kind).collect()
