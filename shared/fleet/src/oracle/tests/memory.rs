@@ -6,7 +6,7 @@ use crate::observation::{Device, Seen};
 
 #[test]
 fn what_no_longer_matters_is_forgotten() {
-    let mut story = Story::new();
+    let mut story = Story::with(&[], |settings| settings.budget = 0);
     story.at(1).registers(0);
     let mut remembered = [0; 3];
     for day in 0..300_u64 {
