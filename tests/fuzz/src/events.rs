@@ -108,6 +108,7 @@ fn identified(socket: &Socket, context: &Context) {
     assert_eq!(i64::try_from(socket.at.0), Ok(context.request_time_epoch));
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "an event is handled once")]
 fn connects(world: &World, socket: &Socket, event: ApiGatewayWebsocketProxyRequest) -> String {
     let offered = event.headers.get(SUBPROTOCOL_HEADER).map(|offered| offered.to_str().unwrap_or_default());
     let (store, sockets) = (&world.store, &world.sockets);

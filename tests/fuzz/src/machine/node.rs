@@ -84,7 +84,9 @@ impl Node {
             if sent.is_empty() {
                 return;
             }
-            sent.into_iter().for_each(|request| self.driver.request(self.now, request));
+            for request in sent {
+                self.driver.request(self.now, request);
+            }
         }
     }
 
