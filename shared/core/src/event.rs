@@ -1,7 +1,8 @@
 //! What can happen to a node.
 
-use crate::id::{ConnectionId, CredentialVersion, Instance, NodeId, Timestamp};
+use crate::id::{ConnectionId, CredentialVersion, Instance, NodeId};
 use crate::report::Report;
+use crate::timestamp::Timestamp;
 
 /// Something that happened to a node.
 #[derive(Clone, Debug, PartialEq, Eq)]

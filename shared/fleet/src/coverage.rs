@@ -143,3 +143,60 @@ impl fmt::Display for Coverage {
         self.counts.iter().try_for_each(|(thing, count)| writeln!(f, "{count:>12}  {thing}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rollcall_core::Timestamp;
+    use rollcall_wire::{ByeReason, ServerMessage};
+
+    use super::*;
+    use crate::observation::Device;
+    use crate::plan::{Ask, What};
+
+    fn covered(seen: &[Seen]) -> Coverage {
+        let mut coverage = Coverage::default();
+        for what in seen {
+            coverage.observe(&Observation { at: Timestamp(1), what: what.clone() });
+        }
+        coverage
+    }
+
+    fn answered(status: u16) -> Seen {
+        let (ask, body) = (Ask::Show { node: 0 }, serde_json::Value::Null);
+        Seen::Answered { nth: 0, attempt: 0, ask, status, etag: None, body }
+    }
+
+    #[test]
+    fn what_was_seen_is_counted_by_its_name() {
+        let who = Device { node: 0, device: 0, run: 0 };
+        let bye = ServerMessage::Bye { reason: ByeReason::SlowDown, retry_after_s: Some(60) };
+        let coverage = covered(&[
+            Seen::Hit { fault: "crash" },
+            Seen::Hit { fault: "crash" },
+            Seen::LinkEnded { who, link: 1, code: Some(1001) },
+            Seen::Received { who, link: None, message: bye },
+            answered(404),
+        ]);
+        let counts =
+            ["fault crash", "closed 1001", "bye slow-down", "show 404", "show 200"].map(|name| coverage.count(name));
+        assert_eq!(counts, [2, 1, 1, 1, 0]);
+        assert!(coverage.to_string().contains("           2  fault crash\n"), "{coverage}");
+    }
+
+    #[test]
+    fn what_no_run_has_seen_is_missing() {
+        let mut coverage = covered(&[Seen::Hit { fault: "crash" }]);
+        let missing = coverage.missing();
+        assert!(!missing.contains(&"fault crash") && missing.contains(&"show 200"));
+        coverage.merge(&covered(&[answered(200)]));
+        assert_eq!(coverage.missing().len(), missing.len() - 1);
+        assert_eq!(coverage.count("fault crash") + coverage.count("show 200"), 2);
+    }
+
+    #[test]
+    fn every_fault_of_a_plan_is_expected() {
+        for name in What::NAMES {
+            assert!(EXPECTED.contains(&format!("fault {name}").as_str()), "{name}");
+        }
+    }
+}

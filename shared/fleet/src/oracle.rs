@@ -11,6 +11,7 @@
 //! | `firmware` | Only the described image is installed, and a failing version is given up. |
 //! | `access` | Refused credentials learn nothing, store nothing, and are disconnected. |
 //! | `budget` | Who sends too much is blocked, as long as the rules say, and nobody else is. |
+//! | `terms` | An ack says the times of the settings. |
 //! | `table` | Items are small and readable, and only seen writes change them. |
 //! | `console`, `answers` | What the console answers was true at some time between request and answer. |
 //! | `devices` | No node is stuck once faults have stopped, and no run ends without a reason. |
@@ -25,19 +26,23 @@ mod console;
 mod devices;
 mod facts;
 mod firmware;
+mod hashing;
 mod presence;
 mod queue;
 mod said;
 mod sockets;
 mod table;
 mod talks;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod verdicts;
 mod windows;
 
+use std::collections::BTreeSet;
+
 use rollcall_core::{ConnectionId, Item, Key, Node, NodeId, Presence, Timestamp, presence_at};
-use rollcall_wire::{NodeMessage, ServerMessage};
+use rollcall_wire::{ByeReason, NodeMessage, ServerMessage};
 
 use access::Access;
 use answers::Known;
@@ -81,6 +86,8 @@ pub struct Oracle {
     budgets: Budgets,
     console: Console,
     devices: Devices,
+    /// The nodes that were revoked, or whose credential version was raised.
+    refusals: BTreeSet<usize>,
 }
 
 impl Oracle {
@@ -103,6 +110,7 @@ impl Oracle {
             budgets: Budgets::new(nodes),
             console: Console::new(nodes),
             devices: Devices::default(),
+            refusals: BTreeSet::new(),
         }
     }
 
@@ -117,17 +125,13 @@ impl Oracle {
             Seen::Handshake { node, connection, credentials, .. } => {
                 self.shaken(at, node, connection, *credentials);
             }
-            Seen::Open { node, connection } => {
-                if let Some(node) = self.facts.index(node) {
-                    self.sockets.opened(at, node, connection);
-                }
-            }
+            Seen::Open { node, connection } => self.opened(at, node, connection),
             Seen::Ended { connection, .. } => self.sockets.ended(at, connection),
             Seen::ClosedByCloud { .. } | Seen::Hit { .. } => {}
             Seen::Pushed { connection, message, .. } => self.pushed(at, connection, message),
-            Seen::Handled { node, credentials, began, answer, .. } => {
-                if let (Some(node), Some(answer)) = (self.facts.index(node), answer) {
-                    self.handled(at, (node, *credentials, *began), answer);
+            Seen::Handled { node, connection, credentials, began, answer: Some(answer) } => {
+                if let Some(node) = self.facts.index(node) {
+                    self.handled(at, (node, connection.as_ref()), (*credentials, *began), answer);
                 }
             }
             Seen::Served { node, credentials, began, sha256, status: 200 } => {
@@ -200,9 +204,14 @@ impl Oracle {
         let Some(change) = self.table.wrote_node(facts, verdicts, at, node, after) else { return };
         self.check_ins.wrote((facts, &self.sockets), verdicts, at, &change);
         self.presence.wrote((facts, &self.sockets), verdicts, at, &change);
-        self.configs.wrote(verdicts, at, &change);
+        if let Some(held) = change.is.open() {
+            self.sockets.stored(&held.connection.id);
+        }
+        self.configs.wrote(&self.table, verdicts, at, &change);
+        self.commands.wrote_node(facts, verdicts, at, &change);
         self.firmware.wrote(&change);
         Access::wrote(verdicts, at, &change);
+        self.access.replaces(&self.sockets, at, &change);
         self.budgets.wrote(facts, verdicts, at, &change);
         self.console.talks.wrote(&change);
     }
@@ -221,6 +230,15 @@ impl Oracle {
         }
     }
 
+    fn opened(&mut self, at: Timestamp, node: &NodeId, connection: &ConnectionId) {
+        let Some(node) = self.facts.index(node) else { return };
+        self.sockets.opened(at, node, connection);
+        if self.table.is_seen() && self.sockets.get(connection).is_some_and(|socket| !socket.is_stored) {
+            let what = format!("is let in by connection {connection}, which was never stored");
+            self.verdicts.node(Kind::AckedNotStored, at, node, what);
+        }
+    }
+
     fn pushed(&mut self, at: Timestamp, connection: &ConnectionId, message: &ServerMessage) {
         let verdicts = &mut self.verdicts;
         Access::pushed(&self.sockets, &self.table, verdicts, at, (connection, message));
@@ -228,14 +246,29 @@ impl Oracle {
         if let ServerMessage::Command(news) = message {
             self.commands.handed_out(&self.facts, verdicts, (at, earlier(at, REQUEST_MS)), node, news);
         }
+        if let ServerMessage::Bye { reason: ByeReason::SlowDown, .. } = message {
+            self.budgets.dismissed(at, node);
+        }
         self.console.talks.pushed(node, message);
     }
 
-    fn handled(&mut self, at: Timestamp, message: (usize, u32, Timestamp), answer: &ServerMessage) {
-        let (node, _, began) = message;
+    fn handled(
+        &mut self,
+        at: Timestamp,
+        (node, connection): (usize, Option<&ConnectionId>),
+        (credentials, began): (u32, Timestamp),
+        answer: &ServerMessage,
+    ) {
         let Self { facts, verdicts, table, .. } = self;
-        Access::answered(table, verdicts, at, message, answer);
-        Budgets::answered(facts, verdicts, at, (node, began), (table.node(node).map(|node| &**node), answer));
+        Access::answered(table, verdicts, at, (node, credentials, began), answer);
+        let stored = table.node(node).map(|node| &**node);
+        self.budgets.answered(facts, verdicts, at, (node, began, connection.is_some()), (stored, answer));
+        if let ServerMessage::Ack(ack) = answer {
+            let results = self.check_ins.answered((&self.sockets, table), verdicts, at, (node, connection), ack.seq);
+            self.commands.acked(verdicts, at, node, &results);
+            let socket = connection.and_then(|connection| self.sockets.get(connection));
+            terms::check(facts, verdicts, (at, began), (node, connection.is_none(), socket), ack);
+        }
         let (config, command) = news(answer);
         if let Some(config) = config {
             Configs::answered(table, verdicts, at, (node, began), config);
@@ -249,6 +282,9 @@ impl Oracle {
         match &request.ask {
             Ask::SetConfig { document, .. } | Ask::SetSiteConfig { document, .. } => self.configs.asked(*document),
             Ask::SetFirmware { node, version } => self.firmware.asked(*node, firmware_version(*version)),
+            Ask::Revoke { node } | Ask::RaiseCredentials { node, .. } => {
+                self.refusals.insert(*node);
+            }
             _ => {}
         }
         let known = known(&self.facts, &self.table, (&self.commands, &self.firmware, &self.configs));
@@ -268,6 +304,10 @@ impl Oracle {
     }
 
     fn shown(&mut self, node: usize, (from, to): (Timestamp, Timestamp), presence: Presence, is_view: bool) {
+        // Without a look at the table, it is not known from when on a node was refused, and until when.
+        if !self.table.is_seen() && self.refusals.contains(&node) {
+            return;
+        }
         let Self { facts, sockets, table, check_ins, .. } = self;
         let shown = Shown { node, from, to, presence, is_view };
         self.presence.shown(&Truth { facts, sockets, table, check_ins }, &mut self.verdicts, &shown);

@@ -89,6 +89,8 @@ kinds! {
     ChangedBehindOurBack = "changed-behind-our-back",
     /// A node is blocked without having sent too much, or is not after it has.
     WrongBudget = "wrong-budget",
+    /// An ack says other times than the settings.
+    WrongTerms = "wrong-terms",
     /// A node is neither connected nor polling, or is not answered.
     Stuck = "stuck",
     /// An answer of the console is not true.

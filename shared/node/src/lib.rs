@@ -32,6 +32,7 @@ mod network;
 mod node;
 mod run;
 mod state;
+mod tap;
 
 pub use config::{NodeConfig, Token};
 pub use fetch::{Fetch, Fetching};
@@ -41,3 +42,4 @@ pub use rollcall_machine::{
     Report, Timing,
 };
 pub use rollcall_wire as wire;
+pub use tap::{Tap, Traffic};

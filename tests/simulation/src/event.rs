@@ -194,24 +194,10 @@ pub(crate) struct Invoking {
 /// What a function is given.
 #[derive(Clone, Debug)]
 pub(crate) enum Payload {
-    Authorize {
-        token: Rc<str>,
-        at: Timestamp,
-    },
-    Connect {
-        speaker: Speaker,
-        instance: String,
-        offered: Option<&'static str>,
-    },
-    Message {
-        speaker: Speaker,
-        text: Rc<str>,
-    },
-    Disconnect {
-        speaker: Speaker,
-        code: u16,
-        reason: &'static str,
-    },
+    Authorize { token: Rc<str>, at: Timestamp },
+    Connect { speaker: Speaker, instance: String, offered: Option<&'static str> },
+    Message { speaker: Speaker, text: Rc<str> },
+    Disconnect { speaker: Speaker, code: u16, reason: &'static str },
     Http(Box<HttpRequest>),
 }
 

@@ -2,7 +2,9 @@
 
 use crate::clocks::HOSTS;
 use crate::draw::{Draw, Who};
-use crate::event::{DeviceNo, Event, ExchangeNo, Function, HttpReply, HttpRequest, Invoking, Payload, Purpose, Returned};
+use crate::event::{
+    DeviceNo, Event, ExchangeNo, Function, HttpReply, HttpRequest, Invoking, Payload, Purpose, Returned,
+};
 use crate::faults::Fault;
 use crate::ground::Ground;
 use crate::kernel::{MS, Micros, S};

@@ -340,7 +340,13 @@ impl Gateway {
         }
     }
 
-    fn close(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, (code, reason): (u16, &'static str)) {
+    fn close(
+        &mut self,
+        ground: &mut Ground,
+        network: &mut Network,
+        number: ConnNo,
+        (code, reason): (u16, &'static str),
+    ) {
         let conn = &self.conns[number];
         ground.saw(Seen::ClosedByCloud { connection: conn.id.clone(), code });
         network.down(ground, conn.wire, Down::Close(code, reason));

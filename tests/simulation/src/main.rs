@@ -20,11 +20,8 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let done = if let Some(shown) = &args.history {
-        history::tell(&plans, shown)
-    } else {
-        campaign::run(&args, &plans)
-    };
+    let done =
+        if let Some(shown) = &args.history { history::tell(&plans, shown) } else { campaign::run(&args, &plans) };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

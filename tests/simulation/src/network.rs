@@ -124,13 +124,7 @@ impl Network {
     }
 
     /// Opens a TCP connection, and asks for a WebSocket on it.
-    pub(crate) fn dial(
-        &mut self,
-        ground: &mut Ground,
-        device: DeviceNo,
-        link: LinkId,
-        hello: Hello,
-    ) -> WireNo {
+    pub(crate) fn dial(&mut self, ground: &mut Ground, device: DeviceNo, link: LinkId, hello: Hello) -> WireNo {
         let path = &mut self.paths[device];
         path.dials += 1;
         let nth = path.dials;

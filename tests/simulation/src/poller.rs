@@ -2,8 +2,7 @@
 //! does not poll, so this program is the simulation's own.
 
 use rollcall_wire::{
-    Ack, CheckIn, CommandNews, CommandResult, CommandStatus, ConfigNews, Health, RESULTS, UpdateReport,
-    UpdateStatus,
+    Ack, CheckIn, CommandNews, CommandResult, CommandStatus, ConfigNews, Health, RESULTS, UpdateReport, UpdateStatus,
 };
 
 use crate::draw::Draw;
@@ -63,8 +62,11 @@ impl Poller {
     pub(crate) fn new(flash: &mut Flash) -> Self {
         let update = flash.journal.installing.clone().map(|version| {
             let runs = flash.firmware == version;
-            let (status, detail) =
-                if runs { (UpdateStatus::Applied, None) } else { (UpdateStatus::RolledBack, Some("another version runs")) };
+            let (status, detail) = if runs {
+                (UpdateStatus::Applied, None)
+            } else {
+                (UpdateStatus::RolledBack, Some("another version runs"))
+            };
             UpdateReport { version, status, detail: detail.map(str::to_owned) }
         });
         // A command without a result was under way when the power failed.
@@ -238,9 +240,9 @@ mod tests {
         poller.acked(&mut flash, &ack(Some(3)));
         let mut poller = Poller::new(&mut flash);
         let results = poller.compose(&flash, 0).results;
-        assert_eq!(results.iter().map(|result| (result.command, result.status)).collect::<Vec<_>>(), [(
-            3,
-            CommandStatus::Failed
-        )]);
+        assert_eq!(
+            results.iter().map(|result| (result.command, result.status)).collect::<Vec<_>>(),
+            [(3, CommandStatus::Failed)]
+        );
     }
 }

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use rollcall_fleet::{Act, BadConfig, BadImage, How, Seen, command_act, flood_text};
 use rollcall_machine::Downloaded;
-use rollcall_wire::{
-    CommandStatus, ConfigNews, ConfigReport, ConfigStatus, NodeMessage, ServerMessage, sha256,
-};
+use rollcall_wire::{CommandStatus, ConfigNews, ConfigReport, ConfigStatus, NodeMessage, ServerMessage, sha256};
 
 use crate::device::{Around, Device};
 use crate::event::{Doing, Event, ExchangeNo, HttpReply, HttpRequest};
@@ -163,7 +161,8 @@ impl Polling {
     /// The URL of an image has come, or has not.
     pub(crate) fn located(&mut self, device: &mut Device, around: &mut Around<'_>, reply: Option<&HttpReply>) {
         let Some((version, tries)) = self.image.clone() else { return };
-        let message = reply.filter(|reply| reply.status == 200).and_then(|reply| server_message(reply.body.as_deref()?));
+        let message =
+            reply.filter(|reply| reply.status == 200).and_then(|reply| server_message(reply.body.as_deref()?));
         match message {
             Some(ServerMessage::FirmwareUrl(target)) => {
                 let who = device.who();

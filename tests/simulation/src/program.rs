@@ -5,9 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use rollcall_fleet::{BadConfig, BadImage, How};
-use rollcall_machine::{
-    Applied, Command, Configuration, Firmware, Handler, LinkId, NodeEvent, Report, Transport,
-};
+use rollcall_machine::{Applied, Command, Configuration, Firmware, Handler, LinkId, NodeEvent, Report, Transport};
 use rollcall_wire::{FirmwareUrl, Health};
 
 use crate::flash::Flash;
@@ -28,7 +26,11 @@ pub(crate) enum Did {
     /// The library told the program something.
     Event(Box<NodeEvent>),
     /// The program was handed a configuration.
-    Applied { version: u64, sha256: String, how: How },
+    Applied {
+        version: u64,
+        sha256: String,
+        how: How,
+    },
     /// The configuration cuts the device off, or does so no longer.
     CutOff(bool),
     RolledBack(u64),

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rollcall_core::{ConnectionId, CredentialVersion, Item, Key, NodeId, Policy, Site, Timestamp, Update};
 use rollcall_core::{Attribute, Value};
+use rollcall_core::{ConnectionId, CredentialVersion, Item, Key, NodeId, Policy, Site, Timestamp, Update};
 use rollcall_service::console::{Console, Health, Keys};
 use rollcall_service::http::{HttpAnswer, Request as HttpInput};
 use rollcall_service::{
@@ -168,9 +168,8 @@ impl Instance {
         match (&self.function, payload) {
             (Running::Authorize(verifier), Payload::Authorize { token, at }) => {
                 let admitted = verifier.verify(&token, at);
-                let returned = admitted.map_or(Returned::Unauthorized, |claims| {
-                    Returned::Admitted(claims.node, claims.credentials)
-                });
+                let returned = admitted
+                    .map_or(Returned::Unauthorized, |claims| Returned::Admitted(claims.node, claims.credentials));
                 Box::pin(std::future::ready(returned))
             }
             (Running::Connect(policy), Payload::Connect { speaker, instance, offered }) => {

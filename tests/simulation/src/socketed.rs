@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rollcall_fleet::{Act, How, Seen, command_act, flood_text};
 use rollcall_machine::{
-    Command, ConnectFailure, DisconnectReason, DocumentBody, Driver, FetchError, Firmware, LinkEvent,
-    LinkId, NodeError, NodeEvent, Outbox, Request, Timing,
+    Command, ConnectFailure, DisconnectReason, DocumentBody, Driver, FetchError, Firmware, LinkEvent, LinkId,
+    NodeError, NodeEvent, Outbox, Request, Timing,
 };
 use rollcall_wire::{ConfigReport, ConfigStatus, SUBPROTOCOL};
 
@@ -231,8 +231,7 @@ impl Socketed {
 
     /// A misbehaving program sends so many messages at once.
     pub(crate) fn flood(&mut self, device: &Device, around: &mut Around<'_>, messages: u32) {
-        let Some(&(_, wire)) =
-            self.links.iter().rev().find(|(_, wire)| around.network.wire(*wire).end == End::Open)
+        let Some(&(_, wire)) = self.links.iter().rev().find(|(_, wire)| around.network.wire(*wire).end == End::Open)
         else {
             return;
         };

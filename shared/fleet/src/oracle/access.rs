@@ -6,7 +6,7 @@ use rollcall_core::{ConnectionId, Node, Timestamp};
 use rollcall_wire::ServerMessage;
 
 use super::facts::{Facts, later};
-use super::sockets::Sockets;
+use super::sockets::{Socket, Sockets};
 use super::table::{Change, Table};
 use super::verdicts::Verdicts;
 use crate::violation::ViolationKind as Kind;
@@ -16,6 +16,9 @@ const CLOSED_WITHIN_MS: u64 = 1_000;
 /// How long an invocation may last that began before, in milliseconds (Amazon API Gateway quotas, "Integration timeout":
 /// 29 s), rounded up.
 const INVOCATION_MS: u64 = 31_000;
+
+/// How long a connection may last after another one has replaced it, in milliseconds: an invocation, with a cold start.
+const REPLACED_WITHIN_MS: u64 = 15_000;
 
 /// A connection that must end.
 #[derive(Clone, Debug)]
@@ -27,27 +30,38 @@ struct Ending {
     connection: ConnectionId,
 }
 
-/// The connections that must end.
+/// The connections that must end: because they are refused, and because they were replaced.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Access {
-    ending: VecDeque<Ending>,
+    refused: VecDeque<Ending>,
+    replaced: VecDeque<Ending>,
 }
 
 impl Access {
     /// Checks the connections that should have ended by now.
     pub(super) fn tick(&mut self, facts: &Facts, sockets: &Sockets, verdicts: &mut Verdicts, at: Timestamp) {
-        while let Some(ending) = self.ending.pop_front_if(|ending| ending.by < at) {
-            let Ending { by, asked_at, node, connection } = ending;
-            let lasts = |socket: &super::sockets::Socket| {
-                socket.open_since.is_some() && socket.ended.is_none_or(|ended| ended > by)
-            };
-            if sockets.get(&connection).is_some_and(lasts) && !facts.windows.troubled(asked_at, by) {
-                let what = format!(
-                    "is still connected by {connection} at {}, a second after its credentials were refused",
-                    verdicts.when(by)
-                );
-                verdicts.node(Kind::RevokedConnected, at, node, what);
-            }
+        while let Some(ending) = self.refused.pop_front_if(|ending| ending.by < at) {
+            let what = "a second after its credentials were refused";
+            lasts(facts, sockets, verdicts, &ending, (Kind::RevokedConnected, what));
+        }
+        while let Some(ending) = self.replaced.pop_front_if(|ending| ending.by < at) {
+            lasts(
+                facts,
+                sockets,
+                verdicts,
+                &ending,
+                (Kind::NotTheHolder, "long after another connection has replaced it"),
+            );
+        }
+    }
+
+    /// A node's item was written: a connection that it replaces must end.
+    pub(super) fn replaces(&mut self, sockets: &Sockets, at: Timestamp, change: &Change) {
+        let holder = |node: &Node| node.open().map(|held| held.connection.id.clone());
+        let Some(was) = change.was.as_deref().and_then(holder) else { return };
+        if holder(&change.is).is_some_and(|is| is != was) && sockets.get(&was).is_some_and(Socket::is_open) {
+            let by = later(at, REPLACED_WITHIN_MS);
+            self.replaced.push_back(Ending { by, asked_at: at, node: change.node, connection: was });
         }
     }
 
@@ -64,7 +78,7 @@ impl Access {
         let Some(socket) = sockets.get(&connection).filter(|socket| socket.is_open()) else { return };
         let was_open = socket.open_since.is_some_and(|since| since < asked_at);
         if was_open && table.refused_since(node, socket.credentials).is_some() {
-            self.ending.push_back(Ending { by: later(at, CLOSED_WITHIN_MS), asked_at, node, connection });
+            self.refused.push_back(Ending { by: later(at, CLOSED_WITHIN_MS), asked_at, node, connection });
         }
     }
 
@@ -146,6 +160,16 @@ impl Access {
     }
 }
 
+/// Holds it against a run that a connection that must have ended goes on, unless a fault explains it.
+fn lasts(facts: &Facts, sockets: &Sockets, verdicts: &mut Verdicts, ending: &Ending, (kind, why): (Kind, &str)) {
+    let Ending { by, asked_at, node, connection } = ending;
+    let lasts = |socket: &Socket| socket.open_since.is_some() && socket.ended.is_none_or(|ended| ended > *by);
+    if sockets.get(connection).is_some_and(lasts) && !facts.windows.troubled(*asked_at, *by) {
+        let what = format!("is still connected by {connection} at {}, {why}", verdicts.when(*by));
+        verdicts.node(kind, *by, *node, what);
+    }
+}
+
 /// Whether the write made another connection hold the node as an open one.
 fn connected(was: &Node, is: &Node) -> bool {
     let id = |node: &Node| node.open().map(|held| held.connection.id.clone());
@@ -153,7 +177,7 @@ fn connected(was: &Node, is: &Node) -> bool {
 }
 
 /// Whether a message tells more than that the node is refused.
-fn serves(message: &ServerMessage) -> bool {
+pub(super) fn serves(message: &ServerMessage) -> bool {
     matches!(
         message,
         ServerMessage::Ack(_)

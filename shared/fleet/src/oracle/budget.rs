@@ -3,6 +3,7 @@
 use rollcall_core::{Node, Timestamp};
 use rollcall_wire::ServerMessage;
 
+use super::access::serves;
 use super::facts::{Facts, SKEW_MS, earlier, later};
 use super::table::Change;
 use super::verdicts::Verdicts;
@@ -17,16 +18,22 @@ const COUNTED_MS: u64 = 300_000;
 const COUNTED: u64 = 4;
 /// What one message may count beyond itself: its results.
 const RESULTS: u64 = 9;
+/// How long messages may be under way before a node can know that it is blocked, in milliseconds.
+const UNDER_WAY_MS: u64 = 1_000;
 /// In a time as short as this, in milliseconds, at most one minute of a budget ends, whatever right clocks say.
 const NO_MINUTE_MS: u64 = 50_000;
 
 /// What is known of the messages of a node.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Spending {
     /// How many messages its devices sent, in the time that goes on and in the one before.
     sent: [u64; 2],
     /// The number of the time that goes on.
     time: u64,
+    /// Since when the node is blocked, in true time.
+    blocked_at: Timestamp,
+    /// When a connection of the node was last told that it is closed because it went on sending.
+    dismissed_at: Timestamp,
     /// How many writes stored or counted a message, in the short time with this number.
     counted: (u64, u64),
 }
@@ -39,7 +46,9 @@ pub(super) struct Budgets {
 
 impl Budgets {
     pub(super) fn new(nodes: usize) -> Self {
-        Self { nodes: vec![Spending::default(); nodes] }
+        let (blocked_at, dismissed_at) = (Timestamp(0), Timestamp(0));
+        let new = Spending { sent: [0, 0], time: 0, blocked_at, dismissed_at, counted: (0, 0) };
+        Self { nodes: vec![new; nodes] }
     }
 
     /// A device sent a message with so many results, or connects.
@@ -61,6 +70,7 @@ impl Budgets {
         if was.map(|was| was.blocked) != Some(is.blocked) && is.blocked.until.is_some() {
             let flooded = facts.windows.flooded(change.node, earlier(at, 3 * COUNTED_MS), at);
             let sent = (spending.sent[0] + spending.sent[1] + flooded) * COUNTED;
+            spending.blocked_at = at;
             blocked(verdicts, at, change, (sent, budget));
         }
         if was.is_some_and(|was| was.spent == is.spent && was.spent_since == is.spent_since) || is.spent == 0 {
@@ -83,18 +93,42 @@ impl Budgets {
         }
     }
 
-    /// A function answers a message that it began to handle at `began`. Only a node that is blocked is slowed down.
+    /// A connection of the node is told that it is closed because it went on sending.
+    pub(super) fn dismissed(&mut self, at: Timestamp, node: usize) {
+        if let Some(spending) = self.nodes.get_mut(node) {
+            spending.dismissed_at = at;
+        }
+    }
+
+    /// A function answers a message that it began to handle at `began`. Only a node that is blocked is slowed down; it is
+    /// served nothing, and its connection is closed if it goes on.
     pub(super) fn answered(
+        &self,
         facts: &Facts,
         verdicts: &mut Verdicts,
         at: Timestamp,
-        (node, began): (usize, Timestamp),
+        (node, began, is_socket): (usize, Timestamp, bool),
         (stored, answer): (Option<&Node>, &ServerMessage),
     ) {
-        let ServerMessage::SlowDown { retry_after_s, .. } = answer else { return };
         let until = stored.and_then(|stored| stored.blocked.until);
-        if facts.windows.wrong_clock(earlier(at, LONGEST_S * 1000), at) {
+        let Some(spending) = self.nodes.get(node) else { return };
+        if facts.settings.budget == 0 || facts.windows.wrong_clock(earlier(at, LONGEST_S * 1000), at) {
             return;
+        }
+        let is_blocked = until.is_some_and(|until| until > later(at, SKEW_MS));
+        if is_blocked && later(spending.blocked_at, SKEW_MS) < began && serves(answer) {
+            let what = format!("is blocked since {}, and is answered {answer:?}", verdicts.when(spending.blocked_at));
+            verdicts.node(Kind::WrongBudget, at, node, what);
+        }
+        let ServerMessage::SlowDown { retry_after_s, .. } = answer else { return };
+        let went_on = later(spending.blocked_at, UNDER_WAY_MS + SKEW_MS) < began && is_socket;
+        if went_on && spending.dismissed_at < began && !facts.windows.troubled(earlier(began, 1_000), at) {
+            let what = format!(
+                "is blocked since {}, goes on sending at {}, and is not dismissed",
+                verdicts.when(spending.blocked_at),
+                verdicts.when(began)
+            );
+            verdicts.node(Kind::WrongBudget, at, node, what);
         }
         if until.is_none_or(|until| later(until, SKEW_MS) < began) || u64::from(*retry_after_s) > LONGEST_S {
             let what = format!("is told to slow down for {retry_after_s} s, and is blocked until {until:?}");

@@ -100,8 +100,12 @@ impl CheckIns {
         let (was, is) = (change.was.as_deref(), &*change.is);
         went_back(facts, verdicts, at, change);
         let mark = |node: &Node| (node.seen, node.seq);
-        let is_check_in = is.seen.is_some() && was.map(mark) != Some(mark(is)) && (is.polls || is.seq.is_some());
-        if !is_check_in {
+        let is_marked = was.map(mark) != Some(mark(is));
+        if is.polls && !is_marked {
+            // A poll whose clock was behind is stored at the time that was stored before. It leaves no mark.
+            self.find_polls(change);
+        }
+        if !is_marked || is.seen.is_none() || !(is.polls || is.seq.is_some()) {
             return;
         }
         if let Some(stored_at) = self.stored_at.get_mut(change.node) {
@@ -165,6 +169,41 @@ impl CheckIns {
     }
 
     fn polled(&mut self, verdicts: &mut Verdicts, at: Timestamp, change: &Change) -> Option<Timestamp> {
+        let found = self.find_polls(change);
+        if found.is_none() {
+            let what = format!("has a poll stored as {:?}, which none of its devices sent", change.is);
+            verdicts.node(Kind::NotTheHolder, at, change.node, what);
+        }
+        found
+    }
+
+    /// A function answers a message of a connection, or a poll if there is none, with an ack. What it acknowledges must
+    /// be stored by then. Returns the results that it acknowledges.
+    pub(super) fn answered(
+        &self,
+        (sockets, table): (&Sockets, &Table),
+        verdicts: &mut Verdicts,
+        at: Timestamp,
+        (node, connection): (usize, Option<&ConnectionId>),
+        seq: u64,
+    ) -> Vec<CommandResult> {
+        let opener = connection.map(|connection| sockets.get(connection).and_then(|socket| socket.opener));
+        let sent: Vec<_> = match opener {
+            Some(opener) => {
+                opener.and_then(|opener| self.links.get(&opener)).into_iter().flat_map(|said| &said.sent).collect()
+            }
+            None => (0..=1).filter_map(|device| self.polls.get(&(node, device))).flatten().collect(),
+        };
+        let mut same = sent.into_iter().filter(|sent| sent.said.seq == seq).peekable();
+        if same.peek().is_some() && table.is_seen() && !same.clone().any(|sent| sent.is_stored) {
+            let what = format!("is answered that its check-in {seq} is stored, before it is");
+            verdicts.node(Kind::AckedNotStored, at, node, what);
+        }
+        same.last().map(|sent| sent.said.results.clone()).unwrap_or_default()
+    }
+
+    /// Finds the polls that say what is stored, and returns when the first of them was sent.
+    fn find_polls(&mut self, change: &Change) -> Option<Timestamp> {
         let mut found = None;
         for device in 0..=1 {
             let polls = self.polls.get_mut(&(change.node, device));
@@ -172,10 +211,6 @@ impl CheckIns {
                 sent.is_stored = true;
                 found = found.min(Some(sent.at)).or(Some(sent.at));
             }
-        }
-        if found.is_none() {
-            let what = format!("has a poll stored as {:?}, which none of its devices sent", change.is);
-            verdicts.node(Kind::NotTheHolder, at, change.node, what);
         }
         found
     }

@@ -1,11 +1,12 @@
 //! Commands: each device executes each one at most once, in order and in time; each ends, with the result that was
 //! reported first.
 
-use rollcall_core::{Command, Ended, Ending, Item, Key, Timestamp};
+use rollcall_core::{Command, Ended, Ending, Item, Key, Node, Timestamp};
 use rollcall_wire::{CommandNews, CommandResult};
 
 use super::facts::{Facts, SKEW_MS, earlier, later};
 use super::queue::{Known, Queue, Told};
+use super::table::Change;
 use super::verdicts::Verdicts;
 use crate::observation::Device;
 use crate::violation::ViolationKind as Kind;
@@ -55,6 +56,25 @@ impl Commands {
         }
     }
 
+    /// A node's item was written. What it says of its commands goes forward only, and no command that is open counts as
+    /// over.
+    pub(super) fn wrote_node(&self, facts: &Facts, verdicts: &mut Verdicts, at: Timestamp, change: &Change) {
+        let numbers = |node: &Node| (node.commands_queued, node.commands_over);
+        let (was, is) = (change.was.as_deref().map_or((0, 0), numbers), numbers(&change.is));
+        if is == was {
+            return;
+        }
+        if is.0 < was.0 || is.1 < was.1 || is.1 > is.0 {
+            let what = format!("had {was:?} commands queued and over, and now {is:?}");
+            verdicts.node(Kind::WentBack, at, change.node, what);
+        }
+        let queue = self.nodes.get(change.node).filter(|_| !facts.windows.wrong_clock(earlier(at, 60_000), at));
+        if let Some(open) = queue.and_then(|queue| queue.open_before(is.1 + 1, (at, at), SKEW_MS)) {
+            let what = format!("has its commands up to {} counted as over, and command {open} is open", is.1);
+            verdicts.node(Kind::CommandNotEnded, at, change.node, what);
+        }
+    }
+
     /// An item was deleted because its time to live is over.
     pub(super) fn forgotten(&mut self, node: usize, key: &Key) {
         let Some(queue) = self.nodes.get_mut(node) else { return };
@@ -79,7 +99,8 @@ impl Commands {
     pub(super) fn acked(&self, verdicts: &mut Verdicts, at: Timestamp, node: usize, results: &[CommandResult]) {
         let Some(queue) = self.nodes.get(node) else { return };
         for result in results {
-            let known = queue.get(result.command).filter(|known| known.stored.awaits_result());
+            let waits = |known: &&Known| known.stored.sent_at.is_some() && known.stored.ended.is_none();
+            let known = queue.get(result.command).filter(waits);
             if known.is_some() {
                 let what = format!(
                     "was told that the result of command {} is stored ({:?}), and it is not",

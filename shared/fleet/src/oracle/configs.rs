@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rollcall_core::{ConfigState, Timestamp};
+use rollcall_core::{ConfigState, Key, Timestamp};
 use rollcall_machine::NodeEvent;
 use rollcall_wire::{ConfigNews, sha256};
 
@@ -48,13 +48,17 @@ impl Configs {
     }
 
     /// A node's item was written.
-    pub(super) fn wrote(&self, verdicts: &mut Verdicts, at: Timestamp, change: &Change) {
+    pub(super) fn wrote(&self, table: &Table, verdicts: &mut Verdicts, at: Timestamp, change: &Change) {
         let before = change.was.as_deref().and_then(|was| was.desired.as_ref());
         let Some(after) = change.is.desired.as_ref().filter(|after| before != Some(after)) else { return };
         let was = before.map_or(0, |desired| desired.version);
         if after.version != was + 1 {
             let what = format!("had version {was} of its configuration desired, and now version {}", after.version);
             verdicts.node(Kind::UntrueAnswer, at, change.node, what);
+        }
+        if !table.has(&Key::Document(after.sha256.clone())) {
+            let what = format!("is to run the document {}, which is not stored", after.sha256);
+            verdicts.node(Kind::WrongDocument, at, change.node, what);
         }
         if !self.asked.contains(&after.sha256) {
             let what = format!("is to run a document with the hash {}, which nobody has set", after.sha256);

@@ -17,6 +17,10 @@ pub(super) struct Socket {
     pub(super) node: usize,
     /// The credential version of the token that opened it.
     pub(super) credentials: u32,
+    /// When its handshake reached the gateway.
+    pub(super) shaken_at: Timestamp,
+    /// Whether it was ever stored as the connection that holds its node.
+    pub(super) is_stored: bool,
     /// When it was open at the gateway.
     pub(super) open_since: Option<Timestamp>,
     pub(super) ended: Option<Timestamp>,
@@ -66,13 +70,20 @@ impl Sockets {
     /// A handshake reached the gateway.
     pub(super) fn shaken(&mut self, at: Timestamp, node: usize, connection: &ConnectionId, credentials: u32) {
         let (open_since, ended, opener) = (None, None, None);
-        let socket = Socket { node, credentials, open_since, ended, opener };
+        let socket = Socket { node, credentials, shaken_at: at, is_stored: false, open_since, ended, opener };
         self.known.insert(connection.clone(), socket);
         if let Some(summary) = self.nodes.get_mut(node) {
             summary.newest = Some((at, connection.clone()));
         }
         self.over.push_back((later(at, REMEMBERED_MS), connection.clone()));
         self.forget(at);
+    }
+
+    /// The connection was stored as the one that holds its node.
+    pub(super) fn stored(&mut self, connection: &ConnectionId) {
+        if let Some(socket) = self.known.get_mut(connection) {
+            socket.is_stored = true;
+        }
     }
 
     pub(super) fn opened(&mut self, at: Timestamp, node: usize, connection: &ConnectionId) {

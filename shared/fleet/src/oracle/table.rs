@@ -1,12 +1,12 @@
 //! The table, as the writes that were seen have left it.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use rollcall_core::{Item, Key, NODE_ITEM_BYTES, Node, PARTITION_KEY, SORT_KEY, Timestamp, Value};
 
 use super::facts::Facts;
+use super::hashing::hash;
 use super::verdicts::Verdicts;
 use crate::violation::ViolationKind as Kind;
 
@@ -77,6 +77,11 @@ impl Table {
 
     pub(super) fn stored(&self, node: usize) -> Option<&Stored> {
         self.nodes.get(node)
+    }
+
+    /// Whether an item is there.
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.hashes.contains_key(key)
     }
 
     /// Notes that an item was deleted.
@@ -177,12 +182,6 @@ impl Stored {
             self.in_site_since = Some(at);
         }
     }
-}
-
-fn hash(item: &Item) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    item.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// The size of a node's item (Amazon DynamoDB, "Item sizes and formats"): names and text count in UTF-8 bytes; a number

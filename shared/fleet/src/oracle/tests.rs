@@ -10,6 +10,7 @@ mod console;
 mod ends;
 mod firmware;
 mod presence;
+mod speed;
 mod story;
 mod table;
 

@@ -60,6 +60,11 @@ fn room_ms(theme: &Theme) -> u64 {
 fn register(script: &mut Script<'_>, dice: &mut Dice, theme: &Theme, nodes: usize) {
     let must = theme.settings.registration == Registration::Closed;
     for node in 0..nodes {
+        if dice.chance(8) {
+            // Whatever is asked of a node that is not registered is answered as such.
+            let at_ms = dice.spread(1, 2_000);
+            script.ask_too_early(dice, node, at_ms);
+        }
         let at_ms = match dice.small(1, 100) {
             1..=4 => continue,
             5..=10 => dice.between(0, DAY_MS / 8),

@@ -110,6 +110,24 @@ impl Script<'_> {
         }
     }
 
+    /// The application asks something of a node that it may not have registered yet.
+    pub(super) fn ask_too_early(&mut self, dice: &mut Dice, node: usize, at_ms: u64) {
+        let (key, site) = (self.key(dice), "site-0".to_owned());
+        let asks = [
+            Ask::Amend { node, site },
+            Ask::SetConfig { node, document: 0, condition: None },
+            Ask::Queue { node, key, name: 0, expires_in_s: 3_600, twice: false },
+            Ask::SetFirmware { node, version: 1 },
+            Ask::Revoke { node },
+            Ask::RaiseCredentials { node, token_after_ms: Some(MINUTE) },
+            Ask::Disconnect { node, within_s: None },
+            Ask::Show { node },
+        ];
+        if let Some(ask) = dice.pick(&asks) {
+            self.ask(at_ms, ask.clone());
+        }
+    }
+
     fn configure(&mut self, dice: &mut Dice, node: usize, at_ms: u64) {
         let mut at_ms = at_ms;
         for _ in 0..[1, 1, 1, 2, 4][dice.index(5)] {
@@ -203,6 +221,10 @@ impl Script<'_> {
             _ => {}
         }
         self.ask(at_ms, Ask::Revoke { node });
+        if dice.chance(25) {
+            let after = dice.spread(SECOND, HOUR);
+            self.register(dice, node, at_ms + after);
+        }
         if dice.chance(50) {
             let around = dice.spread(1, 20 * SECOND);
             let at_ms = if dice.chance(50) { at_ms.saturating_sub(around) } else { at_ms + around };

@@ -3,7 +3,7 @@
 use super::What;
 use super::dice::Dice;
 use super::script::Script;
-use super::theme::Trouble;
+use super::theme::{Scene, Trouble};
 
 /// The clocks of two hosts differ by 5 s at most (`rollcall_core`'s `SKEW_S`), so that a right clock is wrong by half of
 /// that at most, in milliseconds.
@@ -40,12 +40,37 @@ impl Script<'_> {
         let scenes = self.theme.scenes.clone();
         for _ in 0..dice.small(1, 4) {
             let (node, after) = (dice.index(self.nodes.len()), dice.between(0, for_ms));
-            if let Some(scene) = dice.weighted(&scenes).copied() {
+            let fitting = dice.pick(fitting(trouble)).filter(|_| dice.chance(50));
+            if let Some(scene) = fitting.or_else(|| dice.weighted(&scenes)).copied() {
                 self.scene(dice, scene, node, at_ms + after);
             }
         }
         let seen = dice.index(self.nodes.len());
         self.look_after(dice, at_ms, seen);
+    }
+}
+
+/// Scenes in which a trouble shows.
+fn fitting(trouble: Trouble) -> &'static [Scene] {
+    match trouble {
+        Trouble::PushesLost => {
+            &[Scene::Config, Scene::Command, Scene::Firmware, Scene::Crash, Scene::Partition, Scene::Clone]
+        }
+        Trouble::CutAll
+        | Trouble::DisconnectsLost
+        | Trouble::DisconnectsLate
+        | Trouble::DisconnectsDoubled
+        | Trouble::ConnectsRetried
+        | Trouble::ClockNearlyRight
+        | Trouble::ClockWrong => &[Scene::Cut, Scene::Restart, Scene::Crash],
+        Trouble::MessagesDoubled
+        | Trouble::AnswersLost
+        | Trouble::Throttled
+        | Trouble::StoreSlow
+        | Trouble::StoreDown
+        | Trouble::InstancesKilled
+        | Trouble::ColdStarts
+        | Trouble::LambdaThrottled => &[Scene::Config, Scene::Command, Scene::Firmware, Scene::Cut, Scene::Revoke],
     }
 }
 

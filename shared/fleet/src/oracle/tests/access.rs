@@ -158,3 +158,18 @@ fn a_node_with_a_new_token_is_let_back_in_and_credential_versions_go_forward_onl
     story.tampers_with(0, &[(A::CredentialVersion, Some(Value::Number(1)))]);
     assert_eq!(story.found(), [Kind::WentBack]);
 }
+
+#[test]
+fn a_connection_that_was_replaced_is_closed() {
+    let mut story = connected();
+    story.at(10).connects(device(0), "B");
+    story.at(11).vanishes(device(0), "A");
+    story.at(60).sees(Seen::Hit { fault: "none" });
+    story.is_right();
+    story.at(70).connects(device(0), "C");
+    story.at(84).sees(Seen::Hit { fault: "none" });
+    story.is_right();
+    story.at(86).sees(Seen::Hit { fault: "none" });
+    assert_eq!(story.found(), [Kind::NotTheHolder]);
+    assert!(story.words().contains("is still connected by B"), "{}", story.words());
+}

@@ -20,7 +20,7 @@ fn sends_all(story: &mut Story) -> u64 {
         story.says(device(0), Some("A"), &CheckIn::idle(*seq));
         story.stores(0, Some("A"), &CheckIn::idle(*seq))
     };
-    (1..).take_while(stores).count() as u64
+    (1..1_000).take_while(stores).count() as u64
 }
 
 fn blocks(story: &mut Story, offences: Option<u64>) -> bool {
@@ -92,4 +92,29 @@ fn only_a_node_that_is_blocked_is_told_to_slow_down() {
     let mut story = flooding();
     story.answers(0, 100, ServerMessage::SlowDown { retry_after_s: 60, seq: Some(1) });
     assert_eq!(story.found(), [Kind::WrongBudget]);
+}
+
+#[test]
+fn a_blocked_node_is_served_nothing_and_is_dismissed_if_it_goes_on() {
+    let blocked = || {
+        let mut story = flooding();
+        sends_all(&mut story);
+        assert!(blocks(&mut story, None));
+        story.at(120);
+        story
+    };
+    let mut story = blocked();
+    story.answers_on(0, Some("A"), 101, ServerMessage::SlowDown { retry_after_s: 40, seq: Some(30) });
+    story.is_right();
+    story.answers_on(0, Some("A"), 120, ServerMessage::Ack(super::story::ack(30)));
+    assert_eq!(story.found()[..1], [Kind::WrongBudget], "it is served");
+    let mut story = blocked();
+    story.answers_on(0, Some("A"), 120, ServerMessage::SlowDown { retry_after_s: 40, seq: Some(30) });
+    assert_eq!(story.found(), [Kind::WrongBudget], "it is not dismissed");
+    let mut story = blocked();
+    let message = ServerMessage::Bye { reason: rollcall_wire::ByeReason::SlowDown, retry_after_s: Some(40) };
+    let connection = "A".parse().expect("an id");
+    story.sees(crate::Seen::Pushed { connection, message, delivered: true });
+    story.answers_on(0, Some("A"), 120, ServerMessage::SlowDown { retry_after_s: 40, seq: Some(30) });
+    story.is_right();
 }

@@ -37,6 +37,16 @@ fn an_ack_of_a_check_in_that_was_never_stored_is_a_violation() {
 }
 
 #[test]
+fn a_poll_that_is_stored_at_the_time_that_was_stored_before_may_be_acknowledged() {
+    let mut story = connected();
+    story.at(100).polls(device(2), &reports(1, 3));
+    story.at(101).says(device(2), None, &reports(2, 4));
+    let changed = [(A::ConfigVersion, Some(Value::Number(4))), (A::AppliedVersion, Some(Value::Number(4)))];
+    story.tampers_with(2, &changed).hears(device(2), None, ServerMessage::Ack(ack(2)));
+    story.is_right();
+}
+
+#[test]
 fn an_ack_before_the_write_is_a_violation() {
     let mut story = connected();
     let said = reports(1, 7);
@@ -86,4 +96,42 @@ fn last_seen_goes_forward_and_is_when_the_check_in_came() {
     assert_eq!(early.found(), [Kind::WrongPresence], "it was sent later");
     early.tampers_with(0, &seen(149_000));
     assert_eq!(early.found(), [Kind::WrongPresence, Kind::WentBack, Kind::WrongPresence]);
+}
+
+#[test]
+fn a_function_acknowledges_only_what_is_stored_by_then() {
+    let acks = |stored: bool| {
+        let mut story = connected();
+        story.at(2).says(device(0), Some("A"), &CheckIn::idle(1));
+        assert!(!stored || story.stores(0, Some("A"), &CheckIn::idle(1)));
+        story.answers_on(0, Some("A"), 2, ServerMessage::Ack(ack(1)));
+        story.found()
+    };
+    assert_eq!((acks(true), acks(false)), (vec![], vec![Kind::AckedNotStored]));
+}
+
+#[test]
+fn a_connection_is_let_in_once_it_is_stored() {
+    let mut story = Story::new();
+    story.at(1).connects(device(0), "A");
+    story.is_right();
+    story.at(5).shakes(device(0), "B", 1).opens(device(0), "B");
+    assert_eq!(story.found(), [Kind::AckedNotStored]);
+}
+
+#[test]
+fn an_ack_says_the_times_of_the_settings() {
+    let told = |change: fn(&mut rollcall_wire::Ack)| {
+        let mut story = connected();
+        story.at(100).checks_in(device(0), "A", &CheckIn::idle(1));
+        let mut ack = rollcall_wire::Ack { reconnect_within_s: 6_501, ..ack(1) };
+        change(&mut ack);
+        story.answers_on(0, Some("A"), 100, ServerMessage::Ack(ack));
+        story.found()
+    };
+    assert_eq!(told(|_| {}), []);
+    assert_eq!(told(|ack| ack.next_check_in_s = 200), [Kind::WrongTerms]);
+    assert_eq!(told(|ack| ack.spread_s = 0), [Kind::WrongTerms]);
+    assert_eq!(told(|ack| ack.reconnect_within_s = 6_600), [Kind::WrongTerms], "it has been open for 99 s");
+    assert_eq!(told(|ack| ack.reconnect_within_s = 6_000), [Kind::WrongTerms]);
 }

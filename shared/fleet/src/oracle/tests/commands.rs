@@ -208,3 +208,18 @@ fn at_the_end_every_command_has_ended_or_expired() {
     executes(story.at(13), 1);
     assert_eq!(at_the_end(&mut story, 4_000), [Kind::ResultNotStored], "it has expired, and was executed");
 }
+
+#[test]
+fn a_command_that_is_open_does_not_count_as_over_and_the_counts_go_forward() {
+    let over = |count: u64| {
+        let mut story = commanded();
+        story.tampers_with(0, &[(A::CommandsOver, Some(Value::Number(count)))]);
+        story.found()
+    };
+    assert_eq!(over(0), []);
+    assert_eq!(over(1), [Kind::CommandNotEnded]);
+    assert_eq!(over(2), [Kind::WentBack, Kind::CommandNotEnded], "only one was queued");
+    let mut story = commanded();
+    story.tampers_with(0, &[(A::CommandsQueued, Some(Value::Number(0)))]);
+    assert_eq!(story.found(), [Kind::WentBack]);
+}

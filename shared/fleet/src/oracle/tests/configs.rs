@@ -1,4 +1,4 @@
-use rollcall_core::{Attribute as A, Expected, Value, set_config};
+use rollcall_core::{Attribute as A, Value};
 use rollcall_machine::NodeEvent;
 use rollcall_wire::{CheckIn, ConfigNews, ConfigReport, ConfigStatus, ServerMessage, sha256};
 
@@ -13,8 +13,7 @@ use crate::violation::ViolationKind as Kind;
 /// The n-th document becomes the node's next version.
 fn sets(story: &mut Story, document: u32) {
     let request = story.asks(&Ask::SetConfig { node: 0, document, condition: None });
-    let update = set_config(&story.id(0), &hash(document), &Expected::default());
-    assert!(story.writes(&update), "set");
+    story.sets_config(0, document);
     let version = story.stored(0).and_then(|node| node.desired).map(|desired| desired.version);
     story.answered(&request, 200, json!({"version": version, "sha256": hash(document), "delivery": "pending"}));
 }
@@ -100,6 +99,16 @@ fn a_document_is_served_only_to_a_node_that_is_to_run_it() {
 }
 
 #[test]
+fn a_document_is_stored_before_a_node_is_to_run_it() {
+    let mut story = configured();
+    let request = story.asks(&Ask::SetConfig { node: 0, document: 8, condition: None });
+    let desires = [(A::DesiredVersion, Some(Value::Number(4))), (A::DesiredHash, Some(hash(8).as_str().into()))];
+    story.tampers_with(0, &desires);
+    story.answered(&request, 200, json!({"version": 4, "sha256": hash(8), "delivery": "pending"}));
+    assert_eq!(story.found(), [Kind::WrongDocument]);
+}
+
+#[test]
 fn versions_count_up_by_one_and_are_what_somebody_set() {
     let mut story = configured();
     let skips = [(A::DesiredVersion, Some(Value::Number(5))), (A::DesiredHash, Some(hash(4).as_str().into()))];
@@ -108,7 +117,7 @@ fn versions_count_up_by_one_and_are_what_somebody_set() {
     let mut story = configured();
     let invents = [(A::DesiredVersion, Some(Value::Number(4))), (A::DesiredHash, Some("00".into()))];
     story.tampers_with(0, &invents);
-    assert_eq!(story.found(), [Kind::WrongDocument]);
+    assert_eq!(story.found(), [Kind::WrongDocument; 2], "nobody has set or stored it");
 }
 
 /// The node checks in so often that it is there at the end.

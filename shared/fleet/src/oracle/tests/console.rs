@@ -1,4 +1,4 @@
-use rollcall_core::{Expected, FirmwareImage, Queueing, cancel, put_firmware, queue, revoke, set_config};
+use rollcall_core::{FirmwareImage, Queueing, cancel, put_firmware, queue, revoke};
 use rollcall_wire::{ConfigNews, ServerMessage, sha256};
 use serde_json::{Value as Json, json};
 
@@ -19,8 +19,7 @@ fn hash(document: u32) -> String {
 }
 
 fn writes_config(story: &mut Story, document: u32) {
-    let update = set_config(&story.id(0), &hash(document), &Expected::default());
-    assert!(story.writes(&update));
+    story.sets_config(0, document);
 }
 
 fn set(version: u64, document: u32, delivery: &str) -> Json {

@@ -43,7 +43,7 @@ fn a_node_that_is_not_connected_or_does_not_check_in_at_the_end_is_stuck() {
 fn a_node_that_is_held_by_a_connection_that_is_not_open_is_stuck() {
     let mut story = connected();
     story.at(900).checks_in(device(0), "A", &CheckIn::idle(1));
-    story.at(950).connects(clone(0), "C").vanishes(clone(0), "C");
+    story.at(950).connects(clone(0), "C").vanishes(device(0), "A").vanishes(clone(0), "C");
     assert_eq!(story.at(1_000).ends(), [Kind::Stuck]);
 }
 

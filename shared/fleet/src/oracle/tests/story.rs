@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use rollcall_core::{
-    Attribute as A, ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Health, Instance,
-    Item, Key, Node, NodeId, Outcome, Policy, Registering, Registration, Report, Tags, Timestamp, Update,
-    UpdateOutcome, UpdateState, Value, plan, register,
+    Attribute as A, ConfigOutcome, ConfigState, Connection, CredentialVersion, Event, EventKind, Expected, Health,
+    Instance, Item, Key, Node, NodeId, Outcome, Policy, Registering, Registration, Report, Tags, Timestamp, Update,
+    UpdateOutcome, UpdateState, Value, plan, put_document, register, set_config,
 };
 use rollcall_wire::{Ack, CheckIn, ConfigStatus, NodeMessage, ServerMessage, UpdateStatus};
 use serde_json::Value as Json;
@@ -161,6 +161,16 @@ impl Story {
         self
     }
 
+    /// The n-th document is stored, and becomes the node's next version.
+    pub(super) fn sets_config(&mut self, node: usize, document: u32) -> &mut Self {
+        let text = crate::document(document);
+        let sha256 = rollcall_wire::sha256(&text);
+        self.writes(&put_document(&sha256, &text));
+        let update = set_config(&self.id(node), &sha256, &Expected::default());
+        assert!(self.writes(&update), "set");
+        self
+    }
+
     /// The node's program starts.
     pub(super) fn starts(&mut self, who: Device) -> &mut Self {
         self.sees(Seen::Started { who, record_was_lost: false });
@@ -254,6 +264,13 @@ impl Story {
         self.sees(Seen::Received { who, link: connection.map(link), message })
     }
 
+    /// A function answers a message of a connection, or a poll, that came at this second.
+    pub(super) fn answers_on(&mut self, node: usize, connection: Option<&str>, began_s: u64, answer: ServerMessage) {
+        let (node, began) = (self.id(node), Timestamp(START + began_s * 1000));
+        let connection = connection.map(|connection| connection.parse().expect("an id"));
+        self.sees(Seen::Handled { node, connection, credentials: 1, began, answer: Some(answer) });
+    }
+
     /// A function answers a message of a node that came at this second.
     pub(super) fn answers(&mut self, node: usize, began_s: u64, answer: ServerMessage) -> &mut Self {
         let (node, began) = (self.id(node), Timestamp(START + began_s * 1000));
@@ -287,7 +304,7 @@ impl Story {
 
     /// What was found, in words.
     pub(super) fn words(&self) -> String {
-        self.oracle.violations().iter().map(|violation| format!("{violation}\n")).collect()
+        self.oracle.violations().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     }
 
     /// Judges the end. Returns what was found.
