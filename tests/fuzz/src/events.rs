@@ -36,10 +36,10 @@ pub fn events(data: &[u8]) -> Outcomes {
     let mut world = World::new(text.starts_with("closed"));
     let mut outcomes = vec![];
     for line in text.lines().take(EVENTS) {
-        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let (kind, rest) = line.split_once(' ').unwrap_or((line, ""));
         let json = world.fill_in(rest);
         world.begin();
-        let outcome = match word {
+        let outcome = match kind {
             "connect" => on_socket::<Headed<ApiGatewayWebsocketProxyRequest>>(&world, &json, connects),
             "message" => on_socket::<ApiGatewayWebsocketProxyRequest>(&world, &json, says),
             "disconnect" => on_socket::<ApiGatewayWebsocketProxyRequest>(&world, &json, leaves),
