@@ -56,7 +56,7 @@ pub fn events(data: &[u8]) -> Outcomes {
             _ => continue,
         };
         world.check();
-        outcomes.push(format!("{word}: {outcome}"));
+        outcomes.push(format!("{kind}: {outcome}"));
     }
     outcomes
 }

@@ -35,7 +35,7 @@ impl Table {
         let update = without.as_ref().unwrap_or(update);
         let stored = self.items.get(&update.key);
         let none = Item::new();
-        let is_written = self.ignores_guards || update.guard().holds(stored.unwrap_or(&none));
+        let is_written = self.ignores_guards || holds(update, stored.unwrap_or(&none));
         let outcome = if self.ignores_guards {
             Update { clauses: vec![], ..update.clone() }.apply(stored)
         } else {
@@ -64,7 +64,7 @@ impl Table {
             .map(|update| self.ignores.map_or_else(|| update.clone(), |label| update.without(label)))
             .collect();
         let updates = &without[..];
-        let hold = updates.iter().all(|update| update.guard().holds(self.items.get(&update.key).unwrap_or(&none)));
+        let hold = updates.iter().all(|update| holds(update, self.items.get(&update.key).unwrap_or(&none)));
         if !hold {
             return None;
         }
@@ -162,6 +162,11 @@ impl Table {
             self.indexed.insert(node.clone(), site.clone());
         }
     }
+}
+
+/// Whether every clause of an update holds for an item.
+fn holds(update: &Update, item: &Item) -> bool {
+    update.clauses.iter().all(|clause| clause.guard.holds(item))
 }
 
 impl Change {
