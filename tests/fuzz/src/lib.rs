@@ -51,8 +51,14 @@ pub const TARGETS: [Target; 6] = [
     Target { name: "machine", run: machine },
 ];
 
-/// The beginning of a text that says what happened: enough to tell outcomes apart, without numbers, which would make each
-/// one new.
+/// The beginning of a text that says what happened: enough to tell outcomes apart, without numbers and without what it
+/// quotes, which would make each one new.
 fn kind(text: &str) -> String {
-    text.chars().filter(|c| !c.is_ascii_digit()).take(48).collect()
+    let own = text.split(['"', '`', '\'']).next().unwrap_or_default();
+    own.chars().filter(|c| !c.is_ascii_digit()).take(48).collect()
+}
+
+/// The type of a message that was written as JSON: it is its first field.
+fn type_of(message: &str) -> &str {
+    message.split('"').nth(3).unwrap_or_default()
 }

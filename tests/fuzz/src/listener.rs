@@ -16,7 +16,9 @@ use crate::Outcomes;
 use echo::Echo;
 
 /// How long a connection may take until it is closed: far longer than any does.
-const CLOSED_WITHIN: Duration = Duration::from_secs(8);
+const CLOSED_WITHIN: Duration = Duration::from_secs(60);
+/// How long the server would wait for a client: a connection that ends only then is too late.
+const PATIENCE: Duration = Duration::from_secs(600);
 /// The statuses that the gateway and its function answer with here.
 const STATUSES: [u16; 10] = [200, 204, 400, 404, 413, 414, 417, 431, 501, 505];
 
@@ -42,7 +44,8 @@ impl Server {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let route = |key: &str| HttpRoute { key: key.to_owned(), function: "echo".to_owned() };
         let routes = ["GET /v1/nodes/{node}", "ANY /v1/{proxy+}", "POST /v1/check-in"].map(route).to_vec();
-        let clients = ClientLimits { request_line: 256, head: 1024, ..ClientLimits::default() };
+        let (headers, body, idle) = (PATIENCE, PATIENCE, PATIENCE);
+        let clients = ClientLimits { headers, body, idle, request_line: 256, head: 1024, ..ClientLimits::default() };
         let limits = HttpLimits {
             body: 2048,
             requests_per_second: 1_000_000,

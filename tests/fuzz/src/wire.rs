@@ -7,7 +7,7 @@ use rollcall_wire::{
 };
 use serde_json::Value;
 
-use crate::{Outcomes, kind};
+use crate::{Outcomes, kind, type_of};
 
 /// How deeply JSON may be nested that is read in every way.
 const LEVELS: usize = 127;
@@ -66,7 +66,7 @@ fn check_in_holds(message: NodeMessage) -> NodeMessage {
 }
 
 /// Which parts a message has.
-fn said(message: &NodeMessage) -> String {
+pub(crate) fn said(message: &NodeMessage) -> String {
     match message {
         NodeMessage::CheckIn(check_in) => format!(
             "check-in {} {} {:?} {:?} {} {}",
@@ -92,7 +92,7 @@ fn server_message(text: &str) -> String {
     let read: ServerMessage = serde_json::from_str(&written).unwrap_or_else(|error| panic!("{error}: {written}"));
     assert_eq!(read, message, "{written}");
     assert_eq!(serde_json::to_string(&read).expect("JSON"), written, "no number is changed");
-    format!("server: {}", kind(&written).split(',').next().unwrap_or_default())
+    format!("server: {}", type_of(&written))
 }
 
 fn document(text: &str) -> String {
@@ -134,8 +134,18 @@ fn json(text: &str) -> String {
     assert_eq!(again(&pretty(&canonical)), canonical, "space between tokens changes nothing");
     let value = |text: &str| serde_json::from_str::<Value>(text.trim_start_matches('\u{feff}')).ok();
     assert_eq!(value(text), value(&canonical), "its canonical form has the same content");
+    if let Some(value) = value(text).filter(|_| has_plain_numbers(&canonical)) {
+        assert_eq!(value.to_string(), canonical, "its names are in order, and its text is escaped the shortest way");
+    }
     let first = canonical.chars().next().map_or(' ', |c| if c.is_ascii_digit() { '0' } else { c });
     format!("json: {first}")
+}
+
+/// Whether every number in this JSON is one that `Value` writes as it was: a whole one with few digits.
+fn has_plain_numbers(json: &str) -> bool {
+    let is_number = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E');
+    let numbers = json.split(|c| !is_number(c)).filter(|number| number.contains(|c: char| c.is_ascii_digit()));
+    numbers.into_iter().all(|number| !number.contains(['.', 'e', 'E']) && number.len() < 16 && number != "-0")
 }
 
 fn again(json: &str) -> String {

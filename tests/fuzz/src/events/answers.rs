@@ -4,7 +4,7 @@ use http::HeaderValue;
 use rollcall_service::http::{HttpAnswer, Request};
 use rollcall_wire::{ErrorCode, MESSAGE_LIMIT_BYTES, SEQ_MAX, ServerMessage, sha256};
 
-use crate::kind;
+use crate::{kind, type_of};
 
 /// The longest text of an error for a node, in bytes.
 const ERROR_BYTES: usize = 256;
@@ -31,7 +31,7 @@ pub(super) fn said(message: &ServerMessage, may_fail: bool) -> String {
             let config = ack.config.as_ref().map(|config| config.document.is_some());
             format!("ack {config:?} {} {}", ack.command.is_some(), ack.firmware.is_some())
         }
-        other => kind(&serde_json::to_string(other).expect("JSON")),
+        other => type_of(&serde_json::to_string(other).expect("JSON")).to_owned(),
     }
 }
 

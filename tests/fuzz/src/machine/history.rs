@@ -7,6 +7,7 @@ use std::rc::Rc;
 use rollcall_machine::LinkId;
 use rollcall_wire::{MESSAGE_LIMIT_BYTES, NodeMessage, parse_node_message};
 
+use crate::wire::said;
 use crate::{Outcomes, kind};
 
 /// How many connections a node has at once: the one that holds it, and the one that is to replace it.
@@ -107,15 +108,13 @@ impl History {
         assert!(text.len() <= MESSAGE_LIMIT_BYTES, "a message of {} bytes", text.len());
         let link = known.links.iter_mut().find(|link| link.id == id).expect("a connection that was opened");
         assert!(!link.is_over, "{text} on a connection that is over");
-        match parse_node_message(text) {
-            Ok(NodeMessage::CheckIn(check_in)) => {
-                assert!(check_in.seq > link.seq, "seq {} after {}", check_in.seq, link.seq);
-                assert_eq!(check_in.dropped, 0, "{text}");
-                link.seq = check_in.seq;
-            }
-            Ok(_) => {}
-            Err(error) => panic!("{error}: {text}"),
+        let message = parse_node_message(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        if let NodeMessage::CheckIn(check_in) = &message {
+            assert!(check_in.seq > link.seq, "seq {} after {}", check_in.seq, link.seq);
+            assert_eq!(check_in.dropped, 0, "{text}");
+            link.seq = check_in.seq;
         }
+        known.outcomes.insert(format!("says {}", said(&message)));
     }
 
     /// The node does something that only a run that goes on does.

@@ -15,7 +15,6 @@ impl Transport for Network {
 
     fn send(&mut self, link: LinkId, text: String) {
         self.0.says(link, &text);
-        self.0.note(&text);
     }
 
     fn ping(&mut self, _: LinkId) {
