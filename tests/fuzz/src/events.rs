@@ -28,7 +28,7 @@ const EVENTS: usize = 64;
 ///
 /// * `closed` at the beginning: registration is closed.
 /// * `now MS`: the clock of the functions shows this from now on.
-/// * `fault WORD`: the next request to the table fails; see [`Fault`].
+/// * `fault WORD`: the next request to the table fails; see `Fault`.
 ///
 /// The keys of the console are `w` for writing and `r` for reading.
 pub fn events(data: &[u8]) -> Outcomes {
