@@ -79,12 +79,11 @@ impl Exchanges {
         self.counts[place] += 1;
         let who = caller.device().map_or(Who::Application(0), Who::Exchange);
         let mut draw = ground.draw(who, self.counts[place]);
-        match caller.device() {
-            Some(device) => network.ask(ground, device, number, &mut draw),
-            None => {
-                let way = draw.between(2 * MS, 20 * MS);
-                ground.after(way, Event::Requested(number));
-            }
+        if let Some(device) = caller.device() {
+            network.ask(ground, device, number, &mut draw);
+        } else {
+            let way = draw.between(2 * MS, 20 * MS);
+            ground.after(way, Event::Requested(number));
         }
         let passed = caller.device().is_none_or(|device| network.passes(ground.now(), device));
         self.exchanges.push(Exchange { caller, request: Some(request), reply: None, open: true, passed, draw });
@@ -127,15 +126,13 @@ impl Exchanges {
         };
         let exchange = &mut self.exchanges[number];
         exchange.reply = Some(reply);
-        match exchange.caller.device() {
-            Some(device) => network.reply(ground, device, number, &mut exchange.draw),
-            None => {
-                let way = exchange.draw.between(2 * MS, 20 * MS);
-                // Answers get lost on their way to the application, too. It waits in vain then.
-                if !ground.hits(Fault::AnswersLost, &mut exchange.draw) {
-                    ground.after(way, Event::Replied(number));
-                }
-            }
+        if let Some(device) = exchange.caller.device() {
+            return network.reply(ground, device, number, &mut exchange.draw);
+        }
+        let way = exchange.draw.between(2 * MS, 20 * MS);
+        // Answers get lost on their way to the application, too. It waits in vain then.
+        if !ground.hits(Fault::AnswersLost, &mut exchange.draw) {
+            ground.after(way, Event::Replied(number));
         }
     }
 

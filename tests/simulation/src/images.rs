@@ -27,7 +27,7 @@ impl Download {
     }
 
     /// How long it takes.
-    pub(crate) fn takes(&self, draw: &mut Draw) -> Micros {
+    pub(crate) fn takes(draw: &mut Draw) -> Micros {
         draw.between(100 * MS, 20 * S)
     }
 

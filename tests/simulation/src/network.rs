@@ -76,7 +76,7 @@ impl Network {
     pub(crate) fn add(&mut self, ground: &Ground, device: DeviceNo, far: bool) {
         let mut draw = ground.draw(Who::Nature(device), 0);
         let (from, to) = if far { (150 * MS, 400 * MS) } else { (5 * MS, 40 * MS) };
-        let least = draw.between(from, (from + to) / 2);
+        let least = draw.between(from, u64::midpoint(from, to));
         self.paths.push(Path {
             takes: (least, to - least),
             slow: (0, 1),
@@ -141,7 +141,7 @@ impl Network {
             draw: ground.draw(Who::Wire(device), nth),
         });
         let wire = self.wires.len() - 1;
-        self.up(ground, wire, Up::SetUp);
+        self.up(ground, wire, Up::Greeting);
         wire
     }
 
@@ -218,7 +218,7 @@ impl Network {
             return None;
         }
         match traffic {
-            Traffic::Up(wire, Up::SetUp) => self.down(ground, wire, Down::SetUp),
+            Traffic::Up(wire, Up::Greeting) => self.down(ground, wire, Down::Greeting),
             Traffic::Up(wire, up) if self.wires[wire].over => {
                 // The gateway's end is gone. What still comes is answered with a reset.
                 if !matches!(up, Up::Close | Up::Reset) {
@@ -226,7 +226,7 @@ impl Network {
                 }
             }
             Traffic::Up(wire, Up::Ping) => self.down(ground, wire, Down::Pong),
-            Traffic::Down(wire, Down::SetUp) => self.set_up(ground, wire),
+            Traffic::Down(wire, Down::Greeting) => self.set_up(ground, wire),
             Traffic::Down(wire, down) if self.wires[wire].end == End::Gone => self.unexpected(ground, wire, &down),
             other => return Some(other),
         }

@@ -78,7 +78,7 @@ impl Poller {
             journal.ended = Some(result);
         }
         let seen = flash.config.as_ref().map_or(0, |config| config.version);
-        Self { update, seen, ..Self::default() }
+        Self { seen, update, ..Self::default() }
     }
 
     /// The next check-in.

@@ -34,7 +34,9 @@ mod tests {
         for text in texts {
             assert_eq!(server_message(text), serde_json::from_str(text).ok(), "{text}");
         }
-        for text in [r#"{"type":"check-in","seq":3,"ack":false}"#, r#"{"type":"config"}"#, r#"{"type":"check-in"}"#, "x"] {
+        for text in
+            [r#"{"type":"check-in","seq":3,"ack":false}"#, r#"{"type":"config"}"#, r#"{"type":"check-in"}"#, "x"]
+        {
             assert_eq!(node_message(text), serde_json::from_str(text).ok(), "{text}");
         }
     }

@@ -42,7 +42,8 @@ impl<T> Slab<T> {
 }
 
 fn split(number: u64) -> (usize, u32) {
-    ((number & u64::from(u32::MAX)) as usize, u32::try_from(number >> 32).unwrap_or_default())
+    let place = usize::try_from(number & u64::from(u32::MAX)).unwrap_or(usize::MAX);
+    (place, u32::try_from(number >> 32).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use rollcall_fleet::Plan;
 use rollcall_simulation::{Outcome, SetupError, run as simulate};
 
 use super::args::{Args, Plans};
-use super::out::say;
 use super::failure;
+use super::out::say;
 use super::stopwatch::Stopwatch;
 use super::summary::Summary;
 
