@@ -3,7 +3,7 @@
 //! Every node is the reference node, with sockets and a state folder of its own. The application asks the console by
 //! HTTP. Faults of nodes happen here; faults of the cloud are switched through [`Cloud`], if the cloud is ours.
 //!
-//! The oracle sees what nodes and the application do and are told. It does not see the table. [`warden`] looks at the
+//! The oracle sees what nodes and the application do and are told. It does not see the table. `warden` looks at the
 //! table through the console, and says if anybody changes it behind the fleet's back.
 
 mod application;

@@ -121,7 +121,8 @@ pub enum DisconnectReason {
     },
     /// Nothing was received for [`Timing::dead_after`](crate::Timing::dead_after).
     Silent,
-    /// [`Timing::attempts`](crate::Timing::attempts) check-ins in a row failed.
+    /// [`Timing::attempts`](crate::Timing::attempts) check-ins in a row failed, or the sequence numbers of the connection
+    /// are used up.
     Unanswered,
     /// The server answered that this connection no longer holds the node.
     NotConnected,

@@ -9,10 +9,13 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use sim::args::Args;
 use sim::out::{complain, say};
-use sim::{campaign, history};
+use sim::{campaign, history, mutations};
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(each) = args.mutations {
+        return code(mutations::run_all(each));
+    }
     let plans = match args.plans() {
         Ok(plans) => plans,
         Err(problem) => {
@@ -22,6 +25,10 @@ fn main() -> ExitCode {
     };
     let done =
         if let Some(shown) = &args.history { history::tell(&plans, shown) } else { campaign::run(&args, &plans) };
+    code(done)
+}
+
+fn code(done: Result<bool, String>) -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

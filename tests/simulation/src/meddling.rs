@@ -1,10 +1,11 @@
 //! What must not happen, done on purpose: the oracle has to notice it.
 
-use rollcall_core::{Attribute, Item, Key, Value};
+use rollcall_core::{Attribute, Because, Item, Key, Value};
 
 use crate::table::Table;
 
-/// Something that nobody is told of, half-way through a run.
+/// Something that nobody is told of. Half-way through a run it begins, or from the start, if it is a clause that is
+/// ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meddling {
     /// Of the writes that are applied from then on, every tenth is not stored.
@@ -17,6 +18,8 @@ pub enum Meddling {
     RaisesConfigs,
     /// Whatever a guard says, it holds.
     IgnoresGuards,
+    /// Clauses with this label are left out of every guard.
+    Ignores(Because),
 }
 
 impl Meddling {
@@ -25,6 +28,7 @@ impl Meddling {
         match self {
             Self::LosesWrites => table.lose_writes(),
             Self::IgnoresGuards => table.ignore_guards(),
+            Self::Ignores(label) => table.ignore(label),
             Self::DeletesItems => table.nodes(|_| None),
             Self::SetsSeenBack => table.nodes(|item| Some(changed(item, Attribute::Seen, |at| at - 3_600_000))),
             Self::RaisesConfigs => table.nodes(|item| Some(changed(item, Attribute::DesiredVersion, |at| at + 1))),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, RangeInclusive};
 
-use rollcall_core::{Attribute, Item, Key, NodeId, Outcome, Site, Update, Value};
+use rollcall_core::{Attribute, Because, Item, Key, NodeId, Outcome, Site, Update, Value};
 
 /// A write that was made.
 #[derive(Debug)]
@@ -24,15 +24,18 @@ pub(crate) struct Table {
     /// Of the writes that are applied, every tenth is not stored; and how many there were.
     loses_writes: Option<u64>,
     ignores_guards: bool,
+    /// Clauses with this label are left out of every guard.
+    ignores: Option<Because>,
 }
 
 impl Table {
     /// Makes one guarded write at this moment. The change is `None` if nothing was written: the guard does not hold.
     pub(crate) fn write(&mut self, update: &Update) -> (Outcome, Option<Change>) {
+        let without = self.ignores.map(|label| update.without(label));
+        let update = without.as_ref().unwrap_or(update);
         let stored = self.items.get(&update.key);
         let none = Item::new();
-        let holds = |update: &Update| holds(update, stored.unwrap_or(&none));
-        let is_written = self.ignores_guards || holds(update);
+        let is_written = self.ignores_guards || holds(update, stored.unwrap_or(&none));
         let outcome = if self.ignores_guards {
             Update { clauses: vec![], ..update.clone() }.apply(stored)
         } else {
@@ -56,6 +59,11 @@ impl Table {
     /// Makes several guarded writes at this moment, all or none; `None` if a guard does not hold.
     pub(crate) fn write_all(&mut self, updates: &[Update]) -> Option<Vec<Change>> {
         let none = Item::new();
+        let without: Vec<_> = updates
+            .iter()
+            .map(|update| self.ignores.map_or_else(|| update.clone(), |label| update.without(label)))
+            .collect();
+        let updates = &without[..];
         let hold = updates.iter().all(|update| holds(update, self.items.get(&update.key).unwrap_or(&none)));
         if !hold {
             return None;
@@ -87,6 +95,11 @@ impl Table {
     /// From now on, every guard holds.
     pub(crate) fn ignore_guards(&mut self) {
         self.ignores_guards = true;
+    }
+
+    /// From now on, clauses with this label are left out of every guard.
+    pub(crate) fn ignore(&mut self, label: Because) {
+        self.ignores = Some(label);
     }
 
     /// Deletes an item whose time to live is over, by this time in seconds since 1970. Returns whether it was there.
@@ -151,6 +164,7 @@ impl Table {
     }
 }
 
+/// Whether every clause of an update holds for an item.
 fn holds(update: &Update, item: &Item) -> bool {
     update.clauses.iter().all(|clause| clause.guard.holds(item))
 }
@@ -176,15 +190,16 @@ impl Change {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_core::{Because, Change as Set, Clause, Guard};
+    use rollcall_core::{Change as Set, Clause, Guard};
 
     use super::*;
 
     fn update(number: u64, guard: Guard) -> Update {
         let node: NodeId = "ap-1".parse().expect("an id");
         let changes = vec![Set::Set(Attribute::Site, "s".into()), Set::Set(Attribute::Seq, number.into())];
-        let clauses = vec![Clause { guard, because: Because::Closed }];
-        Update { key: Key::Node(node), clauses, already_applied: Guard::Equal(Attribute::Seq, number.into()), changes }
+        let clauses = vec![Clause { guard, because: Because::StaleSeq }];
+        let already_applied = Guard::Equal(Attribute::Seq, number.into());
+        Update { key: Key::Node(node), clauses, already_applied, changes }
     }
 
     #[test]

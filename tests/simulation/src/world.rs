@@ -85,7 +85,8 @@ impl World {
 
     /// Has something happen half-way that must not happen.
     pub(crate) fn meddle(&mut self, meddling: Meddling) {
-        self.ground.at(self.plan.ends_at_ms * MS / 2, Event::Meddled(meddling));
+        let from = if matches!(meddling, Meddling::Ignores(_)) { 0 } else { self.plan.ends_at_ms * MS / 2 };
+        self.ground.at(from, Event::Meddled(meddling));
     }
 
     /// Has everything happen. Returns the digest, the oracle, what was kept, and counts.

@@ -52,6 +52,12 @@ impl CheckIns {
         Self { links: HashMap::new(), polls: HashMap::new(), over, stored_at: vec![None; nodes] }
     }
 
+    /// Of how many links it is remembered what was said.
+    #[cfg(test)]
+    pub(super) fn links(&self) -> usize {
+        self.links.len()
+    }
+
     /// When a check-in of the node was last stored, in true time.
     pub(super) fn stored_at(&self, node: usize) -> Option<Timestamp> {
         self.stored_at.get(node).copied().flatten()
@@ -86,6 +92,13 @@ impl CheckIns {
         self.over.push_back((later(at, REMEMBERED_MS), (who, link)));
         while let Some((_, link)) = self.over.pop_front_if(|(until, _)| *until <= at) {
             self.links.remove(&link);
+        }
+    }
+
+    /// Forgets what was said on links whose sockets ended long ago.
+    pub(super) fn forget(&mut self, links: &[(Device, u64)]) {
+        for link in links {
+            self.links.remove(link);
         }
     }
 

@@ -26,6 +26,12 @@ impl Commands {
         Self { nodes: vec![Queue::default(); nodes] }
     }
 
+    /// How many commands are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.nodes.iter().map(|queue| queue.iter().count()).sum()
+    }
+
     pub(super) fn get(&self, node: usize, command: u64) -> Option<&Known> {
         self.nodes.get(node)?.get(command)
     }

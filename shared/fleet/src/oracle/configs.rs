@@ -170,7 +170,11 @@ impl Configs {
             );
             return verdicts.node(Kind::ConfigNotReported, at, node, what);
         };
-        let now = self.devices.get(&(node, 0)).map_or(0, |running| running.now);
+        let running = self.devices.get(&(node, 0)).copied().unwrap_or_default();
+        // A device that never ran a configuration has nothing to report. If its clone has reported the desired one, the
+        // server tells the device nothing, and it does not ask.
+        let is_told = running.highest > 0 || !self.devices.contains_key(&(node, 1));
+        let (now, proves) = (running.now, proves && is_told);
         if proves && reported.state != ConfigState::Rejected && now != desired.version {
             let what = format!("has reported that it runs version {}, and it runs version {now}", desired.version);
             verdicts.node(Kind::ConfigNotReported, at, node, what);

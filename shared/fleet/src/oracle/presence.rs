@@ -187,7 +187,7 @@ impl PresenceJudge {
     /// before its connection ended.
     fn since(truth: &Truth<'_>, verdicts: &mut Verdicts, shown: &Shown) {
         let (Presence::Online(since) | Presence::Offline(Some(since))) = shown.presence else { return };
-        let Truth { facts, sockets, check_ins, .. } = truth;
+        let Truth { facts, sockets, table, check_ins } = truth;
         if facts.windows.wrong_clock(facts.start, shown.to) {
             return;
         }
@@ -195,10 +195,14 @@ impl PresenceJudge {
         if since > later(shown.to, SKEW_MS) || since < earlier(facts.start, SKEW_MS) {
             why = Some("it was neither at that time".to_owned());
         }
-        let last_end = sockets.of(shown.node).and_then(|summary| summary.last_end.as_ref()).map(|(at, _)| *at);
+        // The end of a socket that does not hold the node, such as one that was superseded without noticing, says nothing.
+        let holder = table.node(shown.node).and_then(|node| node.held.as_ref()).map(|held| &held.connection.id);
+        let last_end = sockets.of(shown.node).and_then(|summary| summary.last_end.as_ref());
+        let last_end = last_end.filter(|(_, ended)| holder.is_none_or(|holder| holder == ended)).map(|(at, _)| *at);
         let heard_at = check_ins.stored_at(shown.node);
         if let (Presence::Offline(_), Some(ended_at)) = (shown.presence, last_end) {
-            let lost_at = heard_at.map_or(ended_at, |heard_at| later(heard_at, facts.lost_after_ms()));
+            // Of a node that never checked in, only the opening of a connection is known, which may be any of them.
+            let lost_at = later(heard_at.unwrap_or(facts.start), facts.lost_after_ms());
             if later(since, SKEW_MS) < ended_at.min(lost_at) {
                 why = Some(format!("its connection ended at {}", verdicts.when(ended_at)));
             }

@@ -59,6 +59,12 @@ impl Sockets {
         Self { known: HashMap::new(), nodes: vec![Summary::default(); nodes], over: VecDeque::new() }
     }
 
+    /// How many sockets are remembered.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     pub(super) fn get(&self, connection: &ConnectionId) -> Option<&Socket> {
         self.known.get(connection)
     }
@@ -67,8 +73,14 @@ impl Sockets {
         self.nodes.get(node)
     }
 
-    /// A handshake reached the gateway.
-    pub(super) fn shaken(&mut self, at: Timestamp, node: usize, connection: &ConnectionId, credentials: u32) {
+    /// A handshake reached the gateway. Returns the links of the sockets that are forgotten now.
+    pub(super) fn shaken(
+        &mut self,
+        at: Timestamp,
+        node: usize,
+        connection: &ConnectionId,
+        credentials: u32,
+    ) -> Vec<(Device, u64)> {
         let (open_since, ended, opener) = (None, None, None);
         let socket = Socket { node, credentials, shaken_at: at, is_stored: false, open_since, ended, opener };
         self.known.insert(connection.clone(), socket);
@@ -76,7 +88,7 @@ impl Sockets {
             summary.newest = Some((at, connection.clone()));
         }
         self.over.push_back((later(at, REMEMBERED_MS), connection.clone()));
-        self.forget(at);
+        self.forget(at)
     }
 
     /// The connection was stored as the one that holds its node.
@@ -115,14 +127,16 @@ impl Sockets {
     }
 
     /// Forgets what ended long ago. A socket that is open is remembered.
-    fn forget(&mut self, now: Timestamp) {
+    fn forget(&mut self, now: Timestamp) -> Vec<(Device, u64)> {
+        let mut forgotten = vec![];
         while let Some((_, connection)) = self.over.pop_front_if(|(at, _)| *at <= now) {
             let over = self.known.get(&connection).is_some_and(|socket| {
                 socket.ended.map_or(socket.open_since.is_none(), |ended| later(ended, REMEMBERED_MS) <= now)
             });
             if over {
-                self.known.remove(&connection);
+                forgotten.extend(self.known.remove(&connection).and_then(|socket| socket.opener));
             }
         }
+        forgotten
     }
 }

@@ -9,6 +9,7 @@ mod configs;
 mod console;
 mod ends;
 mod firmware;
+mod memory;
 mod presence;
 mod speed;
 mod story;

@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// Prints the summary as JSON, and nothing else
     #[arg(long)]
     pub(crate) json: bool,
+    /// Leaves one clause out of every guard, each Nth one after the other, and looks whether that is noticed
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", conflicts_with_all = ["seeds", "plan", "history", "json"])]
+    pub(crate) mutations: Option<usize>,
     /// Tells everything that was seen of a node (its index), or of all: NODE[:FROM..TO], in seconds after the start
     #[arg(long, value_name = "NODE", value_parser = shown, conflicts_with = "json")]
     pub(crate) history: Option<Shown>,

@@ -6,7 +6,7 @@ use super::story::{ack, clone, device};
 use crate::observation::Seen;
 use crate::violation::ViolationKind as Kind;
 
-fn queues(story: &mut Story, key: &str, expires_in: u32) -> u64 {
+pub(super) fn queues(story: &mut Story, key: &str, expires_in: u32) -> u64 {
     let stored = story.stored(0).expect("registered");
     let (name, key) = ("locate".parse().expect("a name"), key.parse().expect("a key"));
     let queueing = Queueing { name, args: "{}".to_owned(), expires_in, key, request: "r".to_owned() };

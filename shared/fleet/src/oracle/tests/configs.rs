@@ -142,6 +142,21 @@ fn a_desired_configuration_that_was_never_reported_on_is_a_violation() {
 }
 
 #[test]
+fn what_a_clone_has_reported_is_not_told_to_a_node_that_never_ran_a_configuration() {
+    let mut story = configured();
+    story.starts(super::story::clone(0));
+    assert_eq!(reports_at_the_end(&mut story, 3, ConfigStatus::Applied), []);
+    let mut story = configured();
+    handed(&mut story, 1, 3, How::Applied);
+    story.starts(super::story::clone(0));
+    assert_eq!(
+        reports_at_the_end(&mut story, 3, ConfigStatus::Applied),
+        [Kind::ConfigNotReported],
+        "it reports version 1, and is told version 3"
+    );
+}
+
+#[test]
 fn a_node_that_reports_a_configuration_that_it_does_not_run_is_a_violation() {
     let mut story = configured();
     handed(&mut story, 3, 5, How::Applied);

@@ -294,7 +294,12 @@ impl Story {
     /// Somebody is shown a node's presence.
     pub(super) fn shown(&mut self, shown: &Shown) {
         let Shown { node, from, to, presence, is_view } = *shown;
-        self.oracle.shown(node, (from, to), presence, is_view);
+        self.oracle.judges.shown(node, (from, to), presence, is_view);
+    }
+
+    /// How many sockets, links and commands the oracle remembers.
+    pub(super) fn remembered(&self) -> [usize; 3] {
+        self.oracle.judges.remembered()
     }
 
     /// What was found so far.
