@@ -95,7 +95,7 @@ pub(crate) enum Traffic {
 #[derive(Debug)]
 pub(crate) enum Up {
     /// The handshakes of TCP and TLS.
-    Handshake,
+    Greeting,
     /// The request of the WebSocket handshake.
     Hello(Box<Hello>),
     Text(String),
@@ -110,7 +110,7 @@ pub(crate) enum Up {
 #[derive(Debug)]
 pub(crate) enum Down {
     /// The handshakes of TCP and TLS.
-    Handshake,
+    Greeting,
     /// The 101.
     Switched(ConnectionId),
     /// Another answer to the handshake.
@@ -133,7 +133,7 @@ pub(crate) struct Hello {
 }
 
 /// What happens to a device by itself. Most of it only concerns one run of the device, which is counted.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Doing {
     /// Something that the run waits for is due. The number is that of the alarm.
     Wake(u64),

@@ -127,13 +127,12 @@ impl Exchanges {
         let exchange = &mut self.exchanges[number];
         exchange.reply = Some(reply);
         if let Some(device) = exchange.caller.device() {
-            network.reply(ground, device, number, &mut exchange.draw);
-        } else {
-            let way = exchange.draw.between(2 * MS, 20 * MS);
-            // Answers get lost on their way to the application, too. It waits in vain then.
-            if !ground.hits(Fault::AnswersLost, &mut exchange.draw) {
-                ground.after(way, Event::Replied(number));
-            }
+            return network.reply(ground, device, number, &mut exchange.draw);
+        }
+        let way = exchange.draw.between(2 * MS, 20 * MS);
+        // Answers get lost on their way to the application, too. It waits in vain then.
+        if !ground.hits(Fault::AnswersLost, &mut exchange.draw) {
+            ground.after(way, Event::Replied(number));
         }
     }
 

@@ -5,13 +5,11 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use data_encoding::BASE64;
 use rollcall_core::{Connection, ConnectionId, CredentialVersion, NodeId, Timestamp};
 use rollcall_fleet::Seen;
 
 use crate::bucket::Bucket;
-use crate::clocks::HOSTS;
-use crate::draw::{Draw, Who};
+use crate::draw::Draw;
 use crate::event::{
     ConnNo, DeviceNo, Down, Event, Function, Hello, Invoking, Payload, Purpose, Returned, Speaker, Up, WireNo,
 };
@@ -19,11 +17,10 @@ use crate::faults::Fault;
 use crate::ground::Ground;
 use crate::kernel::{MS, Micros, S};
 use crate::network::Network;
-use crate::said::server_message;
 
 /// A connection without a message in either direction for this long is closed, and one that is open for this long
 /// (Amazon API Gateway quotas, WebSocket API).
-const IDLE: Micros = 600 * S;
+pub(crate) const IDLE: Micros = 600 * S;
 const LIFE: Micros = 7_200 * S;
 /// How long an integration or the authorizer may take.
 const INTEGRATION: Micros = 29 * S;
@@ -36,43 +33,43 @@ const FRAME: usize = 32 * 1024;
 
 /// The close codes of the gateway, and its reasons.
 const GOING_AWAY: (u16, &str) = (1001, "Going away");
-const LOST: (u16, &str) = (1006, "Connection closed abnormally");
-const NORMAL: (u16, &str) = (1000, "Connection closed normally");
+pub(crate) const LOST: (u16, &str) = (1006, "Connection closed abnormally");
+pub(crate) const NORMAL: (u16, &str) = (1000, "Connection closed normally");
 const TOO_BIG: (u16, &str) = (1009, "Message too big");
 
 /// The gateway.
 #[derive(Debug)]
 pub(crate) struct Gateway {
-    conns: Vec<Conn>,
-    open: BTreeMap<ConnectionId, ConnNo>,
-    new_connections: Bucket,
+    pub(crate) conns: Vec<Conn>,
+    pub(crate) open: BTreeMap<ConnectionId, ConnNo>,
+    pub(crate) new_connections: Bucket,
     pub(crate) requests: Bucket,
 }
 
 /// A connection, from its handshake on.
 #[derive(Debug)]
-struct Conn {
-    wire: WireNo,
-    device: DeviceNo,
-    id: ConnectionId,
+pub(crate) struct Conn {
+    pub(crate) wire: WireNo,
+    pub(crate) device: DeviceNo,
+    pub(crate) id: ConnectionId,
     /// When it opened, by the gateway's clock.
-    opened_at: Timestamp,
+    pub(crate) opened_at: Timestamp,
     /// Who it belongs to, once the authorizer has said so.
-    owner: Option<(NodeId, CredentialVersion)>,
-    hello: Option<Box<Hello>>,
-    stage: Stage,
-    opened: Micros,
+    pub(crate) owner: Option<(NodeId, CredentialVersion)>,
+    pub(crate) hello: Option<Box<Hello>>,
+    pub(crate) stage: Stage,
+    pub(crate) opened: Micros,
     /// When the last message came or went.
-    active: Micros,
+    pub(crate) active: Micros,
     /// Which host serves it.
-    host: usize,
+    pub(crate) host: usize,
     /// The client has left while the handshake was under way.
-    left: bool,
-    draw: Draw,
+    pub(crate) left: bool,
+    pub(crate) draw: Draw,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(crate) enum Stage {
     Handshake,
     Open,
     Over,
@@ -108,40 +105,8 @@ impl Gateway {
             }
             Up::Reset if self.conns[conn].stage == Stage::Handshake => self.conns[conn].left = true,
             Up::Reset => self.end(ground, network, conn, LOST.0),
-            Up::Handshake | Up::Hello(_) | Up::Ping => {}
+            Up::Greeting | Up::Hello(_) | Up::Ping => {}
         }
-    }
-
-    fn hello(&mut self, ground: &mut Ground, network: &mut Network, wire: WireNo, hello: Box<Hello>) {
-        let now = ground.now();
-        let admitted = self.new_connections.admit(now) && self.requests.admit(now);
-        if !admitted {
-            return refuse(ground, network, wire, 429);
-        }
-        let (device, nth) = (network.wire(wire).device, network.wire(wire).nth);
-        let mut draw = ground.draw(Who::Wire(device), nth << 32);
-        let Some(id) = connection_id(&mut draw) else { return refuse(ground, network, wire, 500) };
-        let host = usize::try_from(draw.below(HOSTS as u64)).unwrap_or_default();
-        let opened_at = ground.clock(host);
-        let token = Rc::clone(&hello.token);
-        let conn = self.conns.len();
-        self.conns.push(Conn {
-            wire,
-            device,
-            id,
-            opened_at,
-            owner: None,
-            hello: Some(hello),
-            stage: Stage::Handshake,
-            opened: now,
-            active: now,
-            host,
-            left: false,
-            draw,
-        });
-        network.wire(wire).conn = Some(conn);
-        let payload = Payload::Authorize { token, at: opened_at };
-        self.invoke(ground, conn, Function::Authorize, payload, Purpose::Authorize(conn));
     }
 
     /// A function of a handshake or of a message has returned.
@@ -158,77 +123,6 @@ impl Gateway {
             Purpose::Message(conn) => self.reply(ground, network, conn, returned),
             Purpose::Http(_) | Purpose::Nothing => {}
         }
-    }
-
-    fn authorized(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, returned: Returned) {
-        let conn = &mut self.conns[number];
-        let Returned::Admitted(node, credentials) = returned else {
-            let status = match returned {
-                Returned::Unauthorized => 401,
-                Returned::Throttled => 429,
-                _ => 500,
-            };
-            return self.refused(ground, network, number, status);
-        };
-        conn.owner = Some((node.clone(), credentials));
-        let (connection, opened_at) = (conn.id.clone(), conn.opened_at);
-        ground.saw(Seen::Handshake { node, connection, credentials: credentials.0, opened_at });
-        let retried = ground.hits(Fault::ConnectsRetried, &mut self.conns[number].draw);
-        if !retried {
-            return self.connect(ground, number, Purpose::Connect(number));
-        }
-        // Either run may be the one whose answer counts.
-        let conn = &mut self.conns[number];
-        let (first_counts, after) = (conn.draw.percent(50), conn.draw.below(3 * S));
-        self.connect(ground, number, if first_counts { Purpose::Connect(number) } else { Purpose::Nothing });
-        ground.after(after, Event::ConnectAgain(number, !first_counts));
-    }
-
-    /// Has `$connect` run a second time. `counts`: the gateway waits for this run.
-    pub(crate) fn connect_again(&mut self, ground: &mut Ground, number: ConnNo, counts: bool) {
-        self.connect(ground, number, if counts { Purpose::Connect(number) } else { Purpose::Nothing });
-    }
-
-    fn connect(&mut self, ground: &mut Ground, number: ConnNo, purpose: Purpose) {
-        let conn = &self.conns[number];
-        // The event has the time of the handshake, however late it is handled.
-        let Some(speaker) = conn.speaker(conn.opened_at) else { return };
-        let (instance, offered) =
-            conn.hello.as_ref().map(|hello| (hello.instance.clone(), hello.offered)).unwrap_or_default();
-        let payload = Payload::Connect { speaker, instance, offered };
-        self.invoke(ground, number, Function::Connect, payload, purpose);
-    }
-
-    fn connected(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, returned: &Returned) {
-        let status = match returned {
-            Returned::Answer { status, .. } if (200..300).contains(status) => None,
-            Returned::Answer { status, .. } => Some(*status),
-            Returned::Throttled => Some(429),
-            _ => Some(502),
-        };
-        if let Some(status) = status {
-            return self.refused(ground, network, number, status);
-        }
-        let conn = &mut self.conns[number];
-        conn.stage = Stage::Open;
-        conn.active = ground.now();
-        let (wire, connection) = (conn.wire, conn.id.clone());
-        let Some((node, _)) = conn.owner.clone() else { return };
-        self.open.insert(connection.clone(), number);
-        ground.saw(Seen::Open { node, connection: connection.clone() });
-        if self.conns[number].left {
-            return self.end(ground, network, number, LOST.0);
-        }
-        network.down(ground, wire, Down::Switched(connection));
-        ground.after(IDLE, Event::Alarm(number));
-    }
-
-    fn refused(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, status: u16) {
-        let conn = &mut self.conns[number];
-        conn.stage = Stage::Over;
-        let wire = conn.wire;
-        network.wire(wire).conn = None;
-        refuse(ground, network, wire, status);
     }
 
     /// A message came. It is handed to its function at once, whatever other messages of the connection are under way.
@@ -272,48 +166,13 @@ impl Gateway {
         }
     }
 
-    fn frame(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, text: &Rc<str>) {
+    pub(crate) fn frame(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, text: &Rc<str>) {
         let conn = &mut self.conns[number];
         if conn.stage != Stage::Open {
             return;
         }
         conn.active = ground.now();
         network.down(ground, conn.wire, Down::Text(Rc::clone(text)));
-    }
-
-    /// A function posts a frame to a connection. Returns whether there is such a connection; not before its handshake
-    /// is over, and not after its end.
-    pub(crate) fn post(
-        &mut self,
-        ground: &mut Ground,
-        network: &mut Network,
-        connection: &ConnectionId,
-        frame: &Rc<str>,
-    ) -> bool {
-        let Some(&number) = self.open.get(connection) else {
-            self.pushed(ground, connection, frame, false);
-            return false;
-        };
-        let lost = ground.hits(Fault::PushesLost, &mut self.conns[number].draw);
-        self.pushed(ground, connection, frame, !lost);
-        if !lost {
-            self.frame(ground, network, number, frame);
-        }
-        true
-    }
-
-    #[expect(clippy::unused_self, reason = "it is one of the things that this does")]
-    fn pushed(&mut self, ground: &mut Ground, connection: &ConnectionId, frame: &str, delivered: bool) {
-        if let Some(message) = server_message(frame) {
-            ground.saw_text(Seen::Pushed { connection: connection.clone(), message, delivered }, frame);
-        }
-    }
-
-    /// A function closes a connection. Returns whether there was such a connection.
-    pub(crate) fn delete(&mut self, ground: &mut Ground, network: &mut Network, connection: &ConnectionId) -> bool {
-        let Some(&number) = self.open.get(connection) else { return false };
-        self.close(ground, network, number, NORMAL);
-        true
     }
 
     /// The sockets of a device are reset, or all of them.
@@ -341,7 +200,7 @@ impl Gateway {
         }
     }
 
-    fn close(
+    pub(crate) fn close(
         &mut self,
         ground: &mut Ground,
         network: &mut Network,
@@ -354,7 +213,7 @@ impl Gateway {
         self.end(ground, network, number, code);
     }
 
-    fn end(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, code: u16) {
+    pub(crate) fn end(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, code: u16) {
         let conn = &mut self.conns[number];
         if conn.stage != Stage::Open {
             return;
@@ -384,7 +243,14 @@ impl Gateway {
         self.invoke(ground, number, Function::Disconnect, payload, Purpose::Nothing);
     }
 
-    fn invoke(&self, ground: &mut Ground, conn: ConnNo, function: Function, payload: Payload, purpose: Purpose) {
+    pub(crate) fn invoke(
+        &self,
+        ground: &mut Ground,
+        conn: ConnNo,
+        function: Function,
+        payload: Payload,
+        purpose: Purpose,
+    ) {
         let behalf = Some(self.conns[conn].device);
         let invoking = Invoking { function, payload, purpose, behalf, patience: INTEGRATION };
         ground.soon(Event::Invoke(Box::new(invoking)));
@@ -392,7 +258,7 @@ impl Gateway {
 }
 
 impl Conn {
-    fn speaker(&self, at: Timestamp) -> Option<Speaker> {
+    pub(crate) fn speaker(&self, at: Timestamp) -> Option<Speaker> {
         let (node, credentials) = self.owner.clone()?;
         let connection = Connection { id: self.id.clone(), opened_at: self.opened_at };
         Some(Speaker { node, credentials, connection, at })
@@ -416,18 +282,7 @@ fn disconnect(ground: &mut Ground, number: ConnNo, (code, at): (u16, Timestamp),
     }
 }
 
-fn refuse(ground: &mut Ground, network: &mut Network, wire: WireNo, status: u16) {
-    network.wire(wire).over = true;
-    network.down(ground, wire, Down::Refused(status, None));
-}
-
 /// What the gateway itself tells a client on an open connection.
 fn error(message: &str) -> Rc<str> {
     format!("{{\"message\":\"{message}\",\"connectionId\":\"\",\"requestId\":\"\"}}").into()
-}
-
-/// Eleven bytes in base64, which end in one `=`.
-fn connection_id(draw: &mut Draw) -> Option<ConnectionId> {
-    let (high, low) = (draw.number().to_be_bytes(), draw.number().to_be_bytes());
-    BASE64.encode(&[&high[..], &low[..3]].concat()).parse().ok()
 }

@@ -27,8 +27,7 @@ impl Download {
     }
 
     /// How long it takes.
-    #[expect(clippy::unused_self, reason = "it is one of the things that this does")]
-    pub(crate) fn takes(&self, draw: &mut Draw) -> Micros {
+    pub(crate) fn takes(draw: &mut Draw) -> Micros {
         draw.between(100 * MS, 20 * S)
     }
 

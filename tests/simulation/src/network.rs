@@ -141,7 +141,7 @@ impl Network {
             draw: ground.draw(Who::Wire(device), nth),
         });
         let wire = self.wires.len() - 1;
-        self.up(ground, wire, Up::Handshake);
+        self.up(ground, wire, Up::Greeting);
         wire
     }
 
@@ -218,7 +218,7 @@ impl Network {
             return None;
         }
         match traffic {
-            Traffic::Up(wire, Up::Handshake) => self.down(ground, wire, Down::Handshake),
+            Traffic::Up(wire, Up::Greeting) => self.down(ground, wire, Down::Greeting),
             Traffic::Up(wire, up) if self.wires[wire].over => {
                 // The gateway's end is gone. What still comes is answered with a reset.
                 if !matches!(up, Up::Close | Up::Reset) {
@@ -226,7 +226,7 @@ impl Network {
                 }
             }
             Traffic::Up(wire, Up::Ping) => self.down(ground, wire, Down::Pong),
-            Traffic::Down(wire, Down::Handshake) => self.set_up(ground, wire),
+            Traffic::Down(wire, Down::Greeting) => self.set_up(ground, wire),
             Traffic::Down(wire, down) if self.wires[wire].end == End::Gone => self.unexpected(ground, wire, &down),
             other => return Some(other),
         }

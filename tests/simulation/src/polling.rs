@@ -1,46 +1,44 @@
 //! A run of a device that polls, and the world's hands for what its program asks for.
 
-use std::path::PathBuf;
-
-use rollcall_fleet::{Act, BadConfig, BadImage, How, Seen, command_act, flood_text};
+use rollcall_fleet::{BadImage, Seen, flood_text};
 use rollcall_machine::Downloaded;
-use rollcall_wire::{CommandStatus, ConfigNews, ConfigReport, ConfigStatus, NodeMessage, ServerMessage, sha256};
+use rollcall_wire::{CommandStatus, ConfigNews, ConfigReport, ConfigStatus, NodeMessage, ServerMessage};
 
 use crate::device::{Around, Device};
 use crate::event::{Doing, Event, ExchangeNo, HttpReply, HttpRequest};
 use crate::exchanges::{Caller, PATIENCE};
-use crate::images::{Download, described};
+use crate::images::Download;
 use crate::kernel::{MS, Micros, S};
-use crate::poller::{Poller, Wish};
+use crate::poller::Poller;
 use crate::said::{node_message, server_message};
 use crate::socketed::document;
 
 /// How long a configuration may cut the device off before it is rolled back.
-const PROOF: Micros = 60 * S;
+pub(crate) const PROOF: Micros = 60 * S;
 /// How often a document is fetched, and the URL of an image asked for.
-const TRIES: u32 = 6;
+pub(crate) const TRIES: u32 = 6;
 
 /// A run of a polling program.
 pub(crate) struct Polling {
-    poller: Poller,
-    booted: Micros,
+    pub(crate) poller: Poller,
+    pub(crate) booted: Micros,
     /// The number of the alarm for the next poll.
-    alarm: u64,
+    pub(crate) alarm: u64,
     /// The poll that is under way.
-    asked: Option<ExchangeNo>,
+    pub(crate) asked: Option<ExchangeNo>,
     /// The next poll is due at once after the one that is under way.
-    hurried: bool,
+    pub(crate) hurried: bool,
     /// The document that is being fetched, and how often that was tried.
-    config: Option<(ConfigNews, u32)>,
+    pub(crate) config: Option<(ConfigNews, u32)>,
     /// The version whose image is being got, and how often that was tried.
-    image: Option<(String, u32)>,
-    download: Option<Download>,
-    downloads: u64,
-    command: Option<u64>,
+    pub(crate) image: Option<(String, u32)>,
+    pub(crate) download: Option<Download>,
+    pub(crate) downloads: u64,
+    pub(crate) command: Option<u64>,
     /// The result of the command after which the device restarts was stated.
-    reboots: bool,
+    pub(crate) reboots: bool,
     /// The configuration that cuts the device off, and the report before it.
-    cut_off: Option<(u64, Option<ConfigReport>)>,
+    pub(crate) cut_off: Option<(u64, Option<ConfigReport>)>,
 }
 
 impl Polling {
@@ -138,8 +136,7 @@ impl Polling {
     }
 
     /// A misbehaving program sends so many polls at once, some of them unreadable.
-    #[expect(clippy::unused_self, reason = "it is one of the things that this does")]
-    pub(crate) fn flood(&mut self, device: &Device, around: &mut Around<'_>, messages: u32) {
+    pub(crate) fn flood(device: &Device, around: &mut Around<'_>, messages: u32) {
         around.ground.hit("flood");
         for body in (0..messages).map(flood_text) {
             if let Some(message) = node_message(&body) {
@@ -173,7 +170,7 @@ impl Polling {
                 let download = Download::new(target);
                 let mut draw = device.draw(around.ground);
                 let way = around.network.round_trip(around.ground.now(), device.no, &mut draw);
-                let takes = way.map_or(30 * S, |way| way + download.takes(&mut draw));
+                let takes = way.map_or(30 * S, |way| way + Download::takes(&mut draw));
                 self.download = Some(download);
                 let doing = Doing::Downloaded(device.run(), self.downloads);
                 around.ground.after(takes, Event::Device(device.no, doing));
@@ -196,7 +193,7 @@ impl Polling {
             around.ground.hit(hit);
         }
         match downloaded {
-            Downloaded::Complete(path) => self.install(device, around, version, &path),
+            Downloaded::Complete(path) => Self::install(device, around, version, &path),
             _ => self.try_again(device, around, version, tries, "the download failed"),
         }
     }
@@ -243,151 +240,21 @@ impl Polling {
     }
 
     /// There is something that the server should know: the next poll is due, after the one that is under way.
-    fn hurry(&mut self, device: &Device, around: &mut Around<'_>) {
+    pub(crate) fn hurry(&mut self, device: &Device, around: &mut Around<'_>) {
         if self.asked.is_some() {
             self.hurried = true;
         } else {
             self.poll_after(device, around, 200 * MS);
         }
     }
-
-    fn grant(&mut self, device: &mut Device, around: &mut Around<'_>, wish: Wish) {
-        match wish {
-            Wish::Execute(number, name) => self.execute(device, around, number, name),
-            Wish::Configure(news) => {
-                if let Some(text) = news.document.clone() {
-                    self.configure(device, around, &news, &text);
-                } else {
-                    self.config = Some((news, 1));
-                    self.fetch(device, around);
-                }
-            }
-            Wish::Locate(version) => {
-                self.image = Some((version, 1));
-                self.locate(device, around);
-            }
-            Wish::Proven => {
-                let mut flash = device.flash.borrow_mut();
-                flash.fallback = None;
-                flash.images.clear();
-            }
-        }
-    }
-
-    fn execute(&mut self, device: &mut Device, around: &mut Around<'_>, number: u64, name: String) {
-        let act = command_act(&name);
-        around.ground.saw(Seen::Executed { who: device.who(), command: number, name });
-        let mut draw = device.draw(around.ground);
-        let run = device.run();
-        match act {
-            Act::AtOnce => self.ended(device, around, CommandStatus::Done, "here"),
-            Act::Fails => self.ended(device, around, CommandStatus::Failed, &"x".repeat(3_000)),
-            Act::Restarts => {
-                self.ended(device, around, CommandStatus::Done, "restarting");
-                self.reboots = true;
-            }
-            Act::Slowly => {
-                self.command = Some(number);
-                let after = draw.between(S, 120 * S);
-                around.ground.after(after, Event::Device(device.no, Doing::CommandDone(run, number)));
-            }
-            Act::PowerFails => {
-                self.command = Some(number);
-                let (after, off) = (draw.between(0, 5 * S), draw.between(5 * S, 60 * S));
-                around.ground.after(after, Event::Device(device.no, Doing::Crash(run, off)));
-            }
-        }
-    }
-
-    fn ended(&mut self, device: &mut Device, around: &mut Around<'_>, status: CommandStatus, output: &str) {
-        self.poller.ended(&mut device.flash.borrow_mut(), status, output);
-        self.hurry(device, around);
-    }
-
-    fn configure(&mut self, device: &mut Device, around: &mut Around<'_>, news: &ConfigNews, text: &str) {
-        let (version, wanted) = (news.version, news.sha256.clone());
-        if sha256(text) != wanted {
-            return self.report(device, around, version, ConfigStatus::Rejected, Some("wrong hash".to_owned()));
-        }
-        let bad = device.mood.bad_config();
-        let (how, status, detail) = match bad {
-            Some(BadConfig::Refused) => (How::Refused, ConfigStatus::Rejected, Some("not on this board")),
-            Some(BadConfig::Substituted) => (How::Substituted, ConfigStatus::Substituted, Some("channel 36")),
-            Some(BadConfig::CutsOff) | None => (How::Applied, ConfigStatus::Applied, None),
-        };
-        let who = device.who();
-        around.ground.saw(Seen::Applied { who, version, sha256: wanted, how });
-        match bad {
-            Some(BadConfig::CutsOff) => {
-                around.ground.hit("config-cuts-off");
-                self.cut_off = Some((version, device.flash.borrow().config.clone()));
-                around.network.cut_off(around.ground, device.no, true);
-                return around.ground.after(PROOF, Event::Device(device.no, Doing::CutOffOver(device.run())));
-            }
-            Some(BadConfig::Refused) => around.ground.hit("config-refused"),
-            Some(BadConfig::Substituted) => around.ground.hit("config-substituted"),
-            None => {}
-        }
-        self.report(device, around, version, status, detail.map(str::to_owned));
-    }
-
-    fn report(
-        &mut self,
-        device: &mut Device,
-        around: &mut Around<'_>,
-        version: u64,
-        status: ConfigStatus,
-        detail: Option<String>,
-    ) {
-        device.flash.borrow_mut().config = Some(ConfigReport { version, status, detail });
-        self.hurry(device, around);
-    }
-
-    fn fetch(&mut self, device: &mut Device, around: &mut Around<'_>) {
-        let Some((news, _)) = &self.config else { return };
-        let path = format!("/v1/configs/{}", news.sha256);
-        let caller = Caller::Document(device.no, device.run(), news.version);
-        let request = device.request("GET", path, None);
-        ask(device, around, caller, request);
-    }
-
-    fn locate(&mut self, device: &mut Device, around: &mut Around<'_>) {
-        let Some((version, _)) = &self.image else { return };
-        let request = device.request("GET", format!("/v1/firmware/{version}"), None);
-        ask(device, around, Caller::Image(device.no, device.run()), request);
-    }
-
-    fn try_again(&mut self, device: &mut Device, around: &mut Around<'_>, version: String, tries: u32, why: &str) {
-        if tries >= TRIES || !self.poller.downloads(&version) {
-            self.image = None;
-            return self.give_up(device, around, &version, why);
-        }
-        self.image = Some((version, tries + 1));
-        again_later(device, around, tries);
-    }
-
-    fn give_up(&mut self, device: &mut Device, around: &mut Around<'_>, version: &str, why: &str) {
-        self.poller.gave_up(version, why);
-        self.hurry(device, around);
-    }
-
-    #[expect(clippy::unused_self, reason = "it is one of the things that this does")]
-    fn install(&mut self, device: &mut Device, around: &mut Around<'_>, version: String, path: &PathBuf) {
-        let image = device.flash.borrow().images.get(path).map(described);
-        let (sha256, size) = image.unwrap_or_default();
-        device.flash.borrow_mut().journal.installing = Some(version.clone());
-        around.ground.saw(Seen::Installed { who: device.who(), version, sha256, size });
-        let after = device.draw(around.ground).between(2 * S, 30 * S);
-        around.ground.after(after, Event::Device(device.no, Doing::Installed(device.run())));
-    }
 }
 
-fn again_later(device: &mut Device, around: &mut Around<'_>, tries: u32) {
+pub(crate) fn again_later(device: &mut Device, around: &mut Around<'_>, tries: u32) {
     let after = device.draw(around.ground).between(S, 20 * S * u64::from(tries));
     around.ground.after(after, Event::Device(device.no, Doing::TryAgain(device.run())));
 }
 
-fn ask(device: &Device, around: &mut Around<'_>, caller: Caller, request: HttpRequest) -> ExchangeNo {
+pub(crate) fn ask(device: &Device, around: &mut Around<'_>, caller: Caller, request: HttpRequest) -> ExchangeNo {
     let exchange = around.exchanges.ask(around.ground, around.network, caller, request);
     around.ground.after(PATIENCE, Event::Device(device.no, Doing::NoReply(exchange)));
     exchange

@@ -24,7 +24,7 @@ pub struct Outcome {
 /// # Errors
 /// If the functions can't be set up.
 pub fn run(plan: &Plan) -> Result<Outcome, SetupError> {
-    Ok(run_world(World::new(plan, false)?).0)
+    Ok(outcome(World::new(plan, false)?).0)
 }
 
 /// Runs a plan, and keeps everything that was seen.
@@ -32,7 +32,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, SetupError> {
 /// # Errors
 /// If the functions can't be set up.
 pub fn run_and_keep(plan: &Plan) -> Result<(Outcome, Vec<Observation>), SetupError> {
-    Ok(run_world(World::new(plan, true)?))
+    Ok(outcome(World::new(plan, true)?))
 }
 
 /// Runs a plan, and has something happen half-way that must not happen.
@@ -42,10 +42,10 @@ pub fn run_and_keep(plan: &Plan) -> Result<(Outcome, Vec<Observation>), SetupErr
 pub fn run_meddled_with(plan: &Plan, meddling: Meddling) -> Result<Outcome, SetupError> {
     let mut world = World::new(plan, false)?;
     world.meddle(meddling);
-    Ok(run_world(world).0)
+    Ok(outcome(world).0)
 }
 
-fn run_world(world: World) -> (Outcome, Vec<Observation>) {
+fn outcome(world: World) -> (Outcome, Vec<Observation>) {
     let (digest, oracle, kept, counts) = world.run();
     let (violations, coverage) = (oracle.violations().to_vec(), oracle.coverage().clone());
     (Outcome { digest, violations, coverage, counts }, kept)

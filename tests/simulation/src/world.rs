@@ -1,17 +1,15 @@
 //! The world: it hands each event to the part that it is for.
 
-use std::rc::Rc;
-
-use rollcall_fleet::{Observation, Oracle, Plan, What};
+use rollcall_fleet::{Observation, Oracle, Plan};
 
 use crate::application::Application;
 use crate::call::{Answer, Request};
 use crate::clocks::{Clocks, true_time};
-use crate::device::{Around, Device, Fate, Life};
+use crate::device::{Device, Fate, Life};
 use crate::draw::Who;
-use crate::event::{Called, DeviceNo, Doing, Down, Event, HttpReply, Purpose, Returned, Traffic, WireNo};
-use crate::exchanges::{Caller, Exchanges};
-use crate::faults::{Fault, Faults, until};
+use crate::event::{Called, DeviceNo, Down, Event, Purpose, Returned, Traffic, WireNo};
+use crate::exchanges::Exchanges;
+use crate::faults::Faults;
 use crate::gateway::Gateway;
 use crate::ground::Ground;
 use crate::kernel::{Kernel, MS, Micros, S};
@@ -27,17 +25,17 @@ const FIRST_STARTS: Micros = 60 * S;
 
 /// The world.
 pub(crate) struct World {
-    plan: Plan,
-    ground: Ground,
-    network: Network,
-    exchanges: Exchanges,
-    gateway: Gateway,
-    lambda: Lambda,
-    store: Store,
-    devices: Vec<Device>,
+    pub(crate) plan: Plan,
+    pub(crate) ground: Ground,
+    pub(crate) network: Network,
+    pub(crate) exchanges: Exchanges,
+    pub(crate) gateway: Gateway,
+    pub(crate) lambda: Lambda,
+    pub(crate) store: Store,
+    pub(crate) devices: Vec<Device>,
     /// The clone of each node, if it ever had one.
-    clones: Vec<Option<DeviceNo>>,
-    application: Application,
+    pub(crate) clones: Vec<Option<DeviceNo>>,
+    pub(crate) application: Application,
 }
 
 /// What was counted in a run.
@@ -209,153 +207,7 @@ impl World {
         });
     }
 
-    /// A request by HTTP was answered, or not.
-    fn answered(&mut self, caller: Caller, reply: Option<&HttpReply>) {
-        match caller {
-            Caller::Application(conversation, _) => {
-                let Self { ground, application, .. } = self;
-                application.answered(ground, conversation, reply);
-            }
-            Caller::Poll(device, run) => self.live_in(device, run, |life, device, around| {
-                if let Life::Polling(polling) = life {
-                    polling.polled(device, around, reply);
-                }
-                Fate::GoesOn
-            }),
-            Caller::Document(device, run, version) => self.live_in(device, run, |life, device, around| match life {
-                Life::Socketed(run) => run.fetched(device, around, version, reply),
-                Life::Polling(run) => {
-                    run.fetched(device, around, version, reply);
-                    Fate::GoesOn
-                }
-                Life::Nothing => Fate::GoesOn,
-            }),
-            Caller::Flood(_) => {}
-            Caller::Image(device, run) => self.live_in(device, run, |life, device, around| {
-                if let Life::Polling(polling) = life {
-                    polling.located(device, around, reply);
-                }
-                Fate::GoesOn
-            }),
-        }
-    }
-
-    /// Lets what runs on a device do something, and has follow what follows.
-    fn live(&mut self, device: DeviceNo, act: impl FnOnce(&mut Life, &mut Device, &mut Around<'_>) -> Fate) {
-        let Self { ground, network, exchanges, devices, .. } = self;
-        let device = &mut devices[device];
-        let mut around = Around { ground, network, exchanges };
-        let mut life = std::mem::replace(device.life(), Life::Nothing);
-        let fate = act(&mut life, device, &mut around);
-        *device.life() = life;
-        device.follow(&mut around, fate);
-    }
-
-    /// The same, if the device is still in this run.
-    fn live_in(
-        &mut self,
-        device: DeviceNo,
-        run: u32,
-        act: impl FnOnce(&mut Life, &mut Device, &mut Around<'_>) -> Fate,
-    ) {
-        if self.devices[device].is_running() && self.devices[device].run() == run {
-            self.live(device, act);
-        }
-    }
-
-    fn with(&mut self, device: DeviceNo, act: impl FnOnce(&mut Device, &mut Around<'_>)) {
-        let Self { ground, network, exchanges, devices, .. } = self;
-        act(&mut devices[device], &mut Around { ground, network, exchanges });
-    }
-
-    fn is_in(&self, device: DeviceNo, run: u32) -> bool {
-        self.devices[device].is_running() && self.devices[device].run() == run
-    }
-
-    #[expect(clippy::needless_pass_by_value, reason = "it is done once")]
-    fn does(&mut self, device: DeviceNo, doing: Doing) {
-        match doing {
-            Doing::Start(planned) => self.with(device, |device, around| device.start(around, planned)),
-            Doing::Restart(run, after) if self.is_in(device, run) => {
-                self.with(device, |device, around| device.restart(around, after));
-            }
-            Doing::Crash(run, after) if self.is_in(device, run) => {
-                self.with(device, |device, around| device.crash(around, after));
-            }
-            Doing::Unproven(run) if self.is_in(device, run) => self.with(device, Device::unproven),
-            Doing::Leave => self.with(device, Device::leave),
-            Doing::Restart(..) | Doing::Crash(..) | Doing::Unproven(_) => {}
-            Doing::NoReply(exchange) => {
-                if let Some(caller) = self.exchanges.give_up(exchange) {
-                    self.answered(caller, None);
-                }
-            }
-            Doing::Installed(run) => self.installed(device, run),
-            Doing::Wake(number) => self.live(device, |life, device, around| match life {
-                Life::Socketed(run) => run.rings(device, around, number),
-                Life::Nothing | Life::Polling(_) => Fate::GoesOn,
-            }),
-            Doing::CloseTimedOut(wire) => self.live(device, |life, device, around| match life {
-                Life::Socketed(run) => run.close_timed_out(device, around, wire),
-                Life::Nothing | Life::Polling(_) => Fate::GoesOn,
-            }),
-            Doing::CommandDone(run, number) => self.live_in(device, run, |life, device, around| match life {
-                Life::Socketed(run) => run.command_done(device, around, number),
-                Life::Polling(run) => {
-                    run.command_done(device, around, number);
-                    Fate::GoesOn
-                }
-                Life::Nothing => Fate::GoesOn,
-            }),
-            Doing::Downloaded(run, number) => self.live_in(device, run, |life, device, around| match life {
-                Life::Socketed(run) => run.downloaded(device, around, number),
-                Life::Polling(run) => {
-                    run.downloaded(device, around, number);
-                    Fate::GoesOn
-                }
-                Life::Nothing => Fate::GoesOn,
-            }),
-            Doing::TryAgain(run) => self.polls(device, run, super::polling::Polling::try_now),
-            Doing::CutOffOver(run) => self.polls(device, run, super::polling::Polling::cut_off_over),
-            Doing::Poll(run, number) => self.polls(device, run, |run, device, around| run.poll(device, around, number)),
-        }
-    }
-
-    fn polls(
-        &mut self,
-        device: DeviceNo,
-        run: u32,
-        act: impl FnOnce(&mut crate::polling::Polling, &mut Device, &mut Around<'_>),
-    ) {
-        self.live_in(device, run, |life, device, around| {
-            if let Life::Polling(polling) = life {
-                act(polling, device, around);
-            }
-            Fate::GoesOn
-        });
-    }
-
-    fn installed(&mut self, device: DeviceNo, run: u32) {
-        let mut restarts = false;
-        self.live_in(device, run, |life, device, around| match life {
-            Life::Socketed(run) => {
-                let (fate, restarting) = run.installed(device, around);
-                restarts = restarting;
-                fate
-            }
-            Life::Polling(run) => {
-                restarts = run.installed(device, around);
-                Fate::GoesOn
-            }
-            Life::Nothing => Fate::GoesOn,
-        });
-        if restarts {
-            let after = self.devices[device].draw(&self.ground).between(100 * MS, 2 * S);
-            self.ground.after(after, Event::Device(device, Doing::Restart(run, 3 * S)));
-        }
-    }
-
-    fn add_device(&mut self, node: usize, which: u8) -> Result<DeviceNo, SetupError> {
+    pub(crate) fn add_device(&mut self, node: usize, which: u8) -> Result<DeviceNo, SetupError> {
         let planned = &self.plan.nodes[node];
         let number = self.devices.len();
         self.network.add(&self.ground, number, planned.far);
@@ -364,95 +216,5 @@ impl World {
         device.set_token(token(&device.id, credentials)?.into(), credentials);
         self.devices.push(device);
         Ok(number)
-    }
-
-    fn give_token(&mut self, node: usize, credentials: u32) {
-        let Ok(text) = token(&self.devices[node].id, credentials) else { return };
-        let text: Rc<str> = text.into();
-        self.devices[node].give_token(&mut self.ground, text, credentials);
-    }
-
-    fn step(&mut self, step: usize) {
-        let what = self.plan.steps[step].what.clone();
-        let (now, calm) = (self.ground.now(), self.plan.calm_from_ms * MS);
-        if let Some((fault, for_ms, much)) = Fault::begun_by(&what) {
-            return self.ground.faults.begin(fault, until(now, for_ms, calm), much);
-        }
-        let Self { ground, network, gateway, .. } = self;
-        match what {
-            What::Crash { node, torn, back_after_ms } => self.crash(node, torn, back_after_ms * MS),
-            What::Restart { node, after_ms } => {
-                ground.hit("restart");
-                self.with(node, |device, around| device.restart(around, after_ms * MS));
-            }
-            What::Cut { node } if gateway.cut(ground, network, Some(node)) => {
-                ground.hit("cut");
-            }
-            What::CutAll if gateway.cut(ground, network, None) => {
-                ground.hit("cut-all");
-            }
-            What::Partition { node, for_ms, half_open } => {
-                network.partition(ground, node, until(now, for_ms, calm), half_open);
-            }
-            What::Slow { node, factor, for_ms } => {
-                ground.hit("slow");
-                network.slow(node, until(now, for_ms, calm), factor);
-            }
-            What::Clone { node, for_ms } => self.clone_node(node, until(now, for_ms, calm)),
-            What::Flood { node, messages } => self.live(node, |life, device, around| {
-                match life {
-                    Life::Socketed(run) => run.flood(device, around, messages),
-                    Life::Polling(run) => run.flood(device, around, messages),
-                    Life::Nothing => {}
-                }
-                Fate::GoesOn
-            }),
-            What::BadConfigs { node, how, for_ms } => {
-                self.devices[node].mood.bad_configs(how, until(now, for_ms, calm));
-            }
-            What::BadFirmware { node, how, for_ms } => {
-                self.devices[node].mood.bad_images(how, until(now, for_ms, calm));
-            }
-            What::ClockSkew { host, by_ms, for_ms } => {
-                ground.clocks.set_wrong(host as usize, until(now, for_ms, calm), by_ms);
-            }
-            What::Ask(ask) => self.application.begin(ground, network, &mut self.exchanges, &ask),
-            _ => {}
-        }
-    }
-
-    /// The power of a node fails. `torn`: it fails when the record is written next, if that is soon.
-    fn crash(&mut self, node: usize, torn: bool, off_for: Micros) {
-        let device = &mut self.devices[node];
-        if !device.is_running() {
-            return;
-        }
-        let run = device.run();
-        if !torn {
-            self.ground.hit("crash");
-            return self.with(node, |device, around| device.crash(around, off_for));
-        }
-        let new_is_there = device.draw(&self.ground).percent(50);
-        device.off_for = off_for;
-        device.flash.borrow_mut().tear(new_is_there);
-        // If nothing is written, it fails all the same.
-        self.ground.after(120 * S, Event::Device(node, Doing::Crash(run, off_for)));
-    }
-
-    /// A second device with the node's token joins, and leaves after a while.
-    fn clone_node(&mut self, node: usize, until: Micros) {
-        let clone = match self.clones[node] {
-            Some(clone) => clone,
-            None => match self.add_device(node, 1) {
-                Ok(clone) => clone,
-                Err(_) => return,
-            },
-        };
-        self.clones[node] = Some(clone);
-        self.ground.hit("clone");
-        let (token, credentials) = self.devices[node].token();
-        self.devices[clone].set_token(token, credentials);
-        self.devices[clone].start_after(&mut self.ground, 0);
-        self.ground.at(until, Event::Device(clone, Doing::Leave));
     }
 }

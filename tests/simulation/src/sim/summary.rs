@@ -93,9 +93,9 @@ impl fmt::Display for Summary {
             *kinds.entry(violation.kind.name()).or_default() += 1;
         }
         let violations: usize = kinds.values().sum();
-        let kinds: Vec<_> = kinds.iter().map(|(kind, count)| format!(", {kind} {count}")).collect();
-        let kinds = kinds.concat();
-        writeln!(f, "violations    {violations}, of {} seeds{kinds}", self.failures.len())?;
+        write!(f, "violations    {violations}, of {} seeds", self.failures.len())?;
+        kinds.iter().try_for_each(|(kind, count)| write!(f, ", {kind} {count}"))?;
+        writeln!(f)?;
         write!(f, "digest {}", self.digest())
     }
 }
