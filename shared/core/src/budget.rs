@@ -85,10 +85,11 @@ pub fn blocked_until(node: &Node, now: Timestamp, policy: &Policy) -> Option<Tim
     node.blocked.until.filter(|until| policy.budget > 0 && now < *until && *until <= latest)
 }
 
-/// For how long a block goes on from this time, in seconds; at least 1.
+/// For how long a block goes on from this time, in seconds: 1 to [`LONGEST_S`]. A clock that is behind the one that
+/// stored the block sees more.
 pub(crate) fn retry_after(blocked: Blocked, at: Timestamp) -> Seconds {
-    let left = blocked.until.map_or(0, |until| until.0.saturating_sub(at.0).div_ceil(1000)).max(1);
-    Seconds::try_from(left).unwrap_or(Seconds::MAX)
+    let left = blocked.until.map_or(0, |until| until.0.saturating_sub(at.0).div_ceil(1000));
+    Seconds::try_from(left).unwrap_or(Seconds::MAX).clamp(1, LONGEST_S)
 }
 
 /// Whether a block began less than [`UNDER_WAY_S`] before this time.
@@ -122,6 +123,13 @@ mod tests {
         let penalties: Vec<_> = (1..=8).map(penalty).collect();
         assert_eq!(penalties, [60, 120, 240, 480, 960, 1920, 3600, 3600]);
         assert_eq!((penalty(0), penalty(64), penalty(u64::MAX)), (60, 3600, 3600));
+    }
+
+    #[test]
+    fn a_blocked_node_is_told_to_wait_for_a_second_to_an_hour() {
+        let told = |until, at| retry_after(Blocked { until: Some(Timestamp(until)), offences: None }, Timestamp(at));
+        assert_eq!([told(5_000, 5_000), told(5_000, 9_000), told(5_001, 3_000)], [1, 1, 3]);
+        assert_eq!(told(3_602_000, 1_000), 3600, "another host's clock is ahead");
     }
 
     #[test]

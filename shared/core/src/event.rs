@@ -130,6 +130,25 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// The credential version of the token that the node's connection or request came with; `None` if the node did not
+    /// cause the event.
+    pub(crate) fn credentials(&self) -> Option<CredentialVersion> {
+        match self {
+            Self::Connect { credentials, .. }
+            | Self::CheckIn { credentials, .. }
+            | Self::Ask { credentials, .. }
+            | Self::Stale { credentials, .. }
+            | Self::Poll { credentials, .. } => Some(*credentials),
+            Self::Excess { .. }
+            | Self::TakenOver { .. }
+            | Self::Disconnect { .. }
+            | Self::Expire { .. }
+            | Self::Lost { .. } => None,
+        }
+    }
+}
+
 /// What a sweep read of a node, and bases its event on. If the node has changed in a way that makes the event wrong,
 /// the event is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

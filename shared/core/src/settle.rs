@@ -1,5 +1,6 @@
 //! What follows from an event, once its write has answered.
 
+use crate::budget::blocked_until;
 use crate::event::{Event, EventKind};
 use crate::explain::{Follows, follows, slow_down};
 use crate::id::NodeId;
@@ -70,20 +71,24 @@ fn applied(event: &Event, after: &Node, policy: &Policy) -> Settled {
 }
 
 fn reply(event: &Event, after: &Node, policy: &Policy) -> Reply {
+    // A message that is delivered twice is acknowledged twice. If the node was refused in between, it is told no news.
+    let is_served = event.kind.credentials().is_none_or(|credentials| after.accepts(credentials))
+        && blocked_until(after, event.at, policy).is_none();
+    let served = Some(after).filter(|_| is_served);
     let terms = |seq, reconnect_within| {
         Reply::Ack(AckTerms {
             seq,
             next_check_in: policy.check_in_every,
             reconnect_within,
             spread: policy.spread,
-            config: after.news().cloned(),
-            commands: after.open_commands(),
-            firmware: after.firmware_news().map(str::to_owned),
+            config: served.and_then(Node::news).cloned(),
+            commands: served.and_then(Node::open_commands),
+            firmware: served.and_then(Node::firmware_news).map(str::to_owned),
         })
     };
     match &event.kind {
         // News is sent, whether the node asks for an answer or not.
-        EventKind::CheckIn { connection, seq, ack, .. } if *ack || is_news(after) => {
+        EventKind::CheckIn { connection, seq, ack, .. } if *ack || served.is_some_and(is_news) => {
             let age = Seconds::try_from(event.at.seconds_since(connection.opened_at)).unwrap_or(Seconds::MAX);
             terms(Some(*seq), policy.lifetime.saturating_sub(age))
         }
@@ -166,6 +171,7 @@ mod tests {
     use crate::attribute::Attribute as A;
     use crate::event::Connection;
     use crate::id::{CredentialVersion, Instance};
+    use crate::item::Value;
     use crate::plan;
     use crate::policy::Registration;
     use crate::report::{ConfigOutcome, ConfigState, Health, Report};
@@ -202,6 +208,53 @@ mod tests {
                 };
                 assert_eq!(settle(event, outcome, &policy), Ok(expected));
             }
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_delivered_again_after_its_node_was_refused_is_acknowledged_without_news() {
+        let policy = Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range");
+        let connection = Connection { id: "A".parse().expect("an id"), opened_at: Timestamp(1_000) };
+        let (credentials, received) = (CredentialVersion(1), Timestamp(2_000));
+        let connect = EventKind::Connect { connection: connection.clone(), credentials, instance: None };
+        let check_in = EventKind::CheckIn {
+            connection,
+            credentials,
+            received,
+            seq: 1,
+            ack: true,
+            report: Report::default(),
+            results: 0,
+        };
+        let event = |kind| Event::new("ap-1".parse().expect("an id"), received, kind);
+        let mut item = Item::from([
+            (A::DesiredVersion, 1_u64.into()),
+            (A::DesiredHash, "a".into()),
+            (A::DesiredFirmware, "2.0".into()),
+        ]);
+        for kind in [connect, check_in.clone()] {
+            let Outcome::Applied { after } = plan(&event(kind), &policy).apply(Some(&item)) else {
+                panic!("the node is not refused yet")
+            };
+            item = after;
+        }
+        let told = |changed: Option<(A, Value)>| {
+            let item = item.clone().into_iter().chain(changed).collect();
+            let again = event(check_in.clone());
+            match settle(again.clone(), plan(&again, &policy).apply(Some(&item)), &policy) {
+                Ok(Settled::Done { reply: Reply::Ack(terms), .. }) => {
+                    (terms.config.is_some(), terms.firmware.is_some())
+                }
+                other => panic!("it is stored, and not acknowledged: {other:?}"),
+            }
+        };
+        assert_eq!(told(None), (true, true));
+        for refused in [
+            (A::Revoked, 1_u64.into()),
+            (A::CredentialVersion, 2_u64.into()),
+            (A::BlockedUntil, Value::Number(received.0 + 1)),
+        ] {
+            assert_eq!(told(Some(refused.clone())), (false, false), "{refused:?}");
         }
     }
 

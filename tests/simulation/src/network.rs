@@ -5,6 +5,7 @@ use rollcall_machine::LinkId;
 
 use crate::draw::{Draw, Who};
 use crate::event::{ConnNo, DeviceNo, Down, Event, Hello, Traffic, Up, WireNo};
+use crate::exchanges::PATIENCE;
 use crate::ground::Ground;
 use crate::kernel::{MS, Micros, S};
 
@@ -242,6 +243,10 @@ impl Network {
                 continue;
             }
             for (since, traffic) in std::mem::take(&mut self.paths[device].held[direction]) {
+                // No client waits for so long, and the system gives up what its clients no longer wait for.
+                if matches!(traffic, Traffic::Ask(..)) && now - since > PATIENCE + ORPHAN {
+                    continue;
+                }
                 if let Traffic::Up(wire, _) | Traffic::Down(wire, _) = &traffic {
                     let wire = &mut self.wires[*wire];
                     // The system has given up what the program no longer waits for.

@@ -176,15 +176,12 @@ fn connected(was: &Node, is: &Node) -> bool {
     id(is).is_some() && id(is) != was.held.as_ref().map(|held| held.connection.id.clone())
 }
 
-/// Whether a message tells more than that the node is refused.
+/// Whether a message tells more than that the node is refused, or that something is stored. A message that is delivered
+/// twice may be acknowledged twice, although the node was refused in between: it is stored, and the node is told no news.
 pub(super) fn serves(message: &ServerMessage) -> bool {
-    matches!(
-        message,
-        ServerMessage::Ack(_)
-            | ServerMessage::Config(_)
-            | ServerMessage::Command(_)
-            | ServerMessage::Firmware(_)
-            | ServerMessage::FirmwareUrl(_)
-            | ServerMessage::Reconnect { .. }
-    )
+    match message {
+        ServerMessage::Ack(ack) => ack.config.is_some() || ack.command.is_some() || ack.firmware.is_some(),
+        ServerMessage::Error(_) | ServerMessage::SlowDown { .. } | ServerMessage::Bye { .. } => false,
+        _ => true,
+    }
 }

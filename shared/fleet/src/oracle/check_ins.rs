@@ -13,12 +13,9 @@ use super::verdicts::Verdicts;
 use crate::observation::Device;
 use crate::violation::ViolationKind as Kind;
 
-/// How many check-ins of a link are remembered, and for how long at most, in milliseconds.
+/// How many check-ins of a link are remembered, or polls of a device, and for how long at most, in milliseconds.
 const REMEMBERED: usize = 1_024;
 const REMEMBERED_MS: u64 = 10 * 60_000;
-/// How many polls of a device are remembered. It sends one after the other, and may give one up that is stored later.
-const POLLS: usize = 8;
-
 /// A check-in that a device sent.
 #[derive(Clone, Debug)]
 struct Sent {
@@ -74,16 +71,13 @@ impl CheckIns {
         let sent = Sent { at, said: said.clone(), is_stored: false };
         let Some(link) = link else {
             let polls = self.polls.entry((who.node, who.device)).or_default();
-            if polls.len() == POLLS {
-                polls.pop_front();
-            }
-            return polls.push_back(sent);
+            polls.push_back(sent);
+            return while forget_oldest(polls, at).is_some() {};
         };
         let said = self.links.entry((who, link)).or_default();
         said.sent.push_back(sent);
-        while said.sent.len() > REMEMBERED || said.sent.front().is_some_and(|sent| later(sent.at, REMEMBERED_MS) < at) {
-            let gone = said.sent.pop_front().map_or(0, |sent| sent.said.seq);
-            said.forgotten = said.forgotten.max(gone);
+        while let Some(gone) = forget_oldest(&mut said.sent, at) {
+            said.forgotten = said.forgotten.max(gone.said.seq);
         }
     }
 
@@ -254,6 +248,12 @@ impl CheckIns {
         }
         same.last().map(|sent| sent.said.results.clone()).unwrap_or_default()
     }
+}
+
+/// Removes what was said first, if that is too much or too long ago to be remembered.
+fn forget_oldest(sent: &mut VecDeque<Sent>, at: Timestamp) -> Option<Sent> {
+    let are_many = sent.len() > REMEMBERED;
+    sent.pop_front_if(|sent| are_many || later(sent.at, REMEMBERED_MS) < at)
 }
 
 /// Last seen and sequence numbers go forward only.

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rollcall_core::{FirmwareImage, FirmwareState, Item, Key, Timestamp};
 
+use rollcall_machine::NodeEvent;
+
 use super::facts::Facts;
 use super::table::{Change, Table};
 use super::verdicts::Verdicts;
@@ -20,6 +22,8 @@ const MORE: u32 = 1;
 #[derive(Clone, Debug)]
 struct Running {
     now: String,
+    /// The version that it ran before, until the one that it runs is proven. It may go back to that one.
+    before: Option<String>,
     /// The version that it installed last, and does not run yet.
     installed: Option<String>,
     /// How often it installed each version since the version was asked for.
@@ -129,12 +133,25 @@ impl Firmware {
     pub(super) fn runs(&mut self, verdicts: &mut Verdicts, at: Timestamp, who: Device, firmware: &str) {
         let running = self.device(who);
         let installed = running.installed.take();
-        if firmware != running.now && installed.as_deref() != Some(firmware) {
-            let what =
-                format!("(device {}) runs {firmware}; it ran {} and installed {installed:?}", who.device, running.now);
+        if firmware == running.now {
+            return;
+        }
+        let is_new = installed.as_deref() == Some(firmware);
+        if !is_new && running.before.as_deref() != Some(firmware) {
+            let what = format!(
+                "(device {}) runs {firmware}; it ran {}, before that {:?}, and installed {installed:?}",
+                who.device, running.now, running.before
+            );
             verdicts.node(Kind::WrongImage, at, who.node, what);
         }
-        firmware.clone_into(&mut running.now);
+        let before = std::mem::replace(&mut running.now, firmware.to_owned());
+        running.before = is_new.then_some(before);
+    }
+
+    pub(super) fn event(&mut self, who: Device, event: &NodeEvent) {
+        if let NodeEvent::UpdateApplied { .. } = event {
+            self.device(who).before = None;
+        }
     }
 
     pub(super) fn crashed(&mut self, who: Device) {
@@ -162,8 +179,13 @@ impl Firmware {
     }
 
     fn device(&mut self, who: Device) -> &mut Running {
-        let first =
-            || Running { now: FIRST_FIRMWARE.to_owned(), installed: None, installs: BTreeMap::new(), crashes: 0 };
+        let first = || Running {
+            now: FIRST_FIRMWARE.to_owned(),
+            before: None,
+            installed: None,
+            installs: BTreeMap::new(),
+            crashes: 0,
+        };
         self.devices.entry((who.node, who.device)).or_insert_with(first)
     }
 }

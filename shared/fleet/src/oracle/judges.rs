@@ -296,7 +296,10 @@ impl Judges {
             Seen::LinkEnded { who, link, .. } => self.check_ins.link_ended(at, *who, *link),
             Seen::Sent { who, link, message } => self.sent(at, (*who, *link), message),
             Seen::Received { who, link, message } => self.received(at, (*who, *link), message),
-            Seen::Event { who, event } => self.configs.event(*who, event),
+            Seen::Event { who, event } => {
+                self.configs.event(*who, event);
+                self.firmware.event(*who, event);
+            }
             Seen::Applied { who, version, sha256, how } => {
                 self.configs.applied(&self.table, verdicts, at, *who, (*version, sha256, *how));
             }

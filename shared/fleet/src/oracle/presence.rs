@@ -115,6 +115,9 @@ impl PresenceJudge {
         if facts.windows.wrong_clock(long_ago, shown.to) {
             return Expected::Either;
         }
+        if shown.is_view && table.stored(shown.node).and_then(|stored| stored.let_in_at) >= Some(shown.from) {
+            return Expected::Either;
+        }
         if shown.is_view && table.refused_since(shown.node, u32::MAX).is_some_and(|since| since < shown.from) {
             return Expected::Offline("it is revoked".to_owned());
         }

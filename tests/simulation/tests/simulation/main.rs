@@ -2,5 +2,6 @@
 #![allow(clippy::expect_used, reason = "a test that can't go on says so")]
 
 mod determinism;
+mod found;
 mod noticing;
 mod promises;

@@ -24,7 +24,7 @@ pub const BUDGET: u32 = 2;
 /// and by a clock that is ahead. Then nodes with a budget.
 pub fn worlds() -> Vec<World> {
     let mut worlds = vec![];
-    let orders = [(9_000, 11_000), (9_000, 9_000), (11_000, 9_000), (40_000, 10_000)];
+    let orders = [(9_000, 11_000), (9_000, 9_000), (11_000, 9_000), (60_000, 10_000)];
     // Registration has no effect on the order of connections: two orders are enough to show that.
     let open = orders.map(|order| (Registration::Open, order));
     let closed = [orders[0], orders[3]].map(|order| (Registration::Closed, order));

@@ -88,7 +88,10 @@ fn a_revoked_node_learns_nothing_on_a_message_that_came_after_the_revocation() {
         story.at(11).answers(0, 9, ServerMessage::Ack(ack(2)));
         story.is_right();
         story.at(30).answers(0, 11, ServerMessage::Ack(ack(2)));
-        assert_eq!(story.found(), [Kind::RevokedServed]);
+        story.is_right();
+        let firmware = Some(rollcall_wire::FirmwareNews { version: "2.1".to_owned() });
+        story.answers(0, 11, ServerMessage::Ack(rollcall_wire::Ack { firmware, ..ack(2) }));
+        assert_eq!(story.found(), [Kind::RevokedServed], "it is told news");
         story.answers(0, 11, news());
         assert!(story.found().contains(&Kind::RevokedServed));
     }

@@ -106,8 +106,13 @@ fn a_blocked_node_is_served_nothing_and_is_dismissed_if_it_goes_on() {
     let mut story = blocked();
     story.answers_on(0, Some("A"), 101, ServerMessage::SlowDown { retry_after_s: 40, seq: Some(30) });
     story.is_right();
-    story.answers_on(0, Some("A"), 120, ServerMessage::Ack(super::story::ack(30)));
-    assert_eq!(story.found()[..1], [Kind::WrongBudget], "it is served");
+    story.answers_on(
+        0,
+        Some("A"),
+        120,
+        ServerMessage::Firmware(rollcall_wire::FirmwareNews { version: "2.1".to_owned() }),
+    );
+    assert_eq!(story.found(), [Kind::WrongBudget], "it is served");
     let mut story = blocked();
     story.answers_on(0, Some("A"), 120, ServerMessage::SlowDown { retry_after_s: 40, seq: Some(30) });
     assert_eq!(story.found(), [Kind::WrongBudget], "it is not dismissed");

@@ -110,6 +110,22 @@ fn a_node_that_runs_what_it_never_installed_is_a_violation() {
 }
 
 #[test]
+fn a_node_goes_back_to_the_version_before_until_the_new_one_is_proven() {
+    let back = |proven: bool| {
+        let mut story = updating();
+        installs_rightly(&mut story);
+        runs(&mut story, "2.1");
+        if proven {
+            let event = rollcall_machine::NodeEvent::UpdateApplied { version: "2.1".to_owned() };
+            story.sees(Seen::Event { who: device(0), event });
+        }
+        runs(&mut story, "1.0");
+        story.found()
+    };
+    assert_eq!((back(false), back(true)), (vec![], vec![Kind::WrongImage]));
+}
+
+#[test]
 fn at_the_end_an_update_is_applied_or_given_up_and_told_truly() {
     let mut story = updating();
     assert_eq!(ends(&mut story, "1.0", Some(("2.1", UpdateStatus::Failed))), [], "{}", story.words());
