@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use rollcall_gateway::{Invoke, InvokeError};
+use serde_json::Value;
 
 use crate::chaos::Chaos;
 use crate::troubles::Disconnects;
@@ -42,6 +43,13 @@ impl Invoke for Between {
         if self.chaos.happens(troubles.lambda_throttled, "lambda-throttled") {
             return futures_util::future::err(InvokeError::Throttled).boxed();
         }
+        let payload = match troubles.clock_ahead_ms {
+            0 => payload,
+            ahead_ms => {
+                self.chaos.hit("clock-skew");
+                by_wrong_clock(payload, ahead_ms)
+            }
+        };
         if function == NAMES.disconnect {
             return self.disconnect(troubles.disconnects, payload);
         }
@@ -121,6 +129,20 @@ impl Between {
     }
 }
 
+/// The event, as if API Gateway's clock were ahead by so many milliseconds: the time of the request is another one, both in
+/// events of a WebSocket (`requestTimeEpoch`) and of the HTTP API (`timeEpoch`). When a connection opened was noted before.
+fn by_wrong_clock(payload: Bytes, ahead_ms: i64) -> Bytes {
+    let Ok(mut event) = serde_json::from_slice::<Value>(&payload) else { return payload };
+    for name in ["requestTimeEpoch", "timeEpoch"] {
+        if let Some(at) = event.pointer_mut(&format!("/requestContext/{name}"))
+            && let Some(true_at) = at.as_i64()
+        {
+            *at = Value::from(true_at + ahead_ms);
+        }
+    }
+    Bytes::from(event.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -176,6 +198,17 @@ mod tests {
         assert_eq!(messages, ["connect", "check-in", "check-in", "disconnect", "console"]);
         let (throttled, chaos) = invoked(|troubles| troubles.lambda_throttled = 100).await;
         assert_eq!((throttled.len(), chaos.hits()["lambda-throttled"]), (0, 4));
+    }
+
+    #[test]
+    fn a_wrong_clock_shows_in_the_time_of_a_request_alone() {
+        let event = |at: u64| {
+            let times = format!("{{\"connectedAt\":1,\"requestTimeEpoch\":{at},\"timeEpoch\":{at}}}");
+            Bytes::from(format!("{{\"requestContext\":{times}}}"))
+        };
+        assert_eq!(by_wrong_clock(event(5_000), 60_000), event(65_000));
+        assert_eq!(by_wrong_clock(event(5_000), -3_000), event(2_000));
+        assert_eq!(by_wrong_clock(Bytes::from("no JSON"), 1), Bytes::from("no JSON"));
     }
 
     /// Never answers.

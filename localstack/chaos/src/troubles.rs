@@ -14,6 +14,8 @@ pub struct Troubles {
     pub messages_doubled: bool,
     /// Lambda refuses this share of the invocations.
     pub lambda_throttled: u8,
+    /// The clock of API Gateway is ahead by so many milliseconds, or behind if this is negative.
+    pub clock_ahead_ms: i64,
     /// The process of a function is killed in this share of the invocations.
     pub instances_killed: u8,
     /// Posts to `@connections` are answered with 200 and reach nobody.

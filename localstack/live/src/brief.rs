@@ -7,7 +7,7 @@ use rollcall_core::Registration;
 use rollcall_fleet::{Ask, BadConfig, BadImage, NodeKind, NodePlan, Plan, Settings, Step, What};
 
 /// The faults that the nodes' side can make, whichever cloud they are connected to.
-pub const CLIENTS: [&str; 12] = [
+pub const CLIENTS: [&str; 13] = [
     "crash",
     "crash-torn",
     "restart",
@@ -16,6 +16,7 @@ pub const CLIENTS: [&str; 12] = [
     "half-open",
     "slow",
     "clone",
+    "flood",
     "config-refused",
     "config-substituted",
     "image-not-installed",
@@ -23,7 +24,7 @@ pub const CLIENTS: [&str; 12] = [
 ];
 
 /// The faults that need a cloud of our own.
-pub const CLOUDS: [&str; 14] = [
+pub const CLOUDS: [&str; 15] = [
     "cut-all",
     "gateway-restarted",
     "disconnects-lost",
@@ -38,6 +39,7 @@ pub const CLOUDS: [&str; 14] = [
     "store-down",
     "instances-killed",
     "lambda-throttled",
+    "clock-skew",
 ];
 
 /// How many nodes the application changes something of, at most.
@@ -47,6 +49,13 @@ const HIT: usize = 100;
 /// How long a node waits at most before it is back, in seconds: a dead connection is noticed, another device has had its
 /// token, and attempts to connect have failed.
 const WAITS_S: u32 = 25;
+/// For how long the first offence blocks a node, in milliseconds (ADR 14), and how many messages are an offence.
+const BLOCKED_MS: u64 = 60_000;
+const TOO_MANY: u32 = 400;
+/// How many messages a node may send that has to converge soon.
+const MANY: u32 = 100;
+/// One node of so many polls.
+const POLLS_EVERY: usize = 20;
 /// The model and the sites of the nodes.
 const MODEL: &str = "ax-1";
 const SITES: usize = 8;
@@ -120,7 +129,7 @@ impl Script {
     /// A node that holds a socket.
     fn socket(&mut self) -> usize {
         let node = self.random.random_range(0..self.nodes);
-        if node % 20 == 19 { node - 1 } else { node }
+        if polls(node) { node - 1 } else { node }
     }
 
     fn add(&mut self, at_ms: u64, what: What) {
@@ -166,11 +175,24 @@ impl Script {
         }
     }
 
+    /// A polling node misbehaves. If it has the time to come back afterwards, it sends so much that it is blocked.
+    fn flood(&mut self, at_ms: u64) {
+        let pollers = self.nodes / POLLS_EVERY;
+        if pollers > 0 {
+            let node = self.random.random_range(1..=pollers) * POLLS_EVERY - 1;
+            let messages = if at_ms + BLOCKED_MS < self.calm_from_ms { TOO_MANY } else { MANY };
+            self.add(at_ms, What::Flood { node, messages });
+        }
+    }
+
     fn faults(&mut self, faults: &[&str]) {
         let times = (self.nodes / 20).clamp(1, HIT);
         for fault in faults {
             for _ in 0..times {
                 let (node, at_ms, for_ms) = (self.socket(), self.at(12_000), self.random.random_range(500..8_000));
+                if *fault == "flood" {
+                    self.flood(at_ms);
+                }
                 if let Some(what) = of_a_node(fault, node, for_ms) {
                     self.add(at_ms, what);
                 }
@@ -193,8 +215,12 @@ impl Script {
     }
 }
 
+const fn polls(node: usize) -> bool {
+    node % POLLS_EVERY == POLLS_EVERY - 1
+}
+
 fn planned(node: usize) -> Option<NodePlan> {
-    let kind = if node % 20 == 19 { NodeKind::Poller } else { NodeKind::Socket };
+    let kind = if polls(node) { NodeKind::Poller } else { NodeKind::Socket };
     let (model, site) = (MODEL.to_owned(), format!("site-{}", node % SITES));
     Some(NodePlan { id: format!("sim-{node:05}").parse().ok()?, kind, model, site, far: node % 50 == 7 })
 }
@@ -233,6 +259,7 @@ fn of_the_cloud_for(fault: &str, for_ms: u64, is_first: bool) -> Option<What> {
         "store-down" => What::StoreDown { for_ms: for_ms.min(3_000) },
         "instances-killed" => What::InstancesKilled { for_ms, percent: 2 },
         "lambda-throttled" => What::LambdaThrottled { for_ms, percent: 20 },
+        "clock-skew" => What::ClockSkew { host: 0, by_ms: if is_first { 60_000 } else { -3_000 }, for_ms },
         _ => return None,
     })
 }
@@ -262,7 +289,9 @@ mod tests {
             assert!(plan.steps.iter().all(|step| step.at_ms <= plan.calm_from_ms + 5_000), "{nodes} nodes");
             let names: std::collections::BTreeSet<_> = plan.steps.iter().map(|step| step.what.name()).collect();
             let missing: Vec<_> = all.iter().filter(|fault| !names.contains(*fault)).collect();
-            assert_eq!(missing, [&"gateway-restarted"], "it is in the other list");
+            let expected =
+                if nodes < POLLS_EVERY { vec![&"flood", &"gateway-restarted"] } else { vec![&"gateway-restarted"] };
+            assert_eq!(missing, expected, "{nodes} nodes: no node polls, and restarts are in the other list");
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use rollcall_core::NodeId;
-use rollcall_fleet::{Device, FIRST_FIRMWARE, Seen};
+use rollcall_fleet::{Device, FIRST_FIRMWARE, Seen, flood_text};
 use rollcall_token::Signer;
 use rollcall_wire::{CheckIn, NodeMessage, ServerMessage};
 
@@ -15,6 +16,8 @@ use crate::application::Http;
 use crate::device::token;
 use crate::witness::Witness;
 
+/// How many polls of a misbehaving program are under way at once.
+const AT_ONCE: usize = 16;
 /// When to poll again if the answer names no time, or there is none.
 const AGAIN_S: u64 = 5;
 
@@ -59,5 +62,31 @@ impl Poller {
             let jitter = random.random_range(0..500);
             tokio::time::sleep(Duration::from_secs(again) + Duration::from_millis(jitter)).await;
         }
+    }
+}
+
+/// A misbehaving program of a polling node.
+#[derive(Clone)]
+pub(crate) struct Flood {
+    pub(crate) node: usize,
+    pub(crate) id: NodeId,
+    pub(crate) http: Http,
+    pub(crate) signer: Arc<Signer>,
+    pub(crate) witness: Witness,
+}
+
+impl Flood {
+    /// Sends so many polls, some of them unreadable, and takes no notice of the answers.
+    pub(crate) async fn send(self, messages: u32) {
+        let who = Device { node: self.node, device: 0, run: 0 };
+        let Some(token) = token(&self.signer, &self.id, 1) else { return };
+        let headers = [("authorization", format!("Bearer {token}"))];
+        let polls = (0..messages).map(flood_text).map(|body| {
+            if let Ok(message) = serde_json::from_str::<NodeMessage>(&body) {
+                self.witness.see(Seen::Sent { who, link: None, message });
+            }
+            self.http.send("POST", "/v1/check-in", &headers, Some(body))
+        });
+        futures_util::stream::iter(polls).buffer_unordered(AT_ONCE).for_each(|_| std::future::ready(())).await;
     }
 }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::application::{Asking, Http};
 use crate::device::{Order, Setup, live};
 use crate::figures::Figures;
-use crate::poller::Poller;
+use crate::poller::{Flood, Poller};
 use crate::script::Stage;
 use crate::tunnel::{Tunnel, Weather};
 use crate::warden::Warden;
@@ -97,12 +97,15 @@ impl Fleet {
         let http = Http::new(server.http_url.clone());
         let tunnels = tunnels(&plan, server).await?;
         let mut tasks = JoinSet::new();
+        let mut floods = BTreeMap::new();
         let (mut orders, mut setups): (Vec<Option<UnboundedSender<Order>>>, Vec<_>) = (vec![], vec![]);
         for (node, planned) in plan.nodes.iter().enumerate() {
             let id = planned.id.clone();
             let after = Duration::from_secs(1) * u32::try_from(node).unwrap_or(u32::MAX) / CONNECTS_PER_SECOND;
             let (signer, witness) = (Arc::clone(&signer), witness.clone());
             if planned.kind == NodeKind::Poller {
+                let (flooding, signing, seeing) = (http.clone(), Arc::clone(&signer), witness.clone());
+                floods.insert(node, Flood { node, id: id.clone(), http: flooding, signer: signing, witness: seeing });
                 let poller = Poller { node, id, http: http.clone(), signer, witness, seed: plan.seed ^ node as u64 };
                 tasks.spawn(async move {
                     tokio::time::sleep(after).await;
@@ -143,7 +146,7 @@ impl Fleet {
         });
         let asking = Asking::new(&plan, http.clone(), server.console_key.clone(), witness.clone(), tokens);
         let warden = Warden::new(&plan, http, server.console_key.clone(), witness.clone());
-        let stage = Stage { witness: witness.clone(), asking, orders, setups, tunnels, cloud, tasks };
+        let stage = Stage { witness: witness.clone(), asking, orders, setups, tunnels, floods, cloud, tasks };
         Ok(Self { plan, restarts, witness, stage, warden, started: Instant::now(), _folder: folder })
     }
 

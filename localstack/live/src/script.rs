@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::application::Asking;
 use crate::device::{Order, Setup, live};
+use crate::poller::Flood;
 use crate::run::Cloud;
 use crate::tunnel::Tunnel;
 use crate::witness::Witness;
@@ -26,6 +27,8 @@ pub(crate) struct Stage {
     pub(crate) setups: Vec<Option<Setup>>,
     /// The networks of nodes that have one of their own.
     pub(crate) tunnels: BTreeMap<usize, Tunnel>,
+    /// The programs of polling nodes that may misbehave.
+    pub(crate) floods: BTreeMap<usize, Flood>,
     pub(crate) cloud: Option<Arc<dyn Cloud>>,
     pub(crate) tasks: JoinSet<()>,
 }
@@ -75,6 +78,7 @@ impl Stage {
                 });
             }
             What::Clone { for_ms, .. } => self.clone_of(node, ms(*for_ms)),
+            What::Flood { messages, .. } => self.flood(node, *messages),
             _ => return,
         }
         self.witness.see(Seen::Hit { fault });
@@ -113,6 +117,13 @@ impl Stage {
             tokio::time::sleep(lives).await;
             let _ = orders.send(Order::Stop);
         });
+    }
+
+    /// A misbehaving program of a polling node sends so many polls at once.
+    fn flood(&mut self, node: usize, messages: u32) {
+        if let Some(flood) = self.floods.get(&node) {
+            self.tasks.spawn(flood.clone().send(messages));
+        }
     }
 
     fn happen_to_cloud(&mut self, what: &What) {
@@ -187,6 +198,10 @@ fn switch(chaos: &Chaos, what: &What, is_on: bool) -> Option<u64> {
             }
             What::LambdaThrottled { for_ms, percent } => {
                 troubles.lambda_throttled = share(percent);
+                for_ms
+            }
+            What::ClockSkew { for_ms, by_ms, .. } => {
+                troubles.clock_ahead_ms = if on { by_ms } else { 0 };
                 for_ms
             }
             _ => return,

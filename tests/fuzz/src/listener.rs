@@ -16,9 +16,9 @@ use crate::Outcomes;
 use echo::Echo;
 
 /// How long a connection may take until it is closed: far longer than any does.
-const CLOSED_WITHIN: Duration = Duration::from_secs(60);
+const CLOSED_WITHIN: Duration = Duration::from_mins(1);
 /// How long the server would wait for a client: a connection that ends only then is too late.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 /// The statuses that the gateway and its function answer with here.
 const STATUSES: [u16; 10] = [200, 204, 400, 404, 413, 414, 417, 431, 501, 505];
 
