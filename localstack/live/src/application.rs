@@ -1,5 +1,6 @@
 //! The application's requests, by HTTP.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -73,6 +74,9 @@ pub(crate) struct Asking {
     witness: Witness,
     /// Is told that a node gets a new token: its index and the credential version.
     tokens: Arc<dyn Fn(usize, u32) + Send + Sync>,
+    /// Held while something is done about a node's credentials. A revoke that is repeated does not overtake what lets the
+    /// node in again.
+    turns: Arc<Mutex<BTreeMap<usize, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
 impl Asking {
@@ -83,17 +87,29 @@ impl Asking {
         witness: Witness,
         tokens: Arc<dyn Fn(usize, u32) + Send + Sync>,
     ) -> Self {
-        Self { application: Arc::new(Mutex::new(Application::new(plan))), http, key, witness, tokens }
+        let application = Arc::new(Mutex::new(Application::new(plan)));
+        Self { application, http, key, witness, tokens, turns: Arc::default() }
     }
 
     /// Asks for something, until it is answered.
     pub(crate) async fn ask(self, ask: Ask) {
+        let turn = self.turn(&ask);
+        let _mine = match &turn {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        };
         let requests = self.with(|application| application.begin(&ask));
         let mut conversations = tokio::task::JoinSet::new();
         for request in requests {
             conversations.spawn(self.clone().converse(request));
         }
         while conversations.join_next().await.is_some() {}
+    }
+
+    /// What the request waits for, if it is about a node's credentials.
+    fn turn(&self, ask: &Ask) -> Option<Arc<tokio::sync::Mutex<()>>> {
+        let (Ask::Revoke { node } | Ask::RaiseCredentials { node, .. }) = ask else { return None };
+        Some(Arc::clone(self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(*node).or_default()))
     }
 
     async fn converse(self, mut request: AppRequest) {

@@ -1,7 +1,8 @@
 //! Looks at the table through the console, and says what changed although nobody in the fleet changed it.
 //!
 //! The oracle of a run on real sockets does not see the table's writes. What only goes forward shows it all the same: an
-//! item never disappears, the last check-in never goes back, and a version counts up only as often as it was set.
+//! item never disappears, the last check-in never goes back (unless a wrong clock had put it into the future), and a version
+//! counts up only as often as it was set.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use rollcall_fleet::{Plan, ViolationKind};
 use serde_json::Value;
 
 use crate::application::Http;
-use crate::witness::Witness;
+use crate::witness::{Witness, now};
 
 /// The pause between two looks at the whole fleet.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -21,6 +22,8 @@ const PAGE: usize = 100;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Known {
     last_check_in_ms: u64,
+    /// Whether the last check-in was in the future.
+    of_wrong_clock: bool,
     config_version: u64,
     credential_version: u64,
     /// In how many looks in a row it was missing.
@@ -107,13 +110,14 @@ impl Warden {
         let number = |path: &str| view.pointer(path).and_then(Value::as_u64).unwrap_or_default();
         let now = Known {
             last_check_in_ms: number("/last_check_in_ms"),
+            of_wrong_clock: number("/last_check_in_ms") > now().0,
             config_version: number("/desired/version"),
             credential_version: number("/credential_version"),
             missing: 0,
         };
         let before = self.known.insert(index, now.clone()).unwrap_or_default();
         let accuse = |kind, what: String| self.witness.accuse(kind, Some(index), format!("{id}: {what}"));
-        if now.last_check_in_ms < before.last_check_in_ms {
+        if now.last_check_in_ms < before.last_check_in_ms && !before.of_wrong_clock {
             let what =
                 format!("its last check-in went back from {} to {}", before.last_check_in_ms, now.last_check_in_ms);
             accuse(ViolationKind::WentBack, what);
