@@ -54,7 +54,7 @@ BROKEN = [
     (rules.missing_tls, _set("FirmwarePolicy", "Properties", "PolicyDocument", "Statement", 0, "Condition", None)),
     (rules.missing_tls, _set("FirmwarePolicy", "Properties", "Bucket", "another")),
     (rules.missing_tls, _add("Queue", "AWS::SQS::Queue", SqsManagedSseEnabled=True)),
-    (rules.other_accounts, _set("PollPolicy", "Properties", "PolicyDocument", "Statement", 1, "Condition", None)),
+    (rules.other_accounts, _set("PollPolicy", "Properties", "PolicyDocument", "Statement", 2, "Condition", None)),
     (rules.other_accounts, _allow("ConsolePolicy", "s3:PutObject", {"Fn::GetAtt": ["Firmware", "Arn"]})),
     (rules.missing_encryption, _set("Nodes", "Properties", "SSESpecification", None)),
     (rules.missing_encryption, _set("Firmware", "Properties", "BucketEncryption", None)),
