@@ -1,0 +1,199 @@
+//! Designs that the decisions in `docs/adr` reject, each as a small change of the rules.
+
+use rollcall_core::{
+    Attribute, Change, Connection, Effect, Event, EventKind, Guard, Node, NodeId, Refusal, Reply, Settled, Timestamp,
+    Update, set_config, settle,
+};
+
+use crate::guards::{unguarded, weakened, without};
+use crate::property::{
+    CLOSED, DISMISSED, EXPLAINED, FOUND, HOLDER, KEPT, NEWER, POLLING, REPLACED, REPLACING, SEEN, TRUE, VERSIONS,
+};
+use crate::rules::{Reads, Rules};
+use crate::scenario::{Bounds, NOTHING};
+use crate::variant::{Variant, with_plan};
+
+const TWO: Bounds = Bounds { check_ins: [Some(0), Some(0)], ..NOTHING };
+const SPEAKING: Bounds = Bounds { check_ins: [Some(1), Some(0)], ..NOTHING };
+
+/// Every wrong design.
+pub fn wrong_designs() -> Vec<Variant> {
+    let unsure = Bounds { answers_lost: 1, ..TWO };
+    let configs = Bounds { configs: 2, ..NOTHING };
+    let pushed = Bounds { configs: 1, ..TWO };
+    vec![
+        design(1, "a connect is stored whatever is stored", TWO, connect_without_guard, NEWER),
+        design(
+            1,
+            "a check-in is judged by what was read before it is written",
+            SPEAKING,
+            check_in_reads_first,
+            REPLACED,
+        ),
+        design(1, "a connect reads which connection it is going to replace", TWO, connect_reads_first, REPLACING),
+        design(1, "a repeated write does not recognise itself", unsure, unrecognised, EXPLAINED),
+        design(2, "a repeated $connect is stored again", REPEATED, connect_again, KEPT),
+        design(2, "$connect opens a connection again that has closed", TWO, connect_after_disconnect, CLOSED),
+        design(2, "connections are ordered by their arrival", TWO, by_arrival, NEWER),
+        design(2, "$disconnect closes whatever holds the node", TWO, disconnect_without_guard, NEWER),
+        design(3, "a check-in with an earlier time is refused", LATE, earlier_is_refused, TRUE),
+        design(3, "last seen is set to whatever time comes", LATE, seen_is_set, SEEN),
+        design(4, "a connection that does not hold the node is told so and left open", SPEAKING, told_only, DISMISSED),
+        design(1, "the sweep believes what it has read", SWEPT, expire_without_guard, FOUND),
+        design(1, "the slow scan believes what it has read", SCANNED, lost_without_guard, POLLING),
+        design(6, "the version of a configuration is counted by its reader", configs, counted, VERSIONS),
+        design(11, "every 410 proves a close", pushed, every_410, HOLDER),
+    ]
+}
+
+fn design(decision: u8, name: &str, bounds: Bounds, rules: fn() -> Rules, breaks: &'static str) -> Variant {
+    Variant { name: format!("{name} (ADR {decision})"), bounds, rules: Box::new(rules), breaks }
+}
+
+const REPEATED: Bounds = Bounds { check_ins: [Some(2), None], repeated: 1, ..NOTHING };
+const LATE: Bounds = Bounds { check_ins: [Some(2), None], last_tick: 1, ..NOTHING };
+const SWEPT: Bounds = Bounds { sweeps: 1, last_tick: 1, ..TWO };
+const SCANNED: Bounds = Bounds { polls: 2, scans: 1, last_tick: 2, ..NOTHING };
+
+fn is_connect(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Connect { .. })
+}
+
+fn connect_without_guard() -> Rules {
+    with_plan(is_connect, |update, _| unguarded(update))
+}
+
+fn disconnect_without_guard() -> Rules {
+    with_plan(|kind| matches!(kind, EventKind::Disconnect { .. }), |update, _| unguarded(update))
+}
+
+fn expire_without_guard() -> Rules {
+    with_plan(|kind| matches!(kind, EventKind::Expire { .. }), |update, _| unguarded(update))
+}
+
+fn lost_without_guard() -> Rules {
+    with_plan(|kind| matches!(kind, EventKind::Lost { .. }), |update, _| unguarded(update))
+}
+
+fn connection(event: &Event) -> Option<&Connection> {
+    match &event.kind {
+        EventKind::Connect { connection, .. } => Some(connection),
+        _ => None,
+    }
+}
+
+/// A connect is stored if another connection holds the node, whichever is newer.
+fn by_arrival() -> Rules {
+    with_plan(is_connect, |update, event| {
+        let id = connection(event).map(|connection| connection.id.as_str().into());
+        let another = id.map_or(Guard::NEVER, |id| Guard::Differs(Attribute::Connection, id));
+        weakened(update, Attribute::Connection, &another)
+    })
+}
+
+/// "Newer than the stored connection, or the same and still open."
+fn connect_again() -> Rules {
+    with_plan(is_connect, |update, event| {
+        let id = connection(event).map(|connection| connection.id.as_str().into());
+        let same = id.map_or(Guard::NEVER, |id| Guard::Equal(Attribute::Connection, id));
+        let same_and_open = Guard::All(vec![same, Guard::Missing(Attribute::ClosedAt)]);
+        weakened(update, Attribute::Connection, &same_and_open)
+    })
+}
+
+/// "Newer than the stored connection, or the same."
+fn connect_after_disconnect() -> Rules {
+    with_plan(is_connect, |update, event| {
+        let id = connection(event).map(|connection| connection.id.as_str().into());
+        let same = id.map_or(Guard::NEVER, |id| Guard::Equal(Attribute::Connection, id));
+        weakened(update, Attribute::Connection, &same)
+    })
+}
+
+fn seen_is_set() -> Rules {
+    with_plan(|_| true, |update, _| without(update, Attribute::Seen))
+}
+
+fn unrecognised() -> Rules {
+    with_plan(|_| true, |update, _| Update { already_applied: Guard::NEVER, ..update })
+}
+
+fn check_in_reads_first() -> Rules {
+    let reads =
+        |kind: &EventKind| if matches!(kind, EventKind::CheckIn { .. }) { Reads::ToJudge } else { Reads::Nothing };
+    Rules { reads, ..Rules::default() }
+}
+
+/// The connect dismisses the connection that it has read, and not the one that its write has replaced.
+fn connect_reads_first() -> Rules {
+    let reads = |kind: &EventKind| if is_connect(kind) { Reads::ToKnow } else { Reads::Nothing };
+    Rules {
+        reads,
+        settle: |event, outcome, known, policy| {
+            let mut settled = settle(event, outcome, policy)?;
+            if let (Settled::Done { effects, .. }, Some(known)) = (&mut settled, known) {
+                let open = known.open().map(|held| &held.connection.id);
+                effects.retain(|effect| match effect {
+                    Effect::Dismiss(dismissed, Refusal::Superseded) => Some(dismissed) == open,
+                    Effect::Dismiss(..) | Effect::Record(_) => true,
+                });
+            }
+            Ok(settled)
+        },
+        ..Rules::default()
+    }
+}
+
+fn earlier_is_refused() -> Rules {
+    Rules {
+        settle: |event, outcome, _, policy| {
+            Ok(match settle(event, outcome, policy)? {
+                Settled::Again(_) => Settled::Done {
+                    reply: Reply::Refused(Refusal::Changed),
+                    effects: vec![],
+                    presence: None,
+                    results: None,
+                },
+                done @ Settled::Done { .. } => done,
+            })
+        },
+        ..Rules::default()
+    }
+}
+
+fn told_only() -> Rules {
+    Rules {
+        settle: |event, outcome, _, policy| {
+            let is_connect = is_connect(&event.kind);
+            let mut settled = settle(event, outcome, policy)?;
+            if let (Settled::Done { effects, .. }, false) = (&mut settled, is_connect) {
+                effects.clear();
+            }
+            Ok(settled)
+        },
+        ..Rules::default()
+    }
+}
+
+fn counted() -> Rules {
+    let count = |node: &NodeId, document: &str, read: &Node| {
+        let next = read.desired.as_ref().map_or(0, |desired| desired.version) + 1;
+        let mut update = set_config(node, document, &rollcall_core::Expected::default());
+        for change in &mut update.changes {
+            if let Change::Add(Attribute::DesiredVersion, _) = change {
+                *change = Change::Set(Attribute::DesiredVersion, next.into());
+            }
+        }
+        update
+    };
+    Rules { set_config: count, counts_what_it_read: true, ..Rules::default() }
+}
+
+fn every_410() -> Rules {
+    let gone = |node: &NodeId, known: &Node, now: Timestamp| {
+        let connection = known.open()?.connection.clone();
+        let reason = Some("gone".to_owned());
+        Some(Event::new(node.clone(), now, EventKind::Disconnect { connection, code: None, reason }))
+    };
+    Rules { gone, ..Rules::default() }
+}
