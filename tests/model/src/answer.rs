@@ -1,6 +1,7 @@
 //! The end of an invocation: what its sender is told after everything else is done.
 
-use crate::state::{Deed, Process, Stage, State, Verdict};
+use crate::process::{Deed, Process, Request, Verdict};
+use crate::state::State;
 use crate::task::Task;
 
 /// Answers, or first does what is to be done before. API Gateway ends a handshake only after `$connect` was answered,
@@ -9,7 +10,7 @@ pub(crate) fn answer_after(state: &mut State, task: Task, deeds: Vec<Deed>, then
     if deeds.is_empty() && then != Verdict::LetIn {
         answer(state, task, then);
     } else {
-        state.push(Process { task, stage: Stage::Follow { deeds, then } });
+        state.push(Process { task, request: Request::Follow { deeds, then } });
     }
 }
 

@@ -1,14 +1,14 @@
 //! Runs the checker.
 
 use std::error::Error;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 use stateright::{Checker, Expectation, HasDiscoveries, Model};
 
 use crate::action::Action;
+use crate::bounds::Bounds;
 use crate::rules::Rules;
-use crate::scenario::Bounds;
 use crate::state::State;
 use crate::words;
 use crate::world::World;
@@ -23,7 +23,7 @@ pub struct Checked {
     pub unique: usize,
     /// The longest history, in steps.
     pub depth: usize,
-    pub time: Duration,
+    pub seconds: f64,
     /// Properties that hold in every state.
     pub hold: Vec<&'static str>,
     /// Outcomes that were reached.
@@ -43,28 +43,26 @@ impl Checked {
 /// A history that breaks a property.
 #[derive(Debug, Serialize)]
 pub struct Counterexample {
-    /// The property.
+    /// The first property that it breaks.
     pub breaks: &'static str,
+    /// Other properties that a history of this length breaks.
+    pub also: Vec<&'static str>,
     /// Its steps in words.
     pub steps: Vec<String>,
 }
 
-/// Visits every state within the bounds.
+/// Visits every state within the bounds, with as many threads.
 ///
 /// # Errors
 /// If there is no such model.
-pub fn check(bounds: Bounds, rules: Rules) -> Result<Checked, Box<dyn Error>> {
+pub fn check(bounds: Bounds, rules: Rules, threads: usize) -> Result<Checked, Box<dyn Error>> {
     let began = Instant::now();
-    let checker = World::new(bounds, rules)?
-        .checker()
-        .target_state_count(std::env::var("CAP").ok().and_then(|x| x.parse().ok()).unwrap_or(0))
-        .spawn_bfs()
-        .join();
-    let mut checked = Checked {
+    let checker = World::new(bounds, rules)?.checker().threads(threads).spawn_bfs().join();
+    let mut found = Checked {
         states: checker.state_count(),
         unique: checker.unique_state_count(),
         depth: checker.max_depth().saturating_sub(1),
-        time: began.elapsed(),
+        seconds: began.elapsed().as_secs_f64(),
         hold: vec![],
         reached: vec![],
         missed: vec![],
@@ -73,13 +71,13 @@ pub fn check(bounds: Bounds, rules: Rules) -> Result<Checked, Box<dyn Error>> {
     let mut discoveries = checker.discoveries();
     for property in checker.model().properties() {
         match (property.expectation, discoveries.remove(property.name)) {
-            (Expectation::Sometimes, Some(_)) => checked.reached.push(property.name),
-            (Expectation::Sometimes, None) => checked.missed.push(property.name),
-            (_, None) => checked.hold.push(property.name),
-            (_, Some(path)) => checked.counterexamples.push(in_words(property.name, &path.into_vec())),
+            (Expectation::Sometimes, Some(_)) => found.reached.push(property.name),
+            (Expectation::Sometimes, None) => found.missed.push(property.name),
+            (_, None) => found.hold.push(property.name),
+            (_, Some(path)) => found.counterexamples.push(in_words(property.name, &path.into_vec())),
         }
     }
-    Ok(checked)
+    Ok(found)
 }
 
 /// The shortest history that breaks a property; `None` if there is none.
@@ -87,24 +85,30 @@ pub fn check(bounds: Bounds, rules: Rules) -> Result<Checked, Box<dyn Error>> {
 /// # Errors
 /// If there is no such model.
 pub fn counterexample(bounds: Bounds, rules: impl Fn() -> Rules) -> Result<Option<Counterexample>, Box<dyn Error>> {
-    let (mut found, mut depth) = (None, usize::MAX);
-    // The checker reports the last history that it came upon before it stopped. The shortest one may be a few steps
-    // shorter.
-    loop {
-        let world = World::new(Bounds { reaches: &[], ..bounds }, rules())?;
+    let bounds = Bounds { reaches: &[], ..bounds };
+    let run = |depth| -> Result<Vec<(&'static str, Steps)>, Box<dyn Error>> {
+        let world = World::new(bounds, rules())?;
         let names: Vec<_> = world.properties().iter().map(|property| property.name).collect();
         let checker = world.checker().finish_when(HasDiscoveries::AnyFailures).target_max_depth(depth);
-        let mut discoveries = checker.spawn_bfs().join().discoveries();
-        // Of several properties that break at once, the first one is named.
-        let failed = names.into_iter().filter_map(|name| Some((name, discoveries.remove(name)?.into_vec())));
-        let Some((breaks, steps)) = failed.min_by_key(|(_, steps)| steps.len()) else { return Ok(found) };
-        depth = steps.len();
-        found = Some(in_words(breaks, &steps));
+        let mut found = checker.spawn_bfs().join().discoveries();
+        Ok(names.into_iter().filter_map(|name| Some((name, found.remove(name)?.into_vec()))).collect())
+    };
+    // The checker reports the last history that it came upon before it stopped. The shortest one may be shorter.
+    let (mut states, mut limit) = (None, usize::MAX);
+    while let Some(shorter) = run(limit)?.iter().map(|(_, steps)| steps.len()).min() {
+        (states, limit) = (Some(shorter), shorter);
     }
+    let Some(states) = states else { return Ok(None) };
+    let mut shortest = run(states + 1)?.into_iter().filter(|(_, steps)| steps.len() == states);
+    let Some((breaks, steps)) = shortest.next() else { return Ok(None) };
+    Ok(Some(Counterexample { also: shortest.map(|(breaks, _)| breaks).collect(), ..in_words(breaks, &steps) }))
 }
+
+/// The states of a history, each with the action that follows it.
+type Steps = Vec<(State, Option<Action>)>;
 
 fn in_words(breaks: &'static str, steps: &[(State, Option<Action>)]) -> Counterexample {
     let pairs = steps.iter().zip(steps.iter().skip(1));
     let steps = pairs.filter_map(|((before, action), (after, _))| Some(words::step(before, (*action)?, after)));
-    Counterexample { breaks, steps: steps.collect() }
+    Counterexample { breaks, also: vec![], steps: steps.collect() }
 }

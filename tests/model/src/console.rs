@@ -6,25 +6,24 @@ use rollcall_core::{Node, Outcome};
 
 use crate::answer::answer_after;
 use crate::fault::Fault;
+use crate::process::{Deed, Process, Verdict, What, Write};
 use crate::reached::Outcome as Reach;
 use crate::rules::answer;
-use crate::state::{Deed, Process, State, Stored, Verdict, What, Write};
+use crate::state::State;
+use crate::stored::Stored;
 use crate::task::{Name, Task};
 use crate::world::World;
 
 /// Reads the node, and tries on it what is to be written, so that a request that will be refused stores no document.
-/// Then it stores the document. These are two requests in one step, because nobody asks for a document before it is
-/// desired.
+/// The document is an item of its own that never changes, and is not modelled.
 pub(crate) fn begin_config(world: &World, state: &mut State, number: u8) {
     let (task, document) = (Task::SetConfig(number), World::document(number));
     state.just.add(Reach::Read);
     let read = state.stored.clone();
     let tried = (world.rules.set_config)(&world.node, document, &read.node).apply(Some(&read.item));
-    let Some(Ok((_, _, is_new))) = answer(tried, document) else {
-        state.just.add(Reach::Denied);
-        return;
+    let Some(Ok(_)) = answer(tried, document) else {
+        return state.just.add(Reach::Denied);
     };
-    state.documents |= u8::from(is_new) << number;
     let read = world.rules.counts_what_it_read.then_some(read);
     state.push(Process::begun(task, Write { what: What::Config(number), read }));
 }

@@ -6,8 +6,10 @@ use rollcall_core::{Event, Node};
 
 use crate::action::Luck;
 use crate::answer::{answer, answer_after};
+use crate::config::Config;
+use crate::process::{Deed, Planned, Verdict, What, Write};
 use crate::reached::Outcome as Reach;
-use crate::state::{Config, Deed, Planned, State, Verdict, What, Write};
+use crate::state::State;
 use crate::store::store;
 use crate::task::{Name, Task};
 use crate::world::World;

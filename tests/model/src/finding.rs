@@ -1,8 +1,8 @@
 //! What the rules do not keep yet. When one of these is mended, the checker no longer finds it, and a test says so.
 
+use crate::bounds::{Bounds, NOTHING};
 use crate::property::{ACKED, NEWER, REVOKED_TOLD};
 use crate::rules::Rules;
-use crate::scenario::{Bounds, NOTHING};
 use crate::variant::Variant;
 
 /// What the rules do not keep yet.

@@ -1,50 +1,37 @@
-//! tmp
-use rollcall_model::*;
-fn main() {
-    let e = |n: &str, d: u8| std::env::var(n).ok().and_then(|x| x.parse().ok()).unwrap_or(d);
-    let only: Vec<String> = std::env::args().skip(1).collect();
-    for s in scenarios() {
-        if !only.contains(&s.name.to_owned()) {
-            continue;
-        }
-        let mut b = s.bounds;
-        let o = |x: u8| if x == 9 { None } else { Some(x) };
-        b.check_ins = [o(e("A", b.check_ins[0].unwrap_or(9))), o(e("B", b.check_ins[1].unwrap_or(9)))];
-        b.questions = e("Q", b.questions);
-        b.polls = e("P", b.polls);
-        b.configs = e("C", b.configs);
-        b.revokes = e("R", b.revokes);
-        b.sweeps = e("SW", b.sweeps);
-        b.scans = e("SC", b.scans);
-        b.last_tick = e("T", b.last_tick);
-        b.answers_lost = e("L", b.answers_lost);
-        b.calls_lost = e("K", b.calls_lost);
-        b.repeated = e("D", b.repeated);
-        b.reaches = Outcome::ALL;
-        let c = check(b, Rules::default()).unwrap();
-        println!("{} {} {} {} {:?}", s.name, c.states, c.unique, c.depth, c.time);
-        println!("missed {:?}", c.missed);
-        for x in &c.counterexamples {
-            println!("  BREAKS {}", x.breaks);
-            for s in &x.steps {
-                println!("     {s}");
-            }
-        }
-    }
-    if only.contains(&"variants".to_owned()) {
-        for v in wrong_designs().into_iter().chain(missing_conditions()).chain(findings()) {
-            let t = std::time::Instant::now();
-            let c = counterexample(v.bounds, &v.rules).unwrap();
-            println!("{} [{:?}]", v.name, t.elapsed());
-            match c {
-                None => println!("  NOT FOUND"),
-                Some(c) => {
-                    println!("  {} {}", if c.breaks == v.breaks { "breaks" } else { "BREAKS OTHER" }, c.breaks);
-                    for s in c.steps {
-                        println!("     {s}");
-                    }
-                }
-            }
-        }
-    }
+//! Checks the models, and prints what the checker found out.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser;
+use rollcall_model::{Bounds, Report, Scenario, scenarios};
+
+/// Checks the rules in every order of the requests of two connections, both sweeps and the application.
+#[derive(Parser)]
+#[command(about)]
+struct Arguments {
+    /// The scenarios to check; all of them if none is named
+    #[arg(value_parser = scenarios().map(|scenario| scenario.name))]
+    scenarios: Vec<String>,
+    /// Allow so many more lost answers, lost calls and repeated deliveries
+    #[arg(long, default_value_t = 0)]
+    more: u8,
+    /// Check with so many threads
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let Arguments { scenarios: named, more, threads, json } = Arguments::parse();
+    let is_chosen = |scenario: &Scenario| named.is_empty() || named.iter().any(|name| name == scenario.name);
+    let larger = |scenario: Scenario| Scenario { bounds: Bounds::with_more(scenario.bounds, more), ..scenario };
+    let chosen: Vec<_> = scenarios().into_iter().filter(is_chosen).map(larger).collect();
+    let report = Report::make(&chosen, threads)?;
+    let text = if json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() };
+    std::io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

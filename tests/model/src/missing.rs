@@ -2,10 +2,10 @@
 
 use rollcall_core::{Attribute, EventKind};
 
+use crate::bounds::{Bounds, NOTHING};
 use crate::guards::without;
-use crate::property::{CLOSED, FOUND, HOLDER, KEPT, NEWER, POLLING, REPLACED, REVOKED, SEEN};
+use crate::property::{HOLDER, KEPT, NEWER, POLLING, REPLACED, REVOKED, SEEN};
 use crate::rules::Rules;
-use crate::scenario::{Bounds, NOTHING};
 use crate::variant::{Variant, with_plan};
 
 /// A condition of an event: what it is about, and which property it is for.
@@ -18,8 +18,8 @@ struct Condition {
 }
 
 const ONE: Bounds = Bounds { check_ins: [Some(2), None], last_tick: 1, ..NOTHING };
-const TWO: Bounds = Bounds { check_ins: [Some(1), Some(0)], questions: 1, ..NOTHING };
-const REVOKES: Bounds = Bounds { polls: 1, questions: 1, revokes: 1, ..ONE };
+const TWO: Bounds = Bounds { check_ins: [Some(1), Some(0)], asks: true, ..NOTHING };
+const REVOKES: Bounds = Bounds { polls: 1, asks: true, revokes: 1, ..ONE };
 const POLLS: Bounds = Bounds { polls: 2, last_tick: 1, ..NOTHING };
 
 const CONDITIONS: [Condition; 14] = [
@@ -35,7 +35,7 @@ const CONDITIONS: [Condition; 14] = [
     on(is_poll, "a poll at whatever time", Attribute::Seen, POLLS, SEEN),
     on(is_disconnect, "a $disconnect without the order of connections", Attribute::Connection, TWO, NEWER),
     on(is_expire, "a sweep that does not look for the grace period", Attribute::Due, SWEPT, POLLING),
-    on(is_lost, "a slow scan that does not look for the connection", Attribute::Connection, SCANNED, FOUND),
+    on(is_lost, "a slow scan that does not look for the connection", Attribute::Connection, SCANNED, HOLDER),
     on(is_lost, "a slow scan that does not look at last seen", Attribute::Seen, POLLED, POLLING),
 ];
 

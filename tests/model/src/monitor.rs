@@ -1,21 +1,23 @@
 //! Watches each step: what a write changes, and what its sender is told. What it knows of the past, the rules do not.
 
-use rollcall_core::{Attribute, Item, Node, Refusal, Reply, Value};
+use rollcall_core::{Attribute, EventKind, Item, Node, Refusal, Reply, Value};
 
 use crate::fault::Fault;
+use crate::process::{Deed, Landed, Planned, What};
 use crate::socket::Socket;
-use crate::state::{Deed, Landed, State, Stored};
+use crate::state::State;
+use crate::stored::Stored;
 use crate::task::{Name, Task};
 use crate::world::World;
 
-/// Watches a write that changes the item.
-pub(crate) fn watch(state: &mut State, task: Task, after: &Stored) -> Landed {
+/// Watches a write that changes the item. `what` is what was written for the task.
+pub(crate) fn watch(state: &mut State, task: Task, what: &What, after: &Stored) -> Landed {
     let before = state.stored.clone();
     watch_holder(state, task, &before.node, &after.node);
     watch_report(state, task, &before.item, &after.item);
     watch_versions(state, &before.node, &after.node);
     state.faults.unless(after.node.seen >= before.node.seen, Fault::SeenWentBack);
-    state.faults.unless(!(state.past.is_revoked && task.is_of_the_node()), Fault::RevokedStored);
+    state.faults.unless(!(state.past.is_revoked && is_from_the_node(what)), Fault::RevokedStored);
     state.past.is_revoked |= after.node.revoked;
     let open = before.node.open().and_then(|held| Name::of(held.connection.id.as_str()));
     Landed { replaced: open.filter(|name| matches!(task, Task::Connect(newer) if newer != *name)) }
@@ -43,6 +45,23 @@ pub(crate) fn watch_reply(state: &mut State, task: Task, reply: &Reply, deeds: &
     }
     if let (Task::Connect(_), Reply::Stored, Some(Landed { replaced: Some(replaced) })) = (task, reply, landed) {
         state.faults.unless(deeds.contains(&Deed::Dismiss(replaced)), Fault::ReplacedNotDismissed);
+    }
+}
+
+/// Whether the node itself sent what is written.
+fn is_from_the_node(what: &What) -> bool {
+    let What::Event(Planned(event)) = what else { return false };
+    match event.kind {
+        EventKind::Connect { .. }
+        | EventKind::CheckIn { .. }
+        | EventKind::Ask { .. }
+        | EventKind::Stale { .. }
+        | EventKind::Excess { .. }
+        | EventKind::Poll { .. } => true,
+        EventKind::TakenOver { .. }
+        | EventKind::Disconnect { .. }
+        | EventKind::Expire { .. }
+        | EventKind::Lost { .. } => false,
     }
 }
 

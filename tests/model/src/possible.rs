@@ -1,18 +1,33 @@
 //! What can happen next.
 
 use crate::action::{Action, Luck};
-use crate::scenario::Bounds;
+use crate::bounds::Bounds;
+use crate::process::{Deed, Process, Request};
 use crate::socket::{Socket, Tick};
-use crate::state::{Deed, Process, Stage, State};
+use crate::state::State;
 use crate::task::{CHECK_INS, Name, Task};
 use crate::world::World;
 
 /// Everything that can happen next. Nothing follows a fault.
 pub(crate) fn possible(world: &World, state: &State, actions: &mut Vec<Action>) {
-    let bounds = &world.bounds;
     if !state.faults.is_empty() {
         return;
     }
+    let bounds = &world.bounds;
+    outside(bounds, state, actions);
+    for (task, received) in tasks(bounds, state) {
+        if may_begin(bounds, state, task) {
+            begin(bounds, state, task, received, actions);
+        }
+    }
+    for (process, under_way) in state.processes.iter().enumerate() {
+        let lucks = lucks(may_lose(bounds, state, &under_way.request));
+        actions.extend(lucks.iter().map(|luck| Action::Next { process, luck: *luck }));
+    }
+}
+
+/// What happens without an invocation.
+fn outside(bounds: &Bounds, state: &State, actions: &mut Vec<Action>) {
     let may_wait = bounds.outlasts_ticks || state.processes.iter().all(Process::may_take_long);
     if state.now < bounds.last_tick && may_wait {
         actions.push(Action::Tick);
@@ -25,42 +40,41 @@ pub(crate) fn possible(world: &World, state: &State, actions: &mut Vec<Action>) 
             actions.push(Action::Close(name));
         }
     }
-    let loses = state.answers_lost < bounds.answers_lost;
-    let mut begin = |task: Task, received: Vec<Tick>| {
-        if !may_begin(bounds, state, task) {
-            return;
+}
+
+/// What there is to be done, and the instants at which API Gateway may have got its message. A message need not be
+/// handled at once, or ever.
+fn tasks(bounds: &Bounds, state: &State) -> Vec<(Task, Vec<Tick>)> {
+    let mut tasks = vec![];
+    for name in Name::ALL {
+        let socket = state.socket(name);
+        tasks.extend(socket.opened().map(|opened| (Task::Connect(name), vec![opened])));
+        if let Socket::Gone { closed, is_announced: true, .. } = socket {
+            tasks.push((Task::Disconnect(name), vec![closed]));
         }
-        let is_read = matches!(task, Task::SetConfig(_) | Task::Sweep | Task::Scan);
-        for (received, luck) in received.into_iter().flat_map(|tick| lucks(loses && !is_read, tick)) {
+        let received = socket.received(state.now);
+        let check_ins = 1..=bounds.check_ins[name.index()].unwrap_or(0);
+        tasks.extend(check_ins.map(|seq| (Task::CheckIn(name, seq), received.clone())));
+        tasks.extend(bounds.asks.then_some((Task::Question(name), received)));
+    }
+    let (now, before) = (state.now, state.now.checked_sub(1));
+    let recently: Vec<_> = before.into_iter().chain([now]).collect();
+    tasks.extend((0..bounds.polls).map(|number| (Task::Poll(number), recently.clone())));
+    tasks.extend((0..bounds.configs).map(|number| (Task::SetConfig(number), vec![now])));
+    tasks.extend([Task::Revoke, Task::Sweep, Task::Scan].map(|task| (task, vec![now])));
+    tasks
+}
+
+fn begin(bounds: &Bounds, state: &State, task: Task, received: Vec<Tick>, actions: &mut Vec<Action>) {
+    let begins_with_a_read = matches!(task, Task::SetConfig(_) | Task::Sweep | Task::Scan);
+    let loses = state.answers_lost < bounds.answers_lost && !begins_with_a_read;
+    for received in received {
+        for luck in lucks(loses).iter().copied() {
             actions.push(Action::Begin { task, received, reports: false, luck });
             if task.mark().is_some() && state.told.latest().is_some() {
                 actions.push(Action::Begin { task, received, reports: true, luck });
             }
         }
-    };
-    for name in Name::ALL {
-        let socket = state.socket(name);
-        begin(Task::Connect(name), socket.opened().into_iter().collect());
-        if let Socket::Gone { closed, is_announced: true, .. } = socket {
-            begin(Task::Disconnect(name), vec![closed]);
-        }
-        for seq in 1..=bounds.check_ins[name.index()].unwrap_or(0) {
-            begin(Task::CheckIn(name, seq), socket.received(state.now));
-        }
-        for _ in 0..bounds.questions {
-            begin(Task::Question(name), socket.received(state.now));
-        }
-    }
-    let earlier = state.now.saturating_sub(1);
-    let received = if earlier == state.now { vec![state.now] } else { vec![earlier, state.now] };
-    (0..bounds.polls).for_each(|number| begin(Task::Poll(number), received.clone()));
-    (0..bounds.configs).for_each(|number| begin(Task::SetConfig(number), vec![state.now]));
-    for task in [Task::Revoke, Task::Sweep, Task::Scan] {
-        begin(task, vec![state.now]);
-    }
-    for (process, under_way) in state.processes.iter().enumerate() {
-        let loses = may_lose(bounds, state, &under_way.stage);
-        actions.extend(lucks(loses, process).map(|(process, luck)| Action::Next { process, luck }));
     }
 }
 
@@ -82,10 +96,10 @@ fn may_begin(bounds: &Bounds, state: &State, task: Task) -> bool {
     }
 }
 
-fn may_lose(bounds: &Bounds, state: &State, stage: &Stage) -> bool {
-    match stage {
-        Stage::Write { .. } | Stage::Repeat { .. } => state.answers_lost < bounds.answers_lost,
-        Stage::Follow { deeds, .. } => {
+fn may_lose(bounds: &Bounds, state: &State, request: &Request) -> bool {
+    match request {
+        Request::Write { .. } | Request::Repeat { .. } => state.answers_lost < bounds.answers_lost,
+        Request::Follow { deeds, .. } => {
             state.calls_lost < bounds.calls_lost && !matches!(deeds.first(), Some(Deed::Record(_)) | None)
         }
     }
@@ -100,7 +114,6 @@ fn repeated(state: &State) -> u8 {
     of_connections.map(|task| state.begun[task.index()].saturating_sub(1)).sum()
 }
 
-fn lucks<T: Copy>(may_lose: bool, with: T) -> impl Iterator<Item = (T, Luck)> {
-    let lost = may_lose.then_some((with, Luck::Lost));
-    std::iter::once((with, Luck::Answered)).chain(lost)
+fn lucks(may_lose: bool) -> &'static [Luck] {
+    if may_lose { &[Luck::Answered, Luck::Lost] } else { &[Luck::Answered] }
 }

@@ -26,10 +26,10 @@ properties! {
     FOUND = "a node that is online has an open connection, or a grace period, or polls": sweeps_can_find,
     POLLING = "a node that polls is online": polling_is_online,
     HOLDER = "the newest connection holds the node, open and online": the_newest_holds,
-    NEWER = "a newer connection never loses the node to an older one": |_, state| !state.faults.has(Fault::OlderHolds),
     REPLACED = "a connection that was replaced stores nothing and is told nothing": |_, state| {
         !state.faults.has(Fault::ReplacedStored) && !state.faults.has(Fault::ReplacedTold)
     },
+    NEWER = "a newer connection never loses the node to an older one": |_, state| !state.faults.has(Fault::OlderHolds),
     CLOSED = "a closed connection never opens again": |_, state| !state.faults.has(Fault::Reopened),
     ACKED = "what is acknowledged is stored": |_, state| !state.faults.has(Fault::AckedNotStored),
     KEPT = "what a node reported is only replaced by what it reports later": |_, state| {
@@ -39,7 +39,6 @@ properties! {
     VERSIONS = "no version of a configuration is skipped, used twice or taken back": |_, state| {
         !state.faults.has(Fault::Version)
     },
-    DOCUMENT = "the document of the desired configuration is stored": the_document_is_there,
     TOLD = "a configuration that is no longer news was told to the node": what_is_no_news_was_told,
     SET = "a configuration that was set is desired, or a later one is": what_is_set_is_desired,
     REVOKED = "a revoked node stores nothing, and is told nothing but that earlier check-ins are stored": |_, state| {
@@ -60,6 +59,11 @@ properties! {
 pub const REVOKED_TOLD: &str = "a revoked node is told nothing new";
 
 const STRICT: &[(&str, Holds)] = &[(REVOKED_TOLD, |_, state| !state.faults.has(Fault::RevokedToldNews))];
+
+/// The names of the properties that must hold in every state.
+pub fn properties() -> Vec<&'static str> {
+    ALWAYS.iter().map(|(name, _)| *name).collect()
+}
 
 pub(crate) fn always(is_strict: bool) -> impl Iterator<Item = Property<World>> {
     let strict = if is_strict { STRICT } else { &[] };
@@ -139,11 +143,6 @@ fn the_newest_holds(_: &World, state: &State) -> bool {
     let node = state.node();
     let holds = node.open().is_some_and(|held| Name::of(held.connection.id.as_str()) == Some(newest));
     holds && matches!(node.presence, Presence::Online(_))
-}
-
-fn the_document_is_there(_: &World, state: &State) -> bool {
-    let desired = state.node().desired.as_ref().and_then(World::config);
-    desired.is_none_or(|config| state.has_document(config.document))
 }
 
 fn what_is_no_news_was_told(_: &World, state: &State) -> bool {

@@ -2,7 +2,7 @@
 
 use rollcall_core::{
     Denied, DesiredConfig, Event, EventKind, Expected, Node, NodeId, Outcome, Policy, SettleError, Settled, Timestamp,
-    Update, config_set, gone, plan, set_config, settle,
+    Update, config_set, expired, gone, lost, plan, set_config, settle,
 };
 
 /// Plans the write of an event.
@@ -11,6 +11,9 @@ pub(crate) type Plan = Box<dyn Fn(&Event, &Policy) -> Update + Send + Sync>;
 pub(crate) type Settle = fn(Event, Outcome, Option<&Node>, &Policy) -> Result<Settled, SettleError>;
 /// Plans the write of a configuration; the node is as the request has read it.
 pub(crate) type SetConfig = fn(&NodeId, &str, &Node) -> Update;
+
+/// What a sweep concludes from a node that it has read.
+pub(crate) type Judge = fn(&NodeId, &Node, Timestamp, &Policy) -> Option<Event>;
 
 /// What an invocation reads before it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,10 @@ pub struct Rules {
     pub(crate) reads: fn(&EventKind) -> Reads,
     /// The event for a connection that `@connections` does not know.
     pub(crate) gone: fn(&NodeId, &Node, Timestamp) -> Option<Event>,
+    /// What the sweep concludes.
+    pub(crate) expired: Judge,
+    /// What the slow scan concludes.
+    pub(crate) lost: Judge,
 }
 
 impl Default for Rules {
@@ -45,6 +52,8 @@ impl Default for Rules {
             counts_what_it_read: false,
             reads: |_| Reads::Nothing,
             gone,
+            expired,
+            lost,
         }
     }
 }

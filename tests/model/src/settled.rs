@@ -8,8 +8,9 @@ use crate::answer::{answer, answer_after};
 use crate::console::{config_settled, revoke_settled};
 use crate::fault::Fault;
 use crate::monitor::watch_reply;
+use crate::process::{Deed, Landed, Planned, Process, Request, Verdict, What, Write};
 use crate::reached::Outcome as Reach;
-use crate::state::{Deed, Landed, Planned, Process, Stage, State, Verdict, What, Write};
+use crate::state::State;
 use crate::task::{Name, Task};
 use crate::world::World;
 
@@ -39,7 +40,7 @@ pub(crate) fn settled(
         Ok(Settled::Again(event)) => {
             state.just.add(Reach::CaughtUp);
             let write = Write { what: What::Event(Planned(Arc::new(event))), read };
-            state.push(Process { task, stage: Stage::Write { write, rounds: rounds + 1 } });
+            state.push(Process { task, request: Request::Write { write, rounds: rounds + 1 } });
         }
         Ok(Settled::Done { reply, effects, .. }) => {
             let deeds: Vec<_> = effects.into_iter().filter_map(deed).collect();
@@ -65,9 +66,7 @@ fn tell(state: &mut State, task: Task, event: &Event, reply: Reply) -> Verdict {
         }
         Reply::Ack(terms) => {
             state.just.add(Reach::Acked);
-            // What is named can be read only if its document is stored.
-            let news = terms.config.as_ref().and_then(World::config);
-            if let Some(config) = news.filter(|config| state.has_document(config.document)) {
+            if let Some(config) = terms.config.as_ref().and_then(World::config) {
                 state.just.add(Reach::AckedWithNews);
                 state.told.add(config);
             }

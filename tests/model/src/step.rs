@@ -9,11 +9,12 @@ use crate::answer::answer;
 use crate::console::begin_config;
 use crate::deeds::follow;
 use crate::fault::Fault;
+use crate::process::{Planned, Process, Request, Verdict, What, Write};
 use crate::reached::Outcome as Reach;
 use crate::rules::Reads;
 use crate::settled::settled;
 use crate::socket::{Socket, Tick};
-use crate::state::{Planned, Process, Stage, State, Verdict, What, Write};
+use crate::state::State;
 use crate::store::store;
 use crate::sweep::judged;
 use crate::task::{Name, Task};
@@ -26,7 +27,9 @@ pub(crate) fn take(world: &World, state: &mut State, action: Action) -> Option<(
             state.now += 1;
             let is_old = |socket: Socket| socket.opened().is_some_and(|opened| state.now >= opened + PATIENCE);
             let old: Vec<_> = Name::ALL.into_iter().filter(|name| is_old(state.socket(*name))).collect();
-            old.into_iter().for_each(|name| state.close(name));
+            for name in old {
+                state.close(name);
+            }
             Some(())
         }
         Action::Open(name) => {
@@ -81,10 +84,10 @@ fn begin(world: &World, state: &mut State, task: Task, received: Tick, reports: 
 
 /// Sends the next request of an invocation.
 fn go_on(world: &World, state: &mut State, process: Process, luck: Luck) -> Option<()> {
-    let Process { task, stage } = process;
-    match stage {
-        Stage::Follow { deeds, then } => follow(world, state, task, deeds, then, luck),
-        Stage::Write { write, rounds } => {
+    let Process { task, request } = process;
+    match request {
+        Request::Follow { deeds, then } => follow(world, state, task, deeds, then, luck),
+        Request::Write { write, rounds } => {
             let (outcome, landed) = store(world, state, task, &write);
             if luck == Luck::Answered {
                 settled(world, state, task, write, rounds, outcome, landed);
@@ -94,10 +97,10 @@ fn go_on(world: &World, state: &mut State, process: Process, luck: Luck) -> Opti
             let landed = landed?;
             state.answers_lost += 1;
             state.just.add(Reach::AnswerLost);
-            let stage = Stage::Repeat { write, rounds, landed, is_undisturbed: true };
-            state.push(Process { task, stage });
+            let request = Request::Repeat { write, rounds, landed, is_undisturbed: true };
+            state.push(Process { task, request });
         }
-        Stage::Repeat { write, rounds, landed, is_undisturbed } => {
+        Request::Repeat { write, rounds, landed, is_undisturbed } => {
             let (outcome, again) = store(world, state, task, &write);
             if luck == Luck::Lost {
                 state.answers_lost += 1;

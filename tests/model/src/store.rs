@@ -7,8 +7,10 @@ use rollcall_core::{Item, Outcome, Update, revoke};
 use crate::fault::Fault;
 use crate::guards::unguarded;
 use crate::monitor::watch;
+use crate::process::{Landed, Planned, Request, What, Write};
 use crate::rules::Reads;
-use crate::state::{Landed, Planned, Stage, State, Stored, What, Write};
+use crate::state::State;
+use crate::stored::Stored;
 use crate::task::Task;
 use crate::world::World;
 
@@ -30,7 +32,7 @@ pub(crate) fn store(world: &World, state: &mut State, task: Task, write: &Write)
         Some(read) => judged_first(update, &read.item, &state.stored.item),
     };
     let landed = match &outcome {
-        Outcome::Applied { after } if *after != state.stored.item => change(state, task, after.clone()),
+        Outcome::Applied { after } if *after != state.stored.item => change(state, task, &write.what, after.clone()),
         Outcome::Applied { .. } | Outcome::Refused { .. } => None,
     };
     (outcome, landed)
@@ -44,15 +46,15 @@ fn judged_first(update: Update, read: &Item, stored: &Item) -> Outcome {
     }
 }
 
-fn change(state: &mut State, task: Task, after: Item) -> Option<Landed> {
+fn change(state: &mut State, task: Task, what: &What, after: Item) -> Option<Landed> {
     let Ok(after) = Stored::new(after) else {
         state.faults.add(Fault::Unexplained);
         return None;
     };
-    let landed = watch(state, task, &after);
+    let landed = watch(state, task, what, &after);
     state.stored = Arc::new(after);
     for process in &mut state.processes {
-        if let Stage::Repeat { is_undisturbed, .. } = &mut process.stage {
+        if let Request::Repeat { is_undisturbed, .. } = &mut process.request {
             *is_undisturbed = false;
         }
     }

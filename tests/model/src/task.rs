@@ -13,7 +13,6 @@ pub(crate) const TASKS: usize = 2 + 2 + 2 * CHECK_INS as usize + 2 + POLLS as us
 
 /// A connection. B opens when A has opened, or later, so B is the newer one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Name {
     A,
     B,
@@ -47,7 +46,6 @@ impl fmt::Display for Name {
 
 /// A task. Configurations and polls are numbered from 0, check-ins by their sequence number from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Task {
     Connect(Name),
     Disconnect(Name),
@@ -92,11 +90,6 @@ impl Task {
     /// The figure by which the report of a check-in or of a poll is known in the stored item.
     pub(crate) fn mark(self) -> Option<u64> {
         matches!(self, Self::CheckIn(..) | Self::Poll(_)).then(|| self.index() as u64)
-    }
-
-    /// Whether the node itself sends it.
-    pub(crate) fn is_of_the_node(self) -> bool {
-        matches!(self, Self::Connect(_) | Self::CheckIn(..) | Self::Question(_) | Self::Poll(_))
     }
 
     /// Whether API Gateway may deliver it twice, or the node may send it again.

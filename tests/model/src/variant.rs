@@ -2,8 +2,8 @@
 
 use rollcall_core::{Event, EventKind, Policy, Update, plan};
 
+use crate::bounds::Bounds;
 use crate::rules::{Plan, Rules};
-use crate::scenario::Bounds;
 
 /// A model with which the checker is to find fault.
 #[expect(missing_docs, reason = "the names say it")]

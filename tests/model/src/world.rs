@@ -8,11 +8,14 @@ use rollcall_core::{
     EventKind, Health, Item, NodeId, Policy, Registration, Report, Timestamp,
 };
 
+use crate::bounds::Bounds;
+use crate::config::{Config, Configs};
+use crate::fault::Faults;
 use crate::reached::Reached;
 use crate::rules::Rules;
-use crate::scenario::Bounds;
 use crate::socket::{Socket, Tick};
-use crate::state::{Config, State, Stored};
+use crate::state::{Past, State};
+use crate::stored::Stored;
 use crate::task::{Name, TASKS, Task};
 
 /// How long a tick is, in milliseconds: longer than two right clocks may differ.
@@ -48,8 +51,11 @@ impl World {
     /// A model of these bounds and rules.
     ///
     /// # Errors
-    /// If the rules no longer accept its settings or its names.
+    /// If there are no tasks for all that the bounds allow, or if the rules do not accept the settings or the names.
     pub fn new(bounds: Bounds, rules: Rules) -> Result<Self, Box<dyn Error>> {
+        if !bounds.are_modelled() {
+            return Err(format!("the model has too few tasks for {bounds}").into());
+        }
         let policy = Policy::new(Registration::Closed, LIFETIME_S, CHECK_IN_EVERY_S, GRACE_S, 0);
         let policy = policy.map_err(|errors| format!("the policy is out of range: {errors:?}"))?.with_budget(0);
         let connections = [Name::A.id().parse()?, Name::B.id().parse()?];
@@ -130,17 +136,16 @@ impl World {
     pub(crate) fn beginning(&self) -> State {
         State {
             stored: self.registered.clone(),
-            documents: 0,
             now: 0,
             sockets: [Socket::Unopened; 2],
             begun: [0; TASKS],
             processes: vec![],
             answers_lost: 0,
             calls_lost: 0,
-            told: Default::default(),
-            set: Default::default(),
-            past: Default::default(),
-            faults: Default::default(),
+            told: Configs::default(),
+            set: Configs::default(),
+            past: Past::default(),
+            faults: Faults::default(),
             just: Reached::default(),
         }
     }

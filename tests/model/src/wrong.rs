@@ -1,16 +1,17 @@
 //! Designs that the decisions in `docs/adr` reject, each as a small change of the rules.
 
 use rollcall_core::{
-    Attribute, Change, Connection, Effect, Event, EventKind, Guard, Node, NodeId, Refusal, Reply, Settled, Timestamp,
-    Update, set_config, settle,
+    Attribute, Change, ConfigState, Connection, Effect, Event, EventKind, Expected, Guard, Node, NodeId, Outcome,
+    Refusal, Reply, Settled, Timestamp, Update, lost, set_config, settle,
 };
 
+use crate::bounds::{Bounds, NOTHING};
 use crate::guards::{unguarded, weakened, without};
 use crate::property::{
-    CLOSED, DISMISSED, EXPLAINED, FOUND, HOLDER, KEPT, NEWER, POLLING, REPLACED, REPLACING, SEEN, TRUE, VERSIONS,
+    ACKED, CLOSED, DISMISSED, EXPLAINED, FOUND, HOLDER, KEPT, NEWER, POLLING, PRESENCE, RECOGNISED, REPLACED,
+    REPLACING, SEEN, TOLD, TRUE, VERSIONS,
 };
 use crate::rules::{Reads, Rules};
-use crate::scenario::{Bounds, NOTHING};
 use crate::variant::{Variant, with_plan};
 
 const TWO: Bounds = Bounds { check_ins: [Some(0), Some(0)], ..NOTHING };
@@ -20,6 +21,8 @@ const SPEAKING: Bounds = Bounds { check_ins: [Some(1), Some(0)], ..NOTHING };
 pub fn wrong_designs() -> Vec<Variant> {
     let unsure = Bounds { answers_lost: 1, ..TWO };
     let configs = Bounds { configs: 2, ..NOTHING };
+    let revoked = Bounds { polls: 1, revokes: 1, ..NOTHING };
+    let handed_out = Bounds { polls: 1, configs: 1, ..NOTHING };
     let pushed = Bounds { configs: 1, ..TWO };
     vec![
         design(1, "a connect is stored whatever is stored", TWO, connect_without_guard, NEWER),
@@ -31,7 +34,8 @@ pub fn wrong_designs() -> Vec<Variant> {
             REPLACED,
         ),
         design(1, "a connect reads which connection it is going to replace", TWO, connect_reads_first, REPLACING),
-        design(1, "a repeated write does not recognise itself", unsure, unrecognised, EXPLAINED),
+        design(1, "a repeated $connect does not recognise itself", unsure, connect_unrecognised, EXPLAINED),
+        design(1, "a repeated $disconnect does not recognise itself", unsure, disconnect_unrecognised, RECOGNISED),
         design(2, "a repeated $connect is stored again", REPEATED, connect_again, KEPT),
         design(2, "$connect opens a connection again that has closed", TWO, connect_after_disconnect, CLOSED),
         design(2, "connections are ordered by their arrival", TWO, by_arrival, NEWER),
@@ -41,6 +45,9 @@ pub fn wrong_designs() -> Vec<Variant> {
         design(4, "a connection that does not hold the node is told so and left open", SPEAKING, told_only, DISMISSED),
         design(1, "the sweep believes what it has read", SWEPT, expire_without_guard, FOUND),
         design(1, "the slow scan believes what it has read", SCANNED, lost_without_guard, POLLING),
+        design(13, "the slow scan looks for open connections only", FORGOTTEN, lost_connections_only, PRESENCE),
+        design(12, "a poll is acknowledged whatever its write said", revoked, acked_anyway, ACKED),
+        design(6, "a configuration is no longer news once it is handed out", handed_out, reported_by_ack, TOLD),
         design(6, "the version of a configuration is counted by its reader", configs, counted, VERSIONS),
         design(11, "every 410 proves a close", pushed, every_410, HOLDER),
     ]
@@ -53,7 +60,12 @@ fn design(decision: u8, name: &str, bounds: Bounds, rules: fn() -> Rules, breaks
 const REPEATED: Bounds = Bounds { check_ins: [Some(2), None], repeated: 1, ..NOTHING };
 const LATE: Bounds = Bounds { check_ins: [Some(2), None], last_tick: 1, ..NOTHING };
 const SWEPT: Bounds = Bounds { sweeps: 1, last_tick: 1, ..TWO };
+const FORGOTTEN: Bounds = Bounds { polls: 1, scans: 1, last_tick: 2, ..NOTHING };
 const SCANNED: Bounds = Bounds { polls: 2, scans: 1, last_tick: 2, ..NOTHING };
+
+fn is_disconnect(kind: &EventKind) -> bool {
+    matches!(kind, EventKind::Disconnect { .. })
+}
 
 fn is_connect(kind: &EventKind) -> bool {
     matches!(kind, EventKind::Connect { .. })
@@ -64,7 +76,7 @@ fn connect_without_guard() -> Rules {
 }
 
 fn disconnect_without_guard() -> Rules {
-    with_plan(|kind| matches!(kind, EventKind::Disconnect { .. }), |update, _| unguarded(update))
+    with_plan(is_disconnect, |update, _| unguarded(update))
 }
 
 fn expire_without_guard() -> Rules {
@@ -114,8 +126,12 @@ fn seen_is_set() -> Rules {
     with_plan(|_| true, |update, _| without(update, Attribute::Seen))
 }
 
-fn unrecognised() -> Rules {
-    with_plan(|_| true, |update, _| Update { already_applied: Guard::NEVER, ..update })
+fn connect_unrecognised() -> Rules {
+    with_plan(is_connect, |update, _| Update { already_applied: Guard::NEVER, ..update })
+}
+
+fn disconnect_unrecognised() -> Rules {
+    with_plan(is_disconnect, |update, _| Update { already_applied: Guard::NEVER, ..update })
 }
 
 fn check_in_reads_first() -> Rules {
@@ -178,7 +194,7 @@ fn told_only() -> Rules {
 fn counted() -> Rules {
     let count = |node: &NodeId, document: &str, read: &Node| {
         let next = read.desired.as_ref().map_or(0, |desired| desired.version) + 1;
-        let mut update = set_config(node, document, &rollcall_core::Expected::default());
+        let mut update = set_config(node, document, &Expected::default());
         for change in &mut update.changes {
             if let Change::Add(Attribute::DesiredVersion, _) = change {
                 *change = Change::Set(Attribute::DesiredVersion, next.into());
@@ -196,4 +212,37 @@ fn every_410() -> Rules {
         Some(Event::new(node.clone(), now, EventKind::Disconnect { connection, code: None, reason }))
     };
     Rules { gone, ..Rules::default() }
+}
+
+fn lost_connections_only() -> Rules {
+    Rules {
+        lost: |id, node, now, policy| lost(id, node, now, policy).filter(|_| node.open().is_some()),
+        ..Rules::default()
+    }
+}
+
+/// A refused poll is taken for one that is stored.
+fn acked_anyway() -> Rules {
+    Rules {
+        settle: |event, outcome, _, policy| match outcome {
+            Outcome::Refused { stored: Some(after), .. } if matches!(event.kind, EventKind::Poll { .. }) => {
+                settle(event, Outcome::Applied { after }, policy)
+            }
+            outcome => settle(event, outcome, policy),
+        },
+        ..Rules::default()
+    }
+}
+
+/// The write of a poll notes what is desired as reported, because its answer is going to name it.
+fn reported_by_ack() -> Rules {
+    with_plan(
+        |kind| matches!(kind, EventKind::Poll { .. }),
+        |mut update, _| {
+            let (to, from) = (Attribute::ConfigVersion, Attribute::DesiredVersion);
+            update.changes.push(Change::Copy { to, from, otherwise: 0_u64.into() });
+            update.changes.push(Change::Set(Attribute::ConfigState, ConfigState::Applied.as_str().into()));
+            update
+        },
+    )
 }
