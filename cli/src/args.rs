@@ -4,6 +4,7 @@ mod commands;
 mod console;
 mod firmware;
 mod reading;
+mod simulate;
 mod table;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use console::{
 pub(crate) use firmware::{AddFirmware, FirmwareCommand, Image, WantFirmware};
 pub(crate) use reading::asks_for_json;
 use rollcall_core::{NodeId, Seconds};
+pub(crate) use simulate::Simulate;
 pub(crate) use table::{TableCommand, TableNodes};
 
 use crate::files::tidy;
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     Firmware(FirmwareCommand),
     /// Run one node in this terminal
     Node(Node),
+    /// Run a fleet with faults on real sockets, and judge what it sees: exit 1 if a promise was broken
+    Simulate(Simulate),
     /// Read the table itself, past the console API: for a DynamoDB on this machine, which takes any credentials
     #[command(subcommand)]
     Table(TableCommand),

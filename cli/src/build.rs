@@ -9,10 +9,10 @@ use tokio::process::Command;
 use crate::problem::Problem;
 
 /// The profile that everything is built with that runs on this machine.
-#[cfg(not(feature = "aws"))]
+#[cfg(not(all(feature = "aws", feature = "simulate")))]
 const PROFILE: &str = "local";
 /// The variable that says that the whole command was just built, so that it is not built again and again.
-#[cfg(not(feature = "aws"))]
+#[cfg(not(all(feature = "aws", feature = "simulate")))]
 const BUILT: &str = "ROLLCALL_BUILT";
 
 /// The folder with the functions' binaries: the given one; or else, beside this command's own binary, built first if
@@ -31,7 +31,7 @@ pub(crate) async fn functions(given: Option<PathBuf>) -> Result<PathBuf, Problem
 
 /// Builds this command with all that it can do, and goes on as that, with the same arguments. Comes back only with what
 /// is in the way.
-#[cfg(not(feature = "aws"))]
+#[cfg(not(all(feature = "aws", feature = "simulate")))]
 pub(crate) async fn go_on_as_the_whole_command() -> Problem {
     use std::os::unix::process::CommandExt as _;
 
@@ -41,9 +41,9 @@ pub(crate) async fn go_on_as_the_whole_command() -> Problem {
     };
     let folder = own.parent().unwrap_or(Path::new(".")).to_owned();
     let Some(root) = checkout(&folder).filter(|_| Environment.get(BUILT).is_none()) else {
-        return Problem::new("this `rollcall` was built without the feature `aws`, which this needs");
+        return Problem::new("this `rollcall` was built without the feature `aws` or `simulate`, which this needs");
     };
-    crate::out::say("building the part of this command that asks AWS, once");
+    crate::out::say("building the part of this command that asks AWS and simulates fleets, once");
     let target = folder.parent().unwrap_or(&folder);
     let mut command = rollcall_stack::cargo_build(&cargo(), &root, target, PROFILE);
     command.args(["--bin", env!("CARGO_BIN_NAME")]);

@@ -20,4 +20,6 @@ pub(crate) use firmware::firmware;
 pub(crate) use nodes::nodes;
 pub(crate) use table::{clean, short};
 pub(crate) use url::ConsoleUrl;
+#[cfg(feature = "simulate")]
+pub(crate) use url::console_of;
 pub(crate) use watch::watch;

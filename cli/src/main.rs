@@ -1,5 +1,8 @@
 //! The `rollcall` command.
-#![cfg_attr(not(feature = "aws"), allow(dead_code, reason = "only what asks AWS uses it"))]
+#![cfg_attr(
+    not(all(feature = "aws", feature = "simulate")),
+    allow(dead_code, reason = "only what asks AWS or simulates fleets uses it")
+)]
 
 mod args;
 mod aws;
@@ -21,6 +24,7 @@ mod problem;
 mod progress;
 mod rules;
 mod run;
+mod simulate;
 mod stack;
 mod state;
 mod summary;
@@ -34,9 +38,13 @@ use args::Args;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    out::show_warnings();
     let json = args::asks_for_json();
-    match run::run(Args::read(json).command).await {
+    let command = Args::read(json).command;
+    // What a simulation's faults cause is no news.
+    if !matches!(command, args::Command::Simulate(_)) {
+        out::show_warnings();
+    }
+    match run::run(command).await {
         Ok(code) => code,
         Err(problem) => problem.report(json),
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::args::Command;
 use crate::problem::Problem;
-use crate::{aws, completions, console, node, table, token, up};
+use crate::{aws, completions, console, node, simulate, table, token, up};
 
 /// Does what was asked for, and says with which code to exit if that is an answer too.
 ///
@@ -22,6 +22,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Problem> {
         Command::Commands(command) => console::command(&command).await,
         Command::Firmware(command) => console::firmware(&command).await,
         Command::Node(args) => node::run(args).await,
+        Command::Simulate(args) => return simulate::run(&args).await,
         Command::Table(command) => table::run(&command).await,
         Command::Completions(args) => completions::run(&args),
     }?;

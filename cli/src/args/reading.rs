@@ -85,9 +85,13 @@ impl Command {
             | Self::Commands(_)
             | Self::Firmware(_)
             | Self::Node(_) => true,
-            Self::Up(_) | Self::Deploy(_) | Self::Token(_) | Self::Key(_) | Self::Table(_) | Self::Completions(_) => {
-                false
-            }
+            Self::Up(_)
+            | Self::Deploy(_)
+            | Self::Token(_)
+            | Self::Key(_)
+            | Self::Simulate(_)
+            | Self::Table(_)
+            | Self::Completions(_) => false,
         }
     }
 }

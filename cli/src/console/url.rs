@@ -116,6 +116,15 @@ impl ConsoleUrl {
     /// # Errors
     /// If there is no key for it, which this machine's is only for this machine.
     pub(super) fn authorization(&self, file: Option<&Path>) -> Result<(HeaderValue, KeyOf), Problem> {
+        let (key, of) = self.key(file)?;
+        let header = HeaderValue::try_from(format!("Bearer {key}"));
+        let mut header = header.map_err(|error| Problem::plain(&error))?;
+        header.set_sensitive(true);
+        Ok((header, of))
+    }
+
+    /// The key for it, and whose that is.
+    fn key(&self, file: Option<&Path>) -> Result<(String, KeyOf), Problem> {
         const WHAT: &str = "the console's key";
         let (key, of) = match (file, Environment.get(KEY)) {
             (Some(file), _) => (files::read_secret(file, WHAT)?, KeyOf::File),
@@ -128,11 +137,19 @@ impl ConsoleUrl {
                 )));
             }
         };
-        let header = HeaderValue::try_from(format!("Bearer {}", key.word(WHAT)?));
-        let mut header = header.map_err(|error| Problem::plain(&error))?;
-        header.set_sensitive(true);
-        Ok((header, of))
+        Ok((key.word(WHAT)?.to_owned(), of))
     }
+}
+
+/// Where a console is, and the key for it.
+///
+/// # Errors
+/// If there is no telling where it is, or no key for it.
+#[cfg(feature = "simulate")]
+pub(crate) async fn console_of(address: &Address, lookup: &impl Lookup) -> Result<(String, String), Problem> {
+    let url = ConsoleUrl::find(address, lookup).await?;
+    let (key, _) = url.key(address.key_file.as_deref())?;
+    Ok((url.to_string(), key))
 }
 
 /// Where a console is.

@@ -79,6 +79,20 @@ impl AsyncWrite for Frames {
     }
 }
 
+/// How many of a client's bytes, which come in these pieces, come before the first one that breaks the protocol.
+#[doc(hidden)]
+pub fn valid_frames<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> usize {
+    let (mut header, mut valid) = (Header::default(), 0);
+    for piece in pieces {
+        let some = header.scan(piece);
+        valid += some;
+        if some < piece.len() {
+            break;
+        }
+    }
+    valid
+}
+
 /// The position of the next byte in the client's frames.
 #[derive(Debug, Default)]
 struct Header {
@@ -200,10 +214,8 @@ mod tests {
 
     /// How many of these bytes are valid. They are scanned at once and one by one, with the same result.
     fn valid(bytes: &[u8]) -> usize {
-        let at_once = Header::default().scan(bytes);
-        let mut header = Header::default();
-        let one_by_one = bytes.iter().take_while(|byte| header.scan(&[**byte]) == 1).count();
-        assert_eq!(at_once, one_by_one);
+        let at_once = valid_frames([bytes]);
+        assert_eq!(at_once, valid_frames(bytes.chunks(1)));
         at_once
     }
 

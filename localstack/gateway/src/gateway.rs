@@ -69,6 +69,11 @@ impl Gateway {
         self.core.registry.len()
     }
 
+    /// Cuts every connection without a closing handshake, as if the network had failed. `$disconnect` follows for each.
+    pub fn cut(&self) {
+        self.core.registry.cut();
+    }
+
     /// Stops accepting, closes every connection with 1001 and waits until `$disconnect` has run for each, but not
     /// longer than [`crate::Limits::shutdown`]. The port is free afterwards.
     pub async fn shutdown(&self) {

@@ -36,3 +36,7 @@ pub use host::{FunctionSpec, Host, HostError, Logs};
 pub use http_api::{HttpApi, HttpConfig, HttpLimits, HttpRoute};
 pub use invoke::{Invoke, InvokeError};
 pub use listener::rules::{is_loopback, is_stranger};
+
+// For the fuzz targets (`tests/fuzz`) alone: no other part of the gateway can be reached without a socket.
+#[doc(hidden)]
+pub use {frames::valid_frames, listener::head::head_bytes};

@@ -1,7 +1,7 @@
 //! Listening for HTTP connections and serving them. The caller answers the requests.
 
 pub(crate) mod body;
-mod head;
+pub(crate) mod head;
 pub(crate) mod rules;
 mod turn;
 mod wire;

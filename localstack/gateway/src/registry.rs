@@ -35,9 +35,19 @@ pub(crate) struct Entry {
     owner: AtomicWaker,
 }
 
+/// What another task has asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asked {
+    /// Close the connection, with a closing handshake.
+    ToClose(End),
+    /// End it as if the network had failed.
+    ToCut,
+}
+
 const OPEN: u8 = 0;
 const DELETED: u8 = 1;
 const GATEWAY_STOPS: u8 = 2;
+const CUT: u8 = 3;
 
 impl Entry {
     /// A connection that may have `places` messages under way.
@@ -71,12 +81,13 @@ impl Entry {
     }
 
     /// Ready once another task has asked to close the connection.
-    pub(crate) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<End> {
+    pub(crate) fn poll_close(&self, cx: &mut Context<'_>) -> Poll<Asked> {
         self.owner.register(cx.waker());
         match self.close.load(Ordering::Acquire) {
             OPEN => Poll::Pending,
-            DELETED => Poll::Ready(assumed::DELETED),
-            _ => Poll::Ready(assumed::GOING_AWAY),
+            DELETED => Poll::Ready(Asked::ToClose(assumed::DELETED)),
+            CUT => Poll::Ready(Asked::ToCut),
+            _ => Poll::Ready(Asked::ToClose(assumed::GOING_AWAY)),
         }
     }
 }
@@ -133,6 +144,13 @@ impl Registry {
     pub(crate) fn delete(&self, id: &str) -> bool {
         let entry = self.remove(id);
         entry.inspect(|entry| entry.close(DELETED)).is_some()
+    }
+
+    /// Cuts all connections, as if the network had failed.
+    pub(crate) fn cut(&self) {
+        for entry in self.lock().entries.values() {
+            entry.close(CUT);
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -24,7 +24,7 @@ use crate::{
     event,
     frames::{Broken, Frames},
     gateway::Core,
-    registry::Entry,
+    registry::{Asked, Entry},
 };
 
 /// How long a client may take for the closing handshake before its TCP connection is dropped.
@@ -124,8 +124,10 @@ impl Socket {
 
     fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         let written = self.poll_write(cx);
-        if let Poll::Ready(end) = self.entry.poll_close(cx) {
-            return Poll::Ready(Step::Ended(Ended::by_gateway(end)));
+        match self.entry.poll_close(cx) {
+            Poll::Ready(Asked::ToClose(end)) => return Poll::Ready(Step::Ended(Ended::by_gateway(end))),
+            Poll::Ready(Asked::ToCut) => return Poll::Ready(Step::Ended(Ended::lost())),
+            Poll::Pending => {}
         }
         // If too many messages are under way, nothing is read from the client, and TCP slows it down.
         if self.entry.has_place()

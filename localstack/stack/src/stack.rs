@@ -122,6 +122,9 @@ pub enum StackError {
 /// [`Stack::shutdown`] ends it in order; dropping it ends it at once.
 pub struct Stack {
     gateway: Gateway,
+    limits: Limits,
+    /// The functions, as the gateway invokes them.
+    routed: Arc<dyn Invoke>,
     connections: String,
     http: HttpApi,
     invoke: Arc<dyn Invoke>,
@@ -161,14 +164,28 @@ impl Stack {
             None => Arc::clone(&invoke),
         };
         let ws = tokio::net::TcpListener::from_std(config.ws).map_err(StackError::Gateway)?;
-        let gateway_config = GatewayConfig { limits: config.limits, ..GatewayConfig::new(STAGE, routes()) };
+        let limits = config.limits;
         let url = connections_url(&config.connections)?;
         let connections = tokio::net::TcpListener::from_std(config.connections).map_err(StackError::Gateway)?;
         let http = tokio::net::TcpListener::from_std(config.http).map_err(StackError::Gateway)?;
-        let gateway = Gateway::start(ws, gateway_config, Arc::clone(&routed));
-        gateway.serve_connections(connections);
-        let http = HttpApi::start(http, HttpConfig::new(http_routes()), routed);
-        Ok(Self { gateway, connections: url, http, invoke, here })
+        let gateway = start_gateway(ws, connections, &limits, &routed);
+        let http = HttpApi::start(http, HttpConfig::new(http_routes()), Arc::clone(&routed));
+        Ok(Self { gateway, limits, routed, connections: url, http, invoke, here })
+    }
+
+    /// Restarts the gateway on the same ports. Its connections are closed with 1001.
+    ///
+    /// # Errors
+    /// If another program has taken a port meanwhile.
+    pub async fn restart_gateway(&mut self) -> Result<(), StackError> {
+        let ws = self.gateway.local_addr();
+        let connections =
+            self.connections.trim_start_matches("http://").trim_end_matches(&format!("/{STAGE}")).to_owned();
+        self.gateway.shutdown().await;
+        let ws = tokio::net::TcpListener::bind(ws).await.map_err(StackError::Gateway)?;
+        let connections = tokio::net::TcpListener::bind(connections).await.map_err(StackError::Gateway)?;
+        self.gateway = start_gateway(ws, connections, &self.limits, &self.routed);
+        Ok(())
     }
 
     /// The URL at which nodes connect: `ws://127.0.0.1:PORT/local`.
@@ -227,6 +244,18 @@ impl Stack {
             here.dynamo.stop();
         }
     }
+}
+
+fn start_gateway(
+    ws: tokio::net::TcpListener,
+    connections: tokio::net::TcpListener,
+    limits: &Limits,
+    routed: &Arc<dyn Invoke>,
+) -> Gateway {
+    let config = GatewayConfig { limits: limits.clone(), ..GatewayConfig::new(STAGE, routes()) };
+    let gateway = Gateway::start(ws, config, Arc::clone(routed));
+    gateway.serve_connections(connections);
+    gateway
 }
 
 impl Running {

@@ -22,7 +22,7 @@ pub(crate) struct Rendered {
 impl Rendered {
     pub(crate) fn new(update: &Update) -> Self {
         let mut rendered = Self::default();
-        rendered.condition = rendered.guard(&update.guard);
+        rendered.condition = rendered.guard(&update.guard());
         rendered.update = rendered.changes(&update.changes);
         rendered
     }

@@ -80,6 +80,8 @@ attributes! {
     ConfigState = "gs",
     /// What replaced a substituted configuration, or why a configuration was rejected.
     ConfigDetail = "gd",
+    /// The instance that made that report; 0 if it gave no name.
+    ConfigInstance = "gi",
     /// The last configuration version that the node reported as applied or substituted: what it runs.
     AppliedVersion = "av",
     /// Reported time since boot, in seconds.

@@ -5,13 +5,14 @@
 //! minute. A node far below its budget rarely needs one.
 
 use crate::attribute::Attribute as A;
+use crate::clause::{Because, Clause};
 use crate::clock::{SKEW_S, beyond, horizon};
 use crate::event::Event;
 use crate::guard::Guard;
-use crate::id::Timestamp;
 use crate::item::Value;
-use crate::node::Node;
+use crate::node::{Blocked, Node};
 use crate::policy::{Policy, Seconds};
+use crate::timestamp::Timestamp;
 use crate::update::Change;
 
 /// How long a minute of the budget is, in seconds.
@@ -24,18 +25,29 @@ const FORGOTTEN_S: Seconds = 24 * 3600;
 /// dismissal, in seconds: it was on its way before the node could read the first answer.
 const UNDER_WAY_S: Seconds = 1;
 
-/// The conditions that the node is not blocked, and that its budget has room for a message.
-pub(crate) fn within(event: &Event, policy: &Policy) -> Vec<Guard> {
+/// The clauses that the node is not blocked, and that its budget has room for a message.
+///
+/// An event that begins a new minute of the budget needs the last one to be used up and over. If the last minute is
+/// used up but not over, the message is over the budget.
+pub(crate) fn within(event: &Event, policy: &Policy) -> Vec<Clause> {
     if policy.budget == 0 {
         return vec![];
     }
-    let room = if event.fresh {
-        let begun = Guard::AtMost(A::SpentSince, Value::from(minute_before(event.at).0));
-        Guard::Any(vec![begun, beyond(A::SpentSince, horizon(event))])
+    let (begun, latest) = (Value::from(minute_before(event.at).0), horizon(event));
+    let budget = || Value::from(policy.budget);
+    let mut clauses = vec![Clause::new(Because::Blocked, not_blocked(event))];
+    if event.fresh {
+        let over = Guard::Any(vec![Guard::AtMost(A::SpentSince, begun), beyond(A::SpentSince, latest)]);
+        clauses.push(Clause::new(Because::MinuteBegun, Guard::AtLeast(A::Spent, budget())));
+        clauses.push(Clause::new(Because::BudgetUsedUp, over));
     } else {
-        Guard::Any(vec![Guard::Missing(A::Spent), Guard::Less(A::Spent, policy.budget.into())])
-    };
-    vec![not_blocked(event), room]
+        let room = vec![Guard::Missing(A::Spent), Guard::Less(A::Spent, budget())];
+        let under_way = vec![Guard::Greater(A::SpentSince, begun), Guard::AtMost(A::SpentSince, Value::from(latest.0))];
+        let room_or_under_way = room.iter().cloned().chain([Guard::All(under_way)]).collect();
+        clauses.push(Clause::new(Because::MinuteOver, Guard::Any(room_or_under_way)));
+        clauses.push(Clause::new(Because::BudgetUsedUp, Guard::Any(room)));
+    }
+    clauses
 }
 
 /// The changes that count a message, and the results that came with it.
@@ -67,44 +79,23 @@ fn minute_before(at: Timestamp) -> Timestamp {
     Timestamp(at.0.saturating_sub(u64::from(MINUTE_S) * 1000))
 }
 
-/// Why a node's budget has no room for a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoRoom {
-    /// The node is blocked.
-    Blocked {
-        /// For how long the node is still blocked, in seconds; at least 1.
-        left: Seconds,
-        /// Whether the block began less than [`UNDER_WAY_S`] ago.
-        told_just_now: bool,
-    },
-    /// The minute is over. The next one begins with this message.
-    MinuteOver,
-    /// The budget of this minute is used up.
-    UsedUp,
-}
-
-/// Why a node's budget has no room for this message; `None` if it has.
-pub(crate) fn no_room(event: &Event, node: &Node, policy: &Policy) -> Option<NoRoom> {
-    if policy.budget == 0 {
-        return None;
-    }
-    if let Some(until) = node.blocked.until.filter(|until| event.at < *until && *until <= longest_block(event)) {
-        let left = Seconds::try_from(until.0.saturating_sub(event.at.0).div_ceil(1000)).unwrap_or(LONGEST_S);
-        let told_at = until.0.saturating_sub(u64::from(penalty(node.blocked.offences.unwrap_or(1))) * 1000);
-        let told_just_now = event.at < Timestamp(told_at).plus_seconds(UNDER_WAY_S);
-        return Some(NoRoom::Blocked { left, told_just_now });
-    }
-    if node.spent < u64::from(policy.budget) {
-        return None;
-    }
-    let over = node.spent_since.is_none_or(|since| since <= minute_before(event.at) || since > horizon(event));
-    Some(if over { NoRoom::MinuteOver } else { NoRoom::UsedUp })
-}
-
 /// Until when the node is blocked at this time, because it was over its budget; `None` if it is not blocked.
 pub fn blocked_until(node: &Node, now: Timestamp, policy: &Policy) -> Option<Timestamp> {
     let latest = now.plus_seconds(SKEW_S).plus_seconds(LONGEST_S);
     node.blocked.until.filter(|until| policy.budget > 0 && now < *until && *until <= latest)
+}
+
+/// For how long a block goes on from this time, in seconds: 1 to [`LONGEST_S`]. A clock that is behind the one that
+/// stored the block sees more.
+pub(crate) fn retry_after(blocked: Blocked, at: Timestamp) -> Seconds {
+    let left = blocked.until.map_or(0, |until| until.0.saturating_sub(at.0).div_ceil(1000));
+    Seconds::try_from(left).unwrap_or(Seconds::MAX).clamp(1, LONGEST_S)
+}
+
+/// Whether a block began less than [`UNDER_WAY_S`] before this time.
+pub(crate) fn began_just_now(blocked: Blocked, at: Timestamp) -> bool {
+    let lasts = u64::from(penalty(blocked.offences.unwrap_or(1))) * 1000;
+    blocked.until.is_some_and(|until| at < Timestamp(until.0.saturating_sub(lasts)).plus_seconds(UNDER_WAY_S))
 }
 
 /// The node's number of offences including this one, and until when it is blocked for it.
@@ -132,6 +123,13 @@ mod tests {
         let penalties: Vec<_> = (1..=8).map(penalty).collect();
         assert_eq!(penalties, [60, 120, 240, 480, 960, 1920, 3600, 3600]);
         assert_eq!((penalty(0), penalty(64), penalty(u64::MAX)), (60, 3600, 3600));
+    }
+
+    #[test]
+    fn a_blocked_node_is_told_to_wait_for_a_second_to_an_hour() {
+        let told = |until, at| retry_after(Blocked { until: Some(Timestamp(until)), offences: None }, Timestamp(at));
+        assert_eq!([told(5_000, 5_000), told(5_000, 9_000), told(5_001, 3_000)], [1, 1, 3]);
+        assert_eq!(told(3_602_000, 1_000), 3600, "another host's clock is ahead");
     }
 
     #[test]

@@ -7,8 +7,8 @@
 use crate::attribute::Attribute;
 use crate::event::Event;
 use crate::guard::Guard;
-use crate::id::Timestamp;
 use crate::item::Value;
+use crate::timestamp::Timestamp;
 
 /// How far apart two right clocks may be, in seconds.
 pub(crate) const SKEW_S: u32 = 5;
@@ -18,9 +18,16 @@ pub(crate) const SKEW_S: u32 = 5;
 /// rounded up.
 pub(crate) const HANDSHAKE_S: u32 = 60;
 
-/// The latest instant that a right clock can have stored by now. "Now" is the later of the event's two times.
+/// The longest time from the planning of a write to its arrival at the table, in seconds. The client sends its last try
+/// within the 10 s of an invocation (Lambda's `Timeout` in `infra/template.yaml`), and no answer tells how long a try that
+/// was given up is on its way; the sum is rounded up. What is stored meanwhile is no mistake of a clock, although the
+/// guard's own clock was read before it.
+const UNDER_WAY_S: u32 = 30;
+
+/// The latest instant that a right clock can have stored when a write that is planned now arrives. "Now" is the later of
+/// the event's two times.
 pub(crate) fn horizon(event: &Event) -> Timestamp {
-    event.now.max(event.at).plus_seconds(SKEW_S)
+    event.now.max(event.at).plus_seconds(SKEW_S + UNDER_WAY_S)
 }
 
 /// The latest opening time that a stored connection can rightly have when this `$connect` is handled. API Gateway gives
@@ -37,8 +44,8 @@ pub(crate) fn beyond(attribute: Attribute, horizon: Timestamp) -> Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::CredentialVersion;
     use crate::event::EventKind;
+    use crate::id::CredentialVersion;
     use crate::report::Report;
 
     fn event(at: u64, now: u64) -> Event {
@@ -49,13 +56,13 @@ mod tests {
 
     #[test]
     fn an_event_that_was_delivered_late_is_judged_by_its_handlers_clock() {
-        assert_eq!(horizon(&event(1_000, 90_000)), Timestamp(95_000));
-        assert_eq!(horizon(&event(90_000, 1_000)), Timestamp(95_000), "a handler's clock may be behind");
+        assert_eq!(horizon(&event(1_000, 90_000)), Timestamp(125_000));
+        assert_eq!(horizon(&event(90_000, 1_000)), Timestamp(125_000), "a handler's clock may be behind");
     }
 
     #[test]
     fn a_connect_is_never_handled_later_than_its_handshake_may_take() {
-        assert_eq!(connect_horizon(&event(100_000, 101_000)), Timestamp(106_000));
+        assert_eq!(connect_horizon(&event(100_000, 101_000)), Timestamp(136_000));
         assert_eq!(connect_horizon(&event(100_000, 900_000)), Timestamp(160_000));
     }
 }

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::command::CommandState;
+use crate::command_numbers::{CommandNumbers, ResultOf};
 use crate::update::Outcome;
 
 const NOW: Timestamp = Timestamp(1_000_000);
@@ -33,12 +35,17 @@ impl Table {
     }
 
     fn write(&mut self, update: &Update) -> bool {
+        self.refused(update).is_none()
+    }
+
+    /// Makes a write; why it was refused, if it was.
+    fn refused(&mut self, update: &Update) -> Option<Because> {
         match update.apply(self.0.get(&update.key)) {
             Outcome::Applied { after } => {
                 self.0.insert(update.key.clone(), after);
-                true
+                None
             }
-            Outcome::Refused { .. } => false,
+            Outcome::Refused { because, .. } => Some(because.expect("a reason")),
         }
     }
 
@@ -56,6 +63,10 @@ impl Table {
         let (number, updates) = queue(&node(), &self.node(), 0, &queueing(key), NOW).expect("room for a command");
         assert!(self.transact(&updates));
         number
+    }
+
+    fn command_items(&self) -> impl Iterator<Item = &Item> {
+        self.0.iter().filter(|(key, _)| matches!(key, Key::Command(..))).map(|(_, item)| item)
     }
 
     fn commands(&self) -> Vec<Command> {
@@ -86,6 +97,8 @@ fn commands_are_numbered_in_order_and_two_at_once_never_get_the_same_number() {
     assert_eq!((table.queue("a"), table.queue("b")), (1, 2));
     let (number, updates) = queue(&node(), &stale, 0, &queueing("c"), NOW).expect("room for a command");
     assert_eq!((number, table.transact(&updates)), (1, false), "the node has changed since");
+    let refused = [0, 1].map(|part| table.refused(&updates[part]));
+    assert_eq!(refused, [Some(Because::CommandsChanged), Some(Because::NumberTaken)]);
     let (_, updates) = queue(&node(), &table.node(), 2, &queueing("a"), NOW).expect("room for a command");
     assert!(!table.transact(&updates), "the key is taken");
     assert_eq!(table.commands().len(), 2);
@@ -99,8 +112,8 @@ fn commands_are_queued_for_registered_nodes_only_and_not_too_many() {
     let mut table = Table::registered();
     let updates = queue(&node(), &table.node(), 0, &queueing("a"), NOW).expect("room for a command").1;
     table.0.get_mut(&Key::Node(node())).expect("a node").insert(A::Revoked, Value::Number(1));
-    assert!(!table.transact(&updates), "revoked meanwhile");
-    assert!(!Table(BTreeMap::new()).transact(&updates), "unknown");
+    assert_eq!(table.refused(&updates[0]), Some(Because::Revoked), "revoked meanwhile");
+    assert_eq!(Table::default().refused(&updates[0]), Some(Because::Unregistered));
     let queued = |open| queue(&node(), &table.node(), open, &queueing("a"), NOW).map(|(number, _)| number);
     assert_eq!([queued(COMMANDS_OPEN - 1), queued(COMMANDS_OPEN)], [Ok(1), Err(Denied::QueueFull)]);
 }
@@ -139,6 +152,21 @@ fn the_first_open_command_has_its_turn_until_it_ends() {
 }
 
 #[test]
+fn a_refused_write_of_a_command_says_what_the_command_is() {
+    let mut table = Table::registered();
+    let (send, cancel) = (send(&node(), 1, NOW), cancel(&node(), 1, NOW));
+    let end = end(&node(), 1, &ended(Ending::Done));
+    let refused = |table: &mut Table, updates: [&Update; 3]| updates.map(|update| table.refused(update));
+    let unknown = [Some(Because::NoCommand), Some(Because::NotSent), Some(Because::NoCommand)];
+    assert_eq!(refused(&mut table, [&send, &end, &cancel]), unknown);
+    table.queue("a");
+    assert_eq!(table.refused(&end), Some(Because::NotSent));
+    assert!(table.write(&send));
+    assert_eq!(refused(&mut table, [&send, &cancel, &end]), [Some(Because::Sent), Some(Because::Sent), None]);
+    assert_eq!(refused(&mut table, [&send, &end, &cancel]), [Some(Because::Ended); 3]);
+}
+
+#[test]
 fn a_command_expires_on_time_and_a_late_result_still_counts() {
     let mut table = Table::registered();
     table.queue("a");
@@ -164,7 +192,7 @@ fn a_late_result_of_a_command_that_was_handed_out_counts_although_the_count_has_
     assert_eq!([1, 2].map(|number| numbers.result_of(number)), [ResultOf::OverCommand; 2]);
     assert_eq!(numbers.result_of(3), ResultOf::OpenCommand);
     assert_eq!([0, 4, u64::MAX].map(|number| numbers.result_of(number)), [ResultOf::NoCommand; 3]);
-    let awaited = |table: &Table| table.commands().iter().map(Command::awaits_result).collect::<Vec<_>>();
+    let awaited = |table: &Table| table.command_items().map(awaits_result).collect::<Vec<_>>();
     assert_eq!(awaited(&table), [true, false, false], "only what was handed out can have a result");
     assert!(table.write(&end(&node(), 1, &ended(Ending::Done))));
     assert_eq!(awaited(&table), [false; 3], "the first result counts");

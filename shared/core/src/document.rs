@@ -1,6 +1,7 @@
 //! Configuration documents. A document is known by the hash of its bytes, so it is stored once and never changes.
 
 use crate::attribute::Attribute as A;
+use crate::clause::{Because, Clause};
 use crate::guard::Guard;
 use crate::item::{Item, Malformed, malformed, text};
 use crate::key::Key;
@@ -11,7 +12,7 @@ use crate::update::{Change, Update};
 pub fn put_document(sha256: &str, text: &str) -> Update {
     Update {
         key: Key::Document(sha256.to_owned()),
-        guard: Guard::Missing(A::DocumentText),
+        clauses: vec![Clause::new(Because::StoredAlready, Guard::Missing(A::DocumentText))],
         // A refusal tells all that there is to know: the document is stored.
         already_applied: Guard::NEVER,
         changes: vec![Change::Set(A::DocumentText, text.into())],
@@ -36,7 +37,10 @@ mod tests {
         let put = put_document("ab12", "{}");
         let Outcome::Applied { after } = put.apply(None) else { panic!("refused") };
         assert_eq!(document_text(&after), Ok("{}"));
-        assert_eq!(put.apply(Some(&after)), Outcome::Refused { stored: Some(after) });
+        assert_eq!(
+            put.apply(Some(&after)),
+            Outcome::Refused { stored: Some(after), because: Some(Because::StoredAlready) }
+        );
     }
 
     #[test]

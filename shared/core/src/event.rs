@@ -1,7 +1,8 @@
 //! What can happen to a node.
 
-use crate::id::{ConnectionId, CredentialVersion, Instance, NodeId, Timestamp};
+use crate::id::{ConnectionId, CredentialVersion, Instance, NodeId};
 use crate::report::Report;
+use crate::timestamp::Timestamp;
 
 /// Something that happened to a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +128,25 @@ pub enum EventKind {
         /// What the scan read.
         found: Found,
     },
+}
+
+impl EventKind {
+    /// The credential version of the token that the node's connection or request came with; `None` if the node did not
+    /// cause the event.
+    pub(crate) fn credentials(&self) -> Option<CredentialVersion> {
+        match self {
+            Self::Connect { credentials, .. }
+            | Self::CheckIn { credentials, .. }
+            | Self::Ask { credentials, .. }
+            | Self::Stale { credentials, .. }
+            | Self::Poll { credentials, .. } => Some(*credentials),
+            Self::Excess { .. }
+            | Self::TakenOver { .. }
+            | Self::Disconnect { .. }
+            | Self::Expire { .. }
+            | Self::Lost { .. } => None,
+        }
+    }
 }
 
 /// What a sweep read of a node, and bases its event on. If the node has changed in a way that makes the event wrong,

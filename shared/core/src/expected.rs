@@ -2,7 +2,9 @@
 //! for another one to be set.
 
 use crate::attribute::Attribute as A;
+use crate::clause::{Because, Clause};
 use crate::guard::Guard;
+use crate::item::Item;
 
 /// A condition on the version that is desired now. By default, every version fulfils it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,67 +32,108 @@ impl Expected {
 
     /// Whether the condition holds if this version is desired; 0 stands for no configuration.
     pub fn holds(&self, current: u64) -> bool {
-        self.one_of.as_ref().is_none_or(|versions| versions.contain(current))
-            && !self.none_of.as_ref().is_some_and(|versions| versions.contain(current))
+        let item: Item = (current > 0).then(|| (A::DesiredVersion, current.into())).into_iter().collect();
+        self.raised_by(0).holds(&item)
     }
 
-    /// Whether an earlier try of the same request may have made this version. A try whose answer was lost has raised
-    /// the version by one. For `If-Match`, the repeated request may be answered as a success (RFC 9110, section
-    /// 13.1.1); for `If-None-Match`, it may not.
-    pub(crate) fn may_have_made(&self, current: u64) -> bool {
-        self.one_of.is_some() && current.checked_sub(1).is_some_and(|before| self.holds(before))
+    /// The clause of a request that sets this document; `None` if every version fulfils the condition.
+    ///
+    /// A try of the same request whose answer was lost has raised the version by one. For `If-Match`, the repeated
+    /// request may be answered as a success (RFC 9110, section 13.1.1); for `If-None-Match`, it may not.
+    pub(crate) fn clause(&self, sha256: &str) -> Option<Clause> {
+        let holds = self.raised_by(0);
+        let guard = match (&self.one_of, &self.none_of) {
+            (None, None) => return None,
+            (None, Some(_)) => holds,
+            (Some(_), _) => {
+                let set_before = Guard::All(vec![Guard::Equal(A::DesiredHash, sha256.into()), self.raised_by(1)]);
+                Guard::Any(vec![holds, set_before])
+            }
+        };
+        Some(Clause::new(Because::OtherVersion, guard))
     }
 
-    /// The condition as a guard on the stored item.
-    pub(crate) fn guard(&self) -> Guard {
-        let one_of = self.one_of.iter().map(|versions| match versions {
-            Versions::Any => Guard::Exists(A::DesiredVersion),
-            // An empty list never holds. DynamoDB has no empty condition, so this one stands for it: no version is
-            // below 0.
-            Versions::Listed(versions) if versions.is_empty() => Guard::Less(A::DesiredVersion, 0_u64.into()),
-            Versions::Listed(versions) => Guard::Any(versions.iter().map(|version| is(*version)).collect()),
-        });
+    /// The guard that a version fulfils the condition, where the stored version is that version raised by a number.
+    fn raised_by(&self, more: u64) -> Guard {
+        if let Some(Versions::Listed(one_of)) = &self.one_of {
+            let none_of = |version| self.none_of.as_ref().is_some_and(|none_of| none_of.contain(version));
+            let one_of: Vec<_> = one_of.iter().filter(|version| !none_of(**version)).collect();
+            // DynamoDB has no empty condition. No version is below 0.
+            return match one_of[..] {
+                [] => Guard::Less(A::DesiredVersion, 0_u64.into()),
+                _ => Guard::Any(one_of.into_iter().map(|version| is(*version, more)).collect()),
+            };
+        }
+        let some = self.one_of.iter().map(|_| is_not(0, more));
         let none_of = self.none_of.iter().flat_map(|versions| match versions {
-            Versions::Any => vec![Guard::Missing(A::DesiredVersion)],
-            Versions::Listed(versions) => versions.iter().map(|version| is_not(*version)).collect(),
+            Versions::Any => vec![is(0, more)],
+            Versions::Listed(versions) => versions.iter().map(|version| is_not(*version, more)).collect(),
         });
-        Guard::All(one_of.chain(none_of).collect())
+        Guard::All(some.chain(none_of).collect())
     }
 }
 
 impl Versions {
-    fn contain(&self, current: u64) -> bool {
+    fn contain(&self, version: u64) -> bool {
         match self {
-            Self::Any => current > 0,
-            Self::Listed(versions) => versions.contains(&current),
+            Self::Any => version > 0,
+            Self::Listed(versions) => versions.contains(&version),
         }
     }
 }
 
-fn is(version: u64) -> Guard {
-    Guard::same(A::DesiredVersion, (version > 0).then(|| version.into()))
+fn is(version: u64, more: u64) -> Guard {
+    let stored = version.saturating_add(more);
+    Guard::same(A::DesiredVersion, (stored > 0).then(|| stored.into()))
 }
 
-fn is_not(version: u64) -> Guard {
-    if version > 0 { Guard::Differs(A::DesiredVersion, version.into()) } else { Guard::Exists(A::DesiredVersion) }
+fn is_not(version: u64, more: u64) -> Guard {
+    let stored = version.saturating_add(more);
+    if stored > 0 { Guard::Differs(A::DesiredVersion, stored.into()) } else { Guard::Exists(A::DesiredVersion) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::item::{Item, Value};
 
-    #[test]
-    fn a_condition_holds_for_an_item_if_it_holds_for_its_version() {
+    /// Every pair of some sets of versions.
+    fn conditions() -> Vec<Expected> {
         let some = [None, Some(Versions::Any), Some(Versions::Listed(vec![]))];
         let listed = [vec![0], vec![2], vec![0, 3], vec![1, 2, 3]].map(|versions| Some(Versions::Listed(versions)));
         let all: Vec<_> = some.into_iter().chain(listed).collect();
-        for (one_of, none_of) in all.iter().flat_map(|one_of| all.iter().map(move |none_of| (one_of, none_of))) {
-            let expected = Expected { one_of: one_of.clone(), none_of: none_of.clone() };
+        let pairs = all.iter().flat_map(|one_of| all.iter().map(move |none_of| (one_of.clone(), none_of.clone())));
+        pairs.map(|(one_of, none_of)| Expected { one_of, none_of }).collect()
+    }
+
+    fn fulfils(expected: &Expected, version: u64) -> bool {
+        expected.one_of.as_ref().is_none_or(|versions| versions.contain(version))
+            && !expected.none_of.as_ref().is_some_and(|versions| versions.contain(version))
+    }
+
+    fn may_set(expected: &Expected, version: u64, sha256: &str) -> bool {
+        let item = [(A::DesiredVersion, version.into()), (A::DesiredHash, "stored".into())];
+        let item: Item = item.into_iter().filter(|_| version > 0).collect();
+        expected.clause(sha256).is_none_or(|clause| clause.guard.holds(&item))
+    }
+
+    #[test]
+    fn a_version_fulfils_a_condition_if_it_is_one_of_these_and_none_of_those() {
+        for expected in conditions() {
             for version in 0..=4 {
-                let mut item = Item::from([(A::CredentialVersion, Value::Number(1))]);
-                item.extend((version > 0).then_some((A::DesiredVersion, Value::Number(version))));
-                assert_eq!(expected.guard().holds(&item), expected.holds(version), "{expected:?} and {version}");
+                assert_eq!(expected.holds(version), fulfils(&expected, version), "{expected:?} and {version}");
+                let may_set = may_set(&expected, version, "another");
+                assert_eq!(may_set, fulfils(&expected, version), "{expected:?} and {version}");
+            }
+        }
+    }
+
+    #[test]
+    fn with_if_match_the_version_may_have_been_made_by_an_earlier_try() {
+        for expected in conditions() {
+            for version in 0..=4 {
+                let tried = version > 0 && expected.one_of.is_some() && fulfils(&expected, version - 1);
+                let may_set = may_set(&expected, version, "stored");
+                assert_eq!(may_set, tried || fulfils(&expected, version), "{expected:?} and {version}");
             }
         }
     }
@@ -102,7 +145,7 @@ mod tests {
         assert_eq!([0, 1].map(|current| one_of(Versions::Listed(vec![])).holds(current)), [false, false]);
         let none = Expected { none_of: Some(Versions::Any), one_of: None };
         assert_eq!([0, 1].map(|current| none.holds(current)), [true, false]);
-        assert!(!none.may_have_made(1), "If-None-Match does not allow for an earlier try");
-        assert!(Expected::version(0).may_have_made(1));
+        assert!(!may_set(&none, 1, "stored"), "If-None-Match does not allow for an earlier try");
+        assert!(may_set(&Expected::version(0), 1, "stored"));
     }
 }

@@ -1,6 +1,7 @@
 //! Descriptions of firmware images. A version of a model's firmware is one image for ever.
 
 use crate::attribute::Attribute as A;
+use crate::clause::{Because, Clause};
 use crate::guard::Guard;
 use crate::id::{FirmwareVersion, Model};
 use crate::item::{Item, Malformed, malformed, number, text};
@@ -41,7 +42,7 @@ impl FirmwareImage {
 pub fn put_firmware(model: &Model, version: &FirmwareVersion, image: &FirmwareImage) -> Update {
     Update {
         key: Key::Firmware(model.clone(), version.clone()),
-        guard: Guard::Missing(A::ObjectKey),
+        clauses: vec![Clause::new(Because::StoredAlready, Guard::Missing(A::ObjectKey))],
         // An earlier try looks like the same description, stored already, and gets the same answer.
         already_applied: Guard::NEVER,
         changes: vec![
@@ -76,7 +77,8 @@ mod tests {
     #[test]
     fn a_version_keeps_its_first_image() {
         let Outcome::Applied { after } = put(&image("a")).apply(None) else { panic!("refused") };
-        assert_eq!(put(&image("b")).apply(Some(&after)), Outcome::Refused { stored: Some(after) });
+        let because = Some(Because::StoredAlready);
+        assert_eq!(put(&image("b")).apply(Some(&after)), Outcome::Refused { stored: Some(after), because });
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! item and costs a check-in nothing.
 
 use crate::attribute::Attribute as A;
+use crate::clause::{Because, Clause};
 use crate::guard::Guard;
 use crate::id::NodeId;
 use crate::item::{Item, Malformed, malformed, number, text};
@@ -43,9 +44,10 @@ pub fn remember(node: &NodeId, stored: &Node, config: &DesiredConfig) -> Update 
         changes.push(Change::Copy { to: RUNNING.0, from: version, otherwise: number.into() });
         changes.push(Change::Copy { to: RUNNING.1, from: hash, otherwise: sha256.into() });
     }
+    let newest = Guard::Any(vec![Guard::Missing(version), Guard::Less(version, number.into())]);
     Update {
         key: Key::History(node.clone()),
-        guard: Guard::Any(vec![Guard::Missing(version), Guard::Less(version, number.into())]),
+        clauses: vec![Clause::new(Because::NewerRemembered, newest)],
         already_applied: Guard::All(vec![Guard::Equal(version, number.into()), Guard::Equal(hash, sha256.into())]),
         changes,
     }
@@ -90,10 +92,11 @@ mod tests {
     use crate::desired::set_config;
     use crate::event::{Event, EventKind};
     use crate::expected::Expected;
-    use crate::id::{CredentialVersion, Timestamp};
+    use crate::id::CredentialVersion;
     use crate::plan::plan;
     use crate::policy::{Policy, Registration};
     use crate::report::{ConfigOutcome, ConfigState, Health, Report};
+    use crate::timestamp::Timestamp;
     use crate::update::Outcome;
 
     fn node() -> NodeId {

@@ -1,11 +1,11 @@
-//! Identities and instants, each parsed in one place.
+//! Identities, each parsed in one place.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::limits::{
     COMMAND_NAME_BYTES, CONNECTION_ID_BYTES, FIRMWARE_VERSION_BYTES, IDEMPOTENCY_KEY_BYTES, MODEL_BYTES, NODE_ID_BYTES,
-    SITE_BYTES, TAGS_BYTES,
+    SITE_BYTES,
 };
 
 /// Why a text is not a valid id.
@@ -39,7 +39,7 @@ pub enum InvalidId {
     },
 }
 
-fn check(
+pub(crate) fn check(
     kind: &'static str,
     text: &str,
     limit: usize,
@@ -118,23 +118,6 @@ impl fmt::Display for ConnectionId {
 /// the stored one is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CredentialVersion(pub u32);
-
-/// An instant, in milliseconds since the Unix epoch. The rules read no clock: their callers pass instants in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(pub u64);
-
-impl Timestamp {
-    /// This instant plus some seconds.
-    #[must_use]
-    pub fn plus_seconds(self, seconds: u32) -> Self {
-        Self(self.0.saturating_add(u64::from(seconds) * 1000))
-    }
-
-    /// Whole seconds since `earlier`; 0 if `earlier` is later than this instant, since clocks step back.
-    pub fn seconds_since(self, earlier: Self) -> u64 {
-        self.0.saturating_sub(earlier.0) / 1000
-    }
-}
 
 /// A running instance of a node's program, as a hash of the name that it gave itself, which is random for each start.
 /// Two connections of one instance are from the same device.
@@ -265,45 +248,6 @@ fn is_model_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-' | '.')
 }
 
-/// A node's tags, sorted and without duplicates. The application chooses them; they mean nothing to Rollcall.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tags(Vec<String>);
-
-impl Tags {
-    /// Checks tags. Each has the characters of a [`NodeId`], `.` and `=`; all together have at most [`TAGS_BYTES`].
-    ///
-    /// # Errors
-    /// The first tag that is not valid, or the length of all of them.
-    pub fn new(mut tags: Vec<String>) -> Result<Self, InvalidId> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '_' | '-' | '.' | '=');
-        for tag in &tags {
-            check("tag", tag, TAGS_BYTES, "ASCII letters, digits, ':', '_', '-', '.' and '='", allowed)?;
-        }
-        tags.sort_unstable();
-        tags.dedup();
-        let length = tags.join(",").len();
-        if length > TAGS_BYTES {
-            return Err(InvalidId::TooLong { kind: "list of tags", limit: TAGS_BYTES, length });
-        }
-        Ok(Self(tags))
-    }
-
-    /// The tags, sorted.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-
-    /// The tags as they are stored; `None` if there are none.
-    pub(crate) fn stored(&self) -> Option<String> {
-        (!self.0.is_empty()).then(|| self.0.join(","))
-    }
-
-    /// Reads tags as they were stored.
-    pub(crate) fn read(text: &str) -> Self {
-        Self(text.split(',').map(str::to_owned).collect())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,11 +264,5 @@ mod tests {
         for id in ["", "a/b", "..", "a.b", "a#b", "a b", "a\nb", "nöde", "a\u{200b}", &"x".repeat(65)] {
             assert!(id.parse::<NodeId>().is_err(), "{id:?}");
         }
-    }
-
-    #[test]
-    fn clocks_that_step_back_give_no_negative_time() {
-        assert_eq!(Timestamp(1_000).seconds_since(Timestamp(9_000)), 0);
-        assert_eq!(Timestamp(9_999).seconds_since(Timestamp(1_000)), 8);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::attribute::Attribute;
-use crate::id::Timestamp;
+use crate::timestamp::Timestamp;
 
 /// The value of an attribute.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

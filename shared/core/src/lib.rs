@@ -5,22 +5,28 @@
 //! them:
 //!
 //! ```text
-//! plan(event)             -> Update { guard, changes }    rendered to one conditional write
+//! plan(event)             -> Update { clauses, changes }  rendered to one conditional write
 //! settle(event, outcome)  -> Settled { reply, effects }   outcome = what the write said
 //! ```
 //!
-//! A guard that does not hold is not an error. It comes back as [`Outcome::Refused`] with the stored item, so that a
-//! lost race costs no read either.
+//! A condition that does not hold is not an error. It comes back as [`Outcome::Refused`] with the stored item, so that a
+//! lost race costs no read either, and with the label of the clause that did not hold, which explains the refusal.
 
+mod admission;
 mod attribute;
 mod budget;
+mod clause;
 mod clip;
 mod clock;
+mod command;
+mod command_numbers;
 mod commands;
+mod denied;
 mod desired;
 mod document;
 mod event;
 mod expected;
+mod explain;
 mod firmware;
 mod guard;
 mod history;
@@ -32,21 +38,24 @@ mod node;
 mod plan;
 mod policy;
 mod refusal;
+mod registration;
 mod report;
 mod settle;
+mod settled;
 mod sweep;
+mod tags;
+mod timestamp;
 mod update;
 
 pub use attribute::Attribute;
 pub use budget::blocked_until;
+pub use clause::{Because, Clause};
 pub use clip::Clipped;
-pub use commands::{
-    Command, CommandNumbers, CommandState, Ended, Ending, Queueing, ResultOf, Room, cancel, end, first_open, over,
-    queue, queued_before, room, send,
-};
-pub use desired::{Amended, Amending, ConfigChange, Denied, Registering};
-pub use desired::{amend, config_set, register, registered, revoke, set_config};
-pub use desired::{firmware_set, set_firmware};
+pub use command::{Command, CommandState, Ended, Ending};
+pub use command_numbers::{CommandNumbers, ResultOf};
+pub use commands::{Queueing, Room, awaits_result, cancel, end, first_open, over, queue, queued_before, room, send};
+pub use denied::{Denied, Unanswerable, granted};
+pub use desired::{ConfigChange, config_set, set_config, set_firmware};
 pub use document::{document_text, put_document};
 pub use event::{Connection, Event, EventKind, Found};
 pub use expected::{Expected, Versions};
@@ -54,21 +63,24 @@ pub use firmware::{FirmwareImage, put_firmware};
 pub use guard::Guard;
 pub use history::{History, remember};
 pub use id::{
-    CommandName, ConnectionId, CredentialVersion, FirmwareVersion, IdempotencyKey, Instance, InvalidId, Model,
+    CommandName, ConnectionId, CredentialVersion, FirmwareVersion, IdempotencyKey, Instance, InvalidId, Model, NodeId,
+    Site,
 };
-pub use id::{NodeId, Site, Tags, Timestamp};
 pub use item::{Item, Malformed, Value};
 pub use key::{DUE_SHARDS, INDEX_DUE, INDEX_SITE, Key, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, due_shard};
 pub use limits::{
-    CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES,
-    SITE_BYTES, TAGS_BYTES,
+    CLOSE_REASON_BYTES, COMMANDS_OPEN, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES,
+    MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, SITE_BYTES, TAGS_BYTES, UPDATE_DETAIL_BYTES,
 };
-pub use limits::{COMMANDS_OPEN, FIRMWARE_VERSION_BYTES, UPDATE_DETAIL_BYTES};
 pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
 pub use refusal::Refusal;
+pub use registration::{Amended, Amending, Registering, amend, register, revoke};
 pub use report::{ConfigOutcome, ConfigState, Health, Report, UpdateOutcome, UpdateState};
-pub use settle::{AckTerms, Effect, Reply, SettleError, Settled, settle};
+pub use settle::{SettleError, settle};
+pub use settled::{AckTerms, Effect, Reply, Settled};
 pub use sweep::{expired, gone, lost, presence_at};
+pub use tags::Tags;
+pub use timestamp::Timestamp;
 pub use update::{Change, Outcome, Update};

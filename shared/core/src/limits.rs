@@ -46,7 +46,7 @@ pub(crate) const COMMANDS_SPAN: u64 = 1_000;
 pub const DETAIL_BYTES: usize = 96;
 
 /// How much of the reason of a close is kept, in bytes (RFC 6455, section 5.5.1, allows 123).
-pub const CLOSE_REASON_BYTES: usize = 32;
+pub const CLOSE_REASON_BYTES: usize = 24;
 
 /// The longest start of `text` that has at most `limit` bytes and ends between two characters.
 pub(crate) fn clip(text: &str, limit: usize) -> &str {

@@ -5,10 +5,12 @@ mod read;
 use std::ops::RangeInclusive;
 
 use crate::clock::HANDSHAKE_S;
-use crate::commands::CommandNumbers;
+use crate::command_numbers::CommandNumbers;
 use crate::event::{Connection, Found};
-use crate::id::{ConnectionId, CredentialVersion, FirmwareVersion, Instance, Model, Tags, Timestamp};
+use crate::id::{ConnectionId, CredentialVersion, FirmwareVersion, Instance, Model};
 use crate::report::{ConfigOutcome, Health, UpdateOutcome, UpdateState};
+use crate::tags::Tags;
+use crate::timestamp::Timestamp;
 
 /// A node as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,9 @@ pub struct Node {
     pub applied: Option<u64>,
     /// The node's last report on a configuration.
     pub config: Option<ConfigOutcome>,
+    /// Whether that report is from the instance that holds the node; true if it is not known whose it is. Another
+    /// instance is another device, or a program that kept nothing over its restart.
+    pub config_is_its_own: bool,
     /// How many commands were ever queued for the node. It is the number of the last one.
     pub commands_queued: u64,
     /// All commands up to this number are over.
@@ -186,9 +191,9 @@ impl Node {
         self.seq.is_some() || opened_at.is_some_and(|opened_at| opened_at.plus_seconds(HANDSHAKE_S) < now)
     }
 
-    /// The desired configuration, if the node has not reported on it yet.
+    /// The desired configuration, if the instance that holds the node has not reported on it yet.
     pub fn news(&self) -> Option<&DesiredConfig> {
-        let reported = self.config.as_ref().map(|config| config.version);
+        let reported = self.config.as_ref().filter(|_| self.config_is_its_own).map(|config| config.version);
         self.desired.as_ref().filter(|desired| reported != Some(desired.version))
     }
 

@@ -1,82 +1,20 @@
 //! What follows from an event, once its write has answered.
 
-use std::ops::RangeInclusive;
-
-use crate::commands::CommandNumbers;
+use crate::budget::blocked_until;
 use crate::event::{Event, EventKind};
-use crate::id::{ConnectionId, NodeId};
+use crate::explain::{Follows, follows, slow_down};
+use crate::id::NodeId;
 use crate::item::{Item, Malformed};
-use crate::node::{DesiredConfig, Node, Presence};
+use crate::node::{Node, Presence};
 use crate::policy::{Policy, Seconds};
-use crate::refusal::{Refusal, Why, told_to_slow_down, why_refused};
+use crate::refusal::Refusal;
+use crate::settled::{AckTerms, Effect, Reply, Settled};
 use crate::update::Outcome;
 
 /// A reconnect was not planned if the connection that it replaces opened less than this ago, in seconds.
 const SOON_S: Seconds = 600;
 /// Takeovers are counted together if less than this time lies between two, in seconds.
 const RECENTLY_S: Seconds = 3600;
-
-/// What follows from an event.
-#[must_use]
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// The event is settled. The effects are to be carried out, best effort, and then the reply is to be sent.
-    Done {
-        /// The answer to the event's sender.
-        reply: Reply,
-        /// What is to be done before the reply.
-        effects: Vec<Effect>,
-        /// The node's new presence, if the event changed it.
-        presence: Option<Presence>,
-        /// The numbers of the node's commands, whose results are to be stored before the reply
-        /// ([`CommandNumbers::result_of`]). `None` if no result is to be stored.
-        results: Option<CommandNumbers>,
-    },
-    /// This event is to be planned instead. It has a later time, begins a new minute of the budget, or is another event
-    /// altogether.
-    Again(Event),
-}
-
-/// The answer to the sender of an event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// The event is stored, and the node is told nothing.
-    Stored,
-    /// The event is stored, and the node is told how to go on.
-    Ack(AckTerms),
-    /// The connection holds the node. This is the stored node.
-    Known(Box<Node>),
-    /// The event is refused.
-    Refused(Refusal),
-}
-
-/// How a node is to go on after a check-in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AckTerms {
-    /// The check-in's sequence number; `None` for a poll.
-    pub seq: Option<u64>,
-    /// When the node is to check in next, from now.
-    pub next_check_in: Seconds,
-    /// By when the node must have replaced the connection, from now.
-    pub reconnect_within: Seconds,
-    /// The time over which to spread a reconnect after the connection is lost.
-    pub spread: Seconds,
-    /// The desired configuration, while the node has not reported on it.
-    pub config: Option<DesiredConfig>,
-    /// The numbers of the commands that may be open.
-    pub commands: Option<RangeInclusive<u64>>,
-    /// The desired firmware version, until the node runs it or has given it up.
-    pub firmware: Option<String>,
-}
-
-/// Something to do besides replying. It is best effort: if it fails, a later event repairs it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Tell a connection why it does not hold the node, and close it.
-    Dismiss(ConnectionId, Refusal),
-    /// Record another event, whose reply is dropped.
-    Record(Box<Event>),
-}
 
 /// An outcome that the rules have no explanation for: the store or its contents are broken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,26 +27,26 @@ pub enum SettleError {
         /// What is wrong with the node's item.
         source: Malformed,
     },
-    /// The write was refused although its guard holds.
-    #[error("the write for node {node} was refused although its guard holds")]
+    /// No clause of the write explains why the store refused it.
+    #[error("the write for node {node} was refused for no reason that it has")]
     Unexplained { node: NodeId },
 }
 
 /// What follows from an event, once its write has answered.
 ///
 /// # Errors
-/// If the stored item is unreadable, or does not explain the refusal.
+/// If the stored item is unreadable, or the refusal is not explained.
 pub fn settle(event: Event, outcome: Outcome, policy: &Policy) -> Result<Settled, SettleError> {
     match outcome {
         Outcome::Applied { after } => {
             let after = read(&event.node, &after)?;
             Ok(applied(&event, &after, policy))
         }
-        Outcome::Refused { stored } => {
+        Outcome::Refused { stored, because } => {
             let stored = stored.map(|item| read(&event.node, &item)).transpose()?;
-            match why_refused(&event, stored.as_ref(), policy) {
-                Some(Why::Because(refusal)) => Ok(refused(event, refusal, stored.as_ref())),
-                Some(Why::Plan(instead)) => Ok(Settled::Again(*instead)),
+            match because.and_then(|because| follows(&event, because, stored.as_ref(), policy)) {
+                Some(Follows::Refused(refusal)) => Ok(refused(event, refusal, stored.as_ref())),
+                Some(Follows::Again(instead)) => Ok(Settled::Again(*instead)),
                 None => Err(SettleError::Unexplained { node: event.node }),
             }
         }
@@ -122,7 +60,7 @@ fn read(node: &NodeId, item: &Item) -> Result<Node, SettleError> {
 fn applied(event: &Event, after: &Node, policy: &Policy) -> Settled {
     match &event.kind {
         EventKind::Stale { stored, .. } => refused(event.clone(), Refusal::StaleSeq { stored: *stored }, Some(after)),
-        EventKind::Excess { .. } => refused(event.clone(), told_to_slow_down(event, after), Some(after)),
+        EventKind::Excess { .. } => refused(event.clone(), slow_down(event, after, false), Some(after)),
         _ => Settled::Done {
             reply: reply(event, after, policy),
             effects: effects(event, after),
@@ -133,20 +71,24 @@ fn applied(event: &Event, after: &Node, policy: &Policy) -> Settled {
 }
 
 fn reply(event: &Event, after: &Node, policy: &Policy) -> Reply {
+    // A message that is delivered twice is acknowledged twice. If the node was refused in between, it is told no news.
+    let is_served = event.kind.credentials().is_none_or(|credentials| after.accepts(credentials))
+        && blocked_until(after, event.at, policy).is_none();
+    let served = Some(after).filter(|_| is_served);
     let terms = |seq, reconnect_within| {
         Reply::Ack(AckTerms {
             seq,
             next_check_in: policy.check_in_every,
             reconnect_within,
             spread: policy.spread,
-            config: after.news().cloned(),
-            commands: after.open_commands(),
-            firmware: after.firmware_news().map(str::to_owned),
+            config: served.and_then(Node::news).cloned(),
+            commands: served.and_then(Node::open_commands),
+            firmware: served.and_then(Node::firmware_news).map(str::to_owned),
         })
     };
     match &event.kind {
         // News is sent, whether the node asks for an answer or not.
-        EventKind::CheckIn { connection, seq, ack, .. } if *ack || is_news(after) => {
+        EventKind::CheckIn { connection, seq, ack, .. } if *ack || served.is_some_and(is_news) => {
             let age = Seconds::try_from(event.at.seconds_since(connection.opened_at)).unwrap_or(Seconds::MAX);
             terms(Some(*seq), policy.lifetime.saturating_sub(age))
         }
@@ -228,10 +170,12 @@ mod tests {
     use super::*;
     use crate::attribute::Attribute as A;
     use crate::event::Connection;
-    use crate::id::{CredentialVersion, Timestamp};
+    use crate::id::{CredentialVersion, Instance};
+    use crate::item::Value;
     use crate::plan;
     use crate::policy::Registration;
-    use crate::report::Report;
+    use crate::report::{ConfigOutcome, ConfigState, Health, Report};
+    use crate::timestamp::Timestamp;
 
     #[test]
     fn a_connection_whose_node_was_deleted_is_told_that_it_is_not_registered_unless_it_may_register_itself() {
@@ -265,6 +209,87 @@ mod tests {
                 assert_eq!(settle(event, outcome, &policy), Ok(expected));
             }
         }
+    }
+
+    #[test]
+    fn a_message_that_is_delivered_again_after_its_node_was_refused_is_acknowledged_without_news() {
+        let policy = Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range");
+        let connection = Connection { id: "A".parse().expect("an id"), opened_at: Timestamp(1_000) };
+        let (credentials, received) = (CredentialVersion(1), Timestamp(2_000));
+        let connect = EventKind::Connect { connection: connection.clone(), credentials, instance: None };
+        let check_in = EventKind::CheckIn {
+            connection,
+            credentials,
+            received,
+            seq: 1,
+            ack: true,
+            report: Report::default(),
+            results: 0,
+        };
+        let event = |kind| Event::new("ap-1".parse().expect("an id"), received, kind);
+        let mut item = Item::from([
+            (A::DesiredVersion, 1_u64.into()),
+            (A::DesiredHash, "a".into()),
+            (A::DesiredFirmware, "2.0".into()),
+        ]);
+        for kind in [connect, check_in.clone()] {
+            let Outcome::Applied { after } = plan(&event(kind), &policy).apply(Some(&item)) else {
+                panic!("the node is not refused yet")
+            };
+            item = after;
+        }
+        let told = |changed: Option<(A, Value)>| {
+            let item = item.clone().into_iter().chain(changed).collect();
+            let again = event(check_in.clone());
+            match settle(again.clone(), plan(&again, &policy).apply(Some(&item)), &policy) {
+                Ok(Settled::Done { reply: Reply::Ack(terms), .. }) => {
+                    (terms.config.is_some(), terms.firmware.is_some())
+                }
+                other => panic!("it is stored, and not acknowledged: {other:?}"),
+            }
+        };
+        assert_eq!(told(None), (true, true));
+        for refused in [
+            (A::Revoked, 1_u64.into()),
+            (A::CredentialVersion, 2_u64.into()),
+            (A::BlockedUntil, Value::Number(received.0 + 1)),
+        ] {
+            assert_eq!(told(Some(refused.clone())), (false, false), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn what_another_device_reported_of_a_configuration_hides_it_from_nobody() {
+        let policy = Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range");
+        let node = "ap-1".parse::<NodeId>().expect("an id");
+        let connection = |id: &str, at| Connection { id: id.parse().expect("an id"), opened_at: Timestamp(at) };
+        let mut item = Item::from([(A::DesiredVersion, 1_u64.into()), (A::DesiredHash, "a".into())]);
+        let mut told = |id: &str, at, instance, reports: bool| {
+            let (connection, credentials) = (connection(id, at), CredentialVersion(1));
+            let connect =
+                EventKind::Connect { connection: connection.clone(), credentials, instance: Some(Instance(instance)) };
+            let config = ConfigOutcome { version: 1, state: ConfigState::Applied, detail: None };
+            let report = Report::new(None, reports.then_some(config), Health::default());
+            let (received, seq, ack, results) = (Timestamp(at), 1, false, 0);
+            let check_in = EventKind::CheckIn { connection, credentials, received, seq, ack, report, results };
+            let mut terms = None;
+            for kind in [connect, check_in] {
+                let event = Event::new(node.clone(), Timestamp(at), kind);
+                let outcome = plan(&event, &policy).apply(Some(&item));
+                if let Outcome::Applied { after } = &outcome {
+                    item = after.clone();
+                }
+                if let Ok(Settled::Done { reply: Reply::Ack(ack), .. }) = settle(event, outcome, &policy) {
+                    terms = ack.config.map(|config| config.version);
+                }
+            }
+            terms
+        };
+        assert_eq!(told("A", 1_000, 7, false), Some(1));
+        assert_eq!(told("B", 2_000, 8, true), None, "the clone has applied it");
+        assert_eq!(told("C", 3_000, 7, false), Some(1), "the node itself has not");
+        assert_eq!(told("D", 4_000, 7, true), None);
+        assert_eq!(told("E", 5_000, 7, false), None, "the same run has connected again");
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use crate::clock::SKEW_S;
 use crate::event::{Event, EventKind};
-use crate::id::{NodeId, Timestamp};
+use crate::id::NodeId;
 use crate::node::{Node, Presence};
 use crate::policy::Policy;
+use crate::timestamp::Timestamp;
 
 /// How many polls a polling node may miss before it counts as lost.
 const POLLS_MISSED: u32 = 3;
@@ -29,13 +30,13 @@ fn is_over(due: Timestamp, now: Timestamp, policy: &Policy) -> bool {
 /// although its grace period is over or its `$disconnect` never came.
 pub fn presence_at(node: &Node, now: Timestamp, policy: &Policy) -> Presence {
     let Presence::Online(since) = node.presence else { return node.presence };
+    if let Some(lost) = lost_since(node, now, policy) {
+        return Presence::Offline(Some(lost));
+    }
     if let Some(due) = node.due.filter(|due| is_over(*due, now, policy) && !node.polls) {
         return Presence::Offline(Some(due.min(now)));
     }
-    match lost_since(node, now, policy) {
-        Some(lost) => Presence::Offline(Some(lost)),
-        None => Presence::Online(since.min(now)),
-    }
+    Presence::Online(since.min(now))
 }
 
 /// The event for a node that is stored as online, if it has been silent for so long that its `$disconnect` must have
@@ -53,12 +54,16 @@ fn lost_since(node: &Node, now: Timestamp, policy: &Policy) -> Option<Timestamp>
     if !matches!(node.presence, Presence::Online(_)) {
         return None;
     }
-    let patience = match (node.open(), node.polls) {
-        (Some(_), _) => policy.lifetime.saturating_add(policy.grace),
-        (None, true) => policy.check_in_every.saturating_mul(POLLS_MISSED),
-        (None, false) => return None,
+    let life = policy.lifetime.saturating_add(policy.grace);
+    let closed = node.held.as_ref().and_then(|held| held.closed.as_ref());
+    let (patience, until) = match (closed, node.polls) {
+        (_, true) if node.open().is_none() => (policy.check_in_every.saturating_mul(POLLS_MISSED), now),
+        // A close that is stored late begins no grace period: the node was lost before.
+        (Some(closed), _) => (life, closed.at.min(now)),
+        (None, _) => (life, now),
     };
-    node.last_heard().map(|heard| heard.plus_seconds(patience)).filter(|lost| *lost < now)
+    let heard = node.last_heard()?;
+    Some(heard.plus_seconds(patience)).filter(|lost| *lost < until)
 }
 
 /// The event for a node whose connection `@connections` does not know; `None` if the handshake may not be over yet,
@@ -76,9 +81,9 @@ fn concluded(id: &NodeId, now: Timestamp, kind: EventKind) -> Event {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Registration;
     use crate::attribute::Attribute;
     use crate::item::{Item, Value};
+    use crate::policy::Registration;
 
     fn policy() -> Policy {
         Policy::new(Registration::Open, 100, 10, 8, 0).expect("in range")
@@ -100,10 +105,10 @@ mod tests {
 
     #[test]
     fn a_grace_period_that_a_wrong_clock_began_is_over() {
-        let closed = [(Attribute::OpenedAt, 1_000), (Attribute::ClosedAt, 900_000)];
-        let node = node(&[&closed[..], &[(Attribute::OnlineSince, 1_000), (Attribute::Due, 908_000)]].concat());
+        let closed = [(Attribute::OpenedAt, 1_000), (Attribute::ClosedAt, 90_000)];
+        let node = node(&[&closed[..], &[(Attribute::OnlineSince, 1_000), (Attribute::Due, 98_000)]].concat());
         assert_eq!(presence_at(&node, Timestamp(10_000), &policy()), Presence::Offline(Some(Timestamp(10_000))));
-        assert_eq!(presence_at(&node, Timestamp(900_000), &policy()), Presence::Online(Timestamp(1_000)));
+        assert_eq!(presence_at(&node, Timestamp(90_000), &policy()), Presence::Online(Timestamp(1_000)));
     }
 
     #[test]
@@ -111,6 +116,18 @@ mod tests {
         let node = node(&[(Attribute::OpenedAt, 1_000), (Attribute::OnlineSince, 1_000), (Attribute::Seen, 2_000)]);
         assert_eq!(presence_at(&node, Timestamp(110_000), &policy()), Presence::Online(Timestamp(1_000)));
         assert_eq!(presence_at(&node, Timestamp(110_001), &policy()), Presence::Offline(Some(Timestamp(110_000))));
+    }
+
+    #[test]
+    fn a_close_that_is_stored_after_the_node_was_lost_brings_it_back_for_no_grace_period() {
+        let closed = |at| {
+            let times = [(Attribute::OpenedAt, 1_000), (Attribute::OnlineSince, 1_000), (Attribute::Seen, 2_000)];
+            node(&[&times[..], &[(Attribute::ClosedAt, at), (Attribute::Due, at + 8_000)]].concat())
+        };
+        assert_eq!(presence_at(&closed(110_000), Timestamp(110_001), &policy()), Presence::Online(Timestamp(1_000)));
+        let late = closed(110_001);
+        assert_eq!(presence_at(&late, Timestamp(110_002), &policy()), Presence::Offline(Some(Timestamp(110_000))));
+        assert!(lost(&"ap-1".parse().expect("an id"), &late, Timestamp(110_002), &policy()).is_some());
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! A guarded write, as data.
 
 use crate::attribute::Attribute;
+use crate::clause::{Because, Clause};
 use crate::guard::Guard;
+use crate::id::NodeId;
 use crate::item::{Item, Value};
 use crate::key::Key;
 
@@ -10,8 +12,9 @@ use crate::key::Key;
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Update {
     pub key: Key,
-    /// The condition under which the changes are made.
-    pub guard: Guard,
+    /// The condition under which the changes are made: all of these hold. If several do not hold, the first one
+    /// explains the refusal. The later ones may take the earlier ones for granted.
+    pub clauses: Vec<Clause>,
     /// The condition that shows that the stored item already has these changes, made by an earlier try of this very
     /// write. A client that repeats a write after a lost answer is refused by its own work, and must not take that for
     /// a lost race.
@@ -42,6 +45,12 @@ pub enum Change {
     Remove(Attribute),
 }
 
+impl Change {
+    pub(crate) fn set_or_remove(attribute: Attribute, value: Option<Value>) -> Self {
+        value.map_or(Self::Remove(attribute), |value| Self::Set(attribute, value))
+    }
+}
+
 /// The result of a guarded write. Losing a race is a result, not an error.
 #[must_use]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,19 +60,40 @@ pub enum Outcome {
         /// The item after the changes.
         after: Item,
     },
-    /// The guard did not hold, and nothing was changed.
+    /// The condition did not hold, and nothing was changed.
     Refused {
         /// The stored item; `None` if there is none.
         stored: Option<Item>,
+        /// The label of the first clause that does not hold for the stored item; `None` if all of them do, so that the
+        /// store had no reason to refuse the write.
+        because: Option<Because>,
     },
 }
 
 impl Update {
+    pub(crate) fn of_node(node: &NodeId, clauses: Vec<Clause>, already_applied: Guard, changes: Vec<Change>) -> Self {
+        Self { key: Key::Node(node.clone()), clauses, already_applied, changes }
+    }
+
+    /// The condition as one guard.
+    pub fn guard(&self) -> Guard {
+        Guard::All(self.clauses.iter().map(|clause| clause.guard.clone()).collect())
+    }
+
+    /// The same update without the clauses of this label; the same update if it has none. It shows what a clause is
+    /// good for.
+    #[must_use]
+    pub fn without(&self, because: Because) -> Self {
+        let mut update = self.clone();
+        update.clauses.retain(|clause| clause.because != because);
+        update
+    }
+
     /// The result of this update on an item: what a store does, as a pure function.
     pub fn apply(&self, stored: Option<&Item>) -> Outcome {
         let none = Item::new();
         let before = stored.unwrap_or(&none);
-        if self.guard.holds(before) {
+        if self.clauses.iter().all(|clause| clause.guard.holds(before)) {
             Outcome::Applied { after: self.changed(before) }
         } else {
             self.refused(stored.cloned())
@@ -75,7 +105,12 @@ impl Update {
     pub fn refused(&self, stored: Option<Item>) -> Outcome {
         match stored {
             Some(after) if self.already_applied.holds(&after) => Outcome::Applied { after },
-            stored => Outcome::Refused { stored },
+            stored => {
+                let none = Item::new();
+                let item = stored.as_ref().unwrap_or(&none);
+                let because = self.clauses.iter().find(|clause| !clause.guard.holds(item)).map(|clause| clause.because);
+                Outcome::Refused { stored, because }
+            }
         }
     }
 
@@ -102,5 +137,56 @@ impl Update {
             }
         }
         after
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::Attribute as A;
+
+    fn update() -> Update {
+        let clauses = vec![
+            Clause::new(Because::NoCommand, Guard::Exists(A::CommandName)),
+            Clause::new(Because::NotSent, Guard::Exists(A::SentAt)),
+        ];
+        let key = Key::Command("ap-1".parse().expect("an id"), 1);
+        let changes = vec![Change::Set(A::EndedAt, 9_u64.into())];
+        Update { key, clauses, already_applied: Guard::Equal(A::EndedAt, 9_u64.into()), changes }
+    }
+
+    fn refused_because(update: &Update, stored: Option<&Item>) -> Option<Because> {
+        match update.apply(stored) {
+            Outcome::Refused { because, .. } => because,
+            Outcome::Applied { .. } => panic!("applied"),
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_explained_by_the_first_clause_that_does_not_hold() {
+        assert_eq!(refused_because(&update(), None), Some(Because::NoCommand));
+        let queued = Item::from([(A::CommandName, "reboot".into())]);
+        assert_eq!(refused_because(&update(), Some(&queued)), Some(Because::NotSent));
+    }
+
+    #[test]
+    fn a_refusal_that_no_clause_explains_has_no_label() {
+        let sent = Item::from([(A::CommandName, "reboot".into()), (A::SentAt, 1_u64.into())]);
+        assert_eq!(update().refused(Some(sent.clone())), Outcome::Refused { stored: Some(sent), because: None });
+    }
+
+    #[test]
+    fn an_update_without_a_clause_is_refused_by_the_others_only() {
+        let without = update().without(Because::NoCommand);
+        assert_eq!(refused_because(&without, None), Some(Because::NotSent));
+        let neither = without.without(Because::NotSent);
+        assert_eq!(neither.apply(None), Outcome::Applied { after: Item::from([(A::EndedAt, 9_u64.into())]) });
+        assert_eq!(update().without(Because::Superseded), update());
+    }
+
+    #[test]
+    fn an_earlier_try_of_the_same_write_is_no_refusal() {
+        let ended = Item::from([(A::EndedAt, 9_u64.into())]);
+        assert_eq!(update().apply(Some(&ended)), Outcome::Applied { after: ended });
     }
 }

@@ -42,8 +42,8 @@ impl Command {
         &self.news.args
     }
 
-    /// Reports the command as done, with at most the first [`COMMAND_OUTPUT_BYTES`](rollcall_wire::COMMAND_OUTPUT_BYTES)
-    /// bytes of its output.
+    /// Reports the command as done, with at most the first
+    /// [`COMMAND_OUTPUT_BYTES`](rollcall_wire::COMMAND_OUTPUT_BYTES) bytes of its output.
     ///
     /// A program that restarts because of the command (a reboot, for example) calls this first, and restarts on
     /// [`NodeEvent::CommandFinished`](crate::NodeEvent::CommandFinished): from then on the result is recorded.

@@ -20,7 +20,7 @@ pub(crate) enum Due {
     Ping,
     /// End the connection: nothing was received for too long.
     Silent,
-    /// End the connection: too many check-ins in a row failed.
+    /// End the connection: too many check-ins in a row failed, or its sequence numbers are used up.
     Unanswered,
 }
 
@@ -139,6 +139,10 @@ impl Conversation {
             return Some(Due::Unanswered);
         }
         if matches!(self.next, Next::CheckIn { at } if now >= at.max(self.quiet_until)) {
+            // The server accepts no higher number. A new connection begins with 1.
+            if self.seq.max(self.above) >= SEQ_MAX {
+                return Some(Due::Unanswered);
+            }
             self.next = Next::Composing;
             return Some(Due::CheckIn);
         }

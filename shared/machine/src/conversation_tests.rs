@@ -153,6 +153,16 @@ fn after_the_last_attempt_the_connection_is_given_up() {
 }
 
 #[test]
+fn a_connection_whose_sequence_numbers_are_used_up_is_given_up() {
+    let mut talk = Talk::new(timing());
+    talk.say(s(0), "1");
+    talk.conversation.stale(&talk.timing, &mut talk.rng, s(1), 1, SEQ_MAX - 1);
+    assert_eq!(talk.say(s(1), "1").seq, SEQ_MAX);
+    assert_eq!(talk.ack(s(1), SEQ_MAX), Some(s(0)));
+    assert_eq!(talk.tick(s(11)), Some(Due::Unanswered));
+}
+
+#[test]
 fn an_ack_resets_the_count_of_failures() {
     let mut talk = Talk::new(timing());
     for round in 0..20 {

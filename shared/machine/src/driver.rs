@@ -29,9 +29,9 @@ const ROUNDS: usize = 16;
 /// One run of a node, without IO, clock or randomness: a program, a network and a storage, and the state machine that
 /// decides what they do.
 ///
-/// The caller reports every event and calls [`tick`](Self::tick) at the [`deadline`](Self::deadline), for the first time
-/// at once. Each of these calls also carries out what follows from it. Times are durations since the node's start; they
-/// never step back.
+/// The caller reports every event, and calls [`tick`](Self::tick) at the [`deadline`](Self::deadline), for the first
+/// time at once. Each of these calls also carries out what follows from it. Times are durations since the node's start;
+/// they never step back.
 #[derive(Debug)]
 pub struct Driver<H, T, S> {
     machine: Machine,
@@ -57,7 +57,8 @@ impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
 
     /// Performs what is due.
     ///
-    /// Only this gives up a fetch that takes too long. If its outcome is there and the caller is late, the outcome counts.
+    /// Only this gives up a fetch that takes too long. If the caller is late and the outcome of the fetch is there, the
+    /// outcome counts.
     pub fn tick(&mut self, now: Duration) {
         if let Some((version, _)) = self.fetching.take_if(|(_, by)| now >= *by) {
             self.transport.cancel_fetch();

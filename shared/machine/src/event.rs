@@ -121,7 +121,8 @@ pub enum DisconnectReason {
     },
     /// Nothing was received for [`Timing::dead_after`](crate::Timing::dead_after).
     Silent,
-    /// [`Timing::attempts`](crate::Timing::attempts) check-ins in a row failed.
+    /// [`Timing::attempts`](crate::Timing::attempts) check-ins in a row failed, or the sequence numbers of the connection
+    /// are used up.
     Unanswered,
     /// The server answered that this connection no longer holds the node.
     NotConnected,
@@ -137,7 +138,8 @@ pub enum DisconnectReason {
     /// The connection had ended, and the one that was to take its place could not be opened. Or the connection was to
     /// prove a configuration, which was rolled back.
     ReplacementFailed,
-    /// The program asked for it: `Node::drop_connection`, or [`Request::DropConnection`](crate::Request::DropConnection).
+    /// The program asked for it with [`Request::DropConnection`](crate::Request::DropConnection), which with
+    /// `rollcall-node` is `Node::drop_connection`.
     Dropped,
     /// The node stopped.
     Stopped,

@@ -8,6 +8,13 @@ use crate::event::DisconnectReason;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub(crate) u64);
 
+impl LinkId {
+    /// The number: the first connection of a run has 1.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// Something that happened on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkEvent {

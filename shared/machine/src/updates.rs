@@ -20,6 +20,10 @@ use crate::{
 pub(crate) use due::Due;
 use getting::Getting;
 
+/// The longest version that is taken from the server, in bytes. A check-in with a longer one might fit no message. The
+/// server desires none of more than 32 bytes.
+const VERSION_BYTES: usize = 256;
+
 const ROLLED_BACK: &str = "another version runs";
 const WITHDRAWN: &str = "it is no longer desired";
 
@@ -126,6 +130,10 @@ impl Updates {
 
     /// The server named the version to run.
     pub(crate) fn hear(&mut self, timing: &Timing, rng: &mut impl Rng, now: Duration, version: String) {
+        if version.len() > VERSION_BYTES {
+            tracing::warn!(bytes = version.len(), "the server named a firmware version that is too long");
+            return;
+        }
         let repeated = self.own.as_ref().is_some_and(|own| own.report.version == version);
         let begun = match &self.stage {
             Stage::Idle => repeated && !self.own_acked,

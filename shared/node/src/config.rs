@@ -4,6 +4,8 @@ use std::{fmt, path::PathBuf};
 
 use rollcall_machine::Timing;
 
+use crate::tap::Tap;
+
 /// The settings of a node: its server, token, state folder and timing.
 #[derive(Clone)]
 pub struct NodeConfig {
@@ -25,12 +27,14 @@ pub struct NodeConfig {
     pub state: Option<PathBuf>,
     /// Intervals, timeouts and bounds.
     pub timing: Timing,
+    /// Is told what goes over the wire, for logs and tests. Default: none.
+    pub tap: Option<Tap>,
 }
 
 impl NodeConfig {
     /// Settings with the default [`Timing`], without an HTTP URL and without a state folder.
     pub fn new(url: impl Into<String>, token: impl Into<Token>) -> Self {
-        Self { url: url.into(), http_url: None, token: token.into(), state: None, timing: Timing::default() }
+        Self { url: url.into(), http_url: None, token: token.into(), state: None, timing: Timing::default(), tap: None }
     }
 }
 
@@ -44,7 +48,7 @@ impl fmt::Debug for NodeConfig {
             .field("token", &self.token)
             .field("state", &self.state)
             .field("timing", &self.timing)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -18,9 +18,9 @@
 //! are right. The update counts as applied once a check-in with the new version is acknowledged. If another version
 //! runs after the restart, the update is reported as rolled back.
 //!
-//! What the node does is decided by `rollcall-machine`, which has no IO. This crate has the IO: `run` waits for whatever
-//! happens first, `network` has the connections (`link`, `connect`), the fetch of a document (`fetch`) and the download of
-//! an image (`download`) over HTTP (`http`), and `state` has the state folder.
+//! What the node does is decided by `rollcall-machine`, which has no IO. This crate has the IO: `run` waits for what
+//! happens first, `network` has the connections (`link`, `connect`), the fetch of a document (`fetch`) and the download
+//! of an image (`download`) over HTTP (`http`), and `state` has the state folder.
 
 mod config;
 mod connect;
@@ -32,6 +32,7 @@ mod network;
 mod node;
 mod run;
 mod state;
+mod tap;
 
 pub use config::{NodeConfig, Token};
 pub use fetch::{Fetch, Fetching};
@@ -41,3 +42,4 @@ pub use rollcall_machine::{
     Report, Timing,
 };
 pub use rollcall_wire as wire;
+pub use tap::{Tap, Traffic};

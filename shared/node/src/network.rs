@@ -7,10 +7,18 @@ use std::{
     time::Duration,
 };
 
-use rollcall_machine::{Downloaded, FetchError, LinkEvent, LinkId, Timing, Transport};
+use rollcall_machine::{
+    ConnectFailure, DisconnectReason, Downloaded, FetchError, LinkEvent, LinkId, Timing, Transport,
+};
 use rollcall_wire::FirmwareUrl;
 
-use crate::{connect::Endpoint, download::download, fetch::Fetch, link::Link};
+use crate::{
+    connect::Endpoint,
+    download::download,
+    fetch::Fetch,
+    link::Link,
+    tap::{Tap, Traffic},
+};
 
 /// Work that is under way, and the version that it is for.
 type Underway<V, T> = Option<(V, Pin<Box<dyn Future<Output = T> + Send>>)>;
@@ -32,19 +40,27 @@ pub(crate) struct Network {
     close_timeout: Duration,
     /// How long a download may receive nothing.
     silence: Duration,
+    tap: Option<Tap>,
     links: Vec<Link>,
     fetching: Underway<u64, Result<String, FetchError>>,
     downloading: Underway<String, Downloaded>,
 }
 
 impl Network {
-    pub(crate) fn new(endpoint: Endpoint, fetch: Box<dyn Fetch>, images: Option<PathBuf>, timing: &Timing) -> Self {
+    pub(crate) fn new(
+        endpoint: Endpoint,
+        fetch: Box<dyn Fetch>,
+        images: Option<PathBuf>,
+        timing: &Timing,
+        tap: Option<Tap>,
+    ) -> Self {
         Self {
             endpoint,
             fetch,
             images,
             close_timeout: timing.close_timeout,
             silence: timing.fetch_timeout,
+            tap,
             links: Vec::new(),
             fetching: None,
             downloading: None,
@@ -65,6 +81,7 @@ impl Network {
                 if event == LinkEvent::Gone {
                     self.links.remove(index);
                 }
+                self.tell(id, &event);
                 return Poll::Ready(Happened::Link(id, event));
             }
         }
@@ -72,6 +89,25 @@ impl Network {
             return Poll::Ready(Happened::Fetched(version, outcome));
         }
         poll_underway(&mut self.downloading, cx).map(|(version, outcome)| Happened::Downloaded(version, outcome))
+    }
+
+    fn tell(&self, link: LinkId, event: &LinkEvent) {
+        let (Some(tap), link) = (&self.tap, link.number()) else { return };
+        tap(match event {
+            LinkEvent::Opened => Traffic::Opened { link },
+            LinkEvent::Failed(ConnectFailure::Refused { status, .. }) => Traffic::Refused { link, status: *status },
+            LinkEvent::Text(text) => Traffic::Received { link, text },
+            LinkEvent::Ended(DisconnectReason::Closed { code, .. }) => Traffic::Ended { link, code: *code },
+            LinkEvent::Ended(_) => Traffic::Ended { link, code: None },
+            LinkEvent::Failed(ConnectFailure::Unreachable { .. }) | LinkEvent::Heard | LinkEvent::Gone => return,
+        });
+    }
+
+    /// The node has ended the connection itself.
+    fn gone(&self, link: LinkId) {
+        if let Some(tap) = &self.tap {
+            tap(Traffic::Ended { link: link.number(), code: None });
+        }
     }
 
     fn with(&mut self, link: LinkId, act: impl FnOnce(&mut Link)) {
@@ -87,6 +123,9 @@ impl Transport for Network {
     }
 
     fn send(&mut self, link: LinkId, text: String) {
+        if let Some(tap) = &self.tap {
+            tap(Traffic::Sent { link: link.number(), text: &text });
+        }
         self.with(link, |link| link.send(text));
     }
 
@@ -95,10 +134,12 @@ impl Transport for Network {
     }
 
     fn close(&mut self, link: LinkId) {
+        self.gone(link);
         self.with(link, Link::close);
     }
 
     fn abandon(&mut self, link: LinkId) {
+        self.gone(link);
         self.links.retain(|other| other.id != link);
     }
 

@@ -58,7 +58,7 @@ fn driver<H: Handler>(
     };
     let endpoint = Endpoint::new(&config, rand::random())?;
     let state = StateFolder::new(config.state);
-    let network = Network::new(endpoint, fetch, state.images(), &config.timing);
+    let network = Network::new(endpoint, fetch, state.images(), &config.timing, config.tap);
     Ok(Driver::new(config.timing, rand::random(), handler, network, state, outbox))
 }
 

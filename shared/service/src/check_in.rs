@@ -3,7 +3,7 @@
 use rollcall_core::{AckTerms, Event, Policy, Refusal, Reply};
 use rollcall_wire::{CommandResult, ErrorCode, ServerMessage};
 
-use crate::commands::end_commands;
+use crate::commands::{Times, end_commands};
 use crate::connections::Connections;
 use crate::documents::Documents;
 use crate::firmware::Images;
@@ -62,7 +62,7 @@ impl<S: Store, G> CheckIns<S, G> {
         event: Event,
         results: &[CommandResult],
     ) -> Result<CheckedIn, Failure> {
-        let (node, at) = (event.node.clone(), event.at);
+        let (node, at, times) = (event.node.clone(), event.at, Times::of(event.at, event.now));
         let recorded = record(&self.store, event, &self.policy).await.map_err(Failure::of_check_in)?;
         carry_out(&self.store, connections, &recorded.effects, &self.policy).await;
         let ended = end_commands(&self.store, &node, results, recorded.results, at).await;
@@ -71,7 +71,7 @@ impl<S: Store, G> CheckIns<S, G> {
         let said = match recorded.reply {
             Reply::Refused(refusal) => Said::Refused(refusal),
             Reply::Ack(terms) => {
-                let news = News::read(&terms, &node, at, &self.store, &self.documents).await;
+                let news = News::read(&terms, &node, times, &self.store, &self.documents).await;
                 Said::Ack(Box::new(news.ack(seq, &terms)), terms)
             }
             Reply::Stored | Reply::Known(_) => Said::Nothing,

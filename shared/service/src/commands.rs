@@ -27,8 +27,23 @@ pub(crate) async fn commands(
     store.commands(node, numbers, limit).await?.iter().map(|(number, item)| read(*number, item)).collect()
 }
 
+/// The time of an event by two clocks: that of the host of API Gateway that noticed it, and its handler's. One of them
+/// may be wrong. docs/adr/0013
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) earliest: Timestamp,
+    pub(crate) latest: Timestamp,
+}
+
+impl Times {
+    pub(crate) fn of(at: Timestamp, now: Timestamp) -> Self {
+        Self { earliest: at.min(now), latest: at.max(now) }
+    }
+}
+
 /// The command that a node is to execute now: the first of these that is open. It is marked as sent, and the node's
-/// item notes that the commands before it are over.
+/// item notes that the commands before it are over. A command counts as expired only if both clocks say so, since that
+/// note is for good; and as open likewise. A command that the clocks differ about is left for the next time.
 ///
 /// # Errors
 /// If the commands can't be read or marked.
@@ -36,13 +51,14 @@ pub(crate) async fn next_command(
     store: &impl Store,
     node: &NodeId,
     numbers: RangeInclusive<u64>,
-    now: Timestamp,
+    times: Times,
 ) -> Result<Option<Command>, StoreError> {
+    let now = times.latest;
     let (first, last) = numbers.into_inner();
     let mut from = first;
     while from <= last {
         let some = commands(store, node, from..=last, AHEAD).await?;
-        let Some(open) = first_open(&some, now) else {
+        let Some(open) = first_open(&some, times.earliest) else {
             // Numbers that are missing belong to commands that expired long ago and were deleted.
             let full = i32::try_from(some.len()) == Ok(AHEAD);
             from = if full { some.last().map_or(last, |command| command.number) + 1 } else { last + 1 };
@@ -51,9 +67,12 @@ pub(crate) async fn next_command(
         if open.number > first {
             let _ = store.write(&over(node, open.number - 1)).await?;
         }
+        if !open.is_open(now) {
+            return Ok(None);
+        }
         match store.write(&send(node, open.number, now)).await?.outcome {
             Outcome::Applied { .. } => return Ok(Some(open.clone())),
-            Outcome::Refused { stored } => {
+            Outcome::Refused { stored, .. } => {
                 let stored = stored.map(|item| read(open.number, &item)).transpose()?;
                 if let Some(sent) = stored.filter(|command| command.state(now) == CommandState::Sent) {
                     return Ok(Some(sent));
@@ -114,8 +133,7 @@ fn ended(result: &CommandResult, at: Timestamp) -> Ended {
 /// Whether a result of this command would be stored. Not if the command was deleted.
 async fn awaits_result(store: &impl Store, node: &NodeId, number: u64) -> Result<bool, StoreError> {
     let item = store.read(&Key::Command(node.clone(), number)).await?;
-    let command = item.map(|item| read(number, &item)).transpose()?;
-    Ok(command.is_some_and(|command| command.awaits_result()))
+    Ok(item.is_some_and(|item| rollcall_core::awaits_result(&item)))
 }
 
 fn read(number: u64, item: &Item) -> Result<Command, StoreError> {

@@ -57,7 +57,7 @@ impl Firmware {
     ) -> Result<Kept, StoreError> {
         match store.write(&put_firmware(model, version, image)).await?.outcome {
             Outcome::Applied { .. } => Ok(Kept::New),
-            Outcome::Refused { stored } => {
+            Outcome::Refused { stored, .. } => {
                 let known = stored.as_ref().map(FirmwareImage::read).transpose()?;
                 Ok(if known.as_ref() == Some(image) { Kept::Same } else { Kept::Other })
             }

@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use rollcall_core::{AckTerms, DesiredConfig, NodeId, Timestamp};
+use rollcall_core::{AckTerms, DesiredConfig, NodeId};
 use rollcall_wire::{Ack, CommandNews, ConfigNews, Document, FirmwareNews, ServerMessage};
 
-use crate::commands::{command_news, next_command};
+use crate::commands::{Times, command_news, next_command};
 use crate::documents::Documents;
 use crate::error::chain;
 use crate::reply::json;
@@ -27,12 +27,12 @@ impl News {
     pub(crate) async fn read(
         terms: &AckTerms,
         node: &NodeId,
-        now: Timestamp,
+        times: Times,
         store: &impl Store,
         documents: &Documents,
     ) -> Self {
         let command = match &terms.commands {
-            Some(numbers) => next(store, node, numbers.clone(), now).await,
+            Some(numbers) => next(store, node, numbers.clone(), times).await,
             None => Ok(None),
         };
         let command = command.unwrap_or_else(|error| {
@@ -66,10 +66,10 @@ async fn next(
     store: &impl Store,
     node: &NodeId,
     numbers: RangeInclusive<u64>,
-    now: Timestamp,
+    times: Times,
 ) -> Result<Option<CommandNews>, StoreError> {
-    let command = next_command(store, node, numbers, now).await?;
-    command.map(|command| command_news(&command, now)).transpose()
+    let command = next_command(store, node, numbers, times).await?;
+    command.map(|command| command_news(&command, times.latest)).transpose()
 }
 
 async fn config(

@@ -17,6 +17,10 @@ use crate::{
 /// How deeply a message may be nested, unknown fields included.
 const MESSAGE_LEVELS: usize = 127;
 
+/// How much of the reason a node is told that its message is not a JSON object, in bytes. `serde_json` quotes the whole
+/// message if it is JSON of another type.
+const REASON_BYTES: usize = 160;
+
 /// Why a node's message can't be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -48,7 +52,8 @@ pub fn parse_node_message(text: &str) -> Result<NodeMessage, MessageError> {
         return Err(MessageError { code: ErrorCode::TooLarge, message, seq: None, about: None });
     }
     let fields = fields(text).map_err(|(code, error)| {
-        let message = format!("the message {error}");
+        let mut message = format!("the message {error}");
+        message.truncate(message.floor_char_boundary(REASON_BYTES));
         MessageError { code, message, seq: None, about: None }
     })?;
     let seq = fields.find("seq").ok().flatten().and_then(seq);

@@ -21,7 +21,7 @@ pub(crate) fn begin_config(world: &World, state: &mut State, number: u8) {
     state.just.add(Reach::Read);
     let read = state.stored.clone();
     let tried = (world.rules.set_config)(&world.node, document, &read.node).apply(Some(&read.item));
-    let Some(Ok(_)) = answer(tried, document) else {
+    let Some(Ok(_)) = answer(tried) else {
         return state.just.add(Reach::Denied);
     };
     let read = world.rules.counts_what_it_read.then_some(read);
@@ -29,12 +29,12 @@ pub(crate) fn begin_config(world: &World, state: &mut State, number: u8) {
 }
 
 /// Settles the write of a configuration.
-pub(crate) fn config_settled(state: &mut State, task: Task, number: u8, outcome: Outcome) {
+pub(crate) fn config_settled(state: &mut State, task: Task, outcome: Outcome) {
     let known = match &outcome {
         Outcome::Applied { after } => Some(after.clone()),
         Outcome::Refused { stored, .. } => stored.clone(),
     };
-    let Some(answer) = answer(outcome, World::document(number)) else {
+    let Some(answer) = answer(outcome) else {
         return state.faults.add(Fault::Unexplained);
     };
     let Ok((node, desired, is_new)) = answer else {

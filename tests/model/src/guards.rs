@@ -2,19 +2,11 @@
 
 use rollcall_core::{Attribute, Guard, Update};
 
-/// The conditions that a write makes. All of them must hold.
-fn conditions(update: &mut Update) -> Vec<&mut Guard> {
-    match &mut update.guard {
-        Guard::All(conditions) => conditions.iter_mut().collect(),
-        other => vec![other],
-    }
-}
-
 /// The same write. Each of its conditions that is about this attribute also holds if `or` does.
 pub(crate) fn weakened(mut update: Update, about: Attribute, or: &Guard) -> Update {
-    for condition in conditions(&mut update) {
-        if is_about(condition, about) {
-            *condition = Guard::Any(vec![condition.clone(), or.clone()]);
+    for clause in &mut update.clauses {
+        if is_about(&clause.guard, about) {
+            clause.guard = Guard::Any(vec![clause.guard.clone(), or.clone()]);
         }
     }
     update
@@ -27,9 +19,7 @@ pub(crate) fn without(update: Update, about: Attribute) -> Update {
 
 /// The same write without any condition.
 pub(crate) fn unguarded(mut update: Update) -> Update {
-    for condition in conditions(&mut update) {
-        *condition = Guard::All(vec![]);
-    }
+    update.clauses.clear();
     update
 }
 

@@ -60,7 +60,7 @@ impl Default for Rules {
 
 /// The answer to a request to set a configuration: what is desired now and whether that is new, or why it is denied;
 /// `None` if the stored item is unreadable.
-pub(crate) fn answer(outcome: Outcome, document: &str) -> Option<Result<(Node, DesiredConfig, bool), Denied>> {
-    let answer = config_set(outcome, document, &Expected::default()).ok()?;
+pub(crate) fn answer(outcome: Outcome) -> Option<Result<(Node, DesiredConfig, bool), Denied>> {
+    let answer = config_set(outcome).ok()?;
     Some(answer.map(|set| (set.node, set.config, set.changed)))
 }

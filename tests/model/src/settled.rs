@@ -30,7 +30,7 @@ pub(crate) fn settled(
     let Write { what, read } = write;
     let event = match what {
         What::Event(event) => event,
-        What::Config(number) => return config_settled(state, task, number, outcome),
+        What::Config(_) => return config_settled(state, task, outcome),
         What::Revoke => return revoke_settled(state, task, outcome),
     };
     let known = read.as_deref().map(|read| &read.node);

@@ -1,7 +1,7 @@
 //! The steps, quick ones first.
 
 use crate::prerequisites::Need::{self, CCompiler, Kill, Linux, Python, Setpriv, Strip};
-use crate::run::{cargo, succeed};
+use crate::run::{cargo, output, succeed};
 use crate::runner::Report;
 use crate::{cloud, infra, localstack, purity, resolution, runner, tools};
 
@@ -30,7 +30,7 @@ pub(crate) enum Lane {
 }
 
 /// Everything that CI checks.
-pub(crate) static STEPS: [Step; 12] = [
+pub(crate) static STEPS: [Step; 13] = [
     Step { name: "format", purpose: "the code is formatted", needs: &[], lane: Lane::Code, check: format },
     Step {
         name: "purity",
@@ -82,6 +82,13 @@ pub(crate) static STEPS: [Step; 12] = [
         check: runner::units,
     },
     Step {
+        name: "simulation",
+        purpose: "simulated years of a fleet's life, in which every promise holds",
+        needs: &[CCompiler],
+        lane: Lane::Code,
+        check: simulation,
+    },
+    Step {
         name: "embedded",
         purpose: "the whole system on the embedded backend",
         needs: &[CCompiler, Kill, Python],
@@ -118,6 +125,22 @@ fn format() -> Result<Report, String> {
 fn lints() -> Result<Report, String> {
     let clippy = ["clippy", "--profile", "local", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
     succeed(&mut cargo(&clippy)).map(|()| Report::default())
+}
+
+/// A campaign of this many lives, and one of them twice: it must be the same to the byte.
+fn simulation() -> Result<Report, String> {
+    let simulate = |arguments: &[&str]| {
+        let binary = ["run", "--quiet", "--profile", "local", "--locked", "--bin", "rollcall-sim", "--"];
+        cargo(&[&binary[..], arguments].concat())
+    };
+    succeed(&mut simulate(&["--seeds", "1..220", "--nodes", "10", "--days", "4"]))?;
+    let [once, again] =
+        [0, 1].map(|_| output(&mut simulate(&["--seed", "7", "--nodes", "10", "--days", "2", "--json"])));
+    let digest = |text: &str| Some(text.split_once("\"digest\":\"")?.1.split_once('"')?.0.to_owned());
+    match (digest(&once?), digest(&again?)) {
+        (Some(once), Some(again)) if once == again => Ok(Report::default()),
+        (once, again) => Err(format!("the same seed gave two runs: {once:?} and {again:?}")),
+    }
 }
 
 fn docs() -> Result<Report, String> {

@@ -101,17 +101,29 @@ impl Head {
     }
 }
 
+/// How many of a client's bytes, which come in these pieces, are the head of its request; `None` if more of it is to come.
+///
+/// # Errors
+/// The status of the refusal.
+#[doc(hidden)]
+pub fn head_bytes<'a>(
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    limits: &ClientLimits,
+) -> Result<Option<usize>, StatusCode> {
+    let mut head = Head::default();
+    pieces.into_iter().try_for_each(|piece| head.scan(piece, limits))?;
+    Ok((head.at == At::Over).then_some(head.bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn scanned(head: &str) -> Result<(), StatusCode> {
         let limits = ClientLimits { request_line: 64, head: 128, ..ClientLimits::default() };
-        let at_once = Head::default().scan(head.as_bytes(), &limits);
-        let mut pieces = Head::default();
-        let in_pieces = head.as_bytes().chunks(1).try_for_each(|piece| pieces.scan(piece, &limits));
-        assert_eq!(at_once, in_pieces, "{head}");
-        at_once
+        let at_once = head_bytes([head.as_bytes()], &limits);
+        assert_eq!(at_once, head_bytes(head.as_bytes().chunks(1), &limits), "{head}");
+        at_once.map(|_| ())
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use super::{Blocked, Closed, DesiredConfig, Held, Node, Presence, Previous, Takeovers};
 use crate::attribute::Attribute;
 use crate::event::Connection;
-use crate::id::{ConnectionId, CredentialVersion, Instance, Tags, Timestamp};
+use crate::id::{ConnectionId, CredentialVersion, Instance};
 use crate::item::{Item, Malformed, malformed, number, text, time};
 use crate::report::{ConfigOutcome, ConfigState, Health, UpdateOutcome, UpdateState};
+use crate::tags::Tags;
+use crate::timestamp::Timestamp;
 
 impl Node {
     /// Reads a node from its stored item.
@@ -19,8 +21,10 @@ impl Node {
             (Some(_), Some(_)) => return Err(malformed(Attribute::OfflineSince)),
         };
         let credentials = credentials(item, Attribute::CredentialVersion)?;
+        let held = held(item)?;
         Ok(Self {
-            held: held(item)?,
+            config_is_its_own: config_is_its_own(item, held.as_ref())?,
+            held,
             presence,
             due: time(item, Attribute::Due)?,
             seen: time(item, Attribute::Seen)?,
@@ -122,6 +126,11 @@ fn config(item: &Item) -> Result<Option<ConfigOutcome>, Malformed> {
     let state = state.ok_or_else(|| malformed(Attribute::ConfigState))?;
     let detail = text(item, Attribute::ConfigDetail)?.map(str::to_owned);
     Ok(Some(ConfigOutcome { version, state, detail }))
+}
+
+fn config_is_its_own(item: &Item, held: Option<&Held>) -> Result<bool, Malformed> {
+    let here = held.and_then(|held| held.instance).map_or(0, |instance| u64::from(instance.0));
+    Ok(number(item, Attribute::ConfigInstance)?.is_none_or(|reporter| reporter == here))
 }
 
 fn update(item: &Item) -> Result<Option<UpdateOutcome>, Malformed> {

@@ -279,6 +279,7 @@ fn a_fetch_that_takes_too_long_is_cancelled_and_repeated() {
     let mut bench = Bench::connected(Ok(Record::default()));
     let (news, text) = large(3);
     bench.receive(&news);
+    bench.driver.fetched(bench.now, 2, Err(FetchError::NoUrl));
     bench.pass_until("cancel fetch", 1);
     assert_eq!(bench.now, Timing::default().fetch_timeout);
     bench.driver.fetched(bench.now, 3, Ok(text.clone()));
@@ -309,6 +310,16 @@ fn what_an_action_makes_due_is_done_in_the_same_call() {
         "type": "ack", "seq": 1, "next_check_in_s": 60, "reconnect_within_s": 6000, "spread_s": 0, "config": config,
     }));
     assert_eq!(bench.driver.transport().opened.len(), 2, "no connection proves the configuration");
+    bench.driver.request(bench.now, Request::Stop);
+    assert_eq!(bench.transcript.count("roll back 1"), 1, "it was not proven");
+}
+
+#[test]
+fn a_connection_that_is_gone_without_an_end_is_lost() {
+    let mut bench = Bench::connected(Ok(Record::default()));
+    bench.happens(LinkEvent::Gone);
+    assert_eq!(bench.transcript.count("event Disconnected { reason: Lost"), 1);
+    bench.pass_until("open", 2);
 }
 
 #[test]

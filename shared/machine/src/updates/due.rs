@@ -13,7 +13,8 @@ pub(crate) enum Due {
     Offer { version: String },
     /// Ask the server for the URL of the image.
     Ask { version: String },
-    /// Download the image, then call [`Updates::downloaded`](super::Updates::downloaded). A download that is under way is cancelled.
+    /// Download the image, then call [`Updates::downloaded`](super::Updates::downloaded). A download that is under way
+    /// is cancelled.
     Download(FirmwareUrl),
     /// Hand the image to the program. When it has answered, call [`Updates::installed`](super::Updates::installed).
     Install(Image),

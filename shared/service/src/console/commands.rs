@@ -58,7 +58,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
             // Numbers that are missing belong to commands that expired long ago and were deleted.
             let Some(end) = some.last() else { break };
             from = end.number + 1;
-            for command in some.iter().filter(|command| command.is_open(admitted.now)) {
+            for command in some.iter().filter(|command| command.is_open(admitted.times().earliest)) {
                 first_open.get_or_insert(command.number);
                 open += 1;
             }
@@ -84,7 +84,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     async fn hand_out(&self, node: &NodeId, number: u64, admitted: &Admitted<'_>) -> Answered {
         let stored = self.registered_node(node).await?;
         if let (Some(_), Some(open)) = (stored.open(), stored.open_commands()) {
-            let next = next_command(&self.store, node, open, admitted.now).await.map_err(|error| failed(&error))?;
+            let next = next_command(&self.store, node, open, admitted.times()).await.map_err(|error| failed(&error))?;
             if let Some(next) = next {
                 let news = command_news(&next, admitted.now).map_err(|error| failed(&error))?;
                 self.push(node, &stored, &ServerMessage::Command(news), admitted.now).await;
@@ -129,7 +129,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         self.registered_node(&node).await?;
         let stored = match self.write(&cancel(&node, number, admitted.now)).await? {
             Outcome::Applied { after } => Some(after),
-            Outcome::Refused { stored } => stored,
+            Outcome::Refused { stored, .. } => stored,
         };
         let stored = stored.map(|item| Command::read(number, &item)).transpose().map_err(|error| internal(&error))?;
         match stored.ok_or_else(unknown)?.state(admitted.now) {

@@ -54,7 +54,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         now: Timestamp,
     ) -> Result<(ConfigSet, Node), Problem> {
         let outcome = self.write(&set_config(node, document.sha256(), expected)).await?;
-        let set = config_change(outcome, document, expected)?;
+        let set = config_change(outcome)?;
         let delivery = match (set.changed, set.node.news()) {
             (false, None) => DeliveryState::Unchanged,
             // The configuration is pushed again if the node has not reported on it: the first push may have been lost.
@@ -160,9 +160,9 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
 
 /// The result of setting a configuration, if the node does not change before.
 fn predicted(node: &NodeId, item: &Item, document: &Document, expected: &Expected) -> Result<ConfigChange, Problem> {
-    config_change(set_config(node, document.sha256(), expected).apply(Some(item)), document, expected)
+    config_change(set_config(node, document.sha256(), expected).apply(Some(item)))
 }
 
-fn config_change(outcome: Outcome, document: &Document, expected: &Expected) -> Result<ConfigChange, Problem> {
-    config_set(outcome, document.sha256(), expected).map_err(|error| internal(&error))?.map_err(denied)
+fn config_change(outcome: Outcome) -> Result<ConfigChange, Problem> {
+    config_set(outcome).map_err(|error| internal(&error))?.map_err(denied)
 }

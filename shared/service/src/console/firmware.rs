@@ -5,7 +5,7 @@ use crate::connections::Connections;
 use crate::firmware::Kept;
 use crate::http::HttpAnswer;
 use crate::store::Store;
-use rollcall_core::{Denied, FirmwareImage, FirmwareVersion, Model, NodeId, firmware_set, set_firmware};
+use rollcall_core::{Denied, FirmwareImage, FirmwareVersion, Model, NodeId, granted, set_firmware};
 use rollcall_wire::console::{DeliveryState, FirmwareSet, FirmwareSpec, FirmwareWish, Problem, ProblemCode};
 use rollcall_wire::{FirmwareNews, ServerMessage};
 
@@ -51,7 +51,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
             return Err(unknown(&model, &version));
         }
         let outcome = self.write(&set_firmware(&node, &model, &version)).await?;
-        let stored = firmware_set(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
+        let stored = granted(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
         let version = version.as_str().to_owned();
         let delivery = if stored.firmware_news().is_some() {
             let news = ServerMessage::Firmware(FirmwareNews { version: version.clone() });

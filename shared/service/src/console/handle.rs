@@ -1,6 +1,7 @@
 //! Handles a request of the application: authentication, routing, and the answer.
 
 use crate::clock::Clock;
+use crate::commands::Times;
 use crate::connections::Connections;
 use crate::documents::Documents;
 use crate::error::chain;
@@ -47,6 +48,11 @@ pub(crate) struct Admitted<'a> {
 pub(crate) type Answered = Result<HttpAnswer, Problem>;
 
 impl Admitted<'_> {
+    /// The time of the request by both clocks.
+    pub(crate) fn times(&self) -> Times {
+        Times::of(self.now, self.request.now)
+    }
+
     /// The body as text.
     pub(crate) fn body(&self) -> Result<String, Problem> {
         self.request.text().map(std::borrow::Cow::into_owned).map_err(|error| not_taken(&error))

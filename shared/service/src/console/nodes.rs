@@ -6,8 +6,8 @@ use crate::http::HttpAnswer;
 use crate::reply::text;
 use crate::store::Store;
 use rollcall_core::{
-    Amended, Amending, CredentialVersion, InvalidId, Node, NodeId, Outcome, Registering, Site, Tags, Timestamp, Update,
-    amend, register, registered, revoke,
+    Amended, Amending, CredentialVersion, InvalidId, Node, NodeId, Registering, Site, Tags, Timestamp, Update, amend,
+    granted, register, revoke,
 };
 use rollcall_wire::ServerMessage;
 use rollcall_wire::console::{NodePage, NodePatch, NodeSpec, Problem, ProblemCode};
@@ -44,7 +44,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Writes a registration or its change. A connection whose token becomes outdated by it is closed.
     pub(crate) async fn register_one(&self, node: &NodeId, update: &Update, now: Timestamp) -> Result<Node, Problem> {
         let outcome = self.write(update).await?;
-        let stored = registered(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
+        let stored = granted(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
         self.dismiss_outdated(node, &stored, now).await;
         Ok(stored)
     }
@@ -58,10 +58,8 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Revokes a node's credentials, tells the node, and closes its connection.
     pub(crate) async fn revoke(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let Outcome::Applied { after } = self.write(&revoke(&node)).await? else {
-            return Err(denied(rollcall_core::Denied::Unknown));
-        };
-        let stored = Node::read(&after).map_err(|error| internal(&error))?;
+        let outcome = self.write(&revoke(&node)).await?;
+        let stored = granted(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
         self.dismiss_outdated(&node, &stored, admitted.now).await;
         Ok(HttpAnswer::status(204))
     }

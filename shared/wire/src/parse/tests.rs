@@ -30,6 +30,16 @@ fn refused(fields: &str) -> String {
 }
 
 #[test]
+fn an_error_does_not_repeat_the_message() {
+    let quotes = "\\\"".repeat(MESSAGE_LIMIT_BYTES / 2 - 1);
+    for text in [format!("\"{quotes}\""), format!("\"{}\"", "\u{e4}".repeat(1_000))] {
+        let error = error(&text);
+        assert_eq!(error.code, ErrorCode::NotJson);
+        assert!(error.message.len() <= REASON_BYTES, "{} bytes", error.message.len());
+    }
+}
+
+#[test]
 fn a_minimal_check_in_asks_for_an_answer() {
     let parsed = parse_node_message(r#"{"type":"check-in","seq":7}"#);
     assert_eq!(parsed, Ok(NodeMessage::CheckIn(CheckIn::idle(7))));

@@ -9,6 +9,7 @@ mod errors;
 mod events;
 mod firmware;
 mod secrets;
+mod simulate;
 mod stack;
 mod table;
 mod watch;

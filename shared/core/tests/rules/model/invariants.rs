@@ -5,14 +5,16 @@ use rollcall_core::{
     Value,
 };
 
-use super::{BUDGET, State, World};
-
-type Check = Result<(), String>;
+use super::check::{Check, hold};
+use super::delivery::{State, is_message};
+use super::refusals;
+use super::world::{BUDGET, World};
 
 pub fn check(before: &State, event: &Event, settled: &Settled, after: &mut State, world: &World) -> Check {
     refused_events_change_nothing(before, settled, after)?;
     only_admitted_nodes_get_in(before, event, after, world)?;
     sweeps_judge_only_what_they_saw(before, event, after)?;
+    refusals::are_true(node_before(before).as_ref(), event, settled, world)?;
     let Some(item) = &after.item else { return Ok(()) };
     let node = Node::read(item).map_err(|error| error.to_string())?;
     presence_follows_the_connection(item, &node)?;
@@ -49,10 +51,6 @@ pub fn order_is_void(before: &State, event: &Event) -> bool {
 fn held_by_the_future(before: &State, event: &Event) -> bool {
     let held = node_before(before).and_then(|node| node.held);
     held.is_some_and(|held| is_future(held.connection.opened_at, event))
-}
-
-fn hold(condition: bool, invariant: &str) -> Check {
-    if condition { Ok(()) } else { Err(invariant.to_owned()) }
 }
 
 fn node_before(before: &State) -> Option<Node> {
@@ -169,6 +167,17 @@ fn the_newest_connection_wins(before: &State, event: &Event, node: &Node, world:
 }
 
 fn closed_connections_stay_closed(before: &State, event: &Event, after: &State, node: &Node) -> Check {
+    let holds = |connection: &Connection, must_be_closed: bool| {
+        let held = node_before(before).and_then(|node| node.held).filter(|held| held.connection.id == connection.id);
+        held.is_some_and(|held| held.closed.is_some() || !must_be_closed)
+    };
+    let is_repeated = match &event.kind {
+        EventKind::Connect { connection, .. } => holds(connection, false),
+        EventKind::Disconnect { connection, .. } => holds(connection, true),
+        _ => false,
+    };
+    let unchanged = without_budget(before.item.as_ref()) == without_budget(after.item.as_ref());
+    hold(!is_repeated || unchanged, "a connection opens once and closes once")?;
     let revived = node.open().is_some_and(|held| after.ended.contains(&held.connection.id));
     hold(!revived || order_is_void(before, event), "a closed connection never revives")
 }
@@ -204,8 +213,7 @@ fn no_node_sends_more_than_its_budget(
     hold(node.spent <= u64::from(BUDGET), "no more messages are stored than the budget has")?;
     hold(node.spent_since == since || may_begin, "a minute begins after the last one has passed")?;
     hold(!slowed_down || blocked || (used_up && !may_begin), "only a node that sends too much is told to slow down")?;
-    let stores =
-        !matches!(event.kind, EventKind::Disconnect { .. } | EventKind::Expire { .. } | EventKind::Lost { .. });
+    let stores = is_message(&event.kind);
     let unchanged = earlier.as_ref() == Some(node);
     hold(!(stores && blocked) || refusal.is_some() || unchanged, "nothing of a blocked node is stored")?;
     let blocked_anew = node.blocked != earlier.map(|node| node.blocked).unwrap_or_default();

@@ -296,3 +296,12 @@ fn a_version_that_runs_already_is_not_installed_again() {
     bench.tell_firmware("2.5");
     assert_eq!((bench.offered.len(), bench.update()), (0, Some(report("2.5", UpdateStatus::Applied, None))));
 }
+
+#[test]
+fn a_version_that_might_fit_no_check_in_is_ignored() {
+    let mut bench = Bench::asking();
+    bench.tell_firmware(&"v".repeat(32_000));
+    bench.machine.check_in_now(bench.now);
+    bench.settle();
+    assert_eq!(bench.update(), Some(report("2.5", UpdateStatus::Downloading, None)));
+}

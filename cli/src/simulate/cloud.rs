@@ -1,0 +1,145 @@
+//! A local cloud of a simulation's own, whose faults can be switched.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Weak};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use rollcall_aws::variable;
+use rollcall_chaos::{Before, Chaos, Service};
+use rollcall_core::Policy;
+use rollcall_gateway::{Gateway, Limits};
+use rollcall_live::{Cloud, Server};
+use rollcall_stack::{
+    Backend, FIRMWARE_BUCKET, FunctionSettings, Here, STAGE, Stack, StackConfig, StackError, TABLE, listen,
+};
+use rollcall_token::Signer;
+use tokio::sync::RwLock;
+
+use crate::key;
+use crate::meter::Meter;
+use crate::problem::Problem;
+use crate::up::{Events, not_started};
+
+/// How many processes a function may have.
+const PROCESSES: usize = 4;
+
+/// A local cloud, with the proxies of its faults.
+pub(crate) struct OwnCloud {
+    chaos: Chaos,
+    stack: Arc<RwLock<Option<Stack>>>,
+    /// The proxies end with this.
+    _before: [Before; 2],
+}
+
+impl OwnCloud {
+    /// Starts one on free ports.
+    ///
+    /// # Errors
+    /// If a part of it does not start.
+    pub(crate) async fn start(
+        seed: u64,
+        policy: Policy,
+        functions: PathBuf,
+        signer: &Signer,
+        meter: &Meter,
+    ) -> Result<(Self, Server), Problem> {
+        let chaos = Chaos::new(seed);
+        let cannot = |error: std::io::Error| Problem::plain(&error);
+        let store = chaos.before(Service::Store).await.map_err(cannot)?;
+        let connections = chaos.before(Service::Connections).await.map_err(cannot)?;
+        let console_key = key::console()?;
+        let settings = FunctionSettings {
+            table: TABLE.to_owned(),
+            connections: format!("http://{}/{STAGE}", connections.address()),
+            token_keys: signer.jwks().map_err(|error| Problem::plain(&error))?,
+            console_keys: key::console_keys(&console_key),
+            firmware_bucket: FIRMWARE_BUCKET.to_owned(),
+            policy,
+            more: BTreeMap::from([(variable::ENDPOINT_URL_DYNAMODB.to_owned(), format!("http://{}", store.address()))]),
+        };
+        let (dynamodb, config) = config(&chaos, settings, functions, meter).map_err(|error| not_started(&error))?;
+        store.stand_before(&dynamodb);
+        let stack = Stack::start(config).await.map_err(|error| not_started(&error))?;
+        let address = stack.connections_url().trim_start_matches("http://").trim_end_matches(&format!("/{STAGE}"));
+        connections.stand_before(address);
+        let server = Server { ws_url: stack.ws_url(), http_url: stack.http_url(), console_key };
+        let stack = Arc::new(RwLock::new(Some(stack)));
+        chaos.kills_with(killing(Arc::downgrade(&stack)));
+        Ok((Self { chaos, stack, _before: [store, connections] }, server))
+    }
+
+    /// Ends it in order.
+    pub(crate) async fn shutdown(&self) {
+        if let Some(stack) = self.stack.write().await.take() {
+            stack.shutdown().await;
+        }
+    }
+}
+
+/// The configuration, and the address of the engine.
+fn config(
+    chaos: &Chaos,
+    settings: FunctionSettings,
+    functions: PathBuf,
+    meter: &Meter,
+) -> Result<(String, StackConfig), StackError> {
+    let dynamodb = listen(0, "DynamoDB", "nothing")?;
+    let address = dynamodb.local_addr().map_err(StackError::Gateway)?.to_string();
+    let here = Here {
+        dynamodb,
+        s3: listen(0, "S3", "nothing")?,
+        data: None,
+        functions,
+        processes: PROCESSES,
+        settings,
+        logs: Events::unheard(meter),
+    };
+    let chaos = chaos.clone();
+    let config = StackConfig {
+        ws: listen(0, "WebSockets", "nothing")?,
+        connections: listen(0, "@connections", "nothing")?,
+        http: listen(0, "HTTP", "nothing")?,
+        limits: Limits::default(),
+        interceptor: Some(Box::new(move |invoke| chaos.between(invoke))),
+        backend: Backend::Here(Box::new(here)),
+    };
+    Ok((address, config))
+}
+
+/// Kills a process of a function, as Lambda's host may fail.
+fn killing(stack: Weak<RwLock<Option<Stack>>>) -> rollcall_chaos::Kill {
+    Box::new(move |function| {
+        let Some(stack) = stack.upgrade() else { return };
+        let Ok(stack) = stack.try_read() else { return };
+        let process = stack.as_ref().and_then(|stack| stack.host()?.processes(function).first().copied());
+        if let Some(process) = process {
+            let _ = Command::new("kill").args(["-KILL", &process.to_string()]).stderr(Stdio::null()).spawn();
+        }
+    })
+}
+
+impl Cloud for OwnCloud {
+    fn chaos(&self) -> &Chaos {
+        &self.chaos
+    }
+
+    fn cut_all(&self) {
+        if let Ok(stack) = self.stack.try_read() {
+            stack.as_ref().map(Stack::gateway).map(Gateway::cut);
+        }
+    }
+
+    fn restart_gateway(&self) -> BoxFuture<'_, ()> {
+        async {
+            if let Some(stack) = self.stack.write().await.as_mut()
+                && let Err(error) = stack.restart_gateway().await
+            {
+                crate::out::say(&format!("warning: the gateway could not be restarted: {error}"));
+            }
+        }
+        .boxed()
+    }
+}

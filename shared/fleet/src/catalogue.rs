@@ -1,0 +1,125 @@
+//! What plans name by number: documents, commands and firmware images.
+
+use data_encoding::HEXLOWER;
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt as _, SeedableRng as _};
+use sha2::{Digest as _, Sha256};
+
+/// The firmware that every node runs at the start.
+pub const FIRST_FIRMWARE: &str = "1.0";
+
+/// The text of the n-th configuration document, in its canonical form. Every tenth is too large for a message, so that
+/// nodes fetch it.
+pub fn document(n: u32) -> String {
+    let channel = [36, 40, 44, 48][n as usize % 4];
+    let filling = if n % 10 == 9 { 26_000 } else { 10 + n as usize % 50 };
+    format!("{{\"channel\":{channel},\"filling\":\"{}\",\"nth\":{n},\"power\":1.50}}", "x".repeat(filling))
+}
+
+/// What a node's program does for a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// It does it at once: `done`.
+    AtOnce,
+    /// It needs 1 to 120 s for it: `done`.
+    Slowly,
+    /// It can't do it: `failed`, with an output of several KB.
+    Fails,
+    /// It answers `done`, and restarts a moment later.
+    Restarts,
+    /// The power fails while it works, and is back 5 to 60 s later.
+    PowerFails,
+}
+
+/// The name of the n-th kind of command.
+pub fn command_name(n: u32) -> &'static str {
+    ["locate", "scan", "calibrate", "reboot", "overload"][n as usize % 5]
+}
+
+/// What a node's program does for a command of this name.
+pub fn command_act(name: &str) -> Act {
+    match name {
+        "scan" => Act::Slowly,
+        "calibrate" => Act::Fails,
+        "reboot" => Act::Restarts,
+        "overload" => Act::PowerFails,
+        _ => Act::AtOnce,
+    }
+}
+
+/// The n-th message of a misbehaving program: mostly check-ins, some questions, and some that can't be read. Very rarely
+/// it is larger than a frame may be.
+pub fn flood_text(n: u32) -> String {
+    match n % 12 {
+        _ if n % 197 == 196 => "x".repeat(40_000),
+        _ if n % 50 == 49 => format!("{{\"type\":\"check-in\",\"seq\":{}1{}}}", "[".repeat(200), "]".repeat(200)),
+        6 => "{\"type\":\"config\"}".to_owned(),
+        7 => "{\"type\":\"firmware-url\",\"version\":\"0.0\"}".to_owned(),
+        8 => "no JSON".to_owned(),
+        9 => "{\"seq\":1}".to_owned(),
+        10 => "{\"type\":\"reboot\"}".to_owned(),
+        11 => "{\"type\":\"check-in\",\"seq\":\"first\"}".to_owned(),
+        _ => format!("{{\"type\":\"check-in\",\"seq\":{}}}", n + 1),
+    }
+}
+
+/// The n-th firmware version.
+pub fn firmware_version(n: u32) -> String {
+    format!("2.{n}")
+}
+
+/// The key of an image's object in the bucket.
+pub fn object_key(model: &str, version: &str) -> String {
+    format!("{model}/{version}/image.bin")
+}
+
+/// The image of this version for this model, as it is in the bucket: 1 to 64 KiB.
+pub fn image(model: &str, version: &str) -> Vec<u8> {
+    let name = format!("{model} {version}");
+    let seed = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut bytes = vec![0; rng.random_range(1_024..=65_536)];
+    rng.fill(&mut bytes[..]);
+    bytes
+}
+
+/// The SHA-256 of that image, in lower-case hexadecimal.
+pub fn image_sha256(model: &str, version: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(image(model, version)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_document_is_canonical_and_unlike_the_others() {
+        let texts: std::collections::BTreeSet<_> = (0..100).map(document).collect();
+        assert_eq!(texts.len(), 100);
+        for text in texts {
+            assert_eq!(rollcall_wire::canonical(&text, 32).expect("JSON"), text);
+        }
+        assert!(document(9).len() > rollcall_wire::DOCUMENT_IN_FRAME_BYTES, "some are fetched");
+    }
+
+    #[test]
+    fn a_flood_has_messages_of_every_kind() {
+        let errors: std::collections::BTreeSet<_> = (0..200)
+            .map(|n| {
+                let read = rollcall_wire::parse_node_message(&flood_text(n));
+                read.map_or_else(|error| rollcall_wire::ErrorMessage::from(error).code.to_string(), |_| String::new())
+            })
+            .collect();
+        let expected = ["", "invalid-field", "no-type", "not-json", "too-deep", "too-large", "unknown-type"];
+        assert_eq!(errors.into_iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn an_image_depends_on_its_model_and_its_version() {
+        assert_eq!(image("a", "2.1"), image("a", "2.1"));
+        assert_ne!(image("a", "2.1"), image("a", "2.2"));
+        assert_ne!(image("a", "2.1"), image("b", "2.1"));
+    }
+}

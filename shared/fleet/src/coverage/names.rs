@@ -1,0 +1,131 @@
+//! The names of what can be seen.
+
+use rollcall_machine::{DisconnectReason, NodeEvent};
+use rollcall_wire::{ByeReason, ErrorCode, NodeMessage, ServerMessage};
+
+use crate::observation::How;
+use crate::plan::Ask;
+
+pub(super) fn ask(ask: &Ask) -> &'static str {
+    match ask {
+        Ask::Register { .. } => "register",
+        Ask::Amend { .. } => "amend",
+        Ask::SetConfig { .. } => "set-config",
+        Ask::SetSiteConfig { .. } => "set-site-config",
+        Ask::Queue { .. } => "queue",
+        Ask::Cancel { .. } => "cancel",
+        Ask::AddFirmware { .. } => "add-firmware",
+        Ask::SetFirmware { .. } => "set-firmware",
+        Ask::Revoke { .. } => "revoke",
+        Ask::RaiseCredentials { .. } => "raise-credentials",
+        Ask::Disconnect { .. } => "disconnect",
+        Ask::Show { .. } => "show",
+        Ask::ListSite { .. } => "list-site",
+    }
+}
+
+pub(super) fn question(message: &NodeMessage) -> &'static str {
+    match message {
+        NodeMessage::CheckIn(check_in) if !check_in.results.is_empty() => "checked in with results",
+        NodeMessage::CheckIn(check_in) if !check_in.ack => "checked in without asking for an ack",
+        NodeMessage::CheckIn(_) => "checked in",
+        NodeMessage::Config => "asked for its configuration",
+        NodeMessage::FirmwareUrl { .. } => "asked for an image",
+        _ => "sent something else",
+    }
+}
+
+pub(super) fn applied(how: How) -> &'static str {
+    match how {
+        How::Applied => "applied a configuration",
+        How::Substituted => "substituted a configuration",
+        How::Refused => "refused a configuration",
+    }
+}
+
+pub(super) fn message(message: &ServerMessage) -> &'static str {
+    match message {
+        ServerMessage::Ack(_) => "ack",
+        ServerMessage::Config(_) => "config",
+        ServerMessage::Command(_) => "command",
+        ServerMessage::Firmware(_) => "firmware",
+        ServerMessage::FirmwareUrl(_) => "firmware-url",
+        ServerMessage::Error(_) => "error",
+        ServerMessage::Reconnect { .. } => "reconnect",
+        ServerMessage::SlowDown { .. } => "slow-down",
+        ServerMessage::Bye { .. } => "bye",
+        _ => "something else",
+    }
+}
+
+pub(super) fn error(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::TooLarge => "too-large",
+        ErrorCode::NotJson => "not-json",
+        ErrorCode::TooDeep => "too-deep",
+        ErrorCode::NoType => "no-type",
+        ErrorCode::UnknownType => "unknown-type",
+        ErrorCode::InvalidField => "invalid-field",
+        ErrorCode::StaleSeq => "stale-seq",
+        ErrorCode::NotConnected => "not-connected",
+        ErrorCode::Unregistered => "unregistered",
+        ErrorCode::Revoked => "revoked",
+        ErrorCode::CredentialsOutdated => "credentials-outdated",
+        ErrorCode::NoConfig => "no-config",
+        ErrorCode::NoFirmware => "no-firmware",
+        ErrorCode::Unavailable => "unavailable",
+        ErrorCode::Internal => "internal",
+        _ => "something else",
+    }
+}
+
+pub(super) fn bye(reason: ByeReason) -> &'static str {
+    match reason {
+        ByeReason::Superseded => "superseded",
+        ByeReason::Closed => "closed",
+        ByeReason::Unregistered => "unregistered",
+        ByeReason::Revoked => "revoked",
+        ByeReason::SlowDown => "slow-down",
+        _ => "something else",
+    }
+}
+
+pub(super) fn event(event: &NodeEvent) -> &'static str {
+    match event {
+        NodeEvent::Connected { planned: true } => "connected as planned",
+        NodeEvent::Connected { planned: false } => "connected",
+        NodeEvent::CheckedIn { .. } => "checked-in",
+        NodeEvent::Acked { .. } => "acked",
+        NodeEvent::Refused { .. } => "refused",
+        NodeEvent::Unreachable { .. } => "unreachable",
+        NodeEvent::Error(_) => "error",
+        NodeEvent::Disconnected { reason, .. } => disconnected(reason),
+        NodeEvent::ConfigApplied { .. } => "config-applied",
+        NodeEvent::ConfigRejected { .. } => "config-rejected",
+        NodeEvent::CommandFinished(_) => "command-finished",
+        NodeEvent::UpdateApplied { .. } => "update-applied",
+        NodeEvent::UpdateFailed { .. } => "update-failed",
+        NodeEvent::UpdateRolledBack { .. } => "update-rolled-back",
+        NodeEvent::Superseded { .. } => "superseded",
+        NodeEvent::SlowedDown { .. } => "slowed-down",
+        NodeEvent::BackingOff { .. } => "backing-off",
+        _ => "something else",
+    }
+}
+
+fn disconnected(reason: &DisconnectReason) -> &'static str {
+    match reason {
+        DisconnectReason::Closed { .. } => "disconnected: closed",
+        DisconnectReason::Lost { .. } => "disconnected: lost",
+        DisconnectReason::Silent => "disconnected: silent",
+        DisconnectReason::Unanswered => "disconnected: unanswered",
+        DisconnectReason::NotConnected => "disconnected: not-connected",
+        DisconnectReason::Bye { .. } => "disconnected: bye",
+        DisconnectReason::Replaced => "disconnected: replaced",
+        DisconnectReason::Expired => "disconnected: expired",
+        DisconnectReason::ReplacementFailed => "disconnected: replacement-failed",
+        DisconnectReason::Dropped => "disconnected: dropped",
+        DisconnectReason::Stopped => "disconnected: stopped",
+        _ => "disconnected: something else",
+    }
+}
