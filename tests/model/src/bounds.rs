@@ -31,11 +31,8 @@ pub struct Bounds {
     pub calls_lost: u8,
     /// How many messages and `$disconnect`s are delivered a second time.
     pub repeated: u8,
-    /// Whether a write may take longer than a tick. The functions give up after five seconds, which a right clock of
-    /// another host may be ahead.
+    /// Whether every invocation may go on for longer than a tick. If not, only sweeps may.
     pub outlasts_ticks: bool,
-    /// Whether also that must hold which the rules do not keep yet ([`findings`](crate::findings)).
-    pub is_strict: bool,
     /// The outcomes that some history must reach.
     pub reaches: &'static [Reach],
 }
@@ -78,7 +75,8 @@ impl fmt::Display for Bounds {
             (self.repeated, "repeated delivery"),
         ];
         let others = others.into_iter().filter(|(most, _)| *most > 0).map(|(most, of)| number(most, of));
-        f.write_str(&connections.chain(others).collect::<Vec<_>>().join(", "))
+        let slow = self.outlasts_ticks.then(|| "invocations that outlast ticks".to_owned());
+        f.write_str(&connections.chain(others).chain(slow).collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -104,6 +102,5 @@ pub(crate) const NOTHING: Bounds = Bounds {
     calls_lost: 0,
     repeated: 0,
     outlasts_ticks: false,
-    is_strict: false,
     reaches: &[],
 };

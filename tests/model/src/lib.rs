@@ -8,7 +8,8 @@
 //! within the bounds of a [`Scenario`], and checks every [property](crate::property) in it.
 //!
 //! The same model runs designs that the decisions in `docs/adr` reject ([`wrong_designs`]), and the rules without one
-//! of their conditions ([`missing_conditions`]). The checker finds a history for each of them that breaks a property.
+//! of their conditions ([`missing_conditions`]). The checker finds a history for each of them that breaks a property. It
+//! also finds one beyond each limit that the rules take for granted ([`limits`]).
 //!
 //! [stateright]: https://www.stateright.rs
 
@@ -20,8 +21,8 @@ mod config;
 mod console;
 mod deeds;
 mod fault;
-mod finding;
 mod guards;
+mod limit;
 mod missing;
 mod model;
 mod monitor;
@@ -47,7 +48,7 @@ mod wrong;
 
 pub use bounds::Bounds;
 pub use check::{Checked, Counterexample, check, counterexample};
-pub use finding::findings;
+pub use limit::limits;
 pub use missing::missing_conditions;
 pub use property::properties;
 pub use reached::Outcome;

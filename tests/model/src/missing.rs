@@ -4,7 +4,7 @@ use rollcall_core::{Attribute, EventKind};
 
 use crate::bounds::{Bounds, NOTHING};
 use crate::guards::without;
-use crate::property::{HOLDER, KEPT, NEWER, POLLING, REPLACED, REVOKED, SEEN};
+use crate::property::{FOUND, KEPT, NEWER, POLLING, REPLACED, REVOKED, SEEN};
 use crate::rules::Rules;
 use crate::variant::{Variant, with_plan};
 
@@ -35,7 +35,7 @@ const CONDITIONS: [Condition; 14] = [
     on(is_poll, "a poll at whatever time", Attribute::Seen, POLLS, SEEN),
     on(is_disconnect, "a $disconnect without the order of connections", Attribute::Connection, TWO, NEWER),
     on(is_expire, "a sweep that does not look for the grace period", Attribute::Due, SWEPT, POLLING),
-    on(is_lost, "a slow scan that does not look for the connection", Attribute::Connection, SCANNED, HOLDER),
+    on(is_lost, "a slow scan that does not look for the connection", Attribute::Connection, SCANNED, FOUND),
     on(is_lost, "a slow scan that does not look at last seen", Attribute::Seen, POLLED, POLLING),
 ];
 

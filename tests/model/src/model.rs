@@ -29,6 +29,6 @@ impl Model for World {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        property::always(self.bounds.is_strict).chain(property::sometimes(self.bounds.reaches)).collect()
+        property::always().chain(property::sometimes(self.bounds.reaches)).collect()
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::check::{Checked, Counterexample, check, counterexample};
-use crate::finding::findings;
+use crate::limit::limits;
 use crate::missing::missing_conditions;
 use crate::rules::Rules;
 use crate::scenario::Scenario;
@@ -20,8 +20,8 @@ pub struct Report {
     pub scenarios: Vec<Told>,
     pub wrong_designs: Vec<Caught>,
     pub missing_conditions: Vec<Caught>,
-    /// What the rules do not keep yet.
-    pub findings: Vec<Caught>,
+    /// What the rules take for granted.
+    pub limits: Vec<Caught>,
 }
 
 /// A scenario, and what the checker found out about it.
@@ -63,13 +63,13 @@ impl Report {
             scenarios: scenarios.iter().map(told).collect::<Result<_, _>>()?,
             wrong_designs: caught(wrong_designs())?,
             missing_conditions: caught(missing_conditions())?,
-            findings: caught(findings())?,
+            limits: caught(limits())?,
         })
     }
 
     /// Whether the real rules keep every property, and the checker finds fault with all others.
     pub fn is_well(&self) -> bool {
-        let caught = [&self.wrong_designs, &self.missing_conditions, &self.findings].into_iter().flatten();
+        let caught = [&self.wrong_designs, &self.missing_conditions, &self.limits].into_iter().flatten();
         self.scenarios.iter().all(|told| told.checked.is_well()) && caught.into_iter().all(Caught::is_as_expected)
     }
 }
@@ -96,7 +96,7 @@ impl fmt::Display for Report {
         let parts = [
             ("wrong designs", &self.wrong_designs),
             ("the rules without a condition", &self.missing_conditions),
-            ("what the rules do not keep yet", &self.findings),
+            ("beyond what the rules take for granted", &self.limits),
         ];
         parts.into_iter().filter(|(_, caught)| !caught.is_empty()).try_for_each(|(what, caught)| {
             writeln!(f, "\n{what}")?;

@@ -15,8 +15,8 @@ pub struct Scenario {
 }
 
 /// All scenarios.
-pub fn scenarios() -> [Scenario; 7] {
-    [CONNECTIONS, PRESENCE, RETURNING, CONFIGURATIONS, REVOCATION, UNSURE, EVERYTHING]
+pub fn scenarios() -> [Scenario; 8] {
+    [CONNECTIONS, PRESENCE, RETURNING, CONFIGURATIONS, REVOCATION, UNSURE, SLOW, EVERYTHING]
 }
 
 const CONNECTIONS: Scenario = Scenario {
@@ -195,6 +195,31 @@ const UNSURE: Scenario = Scenario {
             Reach::Denied,
             Reach::NodeRevoked,
             Reach::Read,
+        ],
+        ..NOTHING
+    },
+};
+
+const SLOW: Scenario = Scenario {
+    name: "slow",
+    about: "writes are under way for up to 30 seconds",
+    bounds: Bounds {
+        check_ins: [Some(1), Some(0)],
+        polls: 1,
+        last_tick: 3,
+        answers_lost: 1,
+        outlasts_ticks: true,
+        reaches: &[
+            Reach::Stored,
+            Reach::LetIn,
+            Reach::Acked,
+            Reach::Superseded,
+            Reach::Closed,
+            Reach::AnswerLost,
+            Reach::Recognised,
+            Reach::StoredAgain,
+            Reach::CaughtUp,
+            Reach::Dismissed,
         ],
         ..NOTHING
     },

@@ -2,13 +2,13 @@
 
 use rollcall_core::{
     Attribute, Change, ConfigState, Connection, Effect, Event, EventKind, Expected, Guard, Node, NodeId, Outcome,
-    Refusal, Reply, Settled, Timestamp, Update, lost, set_config, settle,
+    Policy, Refusal, Reply, Settled, Timestamp, Update, lost, plan, set_config, settle,
 };
 
 use crate::bounds::{Bounds, NOTHING};
 use crate::guards::{unguarded, weakened, without};
 use crate::property::{
-    ACKED, CLOSED, DISMISSED, EXPLAINED, FOUND, HOLDER, KEPT, NEWER, POLLING, PRESENCE, RECOGNISED, REPLACED,
+    ACKED, CLOSED, DISMISSED, EXPLAINED, FOUND, HOLDER, KEPT, NEWER, NO_NEWS, POLLING, PRESENCE, RECOGNISED, REPLACED,
     REPLACING, SEEN, TOLD, TRUE, VERSIONS,
 };
 use crate::rules::{Reads, Rules};
@@ -23,6 +23,8 @@ pub fn wrong_designs() -> Vec<Variant> {
     let configs = Bounds { configs: 2, ..NOTHING };
     let revoked = Bounds { polls: 1, revokes: 1, ..NOTHING };
     let handed_out = Bounds { polls: 1, configs: 1, ..NOTHING };
+    let told_again = Bounds { revokes: 1, answers_lost: 1, ..handed_out };
+    let slow = Bounds { last_tick: 1, outlasts_ticks: true, ..unsure };
     let pushed = Bounds { configs: 1, ..TWO };
     vec![
         design(1, "a connect is stored whatever is stored", TWO, connect_without_guard, NEWER),
@@ -34,14 +36,16 @@ pub fn wrong_designs() -> Vec<Variant> {
             REPLACED,
         ),
         design(1, "a connect reads which connection it is going to replace", TWO, connect_reads_first, REPLACING),
-        design(1, "a repeated $connect does not recognise itself", unsure, connect_unrecognised, EXPLAINED),
+        design(1, "a repeated $connect does not recognise itself", unsure, connect_unrecognised, TRUE),
         design(1, "a repeated $disconnect does not recognise itself", unsure, disconnect_unrecognised, RECOGNISED),
+        design(1, "a refused write does not say which clause it was refused by", TWO, unlabelled, EXPLAINED),
         design(2, "a repeated $connect is stored again", REPEATED, connect_again, KEPT),
         design(2, "$connect opens a connection again that has closed", TWO, connect_after_disconnect, CLOSED),
         design(2, "connections are ordered by their arrival", TWO, by_arrival, NEWER),
         design(2, "$disconnect closes whatever holds the node", TWO, disconnect_without_guard, NEWER),
         design(3, "a check-in with an earlier time is refused", LATE, earlier_is_refused, TRUE),
         design(3, "last seen is set to whatever time comes", LATE, seen_is_set, SEEN),
+        design(3, "a poll is recognised by its time alone", LATE_POLL, by_time_alone, ACKED),
         design(4, "a connection that does not hold the node is told so and left open", SPEAKING, told_only, DISMISSED),
         design(1, "the sweep believes what it has read", SWEPT, expire_without_guard, FOUND),
         design(1, "the slow scan believes what it has read", SCANNED, lost_without_guard, POLLING),
@@ -50,6 +54,8 @@ pub fn wrong_designs() -> Vec<Variant> {
         design(6, "a configuration is no longer news once it is handed out", handed_out, reported_by_ack, TOLD),
         design(6, "the version of a configuration is counted by its reader", configs, counted, VERSIONS),
         design(11, "every 410 proves a close", pushed, every_410, HOLDER),
+        design(11, "who was served before is told the news", told_again, served_before, NO_NEWS),
+        design(13, "a write is under way for five seconds at most", slow, five_seconds, NEWER),
     ]
 }
 
@@ -59,6 +65,7 @@ fn design(decision: u8, name: &str, bounds: Bounds, rules: fn() -> Rules, breaks
 
 const REPEATED: Bounds = Bounds { check_ins: [Some(2), None], repeated: 1, ..NOTHING };
 const LATE: Bounds = Bounds { check_ins: [Some(2), None], last_tick: 1, ..NOTHING };
+const LATE_POLL: Bounds = Bounds { polls: 2, revokes: 1, last_tick: 1, ..NOTHING };
 const SWEPT: Bounds = Bounds { sweeps: 1, last_tick: 1, ..TWO };
 const FORGOTTEN: Bounds = Bounds { polls: 1, scans: 1, last_tick: 2, ..NOTHING };
 const SCANNED: Bounds = Bounds { polls: 2, scans: 1, last_tick: 2, ..NOTHING };
@@ -245,4 +252,53 @@ fn reported_by_ack() -> Rules {
             update
         },
     )
+}
+
+/// Whoever refuses a write says only that it is refused.
+fn unlabelled() -> Rules {
+    Rules {
+        settle: |event, outcome, _, policy| match outcome {
+            Outcome::Refused { stored, .. } => settle(event, Outcome::Refused { stored, because: None }, policy),
+            applied @ Outcome::Applied { .. } => settle(event, applied, policy),
+        },
+        ..Rules::default()
+    }
+}
+
+/// A poll whose time is stored is taken for stored.
+fn by_time_alone() -> Rules {
+    with_plan(
+        |kind| matches!(kind, EventKind::Poll { .. }),
+        |update, event| {
+            let is_seen = Guard::Equal(Attribute::Seen, event.at.0.into());
+            Update { already_applied: Guard::All(vec![is_seen, Guard::Exists(Attribute::Polls)]), ..update }
+        },
+    )
+}
+
+/// The answer to what is stored does not depend on whether the node is still served.
+fn served_before() -> Rules {
+    Rules {
+        settle: |event, outcome, _, policy| match outcome {
+            Outcome::Applied { mut after } => {
+                after.remove(&Attribute::Revoked);
+                settle(event, Outcome::Applied { after }, policy)
+            }
+            refused @ Outcome::Refused { .. } => settle(event, refused, policy),
+        },
+        ..Rules::default()
+    }
+}
+
+/// A connect is judged by a clock that is 30 seconds behind, so that an instant five seconds later is the future.
+fn five_seconds() -> Rules {
+    let earlier = |time: Timestamp| Timestamp(time.0 - 30_000);
+    let judged = move |event: &Event, policy: &Policy| {
+        if is_connect(&event.kind) {
+            plan(&Event { at: earlier(event.at), now: earlier(event.now), ..event.clone() }, policy)
+        } else {
+            plan(event, policy)
+        }
+    };
+    Rules { plan: Box::new(judged), ..Rules::default() }
 }

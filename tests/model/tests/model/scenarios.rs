@@ -52,6 +52,11 @@ fn a_lost_answer_costs_no_check_in_and_no_configuration() {
 }
 
 #[test]
+fn a_write_that_is_under_way_for_thirty_seconds_does_no_harm() {
+    keeps_its_properties("slow");
+}
+
+#[test]
 fn all_of_it_happens_at_once() {
     keeps_its_properties("everything");
 }
