@@ -1,17 +1,22 @@
 //! Designs that the decisions in `docs/adr` reject, each as a small change of the rules.
 
+mod settled;
+
 use rollcall_core::{
-    Attribute, Change, ConfigState, Connection, Effect, Event, EventKind, Expected, Guard, Node, NodeId, Outcome,
-    Policy, Refusal, Reply, Settled, Timestamp, Update, lost, plan, set_config, settle,
+    Attribute, Change, ConfigState, Connection, Event, EventKind, Expected, Guard, Node, NodeId, Policy, Timestamp,
+    Update, lost, plan, set_config,
 };
 
+use self::settled::{
+    acked_anyway, check_in_reads_first, connect_reads_first, earlier_is_refused, served_before, told_only, unlabelled,
+};
 use crate::bounds::{Bounds, NOTHING};
 use crate::guards::{unguarded, weakened, without};
 use crate::property::{
     ACKED, CLOSED, DISMISSED, EXPLAINED, FOUND, HOLDER, KEPT, NEWER, NO_NEWS, POLLING, PRESENCE, RECOGNISED, REPLACED,
     REPLACING, SEEN, TOLD, TRUE, VERSIONS,
 };
-use crate::rules::{Reads, Rules};
+use crate::rules::Rules;
 use crate::variant::{Variant, with_plan};
 
 const TWO: Bounds = Bounds { check_ins: [Some(0), Some(0)], ..NOTHING };
@@ -141,63 +146,6 @@ fn disconnect_unrecognised() -> Rules {
     with_plan(is_disconnect, |update, _| Update { already_applied: Guard::NEVER, ..update })
 }
 
-fn check_in_reads_first() -> Rules {
-    let reads =
-        |kind: &EventKind| if matches!(kind, EventKind::CheckIn { .. }) { Reads::ToJudge } else { Reads::Nothing };
-    Rules { reads, ..Rules::default() }
-}
-
-/// The connect dismisses the connection that it has read, and not the one that its write has replaced.
-fn connect_reads_first() -> Rules {
-    let reads = |kind: &EventKind| if is_connect(kind) { Reads::ToKnow } else { Reads::Nothing };
-    Rules {
-        reads,
-        settle: |event, outcome, known, policy| {
-            let mut settled = settle(event, outcome, policy)?;
-            if let (Settled::Done { effects, .. }, Some(known)) = (&mut settled, known) {
-                let open = known.open().map(|held| &held.connection.id);
-                effects.retain(|effect| match effect {
-                    Effect::Dismiss(dismissed, Refusal::Superseded) => Some(dismissed) == open,
-                    Effect::Dismiss(..) | Effect::Record(_) => true,
-                });
-            }
-            Ok(settled)
-        },
-        ..Rules::default()
-    }
-}
-
-fn earlier_is_refused() -> Rules {
-    Rules {
-        settle: |event, outcome, _, policy| {
-            Ok(match settle(event, outcome, policy)? {
-                Settled::Again(_) => Settled::Done {
-                    reply: Reply::Refused(Refusal::Changed),
-                    effects: vec![],
-                    presence: None,
-                    results: None,
-                },
-                done @ Settled::Done { .. } => done,
-            })
-        },
-        ..Rules::default()
-    }
-}
-
-fn told_only() -> Rules {
-    Rules {
-        settle: |event, outcome, _, policy| {
-            let is_connect = is_connect(&event.kind);
-            let mut settled = settle(event, outcome, policy)?;
-            if let (Settled::Done { effects, .. }, false) = (&mut settled, is_connect) {
-                effects.clear();
-            }
-            Ok(settled)
-        },
-        ..Rules::default()
-    }
-}
-
 fn counted() -> Rules {
     let count = |node: &NodeId, document: &str, read: &Node| {
         let next = read.desired.as_ref().map_or(0, |desired| desired.version) + 1;
@@ -228,19 +176,6 @@ fn lost_connections_only() -> Rules {
     }
 }
 
-/// A refused poll is taken for one that is stored.
-fn acked_anyway() -> Rules {
-    Rules {
-        settle: |event, outcome, _, policy| match outcome {
-            Outcome::Refused { stored: Some(after), .. } if matches!(event.kind, EventKind::Poll { .. }) => {
-                settle(event, Outcome::Applied { after }, policy)
-            }
-            outcome => settle(event, outcome, policy),
-        },
-        ..Rules::default()
-    }
-}
-
 /// The write of a poll notes what is desired as reported, because its answer is going to name it.
 fn reported_by_ack() -> Rules {
     with_plan(
@@ -254,17 +189,6 @@ fn reported_by_ack() -> Rules {
     )
 }
 
-/// Whoever refuses a write says only that it is refused.
-fn unlabelled() -> Rules {
-    Rules {
-        settle: |event, outcome, _, policy| match outcome {
-            Outcome::Refused { stored, .. } => settle(event, Outcome::Refused { stored, because: None }, policy),
-            applied @ Outcome::Applied { .. } => settle(event, applied, policy),
-        },
-        ..Rules::default()
-    }
-}
-
 /// A poll whose time is stored is taken for stored.
 fn by_time_alone() -> Rules {
     with_plan(
@@ -274,20 +198,6 @@ fn by_time_alone() -> Rules {
             Update { already_applied: Guard::All(vec![is_seen, Guard::Exists(Attribute::Polls)]), ..update }
         },
     )
-}
-
-/// The answer to what is stored does not depend on whether the node is still served.
-fn served_before() -> Rules {
-    Rules {
-        settle: |event, outcome, _, policy| match outcome {
-            Outcome::Applied { mut after } => {
-                after.remove(&Attribute::Revoked);
-                settle(event, Outcome::Applied { after }, policy)
-            }
-            refused @ Outcome::Refused { .. } => settle(event, refused, policy),
-        },
-        ..Rules::default()
-    }
 }
 
 /// A connect is judged by a clock that is 30 seconds behind, so that an instant five seconds later is the future.
