@@ -205,7 +205,6 @@ const SLOW: Scenario = Scenario {
     about: "writes are under way for up to 30 seconds",
     bounds: Bounds {
         check_ins: [Some(1), Some(0)],
-        polls: 1,
         last_tick: 3,
         answers_lost: 1,
         outlasts_ticks: true,
@@ -217,8 +216,6 @@ const SLOW: Scenario = Scenario {
             Reach::Closed,
             Reach::AnswerLost,
             Reach::Recognised,
-            Reach::StoredAgain,
-            Reach::CaughtUp,
             Reach::Dismissed,
         ],
         ..NOTHING
