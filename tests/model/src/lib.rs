@@ -5,7 +5,7 @@
 //! The model decides nothing itself. Each of its steps calls the rules ([`rollcall_core::plan`],
 //! [`rollcall_core::Update::apply`], [`rollcall_core::settle`]) as the functions do. It only holds what is stored, what
 //! each invocation does next, and what has been told to whom. [stateright] visits every state that can be reached
-//! within the bounds of a [`Scenario`], and checks every [property](crate::property) in it.
+//! within the bounds of a [`Scenario`], and checks every [`property`] in it.
 //!
 //! The same model runs designs that the decisions in `docs/adr` reject ([`wrong_designs`]), and the rules without one
 //! of their conditions ([`missing_conditions`]). The checker finds a history for each of them that breaks a property. It
