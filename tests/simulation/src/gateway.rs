@@ -217,13 +217,7 @@ impl Gateway {
         }
     }
 
-    pub(crate) fn close(
-        &mut self,
-        ground: &mut Ground,
-        network: &mut Network,
-        number: ConnNo,
-        ending: Ending,
-    ) {
+    pub(crate) fn close(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, ending: Ending) {
         let conn = &self.conns[number];
         ground.saw(Seen::ClosedByCloud { connection: conn.id.clone(), code: ending.0 });
         network.down(ground, conn.wire, Down::Close(ending));

@@ -104,7 +104,7 @@ impl Gateway {
         network.add(ground, *clients, false);
         network.power(*clients, true);
         let hello = Hello { token: token.into(), instance: "1".to_owned(), offered: None };
-        network.dial(ground, *clients, LinkId(0), hello);
+        network.dial(ground, *clients, LinkId::default(), hello);
         *clients += 1;
     }
 
@@ -180,7 +180,8 @@ impl Gateway {
         self.pass(IDLE)
     }
 
-    fn connection(&self, client: usize) -> Option<ConnectionId> {
+    /// The id of the connection of a client, if the gateway has given it one.
+    pub fn connection(&self, client: usize) -> Option<ConnectionId> {
         self.gateway.conns.iter().find(|conn| conn.wire == client).map(|conn| conn.id.clone())
     }
 
