@@ -1,5 +1,5 @@
-//! The store's contract, on every store: in memory, in the simulation, and in DynamoDB. Which DynamoDB that is, the backend decides: the
-//! embedded engine, or DynamoDB Local in LocalStack.
+//! The store's contract, on every store: in memory, in the simulation, and in DynamoDB. Which DynamoDB that is, the
+//! backend decides: the embedded engine, or DynamoDB Local in LocalStack.
 
 mod simulated;
 

@@ -5,6 +5,7 @@ mod client;
 mod history;
 mod real;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -26,19 +27,19 @@ fn the_simulated_gateway_and_the_real_one_agree_on_every_step_of_many_histories(
     let config = Config { cases: HISTORIES, max_shrink_iters: 300, failure_persistence: None, ..Config::default() };
     // The same histories in every run.
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let mut seen = BTreeMap::<String, u32>::new();
+    let seen = RefCell::new(BTreeMap::<String, u32>::new());
     let agreed = runner.run(&history(), |(requests, deeds)| {
         let saw = runtime.block_on(agree(requests, &deeds))?;
-        // Shrinking does not get here: what it tries fails.
-        SEEN.with_borrow_mut(|seen| saw.iter().for_each(|saw| *seen.entry(kind(saw)).or_default() += 1));
+        let mut seen = seen.borrow_mut();
+        saw.iter().for_each(|saw| *seen.entry(kind(saw)).or_default() += 1);
         Ok(())
     });
-    SEEN.with_borrow_mut(|all| seen.append(all));
     match agreed {
         Ok(()) => {}
         Err(TestError::Fail(why, (requests, deeds))) => panic!("{why}\nafter {deeds:#?}\nwith {requests:?} requests"),
         Err(TestError::Abort(why)) => panic!("{why}"),
     }
+    let seen = seen.into_inner();
     for kind in [
         "answered 101",
         "answered 401",
@@ -69,10 +70,6 @@ fn the_simulated_gateway_and_the_real_one_agree_on_every_step_of_many_histories(
     ] {
         assert!(seen.get(kind).is_some_and(|times| *times >= 5), "{kind} was hardly ever seen: {seen:#?}");
     }
-}
-
-thread_local! {
-    static SEEN: std::cell::RefCell<BTreeMap<String, u32>> = const { std::cell::RefCell::new(BTreeMap::new()) };
 }
 
 #[test]
