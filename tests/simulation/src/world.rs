@@ -3,7 +3,7 @@
 use rollcall_fleet::{Observation, Oracle, Plan};
 
 use crate::application::Application;
-use crate::call::{Answer, Request};
+use crate::call::Request;
 use crate::clocks::{Clocks, true_time};
 use crate::device::{Device, Fate, Life};
 use crate::draw::Who;

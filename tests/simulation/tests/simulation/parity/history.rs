@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rollcall_simulation::alone::{Function, Output, Saw};
 
 /// How many clients a history has at most.
-const CLIENTS: usize = 3;
+const CLIENTS: usize = 4;
 /// How many of a client's messages are in functions at most: fewer than the real gateway reads.
 const MESSAGES: usize = 12;
 /// The largest frame of a client, and the largest message that a function posts, in bytes.
@@ -39,6 +39,22 @@ pub(crate) enum Deed {
     Delete(usize),
 }
 
+impl Deed {
+    /// The same with one of so many clients.
+    fn about(&self, clients: usize) -> Self {
+        match *self {
+            Self::Return { client, nth, which } => Self::Return { client: client % clients, nth, which },
+            Self::Text { client, which } => Self::Text { client: client % clients, which },
+            Self::Ping(client) => Self::Ping(client % clients),
+            Self::Close { client, which } => Self::Close { client: client % clients, which },
+            Self::Drop(client) => Self::Drop(client % clients),
+            Self::Post { client, which } => Self::Post { client: client % clients, which },
+            Self::Delete(client) => Self::Delete(client % clients),
+            Self::Dial | Self::Cut => self.clone(),
+        }
+    }
+}
+
 /// Something that is possible, in detail.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -61,17 +77,17 @@ pub(crate) enum Step {
 /// A history, and how many requests its gateway admits.
 pub(crate) fn history() -> impl Strategy<Value = (Option<u32>, Vec<Deed>)> {
     let requests = prop_oneof![4 => Just(None), 1 => (2_u32..12).prop_map(Some)];
-    (requests, prop::collection::vec(deed(), 8..50))
+    (requests, prop::collection::vec(deed(), 20..80))
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
     let client = || 0..CLIENTS;
     prop_oneof![
-        4 => Just(Deed::Dial),
-        16 => (client(), 0..MESSAGES, 0_usize..64).prop_map(|(client, nth, which)| Deed::Return { client, nth, which }),
-        10 => (client(), 0_usize..16).prop_map(|(client, which)| Deed::Text { client, which }),
+        3 => Just(Deed::Dial),
+        24 => (client(), 0..MESSAGES, 0_usize..64).prop_map(|(client, nth, which)| Deed::Return { client, nth, which }),
+        12 => (client(), 0_usize..16).prop_map(|(client, which)| Deed::Text { client, which }),
         1 => client().prop_map(Deed::Ping),
-        1 => (client(), 0_usize..16).prop_map(|(client, which)| Deed::Close { client, which }),
+        3 => (client(), 0_usize..16).prop_map(|(client, which)| Deed::Close { client, which }),
         1 => client().prop_map(Deed::Drop),
         1 => Just(Deed::Cut),
         4 => (client(), 0_usize..16).prop_map(|(client, which)| Deed::Post { client, which }),
@@ -105,8 +121,9 @@ enum Stage {
 impl Known {
     /// A deed in detail, if it is possible.
     pub(crate) fn step(&mut self, deed: &Deed) -> Option<Step> {
+        let deed = deed.about(self.clients.len().max(1));
         let is_open = |client: usize| self.clients.get(client).is_some_and(|client| client.stage == Stage::Open);
-        Some(match *deed {
+        Some(match deed {
             Deed::Dial if self.clients.len() < CLIENTS => {
                 let client = self.clients.len();
                 Step::Dial(client, format!("client-{client}"))
@@ -194,8 +211,8 @@ fn output(function: Function, client: usize, which: usize) -> Output {
             (bodies, failures.to_vec())
         }
     };
-    if which.is_multiple_of(5) && which > 0 {
-        ill[which / 5 % ill.len()].clone()
+    if which.is_multiple_of(7) && which > 0 {
+        ill[which / 7 % ill.len()].clone()
     } else {
         well[which % well.len()].clone()
     }
@@ -217,9 +234,10 @@ fn text(which: usize, number: usize) -> String {
 }
 
 fn posted(which: usize, number: usize) -> String {
+    let fill = |bytes: usize| "x".repeat(bytes - number.to_string().len()) + &number.to_string();
     match which {
-        0 => format!("{number:0POSTED$}"),
-        1 | 2 => format!("{number:0width$}", width = POSTED + 1),
+        0 => fill(POSTED),
+        1 | 2 => fill(POSTED + 1),
         3 => format!("Grüße {number} ✓"),
         _ => format!("{{\"type\":\"config\",\"version\":{number}}}"),
     }
