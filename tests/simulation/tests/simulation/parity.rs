@@ -5,7 +5,7 @@ mod client;
 mod history;
 mod real;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,18 +18,22 @@ use real::Real;
 
 /// How long the real gateway may take for what the simulated one has done.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The same while a history that failed is made shorter, and how long that may take in all.
+const SHRINKING: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 /// How many histories there are.
 const HISTORIES: u32 = 400;
 
 #[test]
 fn the_simulated_gateway_and_the_real_one_agree_on_every_step_of_many_histories() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let config = Config { cases: HISTORIES, max_shrink_iters: 300, failure_persistence: None, ..Config::default() };
+    let max_shrink_time = SHRINKING.1.as_millis().try_into().expect("a minute");
+    let config = Config { cases: HISTORIES, max_shrink_time, failure_persistence: None, ..Config::default() };
     // The same histories in every run.
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
-    let seen = RefCell::new(BTreeMap::<String, u32>::new());
+    let (seen, patience) = (RefCell::new(BTreeMap::<String, u32>::new()), Cell::new(PATIENCE));
     let agreed = runner.run(&history(), |(requests, deeds)| {
-        let saw = runtime.block_on(agree(requests, &deeds))?;
+        let saw = runtime.block_on(agree(requests, &deeds, patience.get()));
+        let saw = saw.inspect_err(|_| patience.set(SHRINKING.0))?;
         let mut seen = seen.borrow_mut();
         saw.iter().for_each(|saw| *seen.entry(kind(saw)).or_default() += 1);
         Ok(())
@@ -96,7 +100,7 @@ fn a_client_that_says_nothing_is_closed_by_both() {
 }
 
 /// Takes a history through both gateways. Returns what was seen.
-async fn agree(requests: Option<u32>, deeds: &[Deed]) -> Result<Vec<Saw>, TestCaseError> {
+async fn agree(requests: Option<u32>, deeds: &[Deed], patience: Duration) -> Result<Vec<Saw>, TestCaseError> {
     let (mut simulated, mut known) = (Gateway::new(1, requests), Known::default());
     let mut real = Real::start(requests, None).await;
     let mut all = vec![];
@@ -107,7 +111,7 @@ async fn agree(requests: Option<u32>, deeds: &[Deed]) -> Result<Vec<Saw>, TestCa
         carry_out(&mut simulated, &step);
         let mut expected = simulated.settle();
         real.carry_out(&step).await;
-        let mut saw = real.saw(expected.len(), PATIENCE).await;
+        let mut saw = real.saw(expected.len(), patience).await;
         name_errors(&mut expected, |client| simulated.connection(client).map(|id| id.to_string()));
         name_errors(&mut saw, |client| real.connection(client));
         let (simulated, real) = (by_subject(&expected), by_subject(&saw));

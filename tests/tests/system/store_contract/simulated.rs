@@ -5,9 +5,8 @@ use rollcall_simulation::alone;
 
 use super::*;
 
-/// How many histories there are, and how many calls each has.
-const HISTORIES: usize = 200;
-const CALLS: usize = 20;
+/// How many writes and transactions a history has.
+const CALLS: usize = 12;
 
 /// How often something came out one way.
 #[derive(Debug, Default)]
@@ -22,27 +21,27 @@ struct Counts {
 
 #[tokio::test]
 async fn dynamodb_and_the_simulated_store_agree_on_every_call_of_long_histories() {
-    let counts = agree(0).await;
+    let counts = agree(200, 0).await;
     assert_eq!((counts.repeated, counts.unknown), (0, 0), "nothing is lost");
 }
 
 #[tokio::test]
 async fn they_agree_when_answers_are_lost_and_calls_are_tried_again() {
-    let counts = agree(40).await;
-    assert!(counts.repeated > 100 && counts.unknown > 20, "{counts:?}: too few answers were lost");
+    let counts = agree(100, 40).await;
+    assert!(counts.repeated > 50 && counts.unknown > 10, "{counts:?}: too few answers were lost");
 }
 
-/// Takes both stores through the same histories. Of the simulated one, so many answers in a hundred are lost.
-async fn agree(lost: u64) -> Counts {
+/// Takes both stores through so many histories, the same. Of the simulated one, so many answers in a hundred are lost.
+async fn agree(histories: usize, lost: u64) -> Counts {
     let (_engine, dynamo) = dynamodb().await;
     let both = Both { simulated: alone::Store::new(1, lost), dynamo };
     let (mut random, mut counts) = (SmallRng::seed_from_u64(3), Counts::default());
-    for history in 0..HISTORIES {
+    for history in 0..histories {
         let id = node(&format!("node-{history}"));
         let registration = if history % 3 == 0 { Registration::Closed } else { Registration::Open };
         let (policy, mut earlier) = (policy(registration), None);
         for _ in 0..CALLS {
-            let stored = both.dynamo.read(&Key::Node(id.clone())).await.expect("dynamo");
+            let stored = told(async || both.simulated.read(&Key::Node(id.clone())).await).await;
             match random.random_range(0..6) {
                 0 => both.write(&any_wish(&mut random, &id), &mut counts).await,
                 1..4 => {
@@ -51,12 +50,12 @@ async fn agree(lost: u64) -> Counts {
                 }
                 _ => both.queue(&mut random, &id, &stored, &mut earlier, &mut counts).await,
             }
-            both.look(&mut random, &id).await;
         }
+        both.look(&mut random, &id).await;
     }
     both.list().await;
     let Counts { applied, refused, made, not_made, .. } = counts;
-    assert!(applied > 100 && refused > 100 && made > 100 && not_made > 100, "{counts:?}: too few of one kind");
+    assert!(applied > 100 && refused > 100 && made > 50 && not_made > 50, "{counts:?}: too few of one kind");
     counts
 }
 
@@ -114,8 +113,8 @@ impl Both {
         let key = Key::Node(id.clone());
         let item = told(async || self.simulated.read(&key).await).await;
         assert_eq!(item, self.dynamo.read(&key).await.expect("dynamo"), "{id}");
-        let first = random.random_range(0..5);
-        let (numbers, limit) = (first..=first + random.random_range(0..4), random.random_range(1..4));
+        let first = random.random_range(0..3);
+        let (numbers, limit) = (first..=first + random.random_range(0..6), random.random_range(1..6));
         let commands = told(async || self.simulated.commands(id, numbers.clone(), limit).await).await;
         assert_eq!(commands, self.dynamo.commands(id, numbers, limit).await.expect("dynamo"), "{id}");
     }

@@ -77,7 +77,7 @@ pub(crate) enum Step {
 /// A history, and how many requests its gateway admits.
 pub(crate) fn history() -> impl Strategy<Value = (Option<u32>, Vec<Deed>)> {
     let requests = prop_oneof![4 => Just(None), 1 => (2_u32..12).prop_map(Some)];
-    (requests, prop::collection::vec(deed(), 20..80))
+    (requests, prop::collection::vec(deed(), 1..100))
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
