@@ -24,7 +24,7 @@ const IDLE: Micros = 700 * S;
 pub struct Gateway {
     ground: Ground,
     network: Network,
-    gateway: Simulated,
+    simulated: Simulated,
     clients: usize,
     /// The invocations that have not returned, in their order: the client and what the gateway wants of them.
     running: Vec<(usize, Purpose)>,
@@ -95,7 +95,14 @@ impl Gateway {
         if let Some(requests) = requests {
             gateway.requests = Bucket::new(0, requests.into());
         }
-        Self { ground: ground(seed), network: Network::default(), gateway, clients: 0, running: vec![], saw: vec![] }
+        Self {
+            ground: ground(seed),
+            network: Network::default(),
+            simulated: gateway,
+            clients: 0,
+            running: vec![],
+            saw: vec![],
+        }
     }
 
     /// The next client dials, with this token.
@@ -131,7 +138,7 @@ impl Gateway {
 
     /// The gateway loses every open connection.
     pub fn cut(&mut self) {
-        self.gateway.cut(&mut self.ground, &mut self.network, None);
+        self.simulated.cut(&mut self.ground, &mut self.network, None);
     }
 
     /// The nth of a client's invocations that run returns this.
@@ -153,20 +160,20 @@ impl Gateway {
             Output::TimesOut => Returned::TimedOut,
             Output::Throttled => Returned::Throttled,
         };
-        self.gateway.returned(&mut self.ground, &mut self.network, purpose, returned);
+        self.simulated.returned(&mut self.ground, &mut self.network, purpose, returned);
     }
 
     /// A function posts to the connection of a client.
     pub fn post(&mut self, client: usize, frame: &str) {
         let Some(connection) = self.connection(client) else { return };
-        let answer = self.gateway.post(&mut self.ground, &mut self.network, &connection, &Rc::from(frame));
+        let answer = self.simulated.post(&mut self.ground, &mut self.network, &connection, &Rc::from(frame));
         self.saw.push(Saw::Managed(client, status(&answer, 200)));
     }
 
     /// A function closes the connection of a client.
     pub fn delete(&mut self, client: usize) {
         let Some(connection) = self.connection(client) else { return };
-        let answer = self.gateway.delete(&mut self.ground, &mut self.network, &connection);
+        let answer = self.simulated.delete(&mut self.ground, &mut self.network, &connection);
         self.saw.push(Saw::Managed(client, status(&answer, 204)));
     }
 
@@ -182,7 +189,7 @@ impl Gateway {
 
     /// The id of the connection of a client, if the gateway has given it one.
     pub fn connection(&self, client: usize) -> Option<ConnectionId> {
-        self.gateway.conns.iter().find(|conn| conn.wire == client).map(|conn| conn.id.clone())
+        self.simulated.conns.iter().find(|conn| conn.wire == client).map(|conn| conn.id.clone())
     }
 
     fn pass(&mut self, time: Micros) -> Vec<Saw> {
@@ -194,7 +201,7 @@ impl Gateway {
     }
 
     fn happens(&mut self, event: Event) {
-        let Self { ground, network, gateway, .. } = self;
+        let Self { ground, network, simulated: gateway, .. } = self;
         match event {
             Event::Arrived(traffic) => match network.arrived(ground, traffic) {
                 Some(Traffic::Up(wire, up)) => gateway.came(ground, network, wire, up),
@@ -249,10 +256,10 @@ impl Gateway {
         };
         let meant = |conn: &&crate::gateway::Conn| match (&connection, purpose) {
             (Some(id), _) => conn.id == *id,
-            (None, Purpose::Authorize(number)) => self.gateway.conns[number].id == conn.id,
+            (None, Purpose::Authorize(number)) => self.simulated.conns[number].id == conn.id,
             _ => false,
         };
-        let Some(client) = self.gateway.conns.iter().find(meant).map(|conn| conn.wire) else { return };
+        let Some(client) = self.simulated.conns.iter().find(meant).map(|conn| conn.wire) else { return };
         let function = match function {
             Named::Authorize => Function::Authorize,
             Named::Connect => Function::Connect,
