@@ -19,7 +19,7 @@ use real::Real;
 /// How long the real gateway may take for what the simulated one has done.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The same while a history that failed is made shorter, and how long that may take in all.
-const SHRINKING: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
+const SHRINKING: (Duration, Duration) = (Duration::from_secs(2), Duration::from_mins(1));
 /// How many histories there are.
 const HISTORIES: u32 = 400;
 
@@ -35,7 +35,9 @@ fn the_simulated_gateway_and_the_real_one_agree_on_every_step_of_many_histories(
         let saw = runtime.block_on(agree(requests, &deeds, patience.get()));
         let saw = saw.inspect_err(|_| patience.set(SHRINKING.0))?;
         let mut seen = seen.borrow_mut();
-        saw.iter().for_each(|saw| *seen.entry(kind(saw)).or_default() += 1);
+        for saw in &saw {
+            *seen.entry(kind(saw)).or_default() += 1;
+        }
         Ok(())
     });
     match agreed {
@@ -105,9 +107,8 @@ async fn agree(requests: Option<u32>, deeds: &[Deed], patience: Duration) -> Res
     let mut real = Real::start(requests, None).await;
     let mut all = vec![];
     let mut deeds = deeds.iter();
-    loop {
-        // In the end everything that is open ends: then nothing more may come.
-        let Some(step) = deeds.find_map(|deed| known.step(deed)).or_else(|| known.rest()) else { break };
+    // In the end everything that is open ends: then nothing more may come.
+    while let Some(step) = deeds.find_map(|deed| known.step(deed)).or_else(|| known.rest()) {
         carry_out(&mut simulated, &step);
         let mut expected = simulated.settle();
         real.carry_out(&step).await;
