@@ -25,7 +25,8 @@ def destroy(arguments: argparse.Namespace) -> None:
     if aws.is_local:
         say(f"{arguments.stack} is deleted, with its data: LocalStack retains nothing")
         return
-    say(f"{arguments.stack} is deleted. Its data is kept: the table {outputs.get('TableName')}, the bucket "
+    say(f"{arguments.stack} is deleted. Its data is kept: the tables {outputs.get('TableName')} and "
+        f"{outputs.get('RecordsTableName')}, the bucket "
         f"{outputs.get('FirmwareBucket')} and the secret {arguments.stack}/keys. "
         "docs/operations.md#destroying-the-data says how to delete them")
 

@@ -18,7 +18,7 @@ pub(crate) use console::{
 pub(crate) use firmware::{AddFirmware, FirmwareCommand, Image, WantFirmware};
 pub(crate) use reading::asks_for_json;
 use rollcall_core::{NodeId, Seconds};
-pub(crate) use simulate::Simulate;
+pub(crate) use simulate::{Simulate, SimulateCloud};
 pub(crate) use table::{TableCommand, TableNodes};
 
 use crate::files::tidy;
@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Node(Node),
     /// Run a fleet with faults on real sockets, and judge what it sees: exit 1 if a promise was broken
     Simulate(Simulate),
+    #[command(hide = true)]
+    SimulateCloud(SimulateCloud),
     /// Read the table itself, past the console API: for a DynamoDB on this machine, which takes any credentials
     #[command(subcommand)]
     Table(TableCommand),

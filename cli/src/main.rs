@@ -19,6 +19,7 @@ mod local;
 mod loopback;
 mod meter;
 mod node;
+mod open_files;
 mod out;
 mod problem;
 mod progress;
@@ -41,7 +42,7 @@ async fn main() -> ExitCode {
     let json = args::asks_for_json();
     let command = Args::read(json).command;
     // What a simulation's faults cause is no news.
-    if !matches!(command, args::Command::Simulate(_)) {
+    if !matches!(command, args::Command::Simulate(_) | args::Command::SimulateCloud(_)) {
         out::show_warnings();
     }
     match run::run(command).await {

@@ -23,6 +23,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Problem> {
         Command::Firmware(command) => console::firmware(&command).await,
         Command::Node(args) => node::run(args).await,
         Command::Simulate(args) => return simulate::run(&args).await,
+        Command::SimulateCloud(args) => return simulate::host(&args).await,
         Command::Table(command) => table::run(&command).await,
         Command::Completions(args) => completions::run(&args),
     }?;

@@ -4,13 +4,21 @@
 #[cfg(not(feature = "simulate"))]
 mod absent;
 #[cfg(feature = "simulate")]
+mod apart;
+#[cfg(feature = "simulate")]
 mod cloud;
+#[cfg(feature = "simulate")]
+mod hosting;
+#[cfg(feature = "simulate")]
+mod orders;
 #[cfg(feature = "simulate")]
 mod present;
 #[cfg(feature = "simulate")]
 mod result;
 
 #[cfg(not(feature = "simulate"))]
-pub(crate) use absent::run;
+pub(crate) use absent::{host, run};
+#[cfg(feature = "simulate")]
+pub(crate) use hosting::run as host;
 #[cfg(feature = "simulate")]
 pub(crate) use present::run;

@@ -29,7 +29,7 @@ use crate::meter::Meter;
 use crate::out::{print, say};
 use crate::problem::Problem;
 use crate::summary::Summary;
-use crate::{build, key, live, rules};
+use crate::{build, key, live, open_files, rules};
 
 /// How many processes a function may have.
 const PROCESSES: usize = 4;
@@ -37,6 +37,8 @@ const PROCESSES: usize = 4;
 /// Runs the cloud until it is told to stop, or its time is over; then prints a summary.
 pub(crate) async fn run(args: Up) -> Result<(), Problem> {
     let signer = key::development()?;
+    // A node and the gateway have a socket each.
+    open_files::allow(2 * u64::from(args.nodes))?;
     let meter = Meter::new().map_err(|error| Problem::plain(&error))?;
     let events = Events::new(&meter, args.verbose);
     let stop = stop_signal()?;

@@ -17,8 +17,8 @@ from problem import Problem
 
 VERSION = "4.9.2"
 INIT = Path(__file__).resolve().parent.parent / "init"
-# The one definition of the table.
-TABLE = INIT.parent.parent / "infra/table.json"
+# The only definitions of the tables.
+TABLES = [INIT.parent.parent / "infra" / name for name in ("nodes.json", "records.json")]
 # How long it may take, in seconds: starting on a busy machine, and ending before it is killed.
 PATIENCE, GRACE = 180, 3
 # How long the process that runs it takes to end it, at the most: LocalStack has its grace, is killed and has it again, and
@@ -112,7 +112,8 @@ def launch(place: Place, installed: Installed, keep: bool) -> subprocess.Popen:
     _link(place.root / "usr/lib/localstack/dynamodb-local/2", installed.dynamodb)
     _link(place.root / "usr/lib/localstack/java/21", installed.java)
     _link(place.root / "etc/localstack/init", INIT)
-    _link(place.root / "etc/localstack/table.json", TABLE)
+    for table in TABLES:
+        _link(place.root / "etc/localstack" / table.name, table)
     with open(place.log, "wb") as log:
         return subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", str(installed.python), "-B", "-m", "localstack.runtime.main"],
@@ -157,7 +158,7 @@ def _environment(place: Place, installed: Installed, keep: bool) -> dict[str, st
 
 
 def wait_until_ready(place: Place, server: subprocess.Popen) -> None:
-    """Waits until `localstack/init` has run: its table also starts DynamoDB Local's JVM."""
+    """Waits until `localstack/init` has run: its tables also start DynamoDB Local's JVM."""
     until = time.monotonic() + PATIENCE
     while True:
         if server.poll() is not None:

@@ -12,7 +12,7 @@ from deployment.template import load
 from transformed import of_type, text, transformed
 
 # What a policy names, in the words of the notes (tests/src/calls.rs).
-TABLE, INDEX, IMAGES = "${Table.Arn}", "${Table.Arn}/index/", "${Firmware.Arn}/*"
+NODES, INDEX, RECORDS, IMAGES = "${Nodes.Arn}", "${Nodes.Arn}/index/", "${Records.Arn}", "${Firmware.Arn}/*"
 FUNCTIONS = code.functions(load())
 
 
@@ -45,8 +45,8 @@ def word(resource) -> str:
     if "/@connections/" in resource:
         return resource.split("/")[-3]
     if resource.startswith(INDEX):
-        return f"table/index/{resource.removeprefix(INDEX)}"
-    return {TABLE: "table", IMAGES: "firmware"}[resource]
+        return f"nodes/index/{resource.removeprefix(INDEX)}"
+    return {NODES: "nodes", RECORDS: "records", IMAGES: "firmware"}[resource]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

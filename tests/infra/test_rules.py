@@ -31,13 +31,13 @@ def _add(name, type, **properties):
     return lambda resources: resources.update({name: {"Type": type, "Properties": properties}})
 
 
-TABLE = {"Fn::GetAtt": ["Table", "Arn"]}
+NODES = {"Fn::GetAtt": ["Nodes", "Arn"]}
 BROKEN = [
-    (rules.wildcard_actions, _allow("PollPolicy", "dynamodb:*", TABLE)),
-    (rules.wildcard_actions, _allow("PollPolicy", ["dynamodb:GetItem", "dynamodb:Batch*"], TABLE)),
+    (rules.wildcard_actions, _allow("PollPolicy", "dynamodb:*", NODES)),
+    (rules.wildcard_actions, _allow("PollPolicy", ["dynamodb:GetItem", "dynamodb:Batch*"], NODES)),
     (rules.wildcard_actions, _set("PollRole", "Properties", "ManagedPolicyArns", ["arn:aws:iam::aws:policy/AdministratorAccess"])),
     (rules.wildcard_resources, _allow("PollPolicy", "dynamodb:GetItem", "*")),
-    (rules.wildcard_resources, _allow("PollPolicy", "dynamodb:GetItem", {"Fn::Sub": "${Table.Arn}/index/*"})),
+    (rules.wildcard_resources, _allow("PollPolicy", "dynamodb:GetItem", {"Fn::Sub": "${Nodes.Arn}/index/*"})),
     (rules.wildcard_resources, _allow("PollPolicy", "s3:GetObject", {"Fn::If": ["HasApis", "*", {"Ref": "AWS::NoValue"}]})),
     (rules.wildcard_resources, _allow("PollPolicy", "s3:GetObject", {"Fn::Sub": "arn:aws:s3:::*${Firmware.Arn}/*"})),
     (rules.public_access, _allow("FirmwarePolicy", "s3:GetObject", "*", Principal="*")),
@@ -54,17 +54,17 @@ BROKEN = [
     (rules.missing_tls, _set("FirmwarePolicy", "Properties", "PolicyDocument", "Statement", 0, "Condition", None)),
     (rules.missing_tls, _set("FirmwarePolicy", "Properties", "Bucket", "another")),
     (rules.missing_tls, _add("Queue", "AWS::SQS::Queue", SqsManagedSseEnabled=True)),
-    (rules.other_accounts, _set("PollPolicy", "Properties", "PolicyDocument", "Statement", 1, "Condition", None)),
+    (rules.other_accounts, _set("PollPolicy", "Properties", "PolicyDocument", "Statement", 2, "Condition", None)),
     (rules.other_accounts, _allow("ConsolePolicy", "s3:PutObject", {"Fn::GetAtt": ["Firmware", "Arn"]})),
-    (rules.missing_encryption, _set("Table", "Properties", "SSESpecification", None)),
+    (rules.missing_encryption, _set("Nodes", "Properties", "SSESpecification", None)),
     (rules.missing_encryption, _set("Firmware", "Properties", "BucketEncryption", None)),
     (rules.missing_encryption, _add("Queue", "AWS::SQS::Queue")),
     (rules.missing_encryption, _set("Domain", "Properties", "DomainNameConfigurations", 0, "SecurityPolicy", "TLS_1_0")),
     (rules.missing_encryption, _set("HttpDomainName", "Properties", "DomainNameConfigurations", 0, "SecurityPolicy", "TLS_1_0")),
-    (rules.missing_retention, _set("Table", "DeletionPolicy", None)),
+    (rules.missing_retention, _set("Nodes", "DeletionPolicy", None)),
     (rules.missing_retention, _set("Firmware", "UpdateReplacePolicy", "Delete")),
-    (rules.missing_retention, _set("Table", "Properties", "DeletionProtectionEnabled", None)),
-    (rules.missing_retention, _set("Table", "Properties", "PointInTimeRecoverySpecification", None)),
+    (rules.missing_retention, _set("Nodes", "Properties", "DeletionProtectionEnabled", None)),
+    (rules.missing_retention, _set("Nodes", "Properties", "PointInTimeRecoverySpecification", None)),
     (rules.missing_retention, _set("Firmware", "Properties", "VersioningConfiguration", None)),
     (rules.missing_retention, _set("CheckInLogs", "Properties", "RetentionInDays", None)),
     (rules.functions_without, _set("CheckInFailed", "Type", "AWS::CloudWatch::CompositeAlarm")),

@@ -30,12 +30,26 @@ def test_cfn_lint_has_nothing_to_say():
     assert (linted.returncode, linted.stdout, linted.stderr) == (0, "", "")
 
 
-def test_the_table_is_the_one_that_runs_on_a_laptop_and_kept():
-    (table,) = of_type(transformed(), "AWS::DynamoDB::Table").values()
-    definition = json.loads((ROOT / "infra/table.json").read_text())
-    assert {key: table[key] for key in definition} == definition
-    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
-    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+def test_the_tables_are_those_that_run_on_a_laptop():
+    tables = of_type(transformed(), "AWS::DynamoDB::Table")
+    assert set(tables) == {"Nodes", "Records"}
+    for name, table in tables.items():
+        definition = json.loads((ROOT / f"infra/{name.lower()}.json").read_text())
+        assert {key: table[key] for key in definition} == definition
+
+
+def test_nodes_are_streamed_and_records_are_forgotten_in_time():
+    tables = of_type(transformed(), "AWS::DynamoDB::Table")
+    assert tables["Nodes"]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert "TimeToLiveSpecification" not in tables["Nodes"]
+    assert tables["Records"]["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert "StreamSpecification" not in tables["Records"]
+
+
+def test_the_table_of_records_has_the_name_that_the_functions_derive():
+    tables = of_type(transformed(), "AWS::DynamoDB::Table")
+    assert text(tables["Records"]["TableName"]) == "${AWS::StackName}-records"
+    assert text(tables["Nodes"]["TableName"]) == "${AWS::StackName}"
 
 
 def test_every_function_of_the_workspace_is_deployed():

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rollcall_aws::DynamoStore;
 use rollcall_core::{
     Attribute, Connection, CredentialVersion, Event, EventKind, Key, Node, NodeId, PARTITION_KEY, Registration,
-    SORT_KEY, Timestamp, plan,
+    SORT_KEY, Table, Timestamp, plan,
 };
 use rollcall_node::{NodeConfig, Timing};
 use rollcall_service::Store as _;
@@ -129,7 +129,12 @@ impl Api {
 
     /// How many configuration documents are kept, of whichever nodes.
     pub async fn documents(&self) -> i32 {
-        let scan = self.dynamodb.scan().table_name(&self.table).select(Select::Count).filter_expression("#s = :s");
+        let scan = self
+            .dynamodb
+            .scan()
+            .table_name(Table::Records.name(&self.table))
+            .select(Select::Count)
+            .filter_expression("#s = :s");
         let scan = scan.expression_attribute_names("#s", SORT_KEY);
         let scan = scan.expression_attribute_values(":s", AttributeValue::S(Key::Document(String::new()).sort()));
         scan.send().await.expect("counted").count
@@ -162,7 +167,7 @@ impl Api {
     }
 
     async fn set_number(&self, key: &Key, attribute: Attribute, number: u64) {
-        let set = self.dynamodb.update_item().table_name(&self.table);
+        let set = self.dynamodb.update_item().table_name(key.table().name(&self.table));
         set.key(PARTITION_KEY, AttributeValue::S(key.partition()))
             .key(SORT_KEY, AttributeValue::S(key.sort()))
             .update_expression("SET #a = :n")

@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use http::request::Parts;
 use rollcall_aws::{Environment, Lookup as _};
+use rollcall_core::Table;
+use rollcall_stack::TABLE;
 use serde_json::Value;
 
 /// The folder that calls are noted in, a file a process; without it, none are.
@@ -60,11 +62,20 @@ fn of_dynamodb(operation: &str, body: &Value) -> Vec<String> {
     // A transaction is allowed if its parts are ("Using IAM with DynamoDB transactions").
     if operation == "TransactWriteItems" {
         let items = body["TransactItems"].as_array().into_iter().flatten();
-        let parts = items.flat_map(|item| item.as_object().expect("an object").keys().cloned());
+        let parts = items.flat_map(|item| item.as_object().expect("an object"));
         let action =
-            |part: String| if part == "ConditionCheck" { "ConditionCheckItem".to_owned() } else { part + "Item" };
-        return parts.map(|part| format!("dynamodb:{} table", action(part))).collect();
+            |part: &str| if part == "ConditionCheck" { "ConditionCheckItem".to_owned() } else { format!("{part}Item") };
+        return parts.map(|(part, of)| format!("dynamodb:{} {}", action(part), table(&of["TableName"]))).collect();
+    }
+    if let Some(tables) = body["RequestItems"].as_object() {
+        return tables.keys().map(|name| format!("dynamodb:{operation} {}", table(&name.as_str().into()))).collect();
     }
     let index = body["IndexName"].as_str().map(|index| format!("/index/{index}")).unwrap_or_default();
-    vec![format!("dynamodb:{operation} table{index}")]
+    vec![format!("dynamodb:{operation} {}{index}", table(&body["TableName"]))]
+}
+
+/// Which table has this name.
+fn table(name: &Value) -> &'static str {
+    let name = name.as_str().expect("a name");
+    if Table::Records.name(TABLE) == name { "records" } else { "nodes" }
 }

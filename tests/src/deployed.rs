@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use rollcall_aws::{Environment, create_table, variable};
+use rollcall_aws::{Environment, create_tables, variable};
+use rollcall_core::Table;
 use rollcall_gateway::{Invoke, InvokeError, Logs};
 use rollcall_lambda::{LambdaInvoke, Package, Target, lambda_client};
 use rollcall_service::chain;
@@ -38,10 +39,10 @@ struct Function {
 }
 
 impl Deployed {
-    /// Makes the table. Each function is deployed when it is first invoked: no test needs all of them.
+    /// Makes the tables. Each function is deployed when it is first invoked: no test needs all of them.
     pub(crate) async fn to(url: &str, settings: FunctionSettings) -> Self {
         let (lambda, dynamodb) = (lambda_client(&Environment, url), localstack_dynamodb(url));
-        create_table(&dynamodb, &settings.table).await.expect("a table");
+        create_tables(&dynamodb, &settings.table).await.expect("tables");
         Self { lambda, dynamodb, slot: Slot::take(url).await, settings, used: Mutex::default() }
     }
 
@@ -93,9 +94,11 @@ impl Deployed {
         processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(runs).collect()
     }
 
-    /// Takes the table away again.
+    /// Takes the tables away again.
     pub(crate) async fn remove(&self) {
-        self.dynamodb.delete_table().table_name(&self.settings.table).send().await.expect("deleted");
+        for table in Table::ALL.map(|table| table.name(&self.settings.table)) {
+            self.dynamodb.delete_table().table_name(table).send().await.expect("deleted");
+        }
     }
 }
 

@@ -90,6 +90,7 @@ impl Command {
             | Self::Token(_)
             | Self::Key(_)
             | Self::Simulate(_)
+            | Self::SimulateCloud(_)
             | Self::Table(_)
             | Self::Completions(_) => false,
         }

@@ -37,3 +37,16 @@ pub(crate) struct Simulate {
     #[arg(long)]
     pub(crate) json: bool,
 }
+
+/// For `rollcall simulate` alone, which starts it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct SimulateCloud {
+    #[arg(long)]
+    pub(crate) seed: u64,
+    /// The settings of the rules, as JSON
+    #[arg(long)]
+    pub(crate) settings: String,
+    /// The folder of the functions' binaries
+    #[arg(long)]
+    pub(crate) functions: PathBuf,
+}

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
-use rollcall_aws::{Environment, create_table, endpoint_config, variable};
-use rollcall_core::Clipped;
+use rollcall_aws::{Environment, create_tables, endpoint_config, variable};
+use rollcall_core::{Clipped, Table};
 use rollcall_lambda::{Package, Target, lambda_client, outdated_localstack};
 use rollcall_stack::{FUNCTIONS, FunctionSettings, S3Error, create_bucket};
 use rollcall_token::Verifier;
@@ -54,8 +54,8 @@ async fn deploy(args: Deploy) -> Result<(), Problem> {
         policy,
         more: args.env.iter().cloned().collect(),
     };
-    let mut done = vec![table(&args).await?];
-    show(&done[0], args.json)?;
+    let mut done = tables(&args).await?;
+    done.iter().try_for_each(|line| show(line, args.json))?;
     bucket(&args).await?;
     let client = lambda_client(&Environment, &args.endpoint_url);
     let target = Target { client: &client, prefix: &args.function_prefix, role: &args.role, settings: &settings };
@@ -126,13 +126,17 @@ fn check_token_keys(args: &Deploy) -> Result<(), Problem> {
     )))
 }
 
-async fn table(args: &Deploy) -> Result<Line, Problem> {
+async fn tables(args: &Deploy) -> Result<Vec<Line>, Problem> {
     let config = endpoint_config(&Environment, &args.endpoint_url, PATIENCE);
     let client = aws_sdk_dynamodb::Client::new(&config);
-    let made = create_table(&client, &args.table).await.map_err(|error| {
+    let created = create_tables(&client, &args.table).await.map_err(|error| {
         Problem::with_advice(&error, "is LocalStack running there? `localstack/host/localstack start` starts one")
     })?;
-    Ok(Line { kind: "table", name: args.table.clone(), done: if made { "created" } else { "unchanged" } })
+    let line = |table: Table| {
+        let name = table.name(&args.table);
+        Line { kind: "table", done: if created.contains(&name) { "created" } else { "unchanged" }, name }
+    };
+    Ok(Table::ALL.map(line).into())
 }
 
 /// Makes the bucket of firmware images, if S3 is on this machine: elsewhere it belongs to whoever pays for it.

@@ -5,13 +5,11 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Weak};
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use rollcall_aws::variable;
 use rollcall_chaos::{Before, Chaos, Service};
 use rollcall_core::Policy;
 use rollcall_gateway::{Gateway, Limits};
-use rollcall_live::{Cloud, Server};
+use rollcall_live::Server;
 use rollcall_stack::{
     Backend, FIRMWARE_BUCKET, FunctionSettings, Here, STAGE, Stack, StackConfig, StackError, TABLE, listen,
 };
@@ -71,6 +69,28 @@ impl OwnCloud {
         Ok((Self { chaos, stack, _before: [store, connections] }, server))
     }
 
+    /// The switch of its faults.
+    pub(crate) const fn chaos(&self) -> &Chaos {
+        &self.chaos
+    }
+
+    /// Cuts every socket.
+    pub(crate) fn cut_all(&self) {
+        if let Ok(stack) = self.stack.try_read() {
+            stack.as_ref().map(Stack::gateway).map(Gateway::cut);
+        }
+    }
+
+    /// Restarts the gateway, on the same ports.
+    pub(crate) async fn restart_gateway(&self) {
+        if let Some(stack) = self.stack.write().await.as_mut()
+            && let Err(error) = stack.restart_gateway().await
+        {
+            return crate::out::say(&format!("warning: the gateway could not be restarted: {error}"));
+        }
+        self.chaos.hit("gateway-restarted");
+    }
+
     /// Ends it in order.
     pub(crate) async fn shutdown(&self) {
         if let Some(stack) = self.stack.write().await.take() {
@@ -119,27 +139,4 @@ fn killing(stack: Weak<RwLock<Option<Stack>>>) -> rollcall_chaos::Kill {
             let _ = Command::new("kill").args(["-KILL", &process.to_string()]).stderr(Stdio::null()).spawn();
         }
     })
-}
-
-impl Cloud for OwnCloud {
-    fn chaos(&self) -> &Chaos {
-        &self.chaos
-    }
-
-    fn cut_all(&self) {
-        if let Ok(stack) = self.stack.try_read() {
-            stack.as_ref().map(Stack::gateway).map(Gateway::cut);
-        }
-    }
-
-    fn restart_gateway(&self) -> BoxFuture<'_, ()> {
-        async {
-            if let Some(stack) = self.stack.write().await.as_mut()
-                && let Err(error) = stack.restart_gateway().await
-            {
-                crate::out::say(&format!("warning: the gateway could not be restarted: {error}"));
-            }
-        }
-        .boxed()
-    }
 }

@@ -7,17 +7,15 @@ use std::time::{Duration, Instant};
 use rollcall_aws::Environment;
 use rollcall_fleet::Plan;
 use rollcall_live::{Cloud, Fleet, Outcome, Server, brief, faults};
-use rollcall_token::Signer;
 
-use super::cloud::OwnCloud;
+use super::apart::Apart;
 use super::result;
 use crate::args::{Address, Simulate};
 use crate::console::console_of;
-use crate::meter::Meter;
 use crate::out::say;
 use crate::problem::Problem;
 use crate::up::stop_signal;
-use crate::{build, key, live};
+use crate::{build, key, live, open_files};
 
 /// The exit code of a run with violations.
 const EXIT_VIOLATIONS: u8 = 1;
@@ -34,13 +32,14 @@ pub(crate) async fn run(args: &Simulate) -> Result<ExitCode, Problem> {
     let seed = args.seed.unwrap_or_else(|| rand::random::<u32>().into());
     let nodes = usize::try_from(args.nodes).unwrap_or(usize::MAX);
     let (plan, restarts) = brief(seed, nodes, args.seconds, &chosen);
+    open_files::allow(sockets(&plan))?;
     let stop = stop_signal()?;
     tokio::pin!(stop);
     let signer = Arc::new(key::development()?);
     let own = async {
         match &args.url {
             Some(url) => Ok((None, another(args, url).await?)),
-            None => own(args, &plan, seed, &signer).await,
+            None => own(args, &plan).await,
         }
     };
     let (cloud, server) = tokio::select! {
@@ -70,21 +69,21 @@ pub(crate) async fn run(args: &Simulate) -> Result<ExitCode, Problem> {
     Ok(if outcome.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_VIOLATIONS) })
 }
 
+/// How many sockets the fleet's process has open at once, at most: a node may have two while it replaces one, and a network
+/// of its own has two more.
+fn sockets(plan: &Plan) -> u64 {
+    let nodes = u64::try_from(plan.nodes.len()).unwrap_or(u64::MAX);
+    nodes + nodes / 5
+}
+
 fn listed(faults: &[&str]) -> String {
     if faults.is_empty() { "none".to_owned() } else { faults.join(", ") }
 }
 
-async fn own(
-    args: &Simulate,
-    plan: &Plan,
-    seed: u64,
-    signer: &Signer,
-) -> Result<(Option<Arc<OwnCloud>>, Server), Problem> {
-    let meter = Meter::new().map_err(|error| Problem::plain(&error))?;
-    let policy = plan.settings.policy().map_err(|_| Problem::new("the plan's settings are out of range"))?;
+async fn own(args: &Simulate, plan: &Plan) -> Result<(Option<Arc<Apart>>, Server), Problem> {
     let functions = build::functions(args.functions.clone()).await?;
     say("starting a local cloud");
-    let (cloud, server) = OwnCloud::start(seed, policy, functions, signer, &meter).await?;
+    let (cloud, server) = Apart::start(plan, &functions).await?;
     Ok((Some(Arc::new(cloud)), server))
 }
 

@@ -26,7 +26,7 @@ struct Printed<'a> {
     polls: u64,
     requests: u64,
     answer_ms: Option<BTreeMap<&'static str, f64>>,
-    faults: &'a BTreeMap<&'static str, u64>,
+    faults: &'a BTreeMap<String, u64>,
     seen: &'a BTreeMap<String, u64>,
 }
 

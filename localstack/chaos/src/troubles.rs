@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// What goes wrong at the moment. By default, nothing does. Percentages are of invocations or requests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each fault is on or off by itself")]
 pub struct Troubles {
     /// What becomes of `$disconnect`.
@@ -31,7 +33,7 @@ pub struct Troubles {
 }
 
 /// What becomes of `$disconnect`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Disconnects {
     /// Each is delivered once.
     #[default]

@@ -5,7 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_chaos::Chaos;
+use futures_util::future::BoxFuture;
+use rollcall_chaos::Troubles;
 use rollcall_fleet::{NodeKind, Plan, Violation, What};
 use rollcall_node::Timing;
 use rollcall_token::Signer;
@@ -31,12 +32,14 @@ const FAR: Duration = Duration::from_millis(200);
 
 /// A cloud of our own, whose faults can be switched.
 pub trait Cloud: Send + Sync {
-    /// The switch of its faults.
-    fn chaos(&self) -> &Chaos;
+    /// Changes what goes wrong from now on.
+    fn change(&self, change: &mut dyn FnMut(&mut Troubles));
     /// Cuts every socket.
     fn cut_all(&self);
     /// Restarts the gateway, on the same ports.
-    fn restart_gateway(&self) -> futures_util::future::BoxFuture<'_, ()>;
+    fn restart_gateway(&self) -> BoxFuture<'_, ()>;
+    /// How often each fault of the cloud happened so far, by its name.
+    fn hits(&self) -> BoxFuture<'_, BTreeMap<String, u64>>;
 }
 
 /// Where a fleet connects.
@@ -78,7 +81,7 @@ pub struct Outcome {
     pub violations: Vec<Violation>,
     pub figures: Figures,
     /// How often each fault happened, by its name.
-    pub hits: BTreeMap<&'static str, u64>,
+    pub hits: BTreeMap<String, u64>,
 }
 
 impl Fleet {
@@ -174,7 +177,6 @@ impl Fleet {
                 for at_ms in restarts {
                     tokio::time::sleep_until(started + Duration::from_millis(at_ms)).await;
                     cloud.restart_gateway().await;
-                    cloud.chaos().hit("gateway-restarted");
                 }
             })
         });
@@ -186,12 +188,15 @@ impl Fleet {
         }
         let violations = self.witness.finish();
         let figures = self.witness.read(|oracle, counts| Figures::new(counts, oracle.coverage()));
-        let mut hits = self.stage.cloud.as_ref().map(|cloud| cloud.chaos().hits()).unwrap_or_default();
+        let mut hits = match &self.stage.cloud {
+            Some(cloud) => cloud.hits().await,
+            None => BTreeMap::new(),
+        };
         for fault in What::NAMES {
             let seen = figures.seen.iter().filter(|(name, _)| name.ends_with(&format!(" {fault}")));
             let count: u64 = seen.map(|(_, count)| count).sum();
             if count > 0 {
-                hits.entry(fault).or_insert(count);
+                hits.entry(fault.to_owned()).or_insert(count);
             }
         }
         Outcome { violations, figures, hits }

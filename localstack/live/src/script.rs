@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rollcall_chaos::{Chaos, Disconnects};
+use rollcall_chaos::Disconnects;
 use rollcall_fleet::{Plan, Seen, What};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -132,11 +132,11 @@ impl Stage {
             cloud.cut_all();
             return self.witness.see(Seen::Hit { fault: what.name() });
         }
-        let Some(for_ms) = switch(cloud.chaos(), what, true) else { return };
+        let Some(for_ms) = switch(&*cloud, what, true) else { return };
         let what = what.clone();
         self.tasks.spawn(async move {
             tokio::time::sleep(ms(for_ms)).await;
-            switch(cloud.chaos(), &what, false);
+            switch(&*cloud, &what, false);
         });
     }
 }
@@ -146,10 +146,10 @@ fn ms(ms: u64) -> Duration {
 }
 
 /// Switches a fault on or off; gives how long it acts, `None` if it is no fault of the cloud.
-fn switch(chaos: &Chaos, what: &What, is_on: bool) -> Option<u64> {
+fn switch(cloud: &dyn Cloud, what: &What, is_on: bool) -> Option<u64> {
     let share = |percent: u32| if is_on { u8::try_from(percent).unwrap_or(100) } else { 0 };
     let (mut lasts, on) = (None, is_on);
-    chaos.change(|troubles| {
+    cloud.change(&mut |troubles| {
         let disconnects = |how: Disconnects| if on { how } else { Disconnects::Delivered };
         lasts = Some(match *what {
             What::DisconnectsLost { for_ms } => {

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rollcall_aws::{TableError, create_table, forget_in_time, local_dynamo_client, variable};
+use rollcall_aws::{TableError, create_tables, forget_in_time, local_dynamo_client, variable};
 use rollcall_gateway::{Gateway, GatewayConfig, Host, HostError, HttpApi, HttpConfig, Invoke, Limits, Logs};
 
 use crate::dynamo::{DynamoError, EmbeddedDynamo};
@@ -263,7 +263,7 @@ impl Running {
         let dynamo = EmbeddedDynamo::start(config.dynamodb, config.data.as_deref())?;
         let mut settings = config.settings;
         let client = local_dynamo_client(&dynamo.url());
-        create_table(&client, &settings.table).await?;
+        create_tables(&client, &settings.table).await?;
         forget_in_time(&client, &settings.table).await?;
         let s3 = EmbeddedS3::start(config.s3, config.data.as_deref(), &settings.firmware_bucket)?;
         settings.more.entry(variable::ENDPOINT_URL_DYNAMODB.to_owned()).or_insert_with(|| dynamo.url());

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use rollcall_aws::{LOCAL_REGION, create_table, local_credentials, local_dynamo_client, presign};
+use rollcall_aws::{LOCAL_REGION, create_tables, local_credentials, local_dynamo_client, presign};
 use rollcall_core::Timestamp;
 use rollcall_stack::{EmbeddedDynamo, EmbeddedS3, listen};
 
@@ -57,7 +57,7 @@ fn assert_closed_to_strangers(url: &str) {
 #[tokio::test]
 async fn the_engine_serves_programs_and_refuses_web_pages() {
     let engine = EmbeddedDynamo::start(port(), None).unwrap();
-    create_table(&local_dynamo_client(&engine.url()), "table").await.unwrap();
+    create_tables(&local_dynamo_client(&engine.url()), "table").await.unwrap();
     assert_closed_to_strangers(&engine.url());
 }
 
@@ -127,7 +127,7 @@ async fn only_its_owner_may_use_a_data_folder_even_if_its_modes_were_loosened() 
     let data = folder.path().join("new/data");
     for time in 1..=2 {
         let mut engine = EmbeddedDynamo::start(port(), Some(&data)).unwrap();
-        create_table(&local_dynamo_client(&engine.url()), &format!("table{time}")).await.unwrap();
+        create_tables(&local_dynamo_client(&engine.url()), &format!("table{time}")).await.unwrap();
         let s3 = EmbeddedS3::start(port(), Some(&data), BUCKET).unwrap();
         assert!(put(&s3.url(), "deep/down/image").await.is_success());
         for file in ["dynamodb.sqlite", "dynamodb.sqlite-wal", "dynamodb.sqlite-shm"] {

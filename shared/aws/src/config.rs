@@ -10,7 +10,7 @@ use rollcall_service::chain;
 
 /// The names of Rollcall's environment variables.
 pub mod variable {
-    /// The table's name.
+    /// The name of the table of nodes. The name of the table of records follows from it.
     pub const TABLE: &str = "ROLLCALL_TABLE";
     /// `open` (a valid token registers its node) or `closed` (only the application registers nodes).
     pub const REGISTRATION: &str = "ROLLCALL_REGISTRATION";

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use rollcall_core::{Attribute, INDEX_SITE, Item, Key, NodeId, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Site};
+use rollcall_core::{Attribute, INDEX_SITE, Item, Key, NodeId, PARTITION_KEY, SORT_KEY, Site, Table};
 use rollcall_service::{Page, PageKey, StoreError};
 
 use crate::dynamo::{DynamoStore, classify};
@@ -16,11 +16,9 @@ const ROUNDS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl DynamoStore {
-    /// The nodes among the next `limit` items of the table.
-    pub(crate) async fn page_of_table(&self, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
-        let scan = self.client.scan().table_name(&self.table).limit(limit);
-        let scan = scan.filter_expression("#s = :node").expression_attribute_names("#s", SORT_KEY);
-        let scan = scan.expression_attribute_values(":node", AttributeValue::S(SORT_KEY_NODE.to_owned()));
+    /// The next nodes.
+    pub(crate) async fn page_of_nodes(&self, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+        let scan = self.client.scan().table_name(self.name(Table::Nodes)).limit(limit);
         let answer =
             scan.set_exclusive_start_key(after.map(|after| start(after, None))).send().await.map_err(classify)?;
         let nodes = answer.items().iter().map(node).collect::<Result<_, _>>()?;
@@ -34,7 +32,7 @@ impl DynamoStore {
         after: Option<PageKey>,
         limit: i32,
     ) -> Result<Page, StoreError> {
-        let query = self.client.query().table_name(&self.table).index_name(INDEX_SITE).limit(limit);
+        let query = self.client.query().table_name(self.name(Table::Nodes)).index_name(INDEX_SITE).limit(limit);
         let query = query.key_condition_expression("#s = :s").expression_attribute_names("#s", Attribute::Site.name());
         let query = query.expression_attribute_values(":s", AttributeValue::S(site.as_str().to_owned()));
         let start = after.map(|after| start(after, Some(site)));
@@ -59,8 +57,8 @@ impl DynamoStore {
             }
             let keys = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
             let keys = keys.map_err(|error| StoreError::Rejected(Box::new(error)))?;
-            let answer =
-                self.client.batch_get_item().request_items(&self.table, keys).send().await.map_err(classify)?;
+            let get = self.client.batch_get_item().request_items(self.name(Table::Nodes), keys);
+            let answer = get.send().await.map_err(classify)?;
             for items in answer.responses.unwrap_or_default().into_values() {
                 found.extend(items.iter().map(node).collect::<Result<Vec<_>, _>>()?);
             }

@@ -10,26 +10,27 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update as WriteUpdate,
 };
-use rollcall_core::{Item, Key, NodeId, Outcome, PARTITION_KEY, SORT_KEY, Site, Update};
+use rollcall_core::{Item, Key, NodeId, Outcome, PARTITION_KEY, SORT_KEY, Site, Table, Update};
 use rollcall_service::{Page, PageKey, Store, StoreError, Units, Written};
 
 use crate::client::Clients;
 use crate::render::{Rendered, item, key, key_of};
 
-/// Items in a DynamoDB table.
+/// Items in two DynamoDB tables.
 #[derive(Clone, Debug)]
 pub struct DynamoStore {
     pub(crate) client: Client,
-    pub(crate) table: String,
+    nodes: String,
+    records: String,
 }
 
 impl DynamoStore {
-    /// The items of this table.
-    pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+    /// The items of this table of nodes, and of its table of records.
+    pub fn new(client: Client, nodes: &str) -> Self {
+        Self { client, nodes: Table::Nodes.name(nodes), records: Table::Records.name(nodes) }
     }
 
-    /// The items of the table that a function is configured with.
+    /// The items of the tables that a function is configured with.
     pub fn open(clients: &Clients) -> Self {
         Self::new(clients.dynamo.clone(), &clients.settings.table)
     }
@@ -41,7 +42,7 @@ impl Store for DynamoStore {
         let answer = self
             .client
             .update_item()
-            .table_name(&self.table)
+            .table_name(self.name(update.key.table()))
             .set_key(Some(key(&update.key)))
             .set_condition_expression(rendered.condition)
             .update_expression(rendered.update)
@@ -78,7 +79,8 @@ impl Store for DynamoStore {
     }
 
     async fn read(&self, which: &Key) -> Result<Option<Item>, StoreError> {
-        let get = self.client.get_item().table_name(&self.table).set_key(Some(key(which))).consistent_read(true);
+        let get = self.client.get_item().table_name(self.name(which.table())).set_key(Some(key(which)));
+        let get = get.consistent_read(true);
         get.send().await.map_err(classify)?.item.as_ref().map(item).transpose()
     }
 
@@ -90,7 +92,7 @@ impl Store for DynamoStore {
     ) -> Result<Vec<(u64, Item)>, StoreError> {
         let key = |number| Key::Command(node.clone(), number);
         let (first, last) = (key(*numbers.start()), key(*numbers.end()));
-        let query = self.client.query().table_name(&self.table).limit(limit).consistent_read(true);
+        let query = self.client.query().table_name(self.name(first.table())).limit(limit).consistent_read(true);
         let answer = query
             .key_condition_expression("#p = :p AND #s BETWEEN :from AND :to")
             .expression_attribute_names("#p", PARTITION_KEY)
@@ -109,7 +111,7 @@ impl Store for DynamoStore {
     }
 
     async fn page_of_all(&self, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
-        self.page_of_table(after, limit).await
+        self.page_of_nodes(after, limit).await
     }
 
     async fn page_of_site(&self, site: &Site, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
@@ -118,10 +120,18 @@ impl Store for DynamoStore {
 }
 
 impl DynamoStore {
+    /// The name of a table.
+    pub(crate) fn name(&self, table: Table) -> &str {
+        match table {
+            Table::Nodes => &self.nodes,
+            Table::Records => &self.records,
+        }
+    }
+
     fn part(&self, update: &Update) -> Result<TransactWriteItem, StoreError> {
         let rendered = Rendered::new(update);
         let part = WriteUpdate::builder()
-            .table_name(&self.table)
+            .table_name(self.name(update.key.table()))
             .set_key(Some(key(&update.key)))
             .set_condition_expression(rendered.condition)
             .update_expression(rendered.update)

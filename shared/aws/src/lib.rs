@@ -37,5 +37,5 @@ pub use gateway::{EventError, Identity, close_code, instance, request, socket};
 pub use headed::Headed;
 pub use presign::Presigner;
 pub use serve::serve;
-pub use table::{TableError, create_table, forget_in_time};
+pub use table::{TableError, create_tables, forget_in_time};
 pub use tls::Trust;

@@ -1,4 +1,4 @@
-//! Creating the table.
+//! Creating the tables.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, SdkError};
@@ -7,11 +7,16 @@ use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, GlobalSecondaryIndex, KeySchemaElement, Projection, TimeToLiveSpecification,
 };
-use rollcall_core::Attribute as Stored;
+use rollcall_core::{Attribute as Stored, Table};
 use serde::Deserialize;
 
-/// The only definition of the table. `infra/template.yaml` includes it, and LocalStack gets it, too.
-const DEFINITION: &str = include_str!("../../../infra/table.json");
+/// The only definition of each table. `infra/template.yaml` includes them, and LocalStack gets them, too.
+const fn definition(table: Table) -> &'static str {
+    match table {
+        Table::Nodes => include_str!("../../../infra/nodes.json"),
+        Table::Records => include_str!("../../../infra/records.json"),
+    }
+}
 
 /// Why a table can't be created.
 #[derive(Debug, thiserror::Error)]
@@ -43,10 +48,11 @@ pub enum TableError {
 /// A definition, with the names of DynamoDB's `CreateTable`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Table {
+struct Definition {
     billing_mode: String,
     attribute_definitions: Vec<Attribute>,
     key_schema: Vec<Key>,
+    #[serde(default)]
     global_secondary_indexes: Vec<Index>,
 }
 
@@ -79,36 +85,50 @@ struct Projected {
     projection_type: String,
 }
 
-/// Creates the table if it does not exist. Returns whether it was created.
+/// Creates the tables that do not exist: the table of nodes with this name, and its table of records. Returns the names of
+/// those that were created.
 ///
 /// # Errors
 /// If DynamoDB refuses.
-pub async fn create_table(client: &Client, table: &str) -> Result<bool, TableError> {
-    let definition: Table = serde_json::from_str(DEFINITION)?;
+pub async fn create_tables(client: &Client, nodes: &str) -> Result<Vec<String>, TableError> {
+    let mut created = vec![];
+    for table in Table::ALL {
+        let name = table.name(nodes);
+        if create_table(client, &name, serde_json::from_str(definition(table))?).await? {
+            created.push(name);
+        }
+    }
+    Ok(created)
+}
+
+async fn create_table(client: &Client, name: &str, definition: Definition) -> Result<bool, TableError> {
+    let indexes = Some(definition.global_secondary_indexes).filter(|indexes| !indexes.is_empty());
+    let indexes = indexes.map(|indexes| built(indexes, Index::build)).transpose()?;
     let request = client
         .create_table()
-        .table_name(table)
+        .table_name(name)
         .billing_mode(definition.billing_mode.as_str().into())
         .set_attribute_definitions(Some(built(definition.attribute_definitions, Attribute::build)?))
         .set_key_schema(Some(built(definition.key_schema, Key::build)?))
-        .set_global_secondary_indexes(Some(built(definition.global_secondary_indexes, Index::build)?));
+        .set_global_secondary_indexes(indexes);
     match request.send().await {
         Ok(_) => Ok(true),
         Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => Ok(false),
-        Err(source) => Err(TableError::Refused { table: table.to_owned(), source: Box::new(source) }),
+        Err(source) => Err(TableError::Refused { table: name.to_owned(), source: Box::new(source) }),
     }
 }
 
-/// Enables the time to live of a table, so that DynamoDB deletes expired items, as it does for the table in
-/// `infra/template.yaml`.
+/// Enables the time to live of the table of records that belongs to this table of nodes, so that DynamoDB deletes expired
+/// items, as it does for the table in `infra/template.yaml`.
 ///
 /// # Errors
 /// If DynamoDB refuses.
-pub async fn forget_in_time(client: &Client, table: &str) -> Result<(), TableError> {
+pub async fn forget_in_time(client: &Client, nodes: &str) -> Result<(), TableError> {
+    let table = Table::Records.name(nodes);
     let by = TimeToLiveSpecification::builder().attribute_name(Stored::ForgetAt.name()).enabled(true);
     let by = by.build().map_err(Box::new)?;
-    let request = client.update_time_to_live().table_name(table).time_to_live_specification(by);
-    let remembers = |source| TableError::Remembers { table: table.to_owned(), source: Box::new(source) };
+    let request = client.update_time_to_live().table_name(&table).time_to_live_specification(by);
+    let remembers = |source| TableError::Remembers { table: table.clone(), source: Box::new(source) };
     request.send().await.map(|_| ()).map_err(remembers)
 }
 
@@ -149,10 +169,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_has_the_keys_and_indexes_that_the_code_uses() {
-        let definition: Table = serde_json::from_str(DEFINITION).expect("a table");
+    fn the_definitions_have_the_keys_and_indexes_that_the_code_uses() {
+        let read = |table| serde_json::from_str::<Definition>(definition(table)).expect("a table");
         let names = |keys: &[Key]| keys.iter().map(|key| key.attribute_name.clone()).collect::<Vec<_>>();
-        assert_eq!(names(&definition.key_schema), [PARTITION_KEY, SORT_KEY]);
+        for table in Table::ALL {
+            assert_eq!(names(&read(table).key_schema), [PARTITION_KEY, SORT_KEY]);
+        }
+        assert!(read(Table::Records).global_secondary_indexes.is_empty());
+        let definition = read(Table::Nodes);
         let indexes: Vec<_> = definition.global_secondary_indexes.iter().collect();
         let shown: Vec<_> = indexes.iter().map(|index| (index.name.as_str(), names(&index.key_schema))).collect();
         let due = vec![A::DueShard.name().to_owned(), A::Due.name().to_owned()];

@@ -2,9 +2,9 @@
 
 use crate::id::{FirmwareVersion, IdempotencyKey, InvalidId, Model, NodeId};
 
-/// The name of the table's partition key.
+/// The name of the partition key of both tables.
 pub const PARTITION_KEY: &str = "pk";
-/// The name of the table's sort key.
+/// The name of the sort key of both tables.
 pub const SORT_KEY: &str = "sk";
 /// The sort key of every node's own item.
 pub const SORT_KEY_NODE: &str = "node";
@@ -19,6 +19,7 @@ pub const INDEX_SITE: &str = "site";
 /// and one partition takes 1,000 write units a second (Amazon DynamoDB quotas).
 pub const DUE_SHARDS: u64 = 8;
 
+const RECORDS: &str = "-records";
 const OF_A_NODE: &str = "node#";
 const OF_A_DOCUMENT: &str = "config#";
 const OF_A_MODEL: &str = "firmware#";
@@ -27,7 +28,29 @@ const COMMAND: &str = "command#";
 const QUEUED: &str = "queued#";
 const DOCUMENT: &str = "document";
 
-/// The key of an item. All items of a node share one partition key.
+/// Where an item is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// The nodes' own items, at most a kilobyte each. Whoever reads this table reads the fleet, and nothing else.
+    Nodes,
+    /// What is long, or is forgotten in time: documents, commands, firmware images.
+    Records,
+}
+
+impl Table {
+    /// Every table.
+    pub const ALL: [Self; 2] = [Self::Nodes, Self::Records];
+
+    /// The table's name, if this is the name of the table of nodes: a deployment is told one name.
+    pub fn name(self, nodes: &str) -> String {
+        match self {
+            Self::Nodes => nodes.to_owned(),
+            Self::Records => format!("{nodes}{RECORDS}"),
+        }
+    }
+}
+
+/// The key of an item. All items of a node share one partition key, in both tables.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Key {
     /// The node's own item.
@@ -45,6 +68,16 @@ pub enum Key {
 }
 
 impl Key {
+    /// The table that the item is in.
+    pub const fn table(&self) -> Table {
+        match self {
+            Self::Node(_) => Table::Nodes,
+            Self::History(_) | Self::Command(..) | Self::Queued(..) | Self::Document(_) | Self::Firmware(..) => {
+                Table::Records
+            }
+        }
+    }
+
     /// The partition key.
     pub fn partition(&self) -> String {
         match self {
@@ -139,6 +172,13 @@ mod tests {
             (Key::Document("ab12".to_owned()), "config#ab12", "document"),
             (image, "firmware#ax-2", "2.5"),
         ]
+    }
+
+    #[test]
+    fn the_table_of_nodes_has_the_nodes_own_items_and_nothing_else() {
+        let in_nodes = spelled().into_iter().filter(|(key, ..)| key.table() == Table::Nodes);
+        assert_eq!(in_nodes.map(|(key, ..)| key.sort()).collect::<Vec<_>>(), [SORT_KEY_NODE]);
+        assert_eq!(Table::ALL.map(|table| table.name("fleet")), ["fleet", "fleet-records"]);
     }
 
     #[test]

@@ -49,6 +49,15 @@ impl Change {
     pub(crate) fn set_or_remove(attribute: Attribute, value: Option<Value>) -> Self {
         value.map_or(Self::Remove(attribute), |value| Self::Set(attribute, value))
     }
+
+    /// The condition that an item shows this change; `None` if no value by itself shows it.
+    pub(crate) fn shown(&self) -> Option<Guard> {
+        match self {
+            Self::Set(attribute, value) => Some(Guard::Equal(*attribute, value.clone())),
+            Self::Remove(attribute) => Some(Guard::Missing(*attribute)),
+            Self::SetIfMissing(..) | Self::Copy { .. } | Self::Add(..) => None,
+        }
+    }
 }
 
 /// The result of a guarded write. Losing a race is a result, not an error.

@@ -38,7 +38,7 @@ pub trait Store {
         limit: i32,
     ) -> impl Future<Output = Result<Vec<(u64, Item)>, StoreError>>;
 
-    /// A page of nodes of every site: those among the next `limit` items of the table.
+    /// A page of nodes of every site: the next `limit` of them.
     ///
     /// # Errors
     /// If they can't be read.

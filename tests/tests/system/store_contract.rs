@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
-use rollcall_aws::{DynamoStore, create_table, local_dynamo_client};
+use rollcall_aws::{DynamoStore, create_tables, local_dynamo_client};
 use rollcall_core::{
     Amending, Attribute, ConfigOutcome, ConfigState, Connection, CredentialVersion, DesiredConfig, Event, EventKind,
     Expected, FirmwareImage, Health, Instance, Item, Key, NODE_ITEM_BYTES, Node, NodeId, Outcome, Policy, Queueing,
@@ -31,8 +31,8 @@ async fn dynamodb() -> (Option<EmbeddedDynamo>, DynamoStore) {
         }
         Backend::LocalStack(url) => (None, localstack_dynamodb(&url)),
     };
-    create_table(&client, &table).await.expect("a table");
-    (engine, DynamoStore::new(client, table))
+    create_tables(&client, &table).await.expect("a table");
+    (engine, DynamoStore::new(client, &table))
 }
 
 fn policy(registration: Registration) -> Policy {

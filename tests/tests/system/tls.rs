@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rollcall_aws::{LOCAL_CREDENTIALS, LOCAL_REGION, create_table, local_dynamo_client, variable};
+use rollcall_aws::{LOCAL_CREDENTIALS, LOCAL_REGION, create_tables, local_dynamo_client, variable};
 use rollcall_gateway::{FunctionSpec, Host, Invoke as _};
 use rollcall_stack::{EmbeddedDynamo, TABLE, listen};
 use rollcall_tests::{Journal, TlsProxy, functions};
@@ -54,7 +54,7 @@ async fn dynamodb() -> (EmbeddedDynamo, TlsProxy) {
     let listener = listen(0, "DynamoDB", "").expect("a port");
     let address = listener.local_addr().expect("an address");
     let engine = EmbeddedDynamo::start(listener, None).expect("an engine");
-    create_table(&local_dynamo_client(&engine.url()), TABLE).await.expect("a table");
+    create_tables(&local_dynamo_client(&engine.url()), TABLE).await.expect("a table");
     (engine, TlsProxy::before(address).await)
 }
 

@@ -77,6 +77,9 @@ impl std::fmt::Display for Report {
     }
 }
 
+/// The module that holds the simulation's store to DynamoDB. That both engines are alike is shown by the module around it.
+const SIMULATED: &str = "simulated";
+
 /// The modules in which something is pushed to a node.
 const PUSHING: [&str; 6] = ["commands", "configs", "console", EVERYWHERE, "firmware", "scenarios"];
 
@@ -137,7 +140,8 @@ fn empty(folder: &Path) -> Result<PathBuf, String> {
 /// What LocalStack can show, on the one at this URL.
 pub(crate) fn on_localstack(url: &str) -> Result<Report, String> {
     let modules = ON_LOCALSTACK.map(module);
-    let mut tests = system(&modules, &[module(COMMAND)], &["--include-ignored", &at_once()]);
+    let others = [COMMAND, DEPLOYMENT, SIMULATED].map(module);
+    let mut tests = system(&modules, &others, &["--include-ignored", &at_once()]);
     run(localstacks(&mut tests, url))
 }
 
@@ -280,7 +284,16 @@ mod tests {
 
     #[test]
     fn every_module_that_a_step_chooses_is_there_and_no_other_has_its_name_at_the_end() {
-        let modules = modules(&root().join(WHOLE_SYSTEM).join("tests").join(SYSTEM));
+        let folder = root().join(WHOLE_SYSTEM).join("tests").join(SYSTEM);
+        let modules = modules(&folder);
+        // A filter is a part of a name: what a step chooses, it also chooses inside of other modules.
+        let skipped = [COMMAND, DEPLOYMENT];
+        for outer in modules.iter().filter(|outer| folder.join(outer).is_dir() && !skipped.contains(&outer.as_str())) {
+            for inner in self::modules(&folder.join(outer)) {
+                let is_chosen = PUSHING.contains(&inner.as_str()) || ON_LOCALSTACK.contains(&inner.as_str());
+                assert!(!is_chosen, "{outer}::{inner} is run wherever {inner} is");
+            }
+        }
         let chosen = [LOCALSTACK, DEPLOYMENT, COMMAND, SOAK].into_iter().chain(PUSHING).chain(ON_LOCALSTACK);
         for name in chosen {
             assert!(modules.contains(name), "{name} is not there: {modules:?}");

@@ -82,7 +82,11 @@ pub(super) fn poll(
     let mut clauses = admitted(credentials, policy);
     clauses.extend(budget::within(event, policy));
     clauses.push(seen_no_later_than(event));
-    let already_applied = vec![Guard::Equal(A::Seen, at.0.into()), Guard::Exists(A::Polls)];
+    let reported = reported(report);
+    // A late poll is planned again at the time of the one that is stored, so this time alone does not show which of them
+    // made the changes. If both report the same, everything that either of them says is stored.
+    let mut already_applied = vec![Guard::Equal(A::Seen, at.0.into()), Guard::Exists(A::Polls)];
+    already_applied.extend(reported.iter().filter_map(Change::shown));
     let mut changes = vec![
         Change::Set(A::Seen, at.0.into()),
         Change::Set(A::Polls, 1_u32.into()),
@@ -93,7 +97,7 @@ pub(super) fn poll(
         Change::Remove(A::DueShard),
     ];
     changes.extend(budget::spend(event, results, policy));
-    changes.extend(reported(report));
+    changes.extend(reported);
     Update::of_node(&event.node, clauses, Guard::All(already_applied), changes)
 }
 

@@ -1,8 +1,8 @@
 //! Events that follow from others, after another event came in between. No history of single deliveries has that.
 
 use rollcall_core::{
-    Attribute, Because, Connection, CredentialVersion, Event, EventKind, Item, Outcome, Policy, Refusal, Registration,
-    Reply, Report, Settled, Timestamp, plan, settle,
+    Attribute, Because, Connection, CredentialVersion, Event, EventKind, Health, Item, Outcome, Policy, Refusal,
+    Registration, Reply, Report, Settled, Timestamp, plan, settle,
 };
 
 const NOW: Timestamp = Timestamp(100_000);
@@ -103,4 +103,49 @@ fn a_node_that_is_known_only_by_its_early_disconnect_does_not_check_in_while_reg
     let (because, settled) = refused(event(check_in), &item);
     assert_eq!(because, Some(Because::Unregistered));
     assert!(matches!(settled, Settled::Done { reply: Reply::Refused(Refusal::Unregistered), .. }));
+}
+
+fn poll(at: Timestamp, uptime_s: u64) -> Event {
+    let report = Report::new(None, None, Health { uptime_s: Some(uptime_s), ..Health::default() });
+    let kind = EventKind::Poll { credentials: CredentialVersion(1), report, results: 0 };
+    Event { at, now: NOW, ..event(kind) }
+}
+
+fn applied(event: &Event, item: &Item) -> Item {
+    match plan(event, &policy()).apply(Some(item)) {
+        Outcome::Applied { after } => after,
+        refused @ Outcome::Refused { .. } => panic!("{refused:?}"),
+    }
+}
+
+#[test]
+fn a_late_poll_that_is_refused_when_it_is_planned_again_is_not_taken_for_the_one_that_is_stored() {
+    let item = applied(&poll(NOW, 20), &Item::from([(Attribute::CredentialVersion, 1_u64.into())]));
+    let (because, settled) = refused(poll(Timestamp(NOW.0 - 1), 10), &item);
+    assert_eq!(because, Some(Because::SeenLater));
+    let Settled::Again(again) = settled else { panic!("{settled:?}") };
+    let cases = [
+        (Attribute::Revoked, 1_u64, Because::Revoked),
+        (Attribute::CredentialVersion, 2, Because::CredentialsOutdated),
+        (Attribute::BlockedUntil, 160_000, Because::Blocked),
+        (Attribute::Spent, 2, Because::BudgetUsedUp),
+    ];
+    for (attribute, value, because) in cases {
+        let mut item = item.clone();
+        item.insert(attribute, value.into());
+        assert_eq!(refused(again.clone(), &item).0, Some(because));
+    }
+    assert_eq!(applied(&again, &item).get(&Attribute::Uptime), Some(&10_u64.into()));
+}
+
+#[test]
+fn a_poll_that_used_up_the_budget_is_recognised_when_it_is_written_again() {
+    let node = Item::from([(Attribute::CredentialVersion, 1_u64.into()), (Attribute::Spent, 1_u64.into())]);
+    let late = applied(&poll(NOW, 20), &Item::from([(Attribute::CredentialVersion, 1_u64.into())]));
+    for item in [node, late] {
+        let poll = poll(NOW, 10);
+        let after = applied(&poll, &item);
+        assert_eq!(after.get(&Attribute::Spent), Some(&2_u64.into()));
+        assert_eq!(applied(&poll, &after), after, "it is counted once");
+    }
 }

@@ -35,7 +35,10 @@ async fn a_deployment_that_failed_half_way_says_what_is_there_and_the_same_comma
     assert!(said.contains(&format!("deploy: {} is not deployed (", infra.name)), "{said}");
     assert!(said.lines().any(|line| line.starts_with("  PollLogs: ") && line.contains("already exists")), "{said}");
     let there = said.lines().find_map(|line| line.strip_prefix("existing resources: ")).expect("the resources");
-    assert!(there.starts_with("Table, Firmware") && !there.contains("Poll"), "{said}");
+    assert!(
+        ["Nodes", "Records", "Firmware"].iter().all(|name| there.contains(name)) && !there.contains("Poll"),
+        "{said}"
+    );
     assert!(there.ends_with(". Correct the cause, and run the same command again"), "{said}");
     assert_eq!(infra.there().await, ALL);
 
