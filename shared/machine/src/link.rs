@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::event::DisconnectReason;
 
-/// The number of a connection within a run. A newer connection has a higher number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The number of a connection within a run. A newer connection has a higher number; no connection has the default one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub(crate) u64);
 
 impl LinkId {

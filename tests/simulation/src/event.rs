@@ -15,6 +15,9 @@ pub(crate) type ConnNo = usize;
 /// The index of a request by HTTP.
 pub(crate) type ExchangeNo = usize;
 
+/// How a connection ends: a close code, and a reason.
+pub(crate) type Ending = (u16, &'static str);
+
 /// Something that happens.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -28,8 +31,8 @@ pub(crate) enum Event {
     Device(DeviceNo, Doing),
     /// The gateway looks whether a connection is idle or too old.
     Alarm(ConnNo),
-    /// The gateway has `$disconnect` run for a connection that ended with this code at this time, by its clock.
-    Disconnected(ConnNo, u16, Timestamp),
+    /// The gateway has `$disconnect` run for a connection that ended like this at this time, by its clock.
+    Disconnected(ConnNo, Ending, Timestamp),
     /// The gateway hands a message that came at this time, by its clock, to its function for a second time.
     Doubled(ConnNo, Rc<str>, Timestamp),
     /// The gateway has `$connect` run a second time, and waits for this run or not.
@@ -100,8 +103,8 @@ pub(crate) enum Up {
     Hello(Box<Hello>),
     Text(String),
     Ping,
-    /// A close frame with code 1000.
-    Close,
+    /// A close frame; 1005 says that it has no code.
+    Close(Ending),
     /// The TCP connection is over.
     Reset,
 }
@@ -117,8 +120,8 @@ pub(crate) enum Down {
     Refused(u16, Option<u32>),
     Text(Rc<str>),
     Pong,
-    /// A close frame.
-    Close(u16, &'static str),
+    /// A close frame; 1005 says that it has no code.
+    Close(Ending),
     /// The TCP connection is over.
     Reset,
 }

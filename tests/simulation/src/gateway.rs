@@ -11,7 +11,7 @@ use rollcall_fleet::Seen;
 use crate::bucket::Bucket;
 use crate::draw::Draw;
 use crate::event::{
-    ConnNo, DeviceNo, Down, Event, Function, Hello, Invoking, Payload, Purpose, Returned, Speaker, Up, WireNo,
+    ConnNo, DeviceNo, Down, Ending, Event, Function, Hello, Invoking, Payload, Purpose, Returned, Speaker, Up, WireNo,
 };
 use crate::faults::Fault;
 use crate::ground::Ground;
@@ -30,12 +30,16 @@ const NEW_A_SECOND: u64 = 500;
 const REQUESTS: (u64, u64) = (10_000, 5_000);
 /// The largest frame of a client, in bytes. No client here sends a message in several frames.
 const FRAME: usize = 32 * 1024;
+/// The largest message that a function posts, in bytes.
+pub(crate) const MESSAGE: usize = 128 * 1024;
 
 /// The close codes of the gateway, and its reasons.
-const GOING_AWAY: (u16, &str) = (1001, "Going away");
-pub(crate) const LOST: (u16, &str) = (1006, "Connection closed abnormally");
-pub(crate) const NORMAL: (u16, &str) = (1000, "Connection closed normally");
-const TOO_BIG: (u16, &str) = (1009, "Message too big");
+const GOING_AWAY: Ending = (1001, "Going away");
+pub(crate) const LOST: Ending = (1006, "Connection closed abnormally");
+pub(crate) const NORMAL: Ending = (1000, "Connection closed normally");
+const TOO_BIG: Ending = (1009, "Message too big");
+/// A client has closed without a code.
+pub(crate) const NO_STATUS: Ending = (1005, "Client-side close frame status not set");
 
 /// The gateway.
 #[derive(Debug)]
@@ -44,6 +48,8 @@ pub(crate) struct Gateway {
     pub(crate) open: BTreeMap<ConnectionId, ConnNo>,
     pub(crate) new_connections: Bucket,
     pub(crate) requests: Bucket,
+    /// How many clients were told of an error on an open connection.
+    errors: u64,
 }
 
 /// A connection, from its handshake on.
@@ -83,6 +89,7 @@ impl Gateway {
             open: BTreeMap::new(),
             new_connections: Bucket::new(NEW_A_SECOND, NEW_A_SECOND),
             requests: Bucket::new(REQUESTS.0, REQUESTS.1),
+            errors: 0,
         }
     }
 
@@ -99,12 +106,13 @@ impl Gateway {
         let Some(conn) = network.wire(wire).conn else { return };
         match up {
             Up::Text(text) => self.text(ground, network, conn, text),
-            Up::Close => {
-                network.down(ground, wire, Down::Close(NORMAL.0, ""));
-                self.end(ground, network, conn, NORMAL.0);
+            Up::Close(ending) => {
+                // Its frame is sent back. The reason is the client's, as it is.
+                network.down(ground, wire, Down::Close(ending));
+                self.end(ground, network, conn, if ending.0 == NO_STATUS.0 { NO_STATUS } else { ending });
             }
             Up::Reset if self.conns[conn].stage == Stage::Handshake => self.conns[conn].left = true,
-            Up::Reset => self.end(ground, network, conn, LOST.0),
+            Up::Reset => self.end(ground, network, conn, LOST),
             Up::Greeting | Up::Hello(_) | Up::Ping => {}
         }
     }
@@ -137,7 +145,7 @@ impl Gateway {
             return self.close(ground, network, number, TOO_BIG);
         }
         if !self.requests.admit(now) {
-            return self.frame(ground, network, number, &error("Too Many Requests"));
+            return self.error(ground, network, number, "Too Many Requests");
         }
         let text: Rc<str> = text.into();
         let at = ground.clock(self.conns[number].host);
@@ -161,9 +169,18 @@ impl Gateway {
         match returned {
             Returned::Answer { body: Some(body), .. } => self.frame(ground, network, number, &body),
             Returned::Answer { body: None, .. } => {}
-            Returned::Throttled => self.frame(ground, network, number, &error("Too Many Requests")),
-            _ => self.frame(ground, network, number, &error("Internal server error")),
+            Returned::Throttled => self.error(ground, network, number, "Too Many Requests"),
+            _ => self.error(ground, network, number, "Internal server error"),
         }
+    }
+
+    /// What the gateway itself tells a client on an open connection.
+    fn error(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, message: &str) {
+        self.errors += 1;
+        let (connection, request) = (&self.conns[number].id, self.errors);
+        let frame =
+            format!("{{\"message\":\"{message}\",\"connectionId\":\"{connection}\",\"requestId\":\"{request:015}=\"}}");
+        self.frame(ground, network, number, &frame.into());
     }
 
     pub(crate) fn frame(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, text: &Rc<str>) {
@@ -181,7 +198,7 @@ impl Gateway {
         let cut: Vec<_> = self.open.values().copied().filter(is_meant).collect();
         for number in &cut {
             network.down(ground, self.conns[*number].wire, Down::Reset);
-            self.end(ground, network, *number, LOST.0);
+            self.end(ground, network, *number, LOST);
         }
         !cut.is_empty()
     }
@@ -200,20 +217,14 @@ impl Gateway {
         }
     }
 
-    pub(crate) fn close(
-        &mut self,
-        ground: &mut Ground,
-        network: &mut Network,
-        number: ConnNo,
-        (code, reason): (u16, &'static str),
-    ) {
+    pub(crate) fn close(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, ending: Ending) {
         let conn = &self.conns[number];
-        ground.saw(Seen::ClosedByCloud { connection: conn.id.clone(), code });
-        network.down(ground, conn.wire, Down::Close(code, reason));
-        self.end(ground, network, number, code);
+        ground.saw(Seen::ClosedByCloud { connection: conn.id.clone(), code: ending.0 });
+        network.down(ground, conn.wire, Down::Close(ending));
+        self.end(ground, network, number, ending);
     }
 
-    pub(crate) fn end(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, code: u16) {
+    pub(crate) fn end(&mut self, ground: &mut Ground, network: &mut Network, number: ConnNo, ending: Ending) {
         let conn = &mut self.conns[number];
         if conn.stage != Stage::Open {
             return;
@@ -230,15 +241,14 @@ impl Gateway {
         conn.hello = None;
         let (mut draw, host) = (conn.draw.clone(), conn.host);
         let at = ground.clock(host);
-        disconnect(ground, number, (code, at), &mut draw);
+        disconnect(ground, number, (ending, at), &mut draw);
         self.conns[number].draw = draw;
     }
 
     /// Has `$disconnect` run. However late it is, the event has the time of the end.
-    pub(crate) fn disconnected(&mut self, ground: &mut Ground, number: ConnNo, code: u16, at: Timestamp) {
+    pub(crate) fn disconnected(&mut self, ground: &mut Ground, number: ConnNo, ending: Ending, at: Timestamp) {
         let Some(speaker) = self.conns[number].speaker(at) else { return };
-        let known = [GOING_AWAY, LOST, NORMAL, TOO_BIG];
-        let reason = known.iter().find(|known| known.0 == code).map_or("", |known| known.1);
+        let (code, reason) = ending;
         let payload = Payload::Disconnect { speaker, code, reason };
         self.invoke(ground, number, Function::Disconnect, payload, Purpose::Nothing);
     }
@@ -266,7 +276,7 @@ impl Conn {
 }
 
 /// `$disconnect` is best effort: it comes a little later, much later, twice, or never.
-fn disconnect(ground: &mut Ground, number: ConnNo, (code, at): (u16, Timestamp), draw: &mut Draw) {
+fn disconnect(ground: &mut Ground, number: ConnNo, (ending, at): (Ending, Timestamp), draw: &mut Draw) {
     if ground.hits(Fault::DisconnectsLost, draw) {
         return;
     }
@@ -275,14 +285,9 @@ fn disconnect(ground: &mut Ground, number: ConnNo, (code, at): (u16, Timestamp),
         ground.hit(Fault::DisconnectsLate.name());
         after += draw.below(by_ms * MS + 1);
     }
-    ground.after(after, Event::Disconnected(number, code, at));
+    ground.after(after, Event::Disconnected(number, ending, at));
     if ground.hits(Fault::DisconnectsDoubled, draw) {
         let again = after + draw.below(60 * S);
-        ground.after(again, Event::Disconnected(number, code, at));
+        ground.after(again, Event::Disconnected(number, ending, at));
     }
-}
-
-/// What the gateway itself tells a client on an open connection.
-fn error(message: &str) -> Rc<str> {
-    format!("{{\"message\":\"{message}\",\"connectionId\":\"\",\"requestId\":\"\"}}").into()
 }

@@ -82,7 +82,7 @@ impl Socketed {
         let nth = around.network.wire(wire).nth;
         around.ground.saw(Seen::LinkEnded { who: device.who(), link: nth, code: None });
         around.network.wire(wire).end = End::Closing;
-        around.network.up(around.ground, wire, Up::Close);
+        around.network.up(around.ground, wire, Up::Close((1000, "")));
         let limit = Micros::try_from(self.timing.close_timeout.as_micros()).unwrap_or(Micros::MAX);
         around.ground.after(limit, Event::Device(device.no, Doing::CloseTimedOut(wire)));
     }

@@ -120,7 +120,7 @@ impl Gateway {
         self.open.insert(connection.clone(), number);
         ground.saw(Seen::Open { node, connection: connection.clone() });
         if self.conns[number].left {
-            return self.end(ground, network, number, LOST.0);
+            return self.end(ground, network, number, LOST);
         }
         network.down(ground, wire, Down::Switched(connection));
         ground.after(IDLE, Event::Alarm(number));

@@ -7,6 +7,7 @@
 //! run(plan) -> Outcome        the digest, the violations, what was covered, and figures
 //! ```
 
+pub mod alone;
 mod application;
 mod bucket;
 mod call;

@@ -222,7 +222,7 @@ impl Network {
             Traffic::Up(wire, Up::Greeting) => self.down(ground, wire, Down::Greeting),
             Traffic::Up(wire, up) if self.wires[wire].over => {
                 // The gateway's end is gone. What still comes is answered with a reset.
-                if !matches!(up, Up::Close | Up::Reset) {
+                if !matches!(up, Up::Close(_) | Up::Reset) {
                     self.down(ground, wire, Down::Reset);
                 }
             }

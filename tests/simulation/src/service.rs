@@ -13,7 +13,7 @@ use rollcall_service::{CheckIns, Documents, Firmware, Images, Polls, Socket, con
 use rollcall_token::{Signer as TokenSigner, Verifier};
 use sha2::{Digest as _, Sha256};
 
-use client::Client;
+pub(crate) use client::Client;
 
 use crate::call::Desk;
 use crate::event::{Function, HttpReply, HttpRequest, Payload, Returned, Speaker};

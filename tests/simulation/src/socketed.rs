@@ -133,7 +133,7 @@ impl Socketed {
                 ends(around, None);
                 LinkEvent::Gone
             }
-            Down::Close(code, reason) => {
+            Down::Close((code, reason)) => {
                 ends(around, Some(code));
                 LinkEvent::Ended(DisconnectReason::Closed { code: Some(code), reason: reason.to_owned() })
             }

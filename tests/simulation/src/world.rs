@@ -3,7 +3,7 @@
 use rollcall_fleet::{Observation, Oracle, Plan};
 
 use crate::application::Application;
-use crate::call::{Answer, Request};
+use crate::call::Request;
 use crate::clocks::{Clocks, true_time};
 use crate::device::{Device, Fate, Life};
 use crate::draw::Who;
@@ -119,7 +119,7 @@ impl World {
             Event::Arrived(traffic) => self.arrived(traffic),
             Event::Device(device, doing) => self.does(device, doing),
             Event::Alarm(conn) => gateway.alarm(ground, network, conn),
-            Event::Disconnected(conn, code, at) => gateway.disconnected(ground, conn, code, at),
+            Event::Disconnected(conn, ending, at) => gateway.disconnected(ground, conn, ending, at),
             Event::Doubled(conn, text, at) => gateway.message(ground, conn, text, at),
             Event::ConnectAgain(conn, counts) => gateway.connect_again(ground, conn, counts),
             Event::Invoke(invoking) => lambda.invoke(ground, *invoking),
@@ -163,14 +163,14 @@ impl World {
 
     fn tried(&mut self, operation: u64, tries: u32) {
         let Self { ground, network, gateway, store, .. } = self;
-        let reached = match store.posted(operation) {
+        let answer = match store.posted(operation) {
             None => return store.tried(ground, operation, tries),
             Some(Request::Post(connection, frame)) => gateway.post(ground, network, &connection, &frame),
             Some(Request::Close(connection)) => gateway.delete(ground, network, &connection),
             Some(_) => return,
         };
         store.arrived(operation);
-        store.answer(ground, operation, tries, Answer::Reached(reached));
+        store.answer(ground, operation, tries, answer);
     }
 
     fn returned(&mut self, purpose: Purpose, returned: Returned) {

@@ -1,5 +1,7 @@
-//! The store's contract, on every store: in memory, and in DynamoDB. Which DynamoDB that is, the backend decides: the
-//! embedded engine, or DynamoDB Local in LocalStack.
+//! The store's contract, on every store: in memory, in the simulation, and in DynamoDB. Which DynamoDB that is, the
+//! backend decides: the embedded engine, or DynamoDB Local in LocalStack.
+
+mod simulated;
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -150,6 +152,7 @@ async fn a_repeated_write_is_recognised_as_our_own() {
     let (_engine, dynamo) = dynamodb().await;
     recognises_its_own(&dynamo).await;
     recognises_its_own(&MemoryStore::default()).await;
+    recognises_its_own(&rollcall_simulation::alone::Store::new(1, 0)).await;
 }
 
 async fn recognises_its_own(store: &impl Store) {
@@ -194,6 +197,7 @@ async fn every_kind_of_item_is_kept_apart_and_read_as_it_was_written() {
     let (_engine, dynamo) = dynamodb().await;
     keeps_every_kind_of_item(&dynamo).await;
     keeps_every_kind_of_item(&MemoryStore::default()).await;
+    keeps_every_kind_of_item(&rollcall_simulation::alone::Store::new(1, 0)).await;
 }
 
 async fn keeps_every_kind_of_item(store: &impl Store) {
@@ -238,6 +242,7 @@ async fn a_transaction_is_made_whole_or_not_at_all() {
     let (_engine, dynamo) = dynamodb().await;
     makes_transactions_whole(&dynamo).await;
     makes_transactions_whole(&MemoryStore::default()).await;
+    makes_transactions_whole(&rollcall_simulation::alone::Store::new(1, 0)).await;
 }
 
 async fn makes_transactions_whole(store: &impl Store) {
@@ -269,6 +274,7 @@ async fn lists_have_every_node_once_and_nothing_else() {
     let (_engine, dynamo) = dynamodb().await;
     lists_every_node_once(&dynamo).await;
     lists_every_node_once(&MemoryStore::default()).await;
+    lists_every_node_once(&rollcall_simulation::alone::Store::new(1, 0)).await;
 }
 
 async fn lists_every_node_once(store: &impl Store) {

@@ -77,6 +77,9 @@ impl std::fmt::Display for Report {
     }
 }
 
+/// The module that holds the simulation's store to DynamoDB. That both engines are alike is shown by the module around it.
+const SIMULATED: &str = "simulated";
+
 /// The modules in which something is pushed to a node.
 const PUSHING: [&str; 6] = ["commands", "configs", "console", EVERYWHERE, "firmware", "scenarios"];
 
@@ -137,7 +140,7 @@ fn empty(folder: &Path) -> Result<PathBuf, String> {
 /// What LocalStack can show, on the one at this URL.
 pub(crate) fn on_localstack(url: &str) -> Result<Report, String> {
     let modules = ON_LOCALSTACK.map(module);
-    let others = [COMMAND, DEPLOYMENT].map(module);
+    let others = [COMMAND, DEPLOYMENT, SIMULATED].map(module);
     let mut tests = system(&modules, &others, &["--include-ignored", &at_once()]);
     run(localstacks(&mut tests, url))
 }

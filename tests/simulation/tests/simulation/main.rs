@@ -4,4 +4,5 @@
 mod determinism;
 mod found;
 mod noticing;
+mod parity;
 mod promises;
