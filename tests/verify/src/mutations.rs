@@ -19,6 +19,8 @@ use list::mutations;
 
 /// How many mutations are tried in every run of all steps.
 const SAMPLE: usize = 5;
+/// How many columns the table has.
+const COLUMNS: usize = 5;
 
 /// A place that is broken.
 #[derive(Clone, Copy, Debug)]
@@ -97,12 +99,12 @@ fn try_out(copy: &Copy, mutations: &[Mutation]) -> Result<Report, String> {
     });
     let mut found = found.into_inner().map_err(|_| "a thread has panicked".to_owned())?;
     let mut report = Report::default();
-    let mut rows = vec![["mutation", "file", "noticed by", "seed"].map(str::to_owned)];
+    let mut rows = vec![["mutation", "file", "noticed by", "seed", "what is broken"].map(str::to_owned)];
     for mutation in mutations {
         let at = found.iter().position(|(name, _)| *name == mutation.name).ok_or("a mutation was not tried")?;
         let noticed = found.swap_remove(at).1?;
         let (by, seed) = noticed.shown();
-        rows.push([mutation.name.to_owned(), mutation.file.to_owned(), by, seed]);
+        rows.push([mutation.name.to_owned(), mutation.file.to_owned(), by, seed, mutation.what.to_owned()]);
         if matches!(noticed, Noticed::Not) { report.failed += 1 } else { report.passed += 1 }
     }
     say(&table(&rows));
@@ -111,10 +113,10 @@ fn try_out(copy: &Copy, mutations: &[Mutation]) -> Result<Report, String> {
 }
 
 /// The rows of a table in Markdown, aligned.
-fn table(rows: &[[String; 4]]) -> String {
-    let widths: [usize; 4] =
+fn table(rows: &[[String; COLUMNS]]) -> String {
+    let widths: [usize; COLUMNS] =
         std::array::from_fn(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or_default());
-    let line = |row: &[String; 4]| {
+    let line = |row: &[String; COLUMNS]| {
         let cells: Vec<_> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         format!("| {} |", cells.join(" | "))
     };

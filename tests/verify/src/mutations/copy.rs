@@ -100,7 +100,8 @@ fn mutate(files: &mut BTreeMap<PathBuf, Vec<u8>>, mutations: &[Mutation]) -> Res
     for root in crates.iter().flatten() {
         change(files, root, |text| Ok(format!("{text}{MODULE}")))?;
     }
-    change(files, "tests/simulation/Cargo.toml", |text| Ok(text.replace(BINARY, COPIED)))?;
+    let [binary, copied] = [BINARY, COPIED].map(|name| format!("name = {name:?}"));
+    change(files, "tests/simulation/Cargo.toml", |text| Ok(text.replace(&binary, &copied)))?;
     change(files, "Cargo.toml", |text| Ok(settled(text)))
 }
 
