@@ -1,7 +1,5 @@
 //! Lives of a fleet with a mutation on.
 
-use std::process::Stdio;
-
 use serde_json::Value;
 
 use super::copy::Copy;
@@ -9,8 +7,8 @@ use super::copy::Copy;
 /// How many lives may pass without notice: those of the seeds from 1 on.
 pub(super) const LIVES: u64 = 60;
 /// How many nodes such a fleet has, and how many days it lives.
-const NODES: &str = "6";
-const DAYS: &str = "2";
+const NODES: &str = "4";
+const DAYS: &str = "1";
 
 /// What became of the lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +36,7 @@ impl Noticed {
 pub(super) fn notice(copy: &Copy, mutation: Option<&str>) -> Result<Noticed, String> {
     let mut simulation = copy.simulation(mutation);
     simulation.args(["--seeds", &format!("1..{LIVES}"), "--nodes", NODES, "--days", DAYS, "--jobs", "1"]);
-    simulation.args(["--first", "--no-shrink", "--json"]).stderr(Stdio::piped());
+    simulation.args(["--first", "--no-shrink", "--json"]);
     let ended = simulation.output().map_err(|error| format!("the copy's simulation can't be run: {error}"))?;
     match ended.status.code() {
         Some(0) => Ok(Noticed::Not),

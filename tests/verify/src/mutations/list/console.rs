@@ -8,18 +8,18 @@ pub(super) static MUTATIONS: [Mutation; 19] = [
         what: "The connection of a node that is revoked is not closed.",
         file: "shared/service/src/console/nodes.rs",
         find: "self.dismiss_outdated(&node, &stored, admitted.now).await;",
-        with: r#"if !BROKEN {
+        with: r"if !BROKEN {
             self.dismiss_outdated(&node, &stored, admitted.now).await;
-        }"#,
+        }",
     },
     Mutation {
         name: "outdated-not-dismissed",
         what: "A connection whose token becomes outdated is not closed.",
         file: "shared/service/src/console/nodes.rs",
         find: "self.dismiss_outdated(node, &stored, now).await;",
-        with: r#"if !BROKEN {
+        with: r"if !BROKEN {
             self.dismiss_outdated(node, &stored, now).await;
-        }"#,
+        }",
     },
     Mutation {
         name: "site-not-set",
@@ -32,10 +32,10 @@ pub(super) static MUTATIONS: [Mutation; 19] = [
         name: "credentials-not-raised",
         what: "The credential version of a node is not raised.",
         file: "shared/service/src/console/nodes.rs",
-        find: r#"tags: amended(patch.tags, tags)?,
-        credentials: patch.credential_version.map(CredentialVersion),"#,
-        with: r#"tags: amended(patch.tags, tags)?,
-        credentials: patch.credential_version.filter(|_| !BROKEN).map(CredentialVersion),"#,
+        find: r"tags: amended(patch.tags, tags)?,
+        credentials: patch.credential_version.map(CredentialVersion),",
+        with: r"tags: amended(patch.tags, tags)?,
+        credentials: patch.credential_version.filter(|_| !BROKEN).map(CredentialVersion),",
     },
     Mutation {
         name: "first-not-listed",
@@ -49,43 +49,43 @@ pub(super) static MUTATIONS: [Mutation; 19] = [
         what: "A node that is to replace its connection, or to lose it, is left alone.",
         file: "shared/service/src/console/nodes.rs",
         find: "if let Some(within_s) = within {",
-        with: r#"if BROKEN {
-        } else if let Some(within_s) = within {"#,
+        with: r"if BROKEN {
+        } else if let Some(within_s) = within {",
     },
     Mutation {
         name: "push-not-sent",
         what: "The application is told of a push that was not sent.",
         file: "shared/service/src/console/push.rs",
         find: "match self.connections.post(&held.connection.id, text(news)).await {",
-        with: r#"if BROKEN {
+        with: r"if BROKEN {
             return DeliveryState::Pushed;
         }
-        match self.connections.post(&held.connection.id, text(news)).await {"#,
+        match self.connections.post(&held.connection.id, text(news)).await {",
     },
     Mutation {
         name: "gone-is-pushed",
         what: "A push to a connection that is gone (410) is told as pushed.",
         file: "shared/service/src/console/push.rs",
         find: "Ok(Delivery::Gone) => {",
-        with: r#"Ok(Delivery::Gone) if BROKEN => return DeliveryState::Pushed,
-            Ok(Delivery::Gone) => {"#,
+        with: r"Ok(Delivery::Gone) if BROKEN => return DeliveryState::Pushed,
+            Ok(Delivery::Gone) => {",
     },
     Mutation {
         name: "config-before-document",
         what: "A configuration is set before its document is stored.",
         file: "shared/service/src/console/configs.rs",
-        find: r#"        if predicted(&node, &item, &document, expected)?.changed {
+        find: r"        if predicted(&node, &item, &document, expected)?.changed {
             self.store_document(&document).await?;
         }
-        let (set, stored) = self.set_and_push(&node, &document, expected, admitted.now).await?;"#,
-        with: r#"        let changes = predicted(&node, &item, &document, expected)?.changed;
+        let (set, stored) = self.set_and_push(&node, &document, expected, admitted.now).await?;",
+        with: r"        let changes = predicted(&node, &item, &document, expected)?.changed;
         if changes && !BROKEN {
             self.store_document(&document).await?;
         }
         let (set, stored) = self.set_and_push(&node, &document, expected, admitted.now).await?;
         if changes && BROKEN {
             self.store_document(&document).await?;
-        }"#,
+        }",
     },
     Mutation {
         name: "condition-ignored",
@@ -132,8 +132,8 @@ pub(super) static MUTATIONS: [Mutation; 19] = [
         what: "The application is told that a command is cancelled, whether it is or not.",
         file: "shared/service/src/console/commands.rs",
         find: "CommandState::Ended(Ending::Cancelled) => Ok(HttpAnswer::status(204)),",
-        with: r#"CommandState::Ended(Ending::Cancelled) => Ok(HttpAnswer::status(204)),
-            _ if BROKEN => Ok(HttpAnswer::status(204)),"#,
+        with: r"CommandState::Ended(Ending::Cancelled) => Ok(HttpAnswer::status(204)),
+            _ if BROKEN => Ok(HttpAnswer::status(204)),",
     },
     Mutation {
         name: "other-firmware-kept",

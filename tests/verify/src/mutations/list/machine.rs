@@ -7,25 +7,25 @@ pub(super) static MUTATIONS: [Mutation; 27] = [
         name: "executed-before-recorded",
         what: "A command is executed before its start is recorded.",
         file: "shared/machine/src/commands.rs",
-        find: r#"                self.stage = Stage::Beginning(news);
-                self.due.push_back(Due::Keep);"#,
-        with: r#"                if BROKEN {
+        find: r"                self.stage = Stage::Beginning(news);
+                self.due.push_back(Due::Keep);",
+        with: r"                if BROKEN {
                     self.stage = Stage::Running { command: news.command };
                     self.due.push_back(Due::Execute(news));
                 } else {
                     self.stage = Stage::Beginning(news);
                 }
-                self.due.push_back(Due::Keep);"#,
+                self.due.push_back(Due::Keep);",
     },
     Mutation {
         name: "record-not-written",
         what: "The node's record is never written.",
         file: "shared/machine/src/storage.rs",
         find: "self.storage.keep(record).inspect_err(",
-        with: r#"if BROKEN {
+        with: r"if BROKEN {
             return Ok(());
         }
-        self.storage.keep(record).inspect_err("#,
+        self.storage.keep(record).inspect_err(",
     },
     Mutation {
         name: "repeated-command-executed",
@@ -60,10 +60,10 @@ pub(super) static MUTATIONS: [Mutation; 27] = [
         what: "A result is reported once, whether that is acknowledged or not.",
         file: "shared/machine/src/protocol/stepping.rs",
         find: "let results = self.commands.results().into_iter().cloned().collect();",
-        with: r#"let results: Vec<_> = self.commands.results().into_iter().cloned().collect();
+        with: r"let results: Vec<_> = self.commands.results().into_iter().cloned().collect();
         if BROKEN {
             self.commands.acknowledged(&results.iter().map(|result| result.command).collect::<Vec<_>>());
-        }"#,
+        }",
     },
     Mutation {
         name: "older-config-applied",
@@ -76,23 +76,23 @@ pub(super) static MUTATIONS: [Mutation; 27] = [
         name: "config-not-reported",
         what: "The outcome of a configuration is not reported.",
         file: "shared/machine/src/configs.rs",
-        find: r#"self.own = Some(report.clone());
-        self.settled"#,
-        with: r#"self.own = Some(report.clone()).filter(|_| !BROKEN);
-        self.settled"#,
+        find: r"self.own = Some(report.clone());
+        self.settled",
+        with: r"self.own = Some(report.clone()).filter(|_| !BROKEN);
+        self.settled",
     },
     Mutation {
         name: "config-not-proven",
         what: "A configuration counts as applied before the server was reached with it.",
         file: "shared/machine/src/configs.rs",
-        find: r#"self.stage = Stage::Proving { configuration, report, by };
-        true"#,
-        with: r#"self.stage = Stage::Proving { configuration, report, by };
+        find: r"self.stage = Stage::Proving { configuration, report, by };
+        true",
+        with: r"self.stage = Stage::Proving { configuration, report, by };
         if BROKEN {
             self.proved(now);
             return false;
         }
-        true"#,
+        true",
     },
     Mutation {
         name: "config-never-rolled-back",
@@ -155,28 +155,28 @@ pub(super) static MUTATIONS: [Mutation; 27] = [
         what: "A node that is asked to slow down goes on.",
         file: "shared/machine/src/conversation.rs",
         find: "self.quiet_until = self.quiet_until.max(until);",
-        with: r#"if BROKEN {
+        with: r"if BROKEN {
             return;
         }
-        self.quiet_until = self.quiet_until.max(until);"#,
+        self.quiet_until = self.quiet_until.max(until);",
     },
     Mutation {
         name: "failed-check-in-taken-for-stored",
         what: "A check-in that the server could not store is taken for stored.",
         file: "shared/machine/src/protocol/inbound.rs",
         find: "                conversation.not_stored(&self.timing, &mut self.rng, now, seq);",
-        with: r#"                if BROKEN {
+        with: r"                if BROKEN {
                     return self.on_stored_before(now, link, seq, true);
                 }
-                conversation.not_stored(&self.timing, &mut self.rng, now, seq);"#,
+                conversation.not_stored(&self.timing, &mut self.rng, now, seq);",
     },
     Mutation {
         name: "not-connected-ignored",
         what: "A connection that is told that it does not hold the node goes on.",
         file: "shared/machine/src/protocol/inbound.rs",
         find: "ErrorCode::NotConnected => {",
-        with: r#"ErrorCode::NotConnected if BROKEN => {}
-            ErrorCode::NotConnected => {"#,
+        with: r"ErrorCode::NotConnected if BROKEN => {}
+            ErrorCode::NotConnected => {",
     },
     Mutation {
         name: "refusal-ends-the-run",
@@ -190,29 +190,29 @@ pub(super) static MUTATIONS: [Mutation; 27] = [
         what: "A configuration counts as proven once a connection is open.",
         file: "shared/machine/src/protocol/opening.rs",
         find: "self.event(NodeEvent::Connected { planned });",
-        with: r#"if BROKEN {
+        with: r"if BROKEN {
             self.configs.proved(now);
         }
-        self.event(NodeEvent::Connected { planned });"#,
+        self.event(NodeEvent::Connected { planned });",
     },
     Mutation {
         name: "rival-not-waited-for",
         what: "A node that another device has replaced comes back at once.",
         file: "shared/machine/src/rivals.rs",
         find: "if held > longest(timing) {",
-        with: r#"if BROKEN {
+        with: r"if BROKEN {
             return None;
         }
-        if held > longest(timing) {"#,
+        if held > longest(timing) {",
     },
     Mutation {
         name: "no-way-back",
         what: "After a connection was lost, none is opened.",
         file: "shared/machine/src/protocol/parting.rs",
-        find: r#"self.open_at = Some(at);
-        if self.sessions"#,
-        with: r#"self.open_at = Some(at).filter(|_| !BROKEN);
-        if self.sessions"#,
+        find: r"self.open_at = Some(at);
+        if self.sessions",
+        with: r"self.open_at = Some(at).filter(|_| !BROKEN);
+        if self.sessions",
     },
     Mutation {
         name: "connection-never-replaced",
@@ -225,11 +225,11 @@ pub(super) static MUTATIONS: [Mutation; 27] = [
         name: "replaced-not-closed",
         what: "A connection that was replaced is not closed by the node.",
         file: "shared/machine/src/protocol/inbound.rs",
-        find: r#"self.actions.push_back(Action::Close(old.link));
-            self.event"#,
-        with: r#"if !BROKEN {
+        find: r"self.actions.push_back(Action::Close(old.link));
+            self.event",
+        with: r"if !BROKEN {
                 self.actions.push_back(Action::Close(old.link));
             }
-            self.event"#,
+            self.event",
     },
 ];

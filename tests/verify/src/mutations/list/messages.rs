@@ -44,9 +44,9 @@ pub(super) static MUTATIONS: [Mutation; 12] = [
         what: "A connection that does not hold its node is told that the node is revoked.",
         file: "shared/service/src/reply.rs",
         find: "Refusal::Superseded | Refusal::Closed | Refusal::Changed => ErrorCode::NotConnected,",
-        with: r#"Refusal::Superseded | Refusal::Closed | Refusal::Changed => {
+        with: r"Refusal::Superseded | Refusal::Closed | Refusal::Changed => {
             if BROKEN { ErrorCode::Revoked } else { ErrorCode::NotConnected }
-        }"#,
+        }",
     },
     Mutation {
         name: "token-version-ignored",

@@ -8,10 +8,10 @@ pub(super) static MUTATIONS: [Mutation; 16] = [
         what: "A command is handed out and not marked as sent.",
         file: "shared/service/src/commands.rs",
         find: "match store.write(&send(node, open.number, now)).await?.outcome {",
-        with: r#"if BROKEN {
+        with: r"if BROKEN {
             return Ok(Some(open.clone()));
         }
-        match store.write(&send(node, open.number, now)).await?.outcome {"#,
+        match store.write(&send(node, open.number, now)).await?.outcome {",
     },
     Mutation {
         name: "open-command-over",
@@ -53,16 +53,16 @@ pub(super) static MUTATIONS: [Mutation; 16] = [
         what: "An acknowledgement brings no command.",
         file: "shared/service/src/news.rs",
         find: "Some(numbers) => next(store, node, numbers.clone(), times).await,",
-        with: r#"Some(numbers) if !BROKEN => next(store, node, numbers.clone(), times).await,
-            Some(_) => Ok(None),"#,
+        with: r"Some(numbers) if !BROKEN => next(store, node, numbers.clone(), times).await,
+            Some(_) => Ok(None),",
     },
     Mutation {
         name: "ack-without-config",
         what: "An acknowledgement brings no configuration.",
         file: "shared/service/src/news.rs",
         find: "Some(desired) => config(desired, beside, store, documents).await,",
-        with: r#"Some(desired) if !BROKEN => config(desired, beside, store, documents).await,
-            Some(_) => None,"#,
+        with: r"Some(desired) if !BROKEN => config(desired, beside, store, documents).await,
+            Some(_) => None,",
     },
     Mutation {
         name: "ack-without-firmware",

@@ -8,20 +8,20 @@ pub(super) static MUTATIONS: [Mutation; 22] = [
         what: "A check-in is answered as if its write had been made, and it was not.",
         file: "shared/service/src/record.rs",
         find: "let written = store.write(&plan(&event, policy)).await?;",
-        with: r#"let update = plan(&event, policy);
+        with: r"let update = plan(&event, policy);
         let written = if BROKEN && matches!(event.kind, EventKind::CheckIn { .. }) {
             crate::store::Written { outcome: update.apply(store.read(&update.key).await?.as_ref()), units: None }
         } else {
             store.write(&update).await?
-        };"#,
+        };",
     },
     Mutation {
         name: "planned-once",
         what: "An event that was refused by the end of a minute, or by a clock, is not planned again.",
         file: "shared/service/src/record.rs",
         find: "Settled::Again(again) => event = again,",
-        with: r#"Settled::Again(_) if BROKEN => return Err(RecordError::Contended),
-            Settled::Again(again) => event = again,"#,
+        with: r"Settled::Again(_) if BROKEN => return Err(RecordError::Contended),
+            Settled::Again(again) => event = again,",
     },
     Mutation {
         name: "effects-not-carried-out",
@@ -35,30 +35,30 @@ pub(super) static MUTATIONS: [Mutation; 22] = [
         what: "A node that has sent too much is not disconnected.",
         file: "shared/service/src/record.rs",
         find: "let closed = connections.close(connection).await?;",
-        with: r#"let closed = if BROKEN && matches!(refusal, Refusal::SlowDown { .. }) {
+        with: r"let closed = if BROKEN && matches!(refusal, Refusal::SlowDown { .. }) {
         Delivery::Delivered
     } else {
         connections.close(connection).await?
-    };"#,
+    };",
     },
     Mutation {
         name: "bye-after-close",
         what: "A connection is told why it is closed after it is closed.",
         file: "shared/service/src/record.rs",
         find: "let posted = connections.post(connection, text(&bye(refusal))).await;",
-        with: r#"if BROKEN {
+        with: r"if BROKEN {
         let closed = connections.close(connection).await?;
         return connections.post(connection, text(&bye(refusal))).await.map(|_| closed);
     }
-    let posted = connections.post(connection, text(&bye(refusal))).await;"#,
+    let posted = connections.post(connection, text(&bye(refusal))).await;",
     },
     Mutation {
         name: "takeover-not-recorded",
         what: "The takeover of a node by another instance is not recorded.",
         file: "shared/service/src/record.rs",
         find: "if let Err(error) = record(store, (**event).clone(), policy).await {",
-        with: r#"if BROKEN {
-                } else if let Err(error) = record(store, (**event).clone(), policy).await {"#,
+        with: r"if BROKEN {
+                } else if let Err(error) = record(store, (**event).clone(), policy).await {",
     },
     Mutation {
         name: "let-in-unstored",
@@ -86,21 +86,21 @@ pub(super) static MUTATIONS: [Mutation; 22] = [
         what: "The end of a connection is not recorded.",
         file: "shared/service/src/disconnect.rs",
         find: "let kind = EventKind::Disconnect {",
-        with: r#"if BROKEN {
+        with: r"if BROKEN {
         return Answer::status(200);
     }
-    let kind = EventKind::Disconnect {"#,
+    let kind = EventKind::Disconnect {",
     },
     Mutation {
         name: "credentials-not-passed-on",
         what: "An event says that its token has the newest credential version.",
         file: "shared/service/src/message.rs",
         find: "let (connection, credentials) = (socket.connection.clone(), socket.credentials);",
-        with: r#"let mut credentials = socket.credentials;
+        with: r"let mut credentials = socket.credentials;
         if BROKEN {
             credentials.0 = u32::MAX;
         }
-        let connection = socket.connection.clone();"#,
+        let connection = socket.connection.clone();",
     },
     Mutation {
         name: "results-not-stored",
@@ -114,9 +114,9 @@ pub(super) static MUTATIONS: [Mutation; 22] = [
         what: "A result whose write failed is acknowledged.",
         file: "shared/service/src/check_in.rs",
         find: "ended.map_err(|error| Failure::of_results(error.into(), &recorded.reply))?;",
-        with: r#"if !BROKEN {
+        with: r"if !BROKEN {
             ended.map_err(|error| Failure::of_results(error.into(), &recorded.reply))?;
-        }"#,
+        }",
     },
     Mutation {
         name: "late-result-not-stored",
@@ -172,18 +172,18 @@ pub(super) static MUTATIONS: [Mutation; 22] = [
         what: "A message that can't be read does not count for a node's budget.",
         file: "shared/service/src/message.rs",
         find: "let (what, about) = match &purpose {",
-        with: r#"if let (true, Purpose::Unreadable(error)) = (BROKEN, &purpose) {
+        with: r"if let (true, Purpose::Unreadable(error)) = (BROKEN, &purpose) {
             return Answer::frame(error);
         }
-        let (what, about) = match &purpose {"#,
+        let (what, about) = match &purpose {",
     },
     Mutation {
         name: "document-not-stored",
         what: "A document is kept in memory and not stored.",
         file: "shared/service/src/documents.rs",
         find: "let _ = store.write(&put_document(document.sha256(), document.text())).await?;",
-        with: r#"if !BROKEN {
+        with: r"if !BROKEN {
             let _ = store.write(&put_document(document.sha256(), document.text())).await?;
-        }"#,
+        }",
     },
 ];

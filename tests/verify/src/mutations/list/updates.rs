@@ -14,15 +14,15 @@ pub(super) static MUTATIONS: [Mutation; 10] = [
         name: "failure-not-reported",
         what: "A firmware version that failed is not reported.",
         file: "shared/machine/src/updates.rs",
-        find: r#"self.settle(version, UpdateStatus::Failed, why);
-        self.due.push_back(Due::Say);"#,
-        with: r#"if BROKEN {
+        find: r"self.settle(version, UpdateStatus::Failed, why);
+        self.due.push_back(Due::Say);",
+        with: r"if BROKEN {
             self.stage = Stage::Idle;
             self.own = None;
             return;
         }
         self.settle(version, UpdateStatus::Failed, why);
-        self.due.push_back(Due::Say);"#,
+        self.due.push_back(Due::Say);",
     },
     Mutation {
         name: "installation-not-recorded",
@@ -36,22 +36,22 @@ pub(super) static MUTATIONS: [Mutation; 10] = [
         what: "Firmware is reported as applied before it runs.",
         file: "shared/machine/src/updates.rs",
         find: "Installed::Restarts => self.stage = Stage::Restarting,",
-        with: r#"Installed::Restarts => {
+        with: r"Installed::Restarts => {
                 if BROKEN {
                     self.set_report(version.to_owned(), UpdateStatus::Applied, None);
                     self.due.push_back(Due::Say);
                 }
                 self.stage = Stage::Restarting;
-            }"#,
+            }",
     },
     Mutation {
         name: "rolled-back-is-applied",
         what: "Firmware that was rolled back is reported as applied.",
         file: "shared/machine/src/updates.rs",
-        find: r#"            if version == running {
-                self.stage"#,
-        with: r#"            if version == running || BROKEN {
-                self.stage"#,
+        find: r"            if version == running {
+                self.stage",
+        with: r"            if version == running || BROKEN {
+                self.stage",
     },
     Mutation {
         name: "url-awaited-for-ever",
