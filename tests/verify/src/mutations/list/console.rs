@@ -2,16 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 19] = [
-    Mutation {
-        name: "revoked-not-dismissed",
-        what: "The connection of a node that is revoked is not closed.",
-        file: "shared/service/src/console/nodes.rs",
-        find: "self.dismiss_outdated(&node, &stored, admitted.now).await;",
-        with: r"if !BROKEN {
-            self.dismiss_outdated(&node, &stored, admitted.now).await;
-        }",
-    },
+pub(super) static MUTATIONS: [Mutation; 12] = [
     Mutation {
         name: "outdated-not-dismissed",
         what: "A connection whose token becomes outdated is not closed.",
@@ -45,14 +36,6 @@ pub(super) static MUTATIONS: [Mutation; 19] = [
         with: "for (id, item) in nodes.iter().skip(usize::from(BROKEN)) {",
     },
     Mutation {
-        name: "reconnect-not-asked",
-        what: "A node that is to replace its connection, or to lose it, is left alone.",
-        file: "shared/service/src/console/nodes.rs",
-        find: "if let Some(within_s) = within {",
-        with: r"if BROKEN {
-        } else if let Some(within_s) = within {",
-    },
-    Mutation {
         name: "push-not-sent",
         what: "The application is told of a push that was not sent.",
         file: "shared/service/src/console/push.rs",
@@ -61,14 +44,6 @@ pub(super) static MUTATIONS: [Mutation; 19] = [
             return DeliveryState::Pushed;
         }
         match self.connections.post(&held.connection.id, text(news)).await {",
-    },
-    Mutation {
-        name: "gone-is-pushed",
-        what: "A push to a connection that is gone (410) is told as pushed.",
-        file: "shared/service/src/console/push.rs",
-        find: "Ok(Delivery::Gone) => {",
-        with: r"Ok(Delivery::Gone) if BROKEN => return DeliveryState::Pushed,
-            Ok(Delivery::Gone) => {",
     },
     Mutation {
         name: "config-before-document",
@@ -134,33 +109,5 @@ pub(super) static MUTATIONS: [Mutation; 19] = [
         find: "CommandState::Ended(Ending::Cancelled) => Ok(HttpAnswer::status(204)),",
         with: r"CommandState::Ended(Ending::Cancelled) => Ok(HttpAnswer::status(204)),
             _ if BROKEN => Ok(HttpAnswer::status(204)),",
-    },
-    Mutation {
-        name: "other-firmware-kept",
-        what: "Another image under a known version is answered as if it were the same.",
-        file: "shared/service/src/firmware.rs",
-        find: "Kept::Same } else { Kept::Other })",
-        with: "Kept::Same } else if BROKEN { Kept::Same } else { Kept::Other })",
-    },
-    Mutation {
-        name: "unknown-firmware-set",
-        what: "A firmware version that is not known is set.",
-        file: "shared/service/src/console/firmware.rs",
-        find: ".map_err(|error| failed(&error))?.is_none() {",
-        with: ".map_err(|error| failed(&error))?.is_none() && !BROKEN {",
-    },
-    Mutation {
-        name: "revoked-is-online",
-        what: "A revoked node is shown as online.",
-        file: "shared/service/src/console/view.rs",
-        find: "Presence::Online(_) if node.revoked => (false, None),",
-        with: "Presence::Online(_) if node.revoked && !BROKEN => (false, None),",
-    },
-    Mutation {
-        name: "never-offline",
-        what: "A node is shown as online, however long ago it was heard.",
-        file: "shared/service/src/console/view.rs",
-        find: "Presence::Offline(since) => (false, since),",
-        with: "Presence::Offline(since) => (BROKEN && since.is_some(), since),",
     },
 ];

@@ -2,15 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 12] = [
-    Mutation {
-        name: "refusal-not-told",
-        what: "A connection whose check-in is refused is told nothing.",
-        file: "shared/service/src/message.rs",
-        find: r#"Said::Refused(refusal) => return socket.refused("check-in", refusal, About::CheckIn(seq)),"#,
-        with: r#"Said::Refused(_) if BROKEN => return Answer::status(200),
-            Said::Refused(refusal) => return socket.refused("check-in", refusal, About::CheckIn(seq)),"#,
-    },
+pub(super) static MUTATIONS: [Mutation; 7] = [
     Mutation {
         name: "ack-never-sent",
         what: "No check-in is acknowledged on a connection.",
@@ -19,34 +11,11 @@ pub(super) static MUTATIONS: [Mutation; 12] = [
         with: "let (seq, ack, results) = (check_in.seq, check_in.ack && !BROKEN, std::mem::take(&mut check_in.results));",
     },
     Mutation {
-        name: "stale-named-as-stored",
-        what: "A check-in that came too late is said to be the stored one.",
-        file: "shared/service/src/reply.rs",
-        find: "ErrorMessage { stored_seq: Some(stored), ..error }",
-        with: "ErrorMessage { stored_seq: if BROKEN { about.seq() } else { Some(stored) }, ..error }",
-    },
-    Mutation {
-        name: "blocked-is-forbidden",
-        what: "A blocked node that connects is answered as if its token were refused.",
-        file: "shared/service/src/reply.rs",
-        find: "Refusal::SlowDown { .. } => 429,",
-        with: "Refusal::SlowDown { .. } => if BROKEN { 403 } else { 429 },",
-    },
-    Mutation {
         name: "superseded-is-revoked",
         what: "A connection that is replaced is told that it is revoked.",
         file: "shared/service/src/reply.rs",
         find: "Refusal::Superseded => ByeReason::Superseded,",
         with: "Refusal::Superseded => if BROKEN { ByeReason::Revoked } else { ByeReason::Superseded },",
-    },
-    Mutation {
-        name: "not-connected-is-revoked",
-        what: "A connection that does not hold its node is told that the node is revoked.",
-        file: "shared/service/src/reply.rs",
-        find: "Refusal::Superseded | Refusal::Closed | Refusal::Changed => ErrorCode::NotConnected,",
-        with: r"Refusal::Superseded | Refusal::Closed | Refusal::Changed => {
-            if BROKEN { ErrorCode::Revoked } else { ErrorCode::NotConnected }
-        }",
     },
     Mutation {
         name: "token-version-ignored",
@@ -61,13 +30,6 @@ pub(super) static MUTATIONS: [Mutation; 12] = [
         file: "shared/token/src/claims.rs",
         find: "(seconds * 1000.0).round() as u64",
         with: "(seconds * if BROKEN { 1.0 } else { 1000.0 }).round() as u64",
-    },
-    Mutation {
-        name: "second-result-not-read",
-        what: "Of the results in a check-in, only the first one is read.",
-        file: "shared/wire/src/parse.rs",
-        find: "let results = results.iter().enumerate().map(",
-        with: "let results = results.iter().take(if BROKEN { 1 } else { usize::MAX }).enumerate().map(",
     },
     Mutation {
         name: "results-refused",

@@ -2,7 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 16] = [
+pub(super) static MUTATIONS: [Mutation; 12] = [
     Mutation {
         name: "command-not-marked",
         what: "A command is handed out and not marked as sent.",
@@ -26,13 +26,6 @@ pub(super) static MUTATIONS: [Mutation; 16] = [
         file: "shared/service/src/commands.rs",
         find: "first_open(&some, times.earliest)",
         with: "first_open(&some, if BROKEN { Timestamp(0) } else { times.earliest })",
-    },
-    Mutation {
-        name: "expired-command-handed-out",
-        what: "A command that has expired is handed out.",
-        file: "shared/service/src/commands.rs",
-        find: "if !open.is_open(now) {",
-        with: "if !BROKEN && !open.is_open(now) {",
     },
     Mutation {
         name: "command-expires-later",
@@ -79,13 +72,6 @@ pub(super) static MUTATIONS: [Mutation; 16] = [
         with: "Ok(Some(document)) => Some(config_news(desired.version + u64::from(BROKEN), &document, beside)),",
     },
     Mutation {
-        name: "frame-too-large",
-        what: "A document is sent in a frame, however large it is.",
-        file: "shared/service/src/news.rs",
-        find: "document: document.fits_a_frame(beside)",
-        with: "document: (BROKEN || document.fits_a_frame(beside))",
-    },
-    Mutation {
         name: "interval-halved",
         what: "An acknowledgement names half of the interval of the settings.",
         file: "shared/service/src/news.rs",
@@ -98,20 +84,6 @@ pub(super) static MUTATIONS: [Mutation; 16] = [
         file: "shared/service/src/news.rs",
         find: "reconnect_within_s: terms.reconnect_within,",
         with: "reconnect_within_s: if BROKEN { 6_600 } else { terms.reconnect_within },",
-    },
-    Mutation {
-        name: "size-of-image-wrong",
-        what: "The URL of an image comes with another size.",
-        file: "shared/service/src/firmware.rs",
-        find: "size: image.size,",
-        with: "size: image.size + u64::from(BROKEN),",
-    },
-    Mutation {
-        name: "document-for-anybody",
-        what: "A document is served to every node that is let in.",
-        file: "shared/service/src/poll.rs",
-        find: "if desired.is_none_or(|desired| desired.sha256 != sha256) {",
-        with: "if !BROKEN && desired.is_none_or(|desired| desired.sha256 != sha256) {",
     },
     Mutation {
         name: "refused-is-served",
