@@ -5,6 +5,7 @@ mod beside;
 mod cloud;
 mod infra;
 mod localstack;
+mod mutations;
 mod prerequisites;
 mod purity;
 mod resolution;
@@ -19,17 +20,18 @@ use std::time::Instant;
 use beside::{Beside, Ended, FAILED, VERIFIED};
 use run::{minutes, say};
 use runner::Report;
-use steps::{Lane, STEPS, Step};
+use steps::{Lane, MORE, STEPS, Step};
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(unknown) = wanted.iter().find(|name| STEPS.iter().all(|step| step.name != **name)) {
-        let names: Vec<_> = STEPS.iter().map(|step| step.name).collect();
+    let all = || STEPS.iter().chain(&MORE);
+    if let Some(unknown) = wanted.iter().find(|name| all().all(|step| step.name != **name)) {
+        let names: Vec<_> = all().map(|step| step.name).collect();
         say(&format!("verify: there is no step {unknown:?}; the steps are: {}", names.join(", ")));
         return ExitCode::from(2);
     }
-    let chosen: Vec<_> =
-        STEPS.iter().filter(|step| wanted.is_empty() || wanted.iter().any(|name| name == step.name)).collect();
+    let is_wanted = |step: &&Step| wanted.iter().any(|name| name == step.name);
+    let chosen: Vec<_> = if wanted.is_empty() { STEPS.iter().collect() } else { all().filter(is_wanted).collect() };
     if let Some(missing) = prerequisites::missing(chosen.iter().map(|step| (step.name, step.needs))) {
         say(&format!("verify: {missing}"));
         return ExitCode::from(2);

@@ -220,7 +220,7 @@ fn named(targets: &BTreeSet<String>) -> Vec<String> {
 }
 
 /// The folders of the workspace's packages.
-fn packages() -> Result<Vec<String>, String> {
+pub(crate) fn packages() -> Result<Vec<String>, String> {
     let manifest = read(&root().join("Cargo.toml"))?;
     let (_, members) = manifest.split_once("members = [").ok_or("Cargo.toml names no members")?;
     let (members, _) = members.split_once(']').ok_or("Cargo.toml's list of members does not end")?;

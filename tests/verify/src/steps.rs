@@ -3,7 +3,7 @@
 use crate::prerequisites::Need::{self, CCompiler, Kill, Linux, Python, Setpriv, Strip};
 use crate::run::{cargo, output, succeed};
 use crate::runner::Report;
-use crate::{cloud, infra, localstack, purity, resolution, runner, tools};
+use crate::{cloud, infra, localstack, mutations, purity, resolution, runner, tools};
 
 /// Something that is checked.
 pub(crate) struct Step {
@@ -30,7 +30,7 @@ pub(crate) enum Lane {
 }
 
 /// Everything that CI checks.
-pub(crate) static STEPS: [Step; 13] = [
+pub(crate) static STEPS: [Step; 14] = [
     Step { name: "format", purpose: "the code is formatted", needs: &[], lane: Lane::Code, check: format },
     Step {
         name: "purity",
@@ -89,6 +89,13 @@ pub(crate) static STEPS: [Step; 13] = [
         check: simulation,
     },
     Step {
+        name: "sample",
+        purpose: "places that are broken on purpose, a few of them: the simulation notices each",
+        needs: &[CCompiler],
+        lane: Lane::Code,
+        check: mutations::sample,
+    },
+    Step {
         name: "embedded",
         purpose: "the whole system on the embedded backend",
         needs: &[CCompiler, Kill, Python],
@@ -117,6 +124,15 @@ pub(crate) static STEPS: [Step; 13] = [
         check: cloud::check,
     },
 ];
+
+/// What takes too long for every run: only by name.
+pub(crate) static MORE: [Step; 1] = [Step {
+    name: "mutations",
+    purpose: "places that are broken on purpose, all of them: the simulation notices each",
+    needs: &[CCompiler],
+    lane: Lane::Code,
+    check: mutations::all,
+}];
 
 fn format() -> Result<Report, String> {
     succeed(&mut cargo(&["fmt", "--all", "--check"])).map(|()| Report::default())

@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Does not look for a shorter history of a failure
     #[arg(long)]
     pub(crate) no_shrink: bool,
+    /// Ends with the first run that breaks a promise
+    #[arg(long)]
+    pub(crate) first: bool,
     /// Prints the summary as JSON, and nothing else
     #[arg(long)]
     pub(crate) json: bool,

@@ -42,7 +42,7 @@ pub(crate) fn run(args: &Args, plans: &Plans) -> Result<bool, String> {
         // Runs end in any order, and are told in that of their seeds.
         let mut waiting = BTreeMap::new();
         let mut told = *seeds.start();
-        for ended in runs {
+        'told: for ended in runs {
             let ended = ended.map_err(|error| error.to_string())?;
             waiting.insert(ended.seed, ended);
             while let Some(ended) = waiting.remove(&told) {
@@ -53,6 +53,9 @@ pub(crate) fn run(args: &Args, plans: &Plans) -> Result<bool, String> {
                 summary.add(&ended);
                 if !ended.outcome.violations.is_empty() {
                     failed.push(ended);
+                    if args.first {
+                        break 'told;
+                    }
                 }
             }
         }

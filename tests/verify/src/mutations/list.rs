@@ -1,0 +1,23 @@
+//! The mutations, by what they break.
+
+mod console;
+mod machine;
+mod messages;
+mod news;
+mod records;
+mod updates;
+
+use super::Mutation;
+
+/// Every mutation.
+pub(super) fn mutations() -> impl Iterator<Item = Mutation> {
+    let lists: [&[Mutation]; 6] = [
+        &records::MUTATIONS,
+        &news::MUTATIONS,
+        &messages::MUTATIONS,
+        &console::MUTATIONS,
+        &machine::MUTATIONS,
+        &updates::MUTATIONS,
+    ];
+    lists.into_iter().flatten().copied()
+}
