@@ -2,7 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 12] = [
+pub(super) static MUTATIONS: [Mutation; 14] = [
     Mutation {
         name: "outdated-not-dismissed",
         what: "A connection whose token becomes outdated is not closed.",
@@ -109,5 +109,19 @@ pub(super) static MUTATIONS: [Mutation; 12] = [
         find: "CommandState::Ended(Ending::Cancelled) => Ok(HttpAnswer::status(204)),",
         with: r"CommandState::Ended(Ending::Cancelled) => Ok(HttpAnswer::status(204)),
             _ if BROKEN => Ok(HttpAnswer::status(204)),",
+    },
+    Mutation {
+        name: "revoked-is-online",
+        what: "A revoked node is shown as online.",
+        file: "shared/service/src/console/view.rs",
+        find: "Presence::Online(_) if node.revoked => (false, None),",
+        with: "Presence::Online(_) if node.revoked && !BROKEN => (false, None),",
+    },
+    Mutation {
+        name: "never-offline",
+        what: "A node is shown as online, however long ago it was heard.",
+        file: "shared/service/src/console/view.rs",
+        find: "Presence::Offline(since) => (false, since),",
+        with: "Presence::Offline(since) => (BROKEN && since.is_some(), since),",
     },
 ];

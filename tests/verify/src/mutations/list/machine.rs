@@ -2,7 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 4] = [
+pub(super) static MUTATIONS: [Mutation; 6] = [
     Mutation {
         name: "record-not-written",
         what: "The node's record is never written.",
@@ -33,5 +33,21 @@ pub(super) static MUTATIONS: [Mutation; 4] = [
         file: "shared/machine/src/configs.rs",
         find: "Stage::Applying(_) | Stage::Proving { .. } => self.waiting = Some(news),",
         with: "Stage::Applying(_) | Stage::Proving { .. } => self.waiting = Some(news).filter(|_| !BROKEN),",
+    },
+    Mutation {
+        name: "sequence-number-reused",
+        what: "The second check-in of a connection has the number of the first.",
+        file: "shared/machine/src/conversation.rs",
+        find: "self.seq = self.seq.max(self.above) + 1;",
+        with: "self.seq = self.seq.max(self.above) + u64::from(!BROKEN || self.seq == 0);",
+    },
+    Mutation {
+        name: "no-way-back",
+        what: "After a connection was lost, none is opened.",
+        file: "shared/machine/src/protocol/parting.rs",
+        find: r"self.open_at = Some(at);
+        if self.sessions",
+        with: r"self.open_at = Some(at).filter(|_| !BROKEN);
+        if self.sessions",
     },
 ];

@@ -2,7 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 8] = [
+pub(super) static MUTATIONS: [Mutation; 11] = [
     Mutation {
         name: "check-in-not-written",
         what: "A check-in is answered as if its write had been made, and it was not.",
@@ -67,5 +67,28 @@ pub(super) static MUTATIONS: [Mutation; 8] = [
         file: "shared/service/src/commands.rs",
         find: "let kept = output.floor_char_boundary(COMMAND_OUTPUT_BYTES);",
         with: "let kept = output.floor_char_boundary(if BROKEN { 8 } else { COMMAND_OUTPUT_BYTES });",
+    },
+    Mutation {
+        name: "rejected-config-applied",
+        what: "A rejected configuration is stored as applied.",
+        file: "shared/service/src/report.rs",
+        find: "ConfigStatus::Rejected => ConfigState::Rejected,",
+        with: "ConfigStatus::Rejected => if BROKEN { ConfigState::Applied } else { ConfigState::Rejected },",
+    },
+    Mutation {
+        name: "update-not-stored",
+        what: "The report of a firmware update is not stored.",
+        file: "shared/service/src/report.rs",
+        find: "let update = check_in.update.and_then(|update| {",
+        with: "let update = check_in.update.filter(|_| !BROKEN).and_then(|update| {",
+    },
+    Mutation {
+        name: "document-not-stored",
+        what: "A document is kept in memory and not stored.",
+        file: "shared/service/src/documents.rs",
+        find: "let _ = store.write(&put_document(document.sha256(), document.text())).await?;",
+        with: r"if !BROKEN {
+            let _ = store.write(&put_document(document.sha256(), document.text())).await?;
+        }",
     },
 ];
