@@ -48,7 +48,7 @@ async fn agree(histories: usize, lost: u64) -> Counts {
                     let event = any_event(&mut random, &id, stored.as_ref(), &policy);
                     both.write(&plan(&event, &policy), &mut counts).await;
                 }
-                _ => both.queue(&mut random, &id, &stored, &mut earlier, &mut counts).await,
+                _ => both.queue(&mut random, &id, stored.as_ref(), &mut earlier, &mut counts).await,
             }
         }
         both.look(&mut random, &id).await;
@@ -88,11 +88,11 @@ impl Both {
         &self,
         random: &mut SmallRng,
         id: &NodeId,
-        stored: &Option<Item>,
+        stored: Option<&Item>,
         earlier: &mut Option<Node>,
         counts: &mut Counts,
     ) {
-        let Some(now) = stored.as_ref().map(|item| Node::read(item).expect("well-formed")) else { return };
+        let Some(now) = stored.map(|item| Node::read(item).expect("well-formed")) else { return };
         let known = earlier.take().filter(|_| random.random_range(0..3) == 0).unwrap_or_else(|| now.clone());
         let queueing = queueing(&format!("k{}", random.random_range(0..6)));
         if let Ok((_, updates)) = queue(id, &known, 0, &queueing, Timestamp(30_000)) {
