@@ -14,7 +14,7 @@ const SWITCH: &str = "ROLLCALL_MUTATION";
 const BINARY: &str = "rollcall-sim";
 const COPIED: &str = "rollcall-mutated-sim";
 /// What is copied besides the packages.
-const BESIDE: [&str; 4] = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "infra/table.json"];
+const BESIDE: [&str; 5] = ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "infra/nodes.json", "infra/records.json"];
 /// Which files of the packages are copied, by the end of their names: what their building needs.
 const ENDS: [&str; 3] = ["rs", "toml", "pem"];
 /// What is added to a crate in which there is a mutation.
