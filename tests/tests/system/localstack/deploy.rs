@@ -62,7 +62,7 @@ async fn a_wrong_environment_is_reported_with_the_variable_and_can_be_corrected(
     let refused = developer.deploy(&["--env", "ROLLCALL_TOKEN_KEYS={}"]).await;
     let (said, _) = json_problem(1, &refused);
     assert!(said.contains("ROLLCALL_TOKEN_KEYS can't be used: not a JWK set"), "{said}");
-    assert_eq!(developer.done(&[]).await.len(), 7, "it goes on from there");
+    assert_eq!(developer.done(&[]).await.len(), 8, "it goes on from there");
 }
 
 #[tokio::test]
