@@ -121,8 +121,8 @@ async fn a_server_that_becomes_silent_is_noticed() {
     let timing = Timing { ping_after: Duration::from_millis(40), dead_after: Duration::from_millis(200), ..quick() };
     let Running { server, mut seen, node: _node } = running(timing).await;
     // The server does not read from it any more: it sends no pongs, and its TCP connection stays open.
-    let silent = server.held().await;
     let since = Instant::now();
+    let silent = server.held().await;
     assert_eq!(seen.event(disconnected).await, (DisconnectReason::Silent, false));
     assert!(since.elapsed() >= Duration::from_millis(150), "{:?}", since.elapsed());
     server.held().await;

@@ -183,8 +183,7 @@ async fn a_client_that_never_answers_a_close_is_dropped() {
     let (gateway, mut record) = plain_gateway().await;
     let mut raw = Raw::websocket(&gateway).await;
     record.next("connect").await;
-    let before = std::time::Instant::now();
-    gateway.shutdown().await;
-    assert!(before.elapsed() < Duration::from_secs(4));
+    // Far longer than the gateway waits for the answer.
+    tokio::time::timeout(Duration::from_secs(30), gateway.shutdown()).await.expect("it ends without the answer");
     assert_eq!(raw.closed().await, Some(1001));
 }

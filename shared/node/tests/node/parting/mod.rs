@@ -31,8 +31,8 @@ async fn a_node_that_another_device_takes_over_tells_the_program_and_waits_longe
     let Running { server, mut seen, node: _node } = running(quick()).await;
     let mut peer = server.held().await;
     for taken in 0..3 {
-        peer.push(json!({"type": "bye", "reason": "superseded"})).await;
         let since = Instant::now();
+        peer.push(json!({"type": "bye", "reason": "superseded"})).await;
         let reason = DisconnectReason::Bye { reason: ByeReason::Superseded };
         assert_eq!(seen.event(disconnected).await, (reason, false));
         let superseded = |event: &NodeEvent| match event {
@@ -103,12 +103,12 @@ async fn a_slowed_node_sends_nothing_for_the_time_and_then_sends_the_check_in_ag
     let Running { server, mut seen, node } = running(quick()).await;
     let mut peer = server.peer().await;
     peer.check_in().await;
-    peer.push(json!({"type": "slow-down", "retry_after_s": 1, "seq": 1})).await;
     let slowed = |event: &NodeEvent| match event {
         NodeEvent::SlowedDown { delay } => Some(*delay),
         _ => None,
     };
     let since = Instant::now();
+    peer.push(json!({"type": "slow-down", "retry_after_s": 1, "seq": 1})).await;
     assert!(seen.event(slowed).await >= Duration::from_secs(1));
     node.check_in_now();
     let again = peer.check_in().await;
