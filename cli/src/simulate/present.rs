@@ -31,7 +31,8 @@ pub(crate) async fn run(args: &Simulate) -> Result<ExitCode, Problem> {
     let chosen = faults(&args.chaos, args.url.is_none()).map_err(|error| Problem::misuse(error.to_string()))?;
     let seed = args.seed.unwrap_or_else(|| rand::random::<u32>().into());
     let nodes = usize::try_from(args.nodes).unwrap_or(usize::MAX);
-    let (plan, restarts) = brief(seed, nodes, args.seconds, &chosen);
+    let name = name(args);
+    let (plan, restarts) = brief(&name, seed, nodes, args.seconds, &chosen);
     open_files::allow(sockets(&plan))?;
     let stop = stop_signal()?;
     tokio::pin!(stop);
@@ -46,7 +47,8 @@ pub(crate) async fn run(args: &Simulate) -> Result<ExitCode, Problem> {
         started = own => started?,
         () = &mut stop => return Err(Problem::interrupted("stopped before the simulation began")),
     };
-    say(&format!("seed {seed}: {} nodes for {} s, faults: {}", args.nodes, args.seconds, listed(&chosen)));
+    let (nodes, seconds) = (args.nodes, args.seconds);
+    say(&format!("seed {seed}: {nodes} nodes from {name}-00000 on, for {seconds} s, faults: {}", listed(&chosen)));
     let switch = cloud.clone().map(|cloud| cloud as Arc<dyn Cloud>);
     let fleet = Fleet::start(plan, restarts, &server, Arc::clone(&signer), switch).await;
     let fleet = fleet.map_err(|error| Problem::plain(&error))?;
@@ -74,6 +76,11 @@ pub(crate) async fn run(args: &Simulate) -> Result<ExitCode, Problem> {
 fn sockets(plan: &Plan) -> u64 {
     let nodes = u64::try_from(plan.nodes.len()).unwrap_or(u64::MAX);
     nodes + nodes / 5
+}
+
+/// What the ids of the nodes begin with. In a cloud that has other nodes, or those of an earlier run, they are new ones.
+fn name(args: &Simulate) -> String {
+    if args.url.is_none() { "sim".to_owned() } else { format!("sim-{:08x}", rand::random::<u32>()) }
 }
 
 fn listed(faults: &[&str]) -> String {

@@ -6,6 +6,8 @@ use rand::rngs::SmallRng;
 use rollcall_core::Registration;
 use rollcall_fleet::{Ask, BadConfig, BadImage, NodeKind, NodePlan, Plan, Settings, Step, What};
 
+use crate::waits::waits_s;
+
 /// The faults that the nodes' side can make, whichever cloud they are connected to.
 pub const CLIENTS: [&str; 13] = [
     "crash",
@@ -46,9 +48,6 @@ pub const CLOUDS: [&str; 15] = [
 const CHANGED: usize = 300;
 /// How many nodes a fault of the nodes' side hits, at most, each.
 const HIT: usize = 100;
-/// How long a node waits at most before it is back, in seconds: a dead connection is noticed, another device has had its
-/// token, and attempts to connect have failed.
-const WAITS_S: u32 = 25;
 /// For how long the first offence blocks a node, in milliseconds (ADR 14), and how many messages are an offence.
 const BLOCKED_MS: u64 = 60_000;
 const TOO_MANY: u32 = 400;
@@ -89,14 +88,14 @@ pub fn faults(names: &str, is_our_cloud: bool) -> Result<Vec<&'static str>, Unkn
 }
 
 /// What happens to this many nodes in this many seconds, and when the gateway is restarted, in milliseconds after the
-/// start. No fault acts in the last part, in which everything must converge.
-pub fn brief(seed: u64, nodes: usize, seconds: u32, faults: &[&str]) -> (Plan, Vec<u64>) {
+/// start. No fault acts in the last part, in which everything must converge. The ids of the nodes begin with `name`.
+pub fn brief(name: &str, seed: u64, nodes: usize, seconds: u32, faults: &[&str]) -> (Plan, Vec<u64>) {
     let settings = settings(nodes, seconds);
     let ends_at_ms = u64::from(seconds) * 1000;
-    let room = settings.lifetime + settings.grace + settings.spread + 4 * settings.check_in_every + WAITS_S;
+    let room = settings.lifetime + settings.grace + settings.spread + 4 * settings.check_in_every + waits_s(nodes);
     let calm_from_ms = ends_at_ms.saturating_sub(u64::from(room) * 1000).max(ends_at_ms / 4);
     let mut script = Script { random: SmallRng::seed_from_u64(seed), nodes, calm_from_ms, steps: vec![] };
-    let plans = (0..nodes).filter_map(planned).collect();
+    let plans = (0..nodes).filter_map(|node| planned(name, node)).collect();
     script.asks();
     script.faults(faults);
     let restarts = if faults.contains(&"gateway-restarted") { vec![calm_from_ms * 2 / 3] } else { vec![] };
@@ -113,7 +112,8 @@ fn settings(nodes: usize, seconds: u32) -> Settings {
         lifetime: (seconds / 6).clamp(10, 600),
         check_in_every: (seconds / 30).clamp(2, 10).max(busy.min(30)),
         grace: (seconds / 40).clamp(3, 15),
-        spread: (seconds / 60).clamp(1, 10).max(u32::try_from(nodes / 1000).unwrap_or(10).min(20)),
+        // API Gateway takes 500 new connections a second (Amazon API Gateway quotas, WebSocket API).
+        spread: (seconds / 60).clamp(1, 10).max(u32::try_from(nodes / 500).unwrap_or(u32::MAX)),
         budget: 300,
     }
 }
@@ -219,10 +219,10 @@ const fn polls(node: usize) -> bool {
     node % POLLS_EVERY == POLLS_EVERY - 1
 }
 
-fn planned(node: usize) -> Option<NodePlan> {
+fn planned(name: &str, node: usize) -> Option<NodePlan> {
     let kind = if polls(node) { NodeKind::Poller } else { NodeKind::Socket };
     let (model, site) = (MODEL.to_owned(), format!("site-{}", node % SITES));
-    Some(NodePlan { id: format!("sim-{node:05}").parse().ok()?, kind, model, site, far: node % 50 == 7 })
+    Some(NodePlan { id: format!("{name}-{node:05}").parse().ok()?, kind, model, site, far: node % 50 == 7 })
 }
 
 fn of_a_node(fault: &str, node: usize, for_ms: u64) -> Option<What> {
@@ -283,8 +283,8 @@ mod tests {
     fn the_same_seed_gives_the_same_plan_and_faults_end_before_the_calm() {
         let all = faults("all", true).expect("known");
         for (nodes, seconds) in [(1, 30), (200, 90), (10_000, 600)] {
-            let (plan, restarts) = brief(7, nodes, seconds, &all);
-            assert_eq!((&plan, &restarts), (&brief(7, nodes, seconds, &all).0, &restarts));
+            let (plan, restarts) = brief("sim", 7, nodes, seconds, &all);
+            assert_eq!((&plan, &restarts), (&brief("sim", 7, nodes, seconds, &all).0, &restarts));
             assert!(plan.settings.policy().is_ok(), "{:?}", plan.settings);
             assert!(plan.steps.iter().all(|step| step.at_ms <= plan.calm_from_ms + 5_000), "{nodes} nodes");
             let names: std::collections::BTreeSet<_> = plan.steps.iter().map(|step| step.what.name()).collect();

@@ -16,6 +16,7 @@ mod program;
 mod run;
 mod script;
 mod tunnel;
+mod waits;
 mod warden;
 mod wire;
 mod witness;

@@ -8,7 +8,6 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use rollcall_chaos::Troubles;
 use rollcall_fleet::{NodeKind, Plan, Violation, What};
-use rollcall_node::Timing;
 use rollcall_token::Signer;
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -21,6 +20,7 @@ use crate::figures::Figures;
 use crate::poller::{Flood, Poller};
 use crate::script::Stage;
 use crate::tunnel::{Tunnel, Weather};
+use crate::waits::timing;
 use crate::warden::Warden;
 use crate::witness::Witness;
 
@@ -128,7 +128,7 @@ impl Fleet {
                 folder: folder.path().join(planned.id.as_str()),
                 signer,
                 witness,
-                timing: timing(),
+                timing: timing(plan.nodes.len()),
                 credentials: 1,
                 weather: tunnels.get(&node).map(Tunnel::weather),
             };
@@ -231,22 +231,5 @@ fn through(url: &str, tunnel: Option<&Tunnel>) -> String {
     match tunnel {
         Some(tunnel) => url.replacen(authority(url), &tunnel.address().to_string(), 1),
         None => url.to_owned(),
-    }
-}
-
-/// Shorter waits than a node has on its own, so that a run of minutes shows what takes hours in the field.
-fn timing() -> Timing {
-    Timing {
-        first_interval: Duration::from_secs(10),
-        first_spread: Duration::from_secs(2),
-        answer_timeout: Duration::from_secs(5),
-        backoff_cap: Duration::from_secs(8),
-        superseded_base: Duration::from_secs(3),
-        longest_wait: Duration::from_mins(1),
-        ping_after: Duration::from_secs(4),
-        dead_after: Duration::from_secs(12),
-        proof_timeout: Duration::from_secs(20),
-        fetch_timeout: Duration::from_secs(10),
-        ..Timing::default()
     }
 }

@@ -41,14 +41,19 @@ async fn a_fleet_with_every_fault_keeps_every_promise_and_every_fault_happens() 
 #[tokio::test]
 async fn whoever_changes_the_table_behind_the_fleets_back_is_noticed() {
     let user = User::new();
-    let program = user.start(&user.up(&[]));
+    // The cloud has nodes of its own, whose names are alike.
+    let program = user.start(&user.up(&["--nodes", "5"]));
     let up = Up::of(&program).await;
     let mut simulate = user.command(&["simulate", "--nodes", "6", "--seconds", "40", "--url", &up.ws, "--json"]);
     let mut simulation = Program::start(simulate.env("ROLLCALL_CONSOLE_URL", &up.http));
+    let said = simulation.says(" nodes from ").await;
+    let (_, name) = said.split_once(" nodes from ").expect("it is said");
+    let (name, _) = name.split_once("-00000").expect("the first node");
+    let node = |number: u32| format!("{name}-{number:05}");
     // The nodes are there, and the warden has looked at them.
     let client = local_dynamo_client(&up.dynamodb);
-    let seen = |node: &'static str| {
-        let (client, key) = (client.clone(), Key::Node(node.parse().expect("an id")));
+    let seen = || {
+        let (client, key) = (client.clone(), Key::Node(node(1).parse().expect("an id")));
         async move {
             let item = client
                 .get_item()
@@ -65,11 +70,11 @@ async fn whoever_changes_the_table_behind_the_fleets_back_is_noticed() {
     let mut every = tokio::time::interval(Duration::from_millis(100));
     let first = loop {
         every.tick().await;
-        if let Some(seen) = seen("sim-00001").await {
+        if let Some(seen) = seen().await {
             break seen;
         }
     };
-    while seen("sim-00001").await.is_none_or(|seen| seen < first + 6_000) {
+    while seen().await.is_none_or(|seen| seen < first + 6_000) {
         every.tick().await;
     }
     let change = async |node: &str, expression: &str, attribute: Attribute, value: &str| {
@@ -81,15 +86,17 @@ async fn whoever_changes_the_table_behind_the_fleets_back_is_noticed() {
         let update = update.expression_attribute_values(":v", AttributeValue::N(value.to_owned()));
         update.send().await.expect("changed");
     };
-    change("sim-00002", "SET #a = :v", Attribute::DesiredVersion, "77").await;
-    change("sim-00003", "SET #a = :v", Attribute::CredentialVersion, "9").await;
+    change(&node(2), "SET #a = :v", Attribute::DesiredVersion, "77").await;
+    change(&node(3), "SET #a = :v", Attribute::CredentialVersion, "9").await;
     let ended = simulation.ended().await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let found = kinds(&json(&ended));
-    for node in ["sim-00002", "sim-00003"] {
+    let changed = [node(2), node(3)];
+    for node in &changed {
         assert!(found.iter().any(|(_, text)| text.contains(node)), "{node} is not named: {found:?}");
     }
-    assert!(!found.iter().any(|(_, text)| text.contains("sim-00004")), "nobody changed it: {found:?}");
+    let others = found.iter().filter(|(_, text)| !changed.iter().any(|node| text.contains(node)));
+    assert_eq!(others.count(), 0, "nobody changed others: {found:?}");
     drop(program);
 }
 
