@@ -1,5 +1,5 @@
-"""Creates a virtual environment with the AWS SDK and the packages of the template's tests, from a list that pins
-every file by its hash. Prints the folder of its programs."""
+"""Creates a virtual environment from a list that pins every file by its hash: with the AWS SDK and the packages of the
+template's tests, if no other list is asked for. Prints the folder of its programs."""
 
 import fcntl
 import subprocess
@@ -11,22 +11,22 @@ FOLDER = HERE.parent / "target/infra"
 LIST = HERE / "requirements.txt"
 
 
-def ensure() -> Path | None:
+def ensure(folder: Path = FOLDER, pinned: Path = LIST, what: str = "the AWS SDK and the SAM translator") -> Path | None:
     """Creates the virtual environment if it is missing or outdated, and returns the folder of its programs. None if
     that failed; the error has been printed then."""
-    venv, stamp = FOLDER / "venv", FOLDER / "venv.made-from"
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with open(FOLDER / "venv.lock", "w", encoding="ascii") as lock:
+    venv, stamp = folder / "venv", folder / "venv.made-from"
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "venv.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        desired = LIST.read_text() + sys.version
+        desired = pinned.read_text() + sys.version
         if not (stamp.exists() and stamp.read_text() == desired):
-            print("installing the AWS SDK and the SAM translator from PyPI, about a minute", file=sys.stderr, flush=True)
+            print(f"installing {what} from PyPI, about a minute", file=sys.stderr, flush=True)
             stamp.unlink(missing_ok=True)
             # With -I, Python does not import modules from the current folder. This folder has a `venv`, too.
             pip = [venv / "bin/python", "-I", "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
             if not _succeeds([sys.executable, "-I", "-m", "venv", "--clear", venv], "apt install python3-venv"):
                 return None
-            requirements = [*pip, "--require-hashes", "--requirement", LIST]
+            requirements = [*pip, "--require-hashes", "--requirement", pinned]
             if not _succeeds(requirements, "PyPI must be reachable: see `pip config list`"):
                 return None
             stamp.write_text(desired)

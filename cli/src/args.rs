@@ -2,10 +2,12 @@
 
 mod commands;
 mod console;
+mod endpoint;
 mod firmware;
 mod reading;
 mod simulate;
 mod table;
+mod transfer;
 
 use std::path::PathBuf;
 
@@ -13,13 +15,15 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use commands::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
 pub(crate) use console::{
-    Address, ConfigCommand, DiffConfig, List, Nodes, NodesCommand, One, Register, Said, Set, SetConfig, Watch,
+    Address, ConfigCommand, DiffConfig, Events, List, Nodes, NodesCommand, One, Register, Said, Set, SetConfig, Watch,
 };
+pub(crate) use endpoint::{AddEndpoint, EndpointCommand, ListEndpoints, OneEndpoint, ReplayEvents, ShowEndpoint};
 pub(crate) use firmware::{AddFirmware, FirmwareCommand, Image, WantFirmware};
 pub(crate) use reading::asks_for_json;
 use rollcall_core::{NodeId, Seconds};
 pub(crate) use simulate::{Simulate, SimulateCloud};
 pub(crate) use table::{TableCommand, TableNodes};
+pub(crate) use transfer::{Export, Import, OnError};
 
 use crate::files::tidy;
 use crate::stack::StackName;
@@ -47,17 +51,26 @@ pub(crate) enum Command {
     Key(Key),
     /// List the nodes, show, register, change or revoke one, through the console API
     Nodes(Nodes),
+    /// Import nodes from a file: what is desired of each, as far as it is not so already
+    Import(Import),
+    /// Write all nodes to a file that can be imported
+    Export(Export),
     /// Set or show what nodes are to run, through the console API
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Show who comes and goes, through the console API, until Ctrl-C
     Watch(Watch),
+    /// Show what happened to nodes, and who changed what, through the console API
+    Events(Events),
     /// Tell a node to do something, once, through the console API
     #[command(subcommand, name = "command")]
     Commands(CommandsCommand),
     /// Make firmware known, and say which of it a node is to run, through the console API
     #[command(subcommand)]
     Firmware(FirmwareCommand),
+    /// Say where events are sent, and see what became of them there, through the console API
+    #[command(subcommand)]
+    Endpoint(EndpointCommand),
     /// Run one node in this terminal
     Node(Node),
     /// Run a fleet with faults on real sockets, and judge what it sees: exit 1 if a promise was broken
@@ -107,7 +120,7 @@ pub(crate) struct Up {
         long,
         value_parser = http_url,
         value_name = "URL",
-        conflicts_with_all = ["data", "functions", "dynamodb_port", "s3_port", "registration", "lifetime", "check_in_every", "budget"]
+        conflicts_with_all = ["data", "functions", "dynamodb_port", "s3_port", "registration", "lifetime", "check_in_every", "budget", "grace", "sweep_every", "delivery_schedule"]
     )]
     pub(crate) endpoint_url: Option<String>,
     /// What the functions' names begin with there
@@ -147,6 +160,20 @@ pub(crate) struct Rules {
     /// How many messages a node may send in a minute; 0 for any number
     #[arg(long, default_value_t = rollcall_core::Policy::BUDGET, value_name = "MESSAGES")]
     pub(crate) budget: u32,
+    /// The grace period: how long a node may be without a connection before it goes offline
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    pub(crate) grace: Seconds,
+    /// How often the sweep looks for nodes that have gone; on AWS, every 60 seconds
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600), value_name = "SECONDS")]
+    pub(crate) sweep_every: Seconds,
+    /// After how many seconds a delivery to an endpoint is tried, each after the try before it
+    #[arg(long, default_value = rollcall_stack::DELIVERY_SCHEDULE, value_parser = schedule, value_name = "SECONDS,…")]
+    pub(crate) delivery_schedule: String,
+}
+
+/// A schedule of deliveries, as it is written.
+fn schedule(text: &str) -> Result<String, rollcall_core::InvalidSchedule> {
+    text.parse::<rollcall_core::Schedule>().map(|_| text.to_owned())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

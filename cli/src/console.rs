@@ -4,21 +4,27 @@ mod client;
 mod commands;
 mod configs;
 mod difference;
+mod endpoint;
+mod events;
 mod firmware;
 mod https;
 mod input;
 mod nodes;
 mod refusal;
 mod table;
+mod transfer;
 mod upload;
 mod url;
 mod watch;
 
 pub(crate) use commands::command;
 pub(crate) use configs::config;
+pub(crate) use endpoint::endpoint;
+pub(crate) use events::events;
 pub(crate) use firmware::firmware;
 pub(crate) use nodes::nodes;
 pub(crate) use table::{clean, short};
+pub(crate) use transfer::{Format, export, import};
 pub(crate) use url::ConsoleUrl;
 #[cfg(feature = "simulate")]
 pub(crate) use url::console_of;

@@ -27,8 +27,9 @@ use crate::problem::Problem;
 const CONNECTS_PER_SECOND: u32 = 200;
 /// After what time a node drops its connection, on average.
 const DROPS_AFTER: Duration = Duration::from_mins(1);
-/// How long the tokens are valid, in seconds.
-const TOKEN_LIFE: u32 = 7 * 24 * 60 * 60;
+/// How long the tokens are valid, in seconds. With less than a month, the application would be told of each that it
+/// expires soon.
+const TOKEN_LIFE: u32 = 365 * 24 * 60 * 60;
 
 /// Simulated nodes, running until this is dropped.
 pub(crate) struct Fleet {

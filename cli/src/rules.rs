@@ -5,8 +5,6 @@ use rollcall_core::Policy;
 use crate::args::{Registration, Rules};
 use crate::problem::Problem;
 
-/// The grace period: short, so that a person sees nodes go offline.
-const GRACE: u32 = 30;
 /// The spread of reconnects: short, so that a person sees nodes come back.
 const SPREAD: u32 = 5;
 
@@ -19,9 +17,9 @@ pub(crate) fn policy(rules: &Rules) -> Result<Policy, Problem> {
         Registration::Open => rollcall_core::Registration::Open,
         Registration::Closed => rollcall_core::Registration::Closed,
     };
-    let policy = Policy::new(registration, rules.lifetime, rules.check_in_every, GRACE, SPREAD);
+    let policy = Policy::new(registration, rules.lifetime, rules.check_in_every, rules.grace, SPREAD);
     policy.map(|policy| policy.with_budget(rules.budget)).map_err(|errors| {
         let errors: Vec<_> = errors.iter().map(|error| format!("--{error}")).collect();
-        Problem::new(errors.join("; "))
+        Problem::misuse(errors.join("; "))
     })
 }

@@ -1,7 +1,7 @@
 //! `rollcall table`.
 
 use rollcall_aws::{DynamoStore, Reader, local_dynamo_client, policy};
-use rollcall_core::{Node, NodeId, Policy, Presence, Timestamp, presence_at};
+use rollcall_core::{Node, NodeId, Policy, PresenceState, Timestamp, shown_presence};
 use rollcall_service::{Store as _, StoreError};
 use serde::Serialize;
 
@@ -20,6 +20,8 @@ struct Line {
     presence: &'static str,
     /// Since when, in milliseconds since the Unix epoch.
     since_ms: Option<u64>,
+    /// Why.
+    reason: String,
     /// When it was last heard of, likewise.
     last_seen_ms: Option<u64>,
     firmware: Option<String>,
@@ -72,14 +74,17 @@ fn unreadable(error: &StoreError, endpoint: &str, table: &str) -> Problem {
 }
 
 fn line(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> Line {
-    let (presence, since) = match presence_at(node, now, policy) {
-        Presence::Online(since) => ("online", Some(since)),
-        Presence::Offline(since) => ("offline", since),
+    let shown = shown_presence(node, now, policy);
+    let presence = match shown.state {
+        PresenceState::Online => "online",
+        PresenceState::Silent => "silent",
+        PresenceState::Offline => "offline",
     };
     Line {
         node: id.to_string(),
         presence,
-        since_ms: since.map(|at| at.0),
+        since_ms: shown.since.map(|at| at.0),
+        reason: shown.reason.to_string(),
         last_seen_ms: node.last_heard().map(|at| at.0),
         firmware: node.firmware.clone(),
     }
@@ -114,6 +119,7 @@ mod tests {
             node: node.to_owned(),
             presence,
             since_ms,
+            reason: String::new(),
             last_seen_ms: since_ms,
             firmware: None,
         };

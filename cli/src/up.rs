@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rollcall_core::Seconds;
 use rollcall_gateway::{HostError, Limits};
 use rollcall_stack::{
-    Backend, DynamoError, FIRMWARE_BUCKET, FunctionSettings, Here, Stack, StackConfig, StackError, TABLE,
+    Backend, DynamoError, FIRMWARE_BUCKET, FunctionSettings, Here, QueueUrls, Stack, StackConfig, StackError, TABLE,
     connections_url, listen,
 };
 use rollcall_token::Signer;
@@ -136,6 +136,9 @@ async fn here(args: &Up, signer: &Signer, events: &Events) -> Result<(Stack, Str
                 console_keys,
                 firmware_bucket: FIRMWARE_BUCKET.to_owned(),
                 policy,
+                sweep_every: args.rules.sweep_every,
+                delivery_schedule: args.rules.delivery_schedule.clone(),
+                queues: QueueUrls::default(),
                 more: BTreeMap::new(),
             },
             logs: events.logs(),

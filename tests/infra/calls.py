@@ -14,6 +14,9 @@ from transformed import of_type, text, transformed
 # What a policy names, in the words of the notes (tests/src/calls.rs).
 NODES, INDEX, RECORDS, IMAGES = "${Nodes.Arn}", "${Nodes.Arn}/index/", "${Records.Arn}", "${Firmware.Arn}/*"
 FUNCTIONS = code.functions(load())
+# What Lambda reads and writes with a function's role: the function's source, and where it says what it gave up. Calls of
+# SQS pass no proxy, so that they are not noted.
+NOT_NOTED = {"${Nodes.StreamArn}", "${Discarded.Arn}", "${Queue.Arn}", "${DeadLetters.Arn}"}
 
 
 def noted() -> dict[str, set[str]]:
@@ -27,12 +30,12 @@ def noted() -> dict[str, set[str]]:
 
 
 def granted(function: str, template: dict) -> set[str]:
-    """What a function may call: all but its log, which Lambda writes."""
+    """What a function may call: all but its log, its source and its queues."""
     policies = of_type(template, "AWS::IAM::Policy").values()
     own = [policy["PolicyDocument"] for policy in policies if {"Ref": f"{function}Role"} in policy["Roles"]]
     statements = [statement for document in own for statement in document["Statement"]]
     return {f"{action} {word(resource)}" for each in statements for action in many(each["Action"])
-            for resource in many(each["Resource"])}
+            for resource in many(each["Resource"]) if text(resource) not in NOT_NOTED}
 
 
 def many(value) -> list:

@@ -75,9 +75,12 @@ def public_access(template: dict) -> Iterator[str]:
         if bucket.get("OwnershipControls") != {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}:
             yield f"{name} may hold what is another account's"
     for name, permission in of_type(template, "AWS::Lambda::Permission").items():
-        source = text(permission.get("SourceArn", "*"))
-        if permission["Principal"] == "*" or not re.search(r":\$\{\w+\}/[^:]+$", source):
-            yield f"{name} lets more in than one API"
+        source = permission.get("SourceArn", "*")
+        # A rule of this template, or a route of an API of it.
+        is_rule = isinstance(source, dict) and source.get("Fn::GetAtt", [""])[0] in of_type(template, "AWS::Events::Rule")
+        is_one = is_rule or re.search(r":\$\{\w+\}/[^:]+$", text(source))
+        if permission["Principal"] == "*" or not is_one:
+            yield f"{name} lets more in than one API or rule"
     for name in of_type(template, "AWS::Lambda::Url"):
         yield f"{name} is a way in besides the APIs"
     for name, route in of_type(template, "AWS::ApiGatewayV2::Route").items():

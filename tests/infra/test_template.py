@@ -52,6 +52,17 @@ def test_the_table_of_records_has_the_name_that_the_functions_derive():
     assert text(tables["Nodes"]["TableName"]) == "${AWS::StackName}"
 
 
+def test_the_policy_of_a_queue_names_that_queue_and_no_other():
+    named = [
+        ([queue["Ref"] for queue in policy["Queues"]], [each["Resource"] for each in policy["PolicyDocument"]["Statement"]])
+        for policy in of_type(transformed(), "AWS::SQS::QueuePolicy").values()
+    ]
+    assert named
+    for queues, resources in named:
+        (queue,) = queues
+        assert resources == [{"Fn::GetAtt": [queue, "Arn"]}]
+
+
 def test_every_function_of_the_workspace_is_deployed():
     there = {folder.name for folder in (ROOT / "functions").iterdir()}
     functions = of_type(transformed(), "AWS::Lambda::Function").values()
@@ -117,6 +128,9 @@ SERVICE = {
     "disconnect": ["disconnect.rs"],
     "poll": ["poll.rs"],
     "console": ["console/handle.rs", "console/push.rs"],
+    "sweep": ["sweep.rs"],
+    "feed": ["feed.rs"],
+    "deliver": ["deliver.rs"],
 }
 
 

@@ -7,11 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rollcall_aws::DynamoStore;
 use rollcall_core::{
-    Attribute, Connection, CredentialVersion, Event, EventKind, Key, Node, NodeId, PARTITION_KEY, Registration,
-    SORT_KEY, Table, Timestamp, plan,
+    Attribute, Connection, CredentialVersion, EndpointName, EndpointSpec, Event, EventKind, EventTypes, Item, Key,
+    Node, NodeId, PARTITION_KEY, Registration, SORT_KEY, Secret, Table, Timestamp, add_endpoint, happened, plan,
+    remove_endpoint,
 };
 use rollcall_node::{NodeConfig, Timing};
-use rollcall_service::Store as _;
+use rollcall_service::{Order, Store as _};
 use rollcall_token::{Limits, Signer};
 
 use crate::cloud::{now, policy};
@@ -117,6 +118,35 @@ impl Api {
         stored
     }
 
+    /// The types of the events that were told of a node, in order.
+    pub async fn told(&self, node: &str) -> Vec<String> {
+        let place = |id: &str| Key::EventOf(self::id(node), id.parse().expect("an id"));
+        let places = self.store.range(place("-")..=place("z"), Order::Ascending, 100).await.expect("readable");
+        let kind = |(_, place): &(Key, Item)| happened(place).expect("readable").expect("a type").0;
+        places.iter().map(kind).collect()
+    }
+
+    /// Adds an endpoint with this name, at a URL.
+    pub async fn add_endpoint(&self, name: &str, url: &str) {
+        let spec = EndpointSpec { url: url.to_owned(), types: EventTypes::default(), site: None };
+        let secret = Secret::new("whsec_c2VjcmV0LW9mLWEtdGVzdA==".to_owned());
+        let add = add_endpoint(&name.parse().expect("a name"), &spec, &secret, now());
+        let _ = self.store.write(&add).await.expect("stored");
+    }
+
+    /// Removes an endpoint.
+    pub async fn remove_endpoint(&self, name: &str) {
+        let remove = remove_endpoint(&name.parse().expect("a name"), now());
+        let _ = self.store.write(&remove).await.expect("stored");
+    }
+
+    /// How many events were tried to be delivered to an endpoint, at most 100.
+    pub async fn tried(&self, endpoint: &str) -> usize {
+        let name: EndpointName = endpoint.parse().expect("a name");
+        let key = |id: &str| Key::Delivery(name.clone(), id.parse().expect("an id"));
+        self.store.range(key("-")..=key("z"), Order::Ascending, 100).await.expect("readable").len()
+    }
+
     /// Stores that a connection holds the node which this gateway does not have: its `$disconnect` was lost.
     pub async fn held_elsewhere(&self, node: &str) -> Node {
         let at = Timestamp(1_000);
@@ -164,6 +194,20 @@ impl Api {
             .send()
             .await
             .expect("deleted");
+    }
+
+    /// Writes an item of a node that no rule writes, as an operator can who works on the table: when it was seen is a
+    /// text. The stream says so.
+    pub async fn poison(&self, node: &str) {
+        let (key, text) = (Key::Node(id(node)), |text: &str| AttributeValue::S(text.to_owned()));
+        let put = self.dynamodb.put_item().table_name(&self.table);
+        put.item(PARTITION_KEY, text(&key.partition()))
+            .item(SORT_KEY, text(&key.sort()))
+            .item(Attribute::Announces.name(), text(""))
+            .item(Attribute::Seen.name(), text("soon"))
+            .send()
+            .await
+            .expect("put");
     }
 
     async fn set_number(&self, key: &Key, attribute: Attribute, number: u64) {

@@ -36,7 +36,7 @@ pub(crate) fn note(parts: &Parts, body: &[u8]) {
 
 /// Whose credentials sign the call. Here a function's session token is its name; in a URL that was made for somebody else,
 /// it is a parameter.
-fn caller(parts: &Parts) -> Option<&str> {
+pub(crate) fn caller(parts: &Parts) -> Option<&str> {
     let header = parts.headers.get("x-amz-security-token").and_then(|token| token.to_str().ok());
     header.or_else(|| parameter(parts, "X-Amz-Security-Token"))
 }

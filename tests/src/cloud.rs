@@ -11,11 +11,11 @@ use rollcall_aws::{local_dynamo_client, variable};
 use rollcall_core::{Policy, Registration, Timestamp};
 use rollcall_gateway::Limits;
 use rollcall_stack::{
-    FIRMWARE_BUCKET, FunctionSettings, Here, Interceptor, Stack, StackConfig, TABLE, connections_url, create_bucket,
-    listen,
+    FIRMWARE_BUCKET, FunctionSettings, Here, Interceptor, QueueUrls, Stack, StackConfig, TABLE, connections_url,
+    create_bucket, listen,
 };
 use rollcall_token::Signer;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::backend::{Backend, localstack_dynamodb, pushes_are_lost};
@@ -41,6 +41,10 @@ pub struct Options {
     pub interceptor: Option<Interceptor>,
     /// Whether the functions reach DynamoDB through a proxy that can inject faults.
     pub faults: bool,
+    /// How often the sweep runs, in seconds. By default it does not while a test runs.
+    pub sweep_every: u32,
+    /// After how many seconds a delivery is tried, each after the try before it.
+    pub delivery_schedule: String,
     /// More of the functions' environment.
     pub more: BTreeMap<String, String>,
     /// Where the functions' binaries are, if they run here and are not those of this build.
@@ -57,6 +61,8 @@ impl Default for Options {
             processes: 2,
             interceptor: None,
             faults: true,
+            sweep_every: 86_400,
+            delivery_schedule: "0,1,1,1".to_owned(),
             more: BTreeMap::new(),
             functions: None,
             alone: false,
@@ -115,6 +121,16 @@ impl Cloud {
         }
     }
 
+    /// Starts one whose functions are invoked by the stream, the queue and the schedule of the local cloud. On LocalStack
+    /// those would be LocalStack's own, which these tests do not make.
+    pub async fn with_sources(options: Options) -> Self {
+        assert!(
+            matches!(Backend::chosen(), Backend::Embedded),
+            "this test is about the local cloud's own event sources"
+        );
+        Self::embedded(options).await
+    }
+
     async fn embedded(options: Options) -> Self {
         let turn = Turn::take(options.alone).await;
         let (journal, signer) = (Journal::default(), signer());
@@ -163,6 +179,7 @@ impl Cloud {
         let own = format!("test-{:08x}", rand::rng().random::<u32>());
         let (told, pushes) = behind(&FaultProxy::start().await, &connections);
         let mut settings = settings(&own, &told, &options, &signer);
+        settings.queues = QueueUrls::at(url, &own);
         settings.more.insert(variable::ENDPOINT_URL_DYNAMODB.to_owned(), proxy.url());
         let deployed = Arc::new(Deployed::to(url, settings).await);
         let backend = rollcall_stack::Backend::Elsewhere(deployed.invoke(journal.sink()));
@@ -207,6 +224,11 @@ impl Cloud {
     pub async fn invoke(&self, function: &str, event: &Value) -> Value {
         let answer = self.stack.functions().invoke(function, event.to_string().into()).await;
         serde_json::from_slice(&answer.expect("an answer")).expect("JSON")
+    }
+
+    /// Runs the sweep, and returns what it has done.
+    pub async fn sweep(&self) -> Value {
+        self.invoke("sweep", &json!({"detail-type": "Scheduled Event"})).await
     }
 
     /// The processes that run a function.
@@ -256,6 +278,9 @@ fn settings(table: &str, connections: &str, options: &Options, signer: &Signer) 
         console_keys: console_keys(),
         firmware_bucket: FIRMWARE_BUCKET.to_owned(),
         policy: options.policy,
+        sweep_every: options.sweep_every,
+        delivery_schedule: options.delivery_schedule.clone(),
+        queues: QueueUrls::default(),
         more: options.more.clone(),
     }
 }

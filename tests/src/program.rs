@@ -113,6 +113,11 @@ impl Program {
     }
 }
 
+/// Kills a process. It may be gone by now.
+pub fn kill(process: u32) {
+    let _ = std::process::Command::new("kill").args(["-9", &process.to_string()]).status().expect("kill runs");
+}
+
 /// Keeps every line, with its end.
 async fn listen(from: impl AsyncRead + Unpin, said: Arc<watch::Sender<Said>>, keep: fn(&mut Said, String)) {
     let mut lines = BufReader::new(from);

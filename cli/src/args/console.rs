@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
-use rollcall_core::{InvalidId, Model, NodeId, Seconds, Site, Tags};
+use rollcall_core::{InvalidId, Model, NodeId, Seconds, Site, Tags, TypePattern};
 
 use crate::console::ConsoleUrl;
 use crate::stack::StackName;
@@ -89,8 +89,10 @@ pub(crate) struct List {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Presence {
-    /// Connected, or within the grace period of a lost connection
+    /// Checking in, or within the grace period of a closed connection
     Online,
+    /// Two check-ins were missed, and it does not count as offline yet
+    Silent,
     /// Not connected
     Offline,
 }
@@ -100,6 +102,7 @@ impl Presence {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Online => "online",
+            Self::Silent => "silent",
             Self::Offline => "offline",
         }
     }
@@ -205,6 +208,35 @@ pub(crate) struct Watch {
     /// Print JSON, one object a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Events {
+    /// Print events as they happen, from now on, until Ctrl-C
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Only events of this type: `node.online`, or `node.*`
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<TypePattern>,
+    /// Only events of this node
+    #[arg(long, value_name = "ID")]
+    pub(crate) node: Option<NodeId>,
+    /// Only what this key, or this identity of IAM, has changed
+    #[arg(long, value_name = "NAME")]
+    pub(crate) actor: Option<String>,
+    /// Go on after this cursor of the API
+    #[arg(long, value_name = "CURSOR", value_parser = cursor)]
+    pub(crate) after: Option<String>,
+    #[command(flatten)]
+    pub(crate) address: Address,
+    /// Print JSON, one event a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn cursor(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !text.is_empty() && text.chars().all(allowed) { Ok(text.to_owned()) } else { Err("it is no cursor".to_owned()) }
 }
 
 /// Whose configuration is set.

@@ -82,9 +82,13 @@ impl Command {
             Self::Nodes(_)
             | Self::Config(_)
             | Self::Watch(_)
+            | Self::Events(_)
             | Self::Commands(_)
             | Self::Firmware(_)
-            | Self::Node(_) => true,
+            | Self::Endpoint(_)
+            | Self::Node(_)
+            | Self::Import(_)
+            | Self::Export(_) => true,
             Self::Up(_)
             | Self::Deploy(_)
             | Self::Token(_)

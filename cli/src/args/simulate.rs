@@ -43,6 +43,9 @@ pub(crate) struct Simulate {
 pub(crate) struct SimulateCloud {
     #[arg(long)]
     pub(crate) seed: u64,
+    /// How many processes a function may have
+    #[arg(long)]
+    pub(crate) processes: usize,
     /// The settings of the rules, as JSON
     #[arg(long)]
     pub(crate) settings: String,

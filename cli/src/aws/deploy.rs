@@ -8,7 +8,7 @@ use futures_util::stream::FuturesOrdered;
 use rollcall_aws::{Environment, create_tables, endpoint_config, variable};
 use rollcall_core::{Clipped, Table};
 use rollcall_lambda::{Package, Target, lambda_client, outdated_localstack};
-use rollcall_stack::{FUNCTIONS, FunctionSettings, S3Error, create_bucket};
+use rollcall_stack::{FUNCTIONS, FunctionSettings, QueueUrls, S3Error, create_bucket};
 use rollcall_token::Verifier;
 use serde::Serialize;
 
@@ -52,6 +52,9 @@ async fn deploy(args: Deploy) -> Result<(), Problem> {
         console_keys: key::console_keys(&key::console()?),
         firmware_bucket: args.firmware_bucket.clone(),
         policy,
+        sweep_every: args.rules.sweep_every,
+        delivery_schedule: args.rules.delivery_schedule.clone(),
+        queues: QueueUrls::at(&args.endpoint_url, &args.table),
         more: args.env.iter().cloned().collect(),
     };
     let mut done = tables(&args).await?;

@@ -3,7 +3,7 @@
 use http::Method;
 use rollcall_core::{Tags, Timestamp};
 use rollcall_wire::console::{BudgetView, ClosedView, ConnectionView, NodeHealthView, TakeoversView};
-use rollcall_wire::console::{ConfigProgress, DesiredView, NodePage, NodePatch, NodeSpec, NodeView};
+use rollcall_wire::console::{ConfigProgress, DesiredView, NodePage, NodePatch, NodeSpec, NodeView, Presence};
 use rollcall_wire::{ConfigReport, ConfigStatus, UpdateReport};
 use serde_json::json;
 
@@ -41,12 +41,14 @@ async fn list(args: &List) -> Result<(), Problem> {
     let presence = args.presence.map_or_else(String::new, |presence| format!("&presence={}", presence.word()));
     let first = format!("/v1/nodes?limit={PAGE}{site}{presence}");
     let mut columns = Columns::new(["NODE", "PRESENCE", "SEEN", "SITE", "CONFIG", "FIRMWARE"]);
-    let (mut all, mut nodes, mut online) = (vec![], 0, 0);
+    let (mut all, mut nodes, mut online, mut silent) = (vec![], 0, 0, 0);
     let mut path = first.clone();
     loop {
         let page: NodePage = client.ask(Ask::new(Method::GET, path)).await?;
         nodes += page.nodes.len();
-        online += page.nodes.iter().filter(|node| node.online).count();
+        let are = |state| page.nodes.iter().filter(|node| node.presence.state == state).count();
+        online += are(Presence::Online);
+        silent += are(Presence::Silent);
         if args.connection.json {
             all.extend(page.nodes);
         } else if !page.nodes.is_empty() {
@@ -64,6 +66,7 @@ async fn list(args: &List) -> Result<(), Problem> {
     print(&match (nodes, args.site.is_some() || args.presence.is_some()) {
         (0, false) => "no nodes yet\n".to_owned(),
         (0, true) => "no such nodes\n".to_owned(),
+        _ if silent > 0 => format!("{online} of {nodes} online, {silent} silent\n"),
         _ => format!("{online} of {nodes} online\n"),
     })
 }
@@ -144,13 +147,13 @@ fn row(node: &NodeView, now: Timestamp) -> [String; 6] {
 }
 
 fn text(node: &NodeView, now: Timestamp) -> String {
-    // Since when it is revoked is not known.
-    let since = node.since_ms.filter(|_| !node.revoked);
+    let since = node.presence.since_ms;
     let since = since.map_or_else(String::new, |at| format!(" since {} UTC", clock::utc(Timestamp(at))));
+    let reason = if node.revoked { String::new() } else { format!(" ({})", node.presence.reason) };
     let tags = if node.tags.is_empty() { nothing() } else { node.tags.join(", ") };
     let mut rows = vec![
         ("node", node.node.clone()),
-        ("presence", format!("{}{since}", presence(node))),
+        ("presence", format!("{}{since}{reason}", presence(node))),
         ("last seen", node.last_seen_ms.map_or_else(nothing, |at| seen(Timestamp(at), now))),
         ("checked in", node.last_check_in_ms.map_or_else(nothing, |at| seen(Timestamp(at), now))),
         ("connection", node.connection.as_ref().map_or_else(nothing, |held| connection(held, now))),
@@ -209,10 +212,11 @@ fn takeovers(taken: TakeoversView, now: Timestamp) -> String {
 }
 
 fn presence(node: &NodeView) -> &'static str {
-    match (node.revoked, node.online) {
-        (true, _) => "revoked",
-        (false, true) => "online",
-        (false, false) => "offline",
+    match node.presence.state {
+        _ if node.revoked => "revoked",
+        Presence::Online => "online",
+        Presence::Silent => "silent",
+        Presence::Offline => "offline",
     }
 }
 

@@ -12,6 +12,10 @@ use crate::problem::Problem;
 pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, status: StatusCode, body: &[u8]) -> Problem {
     let Ok(refused) = serde_json::from_slice::<Refused>(body) else {
         let text = format!("{url} answers with HTTP {status}, as no console does: is it the right one? (--url)");
+        // API Gateway itself answers with 429 if there are more requests than its throttle lets pass.
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return Problem::passing(format!("{url} takes no more requests at the moment (HTTP {status})"));
+        }
         return if status.is_server_error() { Problem::passing(text) } else { Problem::new(text) };
     };
     let node = node.map_or("NODE", NodeId::as_str);
@@ -32,6 +36,9 @@ pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, statu
             format!("{detail}: `rollcall command list {node}` shows those that it has")
         }
         ProblemCode::UnknownFirmware => format!("{detail}: `rollcall firmware add` makes one known"),
+        ProblemCode::UnknownEndpoint => format!("{detail}: `rollcall endpoint list` shows those that there are"),
+        ProblemCode::EndpointDisabled => format!("{detail} (`rollcall endpoint add`)"),
+        ProblemCode::TooManyEndpoints => format!("{detail} with `rollcall endpoint remove`"),
         ProblemCode::KeyReused => format!("{detail}: give another --key, or none"),
         ProblemCode::QueueFull => format!(
             "{detail}: `rollcall command list {node}` shows them, `rollcall command cancel {node} NUMBER` takes one back, \
@@ -121,6 +128,9 @@ mod tests {
             (ProblemCode::QueueFull, "`rollcall command cancel ap-1 NUMBER`"),
             (ProblemCode::KeyReused, "--key"),
             (ProblemCode::UnknownFirmware, "`rollcall firmware add`"),
+            (ProblemCode::UnknownEndpoint, "`rollcall endpoint list`"),
+            (ProblemCode::EndpointDisabled, "`rollcall endpoint add`"),
+            (ProblemCode::TooManyEndpoints, "`rollcall endpoint remove`"),
             (ProblemCode::FirmwareDiffers, "`rollcall firmware show`"),
             (ProblemCode::OtherModel, "`rollcall nodes register ap-1 --model MODEL`"),
         ] {

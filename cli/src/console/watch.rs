@@ -1,15 +1,20 @@
 //! `rollcall watch`.
 
 mod changes;
+mod told;
 
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use http::Method;
+use rollcall_core::Site;
 use rollcall_wire::console::NodePage;
 use serde::Serialize;
+use tokio::sync::Notify;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use self::changes::{Change, Look, changes};
+use self::told::Following;
 use super::client::{Ask, Client};
 use super::nodes::{NOTHING, PAGE};
 use super::table::clean;
@@ -36,7 +41,8 @@ enum Line<'a> {
     Change(&'a Change),
 }
 
-/// Shows who is online, and then who comes and goes, until it is told to stop or nobody reads on.
+/// Shows who is online, and then who comes and goes and what becomes of configurations, commands and firmware, until it is
+/// told to stop or nobody reads on.
 ///
 /// # Errors
 /// If the console refuses to be asked.
@@ -44,18 +50,12 @@ pub(crate) async fn watch(args: &Watch) -> Result<(), Problem> {
     let client = Client::open(&args.address).await?;
     let stop = stop_signal()?;
     tokio::pin!(stop);
-    let mut watching = Watching { args, client, looks: looks(args), last: None, unreachable: false };
-    loop {
-        let read_on = tokio::select! {
-            looked = watching.step() => looked?,
-            () = &mut stop => {
-                watching.summarise()?;
-                return Ok(());
-            }
-        };
-        if !read_on {
-            return Ok(());
-        }
+    let (last, unreachable, looked) = (RefCell::default(), Cell::default(), Notify::new());
+    let watching = Watching { args, client, last, unreachable, looked };
+    tokio::select! {
+        ended = watching.look_on() => ended,
+        ended = watching.read_on() => ended,
+        () = &mut stop => watching.summarise().map(|_| ()),
     }
 }
 
@@ -70,32 +70,60 @@ fn looks(args: &Watch) -> Interval {
 struct Watching<'a> {
     args: &'a Watch,
     client: Client,
-    looks: Interval,
-    last: Option<Look>,
-    /// Whether that was said.
-    unreachable: bool,
+    last: RefCell<Option<Look>>,
+    /// Whether it was said that the console is away.
+    unreachable: Cell<bool>,
+    /// After the first look.
+    looked: Notify,
 }
 
 impl Watching<'_> {
-    /// Looks once when it is time, and prints what has changed; says whether somebody reads on.
-    async fn step(&mut self) -> Result<bool, Problem> {
-        self.looks.tick().await;
+    /// Looks again and again, until nobody reads on.
+    async fn look_on(&self) -> Result<(), Problem> {
+        let mut looks = looks(self.args);
+        loop {
+            looks.tick().await;
+            if !self.look_once().await? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Prints what the application is told, from the first look on, until nobody reads on.
+    async fn read_on(&self) -> Result<(), Problem> {
+        self.looked.notified().await;
+        let mut following = Following::from_now(&self.client, self.args.site.as_ref().map(Site::as_str));
+        loop {
+            let events = following.next().await;
+            let line =
+                |event| if self.args.json { told::json(event) } else { Ok(told::text(event, NODE, CHANGE, NOTHING)) };
+            if !print_on(&events.iter().map(line).collect::<Result<String, _>>()?)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Looks, and prints what has changed; says whether somebody reads on.
+    async fn look_once(&self) -> Result<bool, Problem> {
         let look = match self.look().await {
             Ok(look) => look,
             Err(problem) if problem.is_passing() => {
-                if !std::mem::replace(&mut self.unreachable, true) {
+                if !self.unreachable.replace(true) {
                     say(&format!("rollcall: {problem}; watching goes on when it answers"));
                 }
                 return Ok(true);
             }
             Err(problem) => return Err(problem),
         };
-        if std::mem::take(&mut self.unreachable) {
+        if self.unreachable.take() {
             say("rollcall: the console answers");
         }
         let now = clock::now();
-        let Some(last) = self.last.replace(look) else { return self.summarise() };
-        let changes = self.last.as_ref().map_or_else(Vec::new, |look| changes(&last, look, now));
+        let Some(last) = self.last.borrow_mut().replace(look) else {
+            self.looked.notify_one();
+            return self.summarise();
+        };
+        let changes = self.last.borrow().as_ref().map_or_else(Vec::new, |look| changes(&last, look, now));
         self.show(&changes)
     }
 
@@ -120,8 +148,9 @@ impl Watching<'_> {
 
     /// How many are online, once that is known.
     fn summarise(&self) -> Result<bool, Problem> {
-        let Some(look) = &self.last else { return Ok(true) };
-        let (online, nodes) = (look.online(), look.nodes());
+        let Some((online, nodes)) = self.last.borrow().as_ref().map(|look| (look.online(), look.nodes())) else {
+            return Ok(true);
+        };
         let text = || Ok(format!("{online} of {nodes} online\n"));
         print_on(&if self.args.json { json(&Line::Summary { online, nodes }) } else { text() }?)
     }

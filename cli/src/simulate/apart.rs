@@ -1,4 +1,4 @@
-//! A simulation's local cloud in a process of its own: the fleet leaves it the open files and the memory.
+//! A simulation's local cloud in a process of its own, so that the two do not share the limit of open files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,6 +19,11 @@ use super::orders::{Answer, Order};
 use crate::key;
 use crate::out::say;
 use crate::problem::Problem;
+
+/// The fewest processes that a function may have, and how many nodes there are to another one. If DynamoDB is slow, each
+/// invocation takes long, and Lambda would start as many environments as there are invocations at a time.
+const PROCESSES: usize = 4;
+const NODES_PER_PROCESS: usize = 150;
 
 /// A local cloud in a process of its own, whose faults can be switched. It ends with this.
 pub(crate) struct Apart {
@@ -42,7 +47,8 @@ impl Apart {
         let cannot = |error: std::io::Error| Problem::plain(&error);
         let settings = serde_json::to_string(&plan.settings).map_err(|error| Problem::plain(&error))?;
         let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
-        command.args(["simulate-cloud", "--seed", &plan.seed.to_string(), "--settings", &settings, "--functions"]);
+        command.args(["simulate-cloud", "--seed", &plan.seed.to_string(), "--settings", &settings]);
+        command.args(["--processes", &processes(plan.nodes.len()).to_string(), "--functions"]);
         command.arg(functions).stdin(Stdio::piped()).stdout(Stdio::piped());
         // Ctrl-C is for the simulation, which then ends this process in order.
         let mut child = command.process_group(0).spawn().map_err(cannot)?;
@@ -106,6 +112,11 @@ impl Cloud for Apart {
         });
         hits.boxed()
     }
+}
+
+/// How many processes a function may have for so many nodes.
+fn processes(nodes: usize) -> usize {
+    PROCESSES.max(nodes / NODES_PER_PROCESS)
 }
 
 /// Passes orders on, one after the other, until there will be none any more.

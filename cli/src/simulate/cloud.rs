@@ -1,28 +1,29 @@
 //! A local cloud of a simulation's own, whose faults can be switched.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Weak};
 
 use rollcall_aws::variable;
 use rollcall_chaos::{Before, Chaos, Service};
-use rollcall_core::Policy;
+use rollcall_core::{Policy, Seconds};
 use rollcall_gateway::{Gateway, Limits};
 use rollcall_live::Server;
 use rollcall_stack::{
-    Backend, FIRMWARE_BUCKET, FunctionSettings, Here, STAGE, Stack, StackConfig, StackError, TABLE, listen,
+    Backend, DELIVERY_SCHEDULE, FIRMWARE_BUCKET, FunctionSettings, Here, QueueUrls, STAGE, Stack, StackConfig,
+    StackError, TABLE, listen,
 };
 use rollcall_token::Signer;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::RwLock;
 
+use crate::args::SimulateCloud;
 use crate::key;
 use crate::meter::Meter;
 use crate::problem::Problem;
 use crate::up::{Events, not_started};
 
-/// How many processes a function may have.
-const PROCESSES: usize = 4;
+/// How often the sweep runs, in seconds: often, since a fleet's life is short here.
+const SWEEP_EVERY_S: Seconds = 5;
 
 /// A local cloud, with the proxies of its faults.
 pub(crate) struct OwnCloud {
@@ -38,13 +39,12 @@ impl OwnCloud {
     /// # Errors
     /// If a part of it does not start.
     pub(crate) async fn start(
-        seed: u64,
+        args: &SimulateCloud,
         policy: Policy,
-        functions: PathBuf,
         signer: &Signer,
         meter: &Meter,
     ) -> Result<(Self, Server), Problem> {
-        let chaos = Chaos::new(seed);
+        let chaos = Chaos::new(args.seed);
         let cannot = |error: std::io::Error| Problem::plain(&error);
         let store = chaos.before(Service::Store).await.map_err(cannot)?;
         let connections = chaos.before(Service::Connections).await.map_err(cannot)?;
@@ -56,9 +56,12 @@ impl OwnCloud {
             console_keys: key::console_keys(&console_key),
             firmware_bucket: FIRMWARE_BUCKET.to_owned(),
             policy,
+            sweep_every: SWEEP_EVERY_S,
+            delivery_schedule: DELIVERY_SCHEDULE.to_owned(),
+            queues: QueueUrls::default(),
             more: BTreeMap::from([(variable::ENDPOINT_URL_DYNAMODB.to_owned(), format!("http://{}", store.address()))]),
         };
-        let (dynamodb, config) = config(&chaos, settings, functions, meter).map_err(|error| not_started(&error))?;
+        let (dynamodb, config) = config(&chaos, settings, args, meter).map_err(|error| not_started(&error))?;
         store.stand_before(&dynamodb);
         let stack = Stack::start(config).await.map_err(|error| not_started(&error))?;
         let address = stack.connections_url().trim_start_matches("http://").trim_end_matches(&format!("/{STAGE}"));
@@ -103,7 +106,7 @@ impl OwnCloud {
 fn config(
     chaos: &Chaos,
     settings: FunctionSettings,
-    functions: PathBuf,
+    args: &SimulateCloud,
     meter: &Meter,
 ) -> Result<(String, StackConfig), StackError> {
     let dynamodb = listen(0, "DynamoDB", "nothing")?;
@@ -112,8 +115,8 @@ fn config(
         dynamodb,
         s3: listen(0, "S3", "nothing")?,
         data: None,
-        functions,
-        processes: PROCESSES,
+        functions: args.functions.clone(),
+        processes: args.processes,
         settings,
         logs: Events::unheard(meter),
     };
@@ -135,8 +138,9 @@ fn killing(stack: Weak<RwLock<Option<Stack>>>) -> rollcall_chaos::Kill {
         let Some(stack) = stack.upgrade() else { return };
         let Ok(stack) = stack.try_read() else { return };
         let process = stack.as_ref().and_then(|stack| stack.host()?.processes(function).first().copied());
-        if let Some(process) = process {
-            let _ = Command::new("kill").args(["-KILL", &process.to_string()]).stderr(Stdio::null()).spawn();
+        if let Some(process) = process.and_then(|process| Pid::from_raw(process.try_into().ok()?)) {
+            // It may have ended meanwhile.
+            let _ = kill_process(process, Signal::KILL);
         }
     })
 }

@@ -1,4 +1,4 @@
-//! The process of a simulation's local cloud. It has open files, memory and processors' time of its own.
+//! The process of a simulation's local cloud, which has its own open files and its own memory.
 
 use std::process::ExitCode;
 
@@ -38,7 +38,7 @@ async fn start(args: &SimulateCloud) -> Result<(OwnCloud, Answer), Problem> {
     let settings: Settings = serde_json::from_str(&args.settings).map_err(|error| Problem::plain(&error))?;
     let policy = settings.policy().map_err(|_| Problem::new("the plan's settings are out of range"))?;
     let signer = key::development()?;
-    let (cloud, server) = OwnCloud::start(args.seed, policy, args.functions.clone(), &signer, &meter).await?;
+    let (cloud, server) = OwnCloud::start(args, policy, &signer, &meter).await?;
     let ready = Answer::Ready { ws_url: server.ws_url, http_url: server.http_url };
     Ok((cloud, ready))
 }

@@ -26,8 +26,16 @@ struct Printed<'a> {
     polls: u64,
     requests: u64,
     answer_ms: Option<BTreeMap<&'static str, f64>>,
+    after_cut: Option<AfterCut>,
     faults: &'a BTreeMap<String, u64>,
     seen: &'a BTreeMap<String, u64>,
+}
+
+/// The nodes that were connected when all sockets were cut, and when all of them were back.
+#[derive(Serialize)]
+struct AfterCut {
+    nodes: usize,
+    returned_after_s: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -66,6 +74,9 @@ fn json(args: &Simulate, seed: u64, outcome: &Outcome, took: Duration) -> Result
         answer_ms: figures
             .answer_ms
             .map(|ms| BTreeMap::from([("p50", ms.p50), ("p95", ms.p95), ("p99", ms.p99), ("max", ms.most)])),
+        after_cut: figures
+            .returned
+            .map(|returned| AfterCut { nodes: returned.nodes, returned_after_s: returned.after_s }),
         faults: &outcome.hits,
         seen: &figures.seen,
     };
@@ -94,6 +105,10 @@ fn text(args: &Simulate, seed: u64, outcome: &Outcome, took: Duration) -> Result
         |ms| format!("p50 {:.1} ms   p95 {:.1} ms   p99 {:.1} ms   max {:.1} ms", ms.p50, ms.p95, ms.p99, ms.most),
     );
     rows.push(("send -> ack".to_owned(), answer));
+    if let Some(returned) = figures.returned {
+        let after = returned.after_s.map_or_else(|| "not all".to_owned(), |seconds| format!("in {seconds:.1} s"));
+        rows.push(("back after cut-all".to_owned(), format!("{} nodes, {after}", returned.nodes)));
+    }
     rows.push(("faults".to_owned(), outcome.hits.values().sum::<u64>().to_string()));
     rows.extend(outcome.hits.iter().map(|(fault, count)| (format!("  {fault}"), count.to_string())));
     rows.push(("violations".to_owned(), outcome.violations.len().to_string()));

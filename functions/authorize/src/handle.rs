@@ -135,7 +135,11 @@ fn admit(claims: &Claims, method_arn: &str) -> Admission {
             "Version": "2012-10-17",
             "Statement": [{ "Action": "execute-api:Invoke", "Effect": "Allow", "Resource": method_arn }],
         }),
-        context: Identity { node: claims.node.to_string(), cv: claims.credentials.0.to_string() },
+        context: Identity {
+            node: claims.node.to_string(),
+            cv: claims.credentials.0.to_string(),
+            exp: Some((claims.expires_at.0 / 1000).to_string()),
+        },
     }
 }
 

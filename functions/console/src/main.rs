@@ -1,5 +1,6 @@
 //! The console: the HTTP API for the application.
 
+mod endpoints;
 mod keys;
 
 use lambda_runtime::Diagnostic;
@@ -17,8 +18,9 @@ async fn main() -> Result<(), Fatal> {
     let clients = Clients::open(&settings, Tries::Patient).await;
     let (store, connections) = (DynamoStore::open(&clients), ApiConnections::open(&clients));
     let (documents, firmware) = (Documents::default(), Firmware::default());
+    let endpoints = endpoints::open(&clients, &Environment)?;
     let (clock, policy, health) = (Timer, settings.policy, Health::default());
-    let console = Console { keys, store, documents, firmware, connections, clock, policy, health };
+    let console = Console { keys, store, documents, firmware, connections, clock, policy, health, endpoints };
     serve(async |Headed(event)| -> Result<HttpAnswer, Diagnostic> {
         match request(event, now()) {
             // Boxed, since most of its size is for what only some requests need.

@@ -191,7 +191,7 @@ impl Invoke for Host {
         let inner = Arc::clone(&self.inner);
         async move {
             let (reply, answer) = oneshot::channel();
-            if let Some(place) = function.dispatch(Job { payload, reply })? {
+            if let Some(place) = function.dispatch(Job::new(payload, reply))? {
                 process::start(&inner, &function, place);
             }
             answer.await.unwrap_or_else(|_| Err(process::exit_error("the process has ended")))

@@ -13,6 +13,9 @@ dynamodb = connect_to(region_name="us-east-1").dynamodb
 for definition, name in NAMES.items():
     with open(os.path.join(os.path.dirname(config.dirs.init), f"{definition}.json"), encoding="utf-8") as file:
         table = json.load(file)
+    # The files are for CloudFormation, which enables the stream that they name.
+    if stream := table.get("StreamSpecification"):
+        stream["StreamEnabled"] = True
     try:
         dynamodb.create_table(TableName=name, **table)
     except dynamodb.exceptions.ResourceInUseException:

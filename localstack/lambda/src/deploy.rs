@@ -11,7 +11,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Architecture, Environment, FunctionCode, LastUpdateStatus, Runtime, State};
 use bytes::Bytes;
 use rollcall_gateway::{Invoke as _, InvokeError};
-use rollcall_stack::{FunctionSettings, MEMORY_MB, TIMEOUT, environment};
+use rollcall_stack::{FunctionSettings, MEMORY_MB, environment, timeout};
 
 use crate::invoke::LambdaInvoke;
 use crate::package::{Package, PackageError};
@@ -104,9 +104,9 @@ impl Target<'_> {
         let name = format!("{}{function}", self.prefix);
         let desired = environment(function, self.settings);
         let outcome = match self.client.get_function_configuration().function_name(&name).send().await {
-            Ok(current) => self.update(&name, &current, package, desired).await?,
+            Ok(current) => self.update(function, &current, package, desired).await?,
             Err(SdkError::ServiceError(error)) if error.err().is_resource_not_found_exception() => {
-                self.create(&name, package, desired).await?;
+                self.create(function, package, desired).await?;
                 Deployed::Created
             }
             Err(error) => return Err(refused(&name, "looked up", error)),
@@ -140,25 +140,27 @@ impl Target<'_> {
 
     async fn create(
         &self,
-        name: &str,
+        function: &str,
         package: &Package,
         environment: BTreeMap<String, String>,
     ) -> Result<(), DeployError> {
+        let name = &*format!("{}{function}", self.prefix);
         let code = FunctionCode::builder().zip_file(Blob::new(package.zip.clone())).build();
         let create = self.client.create_function().function_name(name).role(self.role).code(code);
         let create = create.runtime(Runtime::Providedal2023).handler("bootstrap").architectures(architecture());
-        let create = create.memory_size(memory()).timeout(timeout()).environment(variables(environment));
+        let create = create.memory_size(memory()).timeout(timeout_s(function)).environment(variables(environment));
         create.send().await.map_err(|error| refused(name, "created", error))?;
         self.wait_until_usable(name).await
     }
 
     async fn update(
         &self,
-        name: &str,
+        function: &str,
         current: &GetFunctionConfigurationOutput,
         package: &Package,
         desired: BTreeMap<String, String>,
     ) -> Result<Deployed, DeployError> {
+        let name = &*format!("{}{function}", self.prefix);
         let mut outcome = Deployed::Unchanged;
         if current.code_sha256() != Some(&package.sha256) {
             let update = self.client.update_function_code().function_name(name).architectures(architecture());
@@ -167,13 +169,13 @@ impl Target<'_> {
             self.wait_until_usable(name).await?;
             outcome = Deployed::Updated;
         }
-        let same = current.timeout() == Some(timeout())
+        let same = current.timeout() == Some(timeout_s(function))
             && current.memory_size() == Some(memory())
             && current.role() == Some(self.role)
             && environment_of(current) == desired;
         if !same {
             let update = self.client.update_function_configuration().function_name(name).role(self.role);
-            let update = update.memory_size(memory()).timeout(timeout()).environment(variables(desired));
+            let update = update.memory_size(memory()).timeout(timeout_s(function)).environment(variables(desired));
             update.send().await.map_err(|error| refused(name, "given its new settings", error))?;
             self.wait_until_usable(name).await?;
             outcome = Deployed::Updated;
@@ -240,8 +242,8 @@ fn architecture() -> Architecture {
     if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X8664 }
 }
 
-fn timeout() -> i32 {
-    i32::try_from(TIMEOUT.as_secs()).unwrap_or(i32::MAX)
+fn timeout_s(function: &str) -> i32 {
+    i32::try_from(timeout(function).as_secs()).unwrap_or(i32::MAX)
 }
 
 fn memory() -> i32 {

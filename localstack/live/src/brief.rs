@@ -106,14 +106,14 @@ pub fn brief(name: &str, seed: u64, nodes: usize, seconds: u32, faults: &[&str])
 
 /// Short lives and intervals, so that much happens, and no more messages than a laptop handles.
 fn settings(nodes: usize, seconds: u32) -> Settings {
-    let busy = u32::try_from(nodes / 400).unwrap_or(u32::MAX);
+    let one_in = |of_nodes: usize| u32::try_from(nodes / of_nodes).unwrap_or(u32::MAX);
     Settings {
         registration: Registration::Open,
-        lifetime: (seconds / 6).clamp(10, 600),
-        check_in_every: (seconds / 30).clamp(2, 10).max(busy.min(30)),
+        lifetime: (seconds / 6).clamp(10, 600).max(one_in(66)),
+        check_in_every: (seconds / 30).clamp(2, 10).max(one_in(250)),
         grace: (seconds / 40).clamp(3, 15),
         // API Gateway takes 500 new connections a second (Amazon API Gateway quotas, WebSocket API).
-        spread: (seconds / 60).clamp(1, 10).max(u32::try_from(nodes / 500).unwrap_or(u32::MAX)),
+        spread: (seconds / 60).clamp(1, 10).max(one_in(500)),
         budget: 300,
     }
 }

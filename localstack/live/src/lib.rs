@@ -22,5 +22,5 @@ mod wire;
 mod witness;
 
 pub use brief::{CLIENTS, CLOUDS, Unknown, brief, faults};
-pub use figures::{Figures, Percentiles};
+pub use figures::{Figures, Percentiles, Return};
 pub use run::{Cloud, Fleet, Outcome, Progress, Server};

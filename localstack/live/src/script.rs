@@ -129,6 +129,7 @@ impl Stage {
     fn happen_to_cloud(&mut self, what: &What) {
         let Some(cloud) = self.cloud.clone() else { return };
         if matches!(what, What::CutAll) {
+            self.witness.cut_all();
             cloud.cut_all();
             return self.witness.see(Seen::Hit { fault: what.name() });
         }

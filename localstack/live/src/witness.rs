@@ -51,6 +51,11 @@ impl Witness {
         self.judge().counts.acked(after);
     }
 
+    /// All sockets are cut.
+    pub(crate) fn cut_all(&self) {
+        self.judge().counts.cut_all();
+    }
+
     /// Something is wrong that the oracle can't see.
     pub(crate) fn accuse(&self, kind: ViolationKind, node: Option<usize>, what: String) {
         let mut judge = self.judge();

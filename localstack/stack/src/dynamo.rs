@@ -5,11 +5,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use std::{future, io};
+use std::{fmt, future, io};
 
 use dynoxide::Database;
+use rollcall_sources::Stream;
 use tokio::sync::oneshot;
 
+use crate::stream::{Keeper, TableRecords};
 use crate::{data, front};
 
 /// The file that the engine keeps in its data folder.
@@ -20,11 +22,14 @@ const FILES: [&str; 3] = ["dynamodb.sqlite-wal", "dynamodb.sqlite-shm", "dynamod
 const LOCK: &str = "lock";
 /// How often expired items are deleted. DynamoDB takes up to a few days ("Using time to live (TTL) in DynamoDB").
 const SWEEP_EVERY: Duration = Duration::from_mins(10);
+/// Where the file of an engine without a data folder is, if there is such a folder: in memory, on Linux.
+const MEMORY: &str = "/dev/shm";
 
 /// A DynamoDB engine. It serves HTTP on loopback from a thread of its own, because its calls block.
-#[derive(Debug)]
 pub struct EmbeddedDynamo {
     address: SocketAddr,
+    /// Until the engine is stopped.
+    database: Option<Database>,
     stop: Option<oneshot::Sender<()>>,
     /// The lock on the data folder. The operating system releases it even if the process is killed.
     _lock: Option<File>,
@@ -44,6 +49,12 @@ pub enum DynamoError {
     /// The database can't be opened.
     #[error("can't open the database")]
     Open(#[source] dynoxide::DynoxideError),
+    /// The index or the records of its streams can't be used.
+    #[error("can't use the streams of the database")]
+    Streams(#[from] rusqlite::Error),
+    /// A table has no stream.
+    #[error("the table {0} has no stream")]
+    NoStream(String),
     /// A socket or the thread of the engine can't be used.
     #[error("can't serve DynamoDB")]
     Serve(#[source] io::Error),
@@ -56,8 +67,11 @@ impl EmbeddedDynamo {
     /// # Errors
     /// If the folder, the file or a socket can't be used.
     pub fn start(listener: TcpListener, data: Option<&Path>) -> Result<Self, DynamoError> {
-        let (lock, database) = match data {
-            None => (None, Database::memory()),
+        let (lock, database, keeper) = match data {
+            None => {
+                let (database, keeper) = forgotten()?;
+                (None, database, keeper)
+            }
             Some(folder) => {
                 let lock = claim(folder)?;
                 for file in FILES {
@@ -65,10 +79,10 @@ impl EmbeddedDynamo {
                 }
                 // SQLite creates the files beside this one with the same mode.
                 drop(data::open_file(&folder.join(FILE)).map_err(|source| unusable(folder, source))?);
-                (Some(lock), Database::new(&folder.join(FILE).to_string_lossy()))
+                let (database, keeper) = open(&folder.join(FILE))?;
+                (Some(lock), database, keeper)
             }
         };
-        let database = database.map_err(DynamoError::Open)?;
         let address = listener.local_addr().map_err(DynamoError::Serve)?;
         let hidden = front::hidden().map_err(DynamoError::Serve)?;
         let engine = hidden.local_addr().map_err(DynamoError::Serve)?;
@@ -77,6 +91,7 @@ impl EmbeddedDynamo {
         }
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(DynamoError::Serve)?;
+        let served = database.clone();
         let thread = std::thread::Builder::new()
             .name("dynamodb".to_owned())
             .spawn(move || {
@@ -86,16 +101,17 @@ impl EmbeddedDynamo {
                     };
                     let (listener, hidden) = (listen(listener)?, listen(hidden)?);
                     tokio::select! {
-                        () = sweep(database.clone()) => Ok(()),
+                        () = sweep(served.clone()) => Ok(()),
+                        () = keeper.trim() => Ok(()),
                         // The engine's own graceful shutdown would wait until all clients close their connections.
                         _ = stopped => Ok(()),
-                        ended = dynoxide::server::serve_with_shutdown(hidden, database, future::pending()) => ended,
+                        ended = dynoxide::server::serve_with_shutdown(hidden, served, future::pending()) => ended,
                         () = front::serve(listener, engine) => Ok(()),
                     }
                 })
             })
             .map_err(DynamoError::Serve)?;
-        Ok(Self { address, stop: Some(stop), _lock: lock, thread: Some(thread) })
+        Ok(Self { address, database: Some(database), stop: Some(stop), _lock: lock, thread: Some(thread) })
     }
 
     /// Its URL: `http://127.0.0.1:PORT`.
@@ -103,9 +119,19 @@ impl EmbeddedDynamo {
         format!("http://{}", self.address)
     }
 
+    /// The stream of a table.
+    ///
+    /// # Errors
+    /// If the table has none.
+    pub fn stream(&self, table: &str) -> Result<Stream, DynamoError> {
+        let stream = self.database.as_ref().and_then(|database| TableRecords::stream(database, table));
+        stream.ok_or_else(|| DynamoError::NoStream(table.to_owned()))
+    }
+
     /// Stops the engine, and waits until its file is closed.
     pub fn stop(&mut self) {
         self.stop.take();
+        self.database.take();
         if let Some(thread) = self.thread.take() {
             // A failure of the thread has shown as a failure of every request.
             let _ = thread.join();
@@ -116,6 +142,30 @@ impl EmbeddedDynamo {
 impl Drop for EmbeddedDynamo {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Opens the file of an engine, and what keeps its streams fast and short.
+fn open(file: &Path) -> Result<(Database, Keeper), DynamoError> {
+    let database = Database::new(&file.to_string_lossy()).map_err(DynamoError::Open)?;
+    Ok((database, Keeper::open(file)?))
+}
+
+/// A database that is forgotten when the engine ends, however it ends. It is in a file, since an engine in memory can't
+/// be given the index that its streams need. The file is deleted at once: it exists as long as it is open.
+fn forgotten() -> Result<(Database, Keeper), DynamoError> {
+    let unusable = |source| unusable(Path::new(MEMORY), source);
+    let mut folder = tempfile::Builder::new();
+    folder.prefix("rollcall-");
+    let folder = folder.tempdir_in(MEMORY).or_else(|_| folder.tempdir()).map_err(unusable)?;
+    let opened = open(&folder.path().join(FILE))?;
+    folder.close().map_err(unusable)?;
+    Ok(opened)
+}
+
+impl fmt::Debug for EmbeddedDynamo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedDynamo").field("address", &self.address).finish_non_exhaustive()
     }
 }
 

@@ -5,20 +5,24 @@ use std::path::Path;
 use std::time::Duration;
 
 use rollcall_aws::{LOCAL_CREDENTIALS, LOCAL_REGION, variable};
-use rollcall_core::{Policy, Registration};
+use rollcall_core::{Policy, Registration, Seconds};
 use rollcall_gateway::{FunctionSpec, HttpRoute, Route, Routes};
 
 /// One function: what invokes it, and what it is told.
-struct Function {
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
     /// The name, which is also that of its binary.
-    name: &'static str,
-    triggers: &'static [Trigger],
+    pub name: &'static str,
+    /// What invokes it.
+    pub triggers: &'static [Trigger],
     /// The environment variables that it uses, in groups.
-    variables: &'static [&'static [&'static str]],
+    pub variables: &'static [&'static [&'static str]],
 }
 
-/// What invokes a function.
-enum Trigger {
+/// What invokes a function. The settings of streams and queues are those of Lambda's event source mappings; see
+/// [`StreamSettings`](rollcall_sources::StreamSettings) and [`QueueSettings`](rollcall_sources::QueueSettings).
+#[derive(Clone, Copy, Debug)]
+pub enum Trigger {
     /// The authorizer of `$connect`.
     Authorizer,
     /// The route `$connect` of the WebSocket API.
@@ -30,6 +34,35 @@ enum Trigger {
     Messages,
     /// A route of the HTTP API, by its key.
     Http(&'static str),
+    /// A schedule. Its rate is a setting: [`FunctionSettings::sweep_every`].
+    Schedule,
+    /// The stream of the table of nodes, from its oldest record on. The queue [`DISCARDED`](crate::DISCARDED) is told of
+    /// records that are given up.
+    Stream {
+        /// The most records of an invocation.
+        batch_size: usize,
+        /// How long to wait until a batch is full.
+        window: Duration,
+        /// The function gets the records that match one of these patterns; all records if there is none.
+        filters: &'static [&'static str],
+        /// Whether the function reports which record failed first.
+        report_failures: bool,
+        /// Whether a batch that failed is tried again in two halves.
+        bisect: bool,
+        /// How old a record may be. Older ones are given up.
+        max_age: Option<Duration>,
+        /// How often a batch that failed is tried again before it is given up.
+        max_retries: Option<u32>,
+    },
+    /// The main queue, [`QUEUE`](crate::QUEUE).
+    Queue {
+        /// The most messages of an invocation: at most 10.
+        batch_size: usize,
+        /// The most invocations at a time.
+        concurrency: usize,
+        /// Whether the function reports which messages failed.
+        report_failures: bool,
+    },
 }
 
 /// What every function needs that stores something.
@@ -44,8 +77,16 @@ const STORE: &[&str] = &[
     variable::BUDGET,
 ];
 
+/// What every function needs that puts events on the queue.
+const SEND: &[&str] = &[variable::QUEUE_URL, variable::ENDPOINT_URL_SQS];
+
+/// Which writes of nodes are told to the feed: those that may announce something, and deletions. An idle check-in is none
+/// of them. `infra/template.yaml` has the same patterns.
+const ANNOUNCING: &str = r#"{"dynamodb":{"NewImage":{"m":{"S":[{"exists":true}]}}}}"#;
+const REMOVED: &str = r#"{"eventName":["REMOVE"]}"#;
+
 /// The functions. A new one is a line here, a crate in `functions/`, and a few lines in `infra/template.yaml`.
-const TABLE: [Function; 6] = [
+pub(crate) const TABLE: [Function; 9] = [
     Function { name: "authorize", triggers: &[Trigger::Authorizer], variables: &[&[variable::TOKEN_KEYS]] },
     Function { name: CONNECT, triggers: &[Trigger::Connect], variables: &[STORE] },
     Function { name: "check-in", triggers: &[Trigger::Messages], variables: &[STORE, &[variable::FIRMWARE_BUCKET]] },
@@ -62,12 +103,41 @@ const TABLE: [Function; 6] = [
     Function {
         name: "console",
         triggers: &[Trigger::Http("ANY /v1/{proxy+}")],
-        variables: &[STORE, &[variable::CONSOLE_KEYS]],
+        variables: &[STORE, &[variable::CONSOLE_KEYS], SEND, &[variable::WEBHOOK_PRIVATE]],
     },
+    Function {
+        name: "feed",
+        triggers: &[Trigger::Stream {
+            batch_size: 100,
+            window: Duration::ZERO,
+            filters: &[ANNOUNCING, REMOVED],
+            report_failures: true,
+            bisect: true,
+            max_age: None,
+            max_retries: Some(100),
+        }],
+        variables: &[STORE, SEND, &[variable::DISCARDED_URL]],
+    },
+    Function {
+        name: DELIVER,
+        triggers: &[Trigger::Queue { batch_size: 10, concurrency: 8, report_failures: true }],
+        variables: &[
+            STORE,
+            SEND,
+            &[variable::DEAD_LETTERS_URL, variable::DELIVERY_SCHEDULE, variable::WEBHOOK_PRIVATE],
+        ],
+    },
+    Function { name: SWEEP, triggers: &[Trigger::Schedule], variables: &[STORE, &[variable::SWEEP_EVERY]] },
 ];
 
 /// The function of `$connect`.
 pub const CONNECT: &str = "connect";
+
+/// The function that sends events to endpoints.
+pub const DELIVER: &str = "deliver";
+
+/// The function that finds nodes that have gone.
+pub const SWEEP: &str = "sweep";
 
 /// The names of the functions, which are also the names of their binaries.
 pub const FUNCTIONS: [&str; TABLE.len()] = {
@@ -83,10 +153,25 @@ pub const FUNCTIONS: [&str; TABLE.len()] = {
 /// The route key of check-ins: the value of their field `type`.
 pub const ROUTE_CHECK_IN: &str = "check-in";
 
-/// How long an invocation may take. The timeouts of the store are shorter.
-pub const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an invocation of a function may take. The timeouts of the store are shorter. The sweep and the feed
+/// write much.
+pub fn timeout(function: &str) -> Duration {
+    Duration::from_secs(match function {
+        SWEEP | "feed" => 60,
+        // A batch of tries, and one more.
+        DELIVER => 90,
+        // As long as API Gateway waits, less one second for the answer.
+        "console" => 29,
+        _ => 10,
+    })
+}
+
 /// The memory of each function on AWS, in MB.
 pub const MEMORY_MB: u32 = 128;
+/// How often the sweep runs on AWS, in seconds (`infra/template.yaml`).
+pub const SWEEP_EVERY_S: Seconds = 60;
+/// The schedule of deliveries, if nothing else is said: that of Standard Webhooks, "Deliverability and reliability".
+pub const DELIVERY_SCHEDULE: &str = "0,5,300,1800,7200,18000,36000,36000";
 /// How many invocations of a function may wait for a free process. Lambda would start another environment instead.
 const QUEUED: usize = 10_000;
 
@@ -105,7 +190,7 @@ pub(crate) fn routes() -> Routes {
                     routes.keyed.insert(ROUTE_CHECK_IN.to_owned(), route.clone());
                     routes.default = Some(route);
                 }
-                Trigger::Http(_) => {}
+                Trigger::Http(_) | Trigger::Schedule | Trigger::Stream { .. } | Trigger::Queue { .. } => {}
             }
         }
     }
@@ -139,8 +224,40 @@ pub struct FunctionSettings {
     pub firmware_bucket: String,
     /// The settings of the check-in rules.
     pub policy: Policy,
+    /// How often the sweep runs, in seconds.
+    pub sweep_every: Seconds,
+    /// After how many seconds a delivery is tried, each after the try before, with commas between them.
+    pub delivery_schedule: String,
+    /// Where the queues are. The local cloud fills it in if the functions run in it.
+    pub queues: QueueUrls,
     /// Further environment variables of every function. They override those of the other fields.
     pub more: BTreeMap<String, String>,
+}
+
+/// Where the queues are.
+#[derive(Clone, Debug, Default)]
+pub struct QueueUrls {
+    /// The endpoint of SQS.
+    pub endpoint: String,
+    /// The URL of the main queue.
+    pub main: String,
+    /// The URL of the queue of dead letters.
+    pub dead_letters: String,
+    /// The URL of the queue for records of the stream that were given up.
+    pub discarded: String,
+}
+
+impl QueueUrls {
+    /// The queues of this deployment in a LocalStack, which has one account.
+    pub fn at(endpoint: &str, name: &str) -> Self {
+        let queue = |suffix: &str| format!("{}/000000000000/{name}{suffix}", endpoint.trim_end_matches('/'));
+        Self {
+            endpoint: endpoint.to_owned(),
+            main: queue(".fifo"),
+            dead_letters: queue("-dead-letters.fifo"),
+            discarded: queue("-discarded"),
+        }
+    }
 }
 
 /// How the host runs the binaries in `folder`: each function with up to `processes` child processes.
@@ -159,7 +276,7 @@ pub(crate) fn specs(folder: &Path, processes: usize, settings: &FunctionSettings
             name: name.to_owned(),
             program: folder.join(name),
             env,
-            timeout: TIMEOUT,
+            timeout: timeout(name),
             memory_mb: MEMORY_MB,
             max_processes: processes,
             max_queued: QUEUED,
@@ -195,6 +312,14 @@ impl FunctionSettings {
             variable::GRACE => policy.grace.to_string(),
             variable::SPREAD => policy.spread.to_string(),
             variable::BUDGET => policy.budget.to_string(),
+            variable::SWEEP_EVERY => self.sweep_every.to_string(),
+            variable::ENDPOINT_URL_SQS => self.queues.endpoint.clone(),
+            variable::QUEUE_URL => self.queues.main.clone(),
+            variable::DEAD_LETTERS_URL => self.queues.dead_letters.clone(),
+            variable::DISCARDED_URL => self.queues.discarded.clone(),
+            variable::DELIVERY_SCHEDULE => self.delivery_schedule.clone(),
+            // Receivers are on this machine, too.
+            variable::WEBHOOK_PRIVATE => "allow".to_owned(),
             _ => String::new(),
         }
     }
@@ -213,6 +338,9 @@ mod tests {
             console_keys: text(),
             firmware_bucket: text(),
             policy: Policy::new(Registration::Open, 600, 10, 30, 5).expect("in range"),
+            sweep_every: SWEEP_EVERY_S,
+            delivery_schedule: text(),
+            queues: QueueUrls { endpoint: text(), main: text(), dead_letters: text(), discarded: text() },
             more: BTreeMap::from([("MORE".to_owned(), text())]),
         }
     }
@@ -228,11 +356,29 @@ mod tests {
     }
 
     #[test]
+    fn a_function_that_uses_the_queues_is_told_where_they_are() {
+        let urls = ["e", "m", "l", "d"].map(str::to_owned);
+        let [endpoint, main, dead_letters, discarded] = urls;
+        let queues = QueueUrls { endpoint, main, dead_letters, discarded };
+        let settings = FunctionSettings { queues, ..settings() };
+        let names =
+            ["AWS_ENDPOINT_URL_SQS", "ROLLCALL_QUEUE_URL", "ROLLCALL_DEAD_LETTERS_URL", "ROLLCALL_DISCARDED_URL"];
+        assert_eq!(names.map(|name| settings.value(name)), ["e", "m", "l", "d"]);
+    }
+
+    #[test]
     fn every_function_has_a_trigger_and_every_route_a_function() {
         let (routes, http) = (routes(), http_routes());
         let socket = [&routes.authorizer, &routes.connect, &routes.disconnect];
         let socket = socket.into_iter().flatten().chain(routes.default.iter().map(|route| &route.function));
         let mut triggered: Vec<_> = socket.chain(http.iter().map(|route| &route.function)).cloned().collect();
+        let has_source = |function: &Function| {
+            let is_source = |trigger: &Trigger| {
+                matches!(trigger, Trigger::Schedule | Trigger::Stream { .. } | Trigger::Queue { .. })
+            };
+            function.triggers.iter().any(is_source)
+        };
+        triggered.extend(TABLE.iter().filter(|function| has_source(function)).map(|function| function.name.to_owned()));
         triggered.sort();
         triggered.dedup();
         let mut names = FUNCTIONS.to_vec();

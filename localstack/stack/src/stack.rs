@@ -4,13 +4,17 @@ use std::fmt;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rollcall_aws::{TableError, create_tables, forget_in_time, local_dynamo_client, variable};
 use rollcall_gateway::{Gateway, GatewayConfig, Host, HostError, HttpApi, HttpConfig, Invoke, Limits, Logs};
+use rollcall_sources::{FilterError, Queues};
 
 use crate::dynamo::{DynamoError, EmbeddedDynamo};
-use crate::functions::{FUNCTIONS, FunctionSettings, http_routes, routes, specs};
+use crate::functions::{self, FUNCTIONS, FunctionSettings, QueueUrls, http_routes, routes, specs};
+use crate::queues::{DEAD_LETTERS, DISCARDED, QUEUE, QueuesError, start_queues};
 use crate::s3::{EmbeddedS3, S3Error};
+use crate::sources::{Origins, Sources};
 
 /// The stage of the WebSocket API, the first segment of its path.
 pub const STAGE: &str = "local";
@@ -37,28 +41,28 @@ pub struct StackConfig {
     pub backend: Backend,
 }
 
-/// Where the functions run. DynamoDB and S3 are in the same place.
+/// Where the functions run. DynamoDB, S3 and SQS are in the same place.
 pub enum Backend {
-    /// In child processes of this one. DynamoDB and S3 run in this process.
+    /// In child processes of this one. DynamoDB, S3 and SQS run in this process.
     Here(Box<Here>),
     /// Elsewhere: for example in LocalStack or AWS.
     Elsewhere(Arc<dyn Invoke>),
 }
 
-/// An embedded DynamoDB, an embedded S3, and the functions as child processes.
+/// An embedded DynamoDB, an embedded S3, an embedded SQS on any free port, and the functions as child processes.
 pub struct Here {
     /// The socket of the embedded DynamoDB.
     pub dynamodb: TcpListener,
     /// The socket of the embedded S3, which has the firmware images.
     pub s3: TcpListener,
-    /// The folder of the table and the images. If it is `None`, the table is in memory, and the images are in a folder
-    /// that is deleted when the local cloud ends.
+    /// The folder of the tables, the images and the queues. If it is `None`, tables and queues are in memory, and the
+    /// images are in a folder that is deleted when the local cloud ends.
     pub data: Option<PathBuf>,
     /// The folder of the functions' binaries.
     pub functions: PathBuf,
     /// How many processes a function may have.
     pub processes: usize,
-    /// The settings of the functions. The URLs of DynamoDB and S3 are added, unless `more` has them already: a test
+    /// The settings of the functions. The URLs of the queues are filled in. Those of DynamoDB and S3 are added, unless `more` has them already: a test
     /// sets them to a proxy that injects faults.
     pub settings: FunctionSettings,
     /// The sink of the functions' log lines.
@@ -107,6 +111,12 @@ pub enum StackError {
     /// The embedded S3 does not start.
     #[error("the embedded S3 does not start")]
     S3(#[from] S3Error),
+    /// The queues do not start.
+    #[error("the embedded SQS does not start")]
+    Queues(#[from] QueuesError),
+    /// A function has an event filter that can't be used.
+    #[error("an event filter of a function can't be used")]
+    Filter(#[from] FilterError),
     /// The table can't be created.
     #[error("the table can't be created")]
     Table(#[from] TableError),
@@ -128,6 +138,7 @@ pub struct Stack {
     connections: String,
     http: HttpApi,
     invoke: Arc<dyn Invoke>,
+    sources: Sources,
     here: Option<Running>,
 }
 
@@ -137,6 +148,9 @@ struct Running {
     host: Arc<Host>,
     dynamo: EmbeddedDynamo,
     s3: EmbeddedS3,
+    queues: Queues,
+    table: String,
+    sweep_every: Duration,
 }
 
 impl fmt::Debug for Stack {
@@ -163,6 +177,7 @@ impl Stack {
             Some(interceptor) => interceptor(Arc::clone(&invoke)),
             None => Arc::clone(&invoke),
         };
+        let sources = here.as_ref().map(|here| here.sources(&routed)).transpose()?.unwrap_or_default();
         let ws = tokio::net::TcpListener::from_std(config.ws).map_err(StackError::Gateway)?;
         let limits = config.limits;
         let url = connections_url(&config.connections)?;
@@ -170,7 +185,7 @@ impl Stack {
         let http = tokio::net::TcpListener::from_std(config.http).map_err(StackError::Gateway)?;
         let gateway = start_gateway(ws, connections, &limits, &routed);
         let http = HttpApi::start(http, HttpConfig::new(http_routes()), Arc::clone(&routed));
-        Ok(Self { gateway, limits, routed, connections: url, http, invoke, here })
+        Ok(Self { gateway, limits, routed, connections: url, http, invoke, sources, here })
     }
 
     /// Restarts the gateway on the same ports. Its connections are closed with 1001.
@@ -218,6 +233,11 @@ impl Stack {
         self.here.as_ref().map(|here| here.s3.url())
     }
 
+    /// The embedded SQS, if there is one.
+    pub fn queues(&self) -> Option<&Queues> {
+        self.here.as_ref().map(|here| &here.queues)
+    }
+
     /// The host of the functions' processes, if they run here.
     pub fn host(&self) -> Option<&Host> {
         self.here.as_ref().map(|here| &*here.host)
@@ -236,10 +256,12 @@ impl Stack {
     /// Closes every connection with 1001, waits until the functions have handled that, and ends everything that runs
     /// here.
     pub async fn shutdown(self) {
+        self.sources.stop().await;
         self.http.shutdown().await;
         self.gateway.shutdown().await;
         if let Some(mut here) = self.here {
             here.host.shutdown().await;
+            here.queues.stop().await;
             here.s3.stop().await;
             here.dynamo.stop();
         }
@@ -262,10 +284,18 @@ impl Running {
     async fn start(config: Here) -> Result<Self, StackError> {
         let dynamo = EmbeddedDynamo::start(config.dynamodb, config.data.as_deref())?;
         let mut settings = config.settings;
+        let sweep_every = Duration::from_secs(settings.sweep_every.into());
         let client = local_dynamo_client(&dynamo.url());
         create_tables(&client, &settings.table).await?;
         forget_in_time(&client, &settings.table).await?;
         let s3 = EmbeddedS3::start(config.s3, config.data.as_deref(), &settings.firmware_bucket)?;
+        let queues = start_queues(config.data.as_deref())?;
+        settings.queues = QueueUrls {
+            endpoint: queues.url(),
+            main: queues.queue_url(QUEUE),
+            dead_letters: queues.queue_url(DEAD_LETTERS),
+            discarded: queues.queue_url(DISCARDED),
+        };
         settings.more.entry(variable::ENDPOINT_URL_DYNAMODB.to_owned()).or_insert_with(|| dynamo.url());
         settings.more.entry(variable::ENDPOINT_URL_S3.to_owned()).or_insert_with(|| s3.url());
         let specs = specs(&config.functions, config.processes, &settings);
@@ -273,7 +303,14 @@ impl Running {
         for function in FUNCTIONS {
             host.ensure_ready(function).await?;
         }
-        Ok(Self { host, dynamo, s3 })
+        Ok(Self { host, dynamo, s3, queues, table: settings.table, sweep_every })
+    }
+
+    /// Starts what invokes functions without a request.
+    fn sources(&self, invoke: &Arc<dyn Invoke>) -> Result<Sources, StackError> {
+        let stream = self.dynamo.stream(&self.table)?;
+        let origins = Origins { stream, queues: &self.queues, every: self.sweep_every };
+        Ok(Sources::start(&functions::TABLE, &origins, invoke)?)
     }
 }
 

@@ -76,13 +76,24 @@ impl Clients {
     pub async fn open(settings: &Settings, tries: Tries) -> Self {
         let dynamodb = settings.dynamodb.as_deref();
         let connections = Some(&*settings.connections).filter(|url| !url.is_empty()).or(dynamodb);
-        let http = http_client([dynamodb, connections], settings.trust);
+        let sqs = settings.sqs.as_deref().or(dynamodb);
+        let http = http_client([dynamodb, connections, sqs], settings.trust);
         let dynamo = dynamo(&settings.region, dynamodb, http.clone(), from_environment(), tries);
         // An endpoint without TLS is on this machine, and has no TLS handshake to wait for.
         if !is_plain(dynamodb) {
             connect_ahead(&dynamo).await;
         }
         Self { settings: settings.clone(), dynamo, http }
+    }
+
+    /// A client of SQS.
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+        let Settings { region, sqs, .. } = &self.settings;
+        let config = config(region, sqs.as_deref(), self.http.clone(), from_environment());
+        let config = config.timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT));
+        let config = config.retry_config(Tries::Patient.config());
+        let config = aws_sdk_sqs::config::Builder::from(&config.build()).interceptor(Traced);
+        aws_sdk_sqs::Client::from_conf(config.build())
     }
 
     /// A client of `@connections`. Its calls are best effort, so they are tried once.

@@ -3,10 +3,10 @@
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
-use rollcall_core::{Policy, Registration, Seconds};
+use rollcall_core::{InvalidSchedule, Policy, Registration, Schedule, Seconds};
 
 use crate::tls::Trust;
-use rollcall_service::chain;
+use rollcall_service::{PrivateAddresses, chain};
 
 /// The names of Rollcall's environment variables.
 pub mod variable {
@@ -24,6 +24,10 @@ pub mod variable {
     pub const SPREAD: &str = "ROLLCALL_SPREAD_S";
     /// The budget: how many messages a node may send in a minute; 0 for any number.
     pub const BUDGET: &str = "ROLLCALL_BUDGET";
+    /// How often the sweep runs, in seconds. If it is not set, every minute.
+    pub const SWEEP_EVERY: &str = "ROLLCALL_SWEEP_EVERY_S";
+    /// How long an event is kept, in seconds. If it is not set, 30 days.
+    pub const KEEP_EVENTS: &str = "ROLLCALL_KEEP_EVENTS_S";
     /// The URL of `@connections`: `https://{api}.execute-api.{region}.amazonaws.com/{stage}`.
     pub const CONNECTIONS_URL: &str = "ROLLCALL_CONNECTIONS_URL";
     /// The keys that node tokens are checked with: a JWK set.
@@ -54,6 +58,19 @@ pub mod variable {
     pub const ENDPOINT_URL_S3: &str = "AWS_ENDPOINT_URL_S3";
     /// The S3 bucket with the firmware images. Without it, nodes can't get the URL of an image.
     pub const FIRMWARE_BUCKET: &str = "ROLLCALL_FIRMWARE_BUCKET";
+    /// The URL of SQS, if it is neither AWS's own nor [`ENDPOINT_URL`].
+    pub const ENDPOINT_URL_SQS: &str = "AWS_ENDPOINT_URL_SQS";
+    /// The URL of the queue of deliveries. Without it, the console can send no test event.
+    pub const QUEUE_URL: &str = "ROLLCALL_QUEUE_URL";
+    /// The URL of the queue of dead letters.
+    pub const DEAD_LETTERS_URL: &str = "ROLLCALL_DEAD_LETTERS_URL";
+    /// The URL of the queue for records of the stream that can't be handled.
+    pub const DISCARDED_URL: &str = "ROLLCALL_DISCARDED_URL";
+    /// The pause before each try of a delivery, in seconds, separated by commas. If it is not set, eight tries in 28
+    /// hours.
+    pub const DELIVERY_SCHEDULE: &str = "ROLLCALL_DELIVERY_SCHEDULE";
+    /// Whether events may be sent to addresses that are not public: `allow` or `refuse`. If it is not set, `refuse`.
+    pub const WEBHOOK_PRIVATE: &str = "ROLLCALL_WEBHOOK_PRIVATE";
     /// The URL of DynamoDB, if it is neither AWS's own nor [`ENDPOINT_URL`].
     pub const ENDPOINT_URL_DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 }
@@ -190,6 +207,8 @@ pub struct Settings {
     pub region: String,
     /// The URL of DynamoDB, if it is not AWS's own.
     pub dynamodb: Option<String>,
+    /// The URL of SQS, if it is not AWS's own.
+    pub sqs: Option<String>,
     /// The URL of `@connections`; empty for a function that never calls it.
     pub connections: String,
     /// The certificate authorities that are trusted.
@@ -210,8 +229,9 @@ impl Settings {
         let connections = if connections { reader.required(variable::CONNECTIONS_URL) } else { String::new() };
         let dynamodb =
             reader.optional(variable::ENDPOINT_URL_DYNAMODB).or_else(|| reader.optional(variable::ENDPOINT_URL));
+        let sqs = reader.optional(variable::ENDPOINT_URL_SQS).or_else(|| reader.optional(variable::ENDPOINT_URL));
         let (trust, policy) = (trust(&mut reader), policy(&mut reader));
-        reader.finish(|| Some(Self { table, region, dynamodb, connections, trust, policy: policy? }))
+        reader.finish(|| Some(Self { table, region, dynamodb, sqs, connections, trust, policy: policy? }))
     }
 }
 
@@ -224,6 +244,28 @@ fn trust(reader: &mut Reader<'_, impl Lookup>) -> Trust {
             Trust::Amazon
         }
     }
+}
+
+/// Whether events may be sent to addresses that are not public. A mistake is added to the reader's.
+pub fn private_addresses(reader: &mut Reader<'_, impl Lookup>) -> PrivateAddresses {
+    match reader.optional(variable::WEBHOOK_PRIVATE).as_deref() {
+        // The safe value is the default.
+        None | Some("refuse") => PrivateAddresses::Refused,
+        Some("allow") => PrivateAddresses::Allowed,
+        Some(_) => {
+            reader.invalid(variable::WEBHOOK_PRIVATE, "must be allow or refuse".to_owned());
+            PrivateAddresses::Refused
+        }
+    }
+}
+
+/// The schedule of deliveries. A mistake is added to the reader's.
+pub fn delivery_schedule(reader: &mut Reader<'_, impl Lookup>) -> Schedule {
+    let Some(text) = reader.optional(variable::DELIVERY_SCHEDULE) else { return Schedule::default() };
+    text.parse().unwrap_or_else(|error: InvalidSchedule| {
+        reader.invalid(variable::DELIVERY_SCHEDULE, format!("can't be used: {error}"));
+        Schedule::default()
+    })
 }
 
 /// The settings of the rules; `None` if one of them is wrong, which is added to the reader's mistakes.

@@ -1,11 +1,14 @@
 //! Lists of nodes, one page at a time.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use rollcall_core::{Attribute, INDEX_SITE, Item, Key, NodeId, PARTITION_KEY, SORT_KEY, Site, Table};
-use rollcall_service::{Page, PageKey, StoreError};
+use rollcall_core::{
+    Attribute, INDEX_DUE, INDEX_SITE, Item, Key, NodeId, PARTITION_KEY, SORT_KEY, Site, Table, Timestamp,
+};
+use rollcall_service::{Page, PageKey, Segment, StoreError};
 
 use crate::dynamo::{DynamoStore, classify};
 use crate::render::{item, key, key_of, text};
@@ -16,9 +19,17 @@ const ROUNDS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl DynamoStore {
-    /// The next nodes.
-    pub(crate) async fn page_of_nodes(&self, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+    /// The next nodes of one segment, or of the whole table.
+    pub(crate) async fn page_of_nodes(
+        &self,
+        segment: Option<Segment>,
+        after: Option<PageKey>,
+        limit: i32,
+    ) -> Result<Page, StoreError> {
+        let number = |number: u64| i32::try_from(number).ok();
         let scan = self.client.scan().table_name(self.name(Table::Nodes)).limit(limit);
+        let scan = scan.set_segment(segment.and_then(|segment| number(segment.index)));
+        let scan = scan.set_total_segments(segment.and_then(|segment| number(segment.of)));
         let answer =
             scan.set_exclusive_start_key(after.map(|after| start(after, None))).send().await.map_err(classify)?;
         let nodes = answer.items().iter().map(node).collect::<Result<_, _>>()?;
@@ -44,8 +55,27 @@ impl DynamoStore {
         Ok((nodes, answer.last_evaluated_key.as_ref().map(page_key).transpose()?))
     }
 
+    /// The suspected nodes of a shard whose grace period ends between these two instants.
+    pub(crate) async fn due_between(
+        &self,
+        shard: u64,
+        ends: &RangeInclusive<Timestamp>,
+        limit: i32,
+    ) -> Result<Vec<NodeId>, StoreError> {
+        let query = self.client.query().table_name(self.name(Table::Nodes)).index_name(INDEX_DUE).limit(limit);
+        let number = |number: u64| AttributeValue::N(number.to_string());
+        let query = query
+            .key_condition_expression("#shard = :shard AND #due BETWEEN :from AND :to")
+            .expression_attribute_names("#shard", Attribute::DueShard.name())
+            .expression_attribute_names("#due", Attribute::Due.name())
+            .expression_attribute_values(":shard", number(shard))
+            .expression_attribute_values(":from", number(ends.start().0))
+            .expression_attribute_values(":to", number(ends.end().0));
+        query.send().await.map_err(classify)?.items().iter().map(id).collect()
+    }
+
     /// The items of these nodes, in no particular order. Nodes without an item are left out.
-    async fn read_all(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+    pub(crate) async fn read_all(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
         let mut left: Vec<_> = nodes.iter().map(|node| key(&Key::Node(node.clone()))).collect();
         let mut found = vec![];
         for round in 0..ROUNDS {

@@ -10,8 +10,9 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValue, ReturnValuesOnConditionCheckFailure,
     TransactWriteItem, Update as WriteUpdate,
 };
-use rollcall_core::{Item, Key, NodeId, Outcome, PARTITION_KEY, SORT_KEY, Site, Table, Update};
-use rollcall_service::{Page, PageKey, Store, StoreError, Units, Written};
+use futures_util::future::try_join_all;
+use rollcall_core::{DUE_SHARDS, Item, Key, NodeId, Outcome, PARTITION_KEY, SORT_KEY, Site, Table, Timestamp, Update};
+use rollcall_service::{Order, Page, PageKey, Segment, Store, StoreError, Units, Written};
 
 use crate::client::Clients;
 use crate::render::{Rendered, item, key, key_of};
@@ -84,14 +85,8 @@ impl Store for DynamoStore {
         get.send().await.map_err(classify)?.item.as_ref().map(item).transpose()
     }
 
-    async fn commands(
-        &self,
-        node: &NodeId,
-        numbers: RangeInclusive<u64>,
-        limit: i32,
-    ) -> Result<Vec<(u64, Item)>, StoreError> {
-        let key = |number| Key::Command(node.clone(), number);
-        let (first, last) = (key(*numbers.start()), key(*numbers.end()));
+    async fn range(&self, keys: RangeInclusive<Key>, order: Order, limit: i32) -> Result<Vec<(Key, Item)>, StoreError> {
+        let (first, last) = keys.into_inner();
         let query = self.client.query().table_name(self.name(first.table())).limit(limit).consistent_read(true);
         let answer = query
             .key_condition_expression("#p = :p AND #s BETWEEN :from AND :to")
@@ -100,22 +95,32 @@ impl Store for DynamoStore {
             .expression_attribute_values(":p", AttributeValue::S(first.partition()))
             .expression_attribute_values(":from", AttributeValue::S(first.sort()))
             .expression_attribute_values(":to", AttributeValue::S(last.sort()))
+            .scan_index_forward(order == Order::Ascending)
             .send()
             .await
             .map_err(classify)?;
-        let command = |stored| match key_of(stored)? {
-            Key::Command(_, number) => Ok((number, item(stored)?)),
-            _ => Err(StoreError::Malformed(SORT_KEY.to_owned())),
-        };
-        answer.items().iter().map(command).collect()
+        answer.items().iter().map(|stored| Ok((key_of(stored)?, item(stored)?))).collect()
     }
 
     async fn page_of_all(&self, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
-        self.page_of_nodes(after, limit).await
+        self.page_of_nodes(None, after, limit).await
     }
 
     async fn page_of_site(&self, site: &Site, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
         self.page_of_index(site, after, limit).await
+    }
+
+    async fn page_of_segment(&self, segment: Segment, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+        self.page_of_nodes(Some(segment), after, limit).await
+    }
+
+    async fn suspects(&self, ends: RangeInclusive<Timestamp>, limit: i32) -> Result<Vec<NodeId>, StoreError> {
+        let shards = try_join_all((0..DUE_SHARDS).map(|shard| self.due_between(shard, &ends, limit)));
+        Ok(shards.await?.concat())
+    }
+
+    async fn nodes(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        self.read_all(nodes).await
     }
 }
 

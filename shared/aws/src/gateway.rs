@@ -38,13 +38,16 @@ pub struct Identity {
     pub node: String,
     /// The credential version of the token, as text.
     pub cv: String,
+    /// When the token expires, in seconds since 1970, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exp: Option<String>,
 }
 
-/// The node that an event's connection belongs to, and the credential version of its token.
+/// The node that an event's connection belongs to, the credential version of its token, and when the token expires.
 ///
 /// # Errors
 /// If the authorizer's context is missing or unreadable.
-fn identify(context: &Context) -> Result<(NodeId, CredentialVersion), EventError> {
+fn identify(context: &Context) -> Result<(NodeId, CredentialVersion, Option<Timestamp>), EventError> {
     let fields = &context.authorizer.fields;
     if !fields.contains_key("node") {
         return Err(EventError::NoIdentity);
@@ -53,7 +56,9 @@ fn identify(context: &Context) -> Result<(NodeId, CredentialVersion), EventError
     let identity = Identity::deserialize(&fields).map_err(EventError::Identity)?;
     let node = identity.node.parse().map_err(EventError::Node)?;
     let version = identity.cv.parse().map_err(|error| EventError::Identity(serde::de::Error::custom(error)))?;
-    Ok((node, CredentialVersion(version)))
+    // The connection is none the worse for an end that can't be read: it is only told.
+    let ends = identity.exp.and_then(|ends| ends.parse().ok()).map(Timestamp::from_seconds);
+    Ok((node, CredentialVersion(version), ends))
 }
 
 /// The connection that an event is about, and the event's times. The event is handled at this time.
@@ -61,10 +66,10 @@ fn identify(context: &Context) -> Result<(NodeId, CredentialVersion), EventError
 /// # Errors
 /// If it can't have come from Rollcall's API.
 pub fn socket(context: &Context, now: Timestamp) -> Result<Socket, EventError> {
-    let (node, credentials) = identify(context)?;
+    let (node, credentials, token_ends) = identify(context)?;
     let id = context.connection_id.as_deref().unwrap_or_default().parse().map_err(EventError::Connection)?;
     let connection = Connection { id, opened_at: timestamp(context.connected_at)? };
-    Ok(Socket { node, credentials, connection, at: timestamp(context.request_time_epoch)?, now })
+    Ok(Socket { node, credentials, token_ends, connection, at: timestamp(context.request_time_epoch)?, now })
 }
 
 /// The running instance of the node's program, if it gave a valid name.

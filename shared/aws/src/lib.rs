@@ -16,8 +16,11 @@ mod error;
 mod gateway;
 mod headed;
 mod presign;
+mod queue;
 mod render;
+mod resolve;
 mod serve;
+mod stream;
 mod table;
 pub mod telemetry;
 mod tls;
@@ -29,13 +32,19 @@ pub use client::{
     local_credentials, local_dynamo_client,
 };
 pub use clock::{Timer, now};
-pub use config::{ConfigError, ConfigErrors, Environment, Lookup, Reader, Settings, policy, variable};
+pub use config::{
+    ConfigError, ConfigErrors, Environment, Lookup, Reader, Settings, delivery_schedule, policy, private_addresses,
+    variable,
+};
 pub use connections::ApiConnections;
 pub use dynamo::DynamoStore;
 pub use error::Fatal;
 pub use gateway::{EventError, Identity, close_code, instance, request, socket};
 pub use headed::Headed;
 pub use presign::Presigner;
+pub use queue::{Batch, SqsQueue, batch, batch_answer};
+pub use resolve::system_resolver;
 pub use serve::serve;
+pub use stream::{BatchReply, StreamEvent};
 pub use table::{TableError, create_tables, forget_in_time};
 pub use tls::Trust;

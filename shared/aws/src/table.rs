@@ -5,7 +5,8 @@ use aws_sdk_dynamodb::error::{BuildError, SdkError};
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::operation::update_time_to_live::UpdateTimeToLiveError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, GlobalSecondaryIndex, KeySchemaElement, Projection, TimeToLiveSpecification,
+    AttributeDefinition, GlobalSecondaryIndex, KeySchemaElement, Projection, StreamSpecification,
+    TimeToLiveSpecification,
 };
 use rollcall_core::{Attribute as Stored, Table};
 use serde::Deserialize;
@@ -35,6 +36,14 @@ pub enum TableError {
         /// The reason.
         source: Box<SdkError<CreateTableError>>,
     },
+    /// DynamoDB refused to enable the stream of a table that exists.
+    #[error("DynamoDB refused to enable the stream of the table {table}")]
+    Unstreamed {
+        /// The table's name.
+        table: String,
+        /// The reason.
+        source: Box<aws_sdk_dynamodb::Error>,
+    },
     /// DynamoDB refused to enable the table's time to live.
     #[error("DynamoDB refused to enable the time to live of the table {table}")]
     Remembers {
@@ -54,6 +63,7 @@ struct Definition {
     key_schema: Vec<Key>,
     #[serde(default)]
     global_secondary_indexes: Vec<Index>,
+    stream_specification: Option<Stream>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,8 +95,15 @@ struct Projected {
     projection_type: String,
 }
 
+/// A stream, with the names of `CloudFormation`: a stream that is named is enabled.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Stream {
+    stream_view_type: String,
+}
+
 /// Creates the tables that do not exist: the table of nodes with this name, and its table of records. Returns the names of
-/// those that were created.
+/// those that were created. A table that exists and has no stream gets the one that it should have.
 ///
 /// # Errors
 /// If DynamoDB refuses.
@@ -104,18 +121,40 @@ pub async fn create_tables(client: &Client, nodes: &str) -> Result<Vec<String>, 
 async fn create_table(client: &Client, name: &str, definition: Definition) -> Result<bool, TableError> {
     let indexes = Some(definition.global_secondary_indexes).filter(|indexes| !indexes.is_empty());
     let indexes = indexes.map(|indexes| built(indexes, Index::build)).transpose()?;
+    let stream = definition.stream_specification.map(Stream::build).transpose().map_err(Box::new)?;
     let request = client
         .create_table()
         .table_name(name)
         .billing_mode(definition.billing_mode.as_str().into())
         .set_attribute_definitions(Some(built(definition.attribute_definitions, Attribute::build)?))
         .set_key_schema(Some(built(definition.key_schema, Key::build)?))
-        .set_global_secondary_indexes(indexes);
+        .set_global_secondary_indexes(indexes)
+        .set_stream_specification(stream.clone());
     match request.send().await {
         Ok(_) => Ok(true),
-        Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => Ok(false),
+        Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => {
+            if let Some(stream) = stream {
+                let unstreamed = |source| TableError::Unstreamed { table: name.to_owned(), source: Box::new(source) };
+                enable_stream(client, name, stream).await.map_err(unstreamed)?;
+            }
+            Ok(false)
+        }
         Err(source) => Err(TableError::Refused { table: name.to_owned(), source: Box::new(source) }),
     }
+}
+
+/// Enables the stream of a table, unless it has one.
+async fn enable_stream(
+    client: &Client,
+    table: &str,
+    stream: StreamSpecification,
+) -> Result<(), aws_sdk_dynamodb::Error> {
+    let described = client.describe_table().table_name(table).send().await?;
+    let now = described.table.and_then(|table| table.stream_specification);
+    if !now.is_some_and(|stream| stream.stream_enabled) {
+        client.update_table().table_name(table).stream_specification(stream).send().await?;
+    }
+    Ok(())
 }
 
 /// Enables the time to live of the table of records that belongs to this table of nodes, so that DynamoDB deletes expired
@@ -159,6 +198,13 @@ impl Index {
         let keys = self.key_schema.into_iter().map(Key::build).collect::<Result<_, _>>()?;
         let index = GlobalSecondaryIndex::builder().index_name(self.name).set_key_schema(Some(keys));
         index.projection(Projection::builder().projection_type(kind).build()).build()
+    }
+}
+
+impl Stream {
+    fn build(self) -> Result<StreamSpecification, BuildError> {
+        let kind = self.stream_view_type.as_str().into();
+        StreamSpecification::builder().stream_enabled(true).stream_view_type(kind).build()
     }
 }
 

@@ -66,6 +66,11 @@ attributes! {
     Due = "due",
     /// The node's shard in [`INDEX_DUE`](crate::INDEX_DUE); present only together with [`Attribute::Due`].
     DueShard = "ds",
+    /// Present if the last write may announce something: who made it, or an empty text if it was the node or the sweep.
+    /// The stream's filter lets such writes through, and no others.
+    Announces = "m",
+    /// When the token of the connection that holds the node expires, in seconds since 1970.
+    TokenEnds = "te",
     /// When the node last checked in.
     Seen = "s",
     /// The sequence number of this connection's last check-in.
@@ -151,6 +156,72 @@ attributes! {
     ImageHash = "h",
     /// Of a firmware image: the vendor's signature of it.
     Signature = "sg",
+    /// Of an actor: the name.
+    ActorName = "an",
+    /// Of an event, or of its place in the log: the event's id.
+    EventId = "ei",
+    /// Of an event's place among its node's: the shard of the log.
+    LogShard = "lg",
+    /// Of an event's place among its node's: the number in the log. Of the head of a shard: the last number.
+    LogNumber = "en",
+    /// Of an event's place among its node's: when it happened.
+    HappenedAt = "em",
+    /// Of an event: its text, as JSON.
+    EventText = "ev",
+    /// Of the sweep: when the last check-in or connect of a node was stored, as far as the sweep saw.
+    LastHeard = "lh",
+    /// Of the sweep: when it last ran.
+    SweptAt = "sa",
+    /// Of the sweep: until when no node is called offline, because nothing was stored for a while.
+    HoldUntil = "hd",
+    /// Of the sweep: when the slow scan that is under way began.
+    ScanBegan = "sb",
+    /// Of the sweep: the segment that the slow scan goes on with.
+    ScanSegment = "ss",
+    /// Of the sweep: the node in that segment behind which the slow scan goes on; absent at the segment's start.
+    ScanAfter = "sf",
+    /// Of an endpoint: the URL that events are sent to. An endpoint that was removed has none.
+    EndpointUrl = "eu",
+    /// Of an endpoint: the types of events that it is sent, separated by commas; absent if it is sent all.
+    EventTypes = "ey",
+    /// Of an endpoint: the site whose events it is sent; absent if it is sent those of all sites.
+    EventSite = "es",
+    /// Of an endpoint: the secret that its events are signed with.
+    EndpointSecret = "ek",
+    /// Of an endpoint: the secret before that.
+    SecretBefore = "eo",
+    /// Of an endpoint: until when events are signed with the secret before, too.
+    SecretBeforeUntil = "ex",
+    /// Of an endpoint: when it was made.
+    CreatedAt = "ec",
+    /// Of an endpoint: when it was disabled; absent while it is enabled.
+    DisabledAt = "ed",
+    /// Of an endpoint: why it was disabled.
+    DisabledBecause = "ew",
+    /// Of an endpoint: since when nothing but failures is known of it; absent if its last delivery succeeded.
+    FailingSince = "ef",
+    /// Of an endpoint: when a failure was last noted, to about an hour.
+    FailedAt = "el",
+    /// Of a delivery: which time the event is delivered: 0 at first, or when the replay began.
+    DeliveryRun = "lr",
+    /// Of a delivery: how often it was tried in this run.
+    Tries = "ln",
+    /// Of a delivery: how far it is.
+    DeliveryState = "ls",
+    /// Of a delivery: when it was last tried.
+    TriedAt = "la",
+    /// Of a delivery: when it is tried next.
+    NextTryAt = "lx",
+    /// Of a delivery: the HTTP status of the last answer.
+    AnswerStatus = "lc",
+    /// Of a delivery: the first bytes of the last answer's body.
+    AnswerExcerpt = "lb",
+    /// Of a delivery: why there was no answer to the last try.
+    DeliveryError = "le",
+    /// Of a delivery, or of an event's place among its node's: the type of the event.
+    EventType = "lt",
+    /// Of a delivery: the subject of the event.
+    EventSubject = "lj",
     /// Of a history: the version in slot 0.
     Version0 = "v0",
     /// Of a history: the SHA-256 of that version's document.

@@ -111,6 +111,22 @@ labels! {
     StoredAlready = "stored-already",
     /// The version's place in the history is taken by this version or a newer one.
     NewerRemembered = "newer-remembered",
+    /// Another event was added to the shard of the log.
+    LogMoved = "log-moved",
+    /// The event is in the log.
+    EventKnown = "event-known",
+    /// Another sweep has kept its state since this one read it.
+    SweptMeanwhile = "swept-meanwhile",
+    /// There is no such endpoint.
+    NoEndpoint = "no-endpoint",
+    /// There is an endpoint with this name.
+    EndpointTaken = "endpoint-taken",
+    /// The endpoint has changed since it was read.
+    EndpointChanged = "endpoint-changed",
+    /// The endpoint is disabled already.
+    EndpointDisabled = "endpoint-disabled",
+    /// The delivery was tried by somebody else, or began again, since it was read.
+    DeliveryChanged = "delivery-changed",
 }
 
 impl fmt::Display for Because {

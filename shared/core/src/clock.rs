@@ -36,6 +36,11 @@ pub(crate) fn connect_horizon(event: &Event) -> Timestamp {
     horizon(event).min(event.at.plus_seconds(HANDSHAKE_S))
 }
 
+/// The latest instant that has passed by every right clock, if it is `now` by one of them.
+pub fn surely_past(now: Timestamp) -> Timestamp {
+    Timestamp(now.0.saturating_sub(u64::from(SKEW_S) * 1000))
+}
+
 /// The condition that a stored instant lies beyond this horizon.
 pub(crate) fn beyond(attribute: Attribute, horizon: Timestamp) -> Guard {
     Guard::Greater(attribute, Value::from(horizon.0))
@@ -51,7 +56,7 @@ mod tests {
     fn event(at: u64, now: u64) -> Event {
         let kind = EventKind::Poll { credentials: CredentialVersion(1), report: Report::default(), results: 0 };
         let node = "ap-1".parse().expect("an id");
-        Event { node, at: Timestamp(at), now: Timestamp(now), fresh: false, kind }
+        Event { now: Timestamp(now), ..Event::new(node, Timestamp(at), kind) }
     }
 
     #[test]

@@ -175,7 +175,8 @@ fn is_sent() -> Vec<Clause> {
 fn update(key: Key, clauses: Vec<Clause>, changes: Vec<Change>) -> Update {
     // A repeated write whose first answer was lost is refused. Callers find what the first one wrote in the item that
     // they read next.
-    Update { key, clauses, already_applied: Guard::NEVER, changes }
+    let update = Update { key, clauses, already_applied: Guard::NEVER, changes };
+    if matches!(update.key, Key::Node(_)) { update.marked() } else { update }
 }
 
 #[cfg(test)]

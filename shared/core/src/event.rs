@@ -16,13 +16,15 @@ pub struct Event {
     /// Whether the event begins a new minute of the node's budget. Only [`Settled::Again`](crate::Settled::Again) makes
     /// such events.
     pub fresh: bool,
+    /// When the token expires that the node came with; `None` if it is not known, or the node did not cause the event.
+    pub token_ends: Option<Timestamp>,
     pub kind: EventKind,
 }
 
 impl Event {
     /// An event that is handled as it happens.
     pub fn new(node: NodeId, at: Timestamp, kind: EventKind) -> Self {
-        Self { node, at, now: at, fresh: false, kind }
+        Self { node, at, now: at, fresh: false, token_ends: None, kind }
     }
 
     /// How many fields of the node's report were dropped or clipped; `None` if none was.

@@ -68,7 +68,15 @@ pub(crate) fn follows(event: &Event, because: Because, stored: Option<&Node>, po
         | Because::Ended
         | Because::OverAlready
         | Because::StoredAlready
-        | Because::NewerRemembered => None,
+        | Because::NewerRemembered
+        | Because::LogMoved
+        | Because::EventKnown
+        | Because::SweptMeanwhile
+        | Because::NoEndpoint
+        | Because::EndpointTaken
+        | Because::EndpointChanged
+        | Because::EndpointDisabled
+        | Because::DeliveryChanged => None,
     }
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::limits::{
-    COMMAND_NAME_BYTES, CONNECTION_ID_BYTES, FIRMWARE_VERSION_BYTES, IDEMPOTENCY_KEY_BYTES, MODEL_BYTES, NODE_ID_BYTES,
-    SITE_BYTES,
+    COMMAND_NAME_BYTES, CONNECTION_ID_BYTES, ENDPOINT_NAME_BYTES, EVENT_ID_BYTES, FIRMWARE_VERSION_BYTES,
+    IDEMPOTENCY_KEY_BYTES, MODEL_BYTES, NODE_ID_BYTES, SITE_BYTES,
 };
 
 /// Why a text is not a valid id.
@@ -177,6 +177,61 @@ impl Model {
     /// The model as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The application's name for an endpoint: 1 to 32 lower-case ASCII letters, digits and `-`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointName(String);
+
+impl FromStr for EndpointName {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        check("endpoint name", text, ENDPOINT_NAME_BYTES, "lower-case ASCII letters, digits and '-'", allowed)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl EndpointName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EndpointName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The id of an event that the application is told. Among the events of one node, it sorts as they happened: it is the
+/// event's `sequence`, too. Digits, lower-case letters, `-` and `.`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId(String);
+
+impl FromStr for EventId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+        check("event id", text, EVENT_ID_BYTES, "digits, lower-case ASCII letters, '-' and '.'", allowed)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl EventId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

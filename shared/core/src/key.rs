@@ -1,6 +1,6 @@
 //! How items are addressed: the one place that spells keys and indexes.
 
-use crate::id::{FirmwareVersion, IdempotencyKey, InvalidId, Model, NodeId};
+use crate::id::{EndpointName, EventId, FirmwareVersion, IdempotencyKey, InvalidId, Model, NodeId};
 
 /// The name of the partition key of both tables.
 pub const PARTITION_KEY: &str = "pk";
@@ -27,13 +27,21 @@ const HISTORY: &str = "history";
 const COMMAND: &str = "command#";
 const QUEUED: &str = "queued#";
 const DOCUMENT: &str = "document";
+const OF_THE_SWEEP: &str = "sweep";
+const EVENT: &str = "event#";
+const OF_A_LOG: &str = "log#";
+const HEAD: &str = "head";
+const ACTORS: &str = "actors";
+const ENDPOINTS: &str = "endpoints";
+const OF_AN_ENDPOINT: &str = "deliveries#";
+const STATE: &str = "state";
 
 /// Where an item is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
     /// The nodes' own items, at most a kilobyte each. Whoever reads this table reads the fleet, and nothing else.
     Nodes,
-    /// What is long, or is forgotten in time: documents, commands, firmware images.
+    /// What is long, or is forgotten in time: documents, commands, firmware images, events, deliveries.
     Records,
 }
 
@@ -65,6 +73,20 @@ pub enum Key {
     Document(String),
     /// The firmware image of this version for this model.
     Firmware(Model, FirmwareVersion),
+    /// What one sweep leaves to the next: its [`SweepState`](crate::SweepState).
+    Sweep,
+    /// Where in the log the node's event with this id is.
+    EventOf(NodeId, EventId),
+    /// The event with this number in a shard of the log of all events.
+    Logged(u64, u64),
+    /// The number of the last event in a shard of the log.
+    LogHead(u64),
+    /// The name of an actor that a node's item has a reference to.
+    Actor(String),
+    /// An endpoint: where events are sent.
+    Endpoint(EndpointName),
+    /// The delivery of an event to an endpoint.
+    Delivery(EndpointName, EventId),
 }
 
 impl Key {
@@ -72,20 +94,36 @@ impl Key {
     pub const fn table(&self) -> Table {
         match self {
             Self::Node(_) => Table::Nodes,
-            Self::History(_) | Self::Command(..) | Self::Queued(..) | Self::Document(_) | Self::Firmware(..) => {
-                Table::Records
-            }
+            Self::History(_)
+            | Self::Command(..)
+            | Self::Queued(..)
+            | Self::Document(_)
+            | Self::Firmware(..)
+            | Self::Sweep
+            | Self::EventOf(..)
+            | Self::Logged(..)
+            | Self::LogHead(_)
+            | Self::Actor(_)
+            | Self::Endpoint(_)
+            | Self::Delivery(..) => Table::Records,
         }
     }
 
     /// The partition key.
     pub fn partition(&self) -> String {
         match self {
-            Self::Node(node) | Self::History(node) | Self::Command(node, _) | Self::Queued(node, _) => {
-                format!("{OF_A_NODE}{node}")
-            }
+            Self::Node(node)
+            | Self::History(node)
+            | Self::Command(node, _)
+            | Self::Queued(node, _)
+            | Self::EventOf(node, _) => format!("{OF_A_NODE}{node}"),
             Self::Document(sha256) => format!("{OF_A_DOCUMENT}{sha256}"),
             Self::Firmware(model, _) => format!("{OF_A_MODEL}{}", model.as_str()),
+            Self::Sweep => OF_THE_SWEEP.to_owned(),
+            Self::Logged(shard, _) | Self::LogHead(shard) => format!("{OF_A_LOG}{shard}"),
+            Self::Actor(_) => ACTORS.to_owned(),
+            Self::Endpoint(_) => ENDPOINTS.to_owned(),
+            Self::Delivery(endpoint, _) => format!("{OF_AN_ENDPOINT}{endpoint}"),
         }
     }
 
@@ -99,6 +137,13 @@ impl Key {
             Self::Queued(_, key) => format!("{QUEUED}{}", key.as_str()),
             Self::Document(_) => DOCUMENT.to_owned(),
             Self::Firmware(_, version) => version.as_str().to_owned(),
+            Self::Sweep => STATE.to_owned(),
+            Self::EventOf(_, event) => format!("{EVENT}{event}"),
+            Self::Logged(_, number) => format!("{EVENT}{number:012}"),
+            Self::LogHead(_) => HEAD.to_owned(),
+            Self::Actor(reference) => reference.clone(),
+            Self::Endpoint(name) => name.to_string(),
+            Self::Delivery(_, event) => event.to_string(),
         }
     }
 
@@ -114,11 +159,21 @@ impl Key {
             Some(Self::Document(sha256.to_owned()))
         } else if let Some(model) = partition.strip_prefix(OF_A_MODEL) {
             Some(Self::Firmware(model.parse()?, sort.parse()?))
+        } else if partition == OF_THE_SWEEP {
+            Some(Self::Sweep)
+        } else if let Some(shard) = partition.strip_prefix(OF_A_LOG) {
+            Self::of_a_log(shard, sort)
+        } else if partition == ACTORS {
+            Some(Self::Actor(sort.to_owned()))
+        } else if partition == ENDPOINTS {
+            Some(Self::Endpoint(sort.parse()?))
+        } else if let Some(endpoint) = partition.strip_prefix(OF_AN_ENDPOINT) {
+            Some(Self::Delivery(endpoint.parse()?, sort.parse()?))
         } else {
             None
         };
         // One item is never known by two spellings of its key.
-        Ok(key.filter(|key| key.sort() == sort))
+        Ok(key.filter(|key| key.sort() == sort && key.partition() == partition))
     }
 
     fn of_a_node(node: NodeId, sort: &str) -> Result<Option<Self>, InvalidId> {
@@ -126,6 +181,8 @@ impl Key {
             Some(Self::Queued(node, key.parse()?))
         } else if let Some(number) = sort.strip_prefix(COMMAND) {
             number.parse().ok().map(|number| Self::Command(node, number))
+        } else if let Some(event) = sort.strip_prefix(EVENT) {
+            Some(Self::EventOf(node, event.parse()?))
         } else {
             match sort {
                 SORT_KEY_NODE => Some(Self::Node(node)),
@@ -135,11 +192,30 @@ impl Key {
         })
     }
 
+    fn of_a_log(shard: &str, sort: &str) -> Option<Self> {
+        let shard = shard.parse().ok()?;
+        if sort == HEAD {
+            return Some(Self::LogHead(shard));
+        }
+        Some(Self::Logged(shard, sort.strip_prefix(EVENT)?.parse().ok()?))
+    }
+
     /// The node that the item belongs to, if it belongs to one.
     pub fn node(&self) -> Option<&NodeId> {
         match self {
-            Self::Node(node) | Self::History(node) | Self::Command(node, _) | Self::Queued(node, _) => Some(node),
-            Self::Document(_) | Self::Firmware(..) => None,
+            Self::Node(node)
+            | Self::History(node)
+            | Self::Command(node, _)
+            | Self::Queued(node, _)
+            | Self::EventOf(node, _) => Some(node),
+            Self::Document(_)
+            | Self::Firmware(..)
+            | Self::Sweep
+            | Self::Logged(..)
+            | Self::LogHead(_)
+            | Self::Actor(_)
+            | Self::Endpoint(_)
+            | Self::Delivery(..) => None,
         }
     }
 }
@@ -160,6 +236,14 @@ mod tests {
 
     use super::*;
 
+    fn event() -> EventId {
+        "00017.0".parse().expect("an id")
+    }
+
+    fn endpoint() -> EndpointName {
+        "crm".parse().expect("a name")
+    }
+
     fn spelled() -> Vec<(Key, &'static str, &'static str)> {
         let node: NodeId = "ap-1".parse().expect("an id");
         let queued = Key::Queued(node.clone(), "k#1".parse().expect("a key"));
@@ -167,10 +251,17 @@ mod tests {
         vec![
             (Key::Node(node.clone()), "node#ap-1", "node"),
             (Key::History(node.clone()), "node#ap-1", "history"),
+            (Key::EventOf(node.clone(), event()), "node#ap-1", "event#00017.0"),
             (Key::Command(node, 7), "node#ap-1", "command#000000000007"),
             (queued, "node#ap-1", "queued#k#1"),
             (Key::Document("ab12".to_owned()), "config#ab12", "document"),
             (image, "firmware#ax-2", "2.5"),
+            (Key::Sweep, "sweep", "state"),
+            (Key::Logged(3, 17), "log#3", "event#000000000017"),
+            (Key::LogHead(3), "log#3", "head"),
+            (Key::Actor("#ab12".to_owned()), "actors", "#ab12"),
+            (Key::Endpoint(endpoint()), "endpoints", "crm"),
+            (Key::Delivery(endpoint(), event()), "deliveries#crm", "00017.0"),
         ]
     }
 
@@ -197,7 +288,15 @@ mod tests {
 
     #[test]
     fn a_key_that_no_rule_writes_is_no_key_or_has_an_invalid_id() {
-        let others = [("table#1", "node"), ("node#ap-1", "nodes"), ("node#ap-1", "command#7"), ("config#ab12", "node")];
+        let others = [
+            ("table#1", "node"),
+            ("node#ap-1", "nodes"),
+            ("node#ap-1", "command#7"),
+            ("config#ab12", "node"),
+            ("log#3", "event#17"),
+            ("log#+3", "head"),
+            ("sweep", "states"),
+        ];
         for (partition, sort) in others {
             assert_eq!(Key::read(partition, sort), Ok(None), "{partition} {sort}");
         }
@@ -209,7 +308,7 @@ mod tests {
     #[test]
     fn the_items_of_a_node_are_known_as_its_own() {
         let owned = spelled().into_iter().filter(|(key, ..)| key.node().is_some_and(|node| node.as_str() == "ap-1"));
-        assert_eq!(owned.count(), 4);
+        assert_eq!(owned.count(), 5);
     }
 
     #[test]

@@ -12,6 +12,8 @@
 //! A condition that does not hold is not an error. It comes back as [`Outcome::Refused`] with the stored item, so that a
 //! lost race costs no read either, and with the label of the clause that did not hold, which explains the refusal.
 
+mod actor;
+mod address;
 mod admission;
 mod attribute;
 mod budget;
@@ -21,13 +23,19 @@ mod clock;
 mod command;
 mod command_numbers;
 mod commands;
+mod delivery;
 mod denied;
 mod desired;
 mod document;
+mod endpoint;
+mod endpoint_writes;
 mod event;
+mod event_log;
+mod event_types;
 mod expected;
 mod explain;
 mod firmware;
+mod flapping;
 mod guard;
 mod history;
 mod id;
@@ -35,36 +43,55 @@ mod item;
 mod key;
 mod limits;
 mod node;
+mod notice;
 mod plan;
 mod policy;
+mod presence;
 mod refusal;
 mod registration;
 mod report;
+mod schedule;
 mod settle;
 mod settled;
 mod sweep;
+mod sweep_state;
 mod tags;
 mod timestamp;
+mod token_end;
 mod update;
 
+pub use actor::Actor;
+pub use address::{LINK_LOCAL, refused_address};
 pub use attribute::Attribute;
 pub use budget::blocked_until;
 pub use clause::{Because, Clause};
 pub use clip::Clipped;
+pub use clock::surely_past;
 pub use command::{Command, CommandState, Ended, Ending};
 pub use command_numbers::{CommandNumbers, ResultOf};
 pub use commands::{Queueing, Room, awaits_result, cancel, end, first_open, over, queue, queued_before, room, send};
+pub use delivery::{Answer, Claim, DeliveryProgress, DeliveryRecord, EXCERPT_BYTES, Verdict, excerpt, verdict};
 pub use denied::{Denied, Unanswerable, granted};
 pub use desired::{ConfigChange, config_set, set_config, set_firmware};
 pub use document::{document_text, put_document};
+pub use endpoint::{Disabled, Endpoint, Failing, ROTATING_S, Secret, SecretBefore};
+pub use endpoint_writes::{
+    EndpointSpec, Noted, add_endpoint, change_endpoint, disable_endpoint, note_failure, note_success, remove_endpoint,
+    rotate_secret,
+};
 pub use event::{Connection, Event, EventKind, Found};
+pub use event_log::{
+    LOG_SHARDS, LOGGED_AT_ONCE, Logging, event_text, happened, last_logged, log_events, log_shard, place_of,
+};
+pub use event_types::{EVENT_TYPES, EventTypes, InvalidTypes, TypePattern};
 pub use expected::{Expected, Versions};
 pub use firmware::{FirmwareImage, put_firmware};
+pub use flapping::{FLAPPING_S, Flapping, flapping};
 pub use guard::Guard;
 pub use history::{History, remember};
 pub use id::{
-    CommandName, ConnectionId, CredentialVersion, FirmwareVersion, IdempotencyKey, Instance, InvalidId, Model, NodeId,
-    Site,
+    CommandName, ConnectionId, CredentialVersion, EndpointName, EventId, FirmwareVersion, IdempotencyKey, Instance,
+    InvalidId, Model, NodeId, Site,
 };
 pub use item::{Item, Malformed, Value};
 pub use key::{DUE_SHARDS, INDEX_DUE, INDEX_SITE, Key, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Table, due_shard};
@@ -73,14 +100,18 @@ pub use limits::{
     MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, SITE_BYTES, TAGS_BYTES, UPDATE_DETAIL_BYTES,
 };
 pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers};
+pub use notice::{Notice, Registered, notices};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
+pub use presence::{PresenceReason, PresenceState, ShownPresence, shown_presence};
 pub use refusal::Refusal;
-pub use registration::{Amended, Amending, Registering, amend, register, revoke};
+pub use registration::{Amended, Amending, Registering, amend, register, register_or_amend, revoke};
 pub use report::{ConfigOutcome, ConfigState, Health, Report, UpdateOutcome, UpdateState};
+pub use schedule::{InvalidSchedule, Schedule};
 pub use settle::{SettleError, settle};
 pub use settled::{AckTerms, Effect, Reply, Settled};
-pub use sweep::{expired, gone, lost, presence_at};
+pub use sweep::{expired, gone, gone_for_good, lost, presence_at};
+pub use sweep_state::{SCAN_SEGMENTS, SweepState};
 pub use tags::Tags;
 pub use timestamp::Timestamp;
 pub use update::{Change, Outcome, Update};

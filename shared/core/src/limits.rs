@@ -7,8 +7,11 @@ pub const NODE_ITEM_BYTES: usize = 1024;
 /// The longest node id, in bytes.
 pub const NODE_ID_BYTES: usize = 64;
 
-/// The longest connection id, in bytes: three times what API Gateway's are today.
-pub const CONNECTION_ID_BYTES: usize = 48;
+/// The longest connection id, in bytes: twice what API Gateway's are today.
+pub const CONNECTION_ID_BYTES: usize = 32;
+
+/// The longest name of an actor that a node's item has itself, in bytes.
+pub(crate) const ACTOR_BYTES: usize = 24;
 
 /// The longest firmware version, in bytes.
 pub const FIRMWARE_BYTES: usize = 64;
@@ -28,6 +31,12 @@ pub const FIRMWARE_VERSION_BYTES: usize = 32;
 
 /// How much of the detail of an update report is kept, in bytes.
 pub const UPDATE_DETAIL_BYTES: usize = 32;
+
+/// The longest name of an endpoint, in bytes.
+pub(crate) const ENDPOINT_NAME_BYTES: usize = 32;
+
+/// The longest id of an event, in bytes.
+pub(crate) const EVENT_ID_BYTES: usize = 64;
 
 /// The longest name of a command, in bytes.
 pub(crate) const COMMAND_NAME_BYTES: usize = 64;

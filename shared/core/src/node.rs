@@ -57,6 +57,8 @@ pub struct Node {
     pub health: Health,
     /// How often another instance took the node over from an open connection.
     pub takeovers: Option<Takeovers>,
+    /// When the token expires that the node came with last, if that is known.
+    pub token_ends: Option<Timestamp>,
     /// How many messages the node has sent in the current minute of its budget.
     pub spent: u64,
     /// When the current minute of the budget began.

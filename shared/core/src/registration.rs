@@ -84,6 +84,11 @@ pub fn amend(node: &NodeId, amending: &Amending) -> Update {
     write_registration(node, amending, vec![registered()])
 }
 
+/// The write that registers a node if it is new, and changes its registration if it is not.
+pub fn register_or_amend(node: &NodeId, amending: &Amending) -> Update {
+    write_registration(node, amending, vec![])
+}
+
 fn write_registration(node: &NodeId, amending: &Amending, mut clauses: Vec<Clause>) -> Update {
     let mut changes = if let Some(credentials) = amending.credentials {
         let version = Value::from(credentials.0);

@@ -11,7 +11,9 @@ use crate::timestamp::Timestamp;
 const POLLS_MISSED: u32 = 3;
 
 /// The stored close reason of a connection that `@connections` no longer knows.
-const REASON_GONE: &str = "gone";
+pub(crate) const REASON_GONE: &str = "gone";
+/// The stored close reason of a connection whose `$disconnect` must have been lost.
+pub(crate) const REASON_LOST: &str = "lost";
 
 /// The event for a node in the index of suspected nodes, if its grace period is over.
 pub fn expired(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> Option<Event> {
@@ -24,6 +26,11 @@ pub fn expired(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> Opt
 /// it, and it counts as over.
 fn is_over(due: Timestamp, now: Timestamp, policy: &Policy) -> bool {
     due <= now || due > now.plus_seconds(policy.grace).plus_seconds(SKEW_S)
+}
+
+/// The event for a node that the slow scan has read: its grace period is over, or it is lost.
+pub fn gone_for_good(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> Option<Event> {
+    expired(id, node, now, policy).or_else(|| lost(id, node, now, policy))
 }
 
 /// A node's presence at this moment, as it would be after both sweeps. Until they run, a node may be stored as online
@@ -50,7 +57,7 @@ pub fn lost(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> Option
 }
 
 /// Since when a node that is stored as online counts as lost; `None` if it does not.
-fn lost_since(node: &Node, now: Timestamp, policy: &Policy) -> Option<Timestamp> {
+pub(crate) fn lost_since(node: &Node, now: Timestamp, policy: &Policy) -> Option<Timestamp> {
     if !matches!(node.presence, Presence::Online(_)) {
         return None;
     }

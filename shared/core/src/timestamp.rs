@@ -5,6 +5,11 @@
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
+    /// The instant that is so many seconds after the Unix epoch; the latest one there is, if that is too far away.
+    pub fn from_seconds(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
     /// This instant plus some seconds.
     #[must_use]
     pub fn plus_seconds(self, seconds: u32) -> Self {

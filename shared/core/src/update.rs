@@ -1,5 +1,6 @@
 //! A guarded write, as data.
 
+use crate::actor::{Actor, by_nobody};
 use crate::attribute::Attribute;
 use crate::clause::{Because, Clause};
 use crate::guard::Guard;
@@ -50,6 +51,34 @@ impl Change {
         value.map_or(Self::Remove(attribute), |value| Self::Set(attribute, value))
     }
 
+    /// Whether the application may be told something because of this change.
+    fn announces(&self) -> bool {
+        let (Self::Set(attribute, _)
+        | Self::SetIfMissing(attribute, _)
+        | Self::Add(attribute, _)
+        | Self::Remove(attribute)) = self
+        else {
+            return false;
+        };
+        matches!(
+            attribute,
+            Attribute::OnlineSince
+                | Attribute::Revoked
+                | Attribute::CredentialVersion
+                | Attribute::Site
+                | Attribute::Model
+                | Attribute::Tags
+                | Attribute::DesiredVersion
+                | Attribute::DesiredHash
+                | Attribute::ConfigVersion
+                | Attribute::CommandsQueued
+                | Attribute::CommandsOver
+                | Attribute::DesiredFirmware
+                | Attribute::Firmware
+                | Attribute::UpdateVersion
+        )
+    }
+
     /// The condition that an item shows this change; `None` if no value by itself shows it.
     pub(crate) fn shown(&self) -> Option<Guard> {
         match self {
@@ -81,7 +110,26 @@ pub enum Outcome {
 
 impl Update {
     pub(crate) fn of_node(node: &NodeId, clauses: Vec<Clause>, already_applied: Guard, changes: Vec<Change>) -> Self {
-        Self { key: Key::Node(node.clone()), clauses, already_applied, changes }
+        Self { key: Key::Node(node.clone()), clauses, already_applied, changes }.marked()
+    }
+
+    /// The same update of a node's item, which also says whether it may announce something. Every write of such an item
+    /// says so.
+    pub(crate) fn marked(mut self) -> Self {
+        let announces = self.changes.iter().any(Change::announces);
+        self.changes.push(Change::set_or_remove(Attribute::Announces, announces.then(by_nobody)));
+        self
+    }
+
+    /// The same update of a node's item, made by this actor.
+    #[must_use]
+    pub fn by(mut self, actor: &Actor) -> Self {
+        for change in &mut self.changes {
+            if let Change::Set(Attribute::Announces, by) = change {
+                *by = actor.stored().as_str().into();
+            }
+        }
+        self
     }
 
     /// The condition as one guard.

@@ -90,6 +90,18 @@ pub fn image_sha256(model: &str, version: &str) -> String {
     HEXLOWER.encode(&Sha256::digest(image(model, version)))
 }
 
+/// The name of the application's key. Events that the application causes name it.
+pub const ACTOR: &str = "simulated";
+
+/// The schedule of deliveries in a world with this seed (`rollcall_core`'s `Schedule`). Most are longer than any endpoint
+/// is down, with pauses that the calm at the end has room for. Under the others, events are given up.
+pub const fn delivery_schedule(seed: u64) -> &'static str {
+    if seed.is_multiple_of(4) {
+        return "0,5,60,600";
+    }
+    "0,5,30,120,600,1200,1800,1800,1800,1800,1800,1800,1800,1800,1800,1800,1800,1800,1800,1800,1800,1800,1800,1800"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

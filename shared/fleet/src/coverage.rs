@@ -36,6 +36,10 @@ enum Thing {
     Answered(&'static str, u16),
     /// A request of this kind was made again.
     Again(&'static str),
+    /// An endpoint took an event of this type.
+    Took(&'static str),
+    /// An event was given up.
+    GivenUp,
 }
 
 /// What was seen, and how often.
@@ -88,6 +92,11 @@ impl Coverage {
             Seen::Pushed { delivered: false, .. } => Thing::Did("was pushed to in vain"),
             Seen::Asked { request } if request.attempt > 0 => Thing::Again(names::ask(&request.ask)),
             Seen::Answered { ask, status, .. } => Thing::Answered(names::ask(ask), *status),
+            Seen::Posted { event, taken: true, .. } => match names::event_type(event) {
+                Some(kind) => Thing::Took(kind),
+                None => return,
+            },
+            Seen::Buried { .. } => Thing::GivenUp,
             Seen::Hit { fault } => Thing::Fault(fault),
             _ => return,
         };
@@ -133,6 +142,8 @@ impl fmt::Display for Thing {
             Self::Did(name) => write!(f, "a node {name}"),
             Self::Answered(ask, status) => write!(f, "{ask} {status}"),
             Self::Again(ask) => write!(f, "{ask} again"),
+            Self::Took(kind) => write!(f, "an endpoint took {kind}"),
+            Self::GivenUp => f.write_str("an event was given up"),
         }
     }
 }

@@ -23,7 +23,9 @@ mod shrink;
 mod violation;
 
 pub use application::{AppAnswer, AppRequest, Application, Next};
-pub use catalogue::{Act, FIRST_FIRMWARE, command_act, command_name, document, firmware_version, flood_text};
+pub use catalogue::{
+    ACTOR, Act, FIRST_FIRMWARE, command_act, command_name, delivery_schedule, document, firmware_version, flood_text,
+};
 pub use catalogue::{image, image_sha256, object_key};
 pub use coverage::{Coverage, EXPECTED};
 pub use observation::{Device, How, Observation, Seen};

@@ -105,6 +105,12 @@ pub enum Seen {
     /// and answers with this status.
     Served { node: NodeId, credentials: u32, began: Timestamp, sha256: Option<String>, status: u16 },
 
+    // Of the way to the application.
+    /// An event was sent to an endpoint, with this text. `taken`: the endpoint has it, whatever the sender was told.
+    Posted { endpoint: String, id: String, event: String, taken: bool },
+    /// The deliveries have given an event up: it is a dead letter of this endpoint.
+    Buried { endpoint: String, event: String },
+
     // Of the application.
     /// A request leaves the application.
     Asked { request: Box<AppRequest> },

@@ -14,6 +14,7 @@
 //! | `terms` | An ack says the times of the settings. |
 //! | `table` | Items are small and readable, and only seen writes change them. |
 //! | `console`, `answers` | What the console answers was true at some time between request and answer. |
+//! | `events` | The log and each endpoint are told what happened to a node: all of it, in order, nothing else, and who did it. |
 //! | `devices` | No node is stuck once faults have stopped, and no run ends without a reason. |
 
 mod access;
@@ -24,6 +25,7 @@ mod commands;
 mod configs;
 mod console;
 mod devices;
+mod events;
 mod facts;
 mod firmware;
 mod hashing;

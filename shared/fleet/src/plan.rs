@@ -7,6 +7,7 @@
 mod dice;
 mod generate;
 mod names;
+mod outbound;
 mod scenes;
 mod script;
 mod text;
@@ -132,6 +133,20 @@ pub enum What {
     ColdStarts { for_ms: u64 },
     /// Lambda refuses invocations because of its concurrency.
     LambdaThrottled { for_ms: u64, percent: u32 },
+    /// The stream of the table of nodes is read this much later.
+    StreamLate { for_ms: u64, by_ms: u64 },
+    /// Lambda hears nothing of what the feed did with records: they come again.
+    RecordsDoubled { for_ms: u64 },
+    /// The queue takes some of the messages that it is sent, or all, and the sender hears of a failure.
+    SendsLost { for_ms: u64, percent: u32 },
+    /// A message that is done with is not deleted from the queue: it comes again.
+    DeletesLost { for_ms: u64, percent: u32 },
+    /// Endpoints refuse events, and some say when they are to come again.
+    EndpointRefuses { for_ms: u64, percent: u32 },
+    /// Endpoints do not answer in time. Half of them have taken the event.
+    EndpointSilent { for_ms: u64, percent: u32 },
+    /// No endpoint can be reached.
+    EndpointDown { for_ms: u64 },
     /// The clock of one of the hosts that API Gateway and Lambda run on is wrong by this much.
     ClockSkew { host: u32, by_ms: i64, for_ms: u64 },
 

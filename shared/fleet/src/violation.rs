@@ -99,4 +99,16 @@ kinds! {
     Unanswered = "unanswered",
     /// A run of a node ended although nothing was wrong with it.
     RunEnded = "run-ended",
+    /// Something has happened to a node, and the log or an endpoint was never told.
+    EventMissing = "event-missing",
+    /// An event was told before an earlier one of its node.
+    EventOutOfOrder = "event-out-of-order",
+    /// An event was told that did not happen, or the log has it twice.
+    EventInvented = "event-invented",
+    /// An event names somebody who did not cause it, or nobody although somebody did.
+    WrongActor = "wrong-actor",
+    /// The log has a gap, or an entry was written again.
+    LogGap = "log-gap",
+    /// An event was given up before the schedule was over.
+    GivenUpEarly = "given-up-early",
 }

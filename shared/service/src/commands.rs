@@ -4,11 +4,11 @@ use std::ops::RangeInclusive;
 
 use rollcall_core::{
     Attribute, Command, CommandNumbers, CommandState, Ended, Ending, Item, Key, NodeId, Outcome, ResultOf, Timestamp,
-    end, first_open, over, send,
+    end, first_open, over, send, surely_past,
 };
 use rollcall_wire::{COMMAND_OUTPUT_BYTES, CommandNews, CommandResult, CommandStatus, Json};
 
-use crate::store::{Store, StoreError};
+use crate::store::{Order, Store, StoreError};
 
 /// How many commands are read at once to find the one whose turn it is. It is the first one, unless commands before it
 /// expired or were cancelled.
@@ -24,7 +24,14 @@ pub(crate) async fn commands(
     numbers: RangeInclusive<u64>,
     limit: i32,
 ) -> Result<Vec<Command>, StoreError> {
-    store.commands(node, numbers, limit).await?.iter().map(|(number, item)| read(*number, item)).collect()
+    let (first, last) = numbers.into_inner();
+    let keys = Key::Command(node.clone(), first)..=Key::Command(node.clone(), last);
+    let items = store.range(keys, Order::Ascending, limit).await?;
+    let numbered = items.iter().filter_map(|(key, item)| match key {
+        Key::Command(_, number) => Some(read(*number, item)),
+        _ => None,
+    });
+    numbered.collect()
 }
 
 /// The time of an event by two clocks: that of the host of API Gateway that noticed it, and its handler's. One of them
@@ -84,6 +91,36 @@ pub(crate) async fn next_command(
     }
     let _ = store.write(&over(node, last)).await?;
     Ok(None)
+}
+
+/// Notes that the commands before the first open one are over, if none before the node's own requests has. Returns
+/// whether there was one. Such a note is for good, so that a wrong clock must not make it too early: a command counts as
+/// open for as long as the clocks of two hosts may differ.
+///
+/// # Errors
+/// If the commands can't be read, or it is not known whether the note is stored.
+pub(crate) async fn note_over(
+    store: &impl Store,
+    node: &NodeId,
+    numbers: CommandNumbers,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    if numbers.over >= numbers.queued {
+        return Ok(false);
+    }
+    let first = numbers.over + 1;
+    let some = commands(store, node, first..=numbers.queued, AHEAD).await?;
+    let up_to = match first_open(&some, surely_past(now)) {
+        Some(open) => open.number - 1,
+        // Numbers that are missing belong to commands that expired long ago and were deleted.
+        None if i32::try_from(some.len()) == Ok(AHEAD) => some.last().map_or(numbers.queued, |command| command.number),
+        None => numbers.queued,
+    };
+    if up_to < first {
+        return Ok(false);
+    }
+    let written = store.write(&over(node, up_to)).await?;
+    Ok(matches!(written.outcome, Outcome::Applied { .. }))
 }
 
 /// Stores the results of commands. A result that is repeated, or that is of a command that was not sent, changes

@@ -1,5 +1,6 @@
 //! The console: the HTTP API for the application.
 
+mod audit;
 mod batch;
 mod clip;
 mod commands;
@@ -7,18 +8,25 @@ mod conditions;
 mod configs;
 mod content;
 mod cursor;
+mod endpoints;
+mod event_schema;
+mod events;
+mod export;
 mod firmware;
 mod handle;
 mod health;
+mod import;
 mod keys;
 mod nodes;
 mod openapi;
 mod push;
 mod query;
 mod refusal;
+mod replay;
 mod routes;
 mod view;
 
+pub use endpoints::Endpoints;
 pub use handle::Console;
 pub use health::Health;
 pub use keys::{Keys, Scope};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use quick_cache::UnitWeighter;
 use quick_cache::sync::Cache;
-use rollcall_core::{FirmwareImage, FirmwareVersion, Key, Model, Node, Outcome, Seconds, Timestamp, put_firmware};
+use rollcall_core::{FirmwareImage, FirmwareVersion, Key, Model, Node, Seconds, Timestamp};
 use rollcall_wire::FirmwareUrl;
 
 use crate::cache::cache;
@@ -26,17 +26,6 @@ impl fmt::Debug for Firmware {
     }
 }
 
-/// The result of storing an image's description.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kept {
-    /// The description is new.
-    New,
-    /// The same description was stored already.
-    Same,
-    /// The version has another description, which stays.
-    Other,
-}
-
 impl Default for Firmware {
     fn default() -> Self {
         Self { cache: cache(CACHED, CACHED as u64, UnitWeighter) }
@@ -44,26 +33,6 @@ impl Default for Firmware {
 }
 
 impl Firmware {
-    /// Stores the description of an image.
-    ///
-    /// # Errors
-    /// If it is not known whether the description is stored.
-    pub async fn put(
-        &self,
-        store: &impl Store,
-        model: &Model,
-        version: &FirmwareVersion,
-        image: &FirmwareImage,
-    ) -> Result<Kept, StoreError> {
-        match store.write(&put_firmware(model, version, image)).await?.outcome {
-            Outcome::Applied { .. } => Ok(Kept::New),
-            Outcome::Refused { stored, .. } => {
-                let known = stored.as_ref().map(FirmwareImage::read).transpose()?;
-                Ok(if known.as_ref() == Some(image) { Kept::Same } else { Kept::Other })
-            }
-        }
-    }
-
     /// The description of an image; `None` if the version is not known.
     ///
     /// # Errors

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::{Bound, RangeInclusive};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rollcall_core::{Attribute, Item, Key, NodeId, Outcome, Site, Update};
+use rollcall_core::{Attribute, DUE_SHARDS, Item, Key, NodeId, Outcome, Site, Timestamp, Update, Value, due_shard};
 
-use crate::store::{Page, PageKey, Store, StoreError, Written};
+use crate::store::{Order, Page, PageKey, Segment, Store, StoreError, Written};
 
 /// Items in memory. Every method takes effect at one moment.
 #[derive(Debug, Default)]
@@ -48,34 +48,49 @@ impl MemoryStore {
         self.items().remove(key)
     }
 
-    /// A node's commands with these numbers, sorted: at most `limit` of them.
-    pub fn commands_of(&self, node: &NodeId, numbers: RangeInclusive<u64>, limit: i32) -> Vec<(u64, Item)> {
-        let (first, last) = numbers.into_inner();
-        if first > last {
+    /// The items from one key to another of the same partition.
+    pub fn between(&self, keys: RangeInclusive<Key>, order: Order, limit: i32) -> Vec<(Key, Item)> {
+        if keys.is_empty() {
             return vec![];
         }
         let items = self.items();
-        let range = items.range(Key::Command(node.clone(), first)..=Key::Command(node.clone(), last));
-        let commands = range.filter_map(|(key, item)| match key {
-            Key::Command(_, number) => Some((*number, item.clone())),
-            _ => None,
-        });
-        commands.take(most(limit)).collect()
+        let range = items.range(keys).map(|(key, item)| (key.clone(), item.clone()));
+        match order {
+            Order::Ascending => range.take(most(limit)).collect(),
+            Order::Descending => range.rev().take(most(limit)).collect(),
+        }
     }
 
     /// A page of the nodes that this condition holds for, in the order of their ids.
-    pub fn page(&self, after: Option<&PageKey>, limit: i32, is_meant: impl Fn(&Item) -> bool) -> Page {
+    pub fn page(&self, after: Option<&PageKey>, limit: i32, is_meant: impl Fn(&NodeId, &Item) -> bool) -> Page {
         let after = after.and_then(|after| Key::read(&after.pk, &after.sk).ok().flatten());
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let items = self.items();
         let nodes = items.range((start, Bound::Unbounded)).filter_map(|(key, item)| match key {
-            Key::Node(node) if is_meant(item) => Some((node.clone(), item.clone())),
+            Key::Node(node) if is_meant(node, item) => Some((node.clone(), item.clone())),
             _ => None,
         });
         let nodes: Vec<_> = nodes.take(most(limit)).collect();
         let next =
             nodes.last().filter(|_| nodes.len() == most(limit)).map(|(node, _)| (&Key::Node(node.clone())).into());
         (nodes, next)
+    }
+
+    /// The suspected nodes of one shard whose grace period ends between these two instants.
+    fn suspects_of(&self, shard: u64, ends: &RangeInclusive<Timestamp>, limit: i32) -> Vec<NodeId> {
+        let items = self.items();
+        let due = |item: &Item| match item.get(&Attribute::Due) {
+            Some(Value::Number(due)) => Some(Timestamp(*due)).filter(|due| ends.contains(due)),
+            _ => None,
+        };
+        let of_shard = |item: &Item| item.get(&Attribute::DueShard) == Some(&shard.into());
+        let suspects = items.iter().filter_map(|(key, item)| match key {
+            Key::Node(node) if of_shard(item) => Some((due(item)?, node.clone())),
+            _ => None,
+        });
+        let mut suspects: Vec<_> = suspects.collect();
+        suspects.sort_unstable();
+        suspects.into_iter().take(most(limit)).map(|(_, node)| node).collect()
     }
 
     fn items(&self) -> MutexGuard<'_, BTreeMap<Key, Item>> {
@@ -100,21 +115,29 @@ impl Store for MemoryStore {
         Ok(self.get(key))
     }
 
-    async fn commands(
-        &self,
-        node: &NodeId,
-        numbers: RangeInclusive<u64>,
-        limit: i32,
-    ) -> Result<Vec<(u64, Item)>, StoreError> {
-        Ok(self.commands_of(node, numbers, limit))
+    async fn range(&self, keys: RangeInclusive<Key>, order: Order, limit: i32) -> Result<Vec<(Key, Item)>, StoreError> {
+        Ok(self.between(keys, order, limit))
     }
 
     async fn page_of_all(&self, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
-        Ok(self.page(after.as_ref(), limit, |_| true))
+        Ok(self.page(after.as_ref(), limit, |_, _| true))
     }
 
     async fn page_of_site(&self, site: &Site, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
         let site = site.as_str().into();
-        Ok(self.page(after.as_ref(), limit, |item| item.get(&Attribute::Site) == Some(&site)))
+        Ok(self.page(after.as_ref(), limit, |_, item| item.get(&Attribute::Site) == Some(&site)))
+    }
+    async fn page_of_segment(&self, segment: Segment, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+        // Any division will do.
+        Ok(self.page(after.as_ref(), limit, |node, _| due_shard(node) % segment.of == segment.index))
+    }
+
+    async fn suspects(&self, ends: RangeInclusive<Timestamp>, limit: i32) -> Result<Vec<NodeId>, StoreError> {
+        Ok((0..DUE_SHARDS).flat_map(|shard| self.suspects_of(shard, &ends, limit)).collect())
+    }
+
+    async fn nodes(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        let item = |node: &NodeId| Some((node.clone(), self.get(&Key::Node(node.clone()))?));
+        Ok(nodes.iter().filter_map(item).collect())
     }
 }

@@ -162,7 +162,8 @@ fn read(claims: &Claims, request: &Request) -> Result<Read, ErrorMessage> {
         report: report(check_in),
         results: u32::try_from(results.len()).unwrap_or(u32::MAX),
     };
-    let event = Event { node: claims.node.clone(), at: request.at, now: request.now, fresh: false, kind };
+    let token_ends = Some(claims.expires_at);
+    let event = Event { now: request.now, token_ends, ..Event::new(claims.node.clone(), request.at, kind) };
     Ok((seq, event, results))
 }
 

@@ -13,6 +13,8 @@ pub struct Socket {
     pub node: NodeId,
     /// The credential version of the connection's token.
     pub credentials: CredentialVersion,
+    /// When that token expires, if the authorizer says so.
+    pub token_ends: Option<Timestamp>,
     pub connection: Connection,
     /// When the event happened, by API Gateway's clock.
     pub at: Timestamp,
@@ -23,7 +25,8 @@ pub struct Socket {
 impl Socket {
     /// This socket's event of this kind.
     pub(crate) fn event(&self, kind: EventKind) -> Event {
-        Event { node: self.node.clone(), at: self.at, now: self.now, fresh: false, kind }
+        let token_ends = self.token_ends;
+        Event { now: self.now, token_ends, ..Event::new(self.node.clone(), self.at, kind) }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::ops::RangeInclusive;
 
-use rollcall_core::{Item, Key, NodeId, Outcome, Site, Update};
+use rollcall_core::{Item, Key, NodeId, Outcome, Site, Timestamp, Update};
 
 /// Stores items and evaluates guarded writes.
 pub trait Store {
@@ -27,16 +27,17 @@ pub trait Store {
     /// If it can't be read.
     fn read(&self, key: &Key) -> impl Future<Output = Result<Option<Item>, StoreError>>;
 
-    /// Reads the items of a node's commands with these numbers, sorted: at most `limit` of them.
+    /// Reads the items of one partition of the table of records from one key to another, both included, with consistent
+    /// reads: at most `limit` of them, in the order of their sort keys or in the reverse order.
     ///
     /// # Errors
     /// If they can't be read.
-    fn commands(
+    fn range(
         &self,
-        node: &NodeId,
-        numbers: RangeInclusive<u64>,
+        keys: RangeInclusive<Key>,
+        order: Order,
         limit: i32,
-    ) -> impl Future<Output = Result<Vec<(u64, Item)>, StoreError>>;
+    ) -> impl Future<Output = Result<Vec<(Key, Item)>, StoreError>>;
 
     /// A page of nodes of every site: the next `limit` of them.
     ///
@@ -54,6 +55,93 @@ pub trait Store {
         after: Option<PageKey>,
         limit: i32,
     ) -> impl Future<Output = Result<Page, StoreError>>;
+
+    /// A page of nodes of one segment of the table. All segments together have every node once.
+    ///
+    /// # Errors
+    /// If they can't be read.
+    fn page_of_segment(
+        &self,
+        segment: Segment,
+        after: Option<PageKey>,
+        limit: i32,
+    ) -> impl Future<Output = Result<Page, StoreError>>;
+
+    /// The suspected nodes whose grace period ends between these two instants: of each shard of the index at most
+    /// `limit`, those first whose grace period ends first. A node that is suspected no more may still be among them for a
+    /// moment, and one that has become suspected a moment ago may be missing.
+    ///
+    /// # Errors
+    /// If they can't be read.
+    fn suspects(
+        &self,
+        ends: RangeInclusive<Timestamp>,
+        limit: i32,
+    ) -> impl Future<Output = Result<Vec<NodeId>, StoreError>>;
+
+    /// Reads the items of these nodes, of at most [`BATCH`] of them, with consistent reads and in no particular order.
+    /// Nodes without an item are left out.
+    ///
+    /// # Errors
+    /// If they can't be read.
+    fn nodes(&self, nodes: &[NodeId]) -> impl Future<Output = Result<Vec<(NodeId, Item)>, StoreError>>;
+}
+
+impl<S: Store> Store for &S {
+    async fn write(&self, update: &Update) -> Result<Written, StoreError> {
+        (**self).write(update).await
+    }
+
+    async fn transact(&self, updates: &[Update]) -> Result<bool, StoreError> {
+        (**self).transact(updates).await
+    }
+
+    async fn read(&self, key: &Key) -> Result<Option<Item>, StoreError> {
+        (**self).read(key).await
+    }
+
+    async fn range(&self, keys: RangeInclusive<Key>, order: Order, limit: i32) -> Result<Vec<(Key, Item)>, StoreError> {
+        (**self).range(keys, order, limit).await
+    }
+
+    async fn page_of_all(&self, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+        (**self).page_of_all(after, limit).await
+    }
+
+    async fn page_of_site(&self, site: &Site, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+        (**self).page_of_site(site, after, limit).await
+    }
+
+    async fn page_of_segment(&self, segment: Segment, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+        (**self).page_of_segment(segment, after, limit).await
+    }
+
+    async fn suspects(&self, ends: RangeInclusive<Timestamp>, limit: i32) -> Result<Vec<NodeId>, StoreError> {
+        (**self).suspects(ends, limit).await
+    }
+
+    async fn nodes(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        (**self).nodes(nodes).await
+    }
+}
+
+/// The order in which items are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Order {
+    Ascending,
+    Descending,
+}
+
+/// How many items one request reads at most (Amazon DynamoDB quotas, `BatchGetItem`).
+pub const BATCH: usize = 100;
+
+/// A part of the table of nodes: segment `index`, counted from 0, of `of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Segment {
+    pub index: u64,
+    pub of: u64,
 }
 
 /// The nodes of one page, and the key after which the next page begins.

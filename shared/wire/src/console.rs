@@ -1,19 +1,26 @@
 //! The types of the console API, which the application uses.
 
 mod commands;
+mod endpoints;
 mod nodes;
 mod problem;
+mod transfer;
 
 pub use commands::{
     COMMAND_EXPIRES_MOST_S, COMMAND_EXPIRES_S, CommandPage, CommandProgress, CommandSpec, CommandView,
     FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish, IMAGE_BYTES, InvalidImage,
 };
 
+pub use endpoints::{
+    DeliveryList, DeliveryProgress, DeliveryView, DisabledView, EndpointList, EndpointSecret, EndpointSpec,
+    EndpointView, Replay, Replayed, SignatureScheme, TestSent,
+};
 pub use nodes::{
     BATCH_NODES, BatchNode, BatchResult, BudgetView, ClosedView, ConnectionView, NodeHealthView, NodePage, NodePatch,
-    NodeSpec, NodeView, TakeoversView,
+    NodeSpec, NodeView, PresenceView, TakeoversView,
 };
 pub use problem::{Problem, ProblemCode};
+pub use transfer::{ExportPage, IMPORT_NODES, ImportResult, ImportedField, NodeImport};
 
 use serde::{Deserialize, Serialize};
 
@@ -21,11 +28,13 @@ use crate::vocabulary::vocabulary;
 use crate::{ConfigReport, Edit, Json};
 
 vocabulary! {
-    /// Whether a node counts as online, as a filter of the list of nodes.
+    /// How a node is.
     pub enum Presence {
-        /// The node is connected, or was until less than its grace period ago.
+        /// The node checks in, or its connection was closed less than its grace period ago.
         Online,
-        /// The node is not online, or its credentials are revoked.
+        /// The node has missed two check-ins, and does not count as offline yet.
+        Silent,
+        /// The node is gone, or its credentials are revoked.
         Offline,
     }
 }

@@ -9,6 +9,7 @@ pub mod console;
 mod difference;
 mod document;
 mod edit;
+pub mod events;
 mod fields;
 pub mod integer;
 mod json;
@@ -22,6 +23,7 @@ mod vocabulary;
 pub use difference::{Step, difference, steps};
 pub use document::{Document, DocumentError, sha256};
 pub use edit::Edit;
+pub use events::{CloudEvent, EventData, EventPage, NodeEventPage, SOURCE};
 pub use json::{Json, JsonError, canonical, pretty, utf8};
 pub use node::{
     CheckIn, CommandResult, CommandStatus, ConfigReport, ConfigStatus, Health, NodeMessage, UpdateReport, UpdateStatus,

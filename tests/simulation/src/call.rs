@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use rollcall_core::{ConnectionId, Item, Key, NodeId, Outcome, Site, Update};
+use rollcall_core::{ConnectionId, Item, Key, NodeId, Outcome, Site, Timestamp, Update};
+use rollcall_service::{Message, Order, Post, Posted, Segment};
 
 /// What a function asks of another service.
 #[derive(Clone, Debug)]
@@ -17,17 +18,29 @@ pub(crate) enum Request {
     /// Several guarded writes, all or none.
     Transact(Rc<Vec<Update>>),
     Read(Key),
-    /// The commands of a node with these numbers, and at most so many.
-    Commands(NodeId, RangeInclusive<u64>, usize),
+    /// The items of one partition from one key to another, in this order, and at most so many.
+    Range(RangeInclusive<Key>, Order, usize),
     /// The nodes among the next so many items.
     Scan(Option<Key>, usize),
     /// The ids of the next so many nodes of a site, by the index.
     Ids(Site, Option<Key>, usize),
+    /// The nodes of one segment behind a key: the next so many.
+    Segment(Segment, Option<Key>, usize),
+    /// The suspected nodes whose grace period ends between these instants, by the index: of each shard so many.
+    Suspects(RangeInclusive<Timestamp>, usize),
     /// The items of these nodes.
     Batch(Vec<NodeId>),
     /// A frame for a connection.
     Post(ConnectionId, Rc<str>),
     Close(ConnectionId),
+    /// Messages for the queue.
+    Send(Rc<[Message]>),
+    /// The message with this receipt is to be handed out again after so many seconds.
+    Postpone(String, u32),
+    /// A message for the queue of dead letters.
+    Bury(Box<Message>),
+    /// An event for an endpoint.
+    Webhook(Rc<Post>),
     Sleep(Duration),
 }
 
@@ -37,13 +50,17 @@ pub(crate) enum Answer {
     Written(Outcome),
     Transacted(bool),
     Item(Option<Item>),
-    Commands(Vec<(u64, Item)>),
+    Items(Vec<(Key, Item)>),
     /// Nodes, and the key of the last item that was looked at, if there are more.
     Nodes(Vec<(NodeId, Item)>, Option<Key>),
     /// Ids, and the last one as a key, if there are more.
     Ids(Vec<NodeId>, Option<Key>),
     /// Whether the connection is there.
     Reached(bool),
+    /// The queue has done it.
+    Queued,
+    /// An endpoint has answered, or not.
+    Posted(Posted),
     Slept,
     Failed(Failure),
 }
@@ -63,6 +80,8 @@ pub(crate) struct Desk(RefCell<Calls>);
 #[derive(Debug, Default)]
 struct Calls {
     count: u64,
+    /// The time by the clock of the host, when the invocation went on last.
+    now: Timestamp,
     made: Vec<(u64, Request)>,
     open: BTreeMap<u64, Open>,
 }
@@ -78,6 +97,16 @@ impl Desk {
     /// Makes a call once the future is polled.
     pub(crate) fn call(self: &Rc<Self>, request: Request) -> Calling {
         Calling { desk: Rc::clone(self), number: None, request: Some(request) }
+    }
+
+    /// The invocation goes on at this time by the clock of its host.
+    pub(crate) fn tick(&self, now: Timestamp) {
+        self.0.borrow_mut().now = now;
+    }
+
+    /// The time by the clock of the host.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.0.borrow().now
     }
 
     /// The calls that were made since this was asked last.

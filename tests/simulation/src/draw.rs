@@ -24,6 +24,12 @@ pub(crate) enum Who {
     Application(usize),
     /// An update of the index of sites.
     Index,
+    /// A function on the way to the application.
+    Outbound(usize),
+    /// A reading of a shard of the stream.
+    Stream(usize),
+    /// A reading of the queue.
+    Queue,
 }
 
 impl Who {
@@ -40,6 +46,9 @@ impl Who {
             Self::Host(host) => (9, host),
             Self::Application(request) => (11, request),
             Self::Index => (12, 0),
+            Self::Outbound(function) => (13, function),
+            Self::Stream(shard) => (14, shard),
+            Self::Queue => (15, 0),
         };
         (kind << 56) | which as u64
     }

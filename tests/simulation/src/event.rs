@@ -2,9 +2,13 @@
 
 use std::rc::Rc;
 
-use rollcall_core::{Connection, ConnectionId, CredentialVersion, NodeId, Timestamp};
+use rollcall_core::{ConnectionId, NodeId, Timestamp};
 
-use crate::call::{Answer, Request};
+use crate::call::Answer;
+pub(crate) use crate::invoking::{
+    Called, FUNCTIONS, Function, HttpReply, HttpRequest, Invoking, Payload, Purpose, Returned, Speaker,
+};
+use crate::outbound::Out;
 
 /// The index of a device. The first ones are the nodes of the plan, in their order; clones follow.
 pub(crate) type DeviceNo = usize;
@@ -39,6 +43,8 @@ pub(crate) enum Event {
     ConnectAgain(ConnNo, bool),
     /// A function is to run.
     Invoke(Box<Invoking>),
+    /// The schedule of the sweep.
+    Sweep,
     /// An instance begins with an invocation.
     Begin(u64),
     /// An invocation has taken too long for its function.
@@ -77,6 +83,8 @@ pub(crate) enum Event {
     AppTimedOut(ExchangeNo),
     /// A node gets a token of this credential version.
     Token(usize, u32),
+    /// Something happens on the way to the application.
+    Outbound(Out),
     /// Something happens that must not happen.
     Meddled(crate::meddling::Meddling),
 }
@@ -166,117 +174,4 @@ pub(crate) enum Doing {
     Poll(u32, u64),
     /// A request by HTTP has had no answer for too long.
     NoReply(ExchangeNo),
-}
-
-/// The functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Function {
-    Authorize,
-    Connect,
-    CheckIn,
-    Disconnect,
-    Poll,
-    Console,
-}
-
-/// The number of functions.
-pub(crate) const FUNCTIONS: usize = 6;
-
-/// A function that is to run, and why.
-#[derive(Debug)]
-pub(crate) struct Invoking {
-    pub(crate) function: Function,
-    pub(crate) payload: Payload,
-    pub(crate) purpose: Purpose,
-    /// The device on whose behalf it runs; `None` for the application.
-    pub(crate) behalf: Option<DeviceNo>,
-    /// How long the gateway waits, in µs.
-    pub(crate) patience: u64,
-}
-
-/// What a function is given.
-#[derive(Clone, Debug)]
-pub(crate) enum Payload {
-    Authorize { token: Rc<str>, at: Timestamp },
-    Connect { speaker: Speaker, instance: String, offered: Option<&'static str> },
-    Message { speaker: Speaker, text: Rc<str> },
-    Disconnect { speaker: Speaker, code: u16, reason: &'static str },
-    Http(Box<HttpRequest>),
-}
-
-/// What the gateway says of the connection that an event is about, and of the event.
-#[derive(Clone, Debug)]
-pub(crate) struct Speaker {
-    pub(crate) node: NodeId,
-    pub(crate) credentials: CredentialVersion,
-    pub(crate) connection: Connection,
-    /// When the event happened, by the gateway's clock.
-    pub(crate) at: Timestamp,
-}
-
-/// A request by HTTP, as the gateway passes it on.
-#[derive(Clone, Debug)]
-pub(crate) struct HttpRequest {
-    pub(crate) method: &'static str,
-    pub(crate) path: String,
-    pub(crate) query: String,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: Option<String>,
-    /// When it came, by the gateway's clock.
-    pub(crate) at: Timestamp,
-    /// The node that made it, and the credential version of its token; `None` for the application.
-    pub(crate) sender: Option<(NodeId, CredentialVersion)>,
-}
-
-/// What a function has returned.
-#[derive(Debug)]
-pub(crate) enum Returned {
-    /// The authorizer admits the bearer of a token.
-    Admitted(NodeId, CredentialVersion),
-    /// The authorizer refuses it.
-    Unauthorized,
-    /// A function of the WebSocket API has answered.
-    Answer { status: u16, body: Option<Rc<str>> },
-    /// A function of the HTTP API has answered.
-    Http(HttpReply),
-    /// Lambda has refused the invocation.
-    Throttled,
-    /// The function failed: its instance died, or it ran into its own timeout.
-    Failed,
-    /// The gateway has waited for too long.
-    TimedOut,
-}
-
-/// The answer to a request by HTTP.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct HttpReply {
-    pub(crate) status: u16,
-    pub(crate) etag: Option<String>,
-    pub(crate) retry_after: Option<u64>,
-    pub(crate) body: Option<String>,
-}
-
-/// What the gateway needs the answer of a function for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    Authorize(ConnNo),
-    /// `$connect`. Of two runs for one handshake, the gateway waits for this one.
-    Connect(ConnNo),
-    Message(ConnNo),
-    Http(ExchangeNo),
-    /// For nothing.
-    Nothing,
-}
-
-/// A call of an invocation to another service.
-#[derive(Debug)]
-pub(crate) struct Called {
-    pub(crate) invocation: u64,
-    /// Its number within the invocation.
-    pub(crate) call: u64,
-    pub(crate) request: Request,
-    /// Whether it is tried more than twice.
-    pub(crate) patient: bool,
-    /// What its latencies are drawn from.
-    pub(crate) draw: crate::draw::Draw,
 }

@@ -20,9 +20,16 @@ pub(crate) enum Fault {
     InstancesKilled,
     ColdStarts,
     LambdaThrottled,
+    StreamLate,
+    RecordsDoubled,
+    SendsLost,
+    DeletesLost,
+    EndpointRefuses,
+    EndpointSilent,
+    EndpointDown,
 }
 
-const KINDS: usize = 13;
+const KINDS: usize = 20;
 
 impl Fault {
     /// Its name in reports: that of [`What::name`].
@@ -41,6 +48,13 @@ impl Fault {
             Self::InstancesKilled => "instances-killed",
             Self::ColdStarts => "cold-starts",
             Self::LambdaThrottled => "lambda-throttled",
+            Self::StreamLate => "stream-late",
+            Self::RecordsDoubled => "records-doubled",
+            Self::SendsLost => "sends-lost",
+            Self::DeletesLost => "deletes-lost",
+            Self::EndpointRefuses => "endpoint-refuses",
+            Self::EndpointSilent => "endpoint-silent",
+            Self::EndpointDown => "endpoint-down",
         }
     }
 
@@ -60,6 +74,13 @@ impl Fault {
             What::InstancesKilled { for_ms, percent } => (Self::InstancesKilled, for_ms, percent.into()),
             What::ColdStarts { for_ms } => (Self::ColdStarts, for_ms, 100),
             What::LambdaThrottled { for_ms, percent } => (Self::LambdaThrottled, for_ms, percent.into()),
+            What::StreamLate { for_ms, by_ms } => (Self::StreamLate, for_ms, by_ms),
+            What::RecordsDoubled { for_ms } => (Self::RecordsDoubled, for_ms, 50),
+            What::SendsLost { for_ms, percent } => (Self::SendsLost, for_ms, percent.into()),
+            What::DeletesLost { for_ms, percent } => (Self::DeletesLost, for_ms, percent.into()),
+            What::EndpointRefuses { for_ms, percent } => (Self::EndpointRefuses, for_ms, percent.into()),
+            What::EndpointSilent { for_ms, percent } => (Self::EndpointSilent, for_ms, percent.into()),
+            What::EndpointDown { for_ms } => (Self::EndpointDown, for_ms, 100),
             _ => return None,
         })
     }

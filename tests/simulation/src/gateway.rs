@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use rollcall_core::{Connection, ConnectionId, CredentialVersion, NodeId, Timestamp};
+use rollcall_core::{Connection, ConnectionId, Timestamp};
 use rollcall_fleet::Seen;
 
 use crate::bucket::Bucket;
@@ -15,6 +15,7 @@ use crate::event::{
 };
 use crate::faults::Fault;
 use crate::ground::Ground;
+use crate::invoking::Admitted;
 use crate::kernel::{MS, Micros, S};
 use crate::network::Network;
 
@@ -61,7 +62,7 @@ pub(crate) struct Conn {
     /// When it opened, by the gateway's clock.
     pub(crate) opened_at: Timestamp,
     /// Who it belongs to, once the authorizer has said so.
-    pub(crate) owner: Option<(NodeId, CredentialVersion)>,
+    pub(crate) owner: Option<Admitted>,
     pub(crate) hello: Option<Box<Hello>>,
     pub(crate) stage: Stage,
     pub(crate) opened: Micros,
@@ -129,7 +130,7 @@ impl Gateway {
             Purpose::Authorize(conn) => self.authorized(ground, network, conn, returned),
             Purpose::Connect(conn) => self.connected(ground, network, conn, &returned),
             Purpose::Message(conn) => self.reply(ground, network, conn, returned),
-            Purpose::Http(_) | Purpose::Nothing => {}
+            Purpose::Http(_) | Purpose::Stream(_) | Purpose::Queue(_) | Purpose::Nothing => {}
         }
     }
 
@@ -234,7 +235,7 @@ impl Gateway {
         let wire = network.wire(conn.wire);
         (wire.conn, wire.over) = (None, true);
         let connection = conn.id.clone();
-        if let Some((node, _)) = conn.owner.clone() {
+        if let Some(Admitted { node, .. }) = conn.owner.clone() {
             ground.saw(Seen::Ended { node, connection });
         }
         let conn = &mut self.conns[number];
@@ -269,9 +270,9 @@ impl Gateway {
 
 impl Conn {
     pub(crate) fn speaker(&self, at: Timestamp) -> Option<Speaker> {
-        let (node, credentials) = self.owner.clone()?;
+        let whose = self.owner.clone()?;
         let connection = Connection { id: self.id.clone(), opened_at: self.opened_at };
-        Some(Speaker { node, credentials, connection, at })
+        Some(Speaker { whose, connection, at })
     }
 }
 

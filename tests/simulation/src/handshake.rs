@@ -12,6 +12,7 @@ use crate::event::{ConnNo, Down, Event, Function, Hello, Payload, Purpose, Retur
 use crate::faults::Fault;
 use crate::gateway::{Conn, Gateway, IDLE, LOST, Stage};
 use crate::ground::Ground;
+use crate::invoking::Admitted;
 use crate::kernel::S;
 use crate::network::Network;
 
@@ -58,7 +59,7 @@ impl Gateway {
         returned: Returned,
     ) {
         let conn = &mut self.conns[number];
-        let Returned::Admitted(node, credentials) = returned else {
+        let Returned::Admitted(admitted) = returned else {
             let status = match returned {
                 Returned::Unauthorized => 401,
                 Returned::Throttled => 429,
@@ -66,7 +67,8 @@ impl Gateway {
             };
             return self.refused(ground, network, number, status);
         };
-        conn.owner = Some((node.clone(), credentials));
+        let Admitted { node, credentials, .. } = admitted.clone();
+        conn.owner = Some(admitted);
         let (connection, opened_at) = (conn.id.clone(), conn.opened_at);
         ground.saw(Seen::Handshake { node, connection, credentials: credentials.0, opened_at });
         let retried = ground.hits(Fault::ConnectsRetried, &mut self.conns[number].draw);
@@ -116,7 +118,7 @@ impl Gateway {
         conn.stage = Stage::Open;
         conn.active = ground.now();
         let (wire, connection) = (conn.wire, conn.id.clone());
-        let Some((node, _)) = conn.owner.clone() else { return };
+        let Some(Admitted { node, .. }) = conn.owner.clone() else { return };
         self.open.insert(connection.clone(), number);
         ground.saw(Seen::Open { node, connection: connection.clone() });
         if self.conns[number].left {

@@ -30,6 +30,8 @@ pub(crate) struct Lambda {
     running: usize,
     /// How many invocations there were on behalf of the application, and of each device.
     counts: Vec<u64>,
+    /// How many invocations of each function there were on the way to the application.
+    outbound: [u64; FUNCTIONS],
     total: u64,
 }
 
@@ -64,6 +66,7 @@ impl Lambda {
             invocations: Slab::default(),
             running: 0,
             counts: vec![],
+            outbound: [0; FUNCTIONS],
             total: 0,
         }
     }
@@ -76,7 +79,7 @@ impl Lambda {
     /// A function is to run.
     pub(crate) fn invoke(&mut self, ground: &mut Ground, invoking: Invoking) {
         let Invoking { function, payload, purpose, behalf, patience } = invoking;
-        let mut draw = ground.draw(Who::Invocation(behalf), self.count(behalf));
+        let mut draw = self.draw(ground, function, behalf);
         if self.running >= CONCURRENCY || ground.hits(Fault::LambdaThrottled, &mut draw) {
             let after = draw.between(2 * MS, 10 * MS);
             return ground.after(after, Event::Returned(purpose, Box::new(Returned::Throttled)));
@@ -150,6 +153,14 @@ impl Lambda {
         ground.soon(Event::Returned(purpose, Box::new(Returned::TimedOut)));
     }
 
+    fn draw(&mut self, ground: &Ground, function: Function, behalf: Option<DeviceNo>) -> Draw {
+        if !matches!(function, Function::Feed | Function::Deliver) {
+            return ground.draw(Who::Invocation(behalf), self.count(behalf));
+        }
+        self.outbound[function as usize] += 1;
+        ground.draw(Who::Outbound(function as usize), self.outbound[function as usize])
+    }
+
     fn count(&mut self, behalf: Option<DeviceNo>) -> u64 {
         let place = behalf.map_or(0, |device| device + 1);
         if self.counts.len() <= place {
@@ -186,6 +197,11 @@ impl Lambda {
     fn go_on(&mut self, ground: &mut Ground, number: u64) {
         let Some(invocation) = self.invocations.get(number) else { return };
         let Some(running) = invocation.running.as_mut() else { return };
+        // The others are told the time with the event.
+        if invocation.function == Function::Deliver {
+            let now = ground.clock(invocation.instance.host());
+            invocation.instance.desk().tick(now);
+        }
         match running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(returned) => self.finish(ground, number, returned),
             Poll::Pending => self.wait(ground, number),
@@ -198,7 +214,10 @@ impl Lambda {
         invocation.dies_after = invocation.dies_after.map(|left| left.saturating_sub(1));
         let dies = invocation.dies_after == Some(0);
         let unsent = dies && invocation.draw.percent(30);
-        let patient = matches!(invocation.function, Function::Disconnect | Function::Console);
+        let patient = matches!(
+            invocation.function,
+            Function::Disconnect | Function::Console | Function::Sweep | Function::Feed | Function::Deliver
+        );
         let made = invocation.instance.desk().made();
         for (call, request) in made.into_iter().filter(|_| !unsent) {
             let draw = Draw::of(invocation.draw.number(), Who::Index, call);
@@ -263,6 +282,8 @@ impl Function {
             Self::Authorize => 3 * S,
             Self::Connect | Self::CheckIn | Self::Disconnect | Self::Poll => 10 * S,
             Self::Console => 29 * S,
+            Self::Sweep | Self::Feed => 60 * S,
+            Self::Deliver => 90 * S,
         }
     }
 }

@@ -1,22 +1,30 @@
 //! The functions: the one place that calls `rollcall-service`.
 
 mod client;
+mod outbound;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 
 use rollcall_core::{ConnectionId, CredentialVersion, NodeId, Policy, Timestamp};
-use rollcall_service::console::{Console, Health, Keys};
+use rollcall_fleet::ACTOR;
+use rollcall_service::console::{Console, Endpoints, Health, Keys};
 use rollcall_service::http::{HttpAnswer, Request as HttpInput};
-use rollcall_service::{CheckIns, Documents, Firmware, Images, Polls, Socket, connect, disconnect};
-use rollcall_token::{Signer as TokenSigner, Verifier};
+use rollcall_service::{
+    CheckIns, Documents, Feed, Firmware, Images, MemoryQueue, Polls, PrivateAddresses, Socket, Sweeps, connect,
+    disconnect,
+};
+use rollcall_token::{Claims, Signer as TokenSigner, Verifier};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use client::Client;
+use outbound::Delivering;
 
 use crate::call::Desk;
 use crate::event::{Function, HttpReply, HttpRequest, Payload, Returned, Speaker};
+use crate::invoking::Admitted;
+use crate::world::SWEEP_EVERY_S;
 
 /// The key that node tokens are signed with, and the application's key for the console.
 const SECRET: &[u8] = b"a secret of the simulated vendor";
@@ -27,6 +35,8 @@ pub(crate) const CONSOLE_KEY: &str = "the simulated application's key";
 /// The functions as they are deployed.
 pub(crate) struct Service {
     policy: Policy,
+    /// The seed of the run, which the schedule of deliveries depends on.
+    seed: u64,
     verifier: Rc<Verifier>,
     jwks: String,
     keys: String,
@@ -67,7 +77,10 @@ enum Running {
     CheckIn(Rc<CheckIns<Client, Client>>),
     Disconnect(Policy),
     Poll(Rc<Polls<Client, Client>>),
-    Console(Rc<Console<Client, Client, Client>>),
+    Console(Rc<Console<Client, Client, Client, MemoryQueue>>),
+    Sweep(Rc<Sweeps<Client>>),
+    Feed(Rc<Feed<Client, Client>>),
+    Deliver(Rc<Delivering>),
 }
 
 /// What the functions are set up with can't be made.
@@ -77,13 +90,13 @@ pub struct SetupError(String);
 
 impl Service {
     /// Functions with these settings.
-    pub(crate) fn new(policy: Policy) -> Result<Self, SetupError> {
+    pub(crate) fn new(policy: Policy, seed: u64) -> Result<Self, SetupError> {
         let jwks = signer().jwks().map_err(|error| SetupError(error.to_string()))?;
         let verifier = Rc::new(verifier(&jwks)?);
         let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(CONSOLE_KEY));
-        let keys = format!("write:{hash}");
+        let keys = format!("write:{ACTOR}:{hash}");
         keyed(&keys)?;
-        Ok(Self { policy, verifier, jwks, keys })
+        Ok(Self { policy, seed, verifier, jwks, keys })
     }
 
     /// A new instance on this host.
@@ -118,19 +131,36 @@ impl Service {
                     clock: client(),
                     policy: self.policy,
                     health: Health::default(),
+                    endpoints: endpoints(),
                 })),
                 Err(_) => Running::Authorize(Rc::clone(&self.verifier)),
             },
+            Function::Sweep => {
+                let sweeps = Sweeps { store: client(), policy: self.policy, every: SWEEP_EVERY_S };
+                Running::Sweep(Rc::new(sweeps))
+            }
+            Function::Feed => Running::Feed(Rc::new(outbound::feed(&desk, self.policy))),
+            Function::Deliver => Running::Deliver(Rc::new(outbound::deliveries(&desk, self.seed))),
             Function::Authorize => Running::Authorize(Rc::clone(&self.verifier)),
         };
         Instance { host, desk, function: running, handled: None }
     }
 }
 
-/// The token of a node with this credential version, which does not expire during a run.
-pub(crate) fn token(node: &NodeId, credentials: u32) -> Result<String, SetupError> {
-    let far = Timestamp(7_000_000_000_000);
-    signer().sign(node, CredentialVersion(credentials), far).map_err(|error| SetupError(error.to_string()))
+/// No endpoint is made, tested or told again by the application of this world.
+fn endpoints() -> Endpoints<MemoryQueue> {
+    Endpoints {
+        queue: MemoryQueue::default(),
+        private: PrivateAddresses::Refused,
+        resolver: Box::new(|_| Box::pin(std::future::ready(Ok(vec![])))),
+        random: || None,
+        keep_for: rollcall_service::KEEP_EVENTS_S,
+    }
+}
+
+/// The token of a node with this credential version, which expires then.
+pub(crate) fn token(node: &NodeId, credentials: u32, ends: Timestamp) -> Result<String, SetupError> {
+    signer().sign(node, CredentialVersion(credentials), ends).map_err(|error| SetupError(error.to_string()))
 }
 
 fn signer() -> TokenSigner {
@@ -166,8 +196,10 @@ impl Instance {
         match (&self.function, payload) {
             (Running::Authorize(verifier), Payload::Authorize { token, at }) => {
                 let admitted = verifier.verify(&token, at);
-                let returned = admitted
-                    .map_or(Returned::Unauthorized, |claims| Returned::Admitted(claims.node, claims.credentials));
+                let returned = admitted.map_or(Returned::Unauthorized, |claims| {
+                    let Claims { node, credentials, expires_at, .. } = claims;
+                    Returned::Admitted(Admitted { node, credentials, token_ends: Some(expires_at) })
+                });
                 Box::pin(std::future::ready(returned))
             }
             (Running::Connect(policy), Payload::Connect { speaker, instance, offered }) => {
@@ -181,7 +213,8 @@ impl Instance {
             }
             (Running::CheckIn(check_ins), Payload::Message { speaker, text }) => {
                 let what = Kind::Message(speaker.connection.id.clone());
-                self.handled = Some(Handled { node: speaker.node.clone(), credentials: speaker.credentials, what });
+                self.handled =
+                    Some(Handled { node: speaker.whose.node.clone(), credentials: speaker.whose.credentials, what });
                 let check_ins = Rc::clone(check_ins);
                 Box::pin(async move { answered(check_ins.message(&socket(speaker, now), &text, &client).await) })
             }
@@ -202,6 +235,23 @@ impl Instance {
                 let (console, input) = (Rc::clone(console), input(*request, now));
                 Box::pin(async move { replied(console.handle(&input).await) })
             }
+            (Running::Sweep(sweeps), Payload::Scheduled) => {
+                let sweeps = Rc::clone(sweeps);
+                Box::pin(async move {
+                    match sweeps.run(now).await {
+                        Ok(_) => Returned::Answer { status: 200, body: None },
+                        Err(_) => Returned::Failed,
+                    }
+                })
+            }
+            (Running::Feed(feed), Payload::Records(records)) => {
+                let feed = Rc::clone(feed);
+                Box::pin(async move { Returned::Told(feed.run(&records, now).await) })
+            }
+            (Running::Deliver(deliveries), Payload::Messages(messages)) => {
+                let deliveries = Rc::clone(deliveries);
+                Box::pin(async move { Returned::Delivered(deliveries.run(&messages).await) })
+            }
             _ => Box::pin(std::future::ready(Returned::Failed)),
         }
     }
@@ -218,8 +268,8 @@ impl Kind {
 }
 
 fn socket(speaker: Speaker, now: Timestamp) -> Socket {
-    let Speaker { node, credentials, connection, at } = speaker;
-    Socket { node, credentials, connection, at, now }
+    let Speaker { whose: Admitted { node, credentials, token_ends }, connection, at } = speaker;
+    Socket { node, credentials, token_ends, connection, at, now }
 }
 
 fn input(request: HttpRequest, now: Timestamp) -> HttpInput {

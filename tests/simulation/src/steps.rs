@@ -2,8 +2,10 @@
 
 use std::rc::Rc;
 
+use rollcall_core::Timestamp;
 use rollcall_fleet::What;
 
+use crate::clocks::true_time;
 use crate::device::{Fate, Life};
 use crate::event::{Doing, Event};
 use crate::faults::{Fault, until};
@@ -12,10 +14,22 @@ use crate::polling::Polling;
 use crate::service::token;
 use crate::world::World;
 
+/// How many days after the end of a run the tokens of the nodes expire, one node after the other: during a run of two days,
+/// the last week has begun long ago, begins, or does not; and so has the last month.
+const TOKENS_END_AFTER: [u64; 5] = [3, 6, 15, 29, 40];
+const DAY_MS: u64 = 24 * 3_600_000;
+
 impl World {
+    /// When a node's tokens expire.
+    pub(crate) fn token_ends(&self, node: usize) -> Timestamp {
+        let days = TOKENS_END_AFTER[node % TOKENS_END_AFTER.len()];
+        Timestamp(true_time(0).0 + self.plan.ends_at_ms + days * DAY_MS)
+    }
+
     /// A node gets a token of this credential version.
     pub(crate) fn give_token(&mut self, node: usize, credentials: u32) {
-        let Ok(text) = token(&self.devices[node].id, credentials) else { return };
+        let ends = self.token_ends(node);
+        let Ok(text) = token(&self.devices[node].id, credentials, ends) else { return };
         let text: Rc<str> = text.into();
         self.devices[node].give_token(&mut self.ground, text, credentials);
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_core::Key;
+use rollcall_core::{Key, Update};
 use rollcall_fleet::Seen;
 
 use crate::call::{Answer, Failure, Request};
@@ -13,11 +13,12 @@ use crate::event::Event;
 use crate::faults::Fault;
 use crate::ground::Ground;
 use crate::kernel::{MS, Micros, S};
+use crate::outbound::Out;
 use crate::slab::Slab;
 use crate::table::{Change, Table};
 use crate::tries::Operation;
 
-/// How late the index of sites is at most, and DynamoDB's deletion of items whose time is over (Amazon DynamoDB, "Time
+/// How late an index is at most, and DynamoDB's deletion of items whose time is over (Amazon DynamoDB, "Time
 /// to Live").
 const INDEX_LATE: Micros = 1_500 * MS;
 const FORGET_LATE: Micros = 48 * 3_600 * S;
@@ -29,7 +30,7 @@ pub(crate) struct Store {
     pub(crate) operations: Slab<Operation>,
     /// Items that a transaction under way has locked, and its operation.
     locked: BTreeMap<Key, u64>,
-    /// How often the index was updated.
+    /// How often the indexes were updated.
     indexed: u64,
 }
 
@@ -84,6 +85,13 @@ impl Store {
         }
     }
 
+    /// Somebody makes a write that no function makes: before the run begins.
+    pub(crate) fn set_up(&mut self, ground: &mut Ground, update: &Update) {
+        if let Some(change) = self.table.write(update).1 {
+            self.wrote(ground, change);
+        }
+    }
+
     /// Deletes an item whose time is over.
     pub(crate) fn forget(&mut self, ground: &mut Ground, key: Key) {
         let now_s = true_time(ground.now()).0 / 1000;
@@ -120,7 +128,7 @@ impl Store {
                 Answer::Written(outcome)
             }
             Request::Read(key) => Answer::Item(self.table.get(&key).cloned()),
-            Request::Commands(node, numbers, limit) => Answer::Commands(self.table.commands(&node, numbers, limit)),
+            Request::Range(keys, order, limit) => Answer::Items(self.table.range(keys, order, limit)),
             Request::Scan(after, limit) => {
                 let (nodes, more) = self.table.scan(after.as_ref(), limit);
                 Answer::Nodes(nodes, more)
@@ -129,10 +137,13 @@ impl Store {
                 let (ids, more) = self.table.ids(&site, after.as_ref(), limit);
                 Answer::Ids(ids, more)
             }
-            Request::Batch(nodes) => Answer::Nodes(self.table.batch(&nodes), None),
-            Request::Transact(_) | Request::Post(..) | Request::Close(_) | Request::Sleep(_) => {
-                Answer::Failed(Failure::Rejected)
+            Request::Segment(segment, after, limit) => {
+                let (nodes, more) = self.table.segment(segment, after.as_ref(), limit);
+                Answer::Nodes(nodes, more)
             }
+            Request::Suspects(ends, limit) => Answer::Ids(self.table.suspects(&ends, limit), None),
+            Request::Batch(nodes) => Answer::Nodes(self.table.batch(&nodes), None),
+            _ => Answer::Failed(Failure::Rejected),
         }
     }
 
@@ -146,6 +157,9 @@ impl Store {
             let late = ground.draw(Who::Index, at).below(FORGET_LATE);
             let left = at.saturating_sub(true_time(ground.now()).0 / 1000);
             ground.after(left.saturating_mul(S).saturating_add(S + late), Event::Forget(Box::new(change.key.clone())));
+        }
+        if let Some(record) = crate::outbound::record(&change, true_time(ground.now())) {
+            ground.soon(Event::Outbound(Out::Written(Box::new(record))));
         }
         let Change { key, before, after } = change;
         ground.saw(Seen::Wrote { key, before, after });

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, RangeInclusive};
 
-use rollcall_core::{Attribute, Because, Item, Key, NodeId, Outcome, Site, Update, Value};
+use rollcall_core::{
+    Attribute, Because, DUE_SHARDS, Item, Key, NodeId, Outcome, Site, Timestamp, Update, Value, due_shard,
+};
+use rollcall_service::{Order, Segment};
 
 /// A write that was made.
 #[derive(Debug)]
@@ -13,14 +16,38 @@ pub(crate) struct Change {
     pub(crate) after: Item,
 }
 
+/// A node's place in the indexes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Place {
+    site: Option<String>,
+    /// Its shard, and the end of its grace period.
+    due: Option<(u64, u64)>,
+}
+
+impl Place {
+    fn of(item: &Item) -> Self {
+        let number = |attribute| match item.get(&attribute) {
+            Some(Value::Number(number)) => Some(*number),
+            _ => None,
+        };
+        let site = match item.get(&Attribute::Site) {
+            Some(Value::Text(site)) => Some(site.clone()),
+            _ => None,
+        };
+        Self { site, due: number(Attribute::DueShard).zip(number(Attribute::Due)) }
+    }
+}
+
 /// All items.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     items: BTreeMap<Key, Item>,
     /// The index of sites: what it knows.
     sites: BTreeSet<(String, NodeId)>,
-    /// Where the index has each node.
-    indexed: BTreeMap<NodeId, String>,
+    /// The index of suspected nodes: what it knows, by shard and by the end of the grace period.
+    suspects: BTreeMap<(u64, u64), BTreeSet<NodeId>>,
+    /// Where the indexes have each node.
+    indexed: BTreeMap<NodeId, Place>,
     /// Of the writes that are applied, every tenth is not stored; and how many there were.
     loses_writes: Option<u64>,
     ignores_guards: bool,
@@ -109,30 +136,33 @@ impl Table {
         is_over && self.items.remove(key).is_some()
     }
 
-    /// A node's commands with these numbers, sorted: at most so many.
-    pub(crate) fn commands(&self, node: &NodeId, numbers: RangeInclusive<u64>, limit: usize) -> Vec<(u64, Item)> {
-        let (first, last) = numbers.into_inner();
-        if first > last {
+    /// The items from one key to another of the same partition, in this order: at most so many.
+    pub(crate) fn range(&self, keys: RangeInclusive<Key>, order: Order, limit: usize) -> Vec<(Key, Item)> {
+        if keys.is_empty() {
             return vec![];
         }
-        let range = self.items.range(Key::Command(node.clone(), first)..=Key::Command(node.clone(), last));
-        let commands = range.filter_map(|(key, item)| match key {
-            Key::Command(_, number) => Some((*number, item.clone())),
-            _ => None,
-        });
-        commands.take(limit).collect()
+        let range = self.items.range(keys).map(|(key, item)| (key.clone(), item.clone()));
+        match order {
+            Order::Ascending => range.take(limit).collect(),
+            Order::Descending => range.rev().take(limit).collect(),
+        }
     }
 
-    /// The nodes among the next so many items behind a key, and the last of these items if there are more.
+    /// The next so many nodes behind a key, and the last of them if there are more. Nodes are in a table of their own.
     pub(crate) fn scan(&self, after: Option<&Key>, limit: usize) -> (Vec<(NodeId, Item)>, Option<Key>) {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let looked: Vec<_> = self.items.range((start, Bound::Unbounded)).take(limit).collect();
-        let more = (looked.len() == limit).then(|| looked.last().map(|(key, _)| (*key).clone())).flatten();
-        let nodes = looked.into_iter().filter_map(|(key, item)| match key {
-            Key::Node(node) => Some((node.clone(), item.clone())),
+        let nodes: Vec<_> =
+            self.nodes_from(start).map(|(node, item)| (node.clone(), item.clone())).take(limit).collect();
+        let more = nodes.last().filter(|_| nodes.len() == limit).map(|(last, _)| Key::Node(last.clone()));
+        (nodes, more)
+    }
+
+    /// The nodes from a key on: they are the first of all keys.
+    fn nodes_from(&self, start: Bound<&Key>) -> impl Iterator<Item = (&NodeId, &Item)> {
+        self.items.range((start, Bound::Unbounded)).map_while(|(key, item)| match key {
+            Key::Node(node) => Some((node, item)),
             _ => None,
-        });
-        (nodes.collect(), more)
+        })
     }
 
     /// The next so many nodes that the index has at a site, and the last one if there are more.
@@ -151,15 +181,53 @@ impl Table {
         nodes.iter().filter_map(item).collect()
     }
 
-    /// The index learns where a node is by now.
+    /// The nodes of one segment among the next so many behind a key, and the last of them if there may be more.
+    pub(crate) fn segment(
+        &self,
+        segment: Segment,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> (Vec<(NodeId, Item)>, Option<Key>) {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let of_segment = self.nodes_from(start).filter(|(node, _)| due_shard(node) % segment.of == segment.index);
+        let nodes: Vec<_> = of_segment.map(|(node, item)| (node.clone(), item.clone())).take(limit).collect();
+        let more = nodes.last().filter(|_| nodes.len() == limit).map(|(last, _)| Key::Node(last.clone()));
+        (nodes, more)
+    }
+
+    /// The nodes that the index has, whose grace period ends between these instants: of each shard the first so many.
+    pub(crate) fn suspects(&self, ends: &RangeInclusive<Timestamp>, limit: usize) -> Vec<NodeId> {
+        let of_shard = |shard| {
+            let (first, last) = ((shard, ends.start().0), (shard, ends.end().0));
+            let all = self.suspects.range(first..=last);
+            all.flat_map(|(_, nodes)| nodes).take(limit).cloned()
+        };
+        (0..DUE_SHARDS).flat_map(of_shard).collect()
+    }
+
+    /// The indexes learn where a node is by now.
     pub(crate) fn index(&mut self, node: &NodeId) {
-        if let Some(site) = self.indexed.remove(node) {
+        let before = self.indexed.remove(node).unwrap_or_default();
+        if let Some(site) = before.site {
             self.sites.remove(&(site, node.clone()));
         }
-        let site = self.items.get(&Key::Node(node.clone())).and_then(|item| item.get(&Attribute::Site));
-        if let Some(Value::Text(site)) = site {
+        if let Some(place) = before.due
+            && let Some(nodes) = self.suspects.get_mut(&place)
+        {
+            nodes.remove(node);
+            if nodes.is_empty() {
+                self.suspects.remove(&place);
+            }
+        }
+        let now = self.items.get(&Key::Node(node.clone())).map(Place::of).unwrap_or_default();
+        if let Some(site) = &now.site {
             self.sites.insert((site.clone(), node.clone()));
-            self.indexed.insert(node.clone(), site.clone());
+        }
+        if let Some(place) = now.due {
+            self.suspects.entry(place).or_default().insert(node.clone());
+        }
+        if now != Place::default() {
+            self.indexed.insert(node.clone(), now);
         }
     }
 }
@@ -170,11 +238,13 @@ fn holds(update: &Update, item: &Item) -> bool {
 }
 
 impl Change {
-    /// The node whose place in the index of sites this changes.
+    /// The node whose place in the indexes this changes.
     pub(crate) fn moved(&self) -> Option<&NodeId> {
         let Key::Node(node) = &self.key else { return None };
-        let site = |item: &Item| item.get(&Attribute::Site).cloned();
-        (self.before.as_ref().and_then(site) != site(&self.after)).then_some(node)
+        let indexed = [Attribute::Site, Attribute::Due, Attribute::DueShard];
+        let is_other =
+            |attribute| self.before.as_ref().and_then(|before| before.get(attribute)) != self.after.get(attribute);
+        indexed.iter().any(is_other).then_some(node)
     }
 
     /// When the item may be deleted, in seconds since 1970, if this write has set that.
@@ -212,6 +282,26 @@ mod tests {
         assert!(matches!(outcome, Outcome::Applied { .. }) && change.is_none());
         let (outcome, change) = table.write(&update(2, Guard::Missing(Attribute::Seq)));
         assert!(matches!(outcome, Outcome::Refused { stored: Some(_), .. }) && change.is_none());
+    }
+
+    #[test]
+    fn the_index_of_suspects_has_a_node_from_its_close_to_its_end() {
+        let mut table = Table::default();
+        let node: NodeId = "ap-1".parse().expect("an id");
+        let due = |changes| Update { changes, ..update(1, Guard::All(vec![])) };
+        let suspected = vec![Set::Set(Attribute::Due, 9_u64.into()), Set::Set(Attribute::DueShard, 3_u64.into())];
+        let (_, change) = table.write(&due(suspected));
+        assert_eq!(change.as_ref().and_then(Change::moved), Some(&node));
+        table.index(&node);
+        let between = |table: &Table, first, last| table.suspects(&(Timestamp(first)..=Timestamp(last)), 10);
+        assert_eq!(
+            [between(&table, 0, 8), between(&table, 0, 9), between(&table, 10, 99)],
+            [vec![], vec![node.clone()], vec![]]
+        );
+        let (_, change) = table.write(&due(vec![Set::Remove(Attribute::Due), Set::Remove(Attribute::DueShard)]));
+        assert_eq!(change.as_ref().and_then(Change::moved), Some(&node));
+        table.index(&node);
+        assert_eq!(between(&table, 0, 99), vec![]);
     }
 
     #[test]

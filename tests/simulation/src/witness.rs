@@ -87,6 +87,9 @@ impl Sink {
             Seen::Event { who, event: NodeEvent::CheckedIn { seq, asked } } => {
                 write!(self.text, "c{}.{}.{}:{seq}{asked}@{}", who.node, who.device, who.run, at.0)
             }
+            Seen::Posted { endpoint, id, event, taken } => {
+                write!(self.text, "o{endpoint}{id}{taken}{event}@{}", at.0)
+            }
             what => write!(self.text, "{what:?}{}", at.0),
         };
         self.hash();

@@ -7,7 +7,7 @@ use crate::call::Request;
 use crate::clocks::{Clocks, true_time};
 use crate::device::{Device, Fate, Life};
 use crate::draw::Who;
-use crate::event::{Called, DeviceNo, Down, Event, Purpose, Returned, Traffic, WireNo};
+use crate::event::{Called, DeviceNo, Down, Event, Function, Invoking, Payload, Purpose, Returned, Traffic, WireNo};
 use crate::exchanges::Exchanges;
 use crate::faults::Faults;
 use crate::gateway::Gateway;
@@ -16,10 +16,13 @@ use crate::kernel::{Kernel, MS, Micros, S};
 use crate::lambda::Lambda;
 use crate::meddling::Meddling;
 use crate::network::Network;
+use crate::outbound::{Outbound, endpoints};
 use crate::service::{Service, SetupError, token};
 use crate::store::Store;
 use crate::witness::Witness;
 
+/// How often the sweep runs. On AWS it is every minute; most runs find nothing, and a day has 1,440 minutes.
+pub(crate) const SWEEP_EVERY_S: u32 = 300;
 /// The nodes first start within this time.
 const FIRST_STARTS: Micros = 60 * S;
 
@@ -32,6 +35,7 @@ pub(crate) struct World {
     pub(crate) gateway: Gateway,
     pub(crate) lambda: Lambda,
     pub(crate) store: Store,
+    pub(crate) outbound: Outbound,
     pub(crate) devices: Vec<Device>,
     /// The clone of each node, if it ever had one.
     pub(crate) clones: Vec<Option<DeviceNo>>,
@@ -65,18 +69,23 @@ impl World {
             network: Network::default(),
             exchanges: Exchanges::default(),
             gateway: Gateway::new(),
-            lambda: Lambda::new(Service::new(policy)?),
+            lambda: Lambda::new(Service::new(policy, plan.seed)?),
             store: Store::default(),
+            outbound: Outbound::default(),
             devices: vec![],
             clones: vec![None; plan.nodes.len()],
             application: Application::new(plan),
             plan: plan.clone(),
         };
+        for endpoint in endpoints(plan, true_time(0)) {
+            world.store.set_up(&mut world.ground, &endpoint);
+        }
         for node in 0..plan.nodes.len() {
             let device = world.add_device(node, 0)?;
             let after = world.ground.draw(Who::Nature(device), 1).below(FIRST_STARTS);
             world.devices[device].start_after(&mut world.ground, after);
         }
+        world.ground.after(Micros::from(SWEEP_EVERY_S) * S, Event::Sweep);
         for (step, planned) in plan.steps.iter().enumerate() {
             world.ground.at(planned.at_ms * MS, Event::Step(step));
         }
@@ -122,6 +131,12 @@ impl World {
             Event::Disconnected(conn, ending, at) => gateway.disconnected(ground, conn, ending, at),
             Event::Doubled(conn, text, at) => gateway.message(ground, conn, text, at),
             Event::ConnectAgain(conn, counts) => gateway.connect_again(ground, conn, counts),
+            Event::Sweep => {
+                ground.after(Micros::from(SWEEP_EVERY_S) * S, Event::Sweep);
+                let payload = Payload::Scheduled;
+                let (function, purpose, behalf) = (Function::Sweep, Purpose::Nothing, None);
+                lambda.invoke(ground, Invoking { function, payload, purpose, behalf, patience: 0 });
+            }
             Event::Invoke(invoking) => lambda.invoke(ground, *invoking),
             Event::Begin(invocation) => lambda.begin(ground, invocation),
             Event::Overdue(invocation) => lambda.overdue(ground, invocation),
@@ -153,11 +168,15 @@ impl World {
                 }
             }
             Event::Token(node, credentials) => self.give_token(node, credentials),
+            Event::Outbound(out) => self.outbound.happens(ground, out),
             Event::Meddled(meddling) => meddling.strike(&mut store.table),
         }
     }
 
     fn called(&mut self, called: Called) {
+        if Outbound::is_for(&called.request) {
+            return Outbound::called(&mut self.ground, called);
+        }
         self.store.called(&mut self.ground, called);
     }
 
@@ -176,6 +195,8 @@ impl World {
     fn returned(&mut self, purpose: Purpose, returned: Returned) {
         let Self { ground, network, gateway, exchanges, .. } = self;
         match purpose {
+            Purpose::Stream(shard) => self.outbound.fed(ground, shard, &returned),
+            Purpose::Queue(batch) => self.outbound.delivered(ground, batch, &returned),
             Purpose::Http(exchange) => exchanges.returned(ground, network, exchange, returned),
             purpose => gateway.returned(ground, network, purpose, returned),
         }
@@ -213,7 +234,8 @@ impl World {
         self.network.add(&self.ground, number, planned.far);
         let mut device = Device::new(number, node, which, planned.kind, planned.id.clone());
         let credentials = 1;
-        device.set_token(token(&device.id, credentials)?.into(), credentials);
+        let ends = self.token_ends(node);
+        device.set_token(token(&device.id, credentials, ends)?.into(), credentials);
         self.devices.push(device);
         Ok(number)
     }

@@ -1,6 +1,8 @@
 //! What every deployment does, seen from outside: on the embedded backend, on LocalStack, and on AWS. Set
 //! `ROLLCALL_CLOUD_URL` (and `ROLLCALL_CLOUD_KEY`, `AWS_REGION` and credentials) to try it on one that is deployed.
 
+use std::time::Duration;
+
 use rollcall_core::{Attribute, Node, Presence};
 use rollcall_node::NodeEvent;
 use rollcall_tests::{Anywhere, Frame, Socket, Watched, refused};
@@ -65,6 +67,41 @@ async fn a_node_that_closed_stays_online_for_its_grace_period_and_is_looked_at_a
     let closed = node.held.and_then(|held| held.closed).expect("closed");
     assert_eq!(node.presence, online);
     assert!(node.due > Some(closed.at), "it is looked at later");
+    cloud.stop().await;
+}
+
+/// Far longer than the schedule of the sweep takes, and a mapping that was idle.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+#[tokio::test]
+async fn what_happens_to_a_node_is_told_in_order_and_is_on_its_way_to_an_endpoint() {
+    let cloud = Anywhere::start().await;
+    let id = cloud.node().await;
+    // Nobody answers there, or it may not be called from where the functions run. That it was tried is enough.
+    cloud.add_endpoint(&id, &format!("http://127.0.0.1:9/{id}")).await;
+    let mut socket = cloud.socket(&id).await;
+    socket.send(r#"{"type":"check-in","seq":1,"config":{"version":1,"status":"applied"}}"#).await;
+    cloud.until_stored(&id, |node| node.seq == Some(1)).await;
+    socket.check_in(2).await;
+    socket.close().await;
+    cloud.until_stored(&id, |node| node.open().is_none()).await;
+    cloud.set(&id, Attribute::Due, 1).await;
+    if let Anywhere::Here(cloud) = &cloud {
+        cloud.sweep().await;
+    }
+    let told = async {
+        loop {
+            let (told, tried) = (cloud.told(&id).await, cloud.tried(&id).await);
+            if told.len() >= 3 && tried > 0 {
+                return told;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let told = tokio::time::timeout(PATIENCE, told).await;
+    let Ok(told) = told else { panic!("{:?} is told, {} tried", cloud.told(&id).await, cloud.tried(&id).await) };
+    assert_eq!(told, ["node.online", "config.applied", "node.offline"]);
+    cloud.remove_endpoint(&id).await;
     cloud.stop().await;
 }
 

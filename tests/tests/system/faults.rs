@@ -1,11 +1,10 @@
 //! What breaks, breaks: the node hears of it and sends again, and nothing is acknowledged that is not stored.
 
-use std::process::Command;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use rollcall_node::NodeEvent;
-use rollcall_tests::{Cloud, Fault, Frame, Socket, Watched};
+use rollcall_tests::{Cloud, Fault, Frame, Socket, Watched, kill};
 use rollcall_wire::{ErrorCode, ServerMessage};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -127,8 +126,7 @@ async fn a_function_that_is_killed_costs_an_error_frame_and_the_next_message_wor
     socket.check_in(1).await;
     cloud.dynamodb.until_held(1).await;
     for process in cloud.processes("check-in") {
-        let killed = Command::new("kill").args(["-9", &process.to_string()]).status().expect("kill runs");
-        assert!(killed.success());
+        kill(process);
     }
     let Frame::Other(frame) = socket.next().await else { panic!("the gateway's own words") };
     assert_eq!(frame["message"], "Internal server error");

@@ -4,9 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rollcall_tests::{
-    Cloud, Program, READ_KEY, TypeScript, WRITE_KEY, python, scripts, typescript, typescript_sources,
-};
+use rollcall_tests::{Cloud, NodeJs, Program, READ_KEY, WRITE_KEY, python, scripts, typescript, typescript_sources};
 use tokio::process::Command;
 
 #[tokio::test]
@@ -32,7 +30,7 @@ async fn a_generated_python_client_has_the_types_of_the_api_and_works() {
 
 #[tokio::test]
 async fn a_generated_typescript_client_has_the_types_of_the_api_and_works() {
-    let TypeScript { node, packages } = typescript().await;
+    let NodeJs { node, packages } = typescript().await;
     let cloud = Cloud::start().await;
     let home = tempfile::tempdir().expect("a folder");
     let document = write_document(&cloud, home.path()).await;

@@ -1,9 +1,13 @@
 //! The store's contract, on every store: in memory, in the simulation, and in DynamoDB. Which DynamoDB that is, the
 //! backend decides: the embedded engine, or DynamoDB Local in LocalStack.
 
+mod drawn;
+mod lists;
+mod races;
 mod simulated;
 
 use std::net::TcpListener;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use rand::rngs::SmallRng;
@@ -15,9 +19,11 @@ use rollcall_core::{
     Registering, Registration, Report, Site, Tags, Timestamp, Update, Value, Versions, amend, expired, lost, plan,
     put_document, put_firmware, queue, register, remember, revoke, set_config,
 };
-use rollcall_service::{MemoryStore, Store};
+use rollcall_service::{MemoryStore, Order, Store};
 use rollcall_stack::EmbeddedDynamo;
 use rollcall_tests::{Backend, localstack_dynamodb};
+
+use drawn::{any_event, any_wish, node, policy};
 
 /// A table of this test's own, and the engine behind it if that is this test's own, too.
 async fn dynamodb() -> (Option<EmbeddedDynamo>, DynamoStore) {
@@ -33,86 +39,6 @@ async fn dynamodb() -> (Option<EmbeddedDynamo>, DynamoStore) {
     };
     create_tables(&client, &table).await.expect("a table");
     (engine, DynamoStore::new(client, &table))
-}
-
-fn policy(registration: Registration) -> Policy {
-    Policy::new(registration, 3, 1, 2, 1).expect("in range").with_budget(4)
-}
-
-fn node(name: &str) -> NodeId {
-    name.parse().expect("an id")
-}
-
-fn connection(random: &mut SmallRng) -> Connection {
-    let (id, opened_at) = [("A", 9_000), ("B", 11_000), ("C", 11_000)][random.random_range(0..3)];
-    Connection { id: id.parse().expect("an id"), opened_at: Timestamp(opened_at) }
-}
-
-fn report(random: &mut SmallRng) -> Report {
-    let config = ConfigOutcome { version: 7, state: ConfigState::Rejected, detail: Some("channel 14".to_owned()) };
-    let health = Health { uptime_s: Some(u64::MAX), clients: Some(3), ..Health::default() };
-    match random.random_range(0..3) {
-        0 => Report::default(),
-        1 => Report::new(Some("1.0".to_owned()), None, health),
-        _ => Report::new(None, Some(config), Health::default()),
-    }
-}
-
-/// Any event, about the node as it is stored.
-fn any_event(random: &mut SmallRng, id: &NodeId, stored: Option<&Item>, policy: &Policy) -> Event {
-    let at = Timestamp(random.random_range(9..22) * 1000);
-    let credentials = CredentialVersion(random.random_range(1..3));
-    let stored = stored.map(|item| Node::read(item).expect("well-formed"));
-    let sweep = stored.clone().and_then(|node| expired(id, &node, at, policy).or_else(|| lost(id, &node, at, policy)));
-    let instance = [None, Some(Instance(1)), Some(Instance(2))][random.random_range(0..3)];
-    let kind = match random.random_range(0..13) {
-        10 => EventKind::Ask { connection: connection(random), credentials },
-        11 => {
-            let blocked = stored.map(|node| node.blocked).unwrap_or_default();
-            EventKind::Excess { offences: blocked.offences, blocked_until: blocked.until }
-        }
-        12 => EventKind::TakenOver { connection: connection(random).id, before: 1 },
-        0..2 => EventKind::Connect { connection: connection(random), credentials, instance },
-        2..5 => {
-            let (connection, report) = (connection(random), report(random));
-            let (seq, received) = (random.random_range(1..6), at);
-            EventKind::CheckIn { connection, credentials, received, seq, ack: true, report, results: 1 }
-        }
-        5..7 => {
-            let reason = (random.random_range(0..2) == 0).then(|| "gone".to_owned());
-            EventKind::Disconnect { connection: connection(random), code: Some(1006), reason }
-        }
-        7 => EventKind::Poll { credentials, report: report(random), results: 0 },
-        _ => {
-            let connect = EventKind::Connect { connection: connection(random), credentials, instance };
-            return sweep.unwrap_or(Event::new(id.clone(), at, connect));
-        }
-    };
-    Event { fresh: random.random_range(0..4) == 0, ..Event::new(id.clone(), at, kind) }
-}
-
-/// Whatever the monolith may want of a node.
-fn any_wish(random: &mut SmallRng, id: &NodeId) -> Update {
-    let credentials = Some(random.random_range(0..4)).filter(|version| *version > 0).map(CredentialVersion);
-    let site = ["hq", "lab"].get(random.random_range(0..3)).map(|site| site.parse().expect("a site"));
-    match random.random_range(0..7) {
-        0..2 => register(id, &Registering { site, model: None, tags: Tags::default(), credentials }),
-        2 => revoke(id),
-        3 => amend(id, &Amending { site: site.into(), credentials, ..Amending::default() }),
-        _ => {
-            let hash = ["a", "b"][random.random_range(0..2)];
-            set_config(id, hash, &Expected { one_of: any_versions(random), none_of: any_versions(random) })
-        }
-    }
-}
-
-/// Half of the time nothing is said.
-fn any_versions(random: &mut SmallRng) -> Option<Versions> {
-    match random.random_range(0..6) {
-        0..3 => None,
-        3 => Some(Versions::Any),
-        many => Some(Versions::Listed((4..=many).map(|_| random.random_range(0..4)).collect())),
-    }
 }
 
 #[tokio::test]
@@ -259,58 +185,27 @@ async fn makes_transactions_whole(store: &impl Store) {
         assert!(!store.transact(&used).await.expect("stored"), "the idempotency key is taken");
     }
     assert_eq!(read().await.map(|node| node.commands_queued), Ok(12));
-    let numbers = async |range, limit| {
-        let commands = store.commands(&id, range, limit).await.expect("readable");
-        commands.into_iter().map(|(number, _)| number).collect::<Vec<_>>()
+    let in_order = async |range: RangeInclusive<u64>, order, limit| {
+        let items = store.range(commands_of(&id, &range), order, limit).await.expect("readable");
+        items.into_iter().map(|(key, _)| number_of(&key)).collect::<Vec<_>>()
     };
+    let numbers = async |range, limit| in_order(range, Order::Ascending, limit).await;
     assert_eq!(numbers(1..=20, 100).await, (1..=12).collect::<Vec<_>>());
     assert_eq!(numbers(9..=11, 100).await, [9, 10, 11]);
     assert_eq!(numbers(2..=20, 3).await, [2, 3, 4]);
     assert_eq!(numbers(13..=20, 3).await, [0; 0]);
+    assert_eq!(in_order(2..=20, Order::Descending, 3).await, [12, 11, 10]);
 }
 
-#[tokio::test]
-async fn lists_have_every_node_once_and_nothing_else() {
-    let (_engine, dynamo) = dynamodb().await;
-    lists_every_node_once(&dynamo).await;
-    lists_every_node_once(&MemoryStore::default()).await;
-    lists_every_node_once(&rollcall_simulation::alone::Store::new(1, 0)).await;
+fn commands_of(id: &NodeId, numbers: &RangeInclusive<u64>) -> RangeInclusive<Key> {
+    Key::Command(id.clone(), *numbers.start())..=Key::Command(id.clone(), *numbers.end())
 }
 
-async fn lists_every_node_once(store: &impl Store) {
-    let site: Site = "hq".parse().expect("a site");
-    for number in 0..7 {
-        let id = node(&format!("ap-{number}"));
-        let site = (number % 2 == 0).then(|| site.clone());
-        let stored = applied(store, &register(&id, &Registering { site, ..Registering::default() })).await;
-        let stored = Node::read(&stored).expect("well-formed");
-        let config = DesiredConfig { version: 1, sha256: "cd".to_owned() };
-        let _ = applied(store, &remember(&id, &stored, &config)).await;
+fn number_of(key: &Key) -> u64 {
+    match key {
+        Key::Command(_, number) => *number,
+        other => panic!("{other:?} is no command"),
     }
-    let _ = applied(store, &put_document("ab", "{}")).await;
-    let (mut all, mut at_site) = (vec![], vec![]);
-    let mut after = None;
-    loop {
-        let (nodes, next) = store.page_of_all(after, 2).await.expect("readable");
-        all.extend(nodes.into_iter().map(|(id, _)| id.to_string()));
-        after = next;
-        if after.is_none() {
-            break;
-        }
-    }
-    loop {
-        let (nodes, next) = store.page_of_site(&site, after, 2).await.expect("readable");
-        assert!(nodes.len() <= 2, "{nodes:?}");
-        at_site.extend(nodes.into_iter().map(|(id, _)| id.to_string()));
-        after = next;
-        if after.is_none() {
-            break;
-        }
-    }
-    all.sort_unstable();
-    at_site.sort_unstable();
-    assert_eq!(all, (0..7).map(|number| format!("ap-{number}")).collect::<Vec<_>>());
-    assert_eq!(at_site, ["ap-0", "ap-2", "ap-4", "ap-6"]);
 }
 
 #[tokio::test]
@@ -365,61 +260,4 @@ async fn the_largest_item_still_costs_one_write_unit() {
     let event = Event::new(connect.node, Timestamp(9_999_999_999_999), kind);
     let written = dynamo.write(&plan(&event, &policy)).await.expect("stored");
     assert_eq!(written.units.map(|units| units.write), Some(1.0));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn racing_writes_to_one_node_come_out_as_in_some_order() {
-    let (_engine, dynamo) = dynamodb().await;
-    let dynamo = Arc::new(dynamo);
-    let policy = policy(Registration::Open);
-    let mut random = SmallRng::seed_from_u64(2);
-    let mut contended = 0;
-    for round in 0..80 {
-        let id = node(&format!("race-{round}"));
-        let updates: Vec<_> = (0..5).map(|_| plan(&any_event(&mut random, &id, None, &policy), &policy)).collect();
-        let racing: Vec<_> = updates
-            .iter()
-            .cloned()
-            .map(|update| {
-                let dynamo = Arc::clone(&dynamo);
-                tokio::spawn(async move { dynamo.write(&update).await.expect("stored").outcome })
-            })
-            .collect();
-        let mut outcomes = vec![];
-        for task in racing {
-            outcomes.push(task.await.expect("no panic"));
-        }
-        let end = dynamo.read(&Key::Node(id.clone())).await.expect("readable");
-        contended += usize::from(outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused { .. })));
-        assert!(
-            some_order_explains(&updates, &outcomes, None, end.as_ref()),
-            "no order of {updates:#?} gives {outcomes:#?} and {end:#?}"
-        );
-    }
-    assert!(contended > 20, "only {contended} rounds had a loser");
-}
-
-/// Whether there is an order in which the updates, one after the other, have these outcomes and this end.
-fn some_order_explains(updates: &[Update], outcomes: &[Outcome], item: Option<&Item>, end: Option<&Item>) -> bool {
-    if updates.is_empty() {
-        return item == end;
-    }
-    (0..updates.len()).any(|first| {
-        let outcome = updates[first].apply(item);
-        let after = match &outcome {
-            Outcome::Applied { after } => Some(after.clone()),
-            Outcome::Refused { .. } => item.cloned(),
-        };
-        let rest = |all: &[Update]| [&all[..first], &all[first + 1..]].concat();
-        let rest_outcomes = [&outcomes[..first], &outcomes[first + 1..]].concat();
-        outcome == outcomes[first] && some_order_explains(&rest(updates), &rest_outcomes, after.as_ref(), end)
-    })
-}
-
-#[test]
-fn an_order_is_not_found_where_there_is_none() {
-    let policy = policy(Registration::Open);
-    let updates: Vec<_> = a_life("serial").iter().map(|event| plan(event, &policy)).collect();
-    let applied = Outcome::Applied { after: Item::from([(Attribute::Seq, Value::Number(1))]) };
-    assert!(!some_order_explains(&updates[..1], &[applied], None, None));
 }

@@ -16,6 +16,12 @@ pub(crate) fn calls(noted: &Path) -> Result<Report, String> {
     pytest(tests("tests/infra/calls.py")?.env("ROLLCALL_CALLS", noted))
 }
 
+/// What was created from the template in the MiniStack at this URL.
+pub(crate) fn created(url: &str, stack: &str) -> Result<Report, String> {
+    let mut tests = tests("tests/ministack")?;
+    pytest(tests.env("ROLLCALL_MINISTACK_URL", url).env("ROLLCALL_MINISTACK_STACK", stack))
+}
+
 fn tests(path: &str) -> Result<Command, String> {
     let mut tests = Command::new(environment()?.join("python"));
     tests.current_dir(root()).args(["-B", "-m", "pytest", "--quiet", "-p", "no:cacheprovider", path]);
@@ -24,7 +30,8 @@ fn tests(path: &str) -> Result<Command, String> {
 
 fn pytest(tests: &mut Command) -> Result<Report, String> {
     let mut report = Report::default();
-    follow(tests, |line| report.add(counted(line)))?;
+    let done = follow(tests, |line| report.add(counted(line)));
+    done.map_err(|problem| format!("{problem}\n{report}"))?;
     if report.passed == 0 { Err("no test ran".to_owned()) } else { Ok(report) }
 }
 

@@ -1,17 +1,12 @@
 //! LocalStack set up, the tests on it, LocalStack down.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Instant;
+use std::process::Command;
 
 use crate::infra;
-use crate::run::{minutes, output, profile, root, say, signal, succeed, target};
+use crate::run::{output, profile, root, succeed, target};
 use crate::runner::{self, Report};
-
-/// Where to look for a free port: below those that the system gives to connections, and beside those of the tests.
-const PORTS: std::ops::Range<u16> = 30_100..30_200;
+use crate::running::{Running, free_port, part};
 
 /// What [`infra/deploy`](Stacks) makes: as many as tests run at once.
 pub(crate) const STACKS: [&str; 2] = ["verify-1", "verify-2"];
@@ -27,63 +22,6 @@ pub(crate) fn check() -> Result<Report, String> {
     report.add(part("deployments", || runner::deployments(&localstack.url))?);
     part("down", || localstack.stop())?;
     Ok(report)
-}
-
-/// Does a part, and says how long it took.
-fn part<T>(name: &str, work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    let began = Instant::now();
-    say(&format!("--> {name}"));
-    let done = work().map_err(|problem| format!("{name}: {problem}"))?;
-    say(&format!("<-- {name}: {}", minutes(began.elapsed()).trim()));
-    Ok(done)
-}
-
-/// A program that says `ready …` and then runs until it is told to end. It also ends with this process.
-struct Running {
-    child: Child,
-    ready: String,
-}
-
-impl Running {
-    fn start(command: &mut Command) -> Result<Self, String> {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("{command:?} can't be run: {error}"))?;
-        let mut ready = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            // What it says later, nobody reads: it says nothing.
-            let _ = BufReader::new(stdout).read_line(&mut ready);
-        }
-        let running = Self { child, ready: ready.trim().to_owned() };
-        if running.ready.starts_with("ready ") { Ok(running) } else { Err(format!("{command:?} does not get ready")) }
-    }
-
-    /// A word of its ready line: what follows `name=`.
-    fn said(&self, name: &str) -> Result<String, String> {
-        let words = self.ready.split_whitespace().filter_map(|word| word.split_once('='));
-        let mut named = words.filter(|(word, _)| *word == name);
-        named.next().map(|(_, value)| value.to_owned()).ok_or_else(|| format!("no {name} in {:?}", self.ready))
-    }
-
-    fn stop(mut self) -> Result<(), String> {
-        signal(&self.child, "INT");
-        self.child.wait().map(|_| ()).map_err(|error| error.to_string())
-    }
-}
-
-/// Nothing stays behind when a check fails.
-impl Drop for Running {
-    fn drop(&mut self) {
-        signal(&self.child, "INT");
-        let _ = self.child.wait();
-    }
-}
-
-fn free_port() -> Result<u16, String> {
-    let free = PORTS.into_iter().find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
-    free.ok_or_else(|| format!("no port of {PORTS:?} is free"))
 }
 
 struct LocalStack {

@@ -5,12 +5,15 @@ mod beside;
 mod cloud;
 mod infra;
 mod localstack;
+mod ministack;
 mod mutations;
 mod prerequisites;
 mod purity;
+mod rails;
 mod resolution;
 mod run;
 mod runner;
+mod running;
 mod steps;
 mod tools;
 
@@ -24,6 +27,10 @@ use steps::{Lane, MORE, STEPS, Step};
 
 fn main() -> ExitCode {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if wanted.iter().any(|argument| argument == "--help" || argument == "-h") {
+        say(&steps::help());
+        return ExitCode::SUCCESS;
+    }
     let all = || STEPS.iter().chain(&MORE);
     if let Some(unknown) = wanted.iter().find(|name| all().all(|step| step.name != **name)) {
         let names: Vec<_> = all().map(|step| step.name).collect();

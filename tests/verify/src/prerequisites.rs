@@ -11,7 +11,7 @@ pub(crate) enum Need {
     CCompiler,
     /// It ends programs by their process ids.
     Kill,
-    /// Linux itself: LocalStack without Docker runs nowhere else.
+    /// Linux itself: LocalStack and MiniStack without Docker run nowhere else.
     Linux,
     /// One that `infra/python` finds.
     Python,
@@ -27,7 +27,7 @@ impl Need {
         match self {
             Self::CCompiler => "a C compiler (cc): apt install build-essential",
             Self::Kill => "kill: apt install procps",
-            Self::Linux => "Linux: LocalStack runs here without Docker, which it does nowhere else",
+            Self::Linux => "Linux: only there do LocalStack and MiniStack run without Docker",
             Self::Python => "Python 3.11, 3.12 or 3.13 with venv: apt install python3 python3-venv",
             Self::Setpriv => "setpriv: apt install util-linux",
             Self::Strip => "strip: apt install binutils",
@@ -108,7 +108,7 @@ mod tests {
             said,
             "this machine lacks:\n  \
              Python 3.11, 3.12 or 3.13 with venv: apt install python3 python3-venv (needed by infra, localstack)\n  \
-             Linux: LocalStack runs here without Docker, which it does nowhere else (needed by localstack)\n  \
+             Linux: only there do LocalStack and MiniStack run without Docker (needed by localstack)\n  \
              setpriv: apt install util-linux (needed by localstack)\n\
              what it can run without that: cargo verify units"
         );

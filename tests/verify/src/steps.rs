@@ -3,7 +3,7 @@
 use crate::prerequisites::Need::{self, CCompiler, Kill, Linux, Python, Setpriv, Strip};
 use crate::run::{cargo, output, succeed};
 use crate::runner::Report;
-use crate::{cloud, infra, localstack, mutations, purity, resolution, runner, tools};
+use crate::{cloud, infra, localstack, ministack, mutations, purity, rails, resolution, runner, tools};
 
 /// Something that is checked.
 pub(crate) struct Step {
@@ -25,12 +25,12 @@ pub(crate) struct Step {
 pub(crate) enum Lane {
     /// The code by itself, and the whole system on the embedded backend.
     Code,
-    /// What others wrote, and the whole system on LocalStack.
+    /// What others wrote, and the whole system on LocalStack and on MiniStack.
     Beside,
 }
 
 /// Everything that CI checks.
-pub(crate) static STEPS: [Step; 14] = [
+pub(crate) static STEPS: [Step; 16] = [
     Step { name: "format", purpose: "the code is formatted", needs: &[], lane: Lane::Code, check: format },
     Step {
         name: "purity",
@@ -103,6 +103,13 @@ pub(crate) static STEPS: [Step; 14] = [
         check: runner::embedded,
     },
     Step {
+        name: "rails",
+        purpose: "the receiver of events in Ruby, if the machine has Rails",
+        needs: &[CCompiler],
+        lane: Lane::Code,
+        check: rails::check,
+    },
+    Step {
         name: "resolution",
         purpose: "`cargo up` builds no dependency again that the tests have built",
         needs: &[CCompiler],
@@ -115,6 +122,13 @@ pub(crate) static STEPS: [Step; 14] = [
         needs: &[Linux, CCompiler, Kill, Python, Setpriv, Strip],
         lane: Lane::Beside,
         check: localstack::check,
+    },
+    Step {
+        name: "ministack",
+        purpose: "what is deployed with its APIs, which LocalStack can't make, created and tried on MiniStack",
+        needs: &[Linux, CCompiler, Kill, Python, Setpriv],
+        lane: Lane::Beside,
+        check: ministack::check,
     },
     Step {
         name: "cloud",
@@ -133,6 +147,15 @@ pub(crate) static MORE: [Step; 1] = [Step {
     lane: Lane::Code,
     check: mutations::all,
 }];
+
+/// What may be asked for.
+pub(crate) fn help() -> String {
+    let lines = STEPS.iter().chain(&MORE).map(|step| format!("  {:12}  {}\n", step.name, step.purpose));
+    let steps: String = lines.collect();
+    format!("cargo verify [STEP]...\n\nWithout steps, all are run but mutations. The steps:\n{steps}")
+        .trim_end()
+        .to_owned()
+}
 
 fn format() -> Result<Report, String> {
     succeed(&mut cargo(&["fmt", "--all", "--check"])).map(|()| Report::default())

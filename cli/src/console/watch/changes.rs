@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rollcall_core::Timestamp;
-use rollcall_wire::console::NodeView;
+use rollcall_wire::console::{NodeView, Presence};
 use serde::Serialize;
 
 /// All nodes, as they were at one look.
@@ -18,6 +18,8 @@ pub(super) enum Event {
     Online,
     /// It is online, and was not for a time between the looks.
     Returned,
+    /// It has missed two check-ins.
+    Silent,
     /// It is offline.
     Offline,
     /// It is there for the first time.
@@ -65,6 +67,7 @@ impl Change {
         match (self.event, self.online) {
             (Event::Online, _) => "online",
             (Event::Returned, _) => "online again",
+            (Event::Silent, _) => "silent",
             (Event::Offline, _) => "offline",
             (Event::Appeared, true) => "appeared online",
             (Event::Appeared, false) => "appeared offline",
@@ -98,6 +101,10 @@ fn is_online(node: &NodeView) -> bool {
     node.online && !node.revoked
 }
 
+fn is_silent(node: &NodeView) -> bool {
+    node.presence.state == Presence::Silent
+}
+
 /// What happened to a node, and when, if that is known.
 fn event(before: Option<&NodeView>, after: &NodeView) -> Option<(Event, Option<u64>)> {
     let Some(before) = before else { return Some((Event::Appeared, None)) };
@@ -105,6 +112,10 @@ fn event(before: Option<&NodeView>, after: &NodeView) -> Option<(Event, Option<u
         return Some((Event::Revoked, None));
     }
     match (is_online(before), is_online(after)) {
+        (true, true) if is_silent(before) != is_silent(after) => Some((
+            if is_silent(after) { Event::Silent } else { Event::Returned },
+            after.presence.since_ms.filter(|_| is_silent(after)),
+        )),
         (false, true) => Some((Event::Online, after.since_ms)),
         (true, false) => Some((Event::Offline, after.since_ms)),
         (true, true) if before.since_ms != after.since_ms => Some((Event::Returned, after.since_ms)),
@@ -115,7 +126,7 @@ fn event(before: Option<&NodeView>, after: &NodeView) -> Option<(Event, Option<u
 
 #[cfg(test)]
 mod tests {
-    use rollcall_wire::console::{ConfigProgress, FirmwareProgress};
+    use rollcall_wire::console::{ConfigProgress, FirmwareProgress, PresenceView};
 
     use super::*;
 
@@ -124,6 +135,11 @@ mod tests {
     fn node(node: &str, online: bool, since_ms: u64) -> NodeView {
         NodeView {
             node: node.to_owned(),
+            presence: PresenceView {
+                state: if online { Presence::Online } else { Presence::Offline },
+                since_ms: Some(since_ms),
+                reason: String::new(),
+            },
             online,
             since_ms: Some(since_ms),
             last_seen_ms: None,

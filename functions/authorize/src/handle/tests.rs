@@ -95,7 +95,7 @@ fn a_connection_without_exactly_one_valid_token_is_refused() {
 }
 
 #[test]
-fn an_admitted_node_is_named_with_its_credential_version() {
+fn an_admitted_node_is_named_with_its_credential_version_and_the_end_of_its_token() {
     let event = json!({
         "methodArn": "arn",
         "headers": { "Authorization": format!("Bearer {}", token_of("ap-1")) },
@@ -105,6 +105,6 @@ fn an_admitted_node_is_named_with_its_credential_version() {
     let Ok(admission) = handle(&request, &verifier()) else { panic!("the connection is refused") };
     let admission = serde_json::to_value(admission).expect("JSON");
     assert_eq!(admission["principalId"], "ap-1");
-    assert_eq!(admission["context"], json!({ "node": "ap-1", "cv": "3" }));
+    assert_eq!(admission["context"], json!({ "node": "ap-1", "cv": "3", "exp": (NOW / 1000 + 60).to_string() }));
     assert_eq!(admission["policyDocument"]["Statement"][0]["Resource"], "arn");
 }

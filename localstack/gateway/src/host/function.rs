@@ -11,12 +11,28 @@ use crate::invoke::InvokeError;
 /// After this many failed starts in a row, the waiting invocations fail, and no process is started for [`COOL_DOWN`].
 const FAILED_STARTS: u32 = 3;
 const COOL_DOWN: Duration = Duration::from_secs(1);
+/// While an invocation has waited this long for a process, further ones are refused. Lambda refuses whatever is over its
+/// concurrency at once ("Lambda function scaling", `TooManyRequestsException`). If invocations waited until their callers
+/// give up, an overloaded function would only work for callers that are gone, and never recover.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// One invocation.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) payload: Bytes,
     pub(super) reply: oneshot::Sender<Result<Bytes, InvokeError>>,
+    since: Instant,
+}
+
+impl Job {
+    /// An invocation that begins to wait now.
+    pub(super) fn new(payload: Bytes, reply: oneshot::Sender<Result<Bytes, InvokeError>>) -> Self {
+        Self { payload, reply, since: Instant::now() }
+    }
+
+    fn has_waited_long(&self) -> bool {
+        self.since.elapsed() >= LONGEST_WAIT
+    }
 }
 
 /// Resolves to `Ok` when a process has asked for its first invocation, or to the reason why none did.
@@ -91,7 +107,7 @@ impl Function {
     /// it.
     ///
     /// # Errors
-    /// `Throttled` if the queue is full; otherwise the reason why no process can run it.
+    /// `Throttled` if the queue is full or too slow; otherwise the reason why no process can run it.
     pub(super) fn dispatch(&self, mut job: Job) -> Result<Option<Place>, InvokeError> {
         let mut pool = lock(&self.pool);
         if pool.closed {
@@ -113,10 +129,10 @@ impl Function {
         // An invocation does not count as waiting if a process is starting for it or can be started.
         let may_start = self.spec.max_processes.saturating_sub(pool.processes.len());
         let room = self.spec.max_queued + pool.soon_ready() + may_start;
-        if pool.queue.len() >= room {
+        if pool.is_behind(room) {
             pool.queue.retain(|job| !job.reply.is_closed());
         }
-        if pool.queue.len() >= room {
+        if pool.is_behind(room) {
             return Err(InvokeError::Throttled);
         }
         pool.queue.push_back(job);
@@ -231,6 +247,11 @@ impl Function {
 impl Pool {
     fn slot(&mut self, place: Place) -> Option<&mut Slot> {
         self.processes.iter_mut().find(|slot| slot.place == place)
+    }
+
+    /// Whether the queue is full, or its first invocation has waited for too long.
+    fn is_behind(&self, room: usize) -> bool {
+        self.queue.len() >= room || self.queue.front().is_some_and(Job::has_waited_long)
     }
 
     fn any_ready(&self) -> bool {

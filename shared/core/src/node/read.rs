@@ -45,6 +45,7 @@ impl Node {
             update: update(item)?,
             health: health(item)?,
             takeovers: takeovers(item)?,
+            token_ends: number(item, Attribute::TokenEnds)?.map(Timestamp::from_seconds),
             spent: number(item, Attribute::Spent)?.unwrap_or_default(),
             spent_since: time(item, Attribute::SpentSince)?,
             blocked: Blocked {

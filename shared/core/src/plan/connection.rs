@@ -41,6 +41,7 @@ pub(super) fn connect(event: &Event, opened: &Opened<'_>, policy: &Policy) -> Up
         Change::set_or_remove(A::Instance, instance.map(|instance| instance.0.into())),
         Change::SetIfMissing(A::OnlineSince, connection.opened_at.0.into()),
         Change::Set(A::CredentialVersion, credentials.0.into()),
+        token_end(event),
     ];
     changes.extend(
         [A::OfflineSince, A::ClosedAt, A::CloseCode, A::CloseReason, A::Seq, A::Polls, A::Due, A::DueShard]
@@ -48,6 +49,11 @@ pub(super) fn connect(event: &Event, opened: &Opened<'_>, policy: &Policy) -> Up
     );
     changes.extend(budget::spend(event, 0, policy));
     Update::of_node(&event.node, clauses, Guard::All(vec![is(&connection.id), open()]), changes)
+}
+
+/// The end of the token that the node came with now.
+pub(super) fn token_end(event: &Event) -> Change {
+    Change::set_or_remove(A::TokenEnds, event.token_ends.map(|ends| (ends.0 / 1000).into()))
 }
 
 pub(super) fn disconnect(

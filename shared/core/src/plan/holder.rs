@@ -1,7 +1,7 @@
 //! Conditions on the connection that holds the node.
 
 use crate::attribute::Attribute as A;
-use crate::clock::{SKEW_S, beyond};
+use crate::clock::{beyond, surely_past};
 use crate::event::Connection;
 use crate::guard::Guard;
 use crate::id::ConnectionId;
@@ -21,7 +21,7 @@ pub(super) fn open() -> Guard {
 /// The connection is open, or closed after API Gateway got this message. The `$disconnect` may be handled before the
 /// message.
 pub(super) fn open_or_closed_since(received: Timestamp) -> Guard {
-    let received = Timestamp(received.0.saturating_sub(u64::from(SKEW_S) * 1000));
+    let received = surely_past(received);
     Guard::Any(vec![open(), Guard::AtLeast(A::ClosedAt, received.0.into())])
 }
 

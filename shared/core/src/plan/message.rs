@@ -1,5 +1,6 @@
 //! The writes of a node's messages.
 
+use super::connection::token_end;
 use super::holder::{is, open_or_closed_since};
 use crate::admission::admitted;
 use crate::attribute::Attribute as A;
@@ -92,6 +93,7 @@ pub(super) fn poll(
         Change::Set(A::Polls, 1_u32.into()),
         Change::SetIfMissing(A::OnlineSince, at.0.into()),
         Change::Set(A::CredentialVersion, credentials.0.into()),
+        token_end(event),
         Change::Remove(A::OfflineSince),
         Change::Remove(A::Due),
         Change::Remove(A::DueShard),

@@ -7,10 +7,8 @@ use crate::clock::{SKEW_S, beyond};
 use crate::event::{Event, Found};
 use crate::guard::Guard;
 use crate::policy::Policy;
+use crate::sweep::REASON_LOST;
 use crate::update::{Change, Update};
-
-/// The stored close reason of a connection that the slow scan found to be lost.
-const REASON_LOST: &str = "lost";
 
 /// Only a closed node has a `due`, and a poll removes it, so that the condition need not say either.
 ///

@@ -129,3 +129,9 @@ fn disconnected(reason: &DisconnectReason) -> &'static str {
         _ => "disconnected: something else",
     }
 }
+
+/// The type of an event, from its text.
+pub(super) fn event_type(event: &str) -> Option<&'static str> {
+    let (kind, _) = event.split_once("\"type\":\"")?.1.split_once('"')?;
+    rollcall_core::EVENT_TYPES.iter().copied().find(|known| *known == kind)
+}

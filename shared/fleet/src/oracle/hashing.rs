@@ -9,7 +9,7 @@ const FACTOR: u64 = 0x517c_c1b7_2722_0a95;
 
 /// `FxHash`: each word is mixed in by a rotation and a multiplication.
 #[derive(Default)]
-struct Fx(u64);
+pub(super) struct Fx(u64);
 
 impl Fx {
     fn mix(&mut self, word: u64) {

@@ -13,6 +13,7 @@ use super::commands::Commands;
 use super::configs::Configs;
 use super::console::{Answer, Console};
 use super::devices::{Devices, End};
+use super::events::Events;
 use super::facts::{Facts, earlier};
 use super::firmware::Firmware;
 use super::presence::{PresenceJudge, Shown, Truth};
@@ -30,6 +31,10 @@ use crate::violation::{Violation, ViolationKind as Kind};
 /// How long a request may take until its answer, in milliseconds (Amazon API Gateway quotas: 30 s).
 const REQUEST_MS: u64 = 30_000;
 
+/// How long it takes at most until a sweep has called a node offline that is gone, in milliseconds, once nothing fails
+/// any more. In the simulation, a sweep runs every five minutes and a slow scan begins with every fifteenth.
+const SWEPT_WITHIN_MS: u64 = 100 * 60_000;
+
 /// All judges, and what they know.
 #[derive(Clone, Debug)]
 pub(super) struct Judges {
@@ -46,8 +51,11 @@ pub(super) struct Judges {
     budgets: Budgets,
     console: Console,
     devices: Devices,
+    events: Events,
     /// The nodes that were revoked, or whose credential version was raised.
     refusals: BTreeSet<usize>,
+    /// Whether a sweep runs in this world.
+    swept: bool,
 }
 
 impl Judges {
@@ -61,6 +69,7 @@ impl Judges {
             sockets: Sockets::new(nodes),
             check_ins: CheckIns::new(nodes),
             presence: PresenceJudge::new(nodes),
+            swept: false,
             configs: Configs::default(),
             commands: Commands::new(nodes),
             firmware: Firmware::new(nodes),
@@ -68,6 +77,7 @@ impl Judges {
             budgets: Budgets::new(nodes),
             console: Console::new(nodes),
             devices: Devices::default(),
+            events: Events::new(plan),
             refusals: BTreeSet::new(),
         }
     }
@@ -79,6 +89,9 @@ impl Judges {
         match &observation.what {
             Seen::Wrote { key, before, after } => self.wrote(at, key, before.as_ref(), after),
             Seen::Forgotten { key } => self.forgotten(key),
+            Seen::Posted { .. } | Seen::Buried { .. } => {
+                self.events.sent(&self.facts, &mut self.verdicts, at, &observation.what);
+            }
             Seen::Handshake { node, connection, credentials, .. } => {
                 self.shaken(at, node, connection, *credentials);
             }
@@ -119,6 +132,7 @@ impl Judges {
     pub(super) fn finish(&mut self, now: Timestamp, stored: &dyn Fn(&NodeId) -> Option<Node>) {
         self.access.tick(&self.facts, &self.sockets, &mut self.verdicts, now);
         self.console.finish(&mut self.verdicts, now);
+        self.events.finish(&mut self.verdicts, now);
         for node in 0..self.facts.nodes.len() {
             self.finish_node(now, node, stored);
         }
@@ -133,6 +147,13 @@ impl Judges {
         }
         if let (Some(stored), Some(policy)) = (&stored, &self.facts.policy) {
             let presence = presence_at(stored, now, policy);
+            let before = earlier(now, SWEPT_WITHIN_MS);
+            let is_missed = matches!(presence_at(stored, before, policy), Presence::Offline(_))
+                && matches!(stored.presence, Presence::Online(_));
+            if is_missed && self.swept {
+                let what = format!("is stored as online, although it was gone at {}", self.verdicts.when(before));
+                self.verdicts.node(Kind::WrongPresence, now, node, what);
+            }
             self.shown(node, (now, now), presence, false);
         }
         let end =
@@ -151,9 +172,12 @@ impl Judges {
     fn wrote(&mut self, at: Timestamp, key: &Key, before: Option<&Item>, after: &Item) {
         let Self { facts, verdicts, .. } = self;
         self.table.wrote(verdicts, at, (key, before, after));
+        self.swept |= *key == Key::Sweep;
         if let Key::Firmware(..) = key {
+            self.events.wrote(facts, verdicts, at, (key, before, after));
             return self.firmware.described_as(verdicts, at, (key, after));
         }
+        self.events.wrote(facts, verdicts, at, (key, before, after));
         let Some(node) = key.node().and_then(|node| facts.index(node)) else { return };
         if !matches!(key, Key::Node(_)) {
             return self.commands.wrote(verdicts, at, node, (key, after));
@@ -161,16 +185,22 @@ impl Judges {
         let Some(change) = self.table.wrote_node(facts, verdicts, at, node, after) else { return };
         self.check_ins.wrote((facts, &self.sockets), verdicts, at, &change);
         self.presence.wrote((facts, &self.sockets), verdicts, at, &change);
+        let was_online = change.was.as_deref().is_some_and(|was| matches!(was.presence, Presence::Online(_)));
+        let went = was_online && matches!(change.is.presence, Presence::Offline(_));
         if let Some(held) = change.is.open() {
             self.sockets.stored(&held.connection.id);
         }
         self.configs.wrote(&self.table, verdicts, at, &change);
         self.commands.wrote_node(facts, verdicts, at, &change);
         self.firmware.wrote(&change);
+        self.events.wrote_node(&self.commands, at, &change);
         Access::wrote(verdicts, at, &change);
         self.access.replaces(&self.sockets, at, &change);
         self.budgets.wrote(facts, verdicts, at, &change);
         self.console.talks.wrote(&change);
+        if went {
+            self.shown(node, (at, at), change.is.presence, false);
+        }
     }
 
     fn forgotten(&mut self, key: &Key) {

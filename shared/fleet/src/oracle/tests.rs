@@ -8,6 +8,7 @@ mod commands;
 mod configs;
 mod console;
 mod ends;
+mod events;
 mod firmware;
 mod memory;
 mod presence;

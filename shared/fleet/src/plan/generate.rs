@@ -36,6 +36,7 @@ impl Plan {
             }
         }
         watch(&mut script, &mut dice, nodes.len(), ends_at_ms);
+        script.outbound(&mut Dice::new(!seed));
         let mut steps = script.steps();
         steps.sort_by_key(|step| step.at_ms);
         Self { seed, settings: theme.settings, nodes, steps, calm_from_ms, ends_at_ms }

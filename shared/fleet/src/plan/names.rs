@@ -4,7 +4,7 @@ use super::{Ask, BadConfig, BadImage, What};
 
 impl What {
     /// The [names](Self::name) of all faults.
-    pub const NAMES: [&'static str; 31] = [
+    pub const NAMES: [&'static str; 38] = [
         "crash",
         "crash-torn",
         "restart",
@@ -35,6 +35,13 @@ impl What {
         "instances-killed",
         "cold-starts",
         "lambda-throttled",
+        "stream-late",
+        "records-doubled",
+        "sends-lost",
+        "deletes-lost",
+        "endpoint-refuses",
+        "endpoint-silent",
+        "endpoint-down",
         "clock-skew",
     ];
 
@@ -88,6 +95,13 @@ impl What {
             Self::InstancesKilled { .. } => "instances-killed",
             Self::ColdStarts { .. } => "cold-starts",
             Self::LambdaThrottled { .. } => "lambda-throttled",
+            Self::StreamLate { .. } => "stream-late",
+            Self::RecordsDoubled { .. } => "records-doubled",
+            Self::SendsLost { .. } => "sends-lost",
+            Self::DeletesLost { .. } => "deletes-lost",
+            Self::EndpointRefuses { .. } => "endpoint-refuses",
+            Self::EndpointSilent { .. } => "endpoint-silent",
+            Self::EndpointDown { .. } => "endpoint-down",
             Self::ClockSkew { .. } => "clock-skew",
             Self::Ask(_) => "ask",
         }

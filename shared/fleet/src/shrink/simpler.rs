@@ -53,7 +53,11 @@ pub(super) fn of_step(step: &Step) -> Vec<Step> {
         What::AnswersLost { percent, .. }
         | What::Throttled { percent, .. }
         | What::InstancesKilled { percent, .. }
-        | What::LambdaThrottled { percent, .. } => *percent = 100,
+        | What::LambdaThrottled { percent, .. }
+        | What::SendsLost { percent, .. }
+        | What::DeletesLost { percent, .. }
+        | What::EndpointRefuses { percent, .. }
+        | What::EndpointSilent { percent, .. } => *percent = 100,
         What::Ask(Ask::SetConfig { condition, .. }) => *condition = None,
         What::Ask(Ask::Queue { twice, .. }) => *twice = false,
         _ => {}
@@ -97,6 +101,13 @@ fn time_of(what: &mut What) -> Option<&mut u64> {
         | What::InstancesKilled { for_ms, .. }
         | What::ColdStarts { for_ms }
         | What::LambdaThrottled { for_ms, .. }
+        | What::StreamLate { for_ms, .. }
+        | What::RecordsDoubled { for_ms, .. }
+        | What::SendsLost { for_ms, .. }
+        | What::DeletesLost { for_ms, .. }
+        | What::EndpointRefuses { for_ms, .. }
+        | What::EndpointSilent { for_ms, .. }
+        | What::EndpointDown { for_ms, .. }
         | What::ClockSkew { for_ms, .. } => Some(for_ms),
         What::Cut { .. } | What::Flood { .. } | What::CutAll | What::Ask(_) => None,
     }

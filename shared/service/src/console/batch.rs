@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::http::HttpAnswer;
+use crate::queue::Queue;
 use crate::store::Store;
 use futures_util::{StreamExt as _, stream};
-use rollcall_core::{NodeId, Timestamp, register};
+use rollcall_core::{NodeId, register};
 use rollcall_wire::console::{BATCH_NODES, BatchNode, BatchResult, NodeSpec, Problem, ProblemCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -25,43 +26,68 @@ struct Named {
     node: String,
 }
 
-impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
+/// An element of a list of nodes.
+pub(crate) struct Element<'a> {
+    pub(crate) text: &'a str,
+    /// The node's id, as it was given.
+    name: String,
+    is_first: bool,
+}
+
+/// The elements of a body that is a list of nodes, of at most this many.
+pub(crate) fn elements(body: &str, most: usize) -> Result<Vec<Element<'_>>, Problem> {
+    let nodes: Vec<&RawValue> = serde_json::from_str(body).map_err(|error| invalid_body(&error))?;
+    if nodes.is_empty() || nodes.len() > most {
+        let detail = format!("a batch has from 1 to {most} nodes, not {}", nodes.len());
+        return Err(Problem::new(ProblemCode::InvalidBody, detail));
+    }
+    let mut named = BTreeSet::new();
+    let element = |node: &'_ RawValue| {
+        let name = serde_json::from_str(node.get()).map_or_else(|_| String::new(), |named: Named| named.node);
+        (named.insert(name.clone()), name)
+    };
+    let read: Vec<_> = nodes.iter().copied().map(element).collect();
+    let elements = nodes.into_iter().zip(read);
+    Ok(elements.map(|(node, (is_first, name))| Element { text: node.get(), name, is_first }).collect())
+}
+
+impl Element<'_> {
+    /// The node's id for an answer: one that is not valid may have any length.
+    pub(crate) fn shown(&self) -> String {
+        clip::value(&self.name).into_owned()
+    }
+
+    /// The node of the element.
+    pub(crate) fn node(&self, id: &str) -> Result<NodeId, Problem> {
+        let node = parse(id, "node")?;
+        if self.is_first {
+            return Ok(node);
+        }
+        let detail = "node: it is in the batch twice, and the nodes of a batch are handled in no particular order";
+        Err(Problem::new(ProblemCode::InvalidBody, detail))
+    }
+}
+
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Registers up to [`BATCH_NODES`] nodes, each with its own result, in the order in which they were given.
     pub(crate) async fn batch(&self, admitted: &Admitted<'_>) -> Answered {
         let body = admitted.body()?;
-        let nodes: Vec<&RawValue> = serde_json::from_str(&body).map_err(|error| invalid_body(&error))?;
-        if nodes.is_empty() || nodes.len() > BATCH_NODES {
-            let detail = format!("a batch has from 1 to {BATCH_NODES} nodes, not {}", nodes.len());
-            return Err(Problem::new(ProblemCode::InvalidBody, detail));
-        }
-        let mut named = BTreeSet::new();
-        let nodes = nodes.into_iter().map(|node| {
-            let name = serde_json::from_str(node.get()).map_or_else(|_| String::new(), |named: Named| named.node);
-            let is_new = named.insert(name.clone());
-            (name, is_new, node.get())
-        });
-        let nodes: Vec<_> = nodes.collect();
-        let results =
-            stream::iter(nodes.into_iter().map(|(name, is_new, node)| self.one(name, is_new, node, admitted.now)));
+        let elements = elements(&body, BATCH_NODES)?;
+        let results = stream::iter(elements.into_iter().map(|element| self.one(element, admitted)));
         let results: Vec<BatchResult> = results.buffered(AT_ONCE).collect().await;
         Ok(HttpAnswer::json(200, &results))
     }
 
     /// Registers one node of a batch. An error does not stop the others.
-    async fn one(&self, name: String, is_new: bool, node: &str, now: Timestamp) -> BatchResult {
+    async fn one(&self, element: Element<'_>, admitted: &Admitted<'_>) -> BatchResult {
         let registration = async {
-            let BatchNode { node, site, model, tags, credential_version } = object(node)?;
-            let node: NodeId = parse(&node, "node")?;
-            if !is_new {
-                let detail = "node: it is in the batch twice, and nodes are registered in no particular order";
-                return Err(Problem::new(ProblemCode::InvalidBody, detail));
-            }
+            let BatchNode { node, site, model, tags, credential_version } = object(element.text)?;
+            let node = element.node(&node)?;
             let registering = registering(NodeSpec { site, model, tags, credential_version })?;
-            self.register_one(&node, &register(&node, &registering), now).await
+            self.register_one(&node, register(&node, &registering), admitted).await
         };
         let problem = registration.await.err();
-        // An id that is not valid may have any length.
-        let node = clip::value(&name).into_owned();
+        let node = element.shown();
         let status = problem.as_ref().map_or(200, |problem| problem.status);
         let reason = problem.as_ref().map(|problem| problem.code.to_string());
         tracing::info!(node, status, reason, outcome = "answered", "batch");

@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::commands::{self, command_news, next_command};
 use crate::connections::Connections;
 use crate::http::HttpAnswer;
+use crate::queue::Queue;
 use crate::store::Store;
 use rollcall_core::{
     COMMANDS_OPEN, Command, CommandState, Ending, IdempotencyKey, Key, Node, NodeId, Outcome, Queueing, Room, cancel,
@@ -23,7 +24,7 @@ const AT_ONCE: i32 = 100;
 /// How often queueing a command is tried, if other requests take the next number first.
 const ROUNDS: usize = 8;
 
-impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Queues a command. If the same request was made before, it returns that command.
     pub(crate) async fn queue(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
@@ -35,6 +36,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
             let stored = self.registered_node(&node).await?;
             let open = self.count_open(&node, &stored, admitted).await?;
             let (number, updates) = queue(&node, &stored, open, &queueing, admitted.now).map_err(denied)?;
+            let updates = updates.map(|update| admitted.by(update));
             if self.store.transact(&updates).await.map_err(|error| failed(&error))? {
                 tracing::info!(%node, number, outcome = "queued", "command");
                 return self.hand_out(&node, number, admitted).await;

@@ -5,12 +5,12 @@ use crate::connections::Connections;
 use crate::error::chain;
 use crate::http::HttpAnswer;
 use crate::news::config_news;
+use crate::queue::Queue;
 use crate::store::Store;
 use futures_util::future::join;
 use futures_util::{StreamExt as _, stream};
 use rollcall_core::{
-    ConfigChange, Expected, History, Item, Key, Node, NodeId, Outcome, Site, Timestamp, config_set, remember,
-    set_config,
+    ConfigChange, Expected, History, Item, Key, Node, NodeId, Outcome, Site, config_set, remember, set_config,
 };
 use rollcall_wire::console::{AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, SiteConfigSet};
 use rollcall_wire::{Document, Json, ServerMessage};
@@ -26,7 +26,7 @@ const SITE_PAGE: i32 = 100;
 /// How many of these nodes are set at the same time.
 const AT_ONCE: usize = 16;
 
-impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Sets a node's desired configuration. The document is stored before a node can ask for it, and only after a check
     /// that the request will succeed, so that a refused request leaves no document. (A request that loses a race in
     /// between does leave its document. It is not deleted, since another node may use it by then.)
@@ -37,30 +37,30 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         if predicted(&node, &item, &document, expected)?.changed {
             self.store_document(&document).await?;
         }
-        let (set, stored) = self.set_and_push(&node, &document, expected, admitted.now).await?;
+        let (set, stored) = self.set_and_push(&node, &document, expected, admitted).await?;
         Ok(HttpAnswer::json(200, &set).with("etag", etag(&stored)))
     }
 
-    async fn store_document(&self, document: &Document) -> Result<(), Problem> {
+    pub(crate) async fn store_document(&self, document: &Document) -> Result<(), Problem> {
         self.documents.put(&self.store, document.clone()).await.map_err(|error| failed(&error))
     }
 
     /// Sets a node's desired configuration, and pushes it. Returns the result, and the node as it is stored then.
-    async fn set_and_push(
+    pub(crate) async fn set_and_push(
         &self,
         node: &NodeId,
         document: &Document,
         expected: &Expected,
-        now: Timestamp,
+        admitted: &Admitted<'_>,
     ) -> Result<(ConfigSet, Node), Problem> {
-        let outcome = self.write(&set_config(node, document.sha256(), expected)).await?;
+        let outcome = self.write(&admitted.by(set_config(node, document.sha256(), expected))).await?;
         let set = config_change(outcome)?;
         let delivery = match (set.changed, set.node.news()) {
             (false, None) => DeliveryState::Unchanged,
             // The configuration is pushed again if the node has not reported on it: the first push may have been lost.
             (changed, _) => {
                 let news = ServerMessage::Config(config_news(set.config.version, document, 0));
-                let push = self.push(node, &set.node, &news, now);
+                let push = self.push(node, &set.node, &news, admitted.now);
                 let (delivery, ()) = join(push, self.remember(node, &set)).await;
                 if changed { delivery } else { DeliveryState::Unchanged }
             }
@@ -134,7 +134,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         }
         let results = nodes.into_iter().map(async |(node, predicted)| {
             let set = match predicted {
-                Ok(_) => self.set_and_push(node, &document, &any, admitted.now).await,
+                Ok(_) => self.set_and_push(node, &document, &any, admitted).await,
                 Err(problem) => Err(problem),
             };
             (node.to_string(), set)

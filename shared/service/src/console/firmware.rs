@@ -2,34 +2,41 @@
 
 use crate::clock::Clock;
 use crate::connections::Connections;
-use crate::firmware::Kept;
 use crate::http::HttpAnswer;
+use crate::queue::Queue;
 use crate::store::Store;
-use rollcall_core::{Denied, FirmwareImage, FirmwareVersion, Model, NodeId, granted, set_firmware};
+use rollcall_core::{Denied, FirmwareImage, FirmwareVersion, Model, NodeId, granted, put_firmware, set_firmware};
 use rollcall_wire::console::{DeliveryState, FirmwareSet, FirmwareSpec, FirmwareWish, Problem, ProblemCode};
-use rollcall_wire::{FirmwareNews, ServerMessage};
+use rollcall_wire::events::AddedFirmware;
+use rollcall_wire::{EventData, FirmwareNews, ServerMessage};
 
+use crate::console::audit::Changed;
 use crate::console::handle::{Admitted, Answered, Console, object, parse};
 use crate::console::refusal::{denied, failed, internal};
 
-impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Stores the description of an image. The image itself is in the bucket, where its builder has put it.
     pub(crate) async fn add_firmware(&self, admitted: &Admitted<'_>, model: &str, version: &str) -> Answered {
         let (model, version): (Model, FirmwareVersion) = (parse(model, "model")?, parse(version, "version")?);
         let image: FirmwareSpec = object(&admitted.body()?)?;
         image.check().map_err(|error| Problem::new(ProblemCode::InvalidBody, error.to_string()))?;
-        match self.firmware.put(&self.store, &model, &version, &stored(&image)).await.map_err(|error| failed(&error))? {
-            Kept::New => {
+        let (described, known) = (stored(&image), async || self.firmware.get(&self.store, &model, &version).await);
+        let mut before = known().await.map_err(|error| failed(&error))?;
+        if before.is_none() {
+            let (named, sha256) = (version.as_str().to_owned(), image.sha256.clone());
+            let told = EventData::FirmwareAdded(AddedFirmware { version: named, sha256, size: image.size });
+            let put = put_firmware(&model, &version, &described);
+            if self.write_and_tell(admitted, &Changed::Image(&model), &told, &put).await? {
                 let location = format!("/v1/firmware/{}/{}", model.as_str(), version.as_str());
-                Ok(HttpAnswer::json(201, &image).with("location", location))
+                return Ok(HttpAnswer::json(201, &image).with("location", location));
             }
-            Kept::Same => Ok(HttpAnswer::json(200, &image)),
-            Kept::Other => {
-                let detail =
-                    "another image has this version: a version never changes, so give this image a new version";
-                Err(Problem::new(ProblemCode::FirmwareDiffers, detail))
-            }
+            before = known().await.map_err(|error| failed(&error))?;
         }
+        if before.as_deref() == Some(&described) {
+            return Ok(HttpAnswer::json(200, &image));
+        }
+        let detail = "another image has this version: a version never changes, so give this image a new version";
+        Err(Problem::new(ProblemCode::FirmwareDiffers, detail))
     }
 
     pub(crate) async fn firmware(&self, model: &str, version: &str) -> Answered {
@@ -45,22 +52,36 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         let version: FirmwareVersion = wish.version.parse().map_err(|error: rollcall_core::InvalidId| {
             Problem::new(ProblemCode::InvalidBody, format!("version: {error}"))
         })?;
-        let model = self.registered_node(&node).await?.model.ok_or_else(|| denied(Denied::OtherModel))?;
+        Ok(HttpAnswer::json(200, &self.desire_firmware(&node, &version, admitted).await?))
+    }
+
+    /// Says that a model must have this version.
+    pub(crate) async fn known_image(&self, model: &Model, version: &FirmwareVersion) -> Result<(), Problem> {
+        let image = self.firmware.get(&self.store, model, version).await.map_err(|error| failed(&error))?;
+        image.map(|_| ()).ok_or_else(|| unknown(model, version))
+    }
+
+    /// Sets the firmware that is desired of a node, and pushes it.
+    pub(crate) async fn desire_firmware(
+        &self,
+        node: &NodeId,
+        version: &FirmwareVersion,
+        admitted: &Admitted<'_>,
+    ) -> Result<FirmwareSet, Problem> {
+        let model = self.registered_node(node).await?.model.ok_or_else(|| denied(Denied::OtherModel))?;
         let model: Model = parse(&model, "model")?;
-        if self.firmware.get(&self.store, &model, &version).await.map_err(|error| failed(&error))?.is_none() {
-            return Err(unknown(&model, &version));
-        }
-        let outcome = self.write(&set_firmware(&node, &model, &version)).await?;
+        self.known_image(&model, version).await?;
+        let outcome = self.write(&admitted.by(set_firmware(node, &model, version))).await?;
         let stored = granted(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
         let version = version.as_str().to_owned();
         let delivery = if stored.firmware_news().is_some() {
             let news = ServerMessage::Firmware(FirmwareNews { version: version.clone() });
-            self.push(&node, &stored, &news, admitted.now).await
+            self.push(node, &stored, &news, admitted.now).await
         } else {
             DeliveryState::Unchanged
         };
         tracing::info!(%node, version, outcome = ?delivery, "firmware");
-        Ok(HttpAnswer::json(200, &FirmwareSet { node: node.to_string(), version, delivery }))
+        Ok(FirmwareSet { node: node.to_string(), version, delivery })
     }
 }
 

@@ -7,13 +7,16 @@ use crate::documents::Documents;
 use crate::error::chain;
 use crate::firmware::Firmware;
 use crate::http::{HttpAnswer, Request};
+use crate::queue::Queue;
 use crate::store::Store;
-use rollcall_core::{Denied, Item, Key, Node, NodeId, Policy, Timestamp, Update};
+use rollcall_core::{Actor, Denied, Item, Key, Node, NodeId, Policy, Timestamp, Update};
 use rollcall_wire::console::{HealthView, PartHealth, Problem, ProblemCode};
 use rollcall_wire::{DOCUMENT_LEVELS, JsonError, canonical};
 
 use crate::console::clip;
 use crate::console::conditions::Conditions;
+use crate::console::endpoints::Endpoints;
+use crate::console::event_schema;
 use crate::console::health::Health;
 use crate::console::keys::{Keys, Scope};
 use crate::console::openapi;
@@ -26,7 +29,7 @@ const BODY_LEVELS: usize = DOCUMENT_LEVELS + 1;
 
 /// Handles requests, with all that they need.
 #[expect(missing_docs, reason = "the names say it")]
-pub struct Console<S, C, K> {
+pub struct Console<S, C, K, Q> {
     pub keys: Keys,
     pub store: S,
     pub documents: Documents,
@@ -35,12 +38,15 @@ pub struct Console<S, C, K> {
     pub clock: K,
     pub policy: Policy,
     pub health: Health,
+    pub endpoints: Endpoints<Q>,
 }
 
 /// A request whose sender may make it.
 pub(crate) struct Admitted<'a> {
     pub(crate) request: &'a Request,
     pub(crate) now: Timestamp,
+    /// Who makes it; `None` if nobody need say so.
+    pub(crate) actor: Option<Actor>,
     query: Query,
 }
 
@@ -51,6 +57,14 @@ impl Admitted<'_> {
     /// The time of the request by both clocks.
     pub(crate) fn times(&self) -> Times {
         Times::of(self.now, self.request.now)
+    }
+
+    /// The same update, made by the sender of the request.
+    pub(crate) fn by(&self, update: Update) -> Update {
+        match &self.actor {
+            Some(actor) => update.by(actor),
+            None => update,
+        }
     }
 
     /// The body as text.
@@ -64,15 +78,17 @@ impl Admitted<'_> {
     }
 }
 
-impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Authenticates and handles a request. If something is wrong with it, the answer is a problem document (RFC 9457).
     pub async fn handle(&self, request: &Request) -> HttpAnswer {
         let (method, path) = (request.method.as_str(), request.path.as_str());
         let route = route(method, path);
-        let answered = match &route {
-            Ok(route) => self.answer(request, route).await,
-            Err(NoRoute::Path) => Err(Problem::new(ProblemCode::NoRoute, "there is no such path")),
-            Err(NoRoute::Method(_)) => {
+        let actor = route.as_ref().map_or(Ok(None), |route| self.actor(request, route));
+        let answered = match (&route, &actor) {
+            (Ok(_), Err(problem)) => Err(problem.clone()),
+            (Ok(route), Ok(actor)) => self.answer(request, route, actor.as_ref()).await,
+            (Err(NoRoute::Path), _) => Err(Problem::new(ProblemCode::NoRoute, "there is no such path")),
+            (Err(NoRoute::Method(_)), _) => {
                 let detail = format!("the method {} is not allowed for this path", clip::value(method));
                 Err(Problem::new(ProblemCode::MethodNotAllowed, detail))
             }
@@ -85,6 +101,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         let source_ip = unauthorized.and(request.source_ip.as_deref());
         let node = route.ok().and_then(|route| route.node().map(clip::value));
         tracing::info!(
+            actor = actor.as_ref().ok().and_then(Option::as_ref).map(Actor::name),
             node = node.as_deref(),
             method = &*clip::value(method),
             path = &*clip::value(path),
@@ -100,11 +117,16 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         answer.with("cache-control", "no-store".to_owned())
     }
 
-    /// Checks everything that can be checked without reading the table, and handles the request.
-    async fn answer(&self, request: &Request, route: &Route<'_>) -> Answered {
-        if let Route::Keyed(keyed) = route {
-            self.keys.admit(request, keyed.scope())?;
+    /// Who makes the request; `None` if its sender need not say so.
+    fn actor(&self, request: &Request, route: &Route<'_>) -> Result<Option<Actor>, Problem> {
+        match route {
+            Route::Keyed(keyed) => self.keys.admit(request, keyed.scope()).map(Some),
+            Route::Health | Route::Options(_) => Ok(None),
         }
+    }
+
+    /// Checks everything else that can be checked without reading the table, and handles the request.
+    async fn answer(&self, request: &Request, route: &Route<'_>, actor: Option<&Actor>) -> Answered {
         let query = Query::read(&request.query, |name| route.has_parameter(name) || self.keys.is_signature(name))?;
         route.content().check(request)?;
         let conditions = match route.conditional() {
@@ -112,7 +134,13 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
             Conditional::Refused => Conditions::refuse(request)?,
             Conditional::Read | Conditional::Set => Conditions::read(request)?,
         };
-        let answer = self.act(&Admitted { request, now: request.at, query }, route, &conditions).await?;
+        if let (Some(keep), Route::Keyed(keyed)) = (actor.and_then(Actor::keep), route)
+            && keyed.scope() == Scope::Write
+        {
+            let _ = self.write(&keep).await?;
+        }
+        let answer =
+            self.act(&Admitted { request, now: request.at, actor: actor.cloned(), query }, route, &conditions).await?;
         if route.conditional() == Conditional::Read { conditions.settle(answer) } else { Ok(answer) }
     }
 
@@ -124,8 +152,11 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
         };
         match keyed {
             Keyed::OpenApi => openapi::answer().map_err(|error| internal(&error)),
+            Keyed::EventSchema => event_schema::answer().map_err(|error| internal(&error)),
             Keyed::List => self.list(admitted).await,
             Keyed::Batch => self.batch(admitted).await,
+            Keyed::Import => self.import(admitted).await,
+            Keyed::Export => self.export(admitted).await,
             Keyed::Register(node) => self.register(admitted, node).await,
             Keyed::Amend(node) => self.amend(admitted, node).await,
             Keyed::Show(node) => self.show(admitted, node).await,
@@ -137,8 +168,18 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
             Keyed::Queue(node) => self.queue(admitted, node).await,
             Keyed::Commands(node) => self.commands(admitted, node).await,
             Keyed::Cancel(node, command) => self.cancel(admitted, node, command).await,
+            Keyed::Events => self.events(admitted).await,
+            Keyed::NodeEvents(node) => self.node_events(admitted, node).await,
             Keyed::SetFirmware(node) => self.set_firmware(admitted, node).await,
             Keyed::AddFirmware(model, version) => self.add_firmware(admitted, model, version).await,
+            Keyed::Endpoints => self.list_endpoints(admitted).await,
+            Keyed::PutEndpoint(name) => self.put_endpoint(admitted, name).await,
+            Keyed::Endpoint(name) => self.show_endpoint(admitted, name).await,
+            Keyed::RemoveEndpoint(name) => self.remove_endpoint(admitted, name).await,
+            Keyed::TestEndpoint(name) => self.test_endpoint(admitted, name).await,
+            Keyed::Replay(name) => self.replay(admitted, name).await,
+            Keyed::RotateEndpoint(name) => self.rotate_endpoint(admitted, name).await,
+            Keyed::Deliveries(name) => self.deliveries(admitted, name).await,
             Keyed::Firmware(model, version) => self.firmware(model, version).await,
         }
     }
@@ -195,10 +236,7 @@ fn options(methods: &Methods) -> HttpAnswer {
 }
 
 /// Reads an id from a path or a parameter.
-pub(crate) fn parse<T: std::str::FromStr<Err = rollcall_core::InvalidId>>(
-    text: &str,
-    what: &str,
-) -> Result<T, Problem> {
+pub(crate) fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str, what: &str) -> Result<T, Problem> {
     text.parse().map_err(|error| Problem::new(ProblemCode::InvalidParameter, format!("{what}: {error}")))
 }
 

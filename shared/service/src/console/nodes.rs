@@ -3,14 +3,15 @@
 use crate::clock::Clock;
 use crate::connections::{ConnectionError, Connections};
 use crate::http::HttpAnswer;
+use crate::queue::Queue;
 use crate::reply::text;
 use crate::store::Store;
 use rollcall_core::{
-    Amended, Amending, CredentialVersion, InvalidId, Node, NodeId, Registering, Site, Tags, Timestamp, Update, amend,
-    granted, register, revoke,
+    Amended, Amending, CredentialVersion, InvalidId, Node, NodeId, Registering, Site, Tags, Update, amend, granted,
+    register, revoke,
 };
 use rollcall_wire::ServerMessage;
-use rollcall_wire::console::{NodePage, NodePatch, NodeSpec, Problem, ProblemCode};
+use rollcall_wire::console::{NodePage, NodePatch, NodeSpec, Presence, Problem, ProblemCode};
 
 use crate::console::handle::{Admitted, Answered, Console, number, object, parse};
 use crate::console::refusal::{denied, failed, internal};
@@ -23,13 +24,13 @@ const PAGE_MOST: i32 = 100;
 /// connection ([`Policy`](rollcall_core::Policy)).
 const WITHIN_MOST_S: u32 = 6_600;
 
-impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Registers a node, or replaces its registration. The status is 200 in either case, since one guarded write does
     /// not tell whether the node was there before.
     pub(crate) async fn register(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let spec: NodeSpec = object(&admitted.body()?)?;
-        let stored = self.register_one(&node, &register(&node, &registering(spec)?), admitted.now).await?;
+        let stored = self.register_one(&node, register(&node, &registering(spec)?), admitted).await?;
         Ok(HttpAnswer::json(200, &view::node(&node, &stored, admitted.now, &self.policy)))
     }
 
@@ -37,15 +38,20 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     pub(crate) async fn amend(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let patch: NodePatch = object(&admitted.body()?)?;
-        let stored = self.register_one(&node, &amend(&node, &amending(patch)?), admitted.now).await?;
+        let stored = self.register_one(&node, amend(&node, &amending(patch)?), admitted).await?;
         Ok(HttpAnswer::json(200, &view::node(&node, &stored, admitted.now, &self.policy)))
     }
 
     /// Writes a registration or its change. A connection whose token becomes outdated by it is closed.
-    pub(crate) async fn register_one(&self, node: &NodeId, update: &Update, now: Timestamp) -> Result<Node, Problem> {
-        let outcome = self.write(update).await?;
+    pub(crate) async fn register_one(
+        &self,
+        node: &NodeId,
+        update: Update,
+        admitted: &Admitted<'_>,
+    ) -> Result<Node, Problem> {
+        let outcome = self.write(&admitted.by(update)).await?;
         let stored = granted(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
-        self.dismiss_outdated(node, &stored, now).await;
+        self.dismiss_outdated(node, &stored, admitted.now).await;
         Ok(stored)
     }
 
@@ -58,7 +64,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
     /// Revokes a node's credentials, tells the node, and closes its connection.
     pub(crate) async fn revoke(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let outcome = self.write(&revoke(&node)).await?;
+        let outcome = self.write(&admitted.by(revoke(&node))).await?;
         let stored = granted(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
         self.dismiss_outdated(&node, &stored, admitted.now).await;
         Ok(HttpAnswer::status(204))
@@ -89,14 +95,15 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
 
     pub(crate) async fn list(&self, admitted: &Admitted<'_>) -> Answered {
         let site: Option<Site> = admitted.parameter("site").map(|site| parse(site, "site")).transpose()?;
-        let online = match admitted.parameter("presence") {
+        let presence = match admitted.parameter("presence") {
             None => None,
-            Some("online") => Some(true),
-            Some("offline") => Some(false),
-            Some(_) => return Err(invalid("presence: must be online or offline")),
+            Some("online") => Some(Presence::Online),
+            Some("silent") => Some(Presence::Silent),
+            Some("offline") => Some(Presence::Offline),
+            Some(_) => return Err(invalid("presence: must be online, silent or offline")),
         };
         let limit = limit(admitted)?;
-        let list = format!("{site:?} {online:?}");
+        let list = format!("{site:?} {presence:?}");
         let secret = self.keys.secret();
         let after = admitted.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
         let (nodes, next) = match &site {
@@ -109,7 +116,7 @@ impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
             let stored = Node::read(item).map_err(|error| internal(&error))?;
             views.push(view::node(id, &stored, admitted.now, &self.policy));
         }
-        views.retain(|view| online.is_none_or(|online| view.online == online));
+        views.retain(|view| presence.is_none_or(|presence| view.presence.state == presence));
         let cursor = next.map(|next| cursor::write(&secret, &list, &next));
         Ok(HttpAnswer::json(200, &NodePage { nodes: views, cursor }))
     }
@@ -125,7 +132,7 @@ pub(crate) fn registering(spec: NodeSpec) -> Result<Registering, Problem> {
     })
 }
 
-fn amending(patch: NodePatch) -> Result<Amending, Problem> {
+pub(crate) fn amending(patch: NodePatch) -> Result<Amending, Problem> {
     Ok(Amending {
         site: amended(patch.site, |site| field("site", &site))?,
         model: amended(patch.model, |model| field("model", &model))?,

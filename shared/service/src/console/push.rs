@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::connections::{ConnectionError, Connections, Delivery};
 use crate::error::chain;
+use crate::queue::Queue;
 use crate::record::{dismiss, record};
 use crate::reply::text;
 use crate::store::Store;
@@ -20,7 +21,7 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// The pauses between two tries: the first one, and the longest.
 const CLOSE_AGAIN: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(320)];
 
-impl<S: Store, C: Connections, K: Clock> Console<S, C, K> {
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Sends a message to the node's connection, and returns what became of it. If the connection is surely gone, its
     /// close is stored as its `$disconnect` would be.
     pub(crate) async fn push(

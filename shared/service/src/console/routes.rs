@@ -7,6 +7,12 @@ use crate::console::keys::Scope;
 /// every path has `OPTIONS`.
 const METHODS: [&str; 5] = ["GET", "PUT", "PATCH", "POST", "DELETE"];
 
+/// Every parameter of any path.
+const PARAMETERS: [&str; 12] = [
+    "site", "presence", "limit", "cursor", "within_s", "after", "type", "node", "wait_s", "dry_run", "segment",
+    "segments",
+];
+
 /// The operation that a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
@@ -39,8 +45,11 @@ pub(crate) struct Methods(Vec<&'static str>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keyed<'a> {
     OpenApi,
+    EventSchema,
     List,
     Batch,
+    Import,
+    Export,
     Register(&'a str),
     Amend(&'a str),
     Show(&'a str),
@@ -55,6 +64,16 @@ pub(crate) enum Keyed<'a> {
     AddFirmware(&'a str, &'a str),
     Firmware(&'a str, &'a str),
     SetFirmware(&'a str),
+    Events,
+    NodeEvents(&'a str),
+    Endpoints,
+    PutEndpoint(&'a str),
+    Endpoint(&'a str),
+    RemoveEndpoint(&'a str),
+    TestEndpoint(&'a str),
+    RotateEndpoint(&'a str),
+    Deliveries(&'a str),
+    Replay(&'a str),
 }
 
 /// Why a request asks for no operation.
@@ -93,13 +112,26 @@ impl<'a> Route<'a> {
             | Keyed::Queue(node)
             | Keyed::Commands(node)
             | Keyed::Cancel(node, _)
-            | Keyed::SetFirmware(node) => Some(node),
+            | Keyed::SetFirmware(node)
+            | Keyed::NodeEvents(node) => Some(node),
             Keyed::OpenApi
+            | Keyed::EventSchema
             | Keyed::List
             | Keyed::Batch
+            | Keyed::Import
+            | Keyed::Export
             | Keyed::SetSiteConfig(_)
             | Keyed::AddFirmware(..)
-            | Keyed::Firmware(..) => None,
+            | Keyed::Firmware(..)
+            | Keyed::Events
+            | Keyed::Endpoints
+            | Keyed::PutEndpoint(_)
+            | Keyed::Endpoint(_)
+            | Keyed::RemoveEndpoint(_)
+            | Keyed::TestEndpoint(_)
+            | Keyed::Replay(_)
+            | Keyed::RotateEndpoint(_)
+            | Keyed::Deliveries(_) => None,
         }
     }
 
@@ -107,11 +139,15 @@ impl<'a> Route<'a> {
     pub(crate) fn has_parameter(&self, name: &str) -> bool {
         match self {
             Self::Keyed(Keyed::List) => matches!(name, "site" | "presence" | "limit" | "cursor"),
-            Self::Keyed(Keyed::Commands(_)) => matches!(name, "limit" | "cursor"),
+            Self::Keyed(Keyed::Commands(_) | Keyed::NodeEvents(_)) => matches!(name, "limit" | "cursor"),
+            Self::Keyed(Keyed::Import) => name == "dry_run",
+            Self::Keyed(Keyed::Export) => matches!(name, "limit" | "cursor" | "segment" | "segments"),
+            Self::Keyed(Keyed::Events) => matches!(name, "after" | "limit" | "type" | "node" | "wait_s"),
+            Self::Keyed(Keyed::Deliveries(_)) => name == "limit",
             Self::Keyed(Keyed::SetSiteConfig(_)) => name == "cursor",
             Self::Keyed(Keyed::Disconnect(_)) => name == "within_s",
             // `OPTIONS` may have every parameter of the path's other methods.
-            Self::Options(_) => matches!(name, "site" | "presence" | "limit" | "cursor" | "within_s"),
+            Self::Options(_) => PARAMETERS.contains(&name),
             Self::Keyed(_) | Self::Health => false,
         }
     }
@@ -133,12 +169,15 @@ impl<'a> Route<'a> {
             Self::Keyed(Keyed::Amend(_)) => Content::MergePatch,
             Self::Keyed(
                 Keyed::Batch
+                | Keyed::Import
                 | Keyed::Register(_)
                 | Keyed::SetConfig(_)
                 | Keyed::SetSiteConfig(_)
                 | Keyed::Queue(_)
                 | Keyed::AddFirmware(..)
-                | Keyed::SetFirmware(_),
+                | Keyed::SetFirmware(_)
+                | Keyed::PutEndpoint(_)
+                | Keyed::Replay(_),
             ) => Content::Json,
             Self::Keyed(_) | Self::Health | Self::Options(_) => Content::Nothing,
         }
@@ -149,10 +188,21 @@ impl Keyed<'_> {
     /// What the key must be for.
     pub(crate) fn scope(self) -> Scope {
         match self {
-            Self::OpenApi | Self::List | Self::Show(_) | Self::Config(_) | Self::Commands(_) | Self::Firmware(..) => {
-                Scope::Read
-            }
+            Self::OpenApi
+            | Self::EventSchema
+            | Self::List
+            | Self::Export
+            | Self::Show(_)
+            | Self::Config(_)
+            | Self::Commands(_)
+            | Self::Firmware(..)
+            | Self::Events
+            | Self::NodeEvents(_)
+            | Self::Endpoints
+            | Self::Endpoint(_)
+            | Self::Deliveries(_) => Scope::Read,
             Self::Batch
+            | Self::Import
             | Self::Register(_)
             | Self::Amend(_)
             | Self::Revoke(_)
@@ -162,7 +212,12 @@ impl Keyed<'_> {
             | Self::Queue(_)
             | Self::Cancel(..)
             | Self::AddFirmware(..)
-            | Self::SetFirmware(_) => Scope::Write,
+            | Self::SetFirmware(_)
+            | Self::PutEndpoint(_)
+            | Self::RemoveEndpoint(_)
+            | Self::TestEndpoint(_)
+            | Self::Replay(_)
+            | Self::RotateEndpoint(_) => Scope::Write,
         }
     }
 }
@@ -201,8 +256,11 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
     Some(match (method, segments) {
         ("GET", ["health"]) => Route::Health,
         ("GET", ["openapi.json"]) => Route::Keyed(Keyed::OpenApi),
+        ("GET", ["events", "schema.json"]) => Route::Keyed(Keyed::EventSchema),
         ("GET", ["nodes"]) => Route::Keyed(Keyed::List),
         ("POST", ["nodes:batch"]) => Route::Keyed(Keyed::Batch),
+        ("POST", ["nodes:import"]) => Route::Keyed(Keyed::Import),
+        ("GET", ["nodes:export"]) => Route::Keyed(Keyed::Export),
         ("PUT", ["nodes", node]) => Route::Keyed(Keyed::Register(node)),
         ("PATCH", ["nodes", node]) => Route::Keyed(Keyed::Amend(node)),
         ("GET", ["nodes", node]) => Route::Keyed(Keyed::Show(node)),
@@ -213,10 +271,20 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
         ("PUT", ["sites", site, "config"]) => Route::Keyed(Keyed::SetSiteConfig(site)),
         ("POST", ["nodes", node, "commands"]) => Route::Keyed(Keyed::Queue(node)),
         ("GET", ["nodes", node, "commands"]) => Route::Keyed(Keyed::Commands(node)),
+        ("GET", ["nodes", node, "events"]) => Route::Keyed(Keyed::NodeEvents(node)),
+        ("GET", ["events"]) => Route::Keyed(Keyed::Events),
         ("DELETE", ["nodes", node, "commands", command]) => Route::Keyed(Keyed::Cancel(node, command)),
         ("PUT", ["nodes", node, "firmware"]) => Route::Keyed(Keyed::SetFirmware(node)),
         ("PUT", ["firmware", model, version]) => Route::Keyed(Keyed::AddFirmware(model, version)),
         ("GET", ["firmware", model, version]) => Route::Keyed(Keyed::Firmware(model, version)),
+        ("GET", ["endpoints"]) => Route::Keyed(Keyed::Endpoints),
+        ("PUT", ["endpoints", name]) => Route::Keyed(Keyed::PutEndpoint(name)),
+        ("GET", ["endpoints", name]) => Route::Keyed(Keyed::Endpoint(name)),
+        ("DELETE", ["endpoints", name]) => Route::Keyed(Keyed::RemoveEndpoint(name)),
+        ("POST", ["endpoints", name, "test"]) => Route::Keyed(Keyed::TestEndpoint(name)),
+        ("POST", ["endpoints", name, "rotate"]) => Route::Keyed(Keyed::RotateEndpoint(name)),
+        ("POST", ["endpoints", name, "replay"]) => Route::Keyed(Keyed::Replay(name)),
+        ("GET", ["endpoints", name, "deliveries"]) => Route::Keyed(Keyed::Deliveries(name)),
         _ => return None,
     })
 }

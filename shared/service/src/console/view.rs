@@ -4,20 +4,25 @@ use rollcall_core::{
     Command, CommandState, ConfigOutcome, ConfigState, Ending, Health, Held, Node, NodeId, Policy, Presence, Timestamp,
 };
 use rollcall_core::{DesiredConfig, FirmwareState, UpdateOutcome, UpdateState, blocked_until, presence_at};
+use rollcall_core::{PresenceState, ShownPresence, shown_presence};
+use rollcall_wire::console::{self as wire, PresenceView};
 use rollcall_wire::console::{AppliedView, CommandProgress, CommandView, ConfigProgress, FirmwareProgress, NodeView};
 use rollcall_wire::console::{BudgetView, ClosedView, ConnectionView, DesiredView, NodeHealthView, TakeoversView};
 use rollcall_wire::{ConfigReport, ConfigStatus, Edit, Json, JsonError, UpdateReport, UpdateStatus};
 
 /// The view of a node at this time. A node whose grace period is over is offline, whether a sweep has run or not.
 pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> NodeView {
-    let (online, since) = match presence_at(node, now, policy) {
-        // Nothing that a revoked node sends is accepted, so it is offline, whether its connection is open or not.
-        Presence::Online(_) if node.revoked => (false, None),
-        Presence::Online(since) => (true, Some(since)),
-        Presence::Offline(since) => (false, since),
+    let shown = shown_presence(node, now, policy);
+    let online = shown.state != PresenceState::Offline;
+    let since = match presence_at(node, now, policy) {
+        // Since when a revoked node is offline is not known.
+        Presence::Online(_) if !online => None,
+        Presence::Online(since) => Some(since),
+        Presence::Offline(since) => since,
     };
     NodeView {
         node: id.to_string(),
+        presence: presence(&shown),
         online,
         since_ms: since.map(|at| at.0),
         last_seen_ms: node.last_heard().map(|at| at.0),
@@ -42,6 +47,15 @@ pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) ->
         health: health(node.health),
         budget: blocked_until(node, now, policy).map(|until| BudgetView { blocked_until_ms: until.0 }),
     }
+}
+
+fn presence(shown: &ShownPresence) -> PresenceView {
+    let state = match shown.state {
+        PresenceState::Online => wire::Presence::Online,
+        PresenceState::Silent => wire::Presence::Silent,
+        PresenceState::Offline => wire::Presence::Offline,
+    };
+    PresenceView { state, since_ms: shown.since.map(|at| at.0), reason: shown.reason.to_string() }
 }
 
 fn connection(held: &Held) -> ConnectionView {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{ConfigProgress, DesiredView, FirmwareProgress, Problem};
+use super::{ConfigProgress, DesiredView, FirmwareProgress, Presence, Problem};
 use crate::{ConfigReport, UpdateReport, integer};
 
 /// A node's registration: the body of `PUT /v1/nodes/{id}`. A field that is left out is removed, except for the
@@ -66,7 +66,7 @@ pub struct NodePatch {
 #[derive(utoipa::ToSchema)]
 #[schema(value_type = String, pattern = "^[A-Za-z0-9:_.=-]{1,11}$")]
 #[expect(dead_code, reason = "it is only a schema: longer ones fit if they are fewer")]
-struct Tag(String);
+pub(super) struct Tag(String);
 
 /// One node of a batch: the body of `POST /v1/nodes:batch` is a list of these, up to [`BATCH_NODES`]. Each is a
 /// [`NodeSpec`] with the node's id.
@@ -112,15 +112,31 @@ pub struct BatchResult {
     pub problem: Option<Problem>,
 }
 
+/// A node's presence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PresenceView {
+    /// How the node is.
+    pub state: Presence,
+    /// Since when, in milliseconds since 1970; `null` if it was never online, or is revoked.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub since_ms: Option<u64>,
+    /// Why: `connected`, `polling`, `closed` or `closed` and the code of the close, `check-ins-missed`, `lost`, `gone`,
+    /// `polls-missed`, `revoked`, `never-seen`.
+    pub reason: String,
+}
+
 /// A node, as the console shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeView {
     /// The node's id.
     pub node: String,
-    /// Whether the node is online.
+    /// How the node is, since when, and why.
+    pub presence: PresenceView,
+    /// Whether the node is online or silent.
     pub online: bool,
-    /// Since when the node is online or offline, in milliseconds since 1970; `null` if it was never online.
+    /// Since when the node is not offline, or is offline, in milliseconds since 1970; `null` if it was never online.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub since_ms: Option<u64>,
     /// When the node was last heard of, in milliseconds since 1970: its last check-in, or the opening of its connection
@@ -262,13 +278,13 @@ fn null_as_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(des
 
 /// Reads a value that may be `null`, which is not the same as a field that is left out.
 #[expect(clippy::option_option, reason = "a JSON Merge Patch tells what is left out from what is null (RFC 7396)")]
-fn value_or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub(super) fn value_or_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
 /// Reads a whole number that must not be `null`.
-fn not_null<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<Option<T>, D::Error> {
+pub(super) fn not_null<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<Option<T>, D::Error> {
     integer::required(deserializer).map(Some)
 }

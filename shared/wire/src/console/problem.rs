@@ -59,6 +59,12 @@ vocabulary! {
         UnknownCommand,
         /// No such firmware is known for this model.
         UnknownFirmware,
+        /// There is no such endpoint.
+        UnknownEndpoint,
+        /// The endpoint is disabled. To set it again enables it.
+        EndpointDisabled,
+        /// There are as many endpoints as there may be.
+        TooManyEndpoints,
         /// The idempotency key was used for another request before.
         KeyReused,
         /// The node has as many open commands as it may have.
@@ -85,13 +91,19 @@ impl ProblemCode {
             Self::InvalidParameter | Self::InvalidBody | Self::InvalidCursor => (400, "Bad Request"),
             Self::Unauthenticated => (401, "Unauthorized"),
             Self::Forbidden => (403, "Forbidden"),
-            Self::NoRoute | Self::UnknownNode | Self::UnknownCommand | Self::UnknownFirmware => (404, "Not Found"),
+            Self::NoRoute
+            | Self::UnknownNode
+            | Self::UnknownCommand
+            | Self::UnknownFirmware
+            | Self::UnknownEndpoint => (404, "Not Found"),
             Self::MethodNotAllowed => (405, "Method Not Allowed"),
             Self::CredentialsGoBack
             | Self::KeyReused
             | Self::QueueFull
             | Self::CommandNotQueued
             | Self::FirmwareDiffers
+            | Self::EndpointDisabled
+            | Self::TooManyEndpoints
             | Self::OtherModel => (409, "Conflict"),
             Self::RevokedNode => (410, "Gone"),
             Self::VersionMismatch => (412, "Precondition Failed"),

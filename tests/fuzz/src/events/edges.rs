@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rollcall_core::{ConnectionId, Item, Key, NodeId, Site, Timestamp, Update};
 use rollcall_service::{
-    Clock, ConnectionError, Connections, Delivery, MemoryStore, Page, PageKey, SignError, Signer, Store, StoreError,
-    Written,
+    Clock, ConnectionError, Connections, Delivery, MemoryStore, Order, Page, PageKey, Segment, SignError, Signer,
+    Store, StoreError, Written,
 };
 
 use super::answers;
@@ -97,13 +97,8 @@ impl Store for Table {
         self.ask(self.0.items.read(key)).await
     }
 
-    async fn commands(
-        &self,
-        node: &NodeId,
-        numbers: RangeInclusive<u64>,
-        limit: i32,
-    ) -> Result<Vec<(u64, Item)>, StoreError> {
-        self.ask(self.0.items.commands(node, numbers, limit)).await
+    async fn range(&self, keys: RangeInclusive<Key>, order: Order, limit: i32) -> Result<Vec<(Key, Item)>, StoreError> {
+        self.ask(self.0.items.range(keys, order, limit)).await
     }
 
     async fn page_of_all(&self, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
@@ -112,6 +107,18 @@ impl Store for Table {
 
     async fn page_of_site(&self, site: &Site, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
         self.ask(self.0.items.page_of_site(site, after, limit)).await
+    }
+
+    async fn page_of_segment(&self, segment: Segment, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+        self.ask(self.0.items.page_of_segment(segment, after, limit)).await
+    }
+
+    async fn suspects(&self, ends: RangeInclusive<Timestamp>, limit: i32) -> Result<Vec<NodeId>, StoreError> {
+        self.ask(self.0.items.suspects(ends, limit)).await
+    }
+
+    async fn nodes(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        self.ask(self.0.items.nodes(nodes)).await
     }
 }
 

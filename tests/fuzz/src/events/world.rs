@@ -4,9 +4,9 @@ use rollcall_core::{
     Attribute, Item, Key, NODE_ITEM_BYTES, Node, NodeId, PARTITION_KEY, Policy, Registration, SORT_KEY, Timestamp,
     Value,
 };
-use rollcall_service::console::{Console, Health, Keys};
+use rollcall_service::console::{Console, Endpoints, Health, Keys};
 use rollcall_service::http::HttpAnswer;
-use rollcall_service::{CheckIns, Documents, Firmware, Images, Polls};
+use rollcall_service::{CheckIns, Documents, Firmware, Images, MemoryQueue, Polls, PrivateAddresses};
 use rollcall_token::{Signer, Verifier};
 use rollcall_wire::sha256;
 
@@ -26,7 +26,7 @@ pub(super) struct World {
     pub(super) sockets: Sockets,
     pub(super) policy: Policy,
     pub(super) polls: Polls<Table, Unsigned>,
-    pub(super) console: Console<Table, Sockets, NoPauses>,
+    pub(super) console: Console<Table, Sockets, NoPauses, MemoryQueue>,
     pub(super) now: Timestamp,
     token: String,
     cursor: String,
@@ -51,6 +51,13 @@ impl World {
             clock: NoPauses,
             policy,
             health: Health::default(),
+            endpoints: Endpoints {
+                queue: MemoryQueue::default(),
+                private: PrivateAddresses::Refused,
+                resolver: Box::new(|_| Box::pin(std::future::ready(Ok(vec![[1, 1, 1, 1].into()])))),
+                random: || Some(SECRET),
+                keep_for: rollcall_service::KEEP_EVENTS_S,
+            },
         };
         let expires_at = Timestamp(253_402_300_799_000);
         let token = signer.sign(&id(NODES[0]), rollcall_core::CredentialVersion(1), expires_at).expect("signed");

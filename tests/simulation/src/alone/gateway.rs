@@ -12,6 +12,7 @@ use crate::call::{Answer, Failure};
 use crate::event::{Down, Event, Function as Named, Hello, Payload, Purpose, Returned, Speaker, Traffic, Up};
 use crate::gateway::Gateway as Simulated;
 use crate::ground::Ground;
+use crate::invoking::Admitted;
 use crate::kernel::{Micros, S};
 use crate::network::{End, Network};
 
@@ -148,7 +149,10 @@ impl Gateway {
         let (_, purpose) = self.running.remove(place);
         let returned = match output {
             Output::Admits(node, credentials) => match node.parse() {
-                Ok(node) => Returned::Admitted(node, CredentialVersion(credentials)),
+                Ok(node) => {
+                    let credentials = CredentialVersion(credentials);
+                    Returned::Admitted(Admitted { node, credentials, token_ends: None })
+                }
                 Err(_) => Returned::Failed,
             },
             Output::Refuses => Returned::Unauthorized,
@@ -243,7 +247,7 @@ impl Gateway {
     fn invoked(&mut self, function: Named, payload: Payload, purpose: Purpose) {
         let named = |speaker: Speaker| {
             let connection = speaker.connection.id;
-            (Some(connection), Some((speaker.node.to_string(), speaker.credentials.0)))
+            (Some(connection), Some((speaker.whose.node.to_string(), speaker.whose.credentials.0)))
         };
         let ((connection, node), body, ended) = match payload {
             Payload::Authorize { token, .. } => ((None, None), token.to_string(), None),
@@ -252,7 +256,7 @@ impl Gateway {
             Payload::Disconnect { speaker, code, reason } => {
                 (named(speaker), String::new(), Some((code, reason.to_owned())))
             }
-            Payload::Http(_) => return,
+            Payload::Http(_) | Payload::Scheduled | Payload::Records(_) | Payload::Messages(_) => return,
         };
         let meant = |conn: &&crate::gateway::Conn| match (&connection, purpose) {
             (Some(id), _) => conn.id == *id,

@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use rollcall_core::{Item, Key, NodeId, Site, Update};
-use rollcall_service::{Page, PageKey, Store as Stores, StoreError, Written};
+use rollcall_core::{Item, Key, NodeId, Site, Timestamp, Update};
+use rollcall_service::{Order, Page, PageKey, Segment, Store as Stores, StoreError, Written};
 
 use super::ground;
 use crate::call::Desk;
@@ -19,7 +19,7 @@ use crate::kernel::{Micros, S};
 use crate::service::Client;
 use crate::store::Store as Simulated;
 
-/// How long the index of sites is late at most, and more.
+/// How long an index is late at most, and more.
 const A_WHILE: Micros = 10 * S;
 
 /// A store without a fleet.
@@ -50,6 +50,15 @@ impl Store {
     /// How many tries of the last call have got to the store.
     pub fn tries(&self) -> u32 {
         self.world.borrow().tries
+    }
+
+    /// Lets the indexes learn of all writes.
+    fn catch_up(&self) {
+        let world = &mut *self.world.borrow_mut();
+        let end = world.ground.now() + A_WHILE;
+        while let Some(event) = world.ground.kernel.next(end) {
+            world.happens(event, &self.client.0);
+        }
     }
 
     /// Has a call made and answered.
@@ -110,13 +119,8 @@ impl Stores for Store {
         self.over(self.client.read(key))
     }
 
-    async fn commands(
-        &self,
-        node: &NodeId,
-        numbers: RangeInclusive<u64>,
-        limit: i32,
-    ) -> Result<Vec<(u64, Item)>, StoreError> {
-        self.over(self.client.commands(node, numbers, limit))
+    async fn range(&self, keys: RangeInclusive<Key>, order: Order, limit: i32) -> Result<Vec<(Key, Item)>, StoreError> {
+        self.over(self.client.range(keys, order, limit))
     }
 
     async fn page_of_all(&self, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
@@ -125,13 +129,21 @@ impl Stores for Store {
 
     /// The index has caught up.
     async fn page_of_site(&self, site: &Site, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
-        {
-            let world = &mut *self.world.borrow_mut();
-            let end = world.ground.now() + A_WHILE;
-            while let Some(event) = world.ground.kernel.next(end) {
-                world.happens(event, &self.client.0);
-            }
-        }
+        self.catch_up();
         self.over(self.client.page_of_site(site, after, limit))
+    }
+
+    async fn page_of_segment(&self, segment: Segment, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+        self.over(self.client.page_of_segment(segment, after, limit))
+    }
+
+    /// The index has caught up.
+    async fn suspects(&self, ends: RangeInclusive<Timestamp>, limit: i32) -> Result<Vec<NodeId>, StoreError> {
+        self.catch_up();
+        self.over(self.client.suspects(ends, limit))
+    }
+
+    async fn nodes(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        self.over(self.client.nodes(nodes))
     }
 }

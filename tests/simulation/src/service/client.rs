@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use rollcall_core::{Attribute, ConnectionId, Item, Key, NodeId, Site, Timestamp, Update, Value};
 use rollcall_service::{
-    Clock, ConnectionError, Connections, Delivery, Page, PageKey, SignError, Signer, Store, StoreError, Written,
+    Clock, ConnectionError, Connections, Delivery, Order, Page, PageKey, Segment, SignError, Signer, Store, StoreError,
+    Written,
 };
 
 use crate::call::{Answer, Calling, Desk, Failure, Request};
@@ -16,7 +17,7 @@ use crate::call::{Answer, Calling, Desk, Failure, Request};
 pub(crate) struct Client(pub(crate) Rc<Desk>);
 
 impl Client {
-    fn call(&self, request: Request) -> Calling {
+    pub(super) fn call(&self, request: Request) -> Calling {
         self.0.call(request)
     }
 }
@@ -59,14 +60,9 @@ impl Store for Client {
         }
     }
 
-    async fn commands(
-        &self,
-        node: &NodeId,
-        numbers: RangeInclusive<u64>,
-        limit: i32,
-    ) -> Result<Vec<(u64, Item)>, StoreError> {
-        match self.call(Request::Commands(node.clone(), numbers, most(limit))).await {
-            Answer::Commands(commands) => Ok(commands),
+    async fn range(&self, keys: RangeInclusive<Key>, order: Order, limit: i32) -> Result<Vec<(Key, Item)>, StoreError> {
+        match self.call(Request::Range(keys, order, most(limit))).await {
+            Answer::Items(items) => Ok(items),
             other => Err(failed(&other)),
         }
     }
@@ -93,6 +89,27 @@ impl Store for Client {
                 nodes.retain(|(_, item)| item.get(&Attribute::Site) == Some(&site));
                 Ok((nodes, more))
             }
+            other => Err(failed(&other)),
+        }
+    }
+
+    async fn page_of_segment(&self, segment: Segment, after: Option<PageKey>, limit: i32) -> Result<Page, StoreError> {
+        match self.call(Request::Segment(segment, start(after), most(limit))).await {
+            Answer::Nodes(nodes, more) => Ok((nodes, more.as_ref().map(PageKey::from))),
+            other => Err(failed(&other)),
+        }
+    }
+
+    async fn suspects(&self, ends: RangeInclusive<Timestamp>, limit: i32) -> Result<Vec<NodeId>, StoreError> {
+        match self.call(Request::Suspects(ends, most(limit))).await {
+            Answer::Ids(ids, _) => Ok(ids),
+            other => Err(failed(&other)),
+        }
+    }
+
+    async fn nodes(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        match self.call(Request::Batch(nodes.to_vec())).await {
+            Answer::Nodes(nodes, _) => Ok(nodes),
             other => Err(failed(&other)),
         }
     }

@@ -78,6 +78,7 @@ impl About {
             Seen::ClosedByCloud { connection, .. } | Seen::Pushed { connection, .. } => {
                 self.connections.contains(connection)
             }
+            Seen::Posted { event, .. } | Seen::Buried { event, .. } => event.contains(&format!("\"subject\":\"{id}\"")),
             Seen::Asked { request } => request.ask.node() == Some(*index),
             Seen::Answered { ask, .. } => ask.node() == Some(*index),
             Seen::Hit { .. } => true,

@@ -20,7 +20,7 @@ const EXEMPT: [(Because, &str); 5] = [
     (Because::PollsChanged, NO_SWEEP),
     (Because::NotDue, NO_SWEEP),
 ];
-const NO_SWEEP: &str = "no function sweeps yet; the histories of shared/core notice it";
+const NO_SWEEP: &str = "a sweep is hardly ever overtaken in a simulated life; the histories of shared/core notice it";
 
 /// Leaves out one label after the other: every one, or each so manyth. Prints who noticed what. Returns whether every
 /// mutation was noticed.

@@ -38,7 +38,7 @@ fn a_clause_that_is_left_out_of_every_guard_is_noticed() {
         (Because::StaleSeq, 1),
         (Because::SeenLater, 1),
         (Because::OtherVersion, 16),
-        (Because::KeyTaken, 24),
+        (Because::KeyTaken, 12),
         (Because::Sent, 14),
         (Because::Ended, 29),
     ] {

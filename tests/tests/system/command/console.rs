@@ -49,8 +49,13 @@ impl Asker {
 
 /// A cloud, and a user who asks its console.
 pub(crate) async fn started() -> (Asker, Program, Up) {
+    started_with(&[]).await
+}
+
+/// The same, of a cloud with more arguments.
+pub(crate) async fn started_with(more: &[&str]) -> (Asker, Program, Up) {
     let user = User::new();
-    let program = user.start(&user.up(&[]));
+    let program = user.start(&user.up(more));
     let up = Up::of(&program).await;
     (Asker { user, url: up.http.clone() }, program, up)
 }
@@ -235,14 +240,14 @@ async fn a_node_is_shown_with_its_presence_and_when_it_was_last_heard_of() {
         let row = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name}: {text}"));
         row.trim_start().to_owned()
     };
-    assert_eq!([row("presence").await, row("last seen").await], ["offline", "-"]);
+    assert_eq!([row("presence").await, row("last seen").await], ["offline (never-seen)", "-"]);
     assert_eq!([row("connection").await, row("checked in").await, row("health").await], ["-", "-", "-"]);
     let mut socket = asker.user.socket(&up, "ap-1").await;
     let health = json!({"uptime_s": 7_300, "load_percent": 12, "memory_free_kib": 20_480, "clients": 1});
     socket.send(json!({"type": "check-in", "seq": 1, "firmware": "2.4.1", "health": health}).to_string()).await;
     assert!(matches!(socket.next().await, Frame::Message(ServerMessage::Ack(_))));
     let (presence, seen) = (row("presence").await, row("last seen").await);
-    assert!(presence.starts_with("online since 2") && presence.ends_with(" UTC"), "{presence}");
+    assert!(presence.starts_with("online since 2") && presence.ends_with(" UTC (connected)"), "{presence}");
     assert!(seen.contains(" UTC, ") && seen.ends_with("s ago"), "{seen}");
     let known = [row("credentials").await, row("firmware").await, row("commands").await, row("takeovers").await];
     assert_eq!(known, ["version 1", "2.4.1", "none open", "-"]);

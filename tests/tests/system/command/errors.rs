@@ -60,7 +60,7 @@ async fn with_json_what_can_not_be_understood_is_one_object_too() {
 async fn a_cloud_that_does_not_start_says_so_as_json() {
     let user = User::new();
     let ended = user.run(&user.up(&["--json", "--lifetime", "7000"])).await;
-    assert!(json_problem(1, &ended).0.contains("--lifetime must be from 1 to 6600 seconds, not 7000"), "{ended:?}");
+    assert!(json_problem(2, &ended).0.contains("--lifetime must be from 1 to 6600 seconds, not 7000"), "{ended:?}");
     let object: Value = serde_json::from_str(&ended.stderr).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
     assert!(object["error"].is_object() && ended.stdout.is_empty(), "{ended:?}");
 }

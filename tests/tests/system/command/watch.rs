@@ -38,6 +38,41 @@ async fn who_comes_and_goes_is_a_line_each_until_ctrl_c() {
 }
 
 #[tokio::test]
+async fn what_becomes_of_configurations_commands_and_firmware_is_shown_as_it_happens() {
+    let (asker, _program, up) = started().await;
+    asker.text(&["nodes", "register", "ap-1", "--site", "hq"]).await;
+    asker.text(&["nodes", "register", "ap-2", "--site", "lab"]).await;
+    let mut watching = asker.user.start(&["watch", "--site", "hq", "--url", &asker.url]);
+    let for_program = asker.user.start(&["watch", "--json", "--url", &asker.url]);
+    watching.says("0 of 1 online").await;
+    for_program.says("summary").await;
+    let mut socket = asker.user.socket(&up, "ap-1").await;
+    // Events are read from the first look on. The first one that is shown is the first after that.
+    watching.says("ap-1               online").await;
+    let document = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&document, r#"{"channel":36}"#).expect("written");
+    for node in ["ap-2", "ap-1"] {
+        asker.text(&["config", "set", node, &document.path().to_string_lossy()]).await;
+    }
+    let desired = watching.says("config.").await;
+    assert!(desired.contains("ap-1               config.desired    hq  {\"was\":null,\"is\":{"), "{desired}");
+    assert!(desired.contains("  by "), "{desired}");
+    asker.text(&["command", "send", "ap-1", "scan"]).await;
+    watching.says("ap-1               command.queued    hq  {\"command\":1,\"name\":\"scan\"").await;
+    socket.send(r#"{"type":"check-in","seq":1,"config":{"version":1,"status":"applied"}}"#.to_owned()).await;
+    watching.says("ap-1               config.applied    hq  {\"version\":1,\"detail\":null}").await;
+    let applied: Value = serde_json::from_str(&for_program.says("config.applied").await).expect("JSON");
+    assert_eq!(
+        (&applied["event"], &applied["node"], &applied["data"]["version"]),
+        (&json!("config.applied"), &json!("ap-1"), &json!(1))
+    );
+    watching.signal("INT");
+    let ended = watching.ended().await;
+    assert_eq!((ended.code, &*ended.stderr), (Some(0), ""), "{ended:?}");
+    assert!(!ended.stdout.contains("ap-2"), "it is of another site: {ended:?}");
+}
+
+#[tokio::test]
 async fn a_program_gets_one_object_a_line_of_one_site() {
     let (asker, _program, up) = started().await;
     asker.text(&["nodes", "register", "ap-1", "--site", "hq"]).await;
@@ -60,7 +95,11 @@ async fn a_console_that_is_away_is_said_once_and_said_when_it_is_back() {
     let refused = json!({"type": "about:blank", "title": "Unauthorized", "status": 401, "code": "unauthenticated",
         "detail": "no"});
     let mut answers = vec![("502 Bad Gateway", nothing); 3];
-    answers.extend([("200 OK", page), ("401 Unauthorized", refused.to_string())]);
+    // Then it is asked for events, which it does not know, and for nodes again.
+    let unknown =
+        json!({"type": "about:blank", "title": "Not Found", "status": 404, "code": "no-route", "detail": "no"});
+    answers.extend([("200 OK", page), ("404 Not Found", unknown.to_string())]);
+    answers.push(("401 Unauthorized", refused.to_string()));
     let asker = Asker { user: User::new(), url: scripted(answers).await };
     let mut watching = asker.user.start(&["watch", "--every", "1", "--url", &asker.url]);
     let ended = watching.ended().await;
@@ -85,13 +124,21 @@ async fn a_console_is_asked_for_one_page_at_a_time_and_not_more_often_than_said(
     let asker = Asker { user, url };
     let watching = asker.user.start(&["watch", "--every", "1", "--url", &asker.url]);
     let page = |cursor: Option<&str>| json!({"nodes": [], "cursor": cursor}).to_string();
-    let mut first_of_look = vec![];
+    let (mut first_of_look, mut waits_for_events) = (vec![], vec![]);
     for _ in 0..3 {
         for body in [page(Some("next")), page(None)] {
-            let (mut socket, _) = listener.accept().await.expect("a connection");
-            let mut request = [0; 8192];
-            let read = socket.read(&mut request).await.expect("a request");
-            let second = String::from_utf8_lossy(&request[..read]).contains("cursor=next");
+            let (mut socket, request) = loop {
+                let (mut socket, _) = listener.accept().await.expect("a connection");
+                let mut request = [0; 8192];
+                let read = socket.read(&mut request).await.expect("a request");
+                let request = String::from_utf8_lossy(&request[..read]).into_owned();
+                if request.starts_with("GET /v1/nodes?") {
+                    break (socket, request);
+                }
+                assert!(request.starts_with("GET /v1/events?"), "{request}");
+                waits_for_events.push(socket);
+            };
+            let second = request.contains("cursor=next");
             assert_eq!(second, body.contains("null"), "one page after the other");
             if !second {
                 first_of_look.push(Instant::now());
@@ -102,5 +149,6 @@ async fn a_console_is_asked_for_one_page_at_a_time_and_not_more_often_than_said(
     }
     let apart: Vec<_> = first_of_look.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(apart.iter().all(|apart| *apart > Duration::from_millis(900)), "{apart:?}");
+    assert_eq!(waits_for_events.len(), 1, "one request waits for events");
     drop(watching);
 }

@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::RngExt as _;
-use rollcall_stack::FUNCTIONS;
+use rollcall_aws::Environment;
+use rollcall_gateway::Limits;
+use rollcall_lambda::{LambdaInvoke, lambda_client};
+use rollcall_stack::{Bounded, FUNCTIONS, Interceptor, Stack, StackConfig, listen};
 use rollcall_tests::{Backend, Ended, Http, HttpReply, Program, Up, User, free_port, strip};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -63,6 +67,17 @@ impl Infra {
         let program = self.user.start(&[&up[..], &["--ws-port", &port, "--http-port", "0"]].concat());
         let up = Up::of(&program).await;
         (program, up)
+    }
+
+    /// Serves what is deployed, in this process and with something between.
+    pub(crate) async fn gateway(&self, interceptor: Option<Interceptor>) -> Stack {
+        let port = |port, what| listen(port, what, "").expect("a port");
+        let (ws, connections, http) = (port(self.port, "sockets"), port(0, "@connections"), port(0, "HTTP"));
+        let client = lambda_client(&Environment, &self.url);
+        let invoke = LambdaInvoke::new(client, &format!("{}-", self.name), Arc::new(|_, _| {}));
+        let backend = rollcall_stack::Backend::Elsewhere(Arc::new(Bounded::new(invoke)));
+        let limits = Limits::default();
+        Stack::start(StackConfig { ws, connections, http, limits, interceptor, backend }).await.expect("it starts")
     }
 
     /// What there is of it: its stack, its secret, its bucket for code.

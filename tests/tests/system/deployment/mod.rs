@@ -1,8 +1,8 @@
 //! What `infra/deploy` and `infra/destroy` do, seen on LocalStack: `cargo verify localstack` runs these tests.
 
 mod faults;
-mod infra;
-mod rotation;
+pub(crate) mod infra;
+pub(crate) mod rotation;
 
 use tokio::sync::Mutex;
 

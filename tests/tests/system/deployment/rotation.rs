@@ -20,13 +20,13 @@ const AT_ONCE: usize = 8;
 const MEANWHILE: usize = 20;
 
 /// The keys of one half of an exchange.
-struct Keys {
-    signer: Signer,
-    console: &'static str,
+pub(crate) struct Keys {
+    pub(crate) signer: Signer,
+    pub(crate) console: &'static str,
 }
 
 impl Keys {
-    fn old() -> Self {
+    pub(crate) fn old() -> Self {
         let private = include_bytes!("../../../../shared/token/tests/token/keys/ed25519.der");
         Self { signer: Signer::eddsa("old", private), console: "the-older-key-of-the-console" }
     }
@@ -37,7 +37,7 @@ impl Keys {
     }
 
     /// What `infra/deploy --keys` takes, for all of these.
-    fn file(all: &[&Self]) -> Value {
+    pub(crate) fn file(all: &[&Self]) -> Value {
         let jwk = |keys: &&Self| {
             let jwks: Value = serde_json::from_str(&keys.signer.jwks().expect("a key")).expect("JSON");
             jwks["keys"][0].clone()
@@ -58,7 +58,7 @@ async fn keys_are_exchanged_under_200_connected_nodes_and_none_is_disconnected()
         "--set",
         "Registration=open",
         "--set",
-        "CheckInEvery=20",
+        "CheckInEvery=60",
     ])))
     .await;
     let (mut program, up) = infra.serve().await;
@@ -130,7 +130,8 @@ async fn release(infra: &Infra, fleet: &[Watched], keys: &Value) {
     }
 }
 
-async fn deployed(mut deployment: Program) {
+/// Waits until a deployment is ready.
+pub(crate) async fn deployed(mut deployment: Program) {
     let ended = deployment.ended_within(PATIENCE).await;
     assert!(ended.code == Some(0) && ended.stdout.starts_with("ready "), "{ended:?}");
 }

@@ -8,12 +8,12 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use rollcall_aws::Environment;
 use rollcall_lambda::{Package, lambda_client};
-use rollcall_tests::{Ended, Program};
+use rollcall_tests::{Ended, Program, kill};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use super::script::{Script, folder, kill, script};
+use super::script::{Script, folder, script};
 
 #[tokio::test]
 #[ignore = "needs LocalStack: cargo verify localstack"]

@@ -2,11 +2,11 @@
 
 use rollcall_core::Registration;
 use rollcall_node::NodeEvent;
-use rollcall_tests::{Cloud, Frame, Options, Socket, Watched, policy};
+use rollcall_tests::{Cloud, Frame, Options, Socket, Watched, kill, policy};
 use rollcall_wire::ServerMessage;
 use serde_json::Value;
 
-use super::script::{Script, kill};
+use super::script::Script;
 
 const NODES: usize = 10;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rollcall_tests::{Ended, Program, free_port, functions};
+use rollcall_tests::{Ended, Program, free_port, functions, kill};
 use tokio::process::Command;
 
 /// Far longer than anything takes that a test waits for.
@@ -93,9 +93,4 @@ pub(crate) fn script() -> PathBuf {
 /// Where LocalStack is installed.
 pub(crate) fn folder() -> PathBuf {
     functions().parent().expect("target").join("localstack")
-}
-
-pub(crate) fn kill(process: u32) {
-    // It may be gone by now, with another one.
-    let _ = std::process::Command::new("kill").args(["-9", &process.to_string()]).status().expect("kill runs");
 }

@@ -46,6 +46,7 @@ impl Life {
         calls.extend(self.leaving());
         calls.extend(self.polling());
         calls.extend(self.managing());
+        calls.extend(self.telling());
         calls.extend(self.nonsense());
         calls
     }
@@ -121,6 +122,30 @@ impl Life {
         ]
     }
 
+    /// What no request causes: a schedule, a stream and a queue.
+    fn telling(&self) -> Vec<Call> {
+        let written = json!({
+            "Keys": {"pk": {"S": format!("node#{}", self.node)}, "sk": {"S": "node"}},
+            "NewImage": {"cv": {"N": "1"}, "m": {"S": ""}},
+            "SequenceNumber": self.at.to_string(), "ApproximateCreationDateTime": self.at / 1_000,
+        });
+        let unreadable = json!({"Keys": {}, "SequenceNumber": "1"});
+        let record = |written: Value| json!({"Records": [{"eventName": "MODIFY", "dynamodb": written}]});
+        let told = json!({"id": "1.0", "type": "node.online", "subject": self.node, "data": {}});
+        let body = json!({"endpoint": "nobody", "event": told}).to_string();
+        let message = json!({
+            "messageId": self.connection, "receiptHandle": "soak", "body": body, "md5OfBody": "", "messageAttributes": {},
+            "attributes": {"MessageGroupId": format!("nobody/{}", self.node), "ApproximateReceiveCount": "1"},
+            "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:soak", "awsRegion": "us-east-1",
+        });
+        vec![
+            well("sweep", json!({"detail-type": "Scheduled Event"}), 0, "expired"),
+            well("feed", record(written), 0, "batchItemFailures"),
+            somehow("feed", record(unreadable)),
+            well("deliver", json!({ "Records": [message] }), 0, "batchItemFailures"),
+        ]
+    }
+
     /// What costs a function the least, and a stranger nothing.
     fn nonsense(&self) -> Vec<Call> {
         let unsigned = |event_type, route, body| unsigned(self.proxied(event_type, route, 13, body));
@@ -131,6 +156,8 @@ impl Life {
             ("disconnect", unsigned("DISCONNECT", "$disconnect", Value::Null)),
             ("poll", self.http(13, "nonsense", "POST", "/v1/check-in", "")),
             ("console", self.http(13, "nonsense", "GET", "/v1/nodes", "")),
+            ("feed", json!({"Records": 7})),
+            ("deliver", json!({"Records": 7})),
         ];
         let repeated = std::iter::repeat_n(calls, NONSENSE).flatten();
         repeated.map(|(function, event)| somehow(function, event)).collect()

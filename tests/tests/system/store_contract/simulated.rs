@@ -115,8 +115,10 @@ impl Both {
         assert_eq!(item, self.dynamo.read(&key).await.expect("dynamo"), "{id}");
         let first = random.random_range(0..3);
         let (numbers, limit) = (first..=first + random.random_range(0..6), random.random_range(1..6));
-        let commands = told(async || self.simulated.commands(id, numbers.clone(), limit).await).await;
-        assert_eq!(commands, self.dynamo.commands(id, numbers, limit).await.expect("dynamo"), "{id}");
+        let order = if random.random() { Order::Ascending } else { Order::Descending };
+        let keys = commands_of(id, &numbers);
+        let commands = told(async || self.simulated.range(keys.clone(), order, limit).await).await;
+        assert_eq!(commands, self.dynamo.range(keys, order, limit).await.expect("dynamo"), "{id}");
     }
 
     /// Lists all nodes, and those of each site.

@@ -1,6 +1,7 @@
 //! The mutations, by what they break.
 
 mod console;
+mod events;
 mod machine;
 mod messages;
 mod news;
@@ -11,13 +12,14 @@ use super::Mutation;
 
 /// Every mutation.
 pub(super) fn mutations() -> impl Iterator<Item = Mutation> {
-    let lists: [&[Mutation]; 6] = [
+    let lists: [&[Mutation]; 7] = [
         &records::MUTATIONS,
         &news::MUTATIONS,
         &messages::MUTATIONS,
         &console::MUTATIONS,
         &machine::MUTATIONS,
         &updates::MUTATIONS,
+        &events::MUTATIONS,
     ];
     lists.into_iter().flatten().copied()
 }

@@ -18,7 +18,7 @@ type Reply = oneshot::Receiver<Result<Bytes, InvokeError>>;
 
 fn job() -> (Job, Reply) {
     let (reply, answer) = oneshot::channel();
-    (Job { payload: Bytes::new(), reply }, answer)
+    (Job::new(Bytes::new(), reply), answer)
 }
 
 /// Lets a process ask for an invocation when nothing is queued.
@@ -108,4 +108,23 @@ fn an_old_process_that_has_answered_gets_no_more_invocations_and_another_one_fol
     assert!(function.next(old, true).is_none());
     let new = function.ended(old).expect("a place for another process");
     assert!(matches!(function.next(new, true), Some(Next::Now(_))), "the new process gets the invocation that waits");
+}
+
+/// An invocation that has waited for too long.
+fn old_job() -> (Job, Reply) {
+    let (mut job, reply) = job();
+    job.since = Instant::now().checked_sub(LONGEST_WAIT).expect("a machine that runs for some seconds");
+    (job, reply)
+}
+
+#[test]
+fn while_an_invocation_has_waited_too_long_further_ones_are_refused() {
+    let function = function(1, 10);
+    let (old, old_answered) = old_job();
+    let place = function.dispatch(old).ok().flatten().expect("a process is needed");
+    assert_eq!(function.dispatch(job().0), Err(InvokeError::Throttled));
+    drop(old_answered);
+    let (next, _next) = job();
+    assert_eq!(function.dispatch(next), Ok(None), "nobody waits for the old one any more");
+    assert!(matches!(function.next(place, false), Some(Next::Now(_))));
 }

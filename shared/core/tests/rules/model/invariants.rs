@@ -67,7 +67,9 @@ fn refused_events_change_nothing(before: &State, settled: &Settled, after: &Stat
 
 /// An item without the count of its node's messages.
 fn without_budget(item: Option<&Item>) -> Option<Item> {
-    let counted = [Attribute::Spent, Attribute::SpentSince, Attribute::BlockedUntil, Attribute::Offences];
+    // The write that counts says that it announces nothing.
+    let counted =
+        [Attribute::Spent, Attribute::SpentSince, Attribute::BlockedUntil, Attribute::Offences, Attribute::Announces];
     let mut item = item?.clone();
     item.retain(|attribute, _| !counted.contains(attribute));
     Some(item)

@@ -195,7 +195,8 @@ fn firmware_that_is_said_to_be_described_or_desired_or_unknown_is() {
 
 fn view(site: &str, online: bool) -> Json {
     json!({
-        "node": "ap-0", "online": online, "since_ms": null, "last_seen_ms": null, "last_check_in_ms": null,
+        "node": "ap-0", "presence": {"state": if online { "online" } else { "offline" }, "since_ms": null, "reason": "connected"},
+        "online": online, "since_ms": null, "last_seen_ms": null, "last_check_in_ms": null,
         "connection": null, "polling": false, "site": site, "model": "ax-1", "tags": [], "credential_version": 1,
         "revoked": false, "firmware": null, "desired": null, "reported": null, "config": "none",
         "desired_firmware": null, "update": null, "firmware_update": "none", "open_commands": 0, "takeovers": null,

@@ -7,9 +7,9 @@ pub(super) static MUTATIONS: [Mutation; 14] = [
         name: "outdated-not-dismissed",
         what: "A connection whose token becomes outdated is not closed.",
         file: "shared/service/src/console/nodes.rs",
-        find: "self.dismiss_outdated(node, &stored, now).await;",
+        find: "self.dismiss_outdated(node, &stored, admitted.now).await;",
         with: r"if !BROKEN {
-            self.dismiss_outdated(node, &stored, now).await;
+            self.dismiss_outdated(node, &stored, admitted.now).await;
         }",
     },
     Mutation {
@@ -52,12 +52,12 @@ pub(super) static MUTATIONS: [Mutation; 14] = [
         find: r"        if predicted(&node, &item, &document, expected)?.changed {
             self.store_document(&document).await?;
         }
-        let (set, stored) = self.set_and_push(&node, &document, expected, admitted.now).await?;",
+        let (set, stored) = self.set_and_push(&node, &document, expected, admitted).await?;",
         with: r"        let changes = predicted(&node, &item, &document, expected)?.changed;
         if changes && !BROKEN {
             self.store_document(&document).await?;
         }
-        let (set, stored) = self.set_and_push(&node, &document, expected, admitted.now).await?;
+        let (set, stored) = self.set_and_push(&node, &document, expected, admitted).await?;
         if changes && BROKEN {
             self.store_document(&document).await?;
         }",
@@ -114,14 +114,14 @@ pub(super) static MUTATIONS: [Mutation; 14] = [
         name: "revoked-is-online",
         what: "A revoked node is shown as online.",
         file: "shared/service/src/console/view.rs",
-        find: "Presence::Online(_) if node.revoked => (false, None),",
-        with: "Presence::Online(_) if node.revoked && !BROKEN => (false, None),",
+        find: "let online = shown.state != PresenceState::Offline;",
+        with: "let online = shown.state != PresenceState::Offline || (BROKEN && node.revoked);",
     },
     Mutation {
         name: "never-offline",
         what: "A node is shown as online, however long ago it was heard.",
         file: "shared/service/src/console/view.rs",
-        find: "Presence::Offline(since) => (false, since),",
-        with: "Presence::Offline(since) => (BROKEN && since.is_some(), since),",
+        find: "        online,\n        since_ms",
+        with: "        online: online || (BROKEN && since.is_some()),\n        since_ms",
     },
 ];

@@ -1,5 +1,4 @@
 //! The embedded DynamoDB and S3 refuse requests of web pages, and only their owner may read their files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs::{self, Permissions};
 use std::net::{TcpListener, TcpStream};

@@ -1,0 +1,76 @@
+//! Batches on their way to the console.
+
+use std::time::Duration;
+
+use http::Method;
+use rollcall_wire::console::{ImportResult, ProblemCode};
+
+use super::reading::Batch;
+use crate::console::client::{Ask, Client};
+use crate::console::table::clean;
+use crate::out::say;
+use crate::problem::Problem;
+
+/// How long to wait before a console that does not answer is asked again, at first and at most.
+const AGAIN: Duration = Duration::from_millis(500);
+const AGAIN_MOST: Duration = Duration::from_secs(5);
+
+/// The nodes of a batch, with what the console says of each that was sent.
+pub(super) struct Answered {
+    pub(super) batch: Batch,
+    pub(super) results: Vec<ImportResult>,
+}
+
+/// Sends the nodes of a batch. While the console can't be reached, it is asked again: nothing is lost by that, because what
+/// is so already is not changed again.
+pub(super) async fn send(client: &Client, batch: Batch, is_dry: bool) -> Result<Answered, Problem> {
+    let nodes: Vec<_> = batch.rows.iter().filter_map(|row| row.node.as_ref().ok()).collect();
+    if nodes.is_empty() {
+        return Ok(Answered { batch, results: vec![] });
+    }
+    let body = serde_json::to_vec(&nodes).map_err(|error| Problem::plain(&error))?;
+    let path = if is_dry { "/v1/nodes:import?dry_run=true" } else { "/v1/nodes:import" };
+    let (mut pause, mut is_told) = (AGAIN, false);
+    loop {
+        let asked = client.ask(Ask::new(Method::POST, path).with_body(body.clone())).await;
+        match asked.and_then(without_passing) {
+            Ok(results) => return Ok(Answered { batch, results }),
+            Err(problem) if problem.is_passing() => {
+                if !std::mem::replace(&mut is_told, true) {
+                    say(&format!("rollcall: {problem}; the import goes on when it answers"));
+                }
+                tokio::time::sleep(pause).await;
+                pause = AGAIN_MOST.min(pause * 2);
+            }
+            Err(problem) => return Err(problem),
+        }
+    }
+}
+
+/// The results, if the table took part in each of them.
+fn without_passing(results: Vec<ImportResult>) -> Result<Vec<ImportResult>, Problem> {
+    let mut problems = results.iter().filter_map(|result| result.problem.as_ref());
+    let passing =
+        problems.find(|problem| problem.code == ProblemCode::Unavailable).map(|problem| clean(&problem.detail));
+    match passing {
+        Some(detail) => Err(Problem::passing(format!("some nodes can't be imported now ({detail})"))),
+        None => Ok(results),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_the_table_could_not_take_now_is_sent_again_and_one_that_is_refused_is_not() {
+        let result = |code: Option<ProblemCode>| {
+            let problem = code.map(|code| rollcall_wire::console::Problem::new(code, "it is so"));
+            ImportResult { node: "ap-1".to_owned(), status: 0, changed: vec![], problem }
+        };
+        let refused = without_passing(vec![result(None), result(Some(ProblemCode::RevokedNode))]);
+        assert!(refused.is_ok_and(|results| results.len() == 2));
+        let passing = without_passing(vec![result(None), result(Some(ProblemCode::Unavailable))]);
+        assert!(passing.is_err_and(|problem| problem.is_passing()));
+    }
+}

@@ -1,0 +1,93 @@
+//! Taking out nodes, as an import takes them.
+
+use rollcall_core::{Key, Node, NodeId};
+use rollcall_wire::console::{ExportPage, NodeImport, Problem, ProblemCode};
+
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::console::cursor;
+use crate::console::handle::{Admitted, Answered, Console, number};
+use crate::console::refusal::{failed, internal};
+use crate::http::HttpAnswer;
+use crate::queue::Queue;
+use crate::store::{PageKey, Segment, Store};
+
+/// How many nodes a page has by default, and at most.
+const PAGE: i32 = 500;
+const PAGE_MOST: i32 = 1_000;
+/// How many bytes of configurations a page has at most, and one more: an answer of Lambda has at most 6 MB (AWS Lambda
+/// quotas).
+const PAGE_BYTES: usize = 2 * 1024 * 1024;
+/// How many segments there may be.
+const SEGMENTS: u64 = 64;
+
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
+    /// A page of nodes with their configurations. Of several segments, each has a part of the nodes, and they may be read
+    /// at the same time.
+    pub(crate) async fn export(&self, admitted: &Admitted<'_>) -> Answered {
+        let segment = segment(admitted)?;
+        let limit = match admitted.parameter("limit").map(number) {
+            None => PAGE,
+            Some(Some(limit @ 1..=PAGE_MOST)) => limit,
+            Some(_) => return Err(invalid(&format!("limit: must be a number from 1 to {PAGE_MOST}"))),
+        };
+        let (secret, list) = (self.keys.secret(), format!("export {}/{}", segment.index, segment.of));
+        let after: Option<PageKey> =
+            admitted.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
+        let page = self.store.page_of_segment(segment, after, limit).await;
+        let (items, mut next) = page.map_err(|error| failed(&error))?;
+        let (mut nodes, mut bytes) = (vec![], 0);
+        for (id, item) in &items {
+            let stored = Node::read(item).map_err(|error| internal(&error))?;
+            let node = self.exported(id, &stored).await?;
+            bytes += node.config.as_ref().map_or(0, |config| config.text().len());
+            nodes.push(node);
+            if bytes >= PAGE_BYTES && nodes.len() < items.len() {
+                next = Some(PageKey::from(&Key::Node(id.clone())));
+                break;
+            }
+        }
+        let cursor = next.map(|next| cursor::write(&secret, &list, &next));
+        Ok(HttpAnswer::json(200, &ExportPage { nodes, cursor }))
+    }
+
+    async fn exported(&self, id: &NodeId, node: &Node) -> Result<NodeImport, Problem> {
+        let config = match &node.desired {
+            None => None,
+            Some(desired) => {
+                let document = self.documents.get(&self.store, &desired.sha256).await;
+                let Some(document) = document.map_err(|error| failed(&error))? else {
+                    tracing::error!(node = %id, outcome = "failed", error = "a desired document is missing", "export");
+                    return Err(Problem::new(ProblemCode::Internal, "the server failed: its log has the details"));
+                };
+                Some(document.json().map_err(|error| internal(&error))?)
+            }
+        };
+        let tags: Vec<_> = node.tags.iter().map(str::to_owned).collect();
+        Ok(NodeImport {
+            node: id.to_string(),
+            site: Some(node.site.clone()),
+            model: Some(node.model.clone()),
+            tags: Some(Some(tags)),
+            credential_version: node.credentials.map(|version| version.0),
+            revoked: Some(node.revoked),
+            config,
+            firmware: node.desired_firmware.clone(),
+        })
+    }
+}
+
+/// Which part of the nodes is asked for; all of them if nothing is said.
+fn segment(admitted: &Admitted<'_>) -> Result<Segment, Problem> {
+    let of = admitted.parameter("segments").map_or(Some(1), number);
+    let of = of.filter(|of| (1..=SEGMENTS).contains(of));
+    let of = of.ok_or_else(|| invalid(&format!("segments: must be a number from 1 to {SEGMENTS}")))?;
+    let index = admitted.parameter("segment").map_or(Some(0), number);
+    let index = index.filter(|index: &u64| *index < of);
+    let index = index.ok_or_else(|| invalid("segment: must be a number from 0 to one less than segments"))?;
+    Ok(Segment { index, of })
+}
+
+fn invalid(detail: &str) -> Problem {
+    Problem::new(ProblemCode::InvalidParameter, detail)
+}

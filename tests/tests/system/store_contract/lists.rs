@@ -1,0 +1,127 @@
+//! Lists of nodes. A store may show a write in them a little later.
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use rollcall_core::{
+    DesiredConfig, Event, Item, Key, Node, NodeId, Registering, Registration, Site, Timestamp, due_shard, expired,
+    plan, put_document, register, remember,
+};
+use rollcall_service::{MemoryStore, PageKey, Segment, Store, StoreError};
+
+use super::drawn::{node, policy};
+use super::{a_life, applied, dynamodb};
+
+/// How long a store may take to show a write in its lists, and how often that is looked at.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+#[tokio::test]
+async fn lists_have_every_node_once_and_nothing_else() {
+    let (_engine, dynamo) = dynamodb().await;
+    lists_every_node_once(&dynamo).await;
+    lists_every_node_once(&MemoryStore::default()).await;
+    lists_every_node_once(&rollcall_simulation::alone::Store::new(1, 0)).await;
+}
+
+async fn lists_every_node_once(store: &impl Store) {
+    let site: Site = "hq".parse().expect("a site");
+    for number in 0..7 {
+        let id = node(&format!("ap-{number}"));
+        let site = (number % 2 == 0).then(|| site.clone());
+        let stored = applied(store, &register(&id, &Registering { site, ..Registering::default() })).await;
+        let stored = Node::read(&stored).expect("well-formed");
+        let config = DesiredConfig { version: 1, sha256: "cd".to_owned() };
+        let _ = applied(store, &remember(&id, &stored, &config)).await;
+    }
+    let _ = applied(store, &put_document("ab", "{}")).await;
+    let all: Vec<_> = (0..7).map(|number| format!("ap-{number}")).collect();
+    let sorted = |mut ids: Vec<String>| {
+        ids.sort_unstable();
+        ids
+    };
+    let whole = async || sorted(pages(async |after| store.page_of_all(after, 2).await).await);
+    let of_site = async || sorted(pages(async |after| store.page_of_site(&site, after, 2).await).await);
+    let of_segments = async || {
+        let segments = [0, 1, 2].map(|index| Segment { index, of: 3 });
+        let mut ids = vec![];
+        for segment in segments {
+            ids.extend(pages(async |after| store.page_of_segment(segment, after, 2).await).await);
+        }
+        sorted(ids)
+    };
+    until_read(whole, all.clone()).await;
+    until_read(of_segments, all).await;
+    until_read(of_site, ["ap-0", "ap-2", "ap-4", "ap-6"].map(str::to_owned).to_vec()).await;
+    let asked = [0, 9, 5].map(|number| node(&format!("ap-{number}")));
+    let mut read: Vec<_> = store.nodes(&asked).await.expect("readable").into_iter().map(|(id, _)| id).collect();
+    read.sort_unstable();
+    assert_eq!(read, [node("ap-0"), node("ap-5")], "a node without an item is left out");
+}
+
+/// The ids of all pages of a list, of two nodes each.
+async fn pages(
+    page: impl AsyncFn(Option<PageKey>) -> Result<(Vec<(NodeId, Item)>, Option<PageKey>), StoreError>,
+) -> Vec<String> {
+    let (mut ids, mut after) = (vec![], None);
+    loop {
+        let (nodes, next) = page(after).await.expect("readable");
+        assert!(nodes.len() <= 2, "{nodes:?}");
+        ids.extend(nodes.into_iter().map(|(id, _)| id.to_string()));
+        after = next;
+        if after.is_none() {
+            return ids;
+        }
+    }
+}
+
+/// Reads again until that is what is read. A scan, and a query of an index, show a write a little later (Amazon DynamoDB
+/// Developer Guide, "DynamoDB read consistency").
+async fn until_read<T: PartialEq + std::fmt::Debug>(read: impl AsyncFn() -> T, expected: T) {
+    let began = Instant::now();
+    loop {
+        let found = read().await;
+        if found == expected {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{found:?} is read, and not {expected:?}");
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+#[tokio::test]
+async fn suspected_nodes_are_found_by_the_end_of_their_grace_period() {
+    let (_engine, dynamo) = dynamodb().await;
+    finds_suspected_nodes(&dynamo).await;
+    finds_suspected_nodes(&MemoryStore::default()).await;
+    finds_suspected_nodes(&rollcall_simulation::alone::Store::new(1, 0)).await;
+}
+
+async fn finds_suspected_nodes(store: &impl Store) {
+    let policy = policy(Registration::Open);
+    let ids: Vec<_> = (0..12).map(|number| node(&format!("suspect-{number}"))).collect();
+    for (late, id) in (0_u64..).zip(&ids) {
+        let [connect, _, disconnect] = a_life(id.as_str());
+        let _ = applied(store, &plan(&connect, &policy)).await;
+        let _ = applied(store, &plan(&Event { at: Timestamp(12_000 + late), ..disconnect }, &policy)).await;
+    }
+    let due = |late: u64| Timestamp(12_000 + late).plus_seconds(policy.grace);
+    let until_found = async |ends: RangeInclusive<Timestamp>, limit, expected: &[NodeId]| {
+        let found = async || {
+            let mut found = store.suspects(ends.clone(), limit).await.expect("readable");
+            found.sort_unstable_by_key(|id| ids.iter().position(|known| known == id));
+            found
+        };
+        until_read(found, expected.to_vec()).await;
+    };
+    until_found(Timestamp(0)..=due(7), 100, &ids[..8]).await;
+    until_found(due(10)..=Timestamp(u64::MAX), 100, &ids[10..]).await;
+    let is_first = |id: &&NodeId| ids.iter().find(|other| due_shard(other) == due_shard(id)) == Some(*id);
+    let first_of_each_shard: Vec<_> = ids.iter().filter(is_first).cloned().collect();
+    until_found(Timestamp(0)..=due(11), 1, &first_of_each_shard).await;
+    let stored = store.read(&Key::Node(ids[0].clone())).await.expect("readable").expect("stored");
+    let over = expired(&ids[0], &Node::read(&stored).expect("well-formed"), due(0), &policy);
+    let _ = applied(store, &plan(&over.expect("its grace period is over"), &policy)).await;
+    // A node that is offline is suspected no more.
+    until_found(Timestamp(0)..=due(7), 100, &ids[1..8]).await;
+}
