@@ -71,7 +71,7 @@ pub(crate) async fn write_and_log(
     for _ in 0..ROUNDS {
         let last = last_logged(store.read(&Key::LogHead(shard)).await?.as_ref())?;
         let mut writes = log_events(shard, last, std::slice::from_ref(&event), now, keep_for);
-
+        writes.push(update.clone());
         if store.transact(&writes).await? || is_logged(store, &event.node, &event.id).await? {
             return Ok(true);
         }

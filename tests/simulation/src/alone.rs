@@ -2,6 +2,7 @@
 //! be observed must be the same.
 
 mod gateway;
+mod outbound;
 mod store;
 
 use rollcall_core::Timestamp;
@@ -14,6 +15,7 @@ use crate::kernel::Kernel;
 use crate::witness::Witness;
 
 pub use gateway::{Function, Gateway, Output, Saw};
+pub use outbound::{Fate, Handed, Queue, Records};
 pub use store::Store;
 
 /// What a part stands on. Nobody looks at what the oracle says: there is no fleet.

@@ -18,10 +18,11 @@ use crate::event::{Called, Event, Returned};
 use crate::ground::Ground;
 use crate::kernel::MS;
 use crate::table;
-use fifo::Fifo;
 use stream::Stream;
 
 pub(crate) use endpoints::endpoints;
+pub(crate) use fifo::Fifo;
+pub(crate) use stream::{Fed, Shard};
 
 /// Something that happens on the way to the application.
 #[derive(Debug)]

@@ -31,7 +31,7 @@ const PATIENCE: Micros = 120 * S;
 
 /// The queue, and its queue of dead letters.
 #[derive(Debug, Default)]
-pub(super) struct Fifo {
+pub(crate) struct Fifo {
     groups: BTreeMap<String, VecDeque<Waiting>>,
     /// The ids that came within five minutes, and when.
     known: HashMap<String, Micros>,
@@ -72,12 +72,11 @@ impl Fifo {
                 self.plan(ground, ground.now() + after);
             }
             Request::Postpone(receipt, pause) if !is_lost || draw.percent(50) => {
-                let until = ground.now() + Micros::from(pause) * S;
-                let mut all = self.groups.values_mut().flatten();
-                if let Some(waiting) = all.find(|waiting| waiting.receipt == receipt) {
-                    waiting.hidden_until = until;
+                let by = Micros::from(pause) * S;
+                if !self.postpone(ground.now(), &receipt, by) {
+                    return Answer::Failed(Failure::Unavailable);
                 }
-                self.plan(ground, until);
+                self.plan(ground, ground.now() + by);
             }
             Request::Bury(message) if !is_lost || draw.percent(50) => buried(ground, &message),
             _ => {}
@@ -85,7 +84,7 @@ impl Fifo {
         if is_lost { Answer::Failed(Failure::Unavailable) } else { Answer::Queued }
     }
 
-    fn send(&mut self, now: Micros, message: &Message) {
+    pub(crate) fn send(&mut self, now: Micros, message: &Message) {
         while self.came.front().is_some_and(|(at, _)| at + KNOWN <= now) {
             if let Some((_, id)) = self.came.pop_front() {
                 self.known.remove(&id);
@@ -122,7 +121,7 @@ impl Fifo {
     }
 
     /// The next messages of groups of which none is hidden, the oldest group first.
-    fn hand_out(&mut self, now: Micros) -> Rc<[Received]> {
+    pub(crate) fn hand_out(&mut self, now: Micros) -> Rc<[Received]> {
         self.received += 1;
         let batch = self.received;
         let is_free = |group: &&mut VecDeque<Waiting>| group.iter().all(|waiting| waiting.hidden_until <= now);
@@ -145,7 +144,7 @@ impl Fifo {
         if let Returned::Delivered(failed) = returned {
             for received in batch.iter().filter(|received| !failed.contains(&received.id)) {
                 if !ground.hits(Fault::DeletesLost, &mut draw) {
-                    self.delete(received);
+                    self.delete(ground.now(), &received.receipt);
                 }
             }
         }
@@ -153,12 +152,28 @@ impl Fifo {
         self.plan(ground, ground.now() + after);
     }
 
-    fn delete(&mut self, received: &Received) {
-        let Some(group) = self.groups.get_mut(&received.group) else { return };
-        group.retain(|waiting| waiting.receipt != received.receipt);
-        if group.is_empty() {
-            self.groups.remove(&received.group);
+    /// Deletes a message that is in flight. Returns `false` if its receipt has expired.
+    pub(crate) fn delete(&mut self, now: Micros, receipt: &str) -> bool {
+        let Some(in_flight) = self.in_flight(now, receipt) else { return false };
+        let (group, number) = (in_flight.message.group.clone(), in_flight.number);
+        if let Some(waiting) = self.groups.get_mut(&group) {
+            waiting.retain(|waiting| waiting.number != number);
+            if waiting.is_empty() {
+                self.groups.remove(&group);
+            }
         }
+        true
+    }
+
+    /// Changes when a message that is in flight becomes visible again. Returns `false` if its receipt has expired.
+    pub(crate) fn postpone(&mut self, now: Micros, receipt: &str, by: Micros) -> bool {
+        let in_flight = self.in_flight(now, receipt);
+        in_flight.map(|waiting| waiting.hidden_until = now + by).is_some()
+    }
+
+    fn in_flight(&mut self, now: Micros, receipt: &str) -> Option<&mut Waiting> {
+        let mut all = self.groups.values_mut().flatten();
+        all.find(|waiting| waiting.receipt == receipt && waiting.hidden_until > now)
     }
 
     /// The queue is read at this time, if it is not read earlier.
@@ -205,7 +220,7 @@ mod tests {
         queue.send(0, &message("a", "4"));
         queue.send(0, &message("c", "5"));
         assert_eq!(bodies(&queue.hand_out(1)), ["5"]);
-        queue.delete(&batch[0]);
+        assert!(queue.delete(1, &batch[0].receipt));
         assert!(queue.hand_out(HIDDEN - 1).is_empty());
         assert_eq!(bodies(&queue.hand_out(HIDDEN)), ["2", "3", "4"], "what was not deleted comes again");
     }
@@ -214,7 +229,7 @@ mod tests {
     fn a_message_with_a_known_id_is_not_taken_for_five_minutes() {
         let mut queue = queue(&[("a", "1")]);
         let batch = queue.hand_out(0);
-        queue.delete(&batch[0]);
+        assert!(queue.delete(0, &batch[0].receipt));
         queue.send(KNOWN - 1, &message("a", "1"));
         assert!(queue.hand_out(KNOWN - 1).is_empty());
         queue.send(KNOWN, &message("a", "1"));
@@ -226,9 +241,10 @@ mod tests {
         let mut queue = queue(&[("a", "1")]);
         let first = queue.hand_out(0);
         let second = queue.hand_out(HIDDEN);
-        queue.delete(&first[0]);
+        assert!(!queue.delete(HIDDEN, &first[0].receipt));
         assert!(queue.hand_out(HIDDEN + 1).is_empty(), "it is still hidden");
-        queue.delete(&second[0]);
+        assert!(!queue.delete(2 * HIDDEN, &second[0].receipt), "it is in flight no longer");
+        assert!(queue.delete(HIDDEN + 1, &second[0].receipt));
         assert!(queue.hand_out(3 * HIDDEN).is_empty());
     }
 }

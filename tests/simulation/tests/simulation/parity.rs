@@ -3,6 +3,7 @@
 
 mod client;
 mod history;
+mod outbound;
 mod real;
 
 use std::cell::{Cell, RefCell};
@@ -27,9 +28,7 @@ const HISTORIES: u32 = 400;
 fn the_simulated_gateway_and_the_real_one_agree_on_every_step_of_many_histories() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let max_shrink_time = SHRINKING.1.as_millis().try_into().expect("a minute");
-    let config = Config { cases: HISTORIES, max_shrink_time, failure_persistence: None, ..Config::default() };
-    // The same histories in every run.
-    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let mut runner = runner(Config { cases: HISTORIES, max_shrink_time, ..Config::default() });
     let (seen, patience) = (RefCell::new(BTreeMap::<String, u32>::new()), Cell::new(PATIENCE));
     let agreed = runner.run(&history(), |(requests, deeds)| {
         let saw = runtime.block_on(agree(requests, &deeds, patience.get()));
@@ -99,6 +98,12 @@ fn a_client_that_says_nothing_is_closed_by_both() {
         let saw = real.saw(2, PATIENCE).await;
         assert_eq!(by_subject(&saw), by_subject(&expected));
     });
+}
+
+/// Makes the same histories in every run.
+fn runner(mut config: Config) -> TestRunner {
+    config.failure_persistence = None;
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
 }
 
 /// Takes a history through both gateways. Returns what was seen.
