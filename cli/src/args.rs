@@ -5,6 +5,7 @@ mod console;
 mod endpoint;
 mod firmware;
 mod reading;
+mod reconcile;
 mod simulate;
 mod table;
 mod transfer;
@@ -20,6 +21,7 @@ pub(crate) use console::{
 pub(crate) use endpoint::{AddEndpoint, EndpointCommand, ListEndpoints, OneEndpoint, ReplayEvents, ShowEndpoint};
 pub(crate) use firmware::{AddFirmware, FirmwareCommand, Image, WantFirmware};
 pub(crate) use reading::asks_for_json;
+pub(crate) use reconcile::{Apply, Reconcile};
 use rollcall_core::{NodeId, Seconds};
 pub(crate) use simulate::{Simulate, SimulateCloud};
 pub(crate) use table::{TableCommand, TableNodes};
@@ -55,6 +57,10 @@ pub(crate) enum Command {
     Import(Import),
     /// Write all nodes to a file that can be imported
     Export(Export),
+    /// Compare a file with the nodes that there are: exit 0 if nothing differs, 1 if something does, 2 if it can't be told
+    Reconcile(Reconcile),
+    /// Do what a saved comparison says, and nothing to a node that was changed since
+    Apply(Apply),
     /// Set or show what nodes are to run, through the console API
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -79,7 +79,8 @@ impl Problem {
 
     /// The same, of a command whose exit code 1 is an answer.
     pub(crate) fn into_trouble(self) -> Self {
-        Self { exit: EXIT_TROUBLE, ..self }
+        let exit = if self.exit == EXIT_FAILED { EXIT_TROUBLE } else { self.exit };
+        Self { exit, ..self }
     }
 
     /// Whether it may be gone in a while.

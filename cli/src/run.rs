@@ -19,6 +19,8 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Problem> {
         Command::Nodes(args) => console::nodes(&args).await,
         Command::Import(args) => console::import(&args).await,
         Command::Export(args) => console::export(&args).await,
+        Command::Reconcile(args) => return console::reconcile(&args).await.map_err(Problem::into_trouble),
+        Command::Apply(args) => console::apply(&args).await,
         Command::Config(command) => return console::config(&command).await,
         Command::Watch(args) => console::watch(&args).await,
         Command::Events(args) => console::events(&args).await,

@@ -88,7 +88,9 @@ impl Command {
             | Self::Endpoint(_)
             | Self::Node(_)
             | Self::Import(_)
-            | Self::Export(_) => true,
+            | Self::Export(_)
+            | Self::Reconcile(_)
+            | Self::Apply(_) => true,
             Self::Up(_)
             | Self::Deploy(_)
             | Self::Token(_)

@@ -92,6 +92,11 @@ impl Client {
         Ok(Self { url, authorization, key, http })
     }
 
+    /// Where it is.
+    pub(super) fn url(&self) -> String {
+        self.url.to_string()
+    }
+
     /// The local cloud whose console is asked, if it is one.
     pub(super) fn local(&self) -> Option<Local> {
         self.url.local()

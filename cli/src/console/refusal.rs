@@ -49,6 +49,7 @@ pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, statu
         ProblemCode::OtherModel => {
             format!("{detail}: `rollcall nodes register {node} --model MODEL` says what it is")
         }
+        ProblemCode::NodeChanged | ProblemCode::OtherStack => format!("{detail}: `rollcall reconcile` compares again"),
         ProblemCode::VersionMismatch => mismatch(node, refused.current_version.unwrap_or_default()),
         ProblemCode::Unavailable => {
             let detail = detail.trim_end_matches(": try again a little later");
@@ -132,6 +133,8 @@ mod tests {
             (ProblemCode::EndpointDisabled, "`rollcall endpoint add`"),
             (ProblemCode::TooManyEndpoints, "`rollcall endpoint remove`"),
             (ProblemCode::FirmwareDiffers, "`rollcall firmware show`"),
+            (ProblemCode::NodeChanged, "`rollcall reconcile`"),
+            (ProblemCode::OtherStack, "`rollcall reconcile`"),
             (ProblemCode::OtherModel, "`rollcall nodes register ap-1 --model MODEL`"),
         ] {
             let sentence = sentence(KeyOf::Machine, &Refused::new(code, "as it is"));

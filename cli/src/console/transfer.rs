@@ -1,15 +1,15 @@
 //! Nodes in files: import and export.
 
 mod columns;
-mod export;
-mod format;
+pub(super) mod export;
+pub(super) mod format;
 mod import;
 mod reading;
 mod records;
 mod rejects;
 mod resume;
-mod rows;
-mod sending;
+pub(super) mod rows;
+pub(super) mod sending;
 mod tally;
 
 pub(crate) use export::export;

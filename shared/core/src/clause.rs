@@ -87,6 +87,8 @@ labels! {
     CredentialsGoBack = "credentials-go-back",
     /// The version of the configuration that is desired is not an expected one.
     OtherVersion = "other-version",
+    /// What is desired of the node was changed since it was read.
+    DesiredChanged = "desired-changed",
     /// The document is desired already.
     AlreadyDesired = "already-desired",
     /// The node's model is not the firmware's.

@@ -28,6 +28,9 @@ pub enum Denied {
         /// The version that is desired; 0 if there is none.
         current: u64,
     },
+    /// What is desired of the node was changed since it was read.
+    #[error("the node was changed since it was compared")]
+    Changed,
     /// The firmware is for another model, or the node has no model.
     #[error("the node's model is not the one that this firmware is for")]
     OtherModel,
@@ -72,6 +75,7 @@ pub(crate) fn denied(stored: Option<&Item>, because: Option<Because>) -> Result<
         Some(Because::OtherVersion) => {
             Denied::Stale { current: node.and_then(|node| node.desired).map_or(0, |desired| desired.version) }
         }
+        Some(Because::DesiredChanged) => Denied::Changed,
         Some(Because::OtherModel) => Denied::OtherModel,
         _ => return Err(Unanswerable::Unexplained),
     })

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 /// The types of events, in the order of their names.
-pub const EVENT_TYPES: [&str; 24] = [
+pub const EVENT_TYPES: [&str; 25] = [
     "command.expired",
     "command.finished",
     "command.queued",
@@ -11,6 +11,7 @@ pub const EVENT_TYPES: [&str; 24] = [
     "config.desired",
     "config.rejected",
     "config.substituted",
+    "drift.found",
     "endpoint.disabled",
     "endpoint.removed",
     "endpoint.rotated",

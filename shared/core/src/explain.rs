@@ -57,6 +57,7 @@ pub(crate) fn follows(event: &Event, because: Because, stored: Option<&Node>, po
         // These are the reasons of other writes.
         Because::CredentialsGoBack
         | Because::OtherVersion
+        | Because::DesiredChanged
         | Because::AlreadyDesired
         | Because::OtherModel
         | Because::CommandsChanged

@@ -58,6 +58,7 @@ mod sweep_state;
 mod tags;
 mod timestamp;
 mod token_end;
+mod unchanged;
 mod update;
 
 pub use actor::Actor;

@@ -171,7 +171,8 @@ impl Update {
         }
     }
 
-    fn changed(&self, before: &Item) -> Item {
+    /// An item after the changes.
+    pub(crate) fn changed(&self, before: &Item) -> Item {
         let mut after = before.clone();
         for change in &self.changes {
             match change {

@@ -8,6 +8,7 @@ mod conditions;
 mod configs;
 mod content;
 mod cursor;
+mod drift;
 mod endpoints;
 mod event_schema;
 mod events;
@@ -24,6 +25,7 @@ mod query;
 mod refusal;
 mod replay;
 mod routes;
+mod unchanged;
 mod view;
 
 pub use endpoints::Endpoints;

@@ -20,7 +20,9 @@ pub use nodes::{
     NodeSpec, NodeView, PresenceView, TakeoversView,
 };
 pub use problem::{Problem, ProblemCode};
-pub use transfer::{ExportPage, IMPORT_NODES, ImportResult, ImportedField, NodeImport};
+pub use transfer::{
+    DriftReport, DriftTold, ExportPage, IF_NONE, IMPORT_NODES, ImportResult, ImportedField, NodeImport,
+};
 
 use serde::{Deserialize, Serialize};
 

@@ -65,6 +65,17 @@ pub(crate) async fn export(args: &Export) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Writes a file that is there only once it is whole, and that only its owner may read.
+///
+/// # Errors
+/// If it can't be written.
+pub(in crate::console) fn whole(file: &Path, text: &[u8]) -> Result<(), Problem> {
+    let next = next_to(file)?;
+    next.as_file().write_all(text).map_err(|error| unwritable(file, &error))?;
+    next.as_file().sync_all().map_err(|error| unwritable(file, &error))?;
+    next.persist(file).map(|_| ()).map_err(|error| unwritable(file, &error.error))
+}
+
 /// A file beside this one, which becomes this one once it is whole.
 fn next_to(file: &Path) -> Result<tempfile::NamedTempFile<File>, Problem> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -80,11 +91,10 @@ async fn write(args: &Export, client: &Client, format: Format, out: impl Write) 
     let name = args.output.as_deref().unwrap_or(Path::new("standard output"));
     let failed = |error: io::Error| unwritable(name, &error);
     let mut out = Out::new(format, out).map_err(failed)?;
-    let pages = (0..SEGMENTS).map(|segment| Box::pin(pages(client, segment)));
-    let mut pages = stream::select_all(pages);
+    let mut pages = pin!(pages(client, ""));
     let (mut count, mut progress) = (0, Progress::start());
     while let Some(page) = pages.try_next().await? {
-        for node in page.iter().filter(|node| args.selector.as_ref().is_none_or(|selector| selector.has(node))) {
+        for node in page.nodes.iter().filter(|node| args.selector.as_ref().is_none_or(|selector| selector.has(node))) {
             match out.add(node) {
                 // Whoever stops reading has seen enough.
                 Err(error) if args.output.is_none() && error.kind() == ErrorKind::BrokenPipe => return Ok(count),
@@ -100,13 +110,26 @@ async fn write(args: &Export, client: &Client, format: Format, out: impl Write) 
     }
 }
 
+/// All pages, with this behind the query.
+pub(in crate::console) fn pages<'a>(
+    client: &'a Client,
+    query: &'a str,
+) -> impl futures_util::Stream<Item = Result<ExportPage, Problem>> + 'a {
+    stream::select_all((0..SEGMENTS).map(|segment| Box::pin(segment_pages(client, segment, query))))
+}
+
 /// The pages of one segment, one after the other.
-fn pages(client: &Client, segment: u64) -> impl futures_util::Stream<Item = Result<Vec<NodeImport>, Problem>> {
+fn segment_pages<'a>(
+    client: &'a Client,
+    segment: u64,
+    query: &'a str,
+) -> impl futures_util::Stream<Item = Result<ExportPage, Problem>> + 'a {
     stream::try_unfold(Some(String::new()), move |cursor: Option<String>| async move {
         let Some(cursor) = cursor else { return Ok(None) };
-        let path = format!("/v1/nodes:export?limit={PAGE}&segments={SEGMENTS}&segment={segment}{cursor}");
-        let ExportPage { nodes, cursor } = client.ask(Ask::new(Method::GET, path)).await?;
-        Ok(Some((nodes, cursor.map(|cursor| format!("&cursor={cursor}")))))
+        let path = format!("/v1/nodes:export?limit={PAGE}&segments={SEGMENTS}&segment={segment}{query}{cursor}");
+        let page: ExportPage = client.ask(Ask::new(Method::GET, path)).await?;
+        let next = page.cursor.as_ref().map(|cursor| format!("&cursor={cursor}"));
+        Ok(Some((page, next)))
     })
 }
 

@@ -10,9 +10,9 @@ const RECORD_BYTES: usize = 1024 * 1024;
 
 /// A record, as it stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Record {
+pub(in crate::console) struct Record {
     /// The number of its first line, from 1.
-    pub(super) line: u64,
+    pub(in crate::console) line: u64,
     /// Where the record ends, in bytes from the beginning of the file.
     pub(super) end: u64,
     /// The record, with what ends it.
@@ -52,7 +52,7 @@ impl<R: BufRead> Records<R> {
     ///
     /// # Errors
     /// If the file can't be read.
-    pub(super) fn next(&mut self) -> io::Result<Option<Record>> {
+    pub(in crate::console) fn next(&mut self) -> io::Result<Option<Record>> {
         let Some(first) = self.next_line()? else { return Ok(None) };
         let Some(delimiter) = self.delimiter.filter(|_| first.len() <= RECORD_BYTES) else {
             return Ok(Some(self.record(&[first], None)));

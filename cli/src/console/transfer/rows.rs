@@ -25,7 +25,7 @@ const UTF_16: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 
 /// What is done with ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ids {
+pub(in crate::console) enum Ids {
     /// Nothing.
     AsTheyAre,
     /// MAC addresses, however they are written, are written as `aa:bb:cc:dd:ee:ff`.
@@ -34,22 +34,22 @@ pub(super) enum Ids {
 
 /// What is wrong with a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Bad {
+pub(in crate::console) struct Bad {
     pub(super) column: Option<String>,
     pub(super) reason: String,
 }
 
 /// A record with its node.
 #[derive(Debug)]
-pub(super) struct Row {
-    pub(super) record: Record,
+pub(in crate::console) struct Row {
+    pub(in crate::console) record: Record,
     /// The node's id as the file has it, if it is written otherwise than the node's id now.
     pub(super) renamed: Option<String>,
-    pub(super) node: Result<NodeImport, Bad>,
+    pub(in crate::console) node: Result<NodeImport, Bad>,
 }
 
 /// Reads the nodes of a file.
-pub(super) struct Rows {
+pub(in crate::console) struct Rows {
     records: Records<BufReader<File>>,
     columns: Option<Columns>,
     beside: PathBuf,
@@ -60,7 +60,7 @@ pub(super) struct Rows {
     /// The line of names, as the file has it.
     pub(super) header: Vec<u8>,
     /// Whether the last line has no end: the file may have been cut off.
-    pub(super) is_cut: bool,
+    pub(in crate::console) is_cut: bool,
 }
 
 impl Bad {
@@ -107,7 +107,7 @@ impl Rows {
     ///
     /// # Errors
     /// If it can't be read, or has no names.
-    pub(super) fn open(file: &Path, format: Format, ids: Ids) -> Result<Self, Problem> {
+    pub(in crate::console) fn open(file: &Path, format: Format, ids: Ids) -> Result<Self, Problem> {
         let named = |why: &dyn std::fmt::Display| Problem::new(format!("{}: {why}", file.display()));
         let mut records =
             Records::new(BufReader::with_capacity(256 * 1024, File::open(file).map_err(|error| named(&error))?));
@@ -145,7 +145,7 @@ impl Rows {
     ///
     /// # Errors
     /// If the file can't be read.
-    pub(super) fn next(&mut self) -> io::Result<Option<Row>> {
+    pub(in crate::console) fn next(&mut self) -> io::Result<Option<Row>> {
         loop {
             let Some(record) = self.records.next()? else { return Ok(None) };
             self.is_cut = !record.text.ends_with(b"\n");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use rollcall_wire::console::{ImportResult, ProblemCode};
+use rollcall_wire::console::{ImportResult, NodeImport, ProblemCode};
 
 use super::reading::Batch;
 use crate::console::client::{Ask, Client};
@@ -21,28 +21,37 @@ pub(super) struct Answered {
     pub(super) results: Vec<ImportResult>,
 }
 
-/// Sends the nodes of a batch. While the console can't be reached, it is asked again: nothing is lost by that, because what
-/// is so already is not changed again.
+/// Sends the nodes of a batch.
 pub(super) async fn send(client: &Client, batch: Batch, is_dry: bool) -> Result<Answered, Problem> {
     let nodes: Vec<_> = batch.rows.iter().filter_map(|row| row.node.as_ref().ok()).collect();
     if nodes.is_empty() {
         return Ok(Answered { batch, results: vec![] });
     }
-    let body = serde_json::to_vec(&nodes).map_err(|error| Problem::plain(&error))?;
     let path = if is_dry { "/v1/nodes:import?dry_run=true" } else { "/v1/nodes:import" };
+    let results = import(client, &nodes, path).await?;
+    Ok(Answered { batch, results })
+}
+
+/// Imports these nodes. While the console can't be reached, it is asked again: nothing is lost by that, because what is so
+/// already is not changed again.
+pub(in crate::console) async fn import(
+    client: &Client,
+    nodes: &[&NodeImport],
+    path: &str,
+) -> Result<Vec<ImportResult>, Problem> {
+    let body = serde_json::to_vec(nodes).map_err(|error| Problem::plain(&error))?;
     let (mut pause, mut is_told) = (AGAIN, false);
     loop {
         let asked = client.ask(Ask::new(Method::POST, path).with_body(body.clone())).await;
         match asked.and_then(without_passing) {
-            Ok(results) => return Ok(Answered { batch, results }),
             Err(problem) if problem.is_passing() => {
                 if !std::mem::replace(&mut is_told, true) {
-                    say(&format!("rollcall: {problem}; the import goes on when it answers"));
+                    say(&format!("rollcall: {problem}; this goes on when it answers"));
                 }
                 tokio::time::sleep(pause).await;
                 pause = AGAIN_MOST.min(pause * 2);
             }
-            Err(problem) => return Err(problem),
+            outcome => return outcome,
         }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn read<T: DeserializeOwned>(secret: &[u8; 32], list: &str, cursor: &
 
 /// The list comes first, as a hash. The hash has a fixed length, so that no list and key can be mistaken for another
 /// list and key.
-fn signing(secret: &[u8; 32], list: &str, bytes: &[u8]) -> Hmac<Sha256> {
+pub(crate) fn signing(secret: &[u8; 32], list: &str, bytes: &[u8]) -> Hmac<Sha256> {
     let mut key = hmac::digest::Key::<Hmac<Sha256>>::default();
     key[..secret.len()].copy_from_slice(secret);
     Hmac::<Sha256>::new(&key).chain_update(Sha256::digest(list)).chain_update(bytes)

@@ -8,6 +8,7 @@ use crate::connections::Connections;
 use crate::console::cursor;
 use crate::console::handle::{Admitted, Answered, Console, number};
 use crate::console::refusal::{failed, internal};
+use crate::console::unchanged;
 use crate::http::HttpAnswer;
 use crate::queue::Queue;
 use crate::store::{PageKey, Segment, Store};
@@ -31,6 +32,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Some(Some(limit @ 1..=PAGE_MOST)) => limit,
             Some(_) => return Err(invalid(&format!("limit: must be a number from 1 to {PAGE_MOST}"))),
         };
+        let has_conditions = flag(admitted, "conditions")?;
         let (secret, list) = (self.keys.secret(), format!("export {}/{}", segment.index, segment.of));
         let after: Option<PageKey> =
             admitted.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
@@ -39,7 +41,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let (mut nodes, mut bytes) = (vec![], 0);
         for (id, item) in &items {
             let stored = Node::read(item).map_err(|error| internal(&error))?;
-            let node = self.exported(id, &stored).await?;
+            let mut node = self.exported(id, &stored).await?;
+            node.if_unchanged = has_conditions.then(|| unchanged::condition(&secret, id, &stored));
             bytes += node.config.as_ref().map_or(0, |config| config.text().len());
             nodes.push(node);
             if bytes >= PAGE_BYTES && nodes.len() < items.len() {
@@ -48,7 +51,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             }
         }
         let cursor = next.map(|next| cursor::write(&secret, &list, &next));
-        Ok(HttpAnswer::json(200, &ExportPage { nodes, cursor }))
+        let stack = has_conditions.then(|| unchanged::stack(&secret));
+        Ok(HttpAnswer::json(200, &ExportPage { nodes, stack, cursor }))
     }
 
     async fn exported(&self, id: &NodeId, node: &Node) -> Result<NodeImport, Problem> {
@@ -73,7 +77,17 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             revoked: Some(node.revoked),
             config,
             firmware: node.desired_firmware.clone(),
+            if_unchanged: None,
         })
+    }
+}
+
+/// Whether a parameter is `true`; if it is not given, it is not.
+pub(crate) fn flag(admitted: &Admitted<'_>, name: &str) -> Result<bool, Problem> {
+    match admitted.parameter(name) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(invalid(&format!("{name}: must be true or false"))),
     }
 }
 

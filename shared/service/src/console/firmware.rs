@@ -5,7 +5,9 @@ use crate::connections::Connections;
 use crate::http::HttpAnswer;
 use crate::queue::Queue;
 use crate::store::Store;
-use rollcall_core::{Denied, FirmwareImage, FirmwareVersion, Model, NodeId, granted, put_firmware, set_firmware};
+use rollcall_core::{
+    Denied, FirmwareImage, FirmwareVersion, Model, NodeId, Update, granted, put_firmware, set_firmware,
+};
 use rollcall_wire::console::{DeliveryState, FirmwareSet, FirmwareSpec, FirmwareWish, Problem, ProblemCode};
 use rollcall_wire::events::AddedFirmware;
 use rollcall_wire::{EventData, FirmwareNews, ServerMessage};
@@ -52,7 +54,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let version: FirmwareVersion = wish.version.parse().map_err(|error: rollcall_core::InvalidId| {
             Problem::new(ProblemCode::InvalidBody, format!("version: {error}"))
         })?;
-        Ok(HttpAnswer::json(200, &self.desire_firmware(&node, &version, admitted).await?))
+        Ok(HttpAnswer::json(200, &self.desire_firmware(&node, &version, |update| update, admitted).await?))
     }
 
     /// Says that a model must have this version.
@@ -61,17 +63,18 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         image.map(|_| ()).ok_or_else(|| unknown(model, version))
     }
 
-    /// Sets the firmware that is desired of a node, and pushes it.
+    /// Sets the firmware that is desired of a node, under a condition, and pushes it.
     pub(crate) async fn desire_firmware(
         &self,
         node: &NodeId,
         version: &FirmwareVersion,
+        conditional: impl FnOnce(Update) -> Update,
         admitted: &Admitted<'_>,
     ) -> Result<FirmwareSet, Problem> {
         let model = self.registered_node(node).await?.model.ok_or_else(|| denied(Denied::OtherModel))?;
         let model: Model = parse(&model, "model")?;
         self.known_image(&model, version).await?;
-        let outcome = self.write(&admitted.by(set_firmware(node, &model, version))).await?;
+        let outcome = self.write(&conditional(admitted.by(set_firmware(node, &model, version)))).await?;
         let stored = granted(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
         let version = version.as_str().to_owned();
         let delivery = if stored.firmware_news().is_some() {

@@ -157,6 +157,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Keyed::Batch => self.batch(admitted).await,
             Keyed::Import => self.import(admitted).await,
             Keyed::Export => self.export(admitted).await,
+            Keyed::Drift => self.drift(admitted).await,
             Keyed::Register(node) => self.register(admitted, node).await,
             Keyed::Amend(node) => self.amend(admitted, node).await,
             Keyed::Show(node) => self.show(admitted, node).await,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 use rollcall_core::{
-    Amending, Expected, FirmwareVersion, Item, Model, Node, NodeId, Outcome, granted, register_or_amend, revoke,
-    set_firmware,
+    Amending, Expected, FirmwareVersion, Item, Model, Node, NodeId, Outcome, Update, granted, register_or_amend,
+    revoke, set_firmware,
 };
 use rollcall_wire::Document;
 use rollcall_wire::console::{IMPORT_NODES, ImportResult, ImportedField, NodeImport, NodePatch, Problem, ProblemCode};
@@ -13,9 +13,11 @@ use rollcall_wire::console::{IMPORT_NODES, ImportResult, ImportedField, NodeImpo
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::console::batch::{Element, elements};
+use crate::console::export::flag;
 use crate::console::handle::{Admitted, Answered, Console, object, parse};
 use crate::console::nodes::amending;
 use crate::console::refusal::{denied, failed, internal};
+use crate::console::unchanged;
 use crate::http::HttpAnswer;
 use crate::queue::Queue;
 use crate::store::Store;
@@ -30,6 +32,7 @@ struct Desired {
     revoked: bool,
     config: Option<Document>,
     firmware: Option<FirmwareVersion>,
+    if_unchanged: Option<String>,
 }
 
 /// A node while it is imported.
@@ -46,11 +49,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Imports up to [`IMPORT_NODES`] nodes, each with its own result, in the order in which they were given. With
     /// `dry_run=true`, it only says what would be changed.
     pub(crate) async fn import(&self, admitted: &Admitted<'_>) -> Answered {
-        let is_dry = match admitted.parameter("dry_run") {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => return Err(Problem::new(ProblemCode::InvalidParameter, "dry_run: must be true or false")),
-        };
+        let is_dry = flag(admitted, "dry_run")?;
+        unchanged::is_here(&self.keys.secret(), admitted.parameter("stack"))?;
         let body = admitted.body()?;
         let read = |element: Element<'_>| (element.shown(), desired(&element));
         let nodes: Vec<_> = elements(&body, IMPORT_NODES)?.into_iter().map(read).collect();
@@ -80,6 +80,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 
     /// Changes what of a node is not as it is to be. Nothing is changed that is so already.
     async fn import_one(&self, import: &mut Import<'_>, admitted: &Admitted<'_>) -> Result<(), Problem> {
+        if let Some(condition) = &import.desired.if_unchanged {
+            unchanged::holds(&self.keys.secret(), condition, &import.desired.node, import.stored()?.as_ref())?;
+        }
         self.import_registration(import, admitted).await?;
         self.import_config(import, admitted).await?;
         self.import_firmware(import, admitted).await?;
@@ -120,18 +123,26 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     }
 
     async fn import_config(&self, import: &mut Import<'_>, admitted: &Admitted<'_>) -> Result<(), Problem> {
-        let (desired, any) = (import.desired, Expected::default());
+        let desired = import.desired;
         let Some(document) = &desired.config else { return Ok(()) };
-        let stored = import.stored()?;
-        if stored.and_then(|node| node.desired).is_some_and(|config| config.sha256 == document.sha256()) {
+        let current = import.stored()?.and_then(|node| node.desired);
+        if current.as_ref().is_some_and(|config| config.sha256 == document.sha256()) {
             return Ok(());
         }
+        let version = current.map_or(0, |config| config.version);
+        let expected = if import.has_condition() { Expected::version(version) } else { Expected::default() };
+        let update = rollcall_core::set_config(&desired.node, document.sha256(), &expected);
+        let outcome = update.apply(import.item.as_ref());
         if import.is_dry {
-            let update = rollcall_core::set_config(&desired.node, document.sha256(), &any);
-            import.take(update.apply(import.item.as_ref()))?;
+            import.take(outcome)?;
         } else {
             self.store_document(document).await?;
-            self.set_and_push(&desired.node, document, &any, admitted).await?;
+            let set = self.set_and_push(&desired.node, document, &expected, admitted).await;
+            set.map_err(|problem| if import.has_condition() { changed(problem) } else { problem })?;
+            // What the write has made of the item, if nobody else has written it.
+            if let Outcome::Applied { after } = outcome {
+                import.item = Some(after);
+            }
         }
         import.changed.push(ImportedField::Config);
         Ok(())
@@ -151,19 +162,30 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             let update = set_firmware(&desired.node, &model, version);
             import.take(update.apply(import.item.as_ref()))?;
         } else {
-            self.desire_firmware(&desired.node, version, admitted).await?;
+            let conditional = |update| import.conditional(update);
+            self.desire_firmware(&desired.node, version, conditional, admitted).await?;
         }
         import.changed.push(ImportedField::Firmware);
         Ok(())
     }
 
     /// Makes a write, or finds out what it would come to.
-    async fn try_out(&self, import: &Import<'_>, update: &rollcall_core::Update) -> Result<Outcome, Problem> {
-        if import.is_dry { Ok(update.apply(import.item.as_ref())) } else { self.write(update).await }
+    async fn try_out(&self, import: &Import<'_>, update: &Update) -> Result<Outcome, Problem> {
+        let update = import.conditional(update.clone());
+        if import.is_dry { Ok(update.apply(import.item.as_ref())) } else { self.write(&update).await }
     }
 }
 
 impl Import<'_> {
+    fn has_condition(&self) -> bool {
+        self.desired.if_unchanged.is_some()
+    }
+
+    /// A write that is refused if the node has changed, if the import has a condition.
+    fn conditional(&self, update: Update) -> Update {
+        if self.has_condition() { update.unless_changed_since(self.item.as_ref()) } else { update }
+    }
+
     fn stored(&self) -> Result<Option<Node>, Problem> {
         self.item.as_ref().map(Node::read).transpose().map_err(|error| internal(&error))
     }
@@ -192,7 +214,16 @@ fn desired(element: &Element<'_>) -> Result<Desired, Problem> {
         revoked: import.revoked.unwrap_or(false),
         config: import.config.map(|config| Document::parse(config.text())).transpose()?,
         firmware,
+        if_unchanged: import.if_unchanged,
     })
+}
+
+/// The problem of an import with a condition: that another version is desired is a change.
+fn changed(problem: Problem) -> Problem {
+    match problem.code {
+        ProblemCode::VersionMismatch => denied(rollcall_core::Denied::Changed),
+        _ => problem,
+    }
 }
 
 /// What of a node's registration differs between what was and what is. Of a new one, the credential version is no change.

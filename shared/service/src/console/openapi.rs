@@ -22,7 +22,7 @@ use rollcall_wire::console::{
     DeliveryList, DeliveryProgress, DeliveryView, DisabledView, EndpointList, EndpointSecret, EndpointSpec,
     EndpointView, Replay, Replayed, SignatureScheme, TestSent,
 };
-use rollcall_wire::console::{ExportPage, ImportResult, ImportedField, NodeImport};
+use rollcall_wire::console::{DriftReport, DriftTold, ExportPage, ImportResult, ImportedField, NodeImport};
 use rollcall_wire::console::{FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish};
 use rollcall_wire::console::{HealthView, PartHealth, Presence, PresenceView};
 use rollcall_wire::{
@@ -61,6 +61,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
     ),
     paths(
         operations::health, operations::openapi, operations::list, operations::batch,
+        operations::import, operations::export, operations::drift,
         operations::register, operations::amend, operations::show, operations::revoke,
         operations::disconnect, operations::set_config, operations::config, operations::set_site_config,
         operations::queue, operations::commands, operations::cancel, operations::set_firmware,
@@ -70,7 +71,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
     ),
     components(schemas(
         NodeSpec, NodePatch, BatchNode, BatchResult, NodeView, NodePage, DesiredView, ConfigProgress, ConfigSet,
-        NodeImport, ImportResult, ImportedField, ExportPage,
+        NodeImport, ImportResult, ImportedField, ExportPage, DriftReport, DriftTold,
         DeliveryState, SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode,
         CommandSpec, CommandView, CommandProgress, CommandPage, FirmwareSpec, FirmwareWish, FirmwareSet,
         FirmwareProgress, UpdateReport, UpdateStatus, HealthView, PartHealth, Presence, PresenceView,
@@ -148,6 +149,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::console::routes::{Keyed, PARAMETERS, Route, route};
 
     fn document() -> Value {
         serde_json::to_value(Console::openapi()).expect("JSON")
@@ -171,6 +173,76 @@ mod tests {
         for id in ["listNodes", "getNode", "headNode", "getNodeOptions", "registerNode", "getConfig", "setConfig"] {
             assert!(ids.contains(id), "{id}: {ids:?}");
         }
+    }
+
+    /// The operations that need a key, each with its method and a path. A new one does not compile until it is here.
+    fn keyed() -> Vec<(Keyed<'static>, &'static str, &'static str)> {
+        macro_rules! all {
+            ($($variant:ident $(($($id:literal),*))?: $method:literal $path:literal,)*) => {{
+                let _ = |keyed: Keyed<'_>| match keyed {
+                    $(Keyed::$variant { .. } => (),)*
+                };
+                vec![$((Keyed::$variant $(($($id),*))?, $method, $path),)*]
+            }};
+        }
+        all! {
+            OpenApi: "GET" "openapi.json",
+            EventSchema: "GET" "events/schema.json",
+            List: "GET" "nodes",
+            Batch: "POST" "nodes:batch",
+            Import: "POST" "nodes:import",
+            Export: "GET" "nodes:export",
+            Drift: "POST" "drift",
+            Register("{node}"): "PUT" "nodes/{node}",
+            Amend("{node}"): "PATCH" "nodes/{node}",
+            Show("{node}"): "GET" "nodes/{node}",
+            Revoke("{node}"): "DELETE" "nodes/{node}",
+            Disconnect("{node}"): "POST" "nodes/{node}/disconnect",
+            SetConfig("{node}"): "PUT" "nodes/{node}/config",
+            Config("{node}"): "GET" "nodes/{node}/config",
+            SetSiteConfig("{site}"): "PUT" "sites/{site}/config",
+            Queue("{node}"): "POST" "nodes/{node}/commands",
+            Commands("{node}"): "GET" "nodes/{node}/commands",
+            Cancel("{node}", "{command}"): "DELETE" "nodes/{node}/commands/{command}",
+            AddFirmware("{model}", "{version}"): "PUT" "firmware/{model}/{version}",
+            Firmware("{model}", "{version}"): "GET" "firmware/{model}/{version}",
+            SetFirmware("{node}"): "PUT" "nodes/{node}/firmware",
+            Events: "GET" "events",
+            NodeEvents("{node}"): "GET" "nodes/{node}/events",
+            Endpoints: "GET" "endpoints",
+            PutEndpoint("{name}"): "PUT" "endpoints/{name}",
+            Endpoint("{name}"): "GET" "endpoints/{name}",
+            RemoveEndpoint("{name}"): "DELETE" "endpoints/{name}",
+            TestEndpoint("{name}"): "POST" "endpoints/{name}/test",
+            RotateEndpoint("{name}"): "POST" "endpoints/{name}/rotate",
+            Deliveries("{name}"): "GET" "endpoints/{name}/deliveries",
+            Replay("{name}"): "POST" "endpoints/{name}/replay",
+        }
+    }
+
+    #[test]
+    fn every_request_that_is_answered_is_in_the_document_with_its_parameters_and_nothing_else_is() {
+        let document = document();
+        let paths = document["paths"].as_object().expect("paths");
+        let mut documented: BTreeSet<_> = paths
+            .iter()
+            .flat_map(|(path, item)| {
+                item.as_object().expect("operations").keys().map(move |method| (method.clone(), path.clone()))
+            })
+            .filter(|(method, path)| !["head", "options"].contains(&&**method) && path != "/v1/health")
+            .collect();
+        for (keyed, method, path) in keyed() {
+            let path = format!("/v1/{path}");
+            assert_eq!(route(method, &path), Ok(Route::Keyed(keyed)), "{method} {path}");
+            let operation = (method.to_lowercase(), path);
+            assert!(documented.remove(&operation), "{operation:?} is not in the document");
+            let parameters = document["paths"][&operation.1][&operation.0]["parameters"].as_array();
+            let in_query = parameters.into_iter().flatten().filter(|parameter| parameter["in"] == "query");
+            let said: BTreeSet<_> = in_query.filter_map(|parameter| parameter["name"].as_str()).collect();
+            let taken = PARAMETERS.into_iter().filter(|name| Route::Keyed(keyed).has_parameter(name));
+            assert_eq!(said, taken.collect(), "{operation:?}");
+        }
+        assert_eq!(documented, BTreeSet::new(), "is in the document only");
     }
 
     #[test]

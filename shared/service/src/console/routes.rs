@@ -8,9 +8,21 @@ use crate::console::keys::Scope;
 const METHODS: [&str; 5] = ["GET", "PUT", "PATCH", "POST", "DELETE"];
 
 /// Every parameter of any path.
-const PARAMETERS: [&str; 12] = [
-    "site", "presence", "limit", "cursor", "within_s", "after", "type", "node", "wait_s", "dry_run", "segment",
+pub(crate) const PARAMETERS: [&str; 14] = [
+    "site",
+    "presence",
+    "limit",
+    "cursor",
+    "within_s",
+    "after",
+    "type",
+    "node",
+    "wait_s",
+    "dry_run",
+    "segment",
     "segments",
+    "conditions",
+    "stack",
 ];
 
 /// The operation that a request asks for.
@@ -50,6 +62,7 @@ pub(crate) enum Keyed<'a> {
     Batch,
     Import,
     Export,
+    Drift,
     Register(&'a str),
     Amend(&'a str),
     Show(&'a str),
@@ -120,6 +133,7 @@ impl<'a> Route<'a> {
             | Keyed::Batch
             | Keyed::Import
             | Keyed::Export
+            | Keyed::Drift
             | Keyed::SetSiteConfig(_)
             | Keyed::AddFirmware(..)
             | Keyed::Firmware(..)
@@ -140,8 +154,8 @@ impl<'a> Route<'a> {
         match self {
             Self::Keyed(Keyed::List) => matches!(name, "site" | "presence" | "limit" | "cursor"),
             Self::Keyed(Keyed::Commands(_) | Keyed::NodeEvents(_)) => matches!(name, "limit" | "cursor"),
-            Self::Keyed(Keyed::Import) => name == "dry_run",
-            Self::Keyed(Keyed::Export) => matches!(name, "limit" | "cursor" | "segment" | "segments"),
+            Self::Keyed(Keyed::Import) => matches!(name, "dry_run" | "stack"),
+            Self::Keyed(Keyed::Export) => matches!(name, "limit" | "cursor" | "segment" | "segments" | "conditions"),
             Self::Keyed(Keyed::Events) => matches!(name, "after" | "limit" | "type" | "node" | "wait_s"),
             Self::Keyed(Keyed::Deliveries(_)) => name == "limit",
             Self::Keyed(Keyed::SetSiteConfig(_)) => name == "cursor",
@@ -170,6 +184,7 @@ impl<'a> Route<'a> {
             Self::Keyed(
                 Keyed::Batch
                 | Keyed::Import
+                | Keyed::Drift
                 | Keyed::Register(_)
                 | Keyed::SetConfig(_)
                 | Keyed::SetSiteConfig(_)
@@ -203,6 +218,7 @@ impl Keyed<'_> {
             | Self::Deliveries(_) => Scope::Read,
             Self::Batch
             | Self::Import
+            | Self::Drift
             | Self::Register(_)
             | Self::Amend(_)
             | Self::Revoke(_)
@@ -261,6 +277,7 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
         ("POST", ["nodes:batch"]) => Route::Keyed(Keyed::Batch),
         ("POST", ["nodes:import"]) => Route::Keyed(Keyed::Import),
         ("GET", ["nodes:export"]) => Route::Keyed(Keyed::Export),
+        ("POST", ["drift"]) => Route::Keyed(Keyed::Drift),
         ("PUT", ["nodes", node]) => Route::Keyed(Keyed::Register(node)),
         ("PATCH", ["nodes", node]) => Route::Keyed(Keyed::Amend(node)),
         ("GET", ["nodes", node]) => Route::Keyed(Keyed::Show(node)),

@@ -77,6 +77,10 @@ vocabulary! {
         OtherModel,
         /// `If-Match` or `If-None-Match` does not hold: another version is desired now.
         VersionMismatch,
+        /// The node was changed since the application compared it.
+        NodeChanged,
+        /// The request was made for another stack.
+        OtherStack,
         /// The table could not be written or read now. Try again a little later.
         Unavailable,
         /// An internal error. The server's log has the details.
@@ -104,9 +108,10 @@ impl ProblemCode {
             | Self::FirmwareDiffers
             | Self::EndpointDisabled
             | Self::TooManyEndpoints
+            | Self::OtherStack
             | Self::OtherModel => (409, "Conflict"),
             Self::RevokedNode => (410, "Gone"),
-            Self::VersionMismatch => (412, "Precondition Failed"),
+            Self::VersionMismatch | Self::NodeChanged => (412, "Precondition Failed"),
             Self::TooLarge => (413, "Content Too Large"),
             Self::UnsupportedMediaType => (415, "Unsupported Media Type"),
             Self::Internal => (500, "Internal Server Error"),

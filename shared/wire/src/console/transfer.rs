@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Problem;
 use super::nodes::{not_null, value_or_null};
+use crate::integer;
 use crate::json::Json;
 use crate::vocabulary::vocabulary;
 
@@ -59,7 +60,18 @@ pub struct NodeImport {
         schema(value_type = Option<String>, required = false, pattern = "^[A-Za-z0-9:_.-]{1,32}$")
     )]
     pub firmware: Option<String>,
+    /// If it is given, the node is changed only if it is as it was when an export gave this value
+    /// (`GET /v1/nodes:export?conditions=true`); with `none`, only if it is not registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<String>, required = false, pattern = "^(none|[0-9a-f]{32})$")
+    )]
+    pub if_unchanged: Option<String>,
 }
+
+/// The condition that a node is not registered.
+pub const IF_NONE: &str = "none";
 
 vocabulary! {
     /// What an import has changed of a node.
@@ -105,12 +117,56 @@ pub struct ImportResult {
     pub problem: Option<Problem>,
 }
 
+/// The body of `POST /v1/drift`: how the application's database and the nodes here differ. Fields that are left out are 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct DriftReport {
+    /// How many nodes were compared.
+    #[serde(deserialize_with = "count")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, maximum = 9_007_199_254_740_991_u64))]
+    pub compared: u64,
+    /// How many are not registered here.
+    #[serde(deserialize_with = "count")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, maximum = 9_007_199_254_740_991_u64))]
+    pub missing: u64,
+    /// How many are here, and unknown to the application's database.
+    #[serde(deserialize_with = "count")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, maximum = 9_007_199_254_740_991_u64))]
+    pub unknown: u64,
+    /// How many are here and differ.
+    #[serde(deserialize_with = "count")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, maximum = 9_007_199_254_740_991_u64))]
+    pub changed: u64,
+    /// How many of the application's database can't be brought here: their credentials are older, or were revoked.
+    #[serde(deserialize_with = "count")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, maximum = 9_007_199_254_740_991_u64))]
+    pub stale: u64,
+}
+
+/// A `null` counts as left out.
+fn count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    Ok(integer::optional(deserializer)?.unwrap_or(0))
+}
+
+/// The answer to `POST /v1/drift`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DriftTold {
+    /// The id of the event `drift.found`.
+    pub event: String,
+}
+
 /// A page of nodes as an import takes them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ExportPage {
     /// The nodes, in no particular order.
     pub nodes: Vec<NodeImport>,
+    /// What an import names, so that it is refused by every other stack; only with `conditions=true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
+    pub stack: Option<String>,
     /// Where the next page begins; absent after the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]

@@ -53,6 +53,8 @@ events! {
     ConfigRejected(ReportedConfig) = "config.rejected",
     /// A node runs a configuration that it made of the one that is desired.
     ConfigSubstituted(ReportedConfig) = "config.substituted",
+    /// The application's database and this one differ.
+    DriftFound(Drift) = "drift.found",
     /// An endpoint is disabled: no events are sent there any more.
     EndpointDisabled(DisabledEndpoint) = "endpoint.disabled",
     /// An endpoint was removed.
@@ -264,6 +266,20 @@ data! {
         sha256: String,
         /// The size in bytes.
         size: u64,
+    }
+
+    /// How many nodes of the application's database were compared with those here, and how many differ.
+    Drift {
+        /// How many were compared.
+        compared: u64,
+        /// How many are not registered here.
+        missing: u64,
+        /// How many are here, and unknown to the application's database.
+        unknown: u64,
+        /// How many are here and differ.
+        changed: u64,
+        /// How many of the application's database can't be brought here: their credentials are older, or were revoked.
+        stale: u64,
     }
 
     /// An endpoint that is tested.

@@ -8,6 +8,7 @@ mod diff;
 mod errors;
 mod events;
 mod firmware;
+mod reconcile;
 mod secrets;
 mod simulate;
 mod stack;

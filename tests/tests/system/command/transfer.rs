@@ -160,7 +160,7 @@ async fn an_import_waits_for_a_console_that_is_away_and_goes_on_after_a_kill() {
     until(|| asker.user.folder.path().join("nodes.csv.import").exists()).await;
     program.signal("INT");
     assert_eq!(program.ended().await.code, Some(0));
-    import.says("goes on when it answers").await;
+    import.says("this goes on when it answers").await;
     // A kill while it waits: what is done is known.
     drop(import);
     let mut again = asker.user.up(&["--data", "data"]);

@@ -21,9 +21,7 @@ impl Modify for EveryPath {
 /// The `HEAD` operation for a `GET` operation.
 fn head(get: &Operation) -> Operation {
     let mut head = get.clone();
-    // `getNode` becomes `headNode`, and `listNodes` becomes `headNodes`.
-    let verb = |letter: char| letter.is_ascii_lowercase();
-    head.operation_id = head.operation_id.map(|id| format!("head{}", id.trim_start_matches(verb)));
+    head.operation_id = head.operation_id.map(|id| head_of(&id));
     head.summary = Some("The same as GET, without a body.".to_owned());
     for response in head.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
@@ -31,6 +29,15 @@ fn head(get: &Operation) -> Operation {
         }
     }
     head
+}
+
+/// The name of the `HEAD` operation: `headNode` for `getNode`, `headNodes` for `listNodes`, `headExportNodes` for
+/// `exportNodes`.
+fn head_of(id: &str) -> String {
+    match id.strip_prefix("get").or_else(|| id.strip_prefix("list")) {
+        Some(what) => format!("head{what}"),
+        None => format!("head{}{}", id[..1].to_uppercase(), &id[1..]),
+    }
 }
 
 /// The `OPTIONS` operation of a path.

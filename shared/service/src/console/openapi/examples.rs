@@ -73,6 +73,7 @@ examples! {
     NodeImport: r#"{"node": "ap-1", "site": "hq", "model": "ax-2", "tags": ["roof"], "credential_version": 2,
         "revoked": false, "config": {"channel": 36, "ssid": "guest"}, "firmware": "2.5.0"}"#,
     ImportResult: r#"{"node": "ap-1", "status": 200, "changed": ["registered", "site", "config"]}"#,
+    DriftReport: r#"{"compared": 5000, "missing": 12, "unknown": 0, "changed": 3, "stale": 1}"#,
     PresenceView: r#"{"state": "silent", "since_ms": 1757000600000, "reason": "check-ins-missed"}"#,
     NodeView: r#"{"node": "ap-1", "presence": {"state": "online", "since_ms": 1757000000000, "reason": "connected"},
         "online": true, "since_ms": 1757000000000, "last_seen_ms": 1757000060000,

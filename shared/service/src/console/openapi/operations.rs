@@ -1,9 +1,9 @@
 //! The operations on nodes, and on what they are to run.
 
 use super::{
-    Batch, BatchResult, CommandPage, CommandSpec, CommandView, Conditions, ConfigSet, ConfigView, ExportPage,
-    FirmwareSet, FirmwareSpec, FirmwareWish, HealthView, ImportResult, Imported, Known, NodePage, NodePatch, NodeSpec,
-    NodeView, Presence, Problem, Problems, SiteConfigSet,
+    Batch, BatchResult, CommandPage, CommandSpec, CommandView, Conditions, ConfigSet, ConfigView, DriftReport,
+    DriftTold, ExportPage, FirmwareSet, FirmwareSpec, FirmwareWish, HealthView, ImportResult, Imported, Known,
+    NodePage, NodePatch, NodeSpec, NodeView, Presence, Problem, Problems, SiteConfigSet,
 };
 
 operations! {
@@ -48,6 +48,7 @@ operations! {
     /// A node that is new is registered. A field that is left out stays. Whoever sends the same again changes nothing.
     #[utoipa::path(post, path = "/v1/nodes:import", operation_id = "importNodes", tag = "nodes", params(
         ("dry_run" = Option<bool>, Query, description = "Whether to say only what would be changed"),
+        ("stack" = Option<String>, Query, pattern = "^[0-9a-f]{32}$", description = "The stack that it is for, as an export names it"),
     ), request_body = inline(Imported), responses(
         (status = 200, description = "One result for each node, in the order of the import", body = Vec<ImportResult>),
         Problems,
@@ -62,11 +63,20 @@ operations! {
         ("segment" = Option<u32>, Query, description = "Which of them to read, from 0", minimum = 0, maximum = 63),
         ("limit" = Option<u32>, Query, description = "How many nodes to read", minimum = 1, maximum = 1000),
         ("cursor" = Option<String>, Query, description = "The cursor of the page before"),
+        ("conditions" = Option<bool>, Query, description = "Whether each node has the condition that it is unchanged"),
     ), responses(
         (status = 200, description = "A page", body = ExportPage),
         Problems,
     ))]
     export;
+
+    /// Tells that the application's database and the nodes here differ: the event `drift.found`.
+    #[utoipa::path(post, path = "/v1/drift", operation_id = "reportDrift", tag = "events", request_body = DriftReport,
+    responses(
+        (status = 202, description = "The event is in the log, and on its way", body = DriftTold),
+        Problems,
+    ))]
+    drift;
 
     /// Registers a node, or replaces its registration.
     ///
