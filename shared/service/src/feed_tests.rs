@@ -134,6 +134,29 @@ fn an_endpoint_is_sent_the_events_that_it_wants_and_a_queue_that_fails_gets_them
 }
 
 #[test]
+fn that_a_node_has_moved_is_told_at_both_sites_and_what_it_does_then_at_the_new_one() {
+    let mut world = World::new();
+    for site in ["hq", "lab", "attic"] {
+        let types = rollcall_core::EventTypes::default();
+        let at = Some(site.parse().expect("a site"));
+        let spec = rollcall_core::EndpointSpec { url: "https://crm.example/hook".to_owned(), types, site: at };
+        let secret = rollcall_core::Secret::new("whsec_c2VjcmV0".to_owned());
+        world.write("ap-1", &rollcall_core::add_endpoint(&site.parse().expect("a name"), &spec, &secret, Timestamp(0)));
+    }
+    let to = |site: &str| {
+        let site = Some(site.parse().expect("a site"));
+        register(&id("ap-1"), &Registering { site, ..Registering::default() })
+    };
+    world.write("ap-1", &to("hq"));
+    world.write("ap-1", &to("lab"));
+    world.write("ap-1", &set_config(&id("ap-1"), "ab", &rollcall_core::Expected::default()));
+    assert_eq!(world.run(&world.changes), Ok(3));
+    let messages = world.feed.queue.messages.borrow();
+    let sent: Vec<_> = messages.iter().map(|message| &*message.group).collect();
+    assert_eq!(sent, ["hq/ap-1", "hq/ap-1", "lab/ap-1", "lab/ap-1"]);
+}
+
+#[test]
 fn a_node_that_comes_and_goes_is_told_to_flap_once_however_its_records_come() {
     let mut world = World::new();
     for minute in 0..7_u64 {

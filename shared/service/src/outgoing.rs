@@ -16,6 +16,9 @@ pub const ENDPOINTS: usize = 100;
 /// batch at a time. So a replay of any length leaves room for new events.
 const LANES: u32 = 8;
 
+/// The type of the event that tells that a node has moved.
+const REGISTERED: &str = "node.registered";
+
 /// What a message says.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Outgoing {
@@ -71,8 +74,31 @@ impl EventHead {
 /// If it is no event.
 pub fn outgoing(endpoints: &[(EndpointName, Endpoint)], event: &Json) -> Result<Vec<Message>, NoEvent> {
     let (head, _) = EventHead::read(event)?;
-    let wanting = endpoints.iter().filter(|(_, endpoint)| endpoint.wants(&head.kind, head.site.as_deref()));
+    let wanting = endpoints.iter().filter(|(_, endpoint)| is_wanted(endpoint, &head, event));
     Ok(wanting.map(|(name, _)| message(name, &head, event, None)).collect())
+}
+
+/// Whether an endpoint is sent an event. That a node has moved is also told at the site that it has left.
+pub(crate) fn is_wanted(endpoint: &Endpoint, head: &EventHead, event: &Json) -> bool {
+    let wants = |site: Option<&str>| endpoint.wants(&head.kind, site);
+    wants(head.site.as_deref()) || (head.kind == REGISTERED && left(event).is_some_and(|site| wants(Some(&site))))
+}
+
+/// The site that a node had before its registration was changed.
+fn left(event: &Json) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Registered {
+        data: Was,
+    }
+    #[derive(Deserialize)]
+    struct Was {
+        was: Option<Site>,
+    }
+    #[derive(Deserialize)]
+    struct Site {
+        site: Option<String>,
+    }
+    event.read::<Registered>().ok()?.data.was?.site
 }
 
 /// The message that brings an event to an endpoint. New events of a node are in one group. Replayed events are in

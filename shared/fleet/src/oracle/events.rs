@@ -117,7 +117,8 @@ impl Events {
         let told = expected(change.was.as_deref(), &change.is, flaps, ended);
         let Some(life) = self.lives.get_mut(change.node).filter(|_| !told.is_empty()) else { return };
         let site = change.is.site.clone().or_else(|| change.was.as_ref()?.site.clone());
-        life.add(Happened { at, site, told });
+        let left = change.was.as_ref().and_then(|was| was.site.clone());
+        life.add(Happened { at, site, left, told });
         for reader in std::iter::once(&mut self.log).chain(self.endpoints.values_mut()) {
             reader.happened(change.node, life);
         }

@@ -16,7 +16,7 @@ use crate::console::events::Positions;
 use crate::console::handle::{Admitted, Answered, Console, object, parse};
 use crate::console::refusal::internal;
 use crate::http::HttpAnswer;
-use crate::outgoing::{EventHead, message, rfc3339};
+use crate::outgoing::{EventHead, is_wanted, message, rfc3339};
 use crate::queue::{Message, Queue};
 use crate::store::Store;
 
@@ -90,11 +90,14 @@ impl Wanted {
         began: u64,
     ) -> Result<Option<Message>, Problem> {
         let event: CloudEvent = serde_json::from_str(text).map_err(|error| internal(&error))?;
-        if !self.is_for(&event) || !endpoint.wants(&event.kind, event.site.as_deref()) {
+        if !self.is_for(&event) {
             return Ok(None);
         }
         let event = Json::parse(text).map_err(|error| internal(&error))?;
         let (head, _) = EventHead::read(&event).map_err(|error| internal(&error))?;
+        if !is_wanted(endpoint, &head, &event) {
+            return Ok(None);
+        }
         Ok(Some(message(name, &head, &event, Some(began))))
     }
 }

@@ -12,8 +12,9 @@ use crate::violation::ViolationKind as Kind;
 #[derive(Clone, Debug)]
 pub(super) struct Happened {
     pub(super) at: Timestamp,
-    /// The site of the node.
+    /// The site of the node, and the one that it had before.
     pub(super) site: Option<String>,
+    pub(super) left: Option<String>,
     pub(super) told: Vec<Expected>,
 }
 
@@ -59,13 +60,16 @@ pub(super) struct Reader {
 }
 
 impl Wants {
-    fn has(&self, expected: &Expected, site: Option<&str>) -> bool {
+    fn has(&self, expected: &Expected, happened: &Happened) -> bool {
+        let is_there = |wanted: &String| {
+            let has_left = expected.kind == "node.registered" && happened.left.as_ref() == Some(wanted);
+            has_left || happened.site.as_ref() == Some(wanted)
+        };
         let is_kind = |wanted: &String| match wanted.strip_suffix('*') {
             Some(start) => expected.kind.starts_with(start),
             None => expected.kind == wanted,
         };
-        (self.types.is_empty() || self.types.iter().any(is_kind))
-            && self.site.as_deref().is_none_or(|wanted| Some(wanted) == site)
+        (self.types.is_empty() || self.types.iter().any(is_kind)) && self.site.as_ref().is_none_or(is_there)
     }
 }
 
@@ -100,9 +104,7 @@ impl Place {
     fn open<'a>(&self, wants: &Wants, life: &'a Life) -> impl Iterator<Item = (Which, &'a Happened, &'a Expected)> {
         life.from(self.next).flat_map(move |(write, happened)| {
             let all = happened.told.iter().enumerate().map(move |(nth, expected)| ((write, nth), happened, expected));
-            all.filter(|(which, _, expected)| {
-                !self.told.contains(which) && wants.has(expected, happened.site.as_deref())
-            })
+            all.filter(|(which, _, expected)| !self.told.contains(which) && wants.has(expected, happened))
         })
     }
 
