@@ -47,13 +47,6 @@ pub(crate) static STEPS: [Step; 16] = [
         check: tools::deny,
     },
     Step {
-        name: "unused",
-        purpose: "every dependency is used, by cargo-machete",
-        needs: &[CCompiler],
-        lane: Lane::Beside,
-        check: tools::machete,
-    },
-    Step {
         name: "infra",
         purpose: "what is deployed to AWS: least privilege, nothing public, nothing lost",
         needs: &[Python],
@@ -115,6 +108,13 @@ pub(crate) static STEPS: [Step; 16] = [
         needs: &[CCompiler],
         lane: Lane::Code,
         check: resolution::check,
+    },
+    Step {
+        name: "unused",
+        purpose: "every dependency is used, by cargo-machete",
+        needs: &[CCompiler],
+        lane: Lane::Code,
+        check: tools::machete,
     },
     Step {
         name: "localstack",
