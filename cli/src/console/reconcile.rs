@@ -68,8 +68,8 @@ pub(crate) async fn reconcile(args: &Reconcile) -> Result<ExitCode, Problem> {
 }
 
 fn report(groups: &Groups) -> DriftReport {
-    let Groups { compared, missing, unknown, changed, stale, .. } = *groups;
-    DriftReport { compared, missing, unknown, changed, stale }
+    let Groups { compared, missing, unknown, changed, stale, to_revoke, .. } = *groups;
+    DriftReport { compared, missing, unknown, changed: changed + to_revoke, stale }
 }
 
 impl From<&Reconcile> for Rules {

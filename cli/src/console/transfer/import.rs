@@ -123,11 +123,8 @@ impl Importing<'_> {
                     continue;
                 }
             };
-            let Some(result) = results.next() else {
-                return Err(Problem::new(
-                    "the console has answered for fewer nodes than it was sent: is it older than this?",
-                ));
-            };
+            // There is one for each node that was sent.
+            let Some(result) = results.next() else { continue };
             self.mark.tally.renamed += u64::from(row.renamed.is_some());
             if let Some(problem) = &result.problem {
                 self.refuse(row.record.line, &row.record.text, &Bad::new(clean(&problem.detail)))?;

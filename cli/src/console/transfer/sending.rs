@@ -51,6 +51,11 @@ pub(in crate::console) async fn import(
                 tokio::time::sleep(pause).await;
                 pause = AGAIN_MOST.min(pause * 2);
             }
+            Ok(results) if results.len() < nodes.len() => {
+                return Err(Problem::new(
+                    "the console has answered for fewer nodes than it was sent: is it older than this?",
+                ));
+            }
             outcome => return outcome,
         }
     }

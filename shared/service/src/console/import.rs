@@ -139,10 +139,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             self.store_document(document).await?;
             let set = self.set_and_push(&desired.node, document, &expected, admitted).await;
             set.map_err(|problem| if import.has_condition() { changed(problem) } else { problem })?;
-            // What the write has made of the item, if nobody else has written it.
-            if let Outcome::Applied { after } = outcome {
-                import.item = Some(after);
-            }
+            import.wrote(outcome);
         }
         import.changed.push(ImportedField::Config);
         Ok(())
@@ -155,15 +152,16 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         if stored.as_ref().and_then(|node| node.desired_firmware.as_deref()) == Some(version.as_str()) {
             return Ok(());
         }
+        let model = stored.and_then(|node| node.model).ok_or_else(|| denied(rollcall_core::Denied::OtherModel))?;
+        let model: Model = parse(&model, "model")?;
+        let outcome = set_firmware(&desired.node, &model, version).apply(import.item.as_ref());
         if import.is_dry {
-            let model = stored.and_then(|node| node.model).ok_or_else(|| denied(rollcall_core::Denied::OtherModel))?;
-            let model: Model = parse(&model, "model")?;
             self.known_image(&model, version).await?;
-            let update = set_firmware(&desired.node, &model, version);
-            import.take(update.apply(import.item.as_ref()))?;
+            import.take(outcome)?;
         } else {
             let conditional = |update| import.conditional(update);
             self.desire_firmware(&desired.node, version, conditional, admitted).await?;
+            import.wrote(outcome);
         }
         import.changed.push(ImportedField::Firmware);
         Ok(())
@@ -188,6 +186,13 @@ impl Import<'_> {
 
     fn stored(&self) -> Result<Option<Node>, Problem> {
         self.item.as_ref().map(Node::read).transpose().map_err(|error| internal(&error))
+    }
+
+    /// Goes on with what a write has made of the item, if nobody else has written it.
+    fn wrote(&mut self, outcome: Outcome) {
+        if let Outcome::Applied { after } = outcome {
+            self.item = Some(after);
+        }
     }
 
     /// Goes on with the item that is there after a write.

@@ -52,6 +52,16 @@ async fn a_file_and_the_nodes_are_compared_and_the_plan_does_exactly_what_it_say
     let twice = asker.run(&["apply", "plan.json"]).await;
     assert!(problem_with(1, &twice).contains("3 nodes were refused, 3 of them because they were changed since"));
 
+    // Of a node that is new, everything at once.
+    asker.write("ax.bin", "an image");
+    let added = asker.run(&["firmware", "add", "ax-2", "2.5.0", "ax.bin", "--signature", "c2ln"]).await;
+    assert_eq!(added.code, Some(0), "{added:?}");
+    let all = "node,site,model,config,firmware,revoked\nap-5,hq,ax-2,{},2.5.0,yes\n";
+    asker.write("nodes.csv", all);
+    compared(&asker, 1, &["--out", "all.json"]).await;
+    assert_eq!(asker.text(&["apply", "all.json"]).await, "applied  1\nrefused  0\n");
+    asker.write("nodes.csv", &NODES.replace(",hq,", ",lab,").replace("36", "40"));
+
     compared(&asker, 1, &["--prune", "--out", "prune.json"]).await;
     asker.text(&["apply", "prune.json"]).await;
     compared(&asker, 0, &["--prune"]).await;
