@@ -31,7 +31,8 @@ pub enum Fault {
     Down,
     /// DynamoDB throttles.
     Throttle,
-    /// This many reach DynamoDB; the others are throttled.
+    /// This many writes of one item reach DynamoDB; all else is throttled. Functions that are told of writes read and
+    /// make transactions, and take no write from those that are meant.
     ThrottleAfter(usize),
     /// Requests that post something are answered, and go nowhere: a push that is lost without anybody noticing.
     LosePosts,
@@ -41,13 +42,13 @@ pub enum Fault {
 
 impl Fault {
     /// What happens to this request; what is left happens to the next ones.
-    fn next(&mut self) -> Self {
+    fn next(&mut self, is_write: bool) -> Self {
         match self {
-            Self::ThrottleAfter(0) => Self::Throttle,
-            Self::ThrottleAfter(left) => {
+            Self::ThrottleAfter(left @ 1..) if is_write => {
                 *left -= 1;
                 Self::None
             }
+            Self::ThrottleAfter(_) => Self::Throttle,
             other => other.clone(),
         }
     }
@@ -162,12 +163,14 @@ impl Inner {
     async fn pass(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Lost> {
         let (parts, body) = request.into_parts();
         let is_behind = calls::caller(&parts).is_some_and(|caller| BEHIND.contains(&caller));
+        let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let is_write = target.is_some_and(|target| target.ends_with(".UpdateItem"));
         let request = Request::from_parts(parts, body);
         if is_behind {
             return self.forward(request).await;
         }
         self.received.fetch_add(1, Ordering::SeqCst);
-        let fault = self.fault.lock().unwrap().next();
+        let fault = self.fault.lock().unwrap().next(is_write);
         match fault {
             Fault::Down => return Err(Lost),
             Fault::Throttle => return Ok(throttled()),

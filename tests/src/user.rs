@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
@@ -184,12 +185,28 @@ pub fn json_problem(code: i32, ended: &Ended) -> (String, String) {
     (text("message"), text("code"))
 }
 
+/// How many ports a process of tests has to hand out, and where they begin: below those that the system gives to
+/// connections.
+const PORTS: u16 = 100;
+const FIRST_PORT: u16 = 20_000;
+
 /// A port for a server that is to be told its number. Not one that the system chose: those it may give to any
 /// connection, in the time until the server has it.
 pub fn free_port() -> u16 {
     static OFFSET: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + u16::try_from(std::process::id() % 100).expect("small") * 100;
-    let ports = std::iter::repeat_with(|| first + OFFSET.fetch_add(1, Ordering::Relaxed) % 100);
-    let mut free = ports.take(100).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let first = first_port();
+    let ports = std::iter::repeat_with(|| first + 1 + OFFSET.fetch_add(1, Ordering::Relaxed) % (PORTS - 1));
+    let mut free = ports.take(PORTS.into()).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     free.next().expect("a free port")
+}
+
+/// The first port of those that only this process hands out. Whoever listens on it has them all.
+fn first_port() -> u16 {
+    static HELD: OnceLock<(u16, TcpListener)> = OnceLock::new();
+    let held = HELD.get_or_init(|| {
+        let mut firsts = (0..100).map(|block| FIRST_PORT + block * PORTS);
+        let hold = |first| Some((first, TcpListener::bind(("127.0.0.1", first)).ok()?));
+        firsts.find_map(hold).expect("a hundred ports that no other process of tests has")
+    });
+    held.0
 }

@@ -130,9 +130,10 @@ async fn of_two_on_the_same_ports_at_once_one_runs_and_the_other_is_refused() {
     let problem = problem(&refused);
     assert!(problem.contains(&ws.to_string()) && problem.contains("--ws-port"), "{problem}");
     loser.nothing_is_left().await;
-    runs.says("ready").await;
+    runs.says("ready ws=").await;
     runs.signal("TERM");
-    assert_eq!(runs.ended().await.code, Some(0));
+    let ended = runs.ended().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
 #[tokio::test]
