@@ -38,7 +38,8 @@ impl Update {
 mod tests {
     use super::*;
     use crate::denied::{Denied, granted};
-    use crate::desired::set_firmware;
+    use crate::desired::{set_config, set_firmware};
+    use crate::expected::Expected;
     use crate::id::NodeId;
     use crate::registration::{Amended, Amending, register_or_amend};
     use crate::update::Outcome;
@@ -63,6 +64,7 @@ mod tests {
     fn whatever_the_application_has_changed_meanwhile_refuses_it_and_what_the_node_reports_does_not() {
         let read = applied(&to_site("hq"), None);
         let update = to_site("lab").unless_changed_since(Some(&read));
+        let config = set_config(&node(), "ab", &Expected::default()).unless_changed_since(Some(&read));
         for attribute in DESIRED {
             let mut item = read.clone();
             let other = if item.contains_key(&attribute) { "other" } else { "new" };
@@ -73,6 +75,7 @@ mod tests {
             }
             let refused = update.apply(Some(&item));
             assert!(matches!(refused, Outcome::Refused { .. }), "{attribute:?}");
+            assert!(matches!(config.apply(Some(&item)), Outcome::Refused { .. }), "{attribute:?}");
             if !matches!(attribute, A::CredentialVersion | A::DesiredVersion | A::DesiredHash) {
                 assert_eq!(granted(refused), Ok(Err(Denied::Changed)), "{attribute:?}");
             }

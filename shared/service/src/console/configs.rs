@@ -10,7 +10,7 @@ use crate::store::Store;
 use futures_util::future::join;
 use futures_util::{StreamExt as _, stream};
 use rollcall_core::{
-    ConfigChange, Expected, History, Item, Key, Node, NodeId, Outcome, Site, config_set, remember, set_config,
+    ConfigChange, Expected, History, Item, Key, Node, NodeId, Outcome, Site, Update, config_set, remember, set_config,
 };
 use rollcall_wire::console::{AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, SiteConfigSet};
 use rollcall_wire::{Document, Json, ServerMessage};
@@ -37,7 +37,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         if predicted(&node, &item, &document, expected)?.changed {
             self.store_document(&document).await?;
         }
-        let (set, stored) = self.set_and_push(&node, &document, expected, admitted).await?;
+        let update = set_config(&node, document.sha256(), expected);
+        let (set, stored) = self.set_and_push(&node, &document, update, admitted).await?;
         Ok(HttpAnswer::json(200, &set).with("etag", etag(&stored)))
     }
 
@@ -45,15 +46,16 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         self.documents.put(&self.store, document.clone()).await.map_err(|error| failed(&error))
     }
 
-    /// Sets a node's desired configuration, and pushes it. Returns the result, and the node as it is stored then.
+    /// Sets a node's desired configuration by this write, and pushes it. Returns the result, and the node as it is stored
+    /// then.
     pub(crate) async fn set_and_push(
         &self,
         node: &NodeId,
         document: &Document,
-        expected: &Expected,
+        update: Update,
         admitted: &Admitted<'_>,
     ) -> Result<(ConfigSet, Node), Problem> {
-        let outcome = self.write(&admitted.by(set_config(node, document.sha256(), expected))).await?;
+        let outcome = self.write(&admitted.by(update)).await?;
         let set = config_change(outcome)?;
         let delivery = match (set.changed, set.node.news()) {
             (false, None) => DeliveryState::Unchanged,
@@ -134,7 +136,10 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         }
         let results = nodes.into_iter().map(async |(node, predicted)| {
             let set = match predicted {
-                Ok(_) => self.set_and_push(node, &document, &any, admitted).await,
+                Ok(_) => {
+                    let update = set_config(node, document.sha256(), &any);
+                    self.set_and_push(node, &document, update, admitted).await
+                }
                 Err(problem) => Err(problem),
             };
             (node.to_string(), set)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, stream};
 use rollcall_core::{
     Amending, Expected, FirmwareVersion, Item, Model, Node, NodeId, Outcome, Update, granted, register_or_amend,
-    revoke, set_firmware,
+    revoke, set_config, set_firmware,
 };
 use rollcall_wire::Document;
 use rollcall_wire::console::{IMPORT_NODES, ImportResult, ImportedField, NodeImport, NodePatch, Problem, ProblemCode};
@@ -125,20 +125,17 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     async fn import_config(&self, import: &mut Import<'_>, admitted: &Admitted<'_>) -> Result<(), Problem> {
         let desired = import.desired;
         let Some(document) = &desired.config else { return Ok(()) };
-        let current = import.stored()?.and_then(|node| node.desired);
-        if current.as_ref().is_some_and(|config| config.sha256 == document.sha256()) {
+        let stored = import.stored()?;
+        if stored.and_then(|node| node.desired).is_some_and(|config| config.sha256 == document.sha256()) {
             return Ok(());
         }
-        let version = current.map_or(0, |config| config.version);
-        let expected = if import.has_condition() { Expected::version(version) } else { Expected::default() };
-        let update = rollcall_core::set_config(&desired.node, document.sha256(), &expected);
+        let update = import.conditional(set_config(&desired.node, document.sha256(), &Expected::default()));
         let outcome = update.apply(import.item.as_ref());
         if import.is_dry {
             import.take(outcome)?;
         } else {
             self.store_document(document).await?;
-            let set = self.set_and_push(&desired.node, document, &expected, admitted).await;
-            set.map_err(|problem| if import.has_condition() { changed(problem) } else { problem })?;
+            self.set_and_push(&desired.node, document, update, admitted).await?;
             import.wrote(outcome);
         }
         import.changed.push(ImportedField::Config);
@@ -175,13 +172,12 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 }
 
 impl Import<'_> {
-    fn has_condition(&self) -> bool {
-        self.desired.if_unchanged.is_some()
-    }
-
     /// A write that is refused if the node has changed, if the import has a condition.
     fn conditional(&self, update: Update) -> Update {
-        if self.has_condition() { update.unless_changed_since(self.item.as_ref()) } else { update }
+        if self.desired.if_unchanged.is_none() {
+            return update;
+        }
+        update.unless_changed_since(self.item.as_ref())
     }
 
     fn stored(&self) -> Result<Option<Node>, Problem> {
@@ -221,14 +217,6 @@ fn desired(element: &Element<'_>) -> Result<Desired, Problem> {
         firmware,
         if_unchanged: import.if_unchanged,
     })
-}
-
-/// The problem of an import with a condition: that another version is desired is a change.
-fn changed(problem: Problem) -> Problem {
-    match problem.code {
-        ProblemCode::VersionMismatch => denied(rollcall_core::Denied::Changed),
-        _ => problem,
-    }
 }
 
 /// What of a node's registration differs between what was and what is. Of a new one, the credential version is no change.
