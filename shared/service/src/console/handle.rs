@@ -47,7 +47,7 @@ pub(crate) struct Admitted<'a> {
     pub(crate) now: Timestamp,
     /// Who makes it; `None` if nobody need say so.
     pub(crate) actor: Option<Actor>,
-    query: Query,
+    pub(super) query: Query,
 }
 
 /// The answer, or what was wrong with the request.

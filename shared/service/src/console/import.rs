@@ -233,3 +233,7 @@ fn differing(was: Option<&Node>, is: &Node) -> Vec<ImportedField> {
     ];
     fields.into_iter().filter_map(|(field, differs)| differs.then_some(field)).collect()
 }
+
+#[cfg(test)]
+#[path = "import_tests.rs"]
+mod tests;

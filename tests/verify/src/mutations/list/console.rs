@@ -52,12 +52,14 @@ pub(super) static MUTATIONS: [Mutation; 14] = [
         find: r"        if predicted(&node, &item, &document, expected)?.changed {
             self.store_document(&document).await?;
         }
-        let (set, stored) = self.set_and_push(&node, &document, expected, admitted).await?;",
+        let update = set_config(&node, document.sha256(), expected);
+        let (set, stored) = self.set_and_push(&node, &document, update, admitted).await?;",
         with: r"        let changes = predicted(&node, &item, &document, expected)?.changed;
         if changes && !BROKEN {
             self.store_document(&document).await?;
         }
-        let (set, stored) = self.set_and_push(&node, &document, expected, admitted).await?;
+        let update = set_config(&node, document.sha256(), expected);
+        let (set, stored) = self.set_and_push(&node, &document, update, admitted).await?;
         if changes && BROKEN {
             self.store_document(&document).await?;
         }",
