@@ -19,7 +19,7 @@ def ensure(folder: Path = FOLDER, pinned: Path = LIST, what: str = "the AWS SDK 
     with open(folder / "venv.lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         desired = pinned.read_text() + sys.version
-        if not (stamp.exists() and stamp.read_text() == desired):
+        if not ((venv / "bin/python").exists() and stamp.exists() and stamp.read_text() == desired):
             print(f"installing {what} from PyPI, about a minute", file=sys.stderr, flush=True)
             stamp.unlink(missing_ok=True)
             # With -I, Python does not import modules from the current folder. This folder has a `venv`, too.
