@@ -220,6 +220,12 @@ pub(crate) fn build() -> Result<(), String> {
     succeed(&mut cargo(&build))
 }
 
+/// Builds every test, so that no lane has to wait for the other one's compiler later.
+pub(crate) fn build_tests() -> Result<(), String> {
+    let build = ["test", "--no-run", "--profile", "local", "--workspace", "--lib", "--bins", "--tests", "--locked"];
+    succeed(&mut cargo(&build))
+}
+
 /// The test runner for these targets. Always of the whole workspace: with fewer packages, cargo would choose other
 /// features of what they share, and build it again.
 fn test(targets: &[String], arguments: &[&str]) -> Command {

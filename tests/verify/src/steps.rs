@@ -1,4 +1,4 @@
-//! The steps, quick ones first.
+//! The steps, in the order in which each lane takes them.
 
 use crate::prerequisites::Need::{self, CCompiler, Kill, Linux, Python, Setpriv, Strip};
 use crate::run::{cargo, output, succeed};
@@ -29,8 +29,8 @@ pub(crate) enum Lane {
     Beside,
 }
 
-/// Everything that CI checks.
-pub(crate) static STEPS: [Step; 16] = [
+/// Everything that CI checks. What is built first is what both lanes wait for: LocalStack then starts while clippy reads.
+pub(crate) static STEPS: [Step; 17] = [
     Step { name: "format", purpose: "the code is formatted", needs: &[], lane: Lane::Code, check: format },
     Step {
         name: "purity",
@@ -40,18 +40,11 @@ pub(crate) static STEPS: [Step; 16] = [
         check: purity::check,
     },
     Step {
-        name: "dependencies",
-        purpose: "licences, sources and bans, by cargo-deny",
+        name: "build",
+        purpose: "every program and every test is built",
         needs: &[CCompiler],
-        lane: Lane::Beside,
-        check: tools::deny,
-    },
-    Step {
-        name: "infra",
-        purpose: "what is deployed to AWS: least privilege, nothing public, nothing lost",
-        needs: &[Python],
-        lane: Lane::Beside,
-        check: infra::check,
+        lane: Lane::Code,
+        check: build,
     },
     Step {
         name: "lints",
@@ -73,13 +66,6 @@ pub(crate) static STEPS: [Step; 16] = [
         needs: &[CCompiler, Kill],
         lane: Lane::Code,
         check: runner::units,
-    },
-    Step {
-        name: "simulation",
-        purpose: "simulated years of a fleet's life, in which every promise holds",
-        needs: &[CCompiler],
-        lane: Lane::Code,
-        check: simulation,
     },
     Step {
         name: "sample",
@@ -117,6 +103,13 @@ pub(crate) static STEPS: [Step; 16] = [
         check: tools::machete,
     },
     Step {
+        name: "infra",
+        purpose: "what is deployed to AWS: least privilege, nothing public, nothing lost",
+        needs: &[Python],
+        lane: Lane::Beside,
+        check: infra::check,
+    },
+    Step {
         name: "localstack",
         purpose: "the whole system on LocalStack",
         needs: &[Linux, CCompiler, Kill, Python, Setpriv, Strip],
@@ -129,6 +122,20 @@ pub(crate) static STEPS: [Step; 16] = [
         needs: &[Linux, CCompiler, Kill, Python, Setpriv],
         lane: Lane::Beside,
         check: ministack::check,
+    },
+    Step {
+        name: "simulation",
+        purpose: "simulated years of a fleet's life, in which every promise holds",
+        needs: &[CCompiler],
+        lane: Lane::Beside,
+        check: simulation,
+    },
+    Step {
+        name: "dependencies",
+        purpose: "licences, sources and bans, by cargo-deny",
+        needs: &[CCompiler],
+        lane: Lane::Beside,
+        check: tools::deny,
     },
     Step {
         name: "cloud",
@@ -159,6 +166,11 @@ pub(crate) fn help() -> String {
 
 fn format() -> Result<Report, String> {
     succeed(&mut cargo(&["fmt", "--all", "--check"])).map(|()| Report::default())
+}
+
+fn build() -> Result<Report, String> {
+    runner::build()?;
+    runner::build_tests().map(|()| Report::default())
 }
 
 fn lints() -> Result<Report, String> {
