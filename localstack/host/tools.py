@@ -92,10 +92,12 @@ def _own(program: str, option: str, pattern: str, oldest: int) -> str | None:
 def _installed(folder: Path, what: str):
     """Installs what the list of this folder's name pins; whether it did, and there is more to do."""
     requirements = HERE / f"{folder.name}.txt"
-    with packages.alone(folder.with_name(f"{folder.name}.lock")), packages.step(folder, [requirements], what) as todo:
-        if todo:
-            packages.venv(folder, requirements)
-        yield todo
+    with packages.alone(folder.with_name(f"{folder.name}.lock")):
+        is_there = (folder / "bin/python").exists()
+        with packages.step(folder, [requirements], what, is_there) as todo:
+            if todo:
+                packages.venv(folder, requirements)
+            yield todo
 
 
 def _site_packages(folder: Path) -> Path:

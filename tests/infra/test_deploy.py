@@ -250,6 +250,20 @@ def test_the_environment_is_made_wherever_somebody_is(fresh):
     assert (done.returncode, done.stdout) == (0, f"{fresh.parent}/target/infra/venv/bin\n"), done
 
 
+def test_the_environment_is_made_anew_if_its_python_has_gone(fresh):
+    (fresh / "requirements.txt").write_text("")
+
+    def made():
+        done = subprocess.run([sys.executable, "-B", "venv.py"], cwd=fresh, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done
+        return "installing" in done.stderr
+
+    assert (made(), made()) == (True, False)
+    python = fresh.parent / "target/infra/venv/bin/python"
+    python.unlink()
+    assert made() and python.exists()
+
+
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
 def test_without_python_it_is_said_how_to_install_it(tmp_path, command):
     for tool in ("sh", "dirname", "basename"):

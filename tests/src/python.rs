@@ -18,8 +18,8 @@ pub async fn python(list: &str) -> PathBuf {
     install_python(list, &target).await.unwrap_or_else(|problem| panic!("{problem}"))
 }
 
-/// The same, below this target folder. It is made if it is not there yet, or was made from another list or by another
-/// Python.
+/// The same, below this target folder. It is made if it is not there yet, if its Python has gone, or if it was
+/// made from another list or by another Python.
 ///
 /// # Errors
 /// What failed, and what to do about that.
@@ -38,7 +38,7 @@ pub async fn install_python(list: &str, target: &Path) -> Result<PathBuf, String
     let version = done(version.args(["-c", "import sys; print(sys.version)"]), "it was just found").await?;
     let requirements = scripts().join(format!("{list}.txt"));
     let desired = format!("{version}{}", fs::read_to_string(&requirements).expect("requirements"));
-    if fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == desired) {
+    if python.is_file() && fs::read_to_string(&stamp).is_ok_and(|made_from| made_from == desired) {
         return Ok(python);
     }
     let mut make = Command::new(own.trim());

@@ -1,10 +1,11 @@
-"""Has LocalStack's CloudFormation ask twice a second whether a resource is ready. By itself, it sleeps for five seconds
-between two questions, once for each function of a stack."""
+"""Makes LocalStack's CloudFormation ask twice a second whether a resource is ready. By itself it waits for five seconds
+between two questions (LocalStack 4.9.2, `ResourceProviderExecutor.deploy_loop`), and each function of a stack needs two."""
 
 from functools import partialmethod
 
 from localstack.runtime import hooks
 
+# How long it waits between two questions.
 SECONDS = 0.5
 
 

@@ -29,7 +29,8 @@ pub(crate) enum Lane {
     Beside,
 }
 
-/// Everything that CI checks. What is built first is what both lanes wait for: LocalStack then starts while clippy reads.
+/// Everything that CI checks. Everything is built first, because both lanes need it: LocalStack is then set up while clippy
+/// reads the code.
 pub(crate) static STEPS: [Step; 17] = [
     Step { name: "format", purpose: "the code is formatted", needs: &[], lane: Lane::Code, check: format },
     Step {

