@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn the_items_of_a_node_are_known_as_its_own() {
         let owned = spelled().into_iter().filter(|(key, ..)| key.node().is_some_and(|node| node.as_str() == "ap-1"));
-        assert_eq!(owned.count(), 5);
+        assert_eq!(owned.count(), 6);
     }
 
     #[test]

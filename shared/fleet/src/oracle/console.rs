@@ -70,9 +70,7 @@ impl Console {
         }
         if answer.status == 200 {
             let views = match &talk.ask {
-                Ask::Show { .. } | Ask::Register { .. } | Ask::Amend { .. } => {
-                    serde_json::from_value::<NodeView>(answer.body.clone()).map(|view| vec![view])
-                }
+                Ask::Show { .. } => serde_json::from_value::<NodeView>(answer.body.clone()).map(|view| vec![view]),
                 Ask::ListSite { .. } => serde_json::from_value::<NodePage>(answer.body.clone()).map(|page| page.nodes),
                 _ => Ok(vec![]),
             };
@@ -89,10 +87,8 @@ impl Console {
                 if let Some(why) = misnamed(known.facts, &self.named, talk, &view) {
                     untrue(verdicts, talk, answer, &why);
                 }
-                if matches!(talk.ask, Ask::Show { .. } | Ask::ListSite { .. }) {
-                    seen.extend(presence(known.facts, &view).map(|(node, presence)| (node, talk.asked_at, presence)));
-                    talk.listed.insert(view.node);
-                }
+                seen.extend(presence(known.facts, &view).map(|(node, presence)| (node, talk.asked_at, presence)));
+                talk.listed.insert(view.node);
             }
         }
         let asked_at = talk.asked_at;
@@ -140,8 +136,7 @@ fn misnamed(facts: &Facts, named: &[Option<Timestamp>], talk: &Talk, view: &Node
     let plan = facts.nodes.get(node)?;
     let is_named = view.name.as_deref() == Some(&*node_name(&view.node));
     let is_labelled = view.labels.len() == 1 && view.labels.get("plan") == Some(&plan.site);
-    let is_registered = matches!(talk.ask, Ask::Register { .. });
-    let must_be = is_registered || named.get(node).copied().flatten().is_some_and(|since| since < talk.asked_at);
+    let must_be = named.get(node).copied().flatten().is_some_and(|since| since < talk.asked_at);
     match (view.name.is_none() && view.labels.is_empty(), is_named && is_labelled) {
         (true, false) if must_be => Some("it had a name and labels already".to_owned()),
         (false, false) => Some("it never had such a name or such labels".to_owned()),

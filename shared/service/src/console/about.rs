@@ -1,6 +1,6 @@
 //! What people call nodes. It is kept beside the nodes' items.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use rollcall_core::{About, Amended, Denied, Describing, InvalidId, Item, Key, Labelling, Labels, NodeId, Outcome};
@@ -25,6 +25,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 
     /// What people call these nodes. Of those that have neither a name nor labels, nothing is returned.
     pub(crate) async fn abouts(&self, nodes: &[NodeId]) -> Result<BTreeMap<NodeId, About>, Problem> {
+        // A batch may name a node twice, and a request may not.
+        let nodes: Vec<_> = nodes.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
         let batches = try_join_all(nodes.chunks(BATCH).map(|batch| self.store.abouts(batch))).await;
         let items = batches.map_err(|error| failed(&error))?.into_iter().flatten();
         items.map(|(node, item)| Ok((node, read(Some(&item))?))).collect()

@@ -54,7 +54,7 @@ pub struct NodeImport {
     #[serde(default, deserialize_with = "value_or_null", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(
         feature = "openapi",
-        schema(value_type = Option<String>, required = false, min_length = 1, max_length = 32, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\s][^\\x00-\\x1f\\x7f-\\x9f]*$")
+        schema(value_type = Option<String>, required = false, min_length = 1, max_length = 128, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\s][^\\x00-\\x1f\\x7f-\\x9f]*$")
     )]
     pub name: Option<Option<String>>,
     /// As in [`NodeSpec`](super::NodeSpec): all of them.

@@ -85,7 +85,7 @@ async fn names_and_labels_come_from_a_table_and_choose_what_is_exported() {
     assert_eq!(imported(&asker, "nodes.csv").await["tally"]["unchanged"], json!(2));
     let listed = asker.text(&["nodes"]).await;
     assert!(listed.contains("NAME") && listed.contains("Lobby, east") && listed.contains("Roof"), "{listed}");
-    let set = asker.json(&["nodes", "set", "ap-1", "--label", "floor=1", "--no-label", "rack", "--json"]).await;
+    let set = asker.json(&["nodes", "set", "ap-1", "--label", "floor=1", "--no-label", "rack"]).await;
     assert_eq!((&set["name"], &set["labels"]), (&json!("Lobby, east"), &json!({"floor": "1"})));
     let chosen = asker.text(&["export", "--selector", "label.floor=9,name=Roof"]).await;
     assert!(chosen.lines().count() == 1 && chosen.contains("ap-2"), "{chosen}");
