@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
-use rollcall_core::{InvalidId, Model, NodeId, Seconds, Site, Tags, TypePattern};
+use rollcall_core::{InvalidId, Labels, Model, Name, NodeId, Seconds, Site, Tags, TypePattern};
 
 use crate::console::ConsoleUrl;
 use crate::stack::StackName;
@@ -122,6 +122,12 @@ pub(crate) struct Register {
     /// A tag; may be repeated
     #[arg(long, value_name = "T", value_parser = tag)]
     pub(crate) tag: Vec<String>,
+    /// Its name for people
+    #[arg(long, value_parser = name)]
+    pub(crate) name: Option<String>,
+    /// A label, such as floor=3; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    pub(crate) label: Vec<(String, String)>,
     /// The lowest credential version that is accepted from now on; it never goes back. If it is left out, it stays, and a
     /// new node has 1
     #[arg(long, value_name = "N")]
@@ -163,6 +169,21 @@ pub(crate) struct Said {
     /// It has no tags any more
     #[arg(long, conflicts_with = "tag")]
     pub(crate) no_tags: bool,
+    /// Its name for people
+    #[arg(long, value_parser = name)]
+    pub(crate) name: Option<String>,
+    /// It has no name any more
+    #[arg(long, conflicts_with = "name")]
+    pub(crate) no_name: bool,
+    /// A label, such as floor=3; may be repeated; its other labels stay
+    #[arg(long, value_name = "KEY=VALUE", value_parser = label)]
+    pub(crate) label: Vec<(String, String)>,
+    /// It has no label with this key any more; may be repeated
+    #[arg(long, value_name = "KEY")]
+    pub(crate) no_label: Vec<String>,
+    /// It has no labels any more
+    #[arg(long, conflicts_with_all = ["label", "no_label"])]
+    pub(crate) no_labels: bool,
     /// The lowest credential version that is accepted from now on; it never goes back
     #[arg(long, value_name = "N")]
     pub(crate) credential_version: Option<u32>,
@@ -254,4 +275,16 @@ pub(crate) struct Target {
 /// One tag; how many there may be shows when all are there.
 fn tag(text: &str) -> Result<String, InvalidId> {
     Tags::new(vec![text.to_owned()]).map(|_| text.to_owned())
+}
+
+/// A name for people.
+fn name(text: &str) -> Result<String, InvalidId> {
+    text.parse().map(|name: Name| name.as_str().to_owned())
+}
+
+/// One label; how many there may be shows when all are there.
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("it must be KEY=VALUE")?;
+    let label = (key.to_owned(), value.to_owned());
+    Labels::new([label.clone()].into()).map(|_| label).map_err(|error| error.to_string())
 }

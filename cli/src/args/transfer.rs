@@ -71,7 +71,7 @@ pub(crate) struct Export {
     /// The format, if the name of the file doesn't tell it [default for standard output: ndjson]
     #[arg(long)]
     pub(crate) format: Option<Format>,
-    /// Only these nodes, such as site=hq,model=ax-2,tag=roof: those that have all of that
+    /// Only these nodes, such as site=hq,model=ax-2,tag=roof,label.floor=3: those that have all of that
     #[arg(long)]
     pub(crate) selector: Option<Selector>,
     #[command(flatten)]
@@ -82,12 +82,14 @@ pub(crate) struct Export {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selector(Vec<(Key, String)>);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Key {
     Site,
     Model,
     Tag,
     Node,
+    Name,
+    Label(String),
 }
 
 impl FromStr for Selector {
@@ -101,7 +103,11 @@ impl FromStr for Selector {
                 "model" => Key::Model,
                 "tag" => Key::Tag,
                 "node" => Key::Node,
-                other => return Err(format!("{other:?} is none of site, model, tag, node")),
+                "name" => Key::Name,
+                other => match other.strip_prefix("label.") {
+                    Some(label) => Key::Label(label.to_owned()),
+                    None => return Err(format!("{other:?} is none of site, model, tag, node, name, label.KEY")),
+                },
             };
             Ok((key, value.trim().to_owned()))
         };
@@ -120,6 +126,8 @@ impl Selector {
             Key::Model => is(&node.model, value),
             Key::Tag => node.tags.iter().flatten().flatten().any(|tag| tag == value),
             Key::Node => node.node == *value,
+            Key::Name => is(&node.name, value),
+            Key::Label(key) => node.labels.iter().flatten().any(|labels| labels.get(key) == Some(value)),
         })
     }
 }
@@ -138,7 +146,11 @@ mod tests {
         let selector: Selector = "site=hq, tag=roof".parse().expect("a selector");
         assert!(selector.has(&node("hq", &["beta", "roof"])));
         assert!(!selector.has(&node("hq", &[])) && !selector.has(&node("lab", &["roof"])));
-        for wrong in ["site", "vendor=x", ""] {
+        let labels = [("floor".to_owned(), "3".to_owned())].into();
+        let named = NodeImport { name: Some(Some("Lobby".to_owned())), labels: Some(Some(labels)), ..node("hq", &[]) };
+        let selector: Selector = "label.floor=3,name=Lobby".parse().expect("a selector");
+        assert!(selector.has(&named) && !selector.has(&node("hq", &[])));
+        for wrong in ["site", "vendor=x", "label=x", ""] {
             assert!(wrong.parse::<Selector>().is_err(), "{wrong:?}");
         }
     }

@@ -1,5 +1,7 @@
 //! `rollcall nodes`.
 
+use std::collections::BTreeMap;
+
 use http::Method;
 use rollcall_core::{Tags, Timestamp};
 use rollcall_wire::console::{BudgetView, ClosedView, ConnectionView, NodeHealthView, TakeoversView};
@@ -40,7 +42,7 @@ async fn list(args: &List) -> Result<(), Problem> {
     let site = args.site.as_ref().map_or_else(String::new, |site| format!("&site={}", site.as_str()));
     let presence = args.presence.map_or_else(String::new, |presence| format!("&presence={}", presence.word()));
     let first = format!("/v1/nodes?limit={PAGE}{site}{presence}");
-    let mut columns = Columns::new(["NODE", "PRESENCE", "SEEN", "SITE", "CONFIG", "FIRMWARE"]);
+    let mut columns = Columns::new(["NODE", "PRESENCE", "SEEN", "SITE", "CONFIG", "FIRMWARE", "NAME"]);
     let (mut all, mut nodes, mut online, mut silent) = (vec![], 0, 0, 0);
     let mut path = first.clone();
     loop {
@@ -83,6 +85,8 @@ async fn register(args: &Register) -> Result<(), Problem> {
         model: args.model.as_ref().map(|model| model.as_str().to_owned()),
         tags: tags(&args.tag)?,
         credential_version: args.credential_version,
+        name: args.name.clone(),
+        labels: args.label.iter().cloned().collect(),
     };
     let body = serde_json::to_vec(&spec).map_err(|error| Problem::plain(&error))?;
     let client = Client::open(&args.connection.address).await?;
@@ -91,12 +95,14 @@ async fn register(args: &Register) -> Result<(), Problem> {
 }
 
 async fn set(args: &Set) -> Result<(), Problem> {
-    let Said { site, no_site, model, no_model, tag, no_tags, credential_version } = &args.said;
+    let Said { site, no_site, model, no_model, tag, no_tags, credential_version, name, no_name, .. } = &args.said;
     let patch = NodePatch {
         site: said(site.as_ref().map(|site| site.as_str().to_owned()), *no_site),
         model: said(model.as_ref().map(|model| model.as_str().to_owned()), *no_model),
         tags: said(Some(tags(tag)?).filter(|tags| !tags.is_empty()), *no_tags),
         credential_version: *credential_version,
+        name: said(name.clone(), *no_name),
+        labels: labels(&args.said),
     };
     let body = serde_json::to_vec(&patch).map_err(|error| Problem::plain(&error))?;
     let client = Client::open(&args.connection.address).await?;
@@ -108,6 +114,14 @@ async fn set(args: &Set) -> Result<(), Problem> {
 #[expect(clippy::option_option, reason = "a JSON Merge Patch tells what is left out from what is null (RFC 7396)")]
 fn said<T>(value: Option<T>, is_removed: bool) -> Option<Option<T>> {
     if is_removed { Some(None) } else { value.map(Some) }
+}
+
+/// The labels that change; nothing if none do.
+#[expect(clippy::option_option, reason = "a JSON Merge Patch tells what is left out from what is null (RFC 7396)")]
+fn labels(said: &Said) -> Option<Option<BTreeMap<String, Option<String>>>> {
+    let set = said.label.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
+    let labels: BTreeMap<_, _> = said.no_label.iter().map(|key| (key.clone(), None)).chain(set).collect();
+    self::said(Some(labels).filter(|labels| !labels.is_empty()), said.no_labels)
 }
 
 fn tags(tags: &[String]) -> Result<Vec<String>, Problem> {
@@ -131,7 +145,7 @@ fn print_node(node: &NodeView, json: bool) -> Result<(), Problem> {
     print(&text(node, clock::now()))
 }
 
-fn row(node: &NodeView, now: Timestamp) -> [String; 6] {
+fn row(node: &NodeView, now: Timestamp) -> [String; 7] {
     let config = match &node.desired {
         Some(desired) => format!("v{} {}", desired.version, progress(node.config)),
         None => NOTHING.to_owned(),
@@ -143,6 +157,7 @@ fn row(node: &NodeView, now: Timestamp) -> [String; 6] {
         node.site.clone().unwrap_or_else(nothing),
         config,
         node.firmware.clone().unwrap_or_else(nothing),
+        node.name.clone().unwrap_or_else(nothing),
     ]
 }
 
@@ -151,8 +166,10 @@ fn text(node: &NodeView, now: Timestamp) -> String {
     let since = since.map_or_else(String::new, |at| format!(" since {} UTC", clock::utc(Timestamp(at))));
     let reason = if node.revoked { String::new() } else { format!(" ({})", node.presence.reason) };
     let tags = if node.tags.is_empty() { nothing() } else { node.tags.join(", ") };
+    let labels: Vec<_> = node.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let mut rows = vec![
         ("node", node.node.clone()),
+        ("name", node.name.clone().unwrap_or_else(nothing)),
         ("presence", format!("{}{since}{reason}", presence(node))),
         ("last seen", node.last_seen_ms.map_or_else(nothing, |at| seen(Timestamp(at), now))),
         ("checked in", node.last_check_in_ms.map_or_else(nothing, |at| seen(Timestamp(at), now))),
@@ -161,6 +178,7 @@ fn text(node: &NodeView, now: Timestamp) -> String {
         ("site", node.site.clone().unwrap_or_else(nothing)),
         ("model", node.model.clone().unwrap_or_else(nothing)),
         ("tags", tags),
+        ("labels", if labels.is_empty() { nothing() } else { labels.join(", ") }),
         ("credentials", credentials(node)),
         ("firmware", node.firmware.clone().unwrap_or_else(nothing)),
         ("config", desired(node.desired.as_ref(), node.config)),

@@ -49,7 +49,7 @@ impl DynamoStore {
         let start = after.map(|after| start(after, Some(site)));
         let answer = query.set_exclusive_start_key(start).send().await.map_err(classify)?;
         let keys: Vec<_> = answer.items().iter().map(id).collect::<Result<_, _>>()?;
-        let mut nodes = self.read_all(&keys).await?;
+        let mut nodes = self.read_all(Table::Nodes, keys.into_iter().map(Key::Node)).await?;
         // The index is updated late: nodes that have left the site since are removed here.
         nodes.retain(|(_, item)| item.get(&Attribute::Site) == Some(&site.as_str().into()));
         Ok((nodes, answer.last_evaluated_key.as_ref().map(page_key).transpose()?))
@@ -74,9 +74,13 @@ impl DynamoStore {
         query.send().await.map_err(classify)?.items().iter().map(id).collect()
     }
 
-    /// The items of these nodes, in no particular order. Nodes without an item are left out.
-    pub(crate) async fn read_all(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
-        let mut left: Vec<_> = nodes.iter().map(|node| key(&Key::Node(node.clone()))).collect();
+    /// The nodes' items with these keys of one table, in no particular order. Those that are not there are left out.
+    pub(crate) async fn read_all(
+        &self,
+        table: Table,
+        keys: impl Iterator<Item = Key>,
+    ) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        let mut left: Vec<_> = keys.map(|of| key(&of)).collect();
         let mut found = vec![];
         for round in 0..ROUNDS {
             if left.is_empty() {
@@ -87,7 +91,7 @@ impl DynamoStore {
             }
             let keys = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
             let keys = keys.map_err(|error| StoreError::Rejected(Box::new(error)))?;
-            let get = self.client.batch_get_item().request_items(self.name(Table::Nodes), keys);
+            let get = self.client.batch_get_item().request_items(self.name(table), keys);
             let answer = get.send().await.map_err(classify)?;
             for items in answer.responses.unwrap_or_default().into_values() {
                 found.extend(items.iter().map(node).collect::<Result<Vec<_>, _>>()?);
@@ -105,7 +109,7 @@ fn node(stored: &HashMap<String, AttributeValue>) -> Result<(NodeId, Item), Stor
 
 fn id(stored: &HashMap<String, AttributeValue>) -> Result<NodeId, StoreError> {
     match key_of(stored)? {
-        Key::Node(node) => Ok(node),
+        Key::Node(node) | Key::About(node) => Ok(node),
         _ => Err(StoreError::Malformed(SORT_KEY.to_owned())),
     }
 }

@@ -120,7 +120,11 @@ impl Store for DynamoStore {
     }
 
     async fn nodes(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
-        self.read_all(nodes).await
+        self.read_all(Table::Nodes, nodes.iter().map(|node| Key::Node(node.clone()))).await
+    }
+
+    async fn abouts(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        self.read_all(Table::Records, nodes.iter().map(|node| Key::About(node.clone()))).await
     }
 }
 

@@ -222,6 +222,10 @@ attributes! {
     EventType = "lt",
     /// Of a delivery: the subject of the event.
     EventSubject = "lj",
+    /// Of what people call a node: the name.
+    NodeName = "nn",
+    /// Of what people call a node: the labels, a line for each.
+    Labels = "nl",
     /// Of a history: the version in slot 0.
     Version0 = "v0",
     /// Of a history: the SHA-256 of that version's document.

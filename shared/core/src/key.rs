@@ -24,6 +24,7 @@ const OF_A_NODE: &str = "node#";
 const OF_A_DOCUMENT: &str = "config#";
 const OF_A_MODEL: &str = "firmware#";
 const HISTORY: &str = "history";
+const ABOUT: &str = "about";
 const COMMAND: &str = "command#";
 const QUEUED: &str = "queued#";
 const DOCUMENT: &str = "document";
@@ -65,6 +66,8 @@ pub enum Key {
     Node(NodeId),
     /// The documents of the node's last configurations: its [`History`](crate::History).
     History(NodeId),
+    /// What people call the node: its [`About`](crate::About).
+    About(NodeId),
     /// The node's command with this number.
     Command(NodeId, u64),
     /// The number of the node's command that was queued with this idempotency key.
@@ -95,6 +98,7 @@ impl Key {
         match self {
             Self::Node(_) => Table::Nodes,
             Self::History(_)
+            | Self::About(_)
             | Self::Command(..)
             | Self::Queued(..)
             | Self::Document(_)
@@ -114,6 +118,7 @@ impl Key {
         match self {
             Self::Node(node)
             | Self::History(node)
+            | Self::About(node)
             | Self::Command(node, _)
             | Self::Queued(node, _)
             | Self::EventOf(node, _) => format!("{OF_A_NODE}{node}"),
@@ -132,6 +137,7 @@ impl Key {
         match self {
             Self::Node(_) => SORT_KEY_NODE.to_owned(),
             Self::History(_) => HISTORY.to_owned(),
+            Self::About(_) => ABOUT.to_owned(),
             // Twelve digits are enough for thirty years of a thousand commands a second.
             Self::Command(_, number) => format!("{COMMAND}{number:012}"),
             Self::Queued(_, key) => format!("{QUEUED}{}", key.as_str()),
@@ -187,6 +193,7 @@ impl Key {
             match sort {
                 SORT_KEY_NODE => Some(Self::Node(node)),
                 HISTORY => Some(Self::History(node)),
+                ABOUT => Some(Self::About(node)),
                 _ => None,
             }
         })
@@ -205,6 +212,7 @@ impl Key {
         match self {
             Self::Node(node)
             | Self::History(node)
+            | Self::About(node)
             | Self::Command(node, _)
             | Self::Queued(node, _)
             | Self::EventOf(node, _) => Some(node),
@@ -251,6 +259,7 @@ mod tests {
         vec![
             (Key::Node(node.clone()), "node#ap-1", "node"),
             (Key::History(node.clone()), "node#ap-1", "history"),
+            (Key::About(node.clone()), "node#ap-1", "about"),
             (Key::EventOf(node.clone(), event()), "node#ap-1", "event#00017.0"),
             (Key::Command(node, 7), "node#ap-1", "command#000000000007"),
             (queued, "node#ap-1", "queued#k#1"),
@@ -308,7 +317,7 @@ mod tests {
     #[test]
     fn the_items_of_a_node_are_known_as_its_own() {
         let owned = spelled().into_iter().filter(|(key, ..)| key.node().is_some_and(|node| node.as_str() == "ap-1"));
-        assert_eq!(owned.count(), 5);
+        assert_eq!(owned.count(), 6);
     }
 
     #[test]

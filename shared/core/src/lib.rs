@@ -12,6 +12,7 @@
 //! A condition that does not hold is not an error. It comes back as [`Outcome::Refused`] with the stored item, so that a
 //! lost race costs no read either, and with the label of the clause that did not hold, which explains the refusal.
 
+mod about;
 mod actor;
 mod address;
 mod admission;
@@ -61,6 +62,7 @@ mod token_end;
 mod unchanged;
 mod update;
 
+pub use about::{About, Describing, Labelling, Labels, Name, describe};
 pub use actor::Actor;
 pub use address::{LINK_LOCAL, refused_address};
 pub use attribute::Attribute;
@@ -98,7 +100,7 @@ pub use item::{Item, Malformed, Value};
 pub use key::{DUE_SHARDS, INDEX_DUE, INDEX_SITE, Key, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Table, due_shard};
 pub use limits::{
     CLOSE_REASON_BYTES, COMMANDS_OPEN, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES,
-    MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, SITE_BYTES, TAGS_BYTES, UPDATE_DETAIL_BYTES,
+    LABELS_BYTES, MODEL_BYTES, NAME_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, SITE_BYTES, TAGS_BYTES, UPDATE_DETAIL_BYTES,
 };
 pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers};
 pub use notice::{Notice, Registered, notices};

@@ -25,6 +25,18 @@ pub const MODEL_BYTES: usize = 32;
 /// The longest list of a node's tags, in bytes, with the commas between them.
 pub const TAGS_BYTES: usize = 96;
 
+/// The longest name of a node, in bytes. Names and labels are not in the node's item.
+pub const NAME_BYTES: usize = 128;
+
+/// The longest key of a label, in bytes.
+pub(crate) const LABEL_KEY_BYTES: usize = 64;
+
+/// The longest value of a label, in bytes.
+pub(crate) const LABEL_VALUE_BYTES: usize = 128;
+
+/// The longest list of a node's labels, in bytes: with a name, they are within one write unit.
+pub const LABELS_BYTES: usize = 768;
+
 /// The longest firmware version that may be desired, in bytes. The node's item has room for two of these: the desired
 /// one, and the one that the node reported on.
 pub const FIRMWARE_VERSION_BYTES: usize = 32;

@@ -36,6 +36,11 @@ pub fn command_name(n: u32) -> &'static str {
     ["locate", "scan", "calibrate", "reboot", "overload"][n as usize % 5]
 }
 
+/// What people call a node, once the application has registered it.
+pub(crate) fn node_name(node: &str) -> String {
+    format!("Node {node}, as the application calls it")
+}
+
 /// What a node's program does for a command of this name.
 pub fn command_act(name: &str) -> Act {
     match name {

@@ -1,5 +1,6 @@
 //! The console: the HTTP API for the application.
 
+mod about;
 mod audit;
 mod batch;
 mod clip;

@@ -140,4 +140,9 @@ impl Store for MemoryStore {
         let item = |node: &NodeId| Some((node.clone(), self.get(&Key::Node(node.clone()))?));
         Ok(nodes.iter().filter_map(item).collect())
     }
+
+    async fn abouts(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        let item = |node: &NodeId| Some((node.clone(), self.get(&Key::About(node.clone()))?));
+        Ok(nodes.iter().filter_map(item).collect())
+    }
 }

@@ -85,6 +85,13 @@ pub trait Store {
     /// # Errors
     /// If they can't be read.
     fn nodes(&self, nodes: &[NodeId]) -> impl Future<Output = Result<Vec<(NodeId, Item)>, StoreError>>;
+
+    /// Reads what people call these nodes, of at most [`BATCH`] of them, with consistent reads and in no particular order.
+    /// Nodes without such an item are left out.
+    ///
+    /// # Errors
+    /// If they can't be read.
+    fn abouts(&self, nodes: &[NodeId]) -> impl Future<Output = Result<Vec<(NodeId, Item)>, StoreError>>;
 }
 
 impl<S: Store> Store for &S {
@@ -122,6 +129,10 @@ impl<S: Store> Store for &S {
 
     async fn nodes(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
         (**self).nodes(nodes).await
+    }
+
+    async fn abouts(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        (**self).abouts(nodes).await
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod commands;
 mod endpoints;
+#[cfg(feature = "openapi")]
+mod labels;
 mod nodes;
 mod problem;
 mod transfer;

@@ -30,6 +30,8 @@ pub(crate) enum Request {
     Suspects(RangeInclusive<Timestamp>, usize),
     /// The items of these nodes.
     Batch(Vec<NodeId>),
+    /// What people call these nodes.
+    Abouts(Vec<NodeId>),
     /// A frame for a connection.
     Post(ConnectionId, Rc<str>),
     Close(ConnectionId),

@@ -142,7 +142,8 @@ impl Store {
                 Answer::Nodes(nodes, more)
             }
             Request::Suspects(ends, limit) => Answer::Ids(self.table.suspects(&ends, limit), None),
-            Request::Batch(nodes) => Answer::Nodes(self.table.batch(&nodes), None),
+            Request::Batch(nodes) => Answer::Nodes(self.table.batch(&nodes, Key::Node), None),
+            Request::Abouts(nodes) => Answer::Nodes(self.table.batch(&nodes, Key::About), None),
             _ => Answer::Failed(Failure::Rejected),
         }
     }

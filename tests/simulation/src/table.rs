@@ -175,9 +175,9 @@ impl Table {
         (ids, more)
     }
 
-    /// The items of these nodes. Nodes without an item are left out.
-    pub(crate) fn batch(&self, nodes: &[NodeId]) -> Vec<(NodeId, Item)> {
-        let item = |node: &NodeId| Some((node.clone(), self.items.get(&Key::Node(node.clone()))?.clone()));
+    /// The items of these nodes that have such a key. Nodes without one are left out.
+    pub(crate) fn batch(&self, nodes: &[NodeId], key: fn(NodeId) -> Key) -> Vec<(NodeId, Item)> {
+        let item = |node: &NodeId| Some((node.clone(), self.items.get(&key(node.clone()))?.clone()));
         nodes.iter().filter_map(item).collect()
     }
 

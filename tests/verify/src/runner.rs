@@ -312,6 +312,26 @@ mod tests {
     }
 
     #[test]
+    fn a_program_whose_tests_are_not_built_has_none() {
+        let mut without = 0;
+        for package in packages().expect("members") {
+            let folder = root().join(&package);
+            let manifest = read(&folder.join("Cargo.toml")).expect("a manifest");
+            let main = folder.join("src/main.rs");
+            if !manifest.contains("\ntest = false\n") || !main.is_file() {
+                continue;
+            }
+            without += 1;
+            let files = modules(&folder.join("src")).into_iter().map(|name| folder.join(format!("src/{name}.rs")));
+            for file in files.filter(|file| file.is_file() && (*file == main || !folder.join("src/lib.rs").is_file())) {
+                let text = read(&file).expect("a file");
+                assert!(!text.contains("#[cfg(test)]"), "{} has tests that are never run", file.display());
+            }
+        }
+        assert!(without > 5, "only {without} programs are without tests");
+    }
+
+    #[test]
     fn every_module_that_a_step_chooses_is_there_and_no_other_has_its_name_at_the_end() {
         let folder = root().join(WHOLE_SYSTEM).join("tests").join(SYSTEM);
         let modules = modules(&folder);

@@ -1,5 +1,7 @@
 //! What a file says of a node, compared with what there is.
 
+use std::collections::BTreeMap;
+
 use rollcall_core::Tags;
 use rollcall_wire::Document;
 use rollcall_wire::console::{IF_NONE, NodeImport};
@@ -123,12 +125,15 @@ impl Comparison {
 
 /// The fields that differ, and an import of them alone. Credentials are not among them.
 fn differing(file: NodeImport, here: &NodeImport) -> (Vec<Change>, NodeImport) {
-    let NodeImport { node, site, model, tags, config, firmware, .. } = file;
+    let NodeImport { node, site, model, tags, name, labels, config, firmware, .. } = file;
+    let name = name.map(|name| name.map(|name| name.trim().to_owned()));
     let mut import = NodeImport { node, ..NodeImport::default() };
     let mut changes = vec![];
-    for (name, file, here, place) in
-        [("site", site, &here.site, &mut import.site), ("model", model, &here.model, &mut import.model)]
-    {
+    for (name, file, here, place) in [
+        ("site", site, &here.site, &mut import.site),
+        ("model", model, &here.model, &mut import.model),
+        ("name", name, &here.name, &mut import.name),
+    ] {
         let was = here.clone().flatten();
         if let Some(is) = file.filter(|is| *is != was) {
             changes.push(change(name, was, is.clone()));
@@ -139,6 +144,12 @@ fn differing(file: NodeImport, here: &NodeImport) -> (Vec<Change>, NodeImport) {
         let was = words(here.tags.as_ref().and_then(Option::as_ref));
         changes.push(change("tags", was, words(tags.as_ref())));
         import.tags = Some(tags);
+    }
+    let none = BTreeMap::new();
+    let was = here.labels.as_ref().and_then(Option::as_ref).unwrap_or(&none);
+    if let Some(is) = labels.filter(|labels| labels.as_ref().unwrap_or(&none) != was) {
+        changes.push(change("labels", pairs(was), pairs(is.as_ref().unwrap_or(&none))));
+        import.labels = Some(is);
     }
     if let Some(config) = config {
         let was = here.config.as_ref().and_then(|config| Document::parse(config.text()).ok());
@@ -183,6 +194,12 @@ fn change(field: &str, was: Option<String>, is: Option<String>) -> Change {
 
 fn number(version: Option<u32>) -> Option<String> {
     version.map(|version| version.to_string())
+}
+
+/// Labels in one line; `None` if there are none.
+fn pairs(labels: &BTreeMap<String, String>) -> Option<String> {
+    let pairs: Vec<_> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    Some(pairs.join(", ")).filter(|pairs| !pairs.is_empty())
 }
 
 /// Tags as the rules keep them, whatever order they were given in; `None` if there are none.

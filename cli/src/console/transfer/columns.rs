@@ -1,5 +1,6 @@
 //! The columns of a table with nodes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
@@ -21,18 +22,22 @@ enum Column {
     Site,
     Model,
     Tags,
+    Name,
+    Labels,
     CredentialVersion,
     Revoked,
     Config,
     Firmware,
 }
 
-const COLUMNS: [(&str, Column); 9] = [
+const COLUMNS: [(&str, Column); 11] = [
     ("node", Column::Node),
     ("id", Column::Node),
     ("site", Column::Site),
     ("model", Column::Model),
     ("tags", Column::Tags),
+    ("name", Column::Name),
+    ("labels", Column::Labels),
     ("credential_version", Column::CredentialVersion),
     ("revoked", Column::Revoked),
     ("config", Column::Config),
@@ -40,8 +45,8 @@ const COLUMNS: [(&str, Column); 9] = [
 ];
 
 /// The names of the columns that an export writes.
-pub(super) const NAMES: [&str; 8] =
-    ["node", "site", "model", "tags", "credential_version", "revoked", "config", "firmware"];
+pub(super) const NAMES: [&str; 10] =
+    ["node", "site", "model", "tags", "credential_version", "revoked", "config", "firmware", "name", "labels"];
 
 /// The columns of a table, in their order.
 #[derive(Clone, Debug)]
@@ -112,6 +117,8 @@ fn set(node: &mut NodeImport, column: Column, text: &str, beside: &Path) -> Resu
             let tags = text.split([',', ' ', ';']).filter(|tag| !tag.is_empty());
             node.tags = Some(Some(tags.map(str::to_owned).collect()));
         }
+        Column::Name => node.name = Some(filled.map(str::to_owned)),
+        Column::Labels => node.labels = Some(Some(labels(text)?)),
         Column::CredentialVersion => {
             let number = |text: &str| text.parse().map_err(|_| "it must be a whole number".to_owned());
             node.credential_version = filled.map(number).transpose()?;
@@ -129,6 +136,21 @@ fn set(node: &mut NodeImport, column: Column, text: &str, beside: &Path) -> Resu
         Column::Firmware => node.firmware = filled.map(str::to_owned),
     }
     Ok(())
+}
+
+/// Labels: a JSON object, or `KEY=VALUE` and semicolons between them.
+fn labels(text: &str) -> Result<BTreeMap<String, String>, String> {
+    if text.starts_with('{') {
+        return serde_json::from_str(text).map_err(|error| error.to_string());
+    }
+    let mut labels = BTreeMap::new();
+    for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
+        let (key, value) = part.split_once('=').ok_or_else(|| format!("{part:?} has no ="))?;
+        if labels.insert(key.trim().to_owned(), value.trim().to_owned()).is_some() {
+            return Err(format!("the label {:?} is there twice", key.trim()));
+        }
+    }
+    Ok(labels)
 }
 
 /// A configuration: JSON, or `@` and the name of a file with it.
@@ -191,6 +213,21 @@ mod tests {
         }
         let bad = read("id,site", b"ap-1,\xff").expect_err("no text");
         assert_eq!(bad.column.as_deref(), Some("site"));
+    }
+
+    #[test]
+    fn labels_are_an_object_or_pairs_and_an_empty_field_removes_them() {
+        let expected = [("floor", "3"), ("room", "4;12")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let object = read("id|name|labels", br#"ap-1| Lobby |{"floor":"3","room":"4;12"}"#).expect("a node");
+        assert_eq!((object.name, object.labels), (Some(Some("Lobby".to_owned())), Some(Some(expected.into()))));
+        let pairs = read("id|name|labels", b"ap-1||floor = 3; rack=b=2;").expect("a node");
+        let expected = [("floor", "3"), ("rack", "b=2")].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!((pairs.name, pairs.labels), (Some(None), Some(Some(expected.into()))));
+        assert_eq!(read("id|labels", b"ap-1|").expect("a node").labels, Some(Some(BTreeMap::new())));
+        for wrong in ["floor", "a=1;a=2", "{\"floor\":3}", "{"] {
+            let bad = read("id|labels", format!("ap-1|{wrong}").as_bytes()).expect_err(wrong);
+            assert_eq!(bad.column.as_deref(), Some("labels"), "{wrong}");
+        }
     }
 
     #[test]

@@ -170,7 +170,9 @@ impl<W: Write> Out<W> {
 }
 
 /// The fields of a line, in the order of [`NAMES`].
-fn fields(node: &NodeImport) -> [String; 8] {
+fn fields(node: &NodeImport) -> [String; 10] {
+    let labels = node.labels.clone().flatten().unwrap_or_default();
+    let labels = if labels.is_empty() { None } else { serde_json::to_string(&labels).ok() };
     let text = |field: &Option<Option<String>>| field.clone().flatten().unwrap_or_default();
     [
         node.node.clone(),
@@ -181,5 +183,7 @@ fn fields(node: &NodeImport) -> [String; 8] {
         node.revoked.map_or_else(String::new, |revoked| revoked.to_string()),
         node.config.as_ref().map_or_else(String::new, |config| config.text().to_owned()),
         node.firmware.clone().unwrap_or_default(),
+        text(&node.name),
+        labels.unwrap_or_default(),
     ]
 }

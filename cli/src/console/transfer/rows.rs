@@ -7,7 +7,7 @@ use std::hash::BuildHasher as _;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use rollcall_core::{FirmwareVersion, Model, NodeId, Site, Tags};
+use rollcall_core::{FirmwareVersion, Labels, Model, Name, NodeId, Site, Tags};
 use rollcall_wire::Json;
 use rollcall_wire::console::NodeImport;
 use serde_json::value::RawValue;
@@ -231,6 +231,12 @@ fn check(node: &NodeImport) -> Result<(), Bad> {
     }
     if let Some(tags) = node.tags.clone().flatten() {
         Tags::new(tags).map_err(|error| bad("tags", &error))?;
+    }
+    if let Some(name) = text(&node.name) {
+        name.parse::<Name>().map_err(|error| bad("name", &error))?;
+    }
+    if let Some(labels) = node.labels.clone().flatten() {
+        Labels::new(labels).map_err(|error| bad("labels", &error))?;
     }
     if let Some(firmware) = &node.firmware {
         firmware.parse::<FirmwareVersion>().map_err(|error| bad("firmware", &error))?;

@@ -149,6 +149,8 @@ mod tests {
             site: Some("hq".to_owned()),
             model: None,
             tags: vec![],
+            name: None,
+            labels: BTreeMap::new(),
             credential_version: Some(1),
             revoked: false,
             firmware: None,

@@ -8,21 +8,28 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::model::{Rules, World, explore, worlds};
 use rollcall_core::{Because, Event, EventKind, Policy, plan};
 
 /// How many deliveries a history has at most.
 const DELIVERIES: usize = 5;
+/// How many worlds are explored at the same time.
+const THREADS: usize = 2;
 
 #[test]
 fn no_history_of_five_deliveries_breaks_an_invariant() {
-    let mut states = 0;
-    for world in worlds() {
-        let explored = explore(&world, &plan, DELIVERIES);
-        assert_eq!(explored.violation, None, "in {world:?}");
-        states += explored.states;
-    }
+    let (worlds, next, states) = (worlds(), AtomicUsize::new(0), AtomicUsize::new(0));
+    let explore_next = || {
+        while let Some(world) = worlds.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let explored = explore(world, &plan, DELIVERIES);
+            assert_eq!(explored.violation, None, "in {world:?}");
+            states.fetch_add(explored.states, Ordering::Relaxed);
+        }
+    };
+    std::thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(explore_next))));
+    let states = states.into_inner();
     assert!(states > 10_000, "only {states} states were reached: the model delivers too few events");
 }
 

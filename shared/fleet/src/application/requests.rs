@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::learned::Learned;
-use crate::catalogue::{self, command_name, document, firmware_version};
+use crate::catalogue::{self, command_name, document, firmware_version, node_name};
 use crate::plan::{Ask, Match};
 
 const JSON: &str = "application/json";
@@ -31,7 +31,10 @@ impl Parts {
             Ask::Register { node } => {
                 let node = learned.node(*node)?;
                 let (site, model) = (Some(node.site.clone()), Some(node.model.clone()));
-                put(format!("/v1/nodes/{}", node.id), &NodeSpec { site, model, ..NodeSpec::default() })
+                let (name, labels) =
+                    (Some(node_name(node.id.as_str())), [("plan".to_owned(), node.site.clone())].into());
+                let spec = NodeSpec { site, model, name, labels, ..NodeSpec::default() };
+                put(format!("/v1/nodes/{}", node.id), &spec)
             }
             Ask::Amend { node, site } => {
                 patch(&id(*node)?, &NodePatch { site: Some(Some(site.clone())), ..NodePatch::default() })

@@ -10,6 +10,7 @@ use super::table::Table;
 use super::talks::{Talk, Talks};
 use super::verdicts::Verdicts;
 use crate::application::AppRequest;
+use crate::catalogue::node_name;
 use crate::plan::Ask;
 use crate::violation::ViolationKind as Kind;
 
@@ -23,6 +24,8 @@ pub(super) type Seen = (usize, Timestamp, Presence);
 #[derive(Clone, Debug)]
 pub(super) struct Console {
     pub(super) talks: Talks,
+    /// Since when each node surely has its name: the application was told that it is registered.
+    named: Vec<Option<Timestamp>>,
 }
 
 /// An answer of the console.
@@ -36,7 +39,7 @@ pub(super) struct Answer<'a> {
 
 impl Console {
     pub(super) fn new(nodes: usize) -> Self {
-        Self { talks: Talks::new(nodes) }
+        Self { talks: Talks::new(nodes), named: vec![None; nodes] }
     }
 
     pub(super) fn asked(&mut self, known: &Known<'_>, at: Timestamp, request: &AppRequest) {
@@ -75,7 +78,15 @@ impl Console {
                 untrue(verdicts, talk, answer, &format!("the answer can't be read: {error}"));
                 vec![]
             });
+            if let Ask::Register { node } = &talk.ask
+                && let Some(named) = self.named.get_mut(*node)
+            {
+                named.get_or_insert(answer.at);
+            }
             for view in views {
+                if let Some(why) = misnamed(known.facts, &self.named, talk, &view) {
+                    untrue(verdicts, talk, answer, &why);
+                }
                 seen.extend(presence(known.facts, &view).map(|(node, presence)| (node, talk.asked_at, presence)));
                 talk.listed.insert(view.node);
             }
@@ -115,6 +126,21 @@ fn untrue(verdicts: &mut Verdicts, talk: &Talk, answer: &Answer<'_>, why: &str) 
     match talk.ask.node() {
         Some(node) => verdicts.node(Kind::UntrueAnswer, answer.at, node, what),
         None => verdicts.other(Kind::UntrueAnswer, answer.at, what),
+    }
+}
+
+/// Why the name or the labels in a view can't be true; `None` if they can. A node has none, or those that the application
+/// gives every time that it registers the node.
+fn misnamed(facts: &Facts, named: &[Option<Timestamp>], talk: &Talk, view: &NodeView) -> Option<String> {
+    let node = facts.index(&view.node.parse().ok()?)?;
+    let plan = facts.nodes.get(node)?;
+    let is_named = view.name.as_deref() == Some(&*node_name(&view.node));
+    let is_labelled = view.labels.len() == 1 && view.labels.get("plan") == Some(&plan.site);
+    let must_be = named.get(node).copied().flatten().is_some_and(|since| since < talk.asked_at);
+    match (view.name.is_none() && view.labels.is_empty(), is_named && is_labelled) {
+        (true, false) if must_be => Some("it had a name and labels already".to_owned()),
+        (false, false) => Some("it never had such a name or such labels".to_owned()),
+        _ => None,
     }
 }
 

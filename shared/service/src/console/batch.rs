@@ -1,6 +1,6 @@
 //! Registering many nodes in one request.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Clock;
 use crate::connections::Connections;
@@ -8,14 +8,14 @@ use crate::http::HttpAnswer;
 use crate::queue::Queue;
 use crate::store::Store;
 use futures_util::{StreamExt as _, stream};
-use rollcall_core::{NodeId, register};
+use rollcall_core::{About, NodeId, register};
 use rollcall_wire::console::{BATCH_NODES, BatchNode, BatchResult, NodeSpec, Problem, ProblemCode};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::console::clip;
 use crate::console::handle::{Admitted, Answered, Console, invalid_body, object, parse};
-use crate::console::nodes::registering;
+use crate::console::nodes::{described, registering};
 
 /// How many nodes are registered at the same time.
 const AT_ONCE: usize = 16;
@@ -73,18 +73,28 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     pub(crate) async fn batch(&self, admitted: &Admitted<'_>) -> Answered {
         let body = admitted.body()?;
         let elements = elements(&body, BATCH_NODES)?;
-        let results = stream::iter(elements.into_iter().map(|element| self.one(element, admitted)));
+        let ids: Vec<NodeId> = elements.iter().filter_map(|element| element.name.parse().ok()).collect();
+        let abouts = self.abouts(&ids).await?;
+        let results = stream::iter(elements.into_iter().map(|element| self.one(element, &abouts, admitted)));
         let results: Vec<BatchResult> = results.buffered(AT_ONCE).collect().await;
         Ok(HttpAnswer::json(200, &results))
     }
 
     /// Registers one node of a batch. An error does not stop the others.
-    async fn one(&self, element: Element<'_>, admitted: &Admitted<'_>) -> BatchResult {
+    async fn one(
+        &self,
+        element: Element<'_>,
+        abouts: &BTreeMap<NodeId, About>,
+        admitted: &Admitted<'_>,
+    ) -> BatchResult {
         let registration = async {
-            let BatchNode { node, site, model, tags, credential_version } = object(element.text)?;
+            let BatchNode { node, site, model, tags, credential_version, name, labels } = object(element.text)?;
             let node = element.node(&node)?;
-            let registering = registering(NodeSpec { site, model, tags, credential_version })?;
-            self.register_one(&node, register(&node, &registering), admitted).await
+            let spec = NodeSpec { site, model, tags, credential_version, name, labels };
+            let (update, change) = (register(&node, &registering(&spec)?), described(spec)?);
+            self.register_one(&node, update, admitted).await?;
+            let before = abouts.get(&node).cloned().unwrap_or_default();
+            self.describe(&node, &change, before).await
         };
         let problem = registration.await.err();
         let node = element.shown();

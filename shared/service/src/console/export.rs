@@ -1,14 +1,14 @@
 //! Taking out nodes, as an import takes them.
 
-use rollcall_core::{Key, Node, NodeId};
+use rollcall_core::{About, Key, Node, NodeId};
 use rollcall_wire::console::{ExportPage, NodeImport, Problem, ProblemCode};
 
 use crate::clock::Clock;
 use crate::connections::Connections;
-use crate::console::cursor;
 use crate::console::handle::{Admitted, Answered, Console, number};
 use crate::console::refusal::{failed, internal};
 use crate::console::unchanged;
+use crate::console::{about, cursor};
 use crate::http::HttpAnswer;
 use crate::queue::Queue;
 use crate::store::{PageKey, Segment, Store};
@@ -38,11 +38,14 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             admitted.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
         let page = self.store.page_of_segment(segment, after, limit).await;
         let (items, mut next) = page.map_err(|error| failed(&error))?;
+        let ids: Vec<_> = items.iter().map(|(id, _)| id.clone()).collect();
+        let mut abouts = self.abouts(&ids).await?;
         let (mut nodes, mut bytes) = (vec![], 0);
         for (id, item) in &items {
             let stored = Node::read(item).map_err(|error| internal(&error))?;
-            let mut node = self.exported(id, &stored).await?;
-            node.if_unchanged = has_conditions.then(|| unchanged::condition(&secret, id, &stored));
+            let about = abouts.remove(id).unwrap_or_default();
+            let mut node = self.exported(id, &stored, &about).await?;
+            node.if_unchanged = has_conditions.then(|| unchanged::condition(&secret, id, &stored, &about));
             bytes += node.config.as_ref().map_or(0, |config| config.text().len());
             nodes.push(node);
             if bytes >= PAGE_BYTES && nodes.len() < items.len() {
@@ -55,7 +58,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         Ok(HttpAnswer::json(200, &ExportPage { nodes, stack, cursor }))
     }
 
-    async fn exported(&self, id: &NodeId, node: &Node) -> Result<NodeImport, Problem> {
+    async fn exported(&self, id: &NodeId, node: &Node, about: &About) -> Result<NodeImport, Problem> {
         let config = match &node.desired {
             None => None,
             Some(desired) => {
@@ -73,6 +76,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             site: Some(node.site.clone()),
             model: Some(node.model.clone()),
             tags: Some(Some(tags)),
+            name: Some(about.name.as_ref().map(|name| name.as_str().to_owned())),
+            labels: Some(Some(about::shown(&about.labels))),
             credential_version: node.credentials.map(|version| version.0),
             revoked: Some(node.revoked),
             config,

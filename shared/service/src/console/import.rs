@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 use rollcall_core::{
-    Amending, Expected, FirmwareVersion, Item, Model, Node, NodeId, Outcome, Update, granted, register_or_amend,
-    revoke, set_config, set_firmware,
+    About, Amending, Describing, Expected, FirmwareVersion, Item, Model, Node, NodeId, Outcome, Update, granted,
+    register_or_amend, revoke, set_config, set_firmware,
 };
 use rollcall_wire::Document;
-use rollcall_wire::console::{IMPORT_NODES, ImportResult, ImportedField, NodeImport, NodePatch, Problem, ProblemCode};
+use rollcall_wire::console::{IMPORT_NODES, ImportResult, ImportedField, NodeImport, Problem, ProblemCode};
 
 use crate::clock::Clock;
 use crate::connections::Connections;
+use crate::console::about::{self, describing, is_valid};
 use crate::console::batch::{Element, elements};
 use crate::console::export::flag;
 use crate::console::handle::{Admitted, Answered, Console, object, parse};
-use crate::console::nodes::amending;
+use crate::console::nodes::{amended, amending};
 use crate::console::refusal::{denied, failed, internal};
 use crate::console::unchanged;
 use crate::http::HttpAnswer;
@@ -29,6 +30,7 @@ const AT_ONCE: usize = 16;
 struct Desired {
     node: NodeId,
     registration: Amending,
+    describing: Describing,
     revoked: bool,
     config: Option<Document>,
     firmware: Option<FirmwareVersion>,
@@ -40,6 +42,8 @@ struct Import<'a> {
     desired: &'a Desired,
     /// The node's item as it was read, or as it was written since; `None` if there is none.
     item: Option<Item>,
+    /// What people call it.
+    about: About,
     /// Whether nothing is written.
     is_dry: bool,
     changed: Vec<ImportedField>,
@@ -57,11 +61,13 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let ids: Vec<_> = nodes.iter().filter_map(|(_, desired)| Some(desired.as_ref().ok()?.node.clone())).collect();
         let items = self.store.nodes(&ids).await.map_err(|error| failed(&error))?;
         let items: BTreeMap<NodeId, Item> = items.into_iter().collect();
+        let abouts = self.abouts(&ids).await?;
         let results = nodes.into_iter().map(async |(name, desired)| {
             let (changed, problem) = match desired {
                 Ok(desired) => {
                     let item = items.get(&desired.node).cloned();
-                    let mut import = Import { desired: &desired, item, is_dry, changed: vec![] };
+                    let about = abouts.get(&desired.node).cloned().unwrap_or_default();
+                    let mut import = Import { desired: &desired, item, about, is_dry, changed: vec![] };
                     let problem = self.import_one(&mut import, admitted).await.err();
                     (import.changed, problem)
                 }
@@ -81,9 +87,13 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Changes what of a node is not as it is to be. Nothing is changed that is so already.
     async fn import_one(&self, import: &mut Import<'_>, admitted: &Admitted<'_>) -> Result<(), Problem> {
         if let Some(condition) = &import.desired.if_unchanged {
-            unchanged::holds(&self.keys.secret(), condition, &import.desired.node, import.stored()?.as_ref())?;
+            let node = import.stored()?;
+            let id = &import.desired.node;
+            unchanged::holds(&self.keys.secret(), condition, id, node.as_ref(), &import.about)?;
         }
+        is_valid(&import.desired.describing, &import.about)?;
         self.import_registration(import, admitted).await?;
+        self.import_about(import).await?;
         self.import_config(import, admitted).await?;
         self.import_firmware(import, admitted).await?;
         if import.desired.revoked && !import.stored()?.is_some_and(|node| node.revoked) {
@@ -119,6 +129,26 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         if !import.is_dry {
             self.dismiss_outdated(&desired.node, &stored, admitted.now).await;
         }
+        Ok(())
+    }
+
+    async fn import_about(&self, import: &mut Import<'_>) -> Result<(), Problem> {
+        // As for the registration: of a node that is and stays revoked, nothing is kept.
+        if import.desired.revoked && import.stored()?.is_some_and(|node| node.revoked) {
+            return Ok(());
+        }
+        let (desired, before) = (import.desired, import.about.clone());
+        let after = desired.describing.applied_to(&before).map_err(|error| internal(&error))?;
+        let fields =
+            [(ImportedField::Name, before.name != after.name), (ImportedField::Labels, before.labels != after.labels)];
+        if !import.is_dry {
+            if desired.if_unchanged.is_some() {
+                self.describe_unchanged(&desired.node, &before, &after).await?;
+            } else if before != after {
+                self.describe(&desired.node, &desired.describing, before).await?;
+            }
+        }
+        import.changed.extend(fields.into_iter().filter_map(|(field, differs)| differs.then_some(field)));
         Ok(())
     }
 
@@ -204,14 +234,16 @@ impl Import<'_> {
 fn desired(element: &Element<'_>) -> Result<Desired, Problem> {
     let import: NodeImport = object(element.text)?;
     let node = element.node(&import.node)?;
-    let NodeImport { site, model, tags, credential_version, .. } = import;
+    let NodeImport { site, model, tags, credential_version, name, .. } = import;
+    let labels = import.labels.map(|labels| about::labels(labels.unwrap_or_default())).transpose()?;
     let firmware = import.firmware.map(|version| version.parse()).transpose();
     let firmware = firmware.map_err(|error: rollcall_core::InvalidId| {
         Problem::new(ProblemCode::InvalidBody, format!("firmware: {error}"))
     })?;
     Ok(Desired {
         node,
-        registration: amending(NodePatch { site, model, tags, credential_version })?,
+        registration: amending(site, model, tags, credential_version)?,
+        describing: Describing { labels: labels.unwrap_or_default(), ..describing(amended(name, Ok)?, None)? },
         revoked: import.revoked.unwrap_or(false),
         config: import.config.map(|config| Document::parse(config.text())).transpose()?,
         firmware,

@@ -26,12 +26,14 @@ fn changed_meanwhile(of: &Value, change: (&str, &str, Value)) -> Result<(), Prob
     let before = console.store.get(&key).expect("it is there");
     let mut import = of.clone();
     import["node"] = json!("ap-1");
-    let condition = unchanged::condition(&console.keys.secret(), &"ap-1".parse().expect("an id"), &node);
+    let condition =
+        unchanged::condition(&console.keys.secret(), &"ap-1".parse().expect("an id"), &node, &About::default());
     import["if_unchanged"] = json!(condition);
     let text = json!([import]).to_string();
     let elements = elements(&text, 1).expect("a list");
     let desired = desired(&elements[0]).expect("valid");
-    let mut import = Import { desired: &desired, item: Some(item), is_dry: false, changed: vec![] };
+    let about = About::default();
+    let mut import = Import { desired: &desired, item: Some(item), about, is_dry: false, changed: vec![] };
     let request = Request::default();
     let admitted = Admitted { request: &request, now: Timestamp(9), actor: None, query: Query::default() };
     let outcome = console.import_one(&mut import, &admitted).now_or_never().expect("nothing waits");
@@ -47,6 +49,7 @@ fn no_write_of_an_import_under_a_condition_is_made_to_a_node_that_was_changed_af
         json!({"config": {"channel": 36}}),
         json!({"firmware": "2.5"}),
         json!({"revoked": true}),
+        json!({"tags": ["roof"], "name": "Lobby"}),
     ];
     for import in &imports {
         for change in [

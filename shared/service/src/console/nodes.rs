@@ -6,13 +6,15 @@ use crate::http::HttpAnswer;
 use crate::queue::Queue;
 use crate::reply::text;
 use crate::store::Store;
+use futures_util::future::try_join;
 use rollcall_core::{
-    Amended, Amending, CredentialVersion, InvalidId, Node, NodeId, Registering, Site, Tags, Update, amend, granted,
-    register, revoke,
+    Amended, Amending, CredentialVersion, Describing, InvalidId, Node, NodeId, Registering, Site, Tags, Update, amend,
+    granted, register, revoke,
 };
 use rollcall_wire::ServerMessage;
 use rollcall_wire::console::{NodePage, NodePatch, NodeSpec, Presence, Problem, ProblemCode};
 
+use crate::console::about::{describing, is_valid, labels};
 use crate::console::handle::{Admitted, Answered, Console, number, object, parse};
 use crate::console::refusal::{denied, failed, internal};
 use crate::console::{cursor, view};
@@ -30,16 +32,33 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     pub(crate) async fn register(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let spec: NodeSpec = object(&admitted.body()?)?;
-        let stored = self.register_one(&node, register(&node, &registering(spec)?), admitted).await?;
-        Ok(HttpAnswer::json(200, &view::node(&node, &stored, admitted.now, &self.policy)))
+        let (update, change) = (register(&node, &registering(&spec)?), described(spec)?);
+        self.change_one(&node, update, &change, admitted).await
     }
 
     /// Changes the registration of a node (RFC 7396).
     pub(crate) async fn amend(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let patch: NodePatch = object(&admitted.body()?)?;
-        let stored = self.register_one(&node, amend(&node, &amending(patch)?), admitted).await?;
-        Ok(HttpAnswer::json(200, &view::node(&node, &stored, admitted.now, &self.policy)))
+        let NodePatch { site, model, tags, credential_version, name, labels } = patch;
+        let change = describing(amended(name, Ok)?, labels)?;
+        let update = amend(&node, &amending(site, model, tags, credential_version)?);
+        self.change_one(&node, update, &change, admitted).await
+    }
+
+    /// Writes a registration or its change, and what people call the node. The answer shows the node.
+    async fn change_one(
+        &self,
+        node: &NodeId,
+        update: Update,
+        change: &Describing,
+        admitted: &Admitted<'_>,
+    ) -> Answered {
+        let before = self.about(node).await?;
+        is_valid(change, &before)?;
+        let stored = self.register_one(node, update, admitted).await?;
+        let about = self.describe(node, change, before).await?;
+        Ok(HttpAnswer::json(200, &view::node(node, &stored, &about, admitted.now, &self.policy)))
     }
 
     /// Writes a registration or its change. A connection whose token becomes outdated by it is closed.
@@ -57,8 +76,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 
     pub(crate) async fn show(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let (stored, _) = self.stored_node(&node).await?;
-        Ok(HttpAnswer::json(200, &view::node(&node, &stored, admitted.now, &self.policy)))
+        let ((stored, _), about) = try_join(self.stored_node(&node), self.about(&node)).await?;
+        Ok(HttpAnswer::json(200, &view::node(&node, &stored, &about, admitted.now, &self.policy)))
     }
 
     /// Revokes a node's credentials, tells the node, and closes its connection.
@@ -111,10 +130,13 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             None => self.store.page_of_all(after, limit).await,
         }
         .map_err(|error| failed(&error))?;
+        let ids: Vec<_> = nodes.iter().map(|(id, _)| id.clone()).collect();
+        let mut abouts = self.abouts(&ids).await?;
         let mut views = vec![];
         for (id, item) in &nodes {
             let stored = Node::read(item).map_err(|error| internal(&error))?;
-            views.push(view::node(id, &stored, admitted.now, &self.policy));
+            let about = abouts.remove(id).unwrap_or_default();
+            views.push(view::node(id, &stored, &about, admitted.now, &self.policy));
         }
         views.retain(|view| presence.is_none_or(|presence| view.presence.state == presence));
         let cursor = next.map(|next| cursor::write(&secret, &list, &next));
@@ -123,27 +145,41 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 }
 
 /// The registration in a body.
-pub(crate) fn registering(spec: NodeSpec) -> Result<Registering, Problem> {
+pub(crate) fn registering(spec: &NodeSpec) -> Result<Registering, Problem> {
     Ok(Registering {
-        site: spec.site.map(|site| field("site", &site)).transpose()?,
-        model: spec.model.map(|model| field("model", &model)).transpose()?,
-        tags: tags(spec.tags)?,
+        site: spec.site.as_ref().map(|site| field("site", site)).transpose()?,
+        model: spec.model.as_ref().map(|model| field("model", model)).transpose()?,
+        tags: tags(spec.tags.clone())?,
         credentials: spec.credential_version.map(CredentialVersion),
     })
 }
 
-pub(crate) fn amending(patch: NodePatch) -> Result<Amending, Problem> {
+/// What people call the node, from the same body: it is all of it.
+pub(crate) fn described(spec: NodeSpec) -> Result<Describing, Problem> {
+    let name = spec.name.map(|name| field("name", &name)).transpose()?;
+    Ok(Describing { name: name.into(), labels: labels(spec.labels)? })
+}
+
+/// The change of a registration.
+pub(crate) fn amending(
+    site: Patched<String>,
+    model: Patched<String>,
+    tags: Patched<Vec<String>>,
+    credential_version: Option<u32>,
+) -> Result<Amending, Problem> {
     Ok(Amending {
-        site: amended(patch.site, |site| field("site", &site))?,
-        model: amended(patch.model, |model| field("model", &model))?,
-        tags: amended(patch.tags, tags)?,
-        credentials: patch.credential_version.map(CredentialVersion),
+        site: amended(site, |site| field("site", &site))?,
+        model: amended(model, |model| field("model", &model))?,
+        tags: amended(tags, self::tags)?,
+        credentials: credential_version.map(CredentialVersion),
     })
 }
 
-#[expect(clippy::option_option, reason = "a JSON Merge Patch tells what is left out from what is null (RFC 7396)")]
-fn amended<From, To>(
-    value: Option<Option<From>>,
+/// A field of a JSON Merge Patch (RFC 7396): left out, `null`, or a value.
+pub(crate) type Patched<T> = Option<Option<T>>;
+
+pub(crate) fn amended<From, To>(
+    value: Patched<From>,
     read: impl FnOnce(From) -> Result<To, Problem>,
 ) -> Result<Amended<To>, Problem> {
     value.map_or(Ok(Amended::Kept), |value| value.map_or(Ok(Amended::Removed), |value| read(value).map(Amended::Set)))

@@ -2,7 +2,7 @@
 
 use data_encoding::HEXLOWER;
 use hmac::Mac as _;
-use rollcall_core::{Node, NodeId};
+use rollcall_core::{About, Name, Node, NodeId};
 use rollcall_wire::console::{IF_NONE, Problem, ProblemCode};
 
 use crate::console::cursor::signing;
@@ -11,12 +11,14 @@ use crate::console::cursor::signing;
 const BYTES: usize = 16;
 
 /// The condition that what is desired of a node is as it is now.
-pub(crate) fn condition(secret: &[u8; 32], id: &NodeId, node: &Node) -> String {
+pub(crate) fn condition(secret: &[u8; 32], id: &NodeId, node: &Node, about: &About) -> String {
     let Node { site, model, tags, credentials, revoked, desired, desired_firmware, .. } = node;
     let desired = desired.as_ref().map(|desired| (desired.version, &desired.sha256));
     let credentials = credentials.map(|version| version.0);
     let tags: Vec<_> = tags.iter().collect();
-    let state = (site, model, tags, credentials, revoked, desired, desired_firmware);
+    let name = about.name.as_ref().map(Name::as_str);
+    let labels: Vec<_> = about.labels.iter().collect();
+    let state = (site, model, tags, credentials, revoked, desired, desired_firmware, name, labels);
     // Texts and numbers can always be written as JSON.
     signed(secret, &format!("state of {id}"), &serde_json::to_vec(&state).unwrap_or_default())
 }
@@ -27,8 +29,14 @@ pub(crate) fn stack(secret: &[u8; 32]) -> String {
 }
 
 /// Says that a condition holds for a node; `None` if the node is not registered.
-pub(crate) fn holds(secret: &[u8; 32], condition: &str, id: &NodeId, node: Option<&Node>) -> Result<(), Problem> {
-    let now = node.map_or_else(|| IF_NONE.to_owned(), |node| self::condition(secret, id, node));
+pub(crate) fn holds(
+    secret: &[u8; 32],
+    condition: &str,
+    id: &NodeId,
+    node: Option<&Node>,
+    about: &About,
+) -> Result<(), Problem> {
+    let now = node.map_or_else(|| IF_NONE.to_owned(), |node| self::condition(secret, id, node, about));
     if condition == now {
         return Ok(());
     }
@@ -71,9 +79,9 @@ mod tests {
             register(&id("ap-1"), &Registering { site, ..Registering::default() })
         };
         let node = after(&[at("hq")]);
-        let same = condition(&secret, &id("ap-1"), &node);
-        assert_eq!(holds(&secret, &same, &id("ap-1"), Some(&node)), Ok(()));
-        assert_eq!(holds(&secret, IF_NONE, &id("ap-1"), None), Ok(()));
+        let same = condition(&secret, &id("ap-1"), &node, &About::default());
+        assert_eq!(holds(&secret, &same, &id("ap-1"), Some(&node), &About::default()), Ok(()));
+        assert_eq!(holds(&secret, IF_NONE, &id("ap-1"), None, &About::default()), Ok(()));
         let (moved, revoked) = (after(&[at("lab")]), after(&[at("hq"), revoke(&id("ap-1"))]));
         for (secret, name, other) in [
             (&secret, "ap-2", Some(&node)),
@@ -82,10 +90,12 @@ mod tests {
             (&secret, "ap-1", Some(&revoked)),
             (&secret, "ap-1", None),
         ] {
-            let refused = holds(secret, &same, &id(name), other).map_err(|problem| problem.status);
+            let refused = holds(secret, &same, &id(name), other, &About::default()).map_err(|problem| problem.status);
             assert_eq!(refused, Err(412), "{name} {other:?}");
         }
-        assert!(holds(&secret, IF_NONE, &id("ap-1"), Some(&node)).is_err());
+        let named = About { name: Some("Lobby".parse().expect("a name")), ..About::default() };
+        assert!(holds(&secret, &same, &id("ap-1"), Some(&node), &named).is_err());
+        assert!(holds(&secret, IF_NONE, &id("ap-1"), Some(&node), &About::default()).is_err());
         assert_eq!(is_here(&secret, Some(&stack(&secret))), Ok(()));
         assert!(is_here(&secret, Some(&stack(&[8; 32]))).is_err_and(|problem| problem.status == 409));
     }

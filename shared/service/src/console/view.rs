@@ -1,7 +1,9 @@
 //! The console's view of stored nodes and commands.
 
+use crate::console::about;
 use rollcall_core::{
-    Command, CommandState, ConfigOutcome, ConfigState, Ending, Health, Held, Node, NodeId, Policy, Presence, Timestamp,
+    About, Command, CommandState, ConfigOutcome, ConfigState, Ending, Health, Held, Node, NodeId, Policy, Presence,
+    Timestamp,
 };
 use rollcall_core::{DesiredConfig, FirmwareState, UpdateOutcome, UpdateState, blocked_until, presence_at};
 use rollcall_core::{PresenceState, ShownPresence, shown_presence};
@@ -11,7 +13,7 @@ use rollcall_wire::console::{BudgetView, ClosedView, ConnectionView, DesiredView
 use rollcall_wire::{ConfigReport, ConfigStatus, Edit, Json, JsonError, UpdateReport, UpdateStatus};
 
 /// The view of a node at this time. A node whose grace period is over is offline, whether a sweep has run or not.
-pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) -> NodeView {
+pub(crate) fn node(id: &NodeId, node: &Node, about: &About, now: Timestamp, policy: &Policy) -> NodeView {
     let shown = shown_presence(node, now, policy);
     let online = shown.state != PresenceState::Offline;
     let since = match presence_at(node, now, policy) {
@@ -33,6 +35,8 @@ pub(crate) fn node(id: &NodeId, node: &Node, now: Timestamp, policy: &Policy) ->
         site: node.site.clone(),
         model: node.model.clone(),
         tags: node.tags.iter().map(str::to_owned).collect(),
+        name: about.name.as_ref().map(|name| name.as_str().to_owned()),
+        labels: about::shown(&about.labels),
         credential_version: node.credentials.map(|version| version.0),
         revoked: node.revoked,
         firmware: node.firmware.clone(),
@@ -177,7 +181,7 @@ mod tests {
 
     fn shown(item: &Item, now: Timestamp) -> NodeView {
         let policy = Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range");
-        node(&"ap-1".parse().expect("an id"), &Node::read(item).expect("readable"), now, &policy)
+        node(&"ap-1".parse().expect("an id"), &Node::read(item).expect("readable"), &About::default(), now, &policy)
     }
 
     fn at(attribute: Attribute, number: u64) -> (Attribute, Value) {

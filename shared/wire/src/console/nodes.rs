@@ -1,7 +1,11 @@
 //! The console's types for nodes: how they are registered, and how they are shown.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
+#[cfg(feature = "openapi")]
+use super::labels::{LabelMap, LabelPatch};
 use super::{ConfigProgress, DesiredView, FirmwareProgress, Presence, Problem};
 use crate::{ConfigReport, UpdateReport, integer};
 
@@ -29,6 +33,18 @@ pub struct NodeSpec {
     #[serde(default, deserialize_with = "integer::optional", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, maximum = 4_294_967_295_u64))]
     pub credential_version: Option<u32>,
+    /// The node's name for people: any text in one line, of 1 to 128 bytes. Spaces around it are removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 128, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\s][^\\x00-\\x1f\\x7f-\\x9f]*$")
+    )]
+    pub name: Option<String>,
+    /// The node's labels: at most 768 bytes together, with two for each label. A key has 1 to 64 ASCII letters, digits, `.`,
+    /// `_`, `-`, `:` and `/`; a value is any text in one line, of 1 to 128 bytes.
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<LabelMap>, required = false))]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A change of a node's registration: the body of `PATCH /v1/nodes/{id}`, a JSON Merge Patch (RFC 7396). A field that
@@ -59,6 +75,18 @@ pub struct NodePatch {
     #[serde(default, deserialize_with = "not_null", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = u64, required = false, maximum = 4_294_967_295_u64))]
     pub credential_version: Option<u32>,
+    /// As in [`NodeSpec`].
+    #[serde(default, deserialize_with = "value_or_null", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<String>, required = false, min_length = 1, max_length = 128, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\s][^\\x00-\\x1f\\x7f-\\x9f]*$")
+    )]
+    pub name: Option<Option<String>>,
+    /// The labels that change: a label with a value is set, and one that is `null` is removed. The others stay. `null`
+    /// removes all labels.
+    #[serde(default, deserialize_with = "value_or_null", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<LabelPatch>, required = false))]
+    pub labels: Option<Option<BTreeMap<String, Option<String>>>>,
 }
 
 /// One of a node's tags.
@@ -93,6 +121,17 @@ pub struct BatchNode {
     #[serde(default, deserialize_with = "integer::optional", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, maximum = 4_294_967_295_u64))]
     pub credential_version: Option<u32>,
+    /// As in [`NodeSpec`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 128, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\s][^\\x00-\\x1f\\x7f-\\x9f]*$")
+    )]
+    pub name: Option<String>,
+    /// As in [`NodeSpec`].
+    #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<LabelMap>, required = false))]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// How many nodes a batch may have.
@@ -159,6 +198,11 @@ pub struct NodeView {
     pub model: Option<String>,
     /// The node's tags, sorted.
     pub tags: Vec<String>,
+    /// The node's name for people.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub name: Option<String>,
+    /// The node's labels.
+    pub labels: BTreeMap<String, String>,
     /// The lowest credential version that is accepted; `null` if the node is not registered.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub credential_version: Option<u32>,

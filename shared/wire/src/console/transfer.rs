@@ -1,5 +1,6 @@
 //! The console's types for import and export.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use crate::vocabulary::vocabulary;
 pub const IMPORT_NODES: usize = 100;
 
 /// What is desired of a node: one element of the body of `POST /v1/nodes:import`. A field that is left out stays as it is. A
-/// `null` removes the site, the model and the tags, and leaves everything else as it is.
+/// `null` removes the site, the model, the tags, the name and the labels, and leaves everything else as it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -49,6 +50,17 @@ pub struct NodeImport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>, required = false))]
     pub revoked: Option<bool>,
+    /// As in [`NodeSpec`](super::NodeSpec).
+    #[serde(default, deserialize_with = "value_or_null", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<String>, required = false, min_length = 1, max_length = 128, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\s][^\\x00-\\x1f\\x7f-\\x9f]*$")
+    )]
+    pub name: Option<Option<String>>,
+    /// As in [`NodeSpec`](super::NodeSpec): all of them.
+    #[serde(default, deserialize_with = "value_or_null", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<super::labels::LabelMap>, required = false))]
+    pub labels: Option<Option<BTreeMap<String, String>>>,
     /// The configuration that is desired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = serde_json::Value, required = false))]
@@ -84,6 +96,10 @@ vocabulary! {
         Model,
         /// Its tags.
         Tags,
+        /// Its name.
+        Name,
+        /// Its labels.
+        Labels,
         /// Its credential version.
         CredentialVersion,
         /// Its credentials are revoked.

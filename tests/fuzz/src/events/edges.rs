@@ -120,6 +120,10 @@ impl Store for Table {
     async fn nodes(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
         self.ask(self.0.items.nodes(nodes)).await
     }
+
+    async fn abouts(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        self.ask(self.0.items.abouts(nodes)).await
+    }
 }
 
 /// Connections of which some are gone (`gone` is in their id) and some can't be reached (`far`).

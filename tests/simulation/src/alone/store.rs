@@ -146,4 +146,8 @@ impl Stores for Store {
     async fn nodes(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
         self.over(self.client.nodes(nodes))
     }
+
+    async fn abouts(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        self.over(self.client.abouts(nodes))
+    }
 }

@@ -113,6 +113,13 @@ impl Store for Client {
             other => Err(failed(&other)),
         }
     }
+
+    async fn abouts(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        match self.call(Request::Abouts(nodes.to_vec())).await {
+            Answer::Nodes(nodes, _) => Ok(nodes),
+            other => Err(failed(&other)),
+        }
+    }
 }
 
 fn reached(answer: &Answer) -> Result<Delivery, ConnectionError> {

@@ -59,7 +59,7 @@ async fn nodes_are_imported_once_and_exported_as_they_are() {
     assert!(out.code == Some(0) && out.stderr.contains("250 nodes"), "{out:?}");
     let exported = nodes(&read(&asker, "out.ndjson"));
     let expected = json!({"node": "ap-8", "site": "site-3", "model": null, "tags": ["roof"], "credential_version": 1,
-        "revoked": false, "config": {"channel": 1}});
+        "name": null, "labels": {}, "revoked": false, "config": {"channel": 1}});
     assert_eq!((exported.len(), &exported["ap-8"]), (250, &expected));
     for (file, more) in [("out.ndjson", [].as_slice()), ("out.csv", &["export", "-o", "out.csv"])] {
         if !more.is_empty() {
@@ -70,6 +70,31 @@ async fn nodes_are_imported_once_and_exported_as_they_are() {
     }
     let chosen = asker.text(&["export", "--selector", "site=site-3,tag=roof"]).await;
     assert_eq!(chosen.lines().count(), 50);
+}
+
+#[tokio::test]
+async fn names_and_labels_come_from_a_table_and_choose_what_is_exported() {
+    let (asker, _program, _up) = started().await;
+    asker.write(
+        "nodes.csv",
+        "id,name,labels\nap-1,\"Lobby, east\",floor=0;rack=b 7\nap-2, Roof ,\"{\"\"floor\"\":\"\"9\"\"}\"\n",
+    );
+    let dry = asker.text(&["import", "nodes.csv", "--dry-run"]).await;
+    assert!(dry.contains("ap-1  registered name labels\n"), "{dry}");
+    assert_eq!(imported(&asker, "nodes.csv").await["tally"]["registered"], json!(2));
+    assert_eq!(imported(&asker, "nodes.csv").await["tally"]["unchanged"], json!(2));
+    let listed = asker.text(&["nodes"]).await;
+    assert!(listed.contains("NAME") && listed.contains("Lobby, east") && listed.contains("Roof"), "{listed}");
+    let set = asker.json(&["nodes", "set", "ap-1", "--label", "floor=1", "--no-label", "rack"]).await;
+    assert_eq!((&set["name"], &set["labels"]), (&json!("Lobby, east"), &json!({"floor": "1"})));
+    let chosen = asker.text(&["export", "--selector", "label.floor=9,name=Roof"]).await;
+    assert!(chosen.lines().count() == 1 && chosen.contains("ap-2"), "{chosen}");
+    let table = asker.text(&["export", "--format", "csv"]).await;
+    assert!(table.lines().next().is_some_and(|names| names.ends_with(",name,labels")), "{table}");
+    asker.write("out.csv", &table);
+    assert_eq!(imported(&asker, "out.csv").await["tally"]["unchanged"], json!(2));
+    let drift = asker.run(&["reconcile", "nodes.csv", "--json"]).await;
+    assert!(drift.code == Some(1) && drift.stdout.contains("floor=0, rack=b 7"), "{drift:?}");
 }
 
 #[tokio::test]

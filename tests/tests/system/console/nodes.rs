@@ -156,3 +156,94 @@ async fn a_node_can_be_asked_to_replace_its_connection_without_an_outage() {
     }
     cloud.stop().await;
 }
+
+#[tokio::test]
+async fn a_name_and_labels_are_shown_wherever_a_node_is_and_take_no_byte_of_its_item() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    let of = |value: &Value| [&value["name"], &value["labels"]].map(Value::clone);
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let plain = cloud.stored("ap-1").await;
+    let spec = json!({"name": " Größe 12, Lobby ", "labels": {"floor": "0", "rack/u": "b = 7"}}).to_string();
+    let expected = [json!("Größe 12, Lobby"), json!({"floor": "0", "rack/u": "b = 7"})];
+    assert_eq!(of(&console.put("/v1/nodes/ap-1", spec).await.json()), expected);
+    assert_eq!(of(&console.get("/v1/nodes/ap-1").await.json()), expected);
+    assert_eq!(of(&console.get("/v1/nodes").await.json()["nodes"][0]), expected);
+    assert_eq!(of(&console.get("/v1/nodes:export").await.json()["nodes"][0]), expected);
+    assert_eq!(cloud.stored("ap-1").await, plain, "nothing of it is in the node's item");
+
+    let patch = async |body: &str| console.send("PATCH", "/v1/nodes/ap-1", body.to_owned()).await;
+    let other = [expected[0].clone(), json!({"floor": "1", "rack/u": "b = 7"})];
+    assert_eq!(of(&patch(r#"{"labels": {"floor": "1", "gone": null}}"#).await.json()), other);
+    assert_eq!(of(&patch(r#"{"site": "hq"}"#).await.json()), other, "what is left out stays");
+    assert_eq!(
+        of(&patch(r#"{"name": null, "labels": {"rack/u": null}}"#).await.json()),
+        [json!(null), json!({"floor": "1"})]
+    );
+    assert_eq!(of(&patch(r#"{"labels": null}"#).await.json()), [json!(null), json!({})]);
+    patch(r#"{"name": "Lobby"}"#).await;
+    let batch = r#"[{"node": "ap-1"}, {"node": "ap-2", "name": "Roof", "labels": {"floor": "9"}}]"#;
+    console.send("POST", "/v1/nodes:batch", batch).await;
+    assert_eq!(
+        of(&console.get("/v1/nodes/ap-1").await.json()),
+        [json!(null), json!({})],
+        "a registration is all of it"
+    );
+    assert_eq!(of(&console.get("/v1/nodes/ap-2").await.json()), [json!("Roof"), json!({"floor": "9"})]);
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_name_or_labels_that_do_not_fit_are_refused_and_nothing_else_of_the_request_is_done() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", r#"{"site": "hq"}"#).await;
+    let long = "n".repeat(129);
+    let many: serde_json::Map<_, _> = (0..9).map(|key| (format!("key-{key}"), json!("v".repeat(100)))).collect();
+    for part in [
+        json!({"name": ""}),
+        json!({"name": "two\nlines"}),
+        json!({"name": long}),
+        json!({"labels": {"a key": "v"}}),
+        json!({"labels": {"k": ""}}),
+        json!({"labels": {"k": "\u{1b}[2J"}}),
+        json!({"labels": {"k": 3}}),
+        json!({"labels": many}),
+    ] {
+        let mut patch = part.clone();
+        patch["site"] = json!("lab");
+        for method in ["PATCH", "PUT"] {
+            let refused = console.send(method, "/v1/nodes/ap-1", patch.to_string()).await;
+            assert_eq!(refused.problem(), (400, "invalid-body".to_owned()), "{method} {part}");
+        }
+        patch["node"] = json!("ap-1");
+        let imported = console.send("POST", "/v1/nodes:import", json!([patch]).to_string()).await;
+        assert_eq!(imported.json()[0]["status"], json!(400), "{part}");
+    }
+    assert_eq!(console.get("/v1/nodes/ap-1").await.json()["site"], json!("hq"));
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn names_that_many_set_at_once_are_all_set_in_some_order() {
+    let cloud = Cloud::start().await;
+    let console = cloud.console();
+    console.put("/v1/nodes/ap-1", "{}").await;
+    let set = (0..4).map(|key| {
+        let console = &console;
+        async move {
+            let patch = json!({"labels": {format!("key-{key}"): "v"}}).to_string();
+            loop {
+                let answer = console.send("PATCH", "/v1/nodes/ap-1", patch.clone()).await;
+                assert!([200, 503].contains(&answer.status), "{answer:?}");
+                if answer.status == 200 {
+                    return;
+                }
+            }
+        }
+    });
+    futures_util::future::join_all(set).await;
+    let labels = console.get("/v1/nodes/ap-1").await.json()["labels"].clone();
+    assert_eq!(labels, json!({"key-0": "v", "key-1": "v", "key-2": "v", "key-3": "v"}));
+    cloud.stop().await;
+}

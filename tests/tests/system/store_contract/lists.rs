@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use rollcall_core::{
-    DesiredConfig, Event, Item, Key, Node, NodeId, Registering, Registration, Site, Timestamp, due_shard, expired,
-    plan, put_document, register, remember,
+    About, DesiredConfig, Event, Item, Key, Node, NodeId, Outcome, Registering, Registration, Site, Timestamp,
+    describe, due_shard, expired, plan, put_document, register, remember,
 };
 use rollcall_service::{MemoryStore, PageKey, Segment, Store, StoreError};
 
@@ -57,6 +57,12 @@ async fn lists_every_node_once(store: &impl Store) {
     let mut read: Vec<_> = store.nodes(&asked).await.expect("readable").into_iter().map(|(id, _)| id).collect();
     read.sort_unstable();
     assert_eq!(read, [node("ap-0"), node("ap-5")], "a node without an item is left out");
+    let about = About { name: Some("Lobby".parse().expect("a name")), ..About::default() };
+    let write = describe(&node("ap-5"), &About::default(), &about);
+    assert!(matches!(store.write(&write).await.expect("stored").outcome, Outcome::Applied { .. }));
+    let read: Vec<_> = store.abouts(&asked).await.expect("readable");
+    let [(of, item)] = &read[..] else { panic!("a node without a name is left out: {read:?}") };
+    assert_eq!((of, About::read(item)), (&node("ap-5"), Ok(about)));
 }
 
 /// The ids of all pages of a list, of two nodes each.

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::Story;
 use super::story::device;
+use crate::catalogue::node_name;
 use crate::observation::Seen;
 use crate::plan::{Ask, Match};
 use crate::violation::ViolationKind as Kind;
@@ -198,6 +199,7 @@ fn view(site: &str, online: bool) -> Json {
         "node": "ap-0", "presence": {"state": if online { "online" } else { "offline" }, "since_ms": null, "reason": "connected"},
         "online": online, "since_ms": null, "last_seen_ms": null, "last_check_in_ms": null,
         "connection": null, "polling": false, "site": site, "model": "ax-1", "tags": [], "credential_version": 1,
+        "name": node_name("ap-0"), "labels": {"plan": "site-0"},
         "revoked": false, "firmware": null, "desired": null, "reported": null, "config": "none",
         "desired_firmware": null, "update": null, "firmware_update": "none", "open_commands": 0, "takeovers": null,
         "health": null, "budget": null
@@ -214,6 +216,14 @@ fn a_node_is_shown_as_it_is() {
     };
     assert_eq!(shows(view("site-0", false)).0, []);
     assert_eq!(shows(view("site-7", false)).0, [Kind::UntrueAnswer]);
+    for (field, other) in [("name", json!("Lobby")), ("labels", json!({})), ("labels", json!({"plan": "site-7"}))] {
+        let mut misnamed = view("site-0", false);
+        misnamed[field] = other;
+        assert_eq!(shows(misnamed).0, [Kind::UntrueAnswer], "{field}");
+    }
+    let mut nameless = view("site-0", false);
+    (nameless["name"], nameless["labels"]) = (Json::Null, json!({}));
+    assert_eq!(shows(nameless).0, [Kind::UntrueAnswer], "it was registered with a name");
     assert!(shows(json!({})).1.contains("can't be read"));
 }
 

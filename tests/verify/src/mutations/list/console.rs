@@ -2,7 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 14] = [
+pub(super) static MUTATIONS: [Mutation; 15] = [
     Mutation {
         name: "outdated-not-dismissed",
         what: "A connection whose token becomes outdated is not closed.",
@@ -16,17 +16,26 @@ pub(super) static MUTATIONS: [Mutation; 14] = [
         name: "site-not-set",
         what: "The registration of a node does not change its site.",
         file: "shared/service/src/console/nodes.rs",
-        find: r#"site: amended(patch.site, |site| field("site", &site))?,"#,
-        with: r#"site: if BROKEN { Amended::Kept } else { amended(patch.site, |site| field("site", &site))? },"#,
+        find: r#"site: amended(site, |site| field("site", &site))?,"#,
+        with: r#"site: if BROKEN { Amended::Kept } else { amended(site, |site| field("site", &site))? },"#,
     },
     Mutation {
         name: "credentials-not-raised",
         what: "The credential version of a node is not raised.",
         file: "shared/service/src/console/nodes.rs",
-        find: r"tags: amended(patch.tags, tags)?,
-        credentials: patch.credential_version.map(CredentialVersion),",
-        with: r"tags: amended(patch.tags, tags)?,
-        credentials: patch.credential_version.filter(|_| !BROKEN).map(CredentialVersion),",
+        find: r"tags: amended(tags, self::tags)?,
+        credentials: credential_version.map(CredentialVersion),",
+        with: r"tags: amended(tags, self::tags)?,
+        credentials: credential_version.filter(|_| !BROKEN).map(CredentialVersion),",
+    },
+    Mutation {
+        name: "name-not-stored",
+        what: "The name and the labels of a node are not stored.",
+        file: "shared/service/src/console/about.rs",
+        find: r"        if before == after {
+            return Ok(Ok(()));",
+        with: r"        if BROKEN || before == after {
+            return Ok(Ok(()));",
     },
     Mutation {
         name: "first-not-listed",
