@@ -11,7 +11,7 @@ use crate::guard::Guard;
 use crate::id::{InvalidId, NodeId, check};
 use crate::item::{Item, Malformed, Value, text};
 use crate::key::Key;
-use crate::limits::{LABEL_KEY_BYTES, LABEL_VALUE_BYTES, LABELS_BYTES, NAME_BYTES};
+use crate::limits::{LABEL_KEY_BYTES, LABEL_VALUE_BYTES, LABELS, NAME_BYTES};
 use crate::registration::Amended;
 use crate::update::{Change, Update};
 
@@ -53,26 +53,12 @@ pub struct Labels(BTreeMap<String, String>);
 
 impl Labels {
     /// Checks labels. A key has 1 to 64 ASCII letters, digits, `.`, `_`, `-`, `:` and `/`; a value is any text in one line,
-    /// of 1 to 128 bytes; all together have at most [`LABELS_BYTES`], with two more bytes for each label.
+    /// of 1 to 128 bytes. A node has at most [`LABELS`].
     ///
     /// # Errors
-    /// The first label that is not valid, or the length of all of them.
+    /// The first label that is not valid, or how many there are.
     pub fn new(labels: BTreeMap<String, String>) -> Result<Self, InvalidId> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/');
-        for (key, value) in &labels {
-            check(
-                "key of a label",
-                key,
-                LABEL_KEY_BYTES,
-                "ASCII letters, digits, '.', '_', '-', ':' and '/'",
-                allowed,
-            )?;
-            check("value of a label", value, LABEL_VALUE_BYTES, PRINTABLE, |c| !c.is_control())?;
-        }
-        let length = labels.iter().map(|(key, value)| key.len() + value.len() + 2).sum();
-        if length > LABELS_BYTES {
-            return Err(InvalidId::TooLong { kind: "list of labels", limit: LABELS_BYTES, length });
-        }
+        check_labels(labels.iter().map(|(key, value)| (key, Some(value))))?;
         Ok(Self(labels))
     }
 
@@ -113,6 +99,24 @@ impl About {
     }
 }
 
+/// Checks labels, and keys of labels that are to be removed.
+fn check_labels<'a>(labels: impl Iterator<Item = (&'a String, Option<&'a String>)>) -> Result<(), InvalidId> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/');
+    let characters = "ASCII letters, digits, '.', '_', '-', ':' and '/'";
+    let mut number = 0;
+    for (key, value) in labels {
+        check("key of a label", key, LABEL_KEY_BYTES, characters, allowed)?;
+        if let Some(value) = value {
+            check("value of a label", value, LABEL_VALUE_BYTES, PRINTABLE, |c| !c.is_control())?;
+        }
+        number += 1;
+    }
+    if number > LABELS {
+        return Err(InvalidId::TooMany { kind: "labels", limit: LABELS, number });
+    }
+    Ok(())
+}
+
 /// A change of what people call a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -133,6 +137,17 @@ pub enum Labelling {
     Some(BTreeMap<String, Option<String>>),
 }
 
+impl Labelling {
+    /// A change of some labels: those with a value are set, and the others are removed.
+    ///
+    /// # Errors
+    /// The first label that is not valid, or how many are changed.
+    pub fn some(labels: BTreeMap<String, Option<String>>) -> Result<Self, InvalidId> {
+        check_labels(labels.iter().map(|(key, value)| (key, value.as_ref())))?;
+        Ok(Self::Some(labels))
+    }
+}
+
 impl Describing {
     /// Whether nothing is changed, whatever there is.
     pub fn is_empty(&self) -> bool {
@@ -142,7 +157,7 @@ impl Describing {
     /// What people call the node after this change.
     ///
     /// # Errors
-    /// The first label that is not valid, or the length of all of them.
+    /// The first label that is not valid, or how many there are.
     pub fn applied_to(&self, before: &About) -> Result<About, InvalidId> {
         let name = match &self.name {
             Amended::Kept => before.name.clone(),
@@ -244,7 +259,10 @@ mod tests {
         for (key, value) in [("", "v"), ("a key", "v"), ("k=", "v"), ("k", ""), ("k", "a\nb"), ("k", &*long)] {
             assert!(Labels::new([(key.to_owned(), value.to_owned())].into()).is_err(), "{key:?}: {value:?}");
         }
-        let many = (0..20).map(|number| (format!("key-{number}"), "v".repeat(60))).collect();
-        assert!(matches!(Labels::new(many), Err(InvalidId::TooLong { limit: LABELS_BYTES, .. })));
+        let many = |number| Labels::new((0..number).map(|number| (format!("key-{number}"), "v".to_owned())).collect());
+        assert!(many(LABELS).is_ok());
+        assert!(Labelling::some([("a key".to_owned(), None)].into()).is_err());
+        assert!(Labelling::some([("key".to_owned(), None)].into()).is_ok());
+        assert_eq!(many(LABELS + 1), Err(InvalidId::TooMany { kind: "labels", limit: LABELS, number: LABELS + 1 }));
     }
 }

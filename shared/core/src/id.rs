@@ -27,6 +27,16 @@ pub enum InvalidId {
         /// How long the text is, in bytes.
         length: usize,
     },
+    /// There are too many of something.
+    #[error("there are {number} {kind}; at most {limit} are allowed")]
+    TooMany {
+        /// What there are too many of, such as "labels".
+        kind: &'static str,
+        /// How many there may be.
+        limit: usize,
+        /// How many there are.
+        number: usize,
+    },
     /// The text has a character that is not allowed.
     #[error("the {kind} contains {found:?}; it may contain only {allowed}")]
     Character {

@@ -100,7 +100,7 @@ pub use item::{Item, Malformed, Value};
 pub use key::{DUE_SHARDS, INDEX_DUE, INDEX_SITE, Key, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Table, due_shard};
 pub use limits::{
     CLOSE_REASON_BYTES, COMMANDS_OPEN, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES,
-    LABELS_BYTES, MODEL_BYTES, NAME_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, SITE_BYTES, TAGS_BYTES, UPDATE_DETAIL_BYTES,
+    LABELS, MODEL_BYTES, NAME_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, SITE_BYTES, TAGS_BYTES, UPDATE_DETAIL_BYTES,
 };
 pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers};
 pub use notice::{Notice, Registered, notices};

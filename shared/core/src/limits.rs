@@ -34,8 +34,8 @@ pub(crate) const LABEL_KEY_BYTES: usize = 64;
 /// The longest value of a label, in bytes.
 pub(crate) const LABEL_VALUE_BYTES: usize = 128;
 
-/// The longest list of a node's labels, in bytes: with a name, they are within one write unit.
-pub const LABELS_BYTES: usize = 768;
+/// How many labels a node has at most: with a name, they are within four write units, and no check-in writes them.
+pub const LABELS: usize = 16;
 
 /// The longest firmware version that may be desired, in bytes. The node's item has room for two of these: the desired
 /// one, and the one that the node reported on.

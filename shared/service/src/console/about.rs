@@ -80,7 +80,7 @@ pub(crate) fn describing(
     let labels = match labels {
         None => Labelling::Kept,
         Some(None) => Labelling::All(Labels::default()),
-        Some(Some(some)) => Labelling::Some(some),
+        Some(Some(some)) => Labelling::some(some).map_err(|error| invalid(&error))?,
     };
     Ok(Describing { name, labels })
 }

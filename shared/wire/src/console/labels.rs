@@ -1,11 +1,11 @@
-//! The schemas of a node's labels. They are narrower than what is accepted, so that whatever they allow fits.
+//! The schemas of a node's labels.
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 
-/// At most so many labels, and so many characters for each key and value: of four bytes, all together are within the limit.
-const MOST: usize = 8;
-const CHARACTERS: usize = 16;
+/// At most so many labels, and so many characters for a value.
+const MOST: usize = 16;
+const CHARACTERS: usize = 128;
 
 /// A node's labels: values by their keys.
 pub(super) struct LabelMap;
@@ -31,7 +31,7 @@ impl utoipa::PartialSchema for LabelPatch {
 impl utoipa::ToSchema for LabelPatch {}
 
 fn labels(about: &str, types: SchemaType) -> RefOr<Schema> {
-    let key = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[A-Za-z0-9._:/-]{1,16}$"));
+    let key = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[A-Za-z0-9._:/-]{1,64}$"));
     let value = ObjectBuilder::new()
         .schema_type(types)
         .min_length(Some(1))

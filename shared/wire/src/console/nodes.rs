@@ -40,8 +40,8 @@ pub struct NodeSpec {
         schema(min_length = 1, max_length = 128, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f\\s][^\\x00-\\x1f\\x7f-\\x9f]*$")
     )]
     pub name: Option<String>,
-    /// The node's labels: at most 768 bytes together, with two for each label. A key has 1 to 64 ASCII letters, digits, `.`,
-    /// `_`, `-`, `:` and `/`; a value is any text in one line, of 1 to 128 bytes.
+    /// The node's labels: at most 16. A key has 1 to 64 ASCII letters, digits, `.`, `_`, `-`, `:` and `/`; a value is any text
+    /// in one line, of 1 to 128 bytes.
     #[serde(default, deserialize_with = "null_as_default", skip_serializing_if = "BTreeMap::is_empty")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<LabelMap>, required = false))]
     pub labels: BTreeMap<String, String>,

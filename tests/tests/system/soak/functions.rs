@@ -13,9 +13,9 @@ use super::life::{Answered, Call, Life, node};
 use super::memory::{ALONE, Growth, assert_bounded, folder, times};
 
 /// Lives until everything is warm: caches are full, and every buffer has had its largest value.
-const WARM: usize = 150;
+const WARM: usize = 80;
 /// Lives that are measured.
-const LIVES: usize = 350;
+const LIVES: usize = 160;
 /// Lives at once.
 const AT_ONCE: usize = 4;
 

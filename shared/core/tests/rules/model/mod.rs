@@ -34,11 +34,14 @@ pub fn explore(world: &World, rules: &Rules<'_>, deliveries: usize) -> Explored 
     let mut seen = HashSet::from([hash(&start)]);
     let mut trail = Trail::default();
     let mut frontier = vec![(start, None)];
-    for _ in 0..deliveries {
+    for delivery in 1..=deliveries {
+        let is_last = delivery == deliveries;
         let mut next = vec![];
         for (state, last_step) in frontier {
             for event in deliverable(&state, world) {
-                match deliver(&state, &event, world, rules) {
+                match deliver(&state, &event, world, rules, is_last) {
+                    // Nothing follows it: whether it was reached before does not matter.
+                    Ok(_) if is_last => {}
                     Ok(state) if seen.insert(hash(&state)) => next.push((state, Some(trail.add(last_step, event)))),
                     Ok(_) => {}
                     Err(broken) => {
@@ -82,7 +85,8 @@ impl Trail {
     }
 }
 
-fn deliver(before: &State, event: &Event, world: &World, rules: &Rules<'_>) -> Result<State, String> {
+/// The state after a delivery. After the last one, no sweep concludes anything more.
+fn deliver(before: &State, event: &Event, world: &World, rules: &Rules<'_>, is_last: bool) -> Result<State, String> {
     let (item, settled) = record(before.item.as_ref(), event.clone(), world, rules)?;
     let mut after = State { item, ..before.clone() };
     match &event.kind {
@@ -104,7 +108,9 @@ fn deliver(before: &State, event: &Event, world: &World, rules: &Rules<'_>) -> R
     invariants::check(before, event, &settled, &mut after, world)?;
     if let Some(item) = &after.item {
         let node = Node::read(item).map_err(|error| error.to_string())?;
-        after.concluded.extend(conclusions(&node, world));
+        if !is_last {
+            after.concluded.extend(conclusions(&node, world));
+        }
     }
     Ok(after)
 }
