@@ -223,7 +223,13 @@ fn a_node_is_shown_as_it_is() {
     }
     let mut nameless = view("site-0", false);
     (nameless["name"], nameless["labels"]) = (Json::Null, json!({}));
-    assert_eq!(shows(nameless).0, [Kind::UntrueAnswer], "it was registered with a name");
+    assert_eq!(shows(nameless.clone()).0, [], "nobody has named it yet, as far as is known");
+    let mut story = registered();
+    let request = story.at(2).asks(&Ask::Register { node: 0 });
+    story.answered(&request, 200, view("site-0", false));
+    let request = story.at(3).asks(&Ask::Show { node: 0 });
+    story.answered(&request, 200, nameless);
+    assert_eq!(story.found(), [Kind::UntrueAnswer], "it was registered with a name");
     assert!(shows(json!({})).1.contains("can't be read"));
 }
 
