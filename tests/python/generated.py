@@ -8,7 +8,7 @@ import sys
 from rollcall_console import AuthenticatedClient
 from rollcall_console.api.commands import cancel_command, list_commands, queue_command
 from rollcall_console.api.configurations import get_config, set_config
-from rollcall_console.api.nodes import get_node, list_nodes, patch_node, register_batch, register_node, revoke_node
+from rollcall_console.api.nodes import delete_node, get_node, list_nodes, patch_node, register_batch, register_node, revoke_node
 from rollcall_console.api.server import get_health
 from rollcall_console.models import (
     BatchNode,
@@ -101,6 +101,11 @@ def a_node_is_revoked(client):
     expect_problem(answer, 410, ProblemCode.REVOKED_NODE)
 
 
+def a_node_is_deleted(client):
+    assert delete_node.sync_detailed("ap-1", client=client).status_code == 204
+    expect_problem(get_node.sync("ap-1", client=client), 404, ProblemCode.UNKNOWN_NODE)
+
+
 def errors_are_typed(client, reader, stranger):
     expect_problem(get_node.sync("nobody", client=client), 404, ProblemCode.UNKNOWN_NODE)
     expect_problem(get_node.sync("nobody", client=stranger), 401, ProblemCode.UNAUTHENTICATED)
@@ -117,6 +122,7 @@ def main(url, write_key, read_key):
     a_configuration_is_set_and_read(client)
     a_command_is_queued_and_cancelled(client)
     a_node_is_revoked(client)
+    a_node_is_deleted(client)
     errors_are_typed(client, reader, stranger)
     print("done")
 

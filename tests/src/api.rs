@@ -126,6 +126,17 @@ impl Api {
         places.iter().map(kind).collect()
     }
 
+    /// Waits until this is the type of the only event that is known of a node.
+    pub async fn until_told_alone(&self, node: &str, kind: &str) {
+        let reached = async {
+            while self.told(node).await != [kind] {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        let reached = tokio::time::timeout(PATIENCE, reached).await;
+        assert!(reached.is_ok(), "{node} was told of: {:?}", self.told(node).await);
+    }
+
     /// Adds an endpoint with this name, at a URL.
     pub async fn add_endpoint(&self, name: &str, url: &str) {
         let spec = EndpointSpec { url: url.to_owned(), types: EventTypes::default(), site: None };
@@ -168,6 +179,17 @@ impl Api {
         let scan = scan.expression_attribute_names("#s", SORT_KEY);
         let scan = scan.expression_attribute_values(":s", AttributeValue::S(Key::Document(String::new()).sort()));
         scan.send().await.expect("counted").count
+    }
+
+    /// The items of both tables that have this text in them, in their keys or their attributes; each as text.
+    pub async fn items_with(&self, text: &str) -> Vec<String> {
+        let mut found = vec![];
+        for table in Table::ALL {
+            let items = self.dynamodb.scan().table_name(table.name(&self.table)).into_paginator().items().send();
+            let items = items.collect::<Result<Vec<_>, _>>().await.expect("readable");
+            found.extend(items.iter().map(|item| format!("{item:?}")).filter(|item| item.contains(text)));
+        }
+        found
     }
 
     /// Sets a number of a node, as the monolith's side will.

@@ -89,9 +89,14 @@ async function aCommandIsQueuedAndCancelled(): Promise<void> {
 }
 
 async function aNodeIsRevoked(): Promise<void> {
-    equal((await client.DELETE("/v1/nodes/{node}", { params: node })).response.status, 204);
+    equal((await client.POST("/v1/nodes/{node}/revoke", { params: node })).response.status, 204);
     equal(done(await client.GET("/v1/nodes/{node}", { params: node })).revoked, true);
     refused(await client.PUT("/v1/nodes/{node}/config", { params: node, body: {} }), "revoked-node");
+}
+
+async function aNodeIsDeleted(): Promise<void> {
+    equal((await client.DELETE("/v1/nodes/{node}", { params: node })).response.status, 204);
+    refused(await client.GET("/v1/nodes/{node}", { params: node }), "unknown-node");
 }
 
 async function errorsAreTyped(): Promise<void> {
@@ -108,5 +113,6 @@ await nodesAreRegisteredAndListed();
 await aConfigurationIsSetAndRead();
 await aCommandIsQueuedAndCancelled();
 await aNodeIsRevoked();
+await aNodeIsDeleted();
 await errorsAreTyped();
 console.log("done");

@@ -30,6 +30,8 @@ pub(crate) enum NodesCommand {
     Set(Set),
     /// Revoke a node's credentials: it is disconnected, and stays out until it is registered with higher ones
     Revoke(One),
+    /// Revoke a node's credentials, and delete all that is stored of it: nothing of it can be had back
+    Delete(One),
 }
 
 #[derive(Debug, Subcommand)]
@@ -150,6 +152,7 @@ pub(crate) struct Set {
 /// What is said anew of a node: something.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = true)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of the command")]
 pub(crate) struct Said {
     /// Where it is
     #[arg(long)]

@@ -33,6 +33,7 @@ pub(crate) async fn nodes(args: &Nodes) -> Result<(), Problem> {
         Some(NodesCommand::Register(args)) => register(args).await,
         Some(NodesCommand::Set(args)) => set(args).await,
         Some(NodesCommand::Revoke(args)) => revoke(args).await,
+        Some(NodesCommand::Delete(args)) => delete(args).await,
     }
 }
 
@@ -131,11 +132,20 @@ fn tags(tags: &[String]) -> Result<Vec<String>, Problem> {
 
 async fn revoke(args: &One) -> Result<(), Problem> {
     let client = Client::open(&args.connection.address).await?;
-    client.send(Ask::node(Method::DELETE, &args.node, "")).await?;
+    client.send(Ask::node(Method::POST, &args.node, "/revoke")).await?;
     if args.connection.json {
         return print_json(&json!({"node": args.node.as_str(), "revoked": true}));
     }
     print(&format!("{} is revoked\n", args.node))
+}
+
+async fn delete(args: &One) -> Result<(), Problem> {
+    let client = Client::open(&args.connection.address).await?;
+    client.send(Ask::node(Method::DELETE, &args.node, "")).await?;
+    if args.connection.json {
+        return print_json(&json!({"node": args.node.as_str(), "deleted": true}));
+    }
+    print(&format!("{} is deleted\n", args.node))
 }
 
 fn print_node(node: &NodeView, json: bool) -> Result<(), Problem> {

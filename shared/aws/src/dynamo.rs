@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
@@ -11,7 +12,9 @@ use aws_sdk_dynamodb::types::{
     TransactWriteItem, Update as WriteUpdate,
 };
 use futures_util::future::try_join_all;
-use rollcall_core::{DUE_SHARDS, Item, Key, NodeId, Outcome, PARTITION_KEY, SORT_KEY, Site, Table, Timestamp, Update};
+use rollcall_core::{
+    DUE_SHARDS, Deletion, Item, Key, NodeId, Outcome, PARTITION_KEY, SORT_KEY, Site, Table, Timestamp, Update,
+};
 use rollcall_service::{Order, Page, PageKey, Segment, Store, StoreError, Units, Written};
 
 use crate::client::Clients;
@@ -75,6 +78,31 @@ impl Store for DynamoStore {
         match self.client.transact_write_items().set_transact_items(Some(items?)).send().await {
             Ok(_) => Ok(true),
             Err(SdkError::ServiceError(error)) if lost(error.err()) => Ok(false),
+            Err(error) => Err(classify(error)),
+        }
+    }
+
+    async fn delete(&self, deletion: &Deletion) -> Result<bool, StoreError> {
+        let rendered = Rendered::condition(&deletion.condition);
+        let answer = self
+            .client
+            .delete_item()
+            .table_name(self.name(deletion.key.table()))
+            .set_key(Some(key(&deletion.key)))
+            .set_condition_expression(rendered.condition)
+            .set_expression_attribute_names(Some(rendered.names).filter(|names| !names.is_empty()))
+            .set_expression_attribute_values(Some(rendered.values).filter(|values| !values.is_empty()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(refused)) if refused.err().is_conditional_check_failed_exception() => {
+                let DeleteItemError::ConditionalCheckFailedException(refused) = refused.into_err() else {
+                    return Err(StoreError::Malformed("a refusal".to_owned()));
+                };
+                Ok(refused.item.is_none())
+            }
             Err(error) => Err(classify(error)),
         }
     }

@@ -11,7 +11,7 @@ use rollcall_service::StoreError;
 pub(crate) struct Rendered {
     /// `ConditionExpression`; `None` if the guard always holds.
     pub(crate) condition: Option<String>,
-    /// `UpdateExpression`.
+    /// `UpdateExpression`; empty for a deletion.
     pub(crate) update: String,
     /// `ExpressionAttributeNames`. Every name is a placeholder, since short names may be reserved words.
     pub(crate) names: HashMap<String, String>,
@@ -24,6 +24,13 @@ impl Rendered {
         let mut rendered = Self::default();
         rendered.condition = rendered.guard(&update.guard());
         rendered.update = rendered.changes(&update.changes);
+        rendered
+    }
+
+    /// A condition, and no changes.
+    pub(crate) fn condition(guard: &Guard) -> Self {
+        let mut rendered = Self::default();
+        rendered.condition = rendered.guard(guard);
         rendered
     }
 

@@ -32,6 +32,9 @@ pub enum Guard {
 }
 
 impl Guard {
+    /// Always holds.
+    pub const ALWAYS: Self = Self::All(vec![]);
+
     /// Never holds. As [`already_applied`](crate::Update::already_applied), it says that no item shows an earlier try.
     pub const NEVER: Self = Self::Any(vec![]);
 

@@ -286,6 +286,13 @@ impl FromStr for IdempotencyKey {
     }
 }
 
+impl IdempotencyKey {
+    /// The first and the last of all keys, as they are sorted.
+    pub(crate) fn bounds() -> [Self; 2] {
+        ["!".to_owned(), "~".repeat(IDEMPOTENCY_KEY_BYTES)].map(Self)
+    }
+}
+
 impl CommandName {
     /// The name as text.
     pub fn as_str(&self) -> &str {

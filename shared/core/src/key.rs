@@ -19,6 +19,10 @@ pub const INDEX_SITE: &str = "site";
 /// and one partition takes 1,000 write units a second (Amazon DynamoDB quotas).
 pub const DUE_SHARDS: u64 = 8;
 
+/// The largest number of a command or of an event in the log: twelve digits are enough for thirty years of a thousand a
+/// second.
+pub const LAST_NUMBER: u64 = 999_999_999_999;
+
 const RECORDS: &str = "-records";
 const OF_A_NODE: &str = "node#";
 const OF_A_DOCUMENT: &str = "config#";
@@ -138,7 +142,6 @@ impl Key {
             Self::Node(_) => SORT_KEY_NODE.to_owned(),
             Self::History(_) => HISTORY.to_owned(),
             Self::About(_) => ABOUT.to_owned(),
-            // Twelve digits are enough for thirty years of a thousand commands a second.
             Self::Command(_, number) => format!("{COMMAND}{number:012}"),
             Self::Queued(_, key) => format!("{QUEUED}{}", key.as_str()),
             Self::Document(_) => DOCUMENT.to_owned(),
@@ -323,7 +326,7 @@ mod tests {
     #[test]
     fn commands_are_sorted_by_their_numbers() {
         let sort = |number| Key::Command("ap-1".parse().expect("an id"), number).sort();
-        assert!(sort(9) < sort(10) && sort(10) < sort(999_999_999_999));
+        assert!(sort(9) < sort(10) && sort(10) < sort(LAST_NUMBER));
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod clock;
 mod command;
 mod command_numbers;
 mod commands;
+mod deletion;
 mod delivery;
 mod denied;
 mod desired;
@@ -73,6 +74,7 @@ pub use clock::surely_past;
 pub use command::{Command, CommandState, Ended, Ending};
 pub use command_numbers::{CommandNumbers, ResultOf};
 pub use commands::{Queueing, Room, awaits_result, cancel, end, first_open, over, queue, queued_before, room, send};
+pub use deletion::{Deletion, commands_of, delete_node, deletions_of_event, events_until, records_of};
 pub use delivery::{Answer, Claim, DeliveryProgress, DeliveryRecord, EXCERPT_BYTES, Verdict, excerpt, verdict};
 pub use denied::{Denied, Unanswerable, granted};
 pub use desired::{ConfigChange, config_set, set_config, set_firmware};
@@ -97,7 +99,9 @@ pub use id::{
     InvalidId, Model, NodeId, Site,
 };
 pub use item::{Item, Malformed, Value};
-pub use key::{DUE_SHARDS, INDEX_DUE, INDEX_SITE, Key, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Table, due_shard};
+pub use key::{
+    DUE_SHARDS, INDEX_DUE, INDEX_SITE, Key, LAST_NUMBER, PARTITION_KEY, SORT_KEY, SORT_KEY_NODE, Table, due_shard,
+};
 pub use limits::{
     CLOSE_REASON_BYTES, COMMANDS_OPEN, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES,
     LABELS, MODEL_BYTES, NAME_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, SITE_BYTES, TAGS_BYTES, UPDATE_DETAIL_BYTES,

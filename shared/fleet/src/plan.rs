@@ -202,7 +202,7 @@ pub enum Ask {
     AddFirmware { model: String, version: u32, wrong_hash: bool },
     /// `PUT /v1/nodes/{id}/firmware`
     SetFirmware { node: usize, version: u32 },
-    /// `DELETE /v1/nodes/{id}`
+    /// `POST /v1/nodes/{id}/revoke`
     Revoke { node: usize },
     /// `PATCH /v1/nodes/{id}` with the next credential version, which also lets a revoked node back in. The node gets
     /// its new token so long after the answer, or never.

@@ -4,6 +4,7 @@
 //! that, adds them to the log, and puts a message for each endpoint that wants them on the queue. A record may come more
 //! than once: its events have the same ids then, and are in the log once.
 
+mod deleted;
 mod details;
 mod flaps;
 mod log;
@@ -85,6 +86,11 @@ pub(crate) struct Told {
     pub(crate) event: CloudEvent,
 }
 
+/// A record's sequence number as text that sorts as the records do.
+fn padded(sequence: &str) -> String {
+    format!("{sequence:0>40}")
+}
+
 impl<S: Store, Q: Queue> Feed<S, Q> {
     /// Gives up a record that can't be read. Trying again does not help, and would hold up the records behind it.
     ///
@@ -115,7 +121,10 @@ impl<S: Store, Q: Queue> Feed<S, Q> {
         let logged = self.log(&told, now).await;
         let until = logged.as_ref().map_or_else(|(place, _)| *place, |()| changes.len());
         let sent = self.send(told.iter().filter(|(place, _)| *place < until)).await;
-        if let Some((place, error)) = sent.err().or(logged.err()) {
+        // What came before in the log is there only now.
+        let deleted = self.delete_events(&changes[..failed.map_or(until, |failed| failed.min(until))]).await;
+        let first = [sent.err(), deleted.err(), logged.err()].into_iter().flatten().min_by_key(|(place, _)| *place);
+        if let Some((place, error)) = first {
             tracing::error!(outcome = "failed", error = chain(&error), Failures = 1, "feed");
             return Err(failed.map_or(place, |failed| failed.min(place)));
         }
@@ -141,7 +150,7 @@ impl<S: Store, Q: Queue> Feed<S, Q> {
             all.extend(self.flaps(change, was.as_ref(), notice, before).await?);
         }
         let events = all.into_iter().enumerate().map(|(number, detail)| {
-            let id = format!("{:0>40}.{number}", change.sequence);
+            let id = format!("{}.{number}", padded(&change.sequence));
             let at = detail.at;
             let event = detail.event(&change.node, id, site.clone(), actor.clone());
             Told { node: change.node.clone(), at, event }

@@ -112,6 +112,34 @@ fn what_was_written_is_told_in_order_and_once_however_often_its_records_come() {
 }
 
 #[test]
+fn the_events_of_a_deleted_node_go_but_that_it_was_deleted_and_those_of_its_next_life_stay() {
+    let mut world = World::new();
+    world.connects("ap-1");
+    world.connects("ap-2");
+    world.write("ap-1", &set_config(&id("ap-1"), "ab", &rollcall_core::Expected::default()));
+    let deleted = |sequence: usize| Change {
+        sequence: sequence.to_string(),
+        is: None,
+        was: world.feed.store.get(&Key::Node(id("ap-1"))),
+        node: id("ap-1"),
+        at: Timestamp(5_000),
+    };
+    let deleted = deleted(world.changes.len() + 1);
+    world.feed.store.forget(&Key::Node(id("ap-1")));
+    world.changes.push(deleted);
+    assert_eq!(world.run(&world.changes[..3]), Ok(5));
+    assert_eq!(world.kinds("ap-1"), ["node.registered", "node.online", "config.desired"]);
+    // The last of them comes again together with the deletion: what it adds is deleted as well.
+    assert_eq!(world.run(&world.changes[2..]), Ok(2));
+    assert_eq!(world.kinds("ap-1"), ["node.deleted"]);
+    assert_eq!(world.kinds("ap-2"), ["node.registered", "node.online"]);
+    world.connects("ap-1");
+    let last = world.changes.len() - 1;
+    assert_eq!(world.run(&world.changes[last - 1..]), Ok(3), "the deletion comes again");
+    assert_eq!(world.kinds("ap-1"), ["node.deleted", "node.registered", "node.online"]);
+}
+
+#[test]
 fn an_endpoint_is_sent_the_events_that_it_wants_and_a_queue_that_fails_gets_them_again() {
     let mut world = World::new();
     let types = rollcall_core::EventTypes::new(&["node.*".to_owned()]).expect("types");

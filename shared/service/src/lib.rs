@@ -13,6 +13,7 @@ mod commands;
 mod connect;
 mod connections;
 pub mod console;
+mod deleting;
 mod deliver;
 mod disconnect;
 mod documents;

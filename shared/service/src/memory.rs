@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::ops::{Bound, RangeInclusive};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rollcall_core::{Attribute, DUE_SHARDS, Item, Key, NodeId, Outcome, Site, Timestamp, Update, Value, due_shard};
+use rollcall_core::{
+    Attribute, DUE_SHARDS, Deletion, Item, Key, NodeId, Outcome, Site, Timestamp, Update, Value, due_shard,
+};
 
 use crate::store::{Order, Page, PageKey, Segment, Store, StoreError, Written};
 
@@ -43,8 +45,18 @@ impl MemoryStore {
         self.items().get(key).cloned()
     }
 
+    /// Deletes an item if the condition holds for it; returns whether it is gone.
+    pub fn delete_if(&self, deletion: &Deletion) -> bool {
+        let mut items = self.items();
+        let is_gone = deletion.applies(items.get(&deletion.key));
+        if is_gone {
+            items.remove(&deletion.key);
+        }
+        is_gone
+    }
+
     /// Deletes an item, as DynamoDB deletes what is to be forgotten (Amazon DynamoDB, "Time to Live").
-    pub fn delete(&self, key: &Key) -> Option<Item> {
+    pub fn forget(&self, key: &Key) -> Option<Item> {
         self.items().remove(key)
     }
 
@@ -109,6 +121,10 @@ impl Store for MemoryStore {
 
     async fn transact(&self, updates: &[Update]) -> Result<bool, StoreError> {
         Ok(self.apply_all(updates))
+    }
+
+    async fn delete(&self, deletion: &Deletion) -> Result<bool, StoreError> {
+        Ok(self.delete_if(deletion))
     }
 
     async fn read(&self, key: &Key) -> Result<Option<Item>, StoreError> {

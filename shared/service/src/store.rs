@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::ops::RangeInclusive;
 
-use rollcall_core::{Item, Key, NodeId, Outcome, Site, Timestamp, Update};
+use rollcall_core::{Deletion, Item, Key, NodeId, Outcome, Site, Timestamp, Update};
 
 /// Stores items and evaluates guarded writes.
 pub trait Store {
@@ -20,6 +20,13 @@ pub trait Store {
     /// # Errors
     /// If it is not known whether the writes are stored.
     fn transact(&self, updates: &[Update]) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Deletes an item, atomically, if the condition holds for it. Returns whether it is gone, by this request or an earlier
+    /// one.
+    ///
+    /// # Errors
+    /// If it is not known whether it is gone.
+    fn delete(&self, deletion: &Deletion) -> impl Future<Output = Result<bool, StoreError>>;
 
     /// Reads an item with a consistent read; `None` if there is no such item.
     ///
@@ -101,6 +108,10 @@ impl<S: Store> Store for &S {
 
     async fn transact(&self, updates: &[Update]) -> Result<bool, StoreError> {
         (**self).transact(updates).await
+    }
+
+    async fn delete(&self, deletion: &Deletion) -> Result<bool, StoreError> {
+        (**self).delete(deletion).await
     }
 
     async fn read(&self, key: &Key) -> Result<Option<Item>, StoreError> {

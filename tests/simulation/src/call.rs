@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use rollcall_core::{ConnectionId, Item, Key, NodeId, Outcome, Site, Timestamp, Update};
+use rollcall_core::{ConnectionId, Deletion, Item, Key, NodeId, Outcome, Site, Timestamp, Update};
 use rollcall_service::{Message, Order, Post, Posted, Segment};
 
 /// What a function asks of another service.
@@ -17,6 +17,7 @@ pub(crate) enum Request {
     Write(Rc<Update>),
     /// Several guarded writes, all or none.
     Transact(Rc<Vec<Update>>),
+    Delete(Rc<Deletion>),
     Read(Key),
     /// The items of one partition from one key to another, in this order, and at most so many.
     Range(RangeInclusive<Key>, Order, usize),
@@ -51,6 +52,8 @@ pub(crate) enum Request {
 pub(crate) enum Answer {
     Written(Outcome),
     Transacted(bool),
+    /// Whether the item is gone.
+    Deleted(bool),
     Item(Option<Item>),
     Items(Vec<(Key, Item)>),
     /// Nodes, and the key of the last item that was looked at, if there are more.

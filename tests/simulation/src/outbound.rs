@@ -10,7 +10,7 @@ mod stream;
 
 use std::rc::Rc;
 
-use rollcall_core::{Attribute, Key, Timestamp};
+use rollcall_core::{Attribute, Item, Key, NodeId, Timestamp};
 use rollcall_service::Change;
 
 use crate::call::{Answer, Request};
@@ -44,6 +44,16 @@ pub(crate) struct Outbound {
     queue: Fifo,
 }
 
+/// What the stream says of the deletion of a node's item.
+pub(crate) fn removal(node: &NodeId, was: Item, now: Timestamp) -> Change {
+    Change { node: node.clone(), sequence: String::new(), at: told_at(now), was: Some(was), is: None }
+}
+
+/// It is told in seconds.
+fn told_at(now: Timestamp) -> Timestamp {
+    Timestamp(now.0 / 1000 * 1000)
+}
+
 /// What the stream says of a write; `None` if the filter of its events lets no such write through
 /// (`infra/template.yaml`, `FeedSource`).
 pub(crate) fn record(change: &table::Change, now: Timestamp) -> Option<Change> {
@@ -51,8 +61,7 @@ pub(crate) fn record(change: &table::Change, now: Timestamp) -> Option<Change> {
     change.after.contains_key(&Attribute::Announces).then(|| Change {
         node: node.clone(),
         sequence: String::new(),
-        // It is told in seconds.
-        at: Timestamp(now.0 / 1000 * 1000),
+        at: told_at(now),
         was: change.before.clone(),
         is: Some(change.after.clone()),
     })

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_core::{Key, Update};
+use rollcall_core::{Item, Key, NodeId, Update};
 use rollcall_fleet::Seen;
 
 use crate::call::{Answer, Failure, Request};
@@ -127,6 +127,14 @@ impl Store {
                 }
                 Answer::Written(outcome)
             }
+            Request::Delete(deletion) if self.locked.contains_key(&deletion.key) => Answer::Failed(Failure::Rejected),
+            Request::Delete(deletion) => {
+                let (is_gone, was) = self.table.delete(&deletion);
+                if let Some(was) = was {
+                    self.deleted(ground, deletion.key.clone(), was);
+                }
+                Answer::Deleted(is_gone)
+            }
             Request::Read(key) => Answer::Item(self.table.get(&key).cloned()),
             Request::Range(keys, order, limit) => Answer::Items(self.table.range(keys, order, limit)),
             Request::Scan(after, limit) => {
@@ -148,11 +156,25 @@ impl Store {
         }
     }
 
+    fn deleted(&mut self, ground: &mut Ground, key: Key, was: Item) {
+        if let Key::Node(node) = &key {
+            self.moved(ground, node);
+            let record = crate::outbound::removal(node, was, true_time(ground.now()));
+            ground.soon(Event::Outbound(Out::Written(Box::new(record))));
+        }
+        ground.saw(Seen::Forgotten { key });
+    }
+
+    /// The indexes learn of a node's write later.
+    fn moved(&mut self, ground: &mut Ground, node: &NodeId) {
+        self.indexed += 1;
+        let late = ground.draw(Who::Index, self.indexed).below(INDEX_LATE);
+        ground.after(late, Event::Indexed(node.clone()));
+    }
+
     fn wrote(&mut self, ground: &mut Ground, change: Change) {
         if let Some(node) = change.moved() {
-            self.indexed += 1;
-            let late = ground.draw(Who::Index, self.indexed).below(INDEX_LATE);
-            ground.after(late, Event::Indexed(node.clone()));
+            self.moved(ground, node);
         }
         if let Some(at) = change.forget_at() {
             let late = ground.draw(Who::Index, at).below(FORGET_LATE);

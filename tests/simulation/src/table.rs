@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Bound, RangeInclusive};
 
 use rollcall_core::{
-    Attribute, Because, DUE_SHARDS, Item, Key, NodeId, Outcome, Site, Timestamp, Update, Value, due_shard,
+    Attribute, Because, DUE_SHARDS, Deletion, Item, Key, NodeId, Outcome, Site, Timestamp, Update, Value, due_shard,
 };
 use rollcall_service::{Order, Segment};
 
@@ -134,6 +134,12 @@ impl Table {
         let over = |item: &Item| matches!(item.get(&Attribute::ForgetAt), Some(Value::Number(at)) if *at <= now_s);
         let is_over = self.items.get(key).is_some_and(over);
         is_over && self.items.remove(key).is_some()
+    }
+
+    /// Deletes an item if the condition holds for it. Returns whether it is gone, and what it was if it was there.
+    pub(crate) fn delete(&mut self, deletion: &Deletion) -> (bool, Option<Item>) {
+        let is_gone = self.ignores_guards || deletion.applies(self.items.get(&deletion.key));
+        (is_gone, is_gone.then(|| self.items.remove(&deletion.key)).flatten())
     }
 
     /// The items from one key to another of the same partition, in this order: at most so many.

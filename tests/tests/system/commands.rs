@@ -218,7 +218,7 @@ async fn what_is_no_command_or_for_nobody_is_refused_and_queues_nothing() {
     let reader = cloud.http(READ_KEY);
     assert_eq!(queue(&reader, "ap-1", "k", json!({"name": "x"})).await.problem(), (403, "forbidden".to_owned()));
     assert_eq!(reader.get("/v1/nodes/ap-1/commands").await.json()["commands"], json!([]), "nothing was queued");
-    console.send("DELETE", "/v1/nodes/ap-1", "").await;
+    console.send("POST", "/v1/nodes/ap-1/revoke", "").await;
     assert_eq!(queue(&console, "ap-1", "k", json!({"name": "x"})).await.problem(), (410, "revoked-node".to_owned()));
     cloud.stop().await;
 }

@@ -227,7 +227,7 @@ async fn what_is_refused_leaves_no_document_and_takes_none_away() {
     for node in ["ap-1", "ap-2", "ap-3"] {
         console.put(&format!("/v1/nodes/{node}"), r#"{"site": "hq"}"#).await;
     }
-    console.send("DELETE", "/v1/nodes/ap-3", "").await;
+    console.send("POST", "/v1/nodes/ap-3/revoke", "").await;
     let put = async |path: &str, tag: Option<&str>, document: &str| {
         let headers: Vec<_> = tag.iter().map(|tag| ("if-match", *tag)).collect();
         console.send_with("PUT", path, &headers, document.to_owned()).await.status

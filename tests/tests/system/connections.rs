@@ -84,7 +84,7 @@ async fn a_push_to_a_connection_that_is_surely_gone_notes_its_close() {
 async fn a_node_that_is_revoked_during_its_handshake_has_no_socket_afterwards() {
     let (cloud, gate, socket) = in_its_handshake(Registration::Closed).await;
     let console = cloud.console();
-    let revoked = tokio::spawn(async move { console.send("DELETE", "/v1/nodes/ap-1", "").await.status });
+    let revoked = tokio::spawn(async move { console.send("POST", "/v1/nodes/ap-1/revoke", "").await.status });
     cloud.until_stored("ap-1", |node| node.revoked).await;
     gate.add_permits(1);
     let mut socket = socket.await.expect("no panic");

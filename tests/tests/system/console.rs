@@ -38,10 +38,10 @@ async fn a_revoked_node_is_told_so_closed_and_stays_out_until_it_has_newer_crede
     let console = cloud.console();
     console.put("/v1/nodes/ap-1", "{}").await;
     let mut socket = cloud.socket("ap-1").await;
-    assert_eq!(console.send("DELETE", "/v1/nodes/ap-1", "").await.status, 204);
+    assert_eq!(console.send("POST", "/v1/nodes/ap-1/revoke", "").await.status, 204);
     assert_eq!(socket.dismissed(cloud.pushes).await, cloud.pushes.then_some(ByeReason::Revoked));
     assert_eq!(refused(&cloud.ws_url(), &cloud.token("ap-1")).await, 403);
-    assert_eq!(console.send("DELETE", "/v1/nodes/ap-1", "").await.status, 204, "twice is as good as once");
+    assert_eq!(console.send("POST", "/v1/nodes/ap-1/revoke", "").await.status, 204, "twice is as good as once");
     assert_eq!(console.put("/v1/nodes/ap-1/config", "{}").await.problem(), (410, "revoked-node".to_owned()));
     assert_eq!(console.put("/v1/nodes/ap-1", "{}").await.problem(), (410, "revoked-node".to_owned()));
     let back = console.put("/v1/nodes/ap-1", r#"{"credential_version": 2}"#).await;
@@ -109,6 +109,7 @@ async fn what_is_wrong_with_a_request_is_said_with_a_stable_code() {
         ("GET", "/v1/nodes/ap-2", "", (404, "unknown-node")),
         ("GET", "/v1/nodes/ap-2/config", "", (404, "unknown-node")),
         ("DELETE", "/v1/nodes/ap-2", "", (404, "unknown-node")),
+        ("POST", "/v1/nodes/ap-2/revoke", "", (404, "unknown-node")),
         ("PUT", "/v1/nodes/ap-2/config", "{}", (404, "unknown-node")),
         ("PUT", &long, "{}", (400, "invalid-parameter")),
         ("PUT", "/v1/nodes/", "{}", (400, "invalid-parameter")),
@@ -163,6 +164,7 @@ async fn who_has_no_key_gets_nothing_and_a_key_that_reads_does_not_write() {
     let reader = cloud.http(READ_KEY);
     assert_eq!(reader.get("/v1/nodes").await.status, 200);
     assert_eq!(reader.put("/v1/nodes/ap-1", "{}").await.problem(), (403, "forbidden".to_owned()));
+    assert_eq!(reader.send("POST", "/v1/nodes/ap-1/revoke", "").await.problem().0, 403);
     assert_eq!(reader.send("DELETE", "/v1/nodes/ap-1", "").await.problem().0, 403);
     assert_eq!(cloud.http("an older key").put("/v1/nodes/ap-1", "{}").await.status, 200, "two are valid at once");
     let log = format!("{:?}", cloud.journal.lines());
@@ -194,7 +196,7 @@ async fn the_openapi_document_describes_what_is_there_and_nothing_else() {
     let document = cloud.http(READ_KEY).get("/v1/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 24, "{:?}", paths.keys());
+    assert_eq!(paths.len(), 25, "{:?}", paths.keys());
     for (path, operations) in paths {
         let declared = operations.as_object().expect("operations");
         let given = [

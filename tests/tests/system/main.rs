@@ -10,6 +10,7 @@ mod configs;
 mod connections;
 mod console;
 mod costs;
+mod deletion;
 mod deployment;
 mod difference;
 mod events;

@@ -72,7 +72,7 @@ async fn a_poll_that_is_not_accepted_says_why_and_changes_nothing() {
 
     cloud.console().put("/v1/nodes/ap-2", r#"{"credential_version": 2}"#).await;
     assert_eq!(refused(cloud.http(&cloud.token("ap-2"))).await, (403, json!("credentials-outdated")));
-    cloud.console().send("DELETE", "/v1/nodes/ap-2", "").await;
+    cloud.console().send("POST", "/v1/nodes/ap-2/revoke", "").await;
     assert_eq!(refused(cloud.http(&cloud.token_of_version("ap-2", 2))).await, (403, json!("revoked")));
 
     cloud.console().put("/v1/nodes/ap-1", "{}").await;

@@ -14,10 +14,10 @@ use rand::rngs::SmallRng;
 use rand::{RngExt as _, SeedableRng as _};
 use rollcall_aws::{DynamoStore, create_tables, local_dynamo_client};
 use rollcall_core::{
-    Amending, Attribute, ConfigOutcome, ConfigState, Connection, CredentialVersion, DesiredConfig, Event, EventKind,
-    Expected, FirmwareImage, Health, Instance, Item, Key, NODE_ITEM_BYTES, Node, NodeId, Outcome, Policy, Queueing,
-    Registering, Registration, Report, Site, Tags, Timestamp, Update, Value, Versions, amend, expired, lost, plan,
-    put_document, put_firmware, queue, register, remember, revoke, set_config,
+    Amending, Attribute, ConfigOutcome, ConfigState, Connection, CredentialVersion, Deletion, DesiredConfig, Event,
+    EventKind, Expected, FirmwareImage, Health, Instance, Item, Key, NODE_ITEM_BYTES, Node, NodeId, Outcome, Policy,
+    Queueing, Registering, Registration, Report, Site, Tags, Timestamp, Update, Value, Versions, amend, delete_node,
+    expired, lost, plan, put_document, put_firmware, queue, register, remember, revoke, set_config,
 };
 use rollcall_service::{MemoryStore, Order, Store};
 use rollcall_stack::EmbeddedDynamo;
@@ -156,6 +156,31 @@ async fn keeps_every_kind_of_item(store: &impl Store) {
         Outcome::Refused { stored, .. } => assert_eq!(stored.as_ref(), Some(&written[2].1), "a version never changes"),
         Outcome::Applied { after } => panic!("a version has changed to {after:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_deletion_under_a_condition_spares_what_it_does_not_hold_for() {
+    let (_engine, dynamo) = dynamodb().await;
+    deletes_under_a_condition(&dynamo).await;
+    deletes_under_a_condition(&MemoryStore::default()).await;
+    deletes_under_a_condition(&rollcall_simulation::alone::Store::new(1, 0)).await;
+}
+
+async fn deletes_under_a_condition(store: &impl Store) {
+    let id = node("ap-1");
+    let own = Key::Node(id.clone());
+    assert!(store.delete(&delete_node(&id)).await.expect("answered"), "what is not there is gone");
+    applied(store, &register(&id, &Registering::default())).await;
+    assert!(!store.delete(&delete_node(&id)).await.expect("answered"), "it is not revoked");
+    assert!(store.read(&own).await.expect("readable").is_some());
+    applied(store, &revoke(&id)).await;
+    assert!(store.delete(&delete_node(&id)).await.expect("answered"));
+    assert_eq!(store.read(&own).await.expect("readable"), None);
+    assert!(store.delete(&delete_node(&id)).await.expect("answered"), "twice is as good as once");
+    applied(store, &put_document("ab", "{}")).await;
+    let document = Deletion::of(Key::Document("ab".to_owned()));
+    assert!(store.delete(&document).await.expect("answered"));
+    assert_eq!(store.read(&document.key).await.expect("readable"), None);
 }
 
 fn queueing(key: &str) -> Queueing {

@@ -63,7 +63,7 @@ impl Parts {
                 let wish = FirmwareWish { version: firmware_version(*version) };
                 put(format!("/v1/nodes/{}/firmware", id(*node)?), &wish)
             }
-            Ask::Revoke { node } => bare("DELETE", format!("/v1/nodes/{}", id(*node)?)),
+            Ask::Revoke { node } => bare("POST", format!("/v1/nodes/{}/revoke", id(*node)?)),
             Ask::RaiseCredentials { node, .. } => {
                 let version = learned.next_credentials(*node);
                 let credential_version = u32::try_from(version).ok();

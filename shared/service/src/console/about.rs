@@ -68,6 +68,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 }
 
 /// The change of a registration that gives all of a node, or a part of it.
+#[expect(clippy::option_option, reason = "a JSON Merge Patch tells what is left out from what is null (RFC 7396)")]
 pub(crate) fn describing(
     name: Amended<String>,
     labels: Option<Option<BTreeMap<String, Option<String>>>>,

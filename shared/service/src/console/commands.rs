@@ -7,8 +7,8 @@ use crate::http::HttpAnswer;
 use crate::queue::Queue;
 use crate::store::Store;
 use rollcall_core::{
-    COMMANDS_OPEN, Command, CommandState, Ending, IdempotencyKey, Key, Node, NodeId, Outcome, Queueing, Room, cancel,
-    over, queue, queued_before, room,
+    COMMANDS_OPEN, Command, CommandState, Ending, IdempotencyKey, Key, LAST_NUMBER, Node, NodeId, Outcome, Queueing,
+    Room, cancel, over, queue, queued_before, room,
 };
 use rollcall_wire::console::{COMMAND_EXPIRES_MOST_S, CommandPage, CommandSpec, CommandView, Problem, ProblemCode};
 use rollcall_wire::{COMMAND_ARGS_BYTES, DOCUMENT_LEVELS, ServerMessage, canonical, sha256};
@@ -17,8 +17,6 @@ use crate::console::handle::{Admitted, Answered, Console, number, object, parse}
 use crate::console::refusal::{denied, failed, internal};
 use crate::console::{cursor, nodes, view};
 
-/// The highest number of a command: the sort key of its item holds twelve digits.
-const COMMAND_NUMBER: u64 = 999_999_999_999;
 /// How many commands are read at once to count those that are open.
 const AT_ONCE: i32 = 100;
 /// How often queueing a command is tried, if other requests take the next number first.
@@ -125,7 +123,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Cancels a command that was not handed out yet.
     pub(crate) async fn cancel(&self, admitted: &Admitted<'_>, node: &str, command: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let number = number(command).filter(|number| (1..=COMMAND_NUMBER).contains(number)).ok_or_else(|| {
+        let number = number(command).filter(|number| (1..=LAST_NUMBER).contains(number)).ok_or_else(|| {
             Problem::new(ProblemCode::InvalidParameter, "command: must be the number of one of the node's commands")
         })?;
         self.registered_node(&node).await?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::{join_all, try_join_all};
-use rollcall_core::{Key, LOG_SHARDS, NodeId, TypePattern, event_text, last_logged, log_shard, place_of};
+use rollcall_core::{Key, LAST_NUMBER, LOG_SHARDS, NodeId, TypePattern, event_text, last_logged, log_shard, place_of};
 use rollcall_wire::console::{Problem, ProblemCode};
 use rollcall_wire::{CloudEvent, EventPage, NodeEventPage};
 
@@ -26,8 +26,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How many looks that find only events which are not asked for follow each other without a pause, before what was passed
 /// over is told.
 const LOOKS: usize = 10;
-/// Beyond the number of every event.
-const BEYOND: u64 = 999_999_999_999;
 /// The value of `after` that begins with the next event.
 const NOW: &str = "now";
 
@@ -98,7 +96,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         positions: &mut Positions,
         limit: i32,
     ) -> Result<Option<Vec<CloudEvent>>, Problem> {
-        let texts = self.read_on(&asked.shards(), positions, &[BEYOND; SHARDS], limit).await?;
+        let texts = self.read_on(&asked.shards(), positions, &[LAST_NUMBER; SHARDS], limit).await?;
         let events = texts.iter().map(|text| serde_json::from_str(text).map_err(|error| internal(&error)));
         let events: Vec<CloudEvent> = events.collect::<Result<_, _>>()?;
         let is_empty = events.is_empty();
@@ -236,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_cursor_says_how_far_each_shard_was_read() {
-        for read in [[0, 0, 0, 0], [1, 20, 300, BEYOND]] {
+        for read in [[0, 0, 0, 0], [1, 20, 300, LAST_NUMBER]] {
             assert_eq!(positions(&written(&read)), Ok(read));
         }
         for text in ["", "?", "MQ", &URL_SAFE_NO_PAD.encode("1.2.3"), &URL_SAFE_NO_PAD.encode("1.2.3.+4")] {

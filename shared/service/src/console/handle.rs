@@ -161,6 +161,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Keyed::Register(node) => self.register(admitted, node).await,
             Keyed::Amend(node) => self.amend(admitted, node).await,
             Keyed::Show(node) => self.show(admitted, node).await,
+            Keyed::Delete(node) => self.delete(admitted, node).await,
             Keyed::Revoke(node) => self.revoke(admitted, node).await,
             Keyed::Disconnect(node) => self.disconnect(admitted, node).await,
             Keyed::SetConfig(node) => self.set_config(admitted, node, &conditions.expected()).await,

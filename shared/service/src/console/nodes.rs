@@ -61,7 +61,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         Ok(HttpAnswer::json(200, &view::node(node, &stored, &about, admitted.now, &self.policy)))
     }
 
-    /// Writes a registration or its change. A connection whose token becomes outdated by it is closed.
+    /// Writes a registration, its change or its end. A connection whose token becomes outdated by it is closed.
     pub(crate) async fn register_one(
         &self,
         node: &NodeId,
@@ -83,9 +83,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Revokes a node's credentials, tells the node, and closes its connection.
     pub(crate) async fn revoke(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let outcome = self.write(&admitted.by(revoke(&node))).await?;
-        let stored = granted(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
-        self.dismiss_outdated(&node, &stored, admitted.now).await;
+        self.register_one(&node, revoke(&node), admitted).await?;
         Ok(HttpAnswer::status(204))
     }
 

@@ -66,6 +66,7 @@ pub(crate) enum Keyed<'a> {
     Register(&'a str),
     Amend(&'a str),
     Show(&'a str),
+    Delete(&'a str),
     Revoke(&'a str),
     Disconnect(&'a str),
     SetConfig(&'a str),
@@ -118,6 +119,7 @@ impl<'a> Route<'a> {
             Keyed::Register(node)
             | Keyed::Amend(node)
             | Keyed::Show(node)
+            | Keyed::Delete(node)
             | Keyed::Revoke(node)
             | Keyed::Disconnect(node)
             | Keyed::SetConfig(node)
@@ -221,6 +223,7 @@ impl Keyed<'_> {
             | Self::Drift
             | Self::Register(_)
             | Self::Amend(_)
+            | Self::Delete(_)
             | Self::Revoke(_)
             | Self::Disconnect(_)
             | Self::SetConfig(_)
@@ -281,7 +284,8 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
         ("PUT", ["nodes", node]) => Route::Keyed(Keyed::Register(node)),
         ("PATCH", ["nodes", node]) => Route::Keyed(Keyed::Amend(node)),
         ("GET", ["nodes", node]) => Route::Keyed(Keyed::Show(node)),
-        ("DELETE", ["nodes", node]) => Route::Keyed(Keyed::Revoke(node)),
+        ("DELETE", ["nodes", node]) => Route::Keyed(Keyed::Delete(node)),
+        ("POST", ["nodes", node, "revoke"]) => Route::Keyed(Keyed::Revoke(node)),
         ("POST", ["nodes", node, "disconnect"]) => Route::Keyed(Keyed::Disconnect(node)),
         ("PUT", ["nodes", node, "config"]) => Route::Keyed(Keyed::SetConfig(node)),
         ("GET", ["nodes", node, "config"]) => Route::Keyed(Keyed::Config(node)),

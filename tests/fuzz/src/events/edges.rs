@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rollcall_core::{ConnectionId, Item, Key, NodeId, Site, Timestamp, Update};
+use rollcall_core::{ConnectionId, Deletion, Item, Key, NodeId, Site, Timestamp, Update};
 use rollcall_service::{
     Clock, ConnectionError, Connections, Delivery, MemoryStore, Order, Page, PageKey, Segment, SignError, Signer,
     Store, StoreError, Written,
@@ -91,6 +91,10 @@ impl Store for Table {
 
     async fn transact(&self, updates: &[Update]) -> Result<bool, StoreError> {
         self.ask(self.0.items.transact(updates)).await
+    }
+
+    async fn delete(&self, deletion: &Deletion) -> Result<bool, StoreError> {
+        self.ask(self.0.items.delete(deletion)).await
     }
 
     async fn read(&self, key: &Key) -> Result<Option<Item>, StoreError> {

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use rollcall_core::{Item, Key, NodeId, Site, Timestamp, Update};
+use rollcall_core::{Deletion, Item, Key, NodeId, Site, Timestamp, Update};
 use rollcall_service::{Order, Page, PageKey, Segment, Store as Stores, StoreError, Written};
 
 use super::ground;
@@ -113,6 +113,10 @@ impl Stores for Store {
 
     async fn transact(&self, updates: &[Update]) -> Result<bool, StoreError> {
         self.over(self.client.transact(updates))
+    }
+
+    async fn delete(&self, deletion: &Deletion) -> Result<bool, StoreError> {
+        self.over(self.client.delete(deletion))
     }
 
     async fn read(&self, key: &Key) -> Result<Option<Item>, StoreError> {

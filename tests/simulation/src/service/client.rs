@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rollcall_core::{Attribute, ConnectionId, Item, Key, NodeId, Site, Timestamp, Update, Value};
+use rollcall_core::{Attribute, ConnectionId, Deletion, Item, Key, NodeId, Site, Timestamp, Update, Value};
 use rollcall_service::{
     Clock, ConnectionError, Connections, Delivery, Order, Page, PageKey, Segment, SignError, Signer, Store, StoreError,
     Written,
@@ -49,6 +49,13 @@ impl Store for Client {
     async fn transact(&self, updates: &[Update]) -> Result<bool, StoreError> {
         match self.call(Request::Transact(Rc::new(updates.to_vec()))).await {
             Answer::Transacted(made) => Ok(made),
+            other => Err(failed(&other)),
+        }
+    }
+
+    async fn delete(&self, deletion: &Deletion) -> Result<bool, StoreError> {
+        match self.call(Request::Delete(Rc::new(deletion.clone()))).await {
+            Answer::Deleted(is_gone) => Ok(is_gone),
             other => Err(failed(&other)),
         }
     }

@@ -127,6 +127,12 @@ async fn a_node_is_registered_shown_listed_and_revoked() {
     assert_eq!(asker.text(&["nodes", "--site", "lab"]).await, "no such nodes\n");
     let ended = asker.user.run(&["nodes", "--json", "--url", &asker.url]).await;
     assert_eq!(serde_json::from_str::<Value>(&ended.stdout).ok(), Some(listed), "{ended:?}");
+
+    assert_eq!(asker.text(&["nodes", "delete", "sensor-2"]).await, "sensor-2 is deleted\n");
+    let problem = asker.problem(&["nodes", "delete", "sensor-2"]).await;
+    assert!(problem.contains("sensor-2"), "{problem}");
+    assert_eq!(asker.json(&["nodes", "delete", "ap-1"]).await, json!({"node": "ap-1", "deleted": true}));
+    assert_eq!(asker.json(&["nodes"]).await, json!([]));
 }
 
 #[tokio::test]

@@ -109,8 +109,19 @@ operations! {
     ))]
     show;
 
-    /// Revokes a node's credentials, tells the node, and closes its connection.
-    #[utoipa::path(delete, path = "/v1/nodes/{node}", operation_id = "revokeNode", tag = "nodes", params(
+    /// Revokes a node's credentials, as `revokeNode` does, and deletes all that is stored of the node: its registration, name
+    /// and labels, configurations, commands and, a moment later, its events and their deliveries. That it was deleted is its
+    /// last event. Where nodes register themselves, a deleted node may come again: to keep it out, revoke it.
+    #[utoipa::path(delete, path = "/v1/nodes/{node}", operation_id = "deleteNode", tag = "nodes", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+    ), responses(
+        (status = 204, description = "Done"),
+        Problems,
+    ))]
+    delete;
+
+    /// Revokes a node's credentials, tells the node, and closes its connection. The node stays, with all that is known of it.
+    #[utoipa::path(post, path = "/v1/nodes/{node}/revoke", operation_id = "revokeNode", tag = "nodes", params(
         ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
     ), responses(
         (status = 204, description = "Done"),

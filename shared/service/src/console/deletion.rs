@@ -1,0 +1,40 @@
+//! Deleting a node: its credentials are revoked, and then all that is stored of it is deleted.
+
+use rollcall_core::{Item, Key, NodeId, commands_of, delete_node, records_of, revoke};
+use rollcall_wire::console::{Problem, ProblemCode};
+
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::console::handle::{Admitted, Answered, Console, parse};
+use crate::console::refusal::failed;
+use crate::deleting::{delete_all, delete_between};
+use crate::http::HttpAnswer;
+use crate::queue::Queue;
+use crate::store::{Store, StoreError};
+
+/// How often a node is deleted again that somebody registers anew meanwhile.
+const TRIES: usize = 3;
+
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
+    /// Deletes a node. Its own item is deleted last: whoever repeats an interrupted request goes on with it. The feed
+    /// deletes the node's events once it hears that the item is gone.
+    pub(crate) async fn delete(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
+        let node: NodeId = parse(node, "node")?;
+        for _ in 0..TRIES {
+            self.register_one(&node, revoke(&node), admitted).await?;
+            self.delete_records(&node).await.map_err(|error| failed(&error))?;
+            if self.store.delete(&delete_node(&node)).await.map_err(|error| failed(&error))? {
+                return Ok(HttpAnswer::status(204));
+            }
+        }
+        let detail = format!("{node} is registered again and again while it is deleted; stop that, and try again");
+        Err(Problem::new(ProblemCode::Unavailable, detail))
+    }
+
+    async fn delete_records(&self, node: &NodeId) -> Result<(), StoreError> {
+        for keys in commands_of(node) {
+            delete_between(&self.store, keys, |key: Key, _: &Item| Ok::<_, StoreError>(vec![key])).await?;
+        }
+        delete_all(&self.store, records_of(node)).await
+    }
+}
