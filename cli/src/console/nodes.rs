@@ -32,8 +32,8 @@ pub(crate) async fn nodes(args: &Nodes) -> Result<(), Problem> {
         Some(NodesCommand::Show(args)) => show(args).await,
         Some(NodesCommand::Register(args)) => register(args).await,
         Some(NodesCommand::Set(args)) => set(args).await,
-        Some(NodesCommand::Revoke(args)) => revoke(args).await,
-        Some(NodesCommand::Delete(args)) => delete(args).await,
+        Some(NodesCommand::Revoke(args)) => make(args, Method::POST, "/revoke", "revoked").await,
+        Some(NodesCommand::Delete(args)) => make(args, Method::DELETE, "", "deleted").await,
     }
 }
 
@@ -130,22 +130,14 @@ fn tags(tags: &[String]) -> Result<Vec<String>, Problem> {
     Ok(tags.iter().map(str::to_owned).collect())
 }
 
-async fn revoke(args: &One) -> Result<(), Problem> {
+/// Asks for something that has no answer of its own, and says what the node is then.
+async fn make(args: &One, method: Method, below: &str, is: &str) -> Result<(), Problem> {
     let client = Client::open(&args.connection.address).await?;
-    client.send(Ask::node(Method::POST, &args.node, "/revoke")).await?;
+    client.send(Ask::node(method, &args.node, below)).await?;
     if args.connection.json {
-        return print_json(&json!({"node": args.node.as_str(), "revoked": true}));
+        return print_json(&json!({"node": args.node.as_str(), is: true}));
     }
-    print(&format!("{} is revoked\n", args.node))
-}
-
-async fn delete(args: &One) -> Result<(), Problem> {
-    let client = Client::open(&args.connection.address).await?;
-    client.send(Ask::node(Method::DELETE, &args.node, "")).await?;
-    if args.connection.json {
-        return print_json(&json!({"node": args.node.as_str(), "deleted": true}));
-    }
-    print(&format!("{} is deleted\n", args.node))
+    print(&format!("{} is {is}\n", args.node))
 }
 
 fn print_node(node: &NodeView, json: bool) -> Result<(), Problem> {

@@ -50,7 +50,7 @@ pub fn commands_of(node: &NodeId) -> [RangeInclusive<Key>; 2] {
     [command(0)..=command(LAST_NUMBER), first..=last]
 }
 
-/// The keys between which the places of the node's events are up to this one.
+/// The keys of the places of a node's events, up to the event with this id.
 ///
 /// # Errors
 /// If the id is not valid.

@@ -121,7 +121,7 @@ impl<S: Store, Q: Queue> Feed<S, Q> {
         let logged = self.log(&told, now).await;
         let until = logged.as_ref().map_or_else(|(place, _)| *place, |()| changes.len());
         let sent = self.send(told.iter().filter(|(place, _)| *place < until)).await;
-        // What came before in the log is there only now.
+        // The events of earlier records are in the log only now.
         let deleted = self.delete_events(&changes[..failed.map_or(until, |failed| failed.min(until))]).await;
         let first = [sent.err(), deleted.err(), logged.err()].into_iter().flatten().min_by_key(|(place, _)| *place);
         if let Some((place, error)) = first {

@@ -140,6 +140,24 @@ fn the_events_of_a_deleted_node_go_but_that_it_was_deleted_and_those_of_its_next
 }
 
 #[test]
+fn an_event_of_a_deleted_node_that_can_t_be_read_is_kept_for_a_person_and_holds_up_nobody() {
+    let mut world = World::new();
+    world.connects("ap-1");
+    assert_eq!(world.run(&world.changes), Ok(2));
+    let place = Key::EventOf(id("ap-1"), format!("{}.0", padded("1")).parse().expect("an id"));
+    let number = rollcall_core::Change::Set(rollcall_core::Attribute::LogNumber, "soon".into());
+    let poison =
+        Update { key: place, clauses: vec![], already_applied: rollcall_core::Guard::NEVER, changes: vec![number] };
+    let Outcome::Applied { .. } = world.feed.store.apply(&poison) else { panic!("refused") };
+    let was = world.feed.store.forget(&Key::Node(id("ap-1")));
+    let deleted = Change { node: id("ap-1"), sequence: "2".to_owned(), at: Timestamp(5_000), was, is: None };
+    assert_eq!(world.run(&[deleted]), Ok(1));
+    let buried = world.feed.queue.buried.borrow();
+    let [(message, _)] = &buried[..] else { panic!("one record: {buried:?}") };
+    assert!(message.body.contains("ap-1"), "{message:?}");
+}
+
+#[test]
 fn an_endpoint_is_sent_the_events_that_it_wants_and_a_queue_that_fails_gets_them_again() {
     let mut world = World::new();
     let types = rollcall_core::EventTypes::new(&["node.*".to_owned()]).expect("types");

@@ -17,7 +17,10 @@ impl<S: Store, Q: Queue> Feed<S, Q> {
     /// The place of the first record whose node may have events left, and why.
     pub(super) async fn delete_events(&self, changes: &[Change]) -> Result<(), (usize, FeedError)> {
         for (place, change) in changes.iter().enumerate().filter(|(_, change)| change.is.is_none()) {
-            self.delete_events_of(change).await.map_err(|error| (place, error))?;
+            match self.delete_events_of(change).await {
+                Err(error) if error.is_for_good() && self.keeps(change, &error).await => {}
+                deleted => deleted.map_err(|error| (place, error))?,
+            }
         }
         Ok(())
     }
