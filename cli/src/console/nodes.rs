@@ -34,6 +34,7 @@ pub(crate) async fn nodes(args: &Nodes) -> Result<(), Problem> {
         Some(NodesCommand::Set(args)) => set(args).await,
         Some(NodesCommand::Revoke(args)) => revoke(args).await,
         Some(NodesCommand::Delete(args)) => delete(args).await,
+        Some(NodesCommand::Renumber(args)) => super::renumber::renumber(args).await,
     }
 }
 

@@ -46,6 +46,7 @@ mod key;
 mod limits;
 mod node;
 mod notice;
+mod numbering;
 mod plan;
 mod policy;
 mod presence;
@@ -107,6 +108,9 @@ pub use limits::{
     LABELS, MODEL_BYTES, NAME_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, SITE_BYTES, TAGS_BYTES, UPDATE_DETAIL_BYTES,
 };
 pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers};
+pub use numbering::{
+    above_all, raise_commands, raise_config, restore_command, restore_command_numbers, restore_config,
+};
 pub use notice::{Notice, Registered, notices};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};

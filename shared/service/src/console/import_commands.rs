@@ -1,0 +1,109 @@
+//! Importing a node's open commands, with their numbers, where the node was given fewer.
+
+use rollcall_core::{
+    COMMANDS_OPEN, Command, CommandName, InvalidId, LAST_NUMBER, Outcome, Timestamp, restore_command,
+    restore_command_numbers,
+};
+use rollcall_wire::console::{ImportedField, OpenCommand, Problem, ProblemCode};
+use rollcall_wire::{COMMAND_ARGS_BYTES, DOCUMENT_LEVELS, canonical};
+
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::console::handle::{Admitted, Console};
+use crate::console::import::Import;
+use crate::queue::Queue;
+use crate::store::Store;
+
+/// What is known of a node's commands.
+#[derive(Default)]
+pub(super) struct Commands {
+    /// The number of the last one.
+    last: Option<u64>,
+    /// Those that are open, sorted by their numbers.
+    open: Vec<Command>,
+}
+
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
+    /// Restores the commands that are still open. The node's item is the last to be written: an import that was cut off
+    /// begins again, and finds those that it has restored.
+    pub(super) async fn import_commands(
+        &self,
+        import: &mut Import<'_>,
+        admitted: &Admitted<'_>,
+    ) -> Result<(), Problem> {
+        let desired = import.desired;
+        let Some(last) = desired.commands.last.filter(|_| !desired.revoked) else { return Ok(()) };
+        let Some(stored) = import.stored()?.filter(|node| !node.revoked && node.commands_queued < last) else { return Ok(()) };
+        let open: Vec<_> = desired.commands.open.iter().filter(|command| command.is_open(admitted.now)).collect();
+        if !import.is_dry {
+            for command in &open {
+                match self.write(&restore_command(&desired.node, command)).await? {
+                    // By an earlier try.
+                    Outcome::Applied { .. } | Outcome::Refused { .. } => {}
+                }
+            }
+        }
+        let first_open = open.first().map(|command| command.number);
+        let update = restore_command_numbers(&desired.node, &stored, last, first_open);
+        let outcome = self.try_out(import, &admitted.by(update)).await?;
+        import.take(outcome)?;
+        import.changed.push(ImportedField::Commands);
+        Ok(())
+    }
+}
+
+impl Commands {
+    /// Checks what is known of a node's commands.
+    pub(super) fn read(last: Option<u64>, open: Option<Vec<OpenCommand>>) -> Result<Self, Problem> {
+        let (last, open) = (number("last_command", last)?, open.unwrap_or_default());
+        let mut open = open.into_iter().map(command).collect::<Result<Vec<_>, _>>()?;
+        open.sort_by_key(|command| command.number);
+        if open.windows(2).any(|two| two[0].number == two[1].number) {
+            return Err(invalid("open_commands: two have the same number".to_owned()));
+        }
+        if open.len() as u64 > COMMANDS_OPEN {
+            return Err(invalid(format!("open_commands: there are {}; at most {COMMANDS_OPEN} are allowed", open.len())));
+        }
+        match open.last() {
+            Some(highest) if last.is_none_or(|last| last < highest.number) => {
+                Err(invalid(format!("last_command: must be {} or more, as a command has that number", highest.number)))
+            }
+            _ => Ok(Self { last, open }),
+        }
+    }
+}
+
+/// Checks a number that is counted from 1.
+pub(super) fn number(name: &str, number: Option<u64>) -> Result<Option<u64>, Problem> {
+    match number {
+        Some(number) if !(1..=LAST_NUMBER).contains(&number) => {
+            Err(invalid(format!("{name}: must be from 1 to {LAST_NUMBER}, not {number}")))
+        }
+        number => Ok(number),
+    }
+}
+
+fn command(open: OpenCommand) -> Result<Command, Problem> {
+    let number = number("open_commands: command", Some(open.command))?.unwrap_or_default();
+    let name: Result<CommandName, InvalidId> = open.name.parse();
+    let name = name.map_err(|error| invalid(format!("open_commands: name: {error}")))?;
+    let args = canonical(open.args.text(), DOCUMENT_LEVELS);
+    let args = args.map_err(|error| invalid(format!("open_commands: args: the JSON {error}")))?;
+    if args.len() > COMMAND_ARGS_BYTES {
+        let detail = format!("open_commands: args: they have {} bytes; at most {COMMAND_ARGS_BYTES} are allowed", args.len());
+        return Err(invalid(detail));
+    }
+    Ok(Command {
+        number,
+        name: name.as_str().to_owned(),
+        args,
+        queued_at: Timestamp(open.queued_at_ms),
+        expires_at: Timestamp(open.expires_at_ms),
+        sent_at: open.sent_at_ms.map(Timestamp),
+        ended: None,
+    })
+}
+
+fn invalid(detail: String) -> Problem {
+    Problem::new(ProblemCode::InvalidBody, detail)
+}
