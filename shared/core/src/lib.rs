@@ -109,7 +109,7 @@ pub use limits::{
 };
 pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers};
 pub use numbering::{
-    above_all, raise_commands, raise_config, restore_command, restore_command_numbers, restore_config,
+    RESTORED_AT_ONCE, above_all, raise_commands, raise_config, restore_commands, restore_config,
 };
 pub use notice::{Notice, Registered, notices};
 pub use plan::plan;

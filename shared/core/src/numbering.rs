@@ -24,8 +24,28 @@ pub fn restore_config(node: &NodeId, sha256: &str, version: u64) -> Update {
     Update::of_node(node, clauses, Guard::NEVER, changes)
 }
 
+/// How many commands are restored at once, at most: each is a write, and one more counts them (Amazon DynamoDB quotas: a
+/// transaction has at most 100 writes).
+pub const RESTORED_AT_ONCE: usize = 99;
+
+/// The writes that restore open commands with their numbers, and the number of the last command that the node was given. The
+/// commands must be sorted. Either all writes are made or none: a command beyond the last number would be in the way of the
+/// next one. They are refused if another command was queued since the node was read.
+pub fn restore_commands(node: &NodeId, stored: &Node, last: u64, open: &[Command]) -> Vec<Update> {
+    let queued = Guard::same(A::CommandsQueued, (stored.commands_queued > 0).then(|| stored.commands_queued.into()));
+    let clauses = vec![registered(), not_revoked(), Clause::new(Because::CommandsChanged, queued)];
+    let mut changes = vec![Change::Set(A::CommandsQueued, last.into())];
+    // Commands that are open here come before those that are restored.
+    if stored.open_commands().is_none() {
+        let over = open.first().map_or(last, |first| first.number - 1);
+        changes.push(Change::Set(A::CommandsOver, over.into()));
+    }
+    let counted = Update::of_node(node, clauses, Guard::NEVER, changes);
+    std::iter::once(counted).chain(open.iter().map(|command| restore_command(node, command))).collect()
+}
+
 /// The write that restores an open command, with its number. It is refused if there is a command with this number.
-pub fn restore_command(node: &NodeId, command: &Command) -> Update {
+fn restore_command(node: &NodeId, command: &Command) -> Update {
     let mut changes = vec![
         Change::Set(A::CommandName, command.name.as_str().into()),
         Change::Set(A::CommandArgs, command.args.as_str().into()),
@@ -40,16 +60,6 @@ pub fn restore_command(node: &NodeId, command: &Command) -> Update {
         already_applied: Guard::NEVER,
         changes,
     }
-}
-
-/// The write that restores how many commands a node was given, once those that are open are restored: the first of these has
-/// the number `first_open`. It is refused if another command was queued since the node was read.
-pub fn restore_command_numbers(node: &NodeId, stored: &Node, last: u64, first_open: Option<u64>) -> Update {
-    let queued = Guard::same(A::CommandsQueued, (stored.commands_queued > 0).then(|| stored.commands_queued.into()));
-    let clauses = vec![registered(), not_revoked(), Clause::new(Because::CommandsChanged, queued)];
-    let over = first_open.map_or(last, |first| first - 1);
-    let changes = vec![Change::Set(A::CommandsQueued, last.into()), Change::Set(A::CommandsOver, over.into())];
-    Update::of_node(node, clauses, Guard::NEVER, changes)
 }
 
 /// A number above every number that was given out before this instant, in milliseconds since 1970: the time in seconds.
@@ -137,14 +147,8 @@ mod tests {
     #[test]
     fn open_commands_are_restored_and_those_before_them_are_over() {
         let stored = node(&[]);
-        let restored = node(&[restore_command_numbers(&id(), &stored, 12, Some(11))]);
-        assert_eq!(restored.open_commands(), Some(11..=12));
-        let none = node(&[restore_command_numbers(&id(), &stored, 12, None)]);
-        assert_eq!((none.open_commands(), none.commands_queued), (None, 12));
-        let changed = after(&[raise_commands(&id(), 3), restore_command_numbers(&id(), &stored, 12, None)]).1;
-        assert_eq!(changed, [None, Some(Because::CommandsChanged)]);
-        let command = Command {
-            number: 11,
+        let command = |number| Command {
+            number,
             name: "scan".to_owned(),
             args: "[5]".to_owned(),
             queued_at: Timestamp(1_000),
@@ -152,8 +156,20 @@ mod tests {
             sent_at: Some(Timestamp(2_000)),
             ended: None,
         };
-        let Outcome::Applied { after } = restore_command(&id(), &command).apply(None) else { panic!("refused") };
-        assert_eq!(Command::read(11, &after), Ok(command.clone()));
-        assert!(matches!(restore_command(&id(), &command).apply(Some(&after)), Outcome::Refused { .. }));
+        let restore = |stored: &Node, last, open: &[u64]| {
+            let open: Vec<_> = open.iter().map(|number| command(*number)).collect();
+            restore_commands(&id(), stored, last, &open)
+        };
+        let first = restore(&stored, 12, &[11, 12]);
+        assert_eq!(node(&first[..1]).open_commands(), Some(11..=12));
+        let further = restore(&node(&first[..1]), 15, &[14]);
+        assert_eq!(node(&[first[0].clone(), further[0].clone()]).open_commands(), Some(11..=15));
+        let none = node(&restore(&stored, 12, &[]));
+        assert_eq!((none.open_commands(), none.commands_queued), (None, 12));
+        let changed = after(&[raise_commands(&id(), 3), first[0].clone()]).1;
+        assert_eq!(changed, [None, Some(Because::CommandsChanged)]);
+        let Outcome::Applied { after } = first[1].apply(None) else { panic!("refused") };
+        assert_eq!(Command::read(11, &after), Ok(command(11)));
+        assert!(matches!(first[1].apply(Some(&after)), Outcome::Refused { .. }));
     }
 }

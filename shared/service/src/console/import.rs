@@ -203,7 +203,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     }
 
     /// Makes a write, or finds out what it would come to.
-    pub(super) async fn try_out(&self, import: &Import<'_>, update: &Update) -> Result<Outcome, Problem> {
+    async fn try_out(&self, import: &Import<'_>, update: &Update) -> Result<Outcome, Problem> {
         let update = import.conditional(update.clone());
         if import.is_dry { Ok(update.apply(import.item.as_ref())) } else { self.write(&update).await }
     }
@@ -211,7 +211,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 
 impl Import<'_> {
     /// A write that is refused if the node has changed, if the import has a condition.
-    fn conditional(&self, update: Update) -> Update {
+    pub(super) fn conditional(&self, update: Update) -> Update {
         if self.desired.if_unchanged.is_none() {
             return update;
         }

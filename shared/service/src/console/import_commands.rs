@@ -1,8 +1,8 @@
 //! Importing a node's open commands, with their numbers, where the node was given fewer.
 
 use rollcall_core::{
-    COMMANDS_OPEN, Command, CommandName, InvalidId, LAST_NUMBER, Outcome, Timestamp, restore_command,
-    restore_command_numbers,
+    COMMANDS_OPEN, Command, CommandName, Denied, InvalidId, LAST_NUMBER, Node, RESTORED_AT_ONCE, Timestamp,
+    restore_commands,
 };
 use rollcall_wire::console::{ImportedField, OpenCommand, Problem, ProblemCode};
 use rollcall_wire::{COMMAND_ARGS_BYTES, DOCUMENT_LEVELS, canonical};
@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::console::handle::{Admitted, Console};
 use crate::console::import::Import;
+use crate::console::refusal::{denied, failed};
 use crate::queue::Queue;
 use crate::store::Store;
 
@@ -24,8 +25,8 @@ pub(super) struct Commands {
 }
 
 impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
-    /// Restores the commands that are still open. The node's item is the last to be written: an import that was cut off
-    /// begins again, and finds those that it has restored.
+    /// Restores the commands that are still open, in their order: an import that was cut off goes on behind those that it has
+    /// restored.
     pub(super) async fn import_commands(
         &self,
         import: &mut Import<'_>,
@@ -33,21 +34,38 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     ) -> Result<(), Problem> {
         let desired = import.desired;
         let Some(last) = desired.commands.last.filter(|_| !desired.revoked) else { return Ok(()) };
-        let Some(stored) = import.stored()?.filter(|node| !node.revoked && node.commands_queued < last) else { return Ok(()) };
-        let open: Vec<_> = desired.commands.open.iter().filter(|command| command.is_open(admitted.now)).collect();
-        if !import.is_dry {
-            for command in &open {
-                match self.write(&restore_command(&desired.node, command)).await? {
-                    // By an earlier try.
-                    Outcome::Applied { .. } | Outcome::Refused { .. } => {}
-                }
-            }
+        let is_lower = |node: &Node| !node.revoked && node.commands_queued < last;
+        let Some(known) = import.stored()?.filter(is_lower).map(|node| node.commands_queued) else { return Ok(()) };
+        let is_missing = |command: &&Command| command.number > known && command.is_open(admitted.now);
+        let open: Vec<_> = desired.commands.open.iter().filter(is_missing).cloned().collect();
+        let mut parts: Vec<_> = open.chunks(RESTORED_AT_ONCE).collect();
+        let final_part = parts.pop().unwrap_or_default();
+        for part in parts {
+            let up_to = part.last().map_or(known, |command| command.number);
+            self.restore(import, up_to, part, admitted).await?;
         }
-        let first_open = open.first().map(|command| command.number);
-        let update = restore_command_numbers(&desired.node, &stored, last, first_open);
-        let outcome = self.try_out(import, &admitted.by(update)).await?;
-        import.take(outcome)?;
+        self.restore(import, last, final_part, admitted).await?;
         import.changed.push(ImportedField::Commands);
+        Ok(())
+    }
+
+    async fn restore(
+        &self,
+        import: &mut Import<'_>,
+        last: u64,
+        open: &[Command],
+        admitted: &Admitted<'_>,
+    ) -> Result<(), Problem> {
+        let Some(stored) = import.stored()? else { return Err(denied(Denied::Unknown)) };
+        let mut writes = restore_commands(&import.desired.node, &stored, last, open);
+        if let Some(counted) = writes.first_mut() {
+            *counted = admitted.by(import.conditional(counted.clone()));
+            let outcome = counted.apply(import.item.as_ref());
+            import.take(outcome)?;
+        }
+        if !import.is_dry && !self.store.transact(&writes).await.map_err(|error| failed(&error))? {
+            return Err(denied(Denied::Changed));
+        }
         Ok(())
     }
 }
