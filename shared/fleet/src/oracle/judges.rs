@@ -184,7 +184,8 @@ impl Judges {
         }
         let Some(change) = self.table.wrote_node(facts, verdicts, at, node, after) else { return };
         self.check_ins.wrote((facts, &self.sockets), verdicts, at, &change);
-        self.presence.wrote((facts, &self.sockets), verdicts, at, &change);
+        let checked_in = self.check_ins.stored_at(node);
+        self.presence.wrote((facts, &self.sockets), verdicts, at, &change, checked_in);
         let was_online = change.was.as_deref().is_some_and(|was| matches!(was.presence, Presence::Online(_)));
         let went = was_online && matches!(change.is.presence, Presence::Offline(_));
         if let Some(held) = change.is.open() {

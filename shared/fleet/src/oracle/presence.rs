@@ -21,6 +21,8 @@ const POLLS_MISSED: u64 = 3;
 const HANDSHAKE_MS: u64 = 60_000;
 /// The close reason that a push stores when `@connections` does not know the connection.
 const GONE: &str = "gone";
+/// The reason of a close that the slow scan concludes from silence.
+const LOST: &str = "lost";
 
 /// What presence must be, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,13 +65,14 @@ impl PresenceJudge {
         Self { closed_at: vec![None; nodes], held_since: vec![Timestamp(0); nodes] }
     }
 
-    /// A node's item was written.
+    /// A node's item was written. `checked_in`: when a check-in of the node was last stored.
     pub(super) fn wrote(
         &mut self,
         (facts, sockets): (&Facts, &Sockets),
         verdicts: &mut Verdicts,
         at: Timestamp,
         change: &Change,
+        checked_in: Option<Timestamp>,
     ) {
         let holder = |node: &Node| node.held.as_ref().map(|held| held.connection.clone());
         let was = change.was.as_deref().and_then(holder);
@@ -87,7 +90,13 @@ impl PresenceJudge {
             (None, _) => None,
             (Some(_), false) => *closed_at,
             (Some(closed), true) => {
-                is_over(sockets, verdicts, at, change.node, (&held.connection.id, closed.reason.as_deref()));
+                let (id, reason) = (&held.connection.id, closed.reason.as_deref());
+                let heard = checked_in.max(sockets.get(id).map(|socket| socket.shaken_at)).unwrap_or_default();
+                let is_silent = later(heard, facts.lost_after_ms()) <= later(at, SKEW_MS);
+                // Half of a connection may outlive its node at the gateway, for up to its ten minutes without a message.
+                if reason != Some(LOST) || !is_silent {
+                    is_over(sockets, verdicts, at, change.node, (id, reason));
+                }
                 Some(at)
             }
         };
@@ -255,7 +264,7 @@ fn newer_holds(
     }
 }
 
-/// A connection that is stored as closed is over at the gateway.
+/// A connection that is stored as closed is over at the gateway, unless its node counts as lost.
 fn is_over(
     sockets: &Sockets,
     verdicts: &mut Verdicts,

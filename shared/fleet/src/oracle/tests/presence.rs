@@ -119,6 +119,16 @@ fn an_open_connection_is_not_stored_as_closed() {
 }
 
 #[test]
+fn a_connection_of_a_node_that_was_silent_for_too_long_may_be_open_at_the_gateway_and_no_other_one() {
+    for (at, found) in [(6_600, vec![Kind::WrongPresence]), (6_700, vec![])] {
+        let mut story = connected();
+        let closed = [(A::ClosedAt, Some(Value::Number(START + at * 1_000))), (A::CloseReason, Some("lost".into()))];
+        story.at(at).tampers_with(0, &closed);
+        assert_eq!(story.found(), found, "lost after {at} s");
+    }
+}
+
+#[test]
 fn an_older_connection_does_not_take_a_node_from_a_newer_one() {
     let mut story = connected();
     story.at(50).connects(device(0), "B");
