@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{TryStreamExt as _, stream};
 use http::Method;
 use rollcall_wire::console::{BATCH_NODES, BatchResult, RenumberNode};
 use serde_json::json;

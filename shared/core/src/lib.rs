@@ -108,10 +108,8 @@ pub use limits::{
     LABELS, MODEL_BYTES, NAME_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, SITE_BYTES, TAGS_BYTES, UPDATE_DETAIL_BYTES,
 };
 pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers};
-pub use numbering::{
-    RESTORED_AT_ONCE, above_all, raise_commands, raise_config, restore_commands, restore_config,
-};
 pub use notice::{Notice, Registered, notices};
+pub use numbering::{RESTORED_AT_ONCE, above_all, raise_commands, raise_config, restore_commands, restore_config};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
 pub use presence::{PresenceReason, PresenceState, ShownPresence, shown_presence};

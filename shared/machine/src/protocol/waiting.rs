@@ -54,7 +54,8 @@ impl Machine {
     /// register it at any time: its tables may be about to be restored.
     pub(super) fn excluded(&mut self, now: Duration) {
         let most = self.timing.longest_wait / 2;
-        let step = 2_u32.checked_pow(self.exclusions).and_then(|factor| self.timing.unregistered_base.checked_mul(factor));
+        let step =
+            2_u32.checked_pow(self.exclusions).and_then(|factor| self.timing.unregistered_base.checked_mul(factor));
         let step = step.map_or(most, |step| step.min(most));
         self.exclusions = self.exclusions.saturating_add(1);
         let wait = step + up_to(&mut self.rng, step / 2);

@@ -60,13 +60,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         Ok(HttpAnswer::json(200, &ExportPage { nodes, stack, cursor }))
     }
 
-    async fn exported(
-        &self,
-        id: &NodeId,
-        node: &Node,
-        about: &About,
-        now: Timestamp,
-    ) -> Result<NodeImport, Problem> {
+    async fn exported(&self, id: &NodeId, node: &Node, about: &About, now: Timestamp) -> Result<NodeImport, Problem> {
         let config = match &node.desired {
             None => None,
             Some(desired) => {

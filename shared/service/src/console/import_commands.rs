@@ -80,7 +80,10 @@ impl Commands {
             return Err(invalid("open_commands: two have the same number".to_owned()));
         }
         if open.len() as u64 > COMMANDS_OPEN {
-            return Err(invalid(format!("open_commands: there are {}; at most {COMMANDS_OPEN} are allowed", open.len())));
+            return Err(invalid(format!(
+                "open_commands: there are {}; at most {COMMANDS_OPEN} are allowed",
+                open.len()
+            )));
         }
         match open.last() {
             Some(highest) if last.is_none_or(|last| last < highest.number) => {
@@ -108,7 +111,8 @@ fn command(open: OpenCommand) -> Result<Command, Problem> {
     let args = canonical(open.args.text(), DOCUMENT_LEVELS);
     let args = args.map_err(|error| invalid(format!("open_commands: args: the JSON {error}")))?;
     if args.len() > COMMAND_ARGS_BYTES {
-        let detail = format!("open_commands: args: they have {} bytes; at most {COMMAND_ARGS_BYTES} are allowed", args.len());
+        let detail =
+            format!("open_commands: args: they have {} bytes; at most {COMMAND_ARGS_BYTES} are allowed", args.len());
         return Err(invalid(detail));
     }
     Ok(Command {

@@ -69,7 +69,8 @@ fn no_write_of_an_import_under_a_condition_is_made_to_a_node_that_was_changed_af
 fn numbers_and_open_commands_come_back_where_the_node_s_own_are_lower_and_only_there() {
     let console = console(PrivateAddresses::Refused);
     let now = 1_800_000_000_000_u64;
-    let command = |number: u64, ends: u64| json!({"command": number, "name": "scan", "queued_at_ms": now, "expires_at_ms": ends});
+    let command =
+        |number: u64, ends: u64| json!({"command": number, "name": "scan", "queued_at_ms": now, "expires_at_ms": ends});
     let import = |more: Value| {
         let mut node = json!({"node": "ap-1", "config": {"n": 1}, "config_version": 9, "last_command": 240});
         node.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
@@ -77,7 +78,8 @@ fn numbers_and_open_commands_come_back_where_the_node_s_own_are_lower_and_only_t
         assert_eq!(status, 200, "{body}");
         body[0].clone()
     };
-    let commands: Vec<_> = (131..=230).map(|number| command(number, now + 60_000)).chain([command(240, now - 1)]).collect();
+    let commands: Vec<_> =
+        (131..=230).map(|number| command(number, now + 60_000)).chain([command(240, now - 1)]).collect();
     let too_many = import(json!({"open_commands": commands}));
     assert_eq!((&too_many["status"], &too_many["changed"]), (&json!(400), &json!([])), "{too_many}");
     let first = import(json!({"open_commands": commands[..100]}));
@@ -129,5 +131,8 @@ fn renumbered_nodes_have_numbers_above_all_and_no_open_command() {
     assert_eq!((one.commands_queued, one.commands_over), (1_800_000_000, 1_800_000_000));
     assert_eq!((stored("ap-2").desired, stored("ap-2").commands_queued), (None, 1_800_000_000));
     let (_, commands) = ask(&console, "GET", "/v1/nodes/ap-1/commands", None);
-    assert_eq!((&commands["commands"][0]["command"], &commands["commands"][0]["state"]), (&json!(3), &json!("cancelled")));
+    assert_eq!(
+        (&commands["commands"][0]["command"], &commands["commands"][0]["state"]),
+        (&json!(3), &json!("cancelled"))
+    );
 }

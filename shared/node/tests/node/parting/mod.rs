@@ -15,7 +15,8 @@ async fn a_bye_because_the_node_is_revoked_ends_the_run() {
 
 #[tokio::test]
 async fn after_any_other_bye_the_node_reconnects() {
-    let byes = [(ByeReason::Closed, "closed"), (ByeReason::Unregistered, "unregistered"), (ByeReason::Unknown, "a-new-one")];
+    let byes =
+        [(ByeReason::Closed, "closed"), (ByeReason::Unregistered, "unregistered"), (ByeReason::Unknown, "a-new-one")];
     for (reason, text) in byes {
         let Running { server, mut seen, node: _node } = running(quick()).await;
         let mut peer = server.held().await;

@@ -3,7 +3,7 @@
 use super::{
     Batch, BatchResult, CommandPage, CommandSpec, CommandView, Conditions, ConfigSet, ConfigView, DriftReport,
     DriftTold, ExportPage, FirmwareSet, FirmwareSpec, FirmwareWish, HealthView, ImportResult, Imported, Known,
-    NodePage, NodePatch, NodeSpec, NodeView, Presence, Problem, Problems, SiteConfigSet,
+    NodePage, NodePatch, NodeSpec, NodeView, Presence, Problem, Problems, Renumbered, SiteConfigSet,
 };
 
 operations! {
