@@ -16,7 +16,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use commands::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
 pub(crate) use console::{
-    Address, ConfigCommand, DiffConfig, Events, List, Nodes, NodesCommand, One, Register, Said, Set, SetConfig, Watch,
+    Address, ConfigCommand, DiffConfig, Events, List, Nodes, NodesCommand, One, Register, Renumber, Said, Set,
+    SetConfig, Watch,
 };
 pub(crate) use endpoint::{AddEndpoint, EndpointCommand, ListEndpoints, OneEndpoint, ReplayEvents, ShowEndpoint};
 pub(crate) use firmware::{AddFirmware, FirmwareCommand, Image, WantFirmware};

@@ -12,6 +12,7 @@ mod input;
 mod nodes;
 mod reconcile;
 mod refusal;
+mod renumber;
 mod table;
 mod transfer;
 mod upload;

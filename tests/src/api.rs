@@ -1,11 +1,12 @@
 //! A deployed API, seen from outside: sockets, tokens, and what is stored.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rollcall_aws::DynamoStore;
+use rollcall_aws::{DynamoStore, create_tables};
 use rollcall_core::{
     Attribute, Connection, CredentialVersion, EndpointName, EndpointSpec, Event, EventKind, EventTypes, Item, Key,
     Node, NodeId, PARTITION_KEY, Registration, SORT_KEY, Secret, Table, Timestamp, add_endpoint, happened, plan,
@@ -24,6 +25,10 @@ const EXPIRY: Timestamp = Timestamp(4_102_444_800_000);
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long to wait before looking again at what is stored: nothing else tells when a function elsewhere is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// What was in both tables.
+#[derive(Debug)]
+pub struct Backup(Vec<(Table, Vec<HashMap<String, AttributeValue>>)>);
 
 /// A deployed API.
 #[derive(Debug)]
@@ -179,6 +184,34 @@ impl Api {
         let scan = scan.expression_attribute_names("#s", SORT_KEY);
         let scan = scan.expression_attribute_values(":s", AttributeValue::S(Key::Document(String::new()).sort()));
         scan.send().await.expect("counted").count
+    }
+
+    /// What is in both tables.
+    pub async fn backup(&self) -> Backup {
+        let mut tables = vec![];
+        for table in Table::ALL {
+            let items = self.dynamodb.scan().table_name(table.name(&self.table)).into_paginator().items().send();
+            tables.push((table, items.collect::<Result<Vec<_>, _>>().await.expect("readable")));
+        }
+        Backup(tables)
+    }
+
+    /// Loses both tables with all that is in them, and makes them anew.
+    pub async fn lose_tables(&self) {
+        for table in Table::ALL {
+            self.dynamodb.delete_table().table_name(table.name(&self.table)).send().await.expect("deleted");
+        }
+        create_tables(&self.dynamodb, &self.table).await.expect("made anew");
+    }
+
+    /// Puts back what was in both tables.
+    pub async fn restore(&self, backup: Backup) {
+        for (table, items) in backup.0 {
+            for item in items {
+                let put = self.dynamodb.put_item().table_name(table.name(&self.table)).set_item(Some(item));
+                put.send().await.expect("put back");
+            }
+        }
     }
 
     /// The items of both tables that have this text in them, in their keys or their attributes; each as text.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 use rollcall_core::{InvalidId, Labels, Model, Name, NodeId, Seconds, Site, Tags, TypePattern};
 
+use super::transfer::Selector;
 use crate::console::ConsoleUrl;
 use crate::stack::StackName;
 
@@ -32,6 +33,18 @@ pub(crate) enum NodesCommand {
     Revoke(One),
     /// Revoke a node's credentials, and delete all that is stored of it: nothing of it can be had back
     Delete(One),
+    /// Raise the numbers of configurations and commands above all that nodes may have seen: after the tables were restored from
+    /// a backup
+    Renumber(Renumber),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Renumber {
+    /// Only these nodes, such as site=hq,model=ax-2,tag=roof,label.floor=3: those that have all of that
+    #[arg(long)]
+    pub(crate) selector: Option<Selector>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
 }
 
 #[derive(Debug, Subcommand)]

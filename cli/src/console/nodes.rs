@@ -34,6 +34,7 @@ pub(crate) async fn nodes(args: &Nodes) -> Result<(), Problem> {
         Some(NodesCommand::Set(args)) => set(args).await,
         Some(NodesCommand::Revoke(args)) => make(args, Method::POST, "/revoke", "revoked").await,
         Some(NodesCommand::Delete(args)) => make(args, Method::DELETE, "", "deleted").await,
+        Some(NodesCommand::Renumber(args)) => super::renumber::renumber(args).await,
     }
 }
 

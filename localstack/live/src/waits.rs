@@ -19,6 +19,7 @@ pub(crate) fn timing(nodes: usize) -> Timing {
         answer_timeout: at_least(5, 1_000),
         backoff_cap: at_least(8, 200),
         superseded_base: Duration::from_secs(3),
+        unregistered_base: Duration::from_secs(3),
         longest_wait: Duration::from_mins(1),
         ping_after: at_least(4, 500),
         dead_after: at_least(12, 200),

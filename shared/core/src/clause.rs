@@ -91,6 +91,10 @@ labels! {
     DesiredChanged = "desired-changed",
     /// The document is desired already.
     AlreadyDesired = "already-desired",
+    /// The node's numbers are as high already, or higher.
+    NumbersHigher = "numbers-higher",
+    /// No configuration is desired.
+    NothingDesired = "nothing-desired",
     /// The node's model is not the firmware's.
     OtherModel = "other-model",
     /// Another command was queued since the node was read.

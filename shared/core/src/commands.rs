@@ -22,7 +22,7 @@ use crate::timestamp::Timestamp;
 use crate::update::{Change, Update};
 
 /// How long a command is kept after it expired, in seconds: a week, so that the application can still read its result.
-const REMEMBERED: Seconds = 7 * 24 * 3600;
+pub(crate) const REMEMBERED: Seconds = 7 * 24 * 3600;
 
 /// A command to be queued.
 #[derive(Clone, Debug, PartialEq, Eq)]

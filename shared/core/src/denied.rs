@@ -75,7 +75,7 @@ pub(crate) fn denied(stored: Option<&Item>, because: Option<Because>) -> Result<
         Some(Because::OtherVersion) => {
             Denied::Stale { current: node.and_then(|node| node.desired).map_or(0, |desired| desired.version) }
         }
-        Some(Because::DesiredChanged) => Denied::Changed,
+        Some(Because::DesiredChanged | Because::CommandsChanged | Because::NumbersHigher) => Denied::Changed,
         Some(Because::OtherModel) => Denied::OtherModel,
         _ => return Err(Unanswerable::Unexplained),
     })

@@ -59,6 +59,8 @@ pub(crate) fn follows(event: &Event, because: Because, stored: Option<&Node>, po
         | Because::OtherVersion
         | Because::DesiredChanged
         | Because::AlreadyDesired
+        | Because::NumbersHigher
+        | Because::NothingDesired
         | Because::OtherModel
         | Because::CommandsChanged
         | Because::NumberTaken

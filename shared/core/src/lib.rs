@@ -46,6 +46,7 @@ mod key;
 mod limits;
 mod node;
 mod notice;
+mod numbering;
 mod plan;
 mod policy;
 mod presence;
@@ -108,6 +109,7 @@ pub use limits::{
 };
 pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers};
 pub use notice::{Notice, Registered, notices};
+pub use numbering::{RESTORED_AT_ONCE, above_all, raise_commands, raise_config, restore_commands, restore_config};
 pub use plan::plan;
 pub use policy::{Policy, PolicyError, Registration, Seconds};
 pub use presence::{PresenceReason, PresenceState, ShownPresence, shown_presence};

@@ -158,7 +158,7 @@ pub enum NodeError {
     /// The token is not valid in an HTTP header.
     #[error("the token has characters that an HTTP header can't hold")]
     InvalidToken,
-    /// The server refused the token (HTTP 401 or 403). Another attempt would not change that.
+    /// The server refused the token (HTTP 401). Another attempt would not change that.
     #[error("the server refused the token with HTTP status {status}")]
     Refused {
         /// The HTTP status.
@@ -169,9 +169,6 @@ pub enum NodeError {
     /// The node's credentials were revoked, or the token's credential version is outdated.
     #[error("the node's credentials were revoked")]
     Revoked,
-    /// The server said that the node is not registered.
-    #[error("the node is not registered")]
-    Unregistered,
     /// The handler panicked, or the runtime was shut down.
     #[error("the node's task was aborted: {why}")]
     Aborted {

@@ -35,6 +35,10 @@ pub struct Timing {
     /// The longest wait after another device took over the node. It is also the upper bound of what the server can set,
     /// to which jitter is added: the time to slow down, the check-in interval and the spread. Default: 1 h.
     pub longest_wait: Duration,
+    /// The first wait after the server said that the node is not registered, or refused it (HTTP 403), which may have that
+    /// reason. The wait doubles each time, up to half of [`longest_wait`](Self::longest_wait); up to half of it is added at
+    /// random. Default: 1 min.
+    pub unregistered_base: Duration,
     /// A WebSocket ping (RFC 6455, section 5.5.2) is sent after nothing was received for this long. Default: 20 s.
     pub ping_after: Duration,
     /// A connection is dead after nothing was received for this long. Default: 50 s, so that a dead connection is
@@ -67,6 +71,7 @@ impl Default for Timing {
             backoff_cap: Duration::from_mins(1),
             superseded_base: Duration::from_mins(1),
             longest_wait: Duration::from_hours(1),
+            unregistered_base: Duration::from_mins(1),
             ping_after: Duration::from_secs(20),
             dead_after: Duration::from_secs(50),
             handshake_timeout: Duration::from_secs(15),

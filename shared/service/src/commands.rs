@@ -13,6 +13,8 @@ use crate::store::{Order, Store, StoreError};
 /// How many commands are read at once to find the one whose turn it is. It is the first one, unless commands before it
 /// expired or were cancelled.
 const AHEAD: i32 = 10;
+/// How many commands are read at once to find all that are open.
+const PAGE: i32 = 100;
 
 /// The node's commands with these numbers, sorted: at most `limit` of them.
 ///
@@ -24,14 +26,59 @@ pub(crate) async fn commands(
     numbers: RangeInclusive<u64>,
     limit: i32,
 ) -> Result<Vec<Command>, StoreError> {
+    in_order(store, node, numbers, Order::Ascending, limit).await
+}
+
+/// The node's commands up to this number, the newest first: at most `limit` of them.
+///
+/// # Errors
+/// If they can't be read.
+pub(crate) async fn newest(
+    store: &impl Store,
+    node: &NodeId,
+    up_to: u64,
+    limit: i32,
+) -> Result<Vec<Command>, StoreError> {
+    in_order(store, node, 1..=up_to, Order::Descending, limit).await
+}
+
+async fn in_order(
+    store: &impl Store,
+    node: &NodeId,
+    numbers: RangeInclusive<u64>,
+    order: Order,
+    limit: i32,
+) -> Result<Vec<Command>, StoreError> {
     let (first, last) = numbers.into_inner();
     let keys = Key::Command(node.clone(), first)..=Key::Command(node.clone(), last);
-    let items = store.range(keys, Order::Ascending, limit).await?;
+    let items = store.range(keys, order, limit).await?;
     let numbered = items.iter().filter_map(|(key, item)| match key {
         Key::Command(_, number) => Some(read(*number, item)),
         _ => None,
     });
     numbered.collect()
+}
+
+/// The open ones among the node's commands with these numbers, sorted: as many as may be open.
+///
+/// # Errors
+/// If they can't be read.
+pub(crate) async fn open_commands(
+    store: &impl Store,
+    node: &NodeId,
+    numbers: RangeInclusive<u64>,
+    now: Timestamp,
+) -> Result<Vec<Command>, StoreError> {
+    let (mut from, last) = numbers.into_inner();
+    let mut open = vec![];
+    while from <= last {
+        let some = commands(store, node, from..=last, PAGE).await?;
+        // Numbers that are missing belong to commands that expired long ago and were deleted.
+        let Some(end) = some.last() else { break };
+        from = end.number + 1;
+        open.extend(some.into_iter().filter(|command| command.is_open(now)));
+    }
+    Ok(open)
 }
 
 /// The time of an event by two clocks: that of the host of API Gateway that noticed it, and its handler's. One of them

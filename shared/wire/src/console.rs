@@ -23,7 +23,8 @@ pub use nodes::{
 };
 pub use problem::{Problem, ProblemCode};
 pub use transfer::{
-    DriftReport, DriftTold, ExportPage, IF_NONE, IMPORT_NODES, ImportResult, ImportedField, NodeImport,
+    DriftReport, DriftTold, ExportPage, IF_NONE, IMPORT_NODES, ImportResult, ImportedField, NodeImport, OpenCommand,
+    RenumberNode,
 };
 
 use serde::{Deserialize, Serialize};

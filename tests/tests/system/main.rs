@@ -13,6 +13,7 @@ mod costs;
 mod deletion;
 mod deployment;
 mod difference;
+mod drill;
 mod events;
 mod everywhere;
 mod faults;

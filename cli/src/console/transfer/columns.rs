@@ -5,7 +5,7 @@ use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 use rollcall_wire::Json;
-use rollcall_wire::console::NodeImport;
+use rollcall_wire::console::{NodeImport, OpenCommand};
 
 use super::rows::Bad;
 
@@ -28,9 +28,12 @@ enum Column {
     Revoked,
     Config,
     Firmware,
+    ConfigVersion,
+    LastCommand,
+    OpenCommands,
 }
 
-const COLUMNS: [(&str, Column); 11] = [
+const COLUMNS: [(&str, Column); 14] = [
     ("node", Column::Node),
     ("id", Column::Node),
     ("site", Column::Site),
@@ -42,11 +45,27 @@ const COLUMNS: [(&str, Column); 11] = [
     ("revoked", Column::Revoked),
     ("config", Column::Config),
     ("firmware", Column::Firmware),
+    ("config_version", Column::ConfigVersion),
+    ("last_command", Column::LastCommand),
+    ("open_commands", Column::OpenCommands),
 ];
 
 /// The names of the columns that an export writes.
-pub(super) const NAMES: [&str; 10] =
-    ["node", "site", "model", "tags", "credential_version", "revoked", "config", "firmware", "name", "labels"];
+pub(super) const NAMES: [&str; 13] = [
+    "node",
+    "site",
+    "model",
+    "tags",
+    "credential_version",
+    "revoked",
+    "config",
+    "firmware",
+    "name",
+    "labels",
+    "config_version",
+    "last_command",
+    "open_commands",
+];
 
 /// The columns of a table, in their order.
 #[derive(Clone, Debug)]
@@ -119,10 +138,7 @@ fn set(node: &mut NodeImport, column: Column, text: &str, beside: &Path) -> Resu
         }
         Column::Name => node.name = Some(filled.map(str::to_owned)),
         Column::Labels => node.labels = Some(Some(labels(text)?)),
-        Column::CredentialVersion => {
-            let number = |text: &str| text.parse().map_err(|_| "it must be a whole number".to_owned());
-            node.credential_version = filled.map(number).transpose()?;
-        }
+        Column::CredentialVersion => node.credential_version = filled.map(number).transpose()?,
         Column::Revoked => {
             let word = text.to_ascii_lowercase();
             node.revoked = match () {
@@ -134,8 +150,20 @@ fn set(node: &mut NodeImport, column: Column, text: &str, beside: &Path) -> Resu
         }
         Column::Config => node.config = filled.map(|text| config(text, beside)).transpose()?,
         Column::Firmware => node.firmware = filled.map(str::to_owned),
+        Column::ConfigVersion => node.config_version = filled.map(number).transpose()?,
+        Column::LastCommand => node.last_command = filled.map(number).transpose()?,
+        Column::OpenCommands => node.open_commands = filled.map(open_commands).transpose()?.flatten(),
     }
     Ok(())
+}
+
+fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| "it must be a whole number".to_owned())
+}
+
+/// Open commands: JSON as an export writes it.
+pub(super) fn open_commands(text: &str) -> Result<Option<Vec<OpenCommand>>, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 /// Labels: a JSON object, or `KEY=VALUE` and semicolons between them.

@@ -170,9 +170,11 @@ impl<W: Write> Out<W> {
 }
 
 /// The fields of a line, in the order of [`NAMES`].
-fn fields(node: &NodeImport) -> [String; 10] {
+fn fields(node: &NodeImport) -> [String; 13] {
     let labels = node.labels.clone().flatten().unwrap_or_default();
     let labels = if labels.is_empty() { None } else { serde_json::to_string(&labels).ok() };
+    let open = node.open_commands.as_ref().and_then(|open| serde_json::to_string(open).ok());
+    let number = |number: Option<u64>| number.map_or_else(String::new, |number| number.to_string());
     let text = |field: &Option<Option<String>>| field.clone().flatten().unwrap_or_default();
     [
         node.node.clone(),
@@ -185,5 +187,8 @@ fn fields(node: &NodeImport) -> [String; 10] {
         node.firmware.clone().unwrap_or_default(),
         text(&node.name),
         labels.unwrap_or_default(),
+        number(node.config_version),
+        number(node.last_command),
+        open.unwrap_or_default(),
     ]
 }

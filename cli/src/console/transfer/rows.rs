@@ -190,7 +190,9 @@ fn object(text: &[u8], beside: &Path) -> Result<NodeImport, Bad> {
     }
     let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::Map::new();
     let mut raw: HashMap<String, Box<RawValue>> = json.read().map_err(|error| Bad::new(error.to_string()))?;
+    // Their numbers stay as they are written.
     let config = raw.remove("config").filter(|config| config.get() != "null");
+    let open = raw.remove("open_commands").map(|open| super::columns::open_commands(open.get()));
     for (name, value) in raw.into_iter().filter(|(name, _)| !name.starts_with('#')) {
         let name = if name == "id" { "node".to_owned() } else { name };
         let value = serde_json::from_str(value.get()).map_err(|error| Bad::of(&name, error.to_string()))?;
@@ -204,7 +206,9 @@ fn object(text: &[u8], beside: &Path) -> Result<NodeImport, Bad> {
         Ok(text) if text.starts_with('@') => super::columns::config(&text, beside),
         _ => Json::parse(config.get()).map_err(|error| format!("it {error}")),
     });
-    Ok(NodeImport { config: config.transpose().map_err(|why| Bad::of("config", why))?, ..node })
+    let config = config.transpose().map_err(|why| Bad::of("config", why))?;
+    let open_commands = open.transpose().map_err(|why| Bad::of("open_commands", why))?.flatten();
+    Ok(NodeImport { config, open_commands, ..node })
 }
 
 /// What is wrong with the fields of a node, and with which of them: the one that is wrong by itself as well.

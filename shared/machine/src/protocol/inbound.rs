@@ -111,7 +111,10 @@ impl Machine {
             ErrorCode::Revoked | ErrorCode::CredentialsOutdated => {
                 self.end(&DisconnectReason::NotConnected, Err(NodeError::Revoked));
             }
-            ErrorCode::Unregistered => self.end(&DisconnectReason::NotConnected, Err(NodeError::Unregistered)),
+            ErrorCode::Unregistered => {
+                self.excluded(now);
+                self.let_go(now, link, DisconnectReason::NotConnected, Farewell::Close);
+            }
             // These two answer a question of the node and not a check-in.
             ErrorCode::NoConfig => self.configs.withdrawn(),
             ErrorCode::NoFirmware => self.updates.withdrawn(),
@@ -162,7 +165,10 @@ impl Machine {
         }
         match reason {
             ByeReason::Revoked => self.end(&ended, Err(NodeError::Revoked)),
-            ByeReason::Unregistered => self.end(&ended, Err(NodeError::Unregistered)),
+            ByeReason::Unregistered => {
+                self.excluded(now);
+                self.let_go(now, link, ended, Farewell::Close);
+            }
             ByeReason::SlowDown => {
                 self.slow_down(now, retry_after_s);
                 self.let_go(now, link, ended, Farewell::Close);
@@ -178,7 +184,8 @@ impl Machine {
         self.actions.push_back(Action::Pushed(Pushed::Bye { reason }));
         match reason {
             ByeReason::Revoked => self.end(&ended, Err(NodeError::Revoked)),
-            ByeReason::Unregistered => self.end(&ended, Err(NodeError::Unregistered)),
+            // If an error had told so before, the node waits already.
+            ByeReason::Unregistered if now >= self.not_before => self.excluded(now),
             ByeReason::SlowDown => self.slow_down(now, retry_after_s),
             // If the end of the connection made the node wait, the takeover was counted then.
             ByeReason::Superseded if now >= self.not_before => self.suspect(now, link, &ended),
@@ -217,6 +224,7 @@ impl Machine {
     fn promote(&mut self, now: Duration, link: LinkId) {
         let Some(session) = self.sessions.next.take_if(|session| session.link == link) else { return };
         self.failures = 0;
+        self.exclusions = 0;
         self.held_since.get_or_insert(now);
         self.covered = false;
         self.open_at = None;

@@ -10,6 +10,11 @@ use crate::{
     session::{Session, Stage},
 };
 
+/// HTTP status "Unauthorized": the token is not valid (RFC 9110, section 15.5.2).
+const UNAUTHORIZED: u16 = 401;
+/// HTTP status "Forbidden": the node is not registered or revoked, or its token is outdated (RFC 9110, section 15.5.4).
+const FORBIDDEN: u16 = 403;
+
 impl Machine {
     /// The connection is open.
     pub(crate) fn opened(&mut self, now: Duration, link: LinkId) {
@@ -40,8 +45,12 @@ impl Machine {
                 self.event(NodeEvent::Refused { status, body: body.clone() });
                 // While a configuration is being proven, the refusal may come from another host than the server. After
                 // the roll-back the node tries again with the earlier configuration.
-                if matches!(status, 401 | 403) && !self.configs.is_proving() {
-                    return self.end(&DisconnectReason::Stopped, Err(NodeError::Refused { status, body }));
+                match status {
+                    UNAUTHORIZED if !self.configs.is_proving() => {
+                        return self.end(&DisconnectReason::Stopped, Err(NodeError::Refused { status, body }));
+                    }
+                    FORBIDDEN if !self.configs.is_proving() => self.excluded(now),
+                    _ => {}
                 }
                 if (400..500).contains(&status) {
                     self.newest = self.newest_before;

@@ -29,6 +29,8 @@ pub(crate) struct Machine {
     pub(super) open_at: Option<Duration>,
     /// How many connections in a row ended or failed to open before their first ack.
     pub(super) failures: u32,
+    /// How often in a row the server said that the node is not registered, or refused it for that reason or another one.
+    pub(super) exclusions: u32,
     /// The connection that held the node ended while its replacement was being opened. The program was told that this
     /// is no outage. If the replacement fails, it is told of the outage then.
     pub(super) covered: bool,
@@ -71,6 +73,7 @@ impl Machine {
             sessions: Sessions::default(),
             open_at: Some(Duration::ZERO),
             failures: 0,
+            exclusions: 0,
             covered: false,
             held_since: None,
             short_lives: 0,

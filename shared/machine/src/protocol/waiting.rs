@@ -8,7 +8,7 @@ use super::state::Machine;
 use crate::{
     event::{DisconnectReason, NodeEvent},
     link::LinkId,
-    schedule::{at_least, full_jitter},
+    schedule::{at_least, full_jitter, up_to},
 };
 
 /// HTTP status "Too Many Requests" (RFC 6585, section 4).
@@ -47,6 +47,18 @@ impl Machine {
             }
             _ => return,
         };
+        self.stay_away(now, now + wait);
+    }
+
+    /// The server said that the node is not registered, or refused it, which may have that reason. The application may
+    /// register it at any time: its tables may be about to be restored.
+    pub(super) fn excluded(&mut self, now: Duration) {
+        let most = self.timing.longest_wait / 2;
+        let step =
+            2_u32.checked_pow(self.exclusions).and_then(|factor| self.timing.unregistered_base.checked_mul(factor));
+        let step = step.map_or(most, |step| step.min(most));
+        self.exclusions = self.exclusions.saturating_add(1);
+        let wait = step + up_to(&mut self.rng, step / 2);
         self.stay_away(now, now + wait);
     }
 

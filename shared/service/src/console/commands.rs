@@ -105,18 +105,14 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Some(cursor) => cursor::read::<u64>(&secret, &name, cursor)?,
             None => stored.commands_queued,
         };
-        // Numbers have no gaps, so the newest page is a range of numbers, which DynamoDB need not sort.
-        let first = (newest + 1).saturating_sub(u64::from(limit.unsigned_abs())).max(1);
         let commands = match newest {
             0 => vec![],
-            newest => {
-                commands::commands(&self.store, &node, first..=newest, limit).await.map_err(|error| failed(&error))?
-            }
+            newest => commands::newest(&self.store, &node, newest, limit).await.map_err(|error| failed(&error))?,
         };
-        let views: Result<Vec<_>, _> = commands.iter().rev().map(|command| view(command, admitted)).collect();
-        // A command that is missing was deleted, and so were all before it.
-        let more = first > 1 && commands.first().is_some_and(|command| command.number == first);
-        let cursor = more.then(|| cursor::write(&secret, &name, &(first - 1)));
+        let views: Result<Vec<_>, _> = commands.iter().map(|command| view(command, admitted)).collect();
+        let is_full = i32::try_from(commands.len()) == Ok(limit);
+        let oldest = commands.last().map(|command| command.number).filter(|oldest| is_full && *oldest > 1);
+        let cursor = oldest.map(|oldest| cursor::write(&secret, &name, &(oldest - 1)));
         Ok(HttpAnswer::json(200, &CommandPage { commands: views?, cursor }))
     }
 

@@ -74,7 +74,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 
     /// Stores the version in the node's history, best effort. Without it, the difference can't be shown once another
     /// version is desired.
-    async fn remember(&self, node: &NodeId, set: &ConfigChange) {
+    pub(crate) async fn remember(&self, node: &NodeId, set: &ConfigChange) {
         if let Err(error) = self.store.write(&remember(node, &set.node, &set.config)).await {
             tracing::warn!(%node, error = chain(&error), "a configuration's version could not be remembered");
         }
@@ -168,6 +168,6 @@ fn predicted(node: &NodeId, item: &Item, document: &Document, expected: &Expecte
     config_change(set_config(node, document.sha256(), expected).apply(Some(item)))
 }
 
-fn config_change(outcome: Outcome) -> Result<ConfigChange, Problem> {
+pub(crate) fn config_change(outcome: Outcome) -> Result<ConfigChange, Problem> {
     config_set(outcome).map_err(|error| internal(&error))?.map_err(denied)
 }

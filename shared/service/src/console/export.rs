@@ -1,9 +1,11 @@
 //! Taking out nodes, as an import takes them.
 
-use rollcall_core::{About, Key, Node, NodeId};
-use rollcall_wire::console::{ExportPage, NodeImport, Problem, ProblemCode};
+use rollcall_core::{About, Key, Node, NodeId, Timestamp};
+use rollcall_wire::Json;
+use rollcall_wire::console::{ExportPage, NodeImport, OpenCommand, Problem, ProblemCode};
 
 use crate::clock::Clock;
+use crate::commands::open_commands;
 use crate::connections::Connections;
 use crate::console::handle::{Admitted, Answered, Console, number};
 use crate::console::refusal::{failed, internal};
@@ -44,7 +46,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         for (id, item) in &items {
             let stored = Node::read(item).map_err(|error| internal(&error))?;
             let about = abouts.remove(id).unwrap_or_default();
-            let mut node = self.exported(id, &stored, &about).await?;
+            let mut node = self.exported(id, &stored, &about, admitted.now).await?;
             node.if_unchanged = has_conditions.then(|| unchanged::condition(&secret, id, &stored, &about));
             bytes += node.config.as_ref().map_or(0, |config| config.text().len());
             nodes.push(node);
@@ -58,7 +60,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         Ok(HttpAnswer::json(200, &ExportPage { nodes, stack, cursor }))
     }
 
-    async fn exported(&self, id: &NodeId, node: &Node, about: &About) -> Result<NodeImport, Problem> {
+    async fn exported(&self, id: &NodeId, node: &Node, about: &About, now: Timestamp) -> Result<NodeImport, Problem> {
         let config = match &node.desired {
             None => None,
             Some(desired) => {
@@ -82,8 +84,34 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             revoked: Some(node.revoked),
             config,
             firmware: node.desired_firmware.clone(),
+            config_version: node.desired.as_ref().map(|desired| desired.version),
+            last_command: Some(node.commands_queued).filter(|last| *last > 0),
+            open_commands: self.open_commands(id, node, now).await?,
             if_unchanged: None,
         })
+    }
+
+    /// The open commands of a node; `None` if it has none.
+    async fn open_commands(
+        &self,
+        id: &NodeId,
+        node: &Node,
+        now: Timestamp,
+    ) -> Result<Option<Vec<OpenCommand>>, Problem> {
+        let Some(numbers) = node.open_commands().filter(|_| !node.revoked) else { return Ok(None) };
+        let open = open_commands(&self.store, id, numbers, now).await.map_err(|error| failed(&error))?;
+        let shown = open.into_iter().map(|command| {
+            let args = Json::parse(&command.args).map_err(|error| internal(&error))?;
+            Ok(OpenCommand {
+                command: command.number,
+                name: command.name,
+                args,
+                queued_at_ms: command.queued_at.0,
+                expires_at_ms: command.expires_at.0,
+                sent_at_ms: command.sent_at.map(|at| at.0),
+            })
+        });
+        Ok(Some(shown.collect::<Result<Vec<_>, Problem>>()?).filter(|open| !open.is_empty()))
     }
 }
 

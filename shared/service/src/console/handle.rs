@@ -158,6 +158,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Keyed::Import => self.import(admitted).await,
             Keyed::Export => self.export(admitted).await,
             Keyed::Drift => self.drift(admitted).await,
+            Keyed::Renumber => self.renumber(admitted).await,
             Keyed::Register(node) => self.register(admitted, node).await,
             Keyed::Amend(node) => self.amend(admitted, node).await,
             Keyed::Show(node) => self.show(admitted, node).await,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, stream};
 use rollcall_core::{
     About, Amending, Describing, Expected, FirmwareVersion, Item, Model, Node, NodeId, Outcome, Update, granted,
-    register_or_amend, revoke, set_config, set_firmware,
+    register_or_amend, restore_config, revoke, set_config, set_firmware,
 };
 use rollcall_wire::Document;
 use rollcall_wire::console::{IMPORT_NODES, ImportResult, ImportedField, NodeImport, Problem, ProblemCode};
@@ -16,6 +16,7 @@ use crate::console::about::{self, describing, is_valid};
 use crate::console::batch::{Element, elements};
 use crate::console::export::flag;
 use crate::console::handle::{Admitted, Answered, Console, object, parse};
+use crate::console::import_commands::{Commands, number};
 use crate::console::nodes::{amended, amending};
 use crate::console::refusal::{denied, failed, internal};
 use crate::console::unchanged;
@@ -27,26 +28,28 @@ use crate::store::Store;
 const AT_ONCE: usize = 16;
 
 /// What is desired of a node.
-struct Desired {
-    node: NodeId,
+pub(super) struct Desired {
+    pub(super) node: NodeId,
     registration: Amending,
     describing: Describing,
-    revoked: bool,
+    pub(super) revoked: bool,
     config: Option<Document>,
     firmware: Option<FirmwareVersion>,
+    config_version: Option<u64>,
+    pub(super) commands: Commands,
     if_unchanged: Option<String>,
 }
 
 /// A node while it is imported.
-struct Import<'a> {
-    desired: &'a Desired,
+pub(super) struct Import<'a> {
+    pub(super) desired: &'a Desired,
     /// The node's item as it was read, or as it was written since; `None` if there is none.
-    item: Option<Item>,
+    pub(super) item: Option<Item>,
     /// What people call it.
     about: About,
     /// Whether nothing is written.
-    is_dry: bool,
-    changed: Vec<ImportedField>,
+    pub(super) is_dry: bool,
+    pub(super) changed: Vec<ImportedField>,
 }
 
 impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
@@ -96,6 +99,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         self.import_about(import).await?;
         self.import_config(import, admitted).await?;
         self.import_firmware(import, admitted).await?;
+        self.import_commands(import, admitted).await?;
         if import.desired.revoked && !import.stored()?.is_some_and(|node| node.revoked) {
             let node = &import.desired.node;
             let outcome = self.try_out(import, &admitted.by(revoke(node))).await?;
@@ -156,10 +160,14 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let desired = import.desired;
         let Some(document) = &desired.config else { return Ok(()) };
         let stored = import.stored()?;
-        if stored.and_then(|node| node.desired).is_some_and(|config| config.sha256 == document.sha256()) {
-            return Ok(());
-        }
-        let update = import.conditional(set_config(&desired.node, document.sha256(), &Expected::default()));
+        let now = stored.and_then(|node| node.desired);
+        let lower = |version: &u64| now.as_ref().is_none_or(|now| now.version < *version);
+        let update = match desired.config_version.filter(lower) {
+            Some(version) => restore_config(&desired.node, document.sha256(), version),
+            None if now.is_some_and(|now| now.sha256 == document.sha256()) => return Ok(()),
+            None => set_config(&desired.node, document.sha256(), &Expected::default()),
+        };
+        let update = import.conditional(update);
         let outcome = update.apply(import.item.as_ref());
         if import.is_dry {
             import.take(outcome)?;
@@ -203,14 +211,14 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 
 impl Import<'_> {
     /// A write that is refused if the node has changed, if the import has a condition.
-    fn conditional(&self, update: Update) -> Update {
+    pub(super) fn conditional(&self, update: Update) -> Update {
         if self.desired.if_unchanged.is_none() {
             return update;
         }
         update.unless_changed_since(self.item.as_ref())
     }
 
-    fn stored(&self) -> Result<Option<Node>, Problem> {
+    pub(super) fn stored(&self) -> Result<Option<Node>, Problem> {
         self.item.as_ref().map(Node::read).transpose().map_err(|error| internal(&error))
     }
 
@@ -222,7 +230,7 @@ impl Import<'_> {
     }
 
     /// Goes on with the item that is there after a write.
-    fn take(&mut self, outcome: Outcome) -> Result<Node, Problem> {
+    pub(super) fn take(&mut self, outcome: Outcome) -> Result<Node, Problem> {
         if let Outcome::Applied { after } = &outcome {
             self.item = Some(after.clone());
         }
@@ -247,6 +255,8 @@ fn desired(element: &Element<'_>) -> Result<Desired, Problem> {
         revoked: import.revoked.unwrap_or(false),
         config: import.config.map(|config| Document::parse(config.text())).transpose()?,
         firmware,
+        config_version: number("config_version", import.config_version)?,
+        commands: Commands::read(import.last_command, import.open_commands)?,
         if_unchanged: import.if_unchanged,
     })
 }

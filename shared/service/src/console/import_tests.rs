@@ -64,3 +64,75 @@ fn no_write_of_an_import_under_a_condition_is_made_to_a_node_that_was_changed_af
         assert_eq!(changed_meanwhile(import, same), Ok(()), "{import}");
     }
 }
+
+#[test]
+fn numbers_and_open_commands_come_back_where_the_node_s_own_are_lower_and_only_there() {
+    let console = console(PrivateAddresses::Refused);
+    let now = 1_800_000_000_000_u64;
+    let command =
+        |number: u64, ends: u64| json!({"command": number, "name": "scan", "queued_at_ms": now, "expires_at_ms": ends});
+    let import = |more: Value| {
+        let mut node = json!({"node": "ap-1", "config": {"n": 1}, "config_version": 9, "last_command": 240});
+        node.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        let (status, body) = ask(&console, "POST", "/v1/nodes:import", Some(json!([node])));
+        assert_eq!(status, 200, "{body}");
+        body[0].clone()
+    };
+    let commands: Vec<_> =
+        (131..=230).map(|number| command(number, now + 60_000)).chain([command(240, now - 1)]).collect();
+    let too_many = import(json!({"open_commands": commands}));
+    assert_eq!((&too_many["status"], &too_many["changed"]), (&json!(400), &json!([])), "{too_many}");
+    let first = import(json!({"open_commands": commands[..100]}));
+    assert_eq!(first["changed"], json!(["registered", "config", "commands"]), "{first}");
+    let stored = || {
+        let item = console.store.get(&Key::Node("ap-1".parse().expect("an id"))).expect("there");
+        Node::read(&item).expect("a node")
+    };
+    let is = stored();
+    assert_eq!((is.desired.map(|desired| desired.version), is.commands_queued, is.commands_over), (Some(9), 240, 130));
+    assert_eq!(import(json!({"open_commands": commands[..100]}))["changed"], json!([]), "twice is as good as once");
+    let (_, exported) = ask(&console, "GET", "/v1/nodes:export", None);
+    let exported = &exported["nodes"][0];
+    assert_eq!((&exported["config_version"], &exported["last_command"]), (&json!(9), &json!(240)));
+    assert_eq!(exported["open_commands"].as_array().map(Vec::len), Some(100), "in two transactions");
+
+    let (_, set) = ask(&console, "PUT", "/v1/nodes/ap-1/config", Some(json!({"n": 2})));
+    assert_eq!(set["version"], 10);
+    assert_eq!(import(json!({}))["changed"], json!(["config"]), "an older export is a wish like any other");
+    assert_eq!(stored().desired.map(|desired| desired.version), Some(11), "and its version is a new one");
+    let raised = import(json!({"config_version": 12}));
+    assert_eq!((&raised["changed"], stored().desired.map(|desired| desired.version)), (&json!(["config"]), Some(12)));
+    for wrong in [json!({"config_version": 0}), json!({"last_command": 5, "open_commands": [command(6, now)]})] {
+        assert_eq!(import(wrong.clone())["status"], 400, "{wrong}");
+    }
+}
+
+#[test]
+fn renumbered_nodes_have_numbers_above_all_and_no_open_command() {
+    let console = console(PrivateAddresses::Refused);
+    ask(&console, "PUT", "/v1/nodes/ap-1", Some(json!({})));
+    ask(&console, "PUT", "/v1/nodes/ap-1/config", Some(json!({"n": 1})));
+    ask(&console, "PUT", "/v1/nodes/ap-2", Some(json!({})));
+    let open = json!([{"command": 3, "name": "scan", "queued_at_ms": 1, "expires_at_ms": 1_800_000_060_000_u64}]);
+    let import = json!([{"node": "ap-1", "last_command": 3, "open_commands": open}]);
+    assert_eq!(ask(&console, "POST", "/v1/nodes:import", Some(import)).1[0]["status"], 200);
+    let nodes = json!([{"node": "ap-1"}, {"node": "ap-2"}, {"node": "ap-3"}, {"node": "ap-1"}]);
+    for _ in 0..2 {
+        let (_, renumbered) = ask(&console, "POST", "/v1/nodes:renumber", Some(nodes.clone()));
+        let statuses: Vec<_> = renumbered.as_array().expect("a list").iter().map(|one| one["status"].clone()).collect();
+        assert_eq!(statuses, [200, 200, 404, 400], "{renumbered}");
+    }
+    let stored = |node: &str| {
+        let item = console.store.get(&Key::Node(node.parse().expect("an id"))).expect("there");
+        Node::read(&item).expect("a node")
+    };
+    let one = stored("ap-1");
+    assert_eq!(one.desired.map(|desired| desired.version), Some(1_800_000_000));
+    assert_eq!((one.commands_queued, one.commands_over), (1_800_000_000, 1_800_000_000));
+    assert_eq!((stored("ap-2").desired, stored("ap-2").commands_queued), (None, 1_800_000_000));
+    let (_, commands) = ask(&console, "GET", "/v1/nodes/ap-1/commands", None);
+    assert_eq!(
+        (&commands["commands"][0]["command"], &commands["commands"][0]["state"]),
+        (&json!(3), &json!("cancelled"))
+    );
+}

@@ -22,7 +22,9 @@ use rollcall_wire::console::{
     DeliveryList, DeliveryProgress, DeliveryView, DisabledView, EndpointList, EndpointSecret, EndpointSpec,
     EndpointView, Replay, Replayed, SignatureScheme, TestSent,
 };
-use rollcall_wire::console::{DriftReport, DriftTold, ExportPage, ImportResult, ImportedField, NodeImport};
+use rollcall_wire::console::{
+    DriftReport, DriftTold, ExportPage, ImportResult, ImportedField, NodeImport, OpenCommand, RenumberNode,
+};
 use rollcall_wire::console::{FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish};
 use rollcall_wire::console::{HealthView, PartHealth, Presence, PresenceView};
 use rollcall_wire::{
@@ -61,7 +63,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
     ),
     paths(
         operations::health, operations::openapi, operations::list, operations::batch,
-        operations::import, operations::export, operations::drift,
+        operations::import, operations::export, operations::drift, operations::renumber,
         operations::register, operations::amend, operations::show, operations::delete,
         operations::revoke, operations::disconnect, operations::set_config, operations::config,
         operations::set_site_config,
@@ -72,7 +74,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
     ),
     components(schemas(
         NodeSpec, NodePatch, BatchNode, BatchResult, NodeView, NodePage, DesiredView, ConfigProgress, ConfigSet,
-        NodeImport, ImportResult, ImportedField, ExportPage, DriftReport, DriftTold,
+        NodeImport, OpenCommand, RenumberNode, ImportResult, ImportedField, ExportPage, DriftReport, DriftTold,
         DeliveryState, SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode,
         CommandSpec, CommandView, CommandProgress, CommandPage, FirmwareSpec, FirmwareWish, FirmwareSet,
         FirmwareProgress, UpdateReport, UpdateStatus, HealthView, PartHealth, Presence, PresenceView,
@@ -96,6 +98,12 @@ struct Batch(Vec<BatchNode>);
 #[schema(min_items = 1, max_items = 100)]
 #[expect(dead_code, reason = "it is only a schema")]
 struct Imported(Vec<NodeImport>);
+
+/// An element that is not valid gets a problem as its result, and does not stop the others.
+#[derive(utoipa::ToSchema)]
+#[schema(min_items = 1, max_items = 100)]
+#[expect(dead_code, reason = "it is only a schema")]
+struct Renumbered(Vec<RenumberNode>);
 
 /// Headers that may be left out. In a tuple, they could be null as well.
 #[derive(utoipa::IntoParams)]
@@ -194,6 +202,7 @@ mod tests {
             Import: "POST" "nodes:import",
             Export: "GET" "nodes:export",
             Drift: "POST" "drift",
+            Renumber: "POST" "nodes:renumber",
             Register("{node}"): "PUT" "nodes/{node}",
             Amend("{node}"): "PATCH" "nodes/{node}",
             Show("{node}"): "GET" "nodes/{node}",

@@ -63,6 +63,7 @@ pub(crate) enum Keyed<'a> {
     Import,
     Export,
     Drift,
+    Renumber,
     Register(&'a str),
     Amend(&'a str),
     Show(&'a str),
@@ -136,6 +137,7 @@ impl<'a> Route<'a> {
             | Keyed::Import
             | Keyed::Export
             | Keyed::Drift
+            | Keyed::Renumber
             | Keyed::SetSiteConfig(_)
             | Keyed::AddFirmware(..)
             | Keyed::Firmware(..)
@@ -187,6 +189,7 @@ impl<'a> Route<'a> {
                 Keyed::Batch
                 | Keyed::Import
                 | Keyed::Drift
+                | Keyed::Renumber
                 | Keyed::Register(_)
                 | Keyed::SetConfig(_)
                 | Keyed::SetSiteConfig(_)
@@ -221,6 +224,7 @@ impl Keyed<'_> {
             Self::Batch
             | Self::Import
             | Self::Drift
+            | Self::Renumber
             | Self::Register(_)
             | Self::Amend(_)
             | Self::Delete(_)
@@ -280,6 +284,7 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
         ("POST", ["nodes:batch"]) => Route::Keyed(Keyed::Batch),
         ("POST", ["nodes:import"]) => Route::Keyed(Keyed::Import),
         ("GET", ["nodes:export"]) => Route::Keyed(Keyed::Export),
+        ("POST", ["nodes:renumber"]) => Route::Keyed(Keyed::Renumber),
         ("POST", ["drift"]) => Route::Keyed(Keyed::Drift),
         ("PUT", ["nodes", node]) => Route::Keyed(Keyed::Register(node)),
         ("PATCH", ["nodes", node]) => Route::Keyed(Keyed::Amend(node)),

@@ -72,6 +72,20 @@ pub struct NodeImport {
         schema(value_type = Option<String>, required = false, pattern = "^[A-Za-z0-9:_.-]{1,32}$")
     )]
     pub firmware: Option<String>,
+    /// The version that `config` had, as an export says it: it becomes the version that is desired, unless that is as high
+    /// already. So a node that runs it has nothing to do, and no version is used twice.
+    #[serde(default, deserialize_with = "number", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, minimum = 1, maximum = 999_999_999_999_u64))]
+    pub config_version: Option<u64>,
+    /// The number of the last command that the node was given, as an export says it. If the node was given fewer here, the
+    /// next command gets a number behind this one.
+    #[serde(default, deserialize_with = "number", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, minimum = 1, maximum = 999_999_999_999_u64))]
+    pub last_command: Option<u64>,
+    /// The open ones among the node's commands up to `last_command`, as an export says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<OpenCommand>>, required = false, max_items = 100))]
+    pub open_commands: Option<Vec<OpenCommand>>,
     /// If it is given, the node is changed only if it is as it was when an export gave this value
     /// (`GET /v1/nodes:export?conditions=true`); with `none`, only if it is not registered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,6 +94,40 @@ pub struct NodeImport {
         schema(value_type = Option<String>, required = false, pattern = "^(none|[0-9a-f]{32})$")
     )]
     pub if_unchanged: Option<String>,
+}
+
+/// A command that has neither ended nor expired, as an export has it and an import takes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct OpenCommand {
+    /// The command's number.
+    #[serde(deserialize_with = "integer::required")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 999_999_999_999_u64))]
+    pub command: u64,
+    /// As in [`CommandSpec`](super::CommandSpec).
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,64}$"))]
+    pub name: String,
+    /// As in [`CommandSpec`](super::CommandSpec).
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    #[cfg_attr(feature = "openapi", schema(value_type = serde_json::Value))]
+    pub args: Json,
+    /// When the command was queued, in milliseconds since 1970.
+    #[serde(deserialize_with = "integer::required")]
+    #[cfg_attr(feature = "openapi", schema(maximum = 9_007_199_254_740_991_u64))]
+    pub queued_at_ms: u64,
+    /// Until when the node may begin the command, in milliseconds since 1970.
+    #[serde(deserialize_with = "integer::required")]
+    #[cfg_attr(feature = "openapi", schema(maximum = 9_007_199_254_740_991_u64))]
+    pub expires_at_ms: u64,
+    /// When the command was first handed out, in milliseconds since 1970; absent if it was not.
+    #[serde(default, deserialize_with = "number", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, maximum = 9_007_199_254_740_991_u64))]
+    pub sent_at_ms: Option<u64>,
+}
+
+fn number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    integer::optional(deserializer)
 }
 
 /// The condition that a node is not registered.
@@ -108,6 +156,8 @@ vocabulary! {
         Config,
         /// The firmware that is desired of it.
         Firmware,
+        /// Its open commands, and the number of its last one.
+        Commands,
     }
 }
 
@@ -131,6 +181,16 @@ pub struct ImportResult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Problem, required = false))]
     pub problem: Option<Problem>,
+}
+
+/// A node of the body of `POST /v1/nodes:renumber`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RenumberNode {
+    /// The node's id.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_-]{1,64}$"))]
+    pub node: String,
 }
 
 /// The body of `POST /v1/drift`: how the application's database and the nodes here differ. Fields that are left out are 0.

@@ -59,7 +59,7 @@ async fn nodes_are_imported_once_and_exported_as_they_are() {
     assert!(out.code == Some(0) && out.stderr.contains("250 nodes"), "{out:?}");
     let exported = nodes(&read(&asker, "out.ndjson"));
     let expected = json!({"node": "ap-8", "site": "site-3", "model": null, "tags": ["roof"], "credential_version": 1,
-        "name": null, "labels": {}, "revoked": false, "config": {"channel": 1}});
+        "name": null, "labels": {}, "revoked": false, "config": {"channel": 1}, "config_version": 1});
     assert_eq!((exported.len(), &exported["ap-8"]), (250, &expected));
     for (file, more) in [("out.ndjson", [].as_slice()), ("out.csv", &["export", "-o", "out.csv"])] {
         if !more.is_empty() {

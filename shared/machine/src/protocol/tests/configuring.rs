@@ -200,13 +200,13 @@ fn after_a_loss_during_the_proof_the_node_does_not_wait_for_the_whole_spread() {
 #[test]
 fn a_refusal_during_the_proof_does_not_end_the_run_before_the_roll_back() {
     let (mut bench, old, _) = Bench::proving();
-    bench.refuse(403);
+    bench.refuse(401);
     assert_eq!(bench.end, None);
     bench.server_closes(old);
     bench.fail_until_rolled_back();
     bench.advance_to_next_opening();
-    bench.refuse(403);
-    assert!(matches!(bench.end, Some(Err(NodeError::Refused { status: 403, .. }))));
+    bench.refuse(401);
+    assert!(matches!(bench.end, Some(Err(NodeError::Refused { status: 401, .. }))));
 }
 
 #[test]

@@ -67,14 +67,12 @@ fn a_handshake_that_takes_too_long_is_dropped() {
 
 #[test]
 fn a_refused_token_ends_the_run_and_other_refusals_do_not() {
-    for status in [401, 403] {
-        let mut bench = Bench::new();
-        bench.refuse(status);
-        assert_eq!(bench.events, [NodeEvent::Refused { status, body: String::new() }]);
-        assert_eq!(bench.end, Some(Err(NodeError::Refused { status, body: String::new() })));
-        assert_eq!(bench.machine.deadline(), None);
-    }
-    for status in [400, 404, 409, 410, 429, 500, 502, 503] {
+    let mut bench = Bench::new();
+    bench.refuse(401);
+    assert_eq!(bench.events, [NodeEvent::Refused { status: 401, body: String::new() }]);
+    assert_eq!(bench.end, Some(Err(NodeError::Refused { status: 401, body: String::new() })));
+    assert_eq!(bench.machine.deadline(), None);
+    for status in [400, 403, 404, 409, 410, 429, 500, 502, 503] {
         let mut bench = Bench::new();
         bench.refuse(status);
         assert_eq!(bench.end, None, "{status}");
@@ -84,30 +82,51 @@ fn a_refused_token_ends_the_run_and_other_refusals_do_not() {
 
 #[test]
 fn a_bye_or_an_error_ends_the_run_only_if_reconnecting_is_pointless() {
-    let codes = [
-        ("revoked", NodeError::Revoked),
-        ("credentials-outdated", NodeError::Revoked),
-        ("unregistered", NodeError::Unregistered),
-    ];
-    for (code, error) in codes {
+    for code in ["revoked", "credentials-outdated"] {
         let mut bench = Bench::connected();
         bench.receive(bench.link(), &json!({"type": "error", "code": code, "message": "", "seq": 1}));
-        assert_eq!(bench.end, Some(Err(error)), "the bye may not arrive: {code}");
+        assert_eq!(bench.end, Some(Err(NodeError::Revoked)), "the bye may not arrive: {code}");
     }
-    for (reason, error) in [("revoked", NodeError::Revoked), ("unregistered", NodeError::Unregistered)] {
-        let mut bench = Bench::connected();
-        let link = bench.link();
-        bench.receive(link, &json!({"type": "bye", "reason": reason}));
-        assert_eq!(bench.end, Some(Err(error)));
-        assert_eq!(bench.closed, [link]);
-    }
-    for reason in ["superseded", "closed", "a-new-one"] {
+    let mut bench = Bench::connected();
+    let link = bench.link();
+    bench.receive(link, &json!({"type": "bye", "reason": "revoked"}));
+    assert_eq!(bench.end, Some(Err(NodeError::Revoked)));
+    assert_eq!(bench.closed, [link]);
+    for reason in ["superseded", "closed", "unregistered", "a-new-one"] {
         let mut bench = Bench::connected();
         let link = bench.link();
         bench.receive(link, &json!({"type": "bye", "reason": reason}));
         assert_eq!((bench.end.clone(), bench.outages()), (None, 1));
         bench.advance_to_next_opening();
     }
+}
+
+#[test]
+fn a_node_that_is_not_registered_tries_again_less_and_less_often_until_it_is() {
+    let (mut bench, steps) = (Bench::connected(), [60, 120, 240, 480, 960, 1_800, 1_800]);
+    for step in steps {
+        let before = bench.outages();
+        let link = bench.link();
+        if step == 60 {
+            bench.receive(link, &json!({"type": "error", "code": "unregistered", "message": "", "seq": 1}));
+            bench.receive(link, &json!({"type": "bye", "reason": "unregistered"}));
+        } else {
+            bench.refuse(403);
+        }
+        assert!(bench.outages() <= before + 1 && bench.end.is_none());
+        let gone = bench.now;
+        bench.advance_to_next_opening();
+        let waited = bench.now - gone;
+        // Behind the wait there may be a back-off.
+        assert!((s(step)..=s(step * 3 / 2 + 60)).contains(&waited), "{waited:?} after a step of {step} s");
+    }
+    bench.opened();
+    let link = bench.link();
+    bench.ack(link, 1);
+    bench.receive(link, &json!({"type": "bye", "reason": "unregistered"}));
+    let gone = bench.now;
+    bench.advance_to_next_opening();
+    assert!((s(60)..=s(90)).contains(&(bench.now - gone)), "the waits begin anew after an ack");
 }
 
 #[test]

@@ -39,6 +39,7 @@ pub fn quick() -> Timing {
         backoff_base: ms(5),
         backoff_cap: ms(20),
         superseded_base: ms(200),
+        unregistered_base: ms(20),
         longest_wait: ms(2_000),
         answer_timeout: PATIENCE,
         ..Timing::default()

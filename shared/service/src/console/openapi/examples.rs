@@ -75,6 +75,7 @@ examples! {
         "revoked": false, "config": {"channel": 36, "ssid": "guest"}, "firmware": "2.5.0", "name": "Lobby, east",
         "labels": {"floor": "3"}}"#,
     ImportResult: r#"{"node": "ap-1", "status": 200, "changed": ["registered", "site", "config"]}"#,
+    RenumberNode: r#"{"node": "ap-1"}"#,
     DriftReport: r#"{"compared": 5000, "missing": 12, "unknown": 0, "changed": 3, "stale": 1}"#,
     PresenceView: r#"{"state": "silent", "since_ms": 1757000600000, "reason": "check-ins-missed"}"#,
     NodeView: r#"{"node": "ap-1", "presence": {"state": "online", "since_ms": 1757000000000, "reason": "connected"},

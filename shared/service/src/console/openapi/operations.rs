@@ -3,7 +3,7 @@
 use super::{
     Batch, BatchResult, CommandPage, CommandSpec, CommandView, Conditions, ConfigSet, ConfigView, DriftReport,
     DriftTold, ExportPage, FirmwareSet, FirmwareSpec, FirmwareWish, HealthView, ImportResult, Imported, Known,
-    NodePage, NodePatch, NodeSpec, NodeView, Presence, Problem, Problems, SiteConfigSet,
+    NodePage, NodePatch, NodeSpec, NodeView, Presence, Problem, Problems, Renumbered, SiteConfigSet,
 };
 
 operations! {
@@ -69,6 +69,16 @@ operations! {
         Problems,
     ))]
     export;
+
+    /// Raises the numbers of up to 100 nodes above all that they may have been given, each with its own result: after the
+    /// tables were restored from a backup. The nodes are given their configurations again. Commands that were not handed out
+    /// are cancelled, and all others are over: their results are still stored.
+    #[utoipa::path(post, path = "/v1/nodes:renumber", operation_id = "renumberNodes", tag = "nodes",
+        request_body = inline(Renumbered), responses(
+        (status = 200, description = "What became of each", body = Vec<BatchResult>),
+        Problems,
+    ))]
+    renumber;
 
     /// Tells that the application's database and the nodes here differ: the event `drift.found`.
     #[utoipa::path(post, path = "/v1/drift", operation_id = "reportDrift", tag = "events", request_body = DriftReport,
