@@ -1,5 +1,5 @@
 """Creates a virtual environment from a list that pins every file by its hash: with the AWS SDK and the packages of the
-template's tests, if no other list is asked for. Prints the folder of its programs."""
+template's tests, or from another list: `venv.py [FOLDER LIST WHAT]`. Prints the folder of its programs."""
 
 import fcntl
 import subprocess
@@ -20,7 +20,7 @@ def ensure(folder: Path = FOLDER, pinned: Path = LIST, what: str = "the AWS SDK 
         fcntl.flock(lock, fcntl.LOCK_EX)
         desired = pinned.read_text() + sys.version
         if not ((venv / "bin/python").exists() and stamp.exists() and stamp.read_text() == desired):
-            print(f"installing {what} from PyPI, about a minute", file=sys.stderr, flush=True)
+            print(f"installing {what} from PyPI", file=sys.stderr, flush=True)
             stamp.unlink(missing_ok=True)
             # With -I, Python does not import modules from the current folder. This folder has a `venv`, too.
             pip = [venv / "bin/python", "-I", "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps"]
@@ -42,7 +42,8 @@ def _succeeds(command: list, advice: str) -> bool:
 
 
 if __name__ == "__main__":
-    if programs := ensure():
+    programs = ensure(Path(sys.argv[1]).resolve(), Path(sys.argv[2]), sys.argv[3]) if sys.argv[1:] else ensure()
+    if programs:
         print(programs)
     sys.exit(0 if programs else 1)
 

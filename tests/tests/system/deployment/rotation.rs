@@ -12,8 +12,8 @@ use sha2::{Digest as _, Sha256};
 use super::TURN;
 use super::infra::{Infra, PATIENCE};
 
-/// How many nodes are connected.
-const NODES: usize = 200;
+/// How many nodes are connected. More would only keep LocalStack's one thread busy: for minutes, at 200.
+const NODES: usize = 40;
 /// How many of them connect at once: LocalStack starts a process for each.
 const AT_ONCE: usize = 8;
 /// How many check-ins at least are acknowledged while a release is deployed: far fewer than the fleet makes.
@@ -50,7 +50,7 @@ impl Keys {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs LocalStack: cargo verify localstack"]
-async fn keys_are_exchanged_under_200_connected_nodes_and_none_is_disconnected() {
+async fn keys_are_exchanged_under_connected_nodes_and_none_is_disconnected() {
     let _turn = TURN.lock().await;
     let infra = Infra::new();
     let (old, new) = (Keys::old(), Keys::new());
@@ -58,7 +58,7 @@ async fn keys_are_exchanged_under_200_connected_nodes_and_none_is_disconnected()
         "--set",
         "Registration=open",
         "--set",
-        "CheckInEvery=60",
+        "CheckInEvery=20",
     ])))
     .await;
     let (mut program, up) = infra.serve().await;
