@@ -24,6 +24,8 @@ fn start(cloud: &Cloud, node: &str) -> Watched {
     let config = cloud.node_config(node);
     let timing = Timing {
         unregistered_base: Duration::from_secs(1),
+        // The restored item names an earlier connection: the node is told that another device took over.
+        superseded_base: Duration::from_secs(1),
         backoff_cap: Duration::from_secs(2),
         first_spread: Duration::from_secs(1),
         ..config.timing

@@ -89,9 +89,10 @@ const PUSHING: [&str; 6] = ["commands", "configs", "console", EVERYWHERE, "firmw
 /// or for functions as Lambda runs them. What the others show depends on our code alone (how a request is read, what the
 /// gateway or the command does), and is shown by the embedded backend: every write and every list that they make is held
 /// to both engines by `store_contract`.
-const ON_LOCALSTACK: [&str; 10] = [
+const ON_LOCALSTACK: [&str; 11] = [
     "connections",
     "costs",
+    "drill",
     "faults",
     "firmware",
     "iam",
