@@ -25,6 +25,9 @@ const RAILS: &str = "receivers::the_receiver_in_ruby";
 /// The module of what every deployment does.
 const EVERYWHERE: &str = "everywhere";
 
+/// Tests of the embedded backend wait more than they compute, so that more of them than processors run at once.
+const MORE_AT_ONCE: &str = "--test-threads=3";
+
 /// Tests, by how they ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Report {
@@ -125,7 +128,7 @@ pub(crate) fn embedded() -> Result<Report, String> {
     };
     let mut others = [LOCALSTACK, DEPLOYMENT, SOAK].map(module).to_vec();
     others.push(RAILS.to_owned());
-    let mut report = clean(&mut system(&[], &others, &[]))?;
+    let mut report = clean(&mut system(&[], &others, &[MORE_AT_ONCE]))?;
     say("--> memory, with nothing beside it");
     report.add(clean(&mut system(&[module(SOAK)], &[], &["--test-threads=1"]))?);
     say("--> again, with every push lost");
