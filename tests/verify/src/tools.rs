@@ -1,4 +1,4 @@
-//! Checks that others wrote, as Astral builds them for PyPI: `tests/verify/tools.txt` pins them by their hashes.
+//! Checks that others wrote. Astral publishes them as Python packages, which `tests/verify/tools.txt` pins by their hashes.
 
 use std::process::Command;
 

@@ -74,7 +74,7 @@ impl Commands {
     /// Checks what is known of a node's commands.
     pub(super) fn read(last: Option<u64>, open: Option<Vec<OpenCommand>>) -> Result<Self, Problem> {
         let (last, open) = (number("last_command", last)?, open.unwrap_or_default());
-        let mut open = open.into_iter().map(command).collect::<Result<Vec<_>, _>>()?;
+        let mut open = open.iter().map(command).collect::<Result<Vec<_>, _>>()?;
         open.sort_by_key(|command| command.number);
         if open.windows(2).any(|two| two[0].number == two[1].number) {
             return Err(invalid("open_commands: two have the same number".to_owned()));
@@ -104,7 +104,7 @@ pub(super) fn number(name: &str, number: Option<u64>) -> Result<Option<u64>, Pro
     }
 }
 
-fn command(open: OpenCommand) -> Result<Command, Problem> {
+fn command(open: &OpenCommand) -> Result<Command, Problem> {
     let number = number("open_commands: command", Some(open.command))?.unwrap_or_default();
     let name: Result<CommandName, InvalidId> = open.name.parse();
     let name = name.map_err(|error| invalid(format!("open_commands: name: {error}")))?;
