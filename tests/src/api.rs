@@ -22,7 +22,7 @@ use crate::socket::Socket;
 /// When test tokens expire: 2100.
 const EXPIRY: Timestamp = Timestamp(4_102_444_800_000);
 /// Far longer than anything takes that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// How long to wait before looking again at what is stored: nothing else tells when a function elsewhere is done.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 

@@ -8,7 +8,7 @@ use rollcall_aws::{Environment, Lookup as _, dynamo_client, endpoint_config};
 /// Where tests find LocalStack, if they are to run on it: `http://127.0.0.1:4566`.
 const LOCALSTACK_URL: &str = "ROLLCALL_LOCALSTACK_URL";
 /// How long LocalStack's DynamoDB may take: it is one Python process before one JVM.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Which cloud the tests run on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 /// Far longer than anything takes that a test waits for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The lines that the functions logged.
 #[derive(Clone, Debug)]

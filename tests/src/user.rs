@@ -20,7 +20,7 @@ use crate::program::{Ended, Program};
 use crate::socket::Socket;
 
 /// Far longer than anything takes that a test waits for.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Somebody who uses the command, with a key, functions and data of their own.
 #[derive(Debug)]

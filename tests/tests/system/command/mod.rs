@@ -28,7 +28,7 @@ use rollcall_wire::ServerMessage;
 use serde_json::{Value, json};
 
 /// Far longer than anything takes that a test waits for.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 #[tokio::test]
 async fn up_prints_one_line_when_everything_answers() {

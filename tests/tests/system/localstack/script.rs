@@ -7,7 +7,7 @@ use rollcall_tests::{Ended, Program, free_port, functions, kill};
 use tokio::process::Command;
 
 /// Far longer than anything takes that a test waits for.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// The LocalStack at a port of a test's own, installed where the others are.
 pub(crate) struct Script {
