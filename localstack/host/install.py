@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 import tools
-from packages import UV, alone, run, step, venv
+from packages import alone, run, step, venv
 from problem import Problem
 
 HERE = Path(__file__).resolve().parent
@@ -46,7 +46,7 @@ def install(folder: Path) -> Installed:
     installed = Installed(folder)
     with alone(folder / "install.lock"):
         requirements, npm = HERE / "requirements.txt", HERE / "npm.json"
-        with step(folder / "venv", [requirements, UV], "LocalStack from PyPI", installed.python.exists()) as todo:
+        with step(folder / "venv", [requirements], "LocalStack from PyPI", installed.python.exists()) as todo:
             if todo:
                 venv(installed.python.parent.parent, requirements)
         executor = sorted((HERE / "executor").glob("*.*"))

@@ -42,8 +42,8 @@ def step(folder: Path, made_from: list[Path], what: str, is_there: bool):
 
 
 def venv(folder: Path, requirements: Path) -> None:
-    """A virtual environment with what this list pins. uv installs it, in a fifth of pip's time; where uv can't, pip does:
-    it alone knows of an index that is configured for pip."""
+    """A virtual environment with what this list pins. uv installs it in a fifth of the time that pip takes. If uv can't, pip
+    installs it: uv does not read pip's configuration, which may name another index."""
     # Isolated (-I): the folder that somebody is in has no modules for Python.
     run([sys.executable, "-I", "-m", "venv", "--clear", str(folder)], "apt install python3-venv")
     python, pinned = str(folder / "bin/python"), ["--no-deps", "--require-hashes", "--quiet", "--requirement"]
@@ -51,6 +51,7 @@ def venv(folder: Path, requirements: Path) -> None:
     run([*pip, str(UV)], "PyPI must be reachable: see `pip config list`")
     uv = [str(folder / "bin/uv"), "pip", "install", "--no-cache", "--python", python, *pinned, str(requirements)]
     if subprocess.run(uv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode:
+        say("uv can't install it; pip does, which takes longer")
         run([*pip, str(requirements)], "PyPI must be reachable: see `pip config list`")
 
 

