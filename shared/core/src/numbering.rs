@@ -139,6 +139,8 @@ mod tests {
         let raised = node(&[set("ab"), raise_config(&id(), 1_000), raise_commands(&id(), 1_000)]);
         assert_eq!(raised.desired.map(|desired| (desired.version, desired.sha256)), Some((1_000, "ab".to_owned())));
         assert_eq!((raised.commands_queued, raised.commands_over), (1_000, 1_000));
+        let lowered = after(&[set("ab"), raise_config(&id(), 1_000), raise_config(&id(), 999)]).1;
+        assert_eq!(lowered, [None, None, Some(Because::NumbersHigher)]);
         let (item, refused) = after(&[raise_config(&id(), 7), raise_commands(&id(), 7), raise_commands(&id(), 7)]);
         assert_eq!(refused, [Some(Because::NothingDesired), None, Some(Because::NumbersHigher)]);
         assert_eq!(Node::read(&item).expect("readable").desired, None);
