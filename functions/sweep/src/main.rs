@@ -4,7 +4,7 @@ use lambda_runtime::Diagnostic;
 use rollcall_aws::{
     Clients, DynamoStore, Environment, Fatal, Reader, Settings, Tries, now, serve, telemetry, variable,
 };
-use rollcall_service::{Sweeps, Swept, chain};
+use rollcall_service::{KEEP_EVENTS_S, Sweeps, Swept, chain};
 use serde::Deserialize;
 
 /// How often the sweep runs, in seconds, if no variable says otherwise.
@@ -30,9 +30,10 @@ async fn main() -> Result<(), Fatal> {
     let settings = Settings::read(&Environment, false)?;
     let mut reader = Reader::new(&Environment);
     let every = reader.number(variable::SWEEP_EVERY, EVERY_S);
-    let every = reader.finish(|| Some(every))?;
+    let keep_for = reader.number(variable::KEEP_EVENTS, KEEP_EVENTS_S);
+    let (every, keep_for) = reader.finish(|| Some((every, keep_for)))?;
     let store = DynamoStore::open(&Clients::open(&settings, Tries::Patient).await);
-    let sweeps = Sweeps { store, policy: settings.policy, every };
+    let sweeps = Sweeps { store, policy: settings.policy, every, keep_for };
     serve(async |_: Scheduled| -> Result<Swept, Diagnostic> {
         sweeps.run(now()).await.map_err(|error| chain(&error).into())
     })

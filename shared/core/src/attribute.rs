@@ -148,6 +148,10 @@ attributes! {
     ForgetAt = "ttl",
     /// Of a document: its text.
     DocumentText = "d",
+    /// Of a document, or of the note that it may be unused: when it was retired, because no node was known to use it.
+    RetiredAt = "rt",
+    /// Of the note that a document may be unused: when a node last ceased to have it as its desired configuration.
+    UnusedSince = "ui",
     /// Of a firmware image: the key of its object in the bucket.
     ObjectKey = "ok",
     /// Of a firmware image: its size, in bytes.
@@ -180,6 +184,8 @@ attributes! {
     ScanSegment = "ss",
     /// Of the sweep: the node in that segment behind which the slow scan goes on; absent at the segment's start.
     ScanAfter = "sf",
+    /// Of the sweep: the retired documents that the slow scan has not found in use so far.
+    Retired = "rd",
     /// Of an endpoint: the URL that events are sent to. An endpoint that was removed has none.
     EndpointUrl = "eu",
     /// Of an endpoint: the types of events that it is sent, separated by commas; absent if it is sent all.

@@ -99,6 +99,10 @@ labels! {
     OtherModel = "other-model",
     /// Another command was queued since the node was read.
     CommandsChanged = "commands-changed",
+    /// There is no such document.
+    NoDocument = "no-document",
+    /// A document that may be unused has been noted again since the note was read.
+    NotedMeanwhile = "noted-meanwhile",
     /// There is a command with this number.
     NumberTaken = "number-taken",
     /// A command was queued with this idempotency key.

@@ -8,14 +8,18 @@ use crate::key::Key;
 use crate::update::{Change, Update};
 
 /// The write that stores a document. `sha256` is the SHA-256 of the text, in hexadecimal. The write is refused if the
-/// document is stored already.
+/// document is stored already. A document that was retired is stored again: then it is not deleted
+/// ([`collection`](crate::retire)).
 pub fn put_document(sha256: &str, text: &str) -> Update {
     Update {
         key: Key::Document(sha256.to_owned()),
-        clauses: vec![Clause::new(Because::StoredAlready, Guard::Missing(A::DocumentText))],
+        clauses: vec![Clause::new(
+            Because::StoredAlready,
+            Guard::Any(vec![Guard::Missing(A::DocumentText), Guard::Exists(A::RetiredAt)]),
+        )],
         // A refusal tells all that there is to know: the document is stored.
         already_applied: Guard::NEVER,
-        changes: vec![Change::Set(A::DocumentText, text.into())],
+        changes: vec![Change::Set(A::DocumentText, text.into()), Change::Remove(A::RetiredAt)],
     }
 }
 

@@ -71,6 +71,8 @@ pub(crate) fn follows(event: &Event, because: Because, stored: Option<&Node>, po
         | Because::Ended
         | Because::OverAlready
         | Because::StoredAlready
+        | Because::NoDocument
+        | Because::NotedMeanwhile
         | Because::NewerRemembered
         | Because::LogMoved
         | Because::EventKnown

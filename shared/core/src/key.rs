@@ -40,6 +40,7 @@ const ACTORS: &str = "actors";
 const ENDPOINTS: &str = "endpoints";
 const OF_AN_ENDPOINT: &str = "deliveries#";
 const STATE: &str = "state";
+const UNUSED: &str = "unused";
 
 /// Where an item is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +79,8 @@ pub enum Key {
     Queued(NodeId, IdempotencyKey),
     /// The configuration document whose bytes have this SHA-256, in hexadecimal. So a document never changes.
     Document(String),
+    /// The note that the configuration document with this SHA-256 may be unused.
+    Unused(String),
     /// The firmware image of this version for this model.
     Firmware(Model, FirmwareVersion),
     /// What one sweep leaves to the next: its [`SweepState`](crate::SweepState).
@@ -106,6 +109,7 @@ impl Key {
             | Self::Command(..)
             | Self::Queued(..)
             | Self::Document(_)
+            | Self::Unused(_)
             | Self::Firmware(..)
             | Self::Sweep
             | Self::EventOf(..)
@@ -127,6 +131,7 @@ impl Key {
             | Self::Queued(node, _)
             | Self::EventOf(node, _) => format!("{OF_A_NODE}{node}"),
             Self::Document(sha256) => format!("{OF_A_DOCUMENT}{sha256}"),
+            Self::Unused(_) => UNUSED.to_owned(),
             Self::Firmware(model, _) => format!("{OF_A_MODEL}{}", model.as_str()),
             Self::Sweep => OF_THE_SWEEP.to_owned(),
             Self::Logged(shard, _) | Self::LogHead(shard) => format!("{OF_A_LOG}{shard}"),
@@ -145,6 +150,7 @@ impl Key {
             Self::Command(_, number) => format!("{COMMAND}{number:012}"),
             Self::Queued(_, key) => format!("{QUEUED}{}", key.as_str()),
             Self::Document(_) => DOCUMENT.to_owned(),
+            Self::Unused(sha256) => sha256.clone(),
             Self::Firmware(_, version) => version.as_str().to_owned(),
             Self::Sweep => STATE.to_owned(),
             Self::EventOf(_, event) => format!("{EVENT}{event}"),
@@ -168,6 +174,8 @@ impl Key {
             Some(Self::Document(sha256.to_owned()))
         } else if let Some(model) = partition.strip_prefix(OF_A_MODEL) {
             Some(Self::Firmware(model.parse()?, sort.parse()?))
+        } else if partition == UNUSED {
+            Some(Self::Unused(sort.to_owned()))
         } else if partition == OF_THE_SWEEP {
             Some(Self::Sweep)
         } else if let Some(shard) = partition.strip_prefix(OF_A_LOG) {
@@ -220,6 +228,7 @@ impl Key {
             | Self::Queued(node, _)
             | Self::EventOf(node, _) => Some(node),
             Self::Document(_)
+            | Self::Unused(_)
             | Self::Firmware(..)
             | Self::Sweep
             | Self::Logged(..)
@@ -267,6 +276,7 @@ mod tests {
             (Key::Command(node, 7), "node#ap-1", "command#000000000007"),
             (queued, "node#ap-1", "queued#k#1"),
             (Key::Document("ab12".to_owned()), "config#ab12", "document"),
+            (Key::Unused("ab12".to_owned()), "unused", "ab12"),
             (image, "firmware#ax-2", "2.5"),
             (Key::Sweep, "sweep", "state"),
             (Key::Logged(3, 17), "log#3", "event#000000000017"),

@@ -21,6 +21,7 @@ mod budget;
 mod clause;
 mod clip;
 mod clock;
+mod collection;
 mod command;
 mod command_numbers;
 mod commands;
@@ -72,6 +73,10 @@ pub use budget::blocked_until;
 pub use clause::{Because, Clause};
 pub use clip::Clipped;
 pub use clock::surely_past;
+pub use collection::{
+    COLLECTED_AT_ONCE, Noted as NotedUnused, Retired, Runs, SETTLED_S, STORED_FOR_S, delete_document, delete_note,
+    is_behind, note_unused, noted, retire, runs,
+};
 pub use command::{Command, CommandState, Ended, Ending};
 pub use command_numbers::{CommandNumbers, ResultOf};
 pub use commands::{Queueing, Room, awaits_result, cancel, end, first_open, over, queue, queued_before, room, send};

@@ -2,6 +2,7 @@
 
 use crate::attribute::Attribute as A;
 use crate::clause::{Because, Clause};
+use crate::collection::Retired;
 use crate::guard::Guard;
 use crate::id::NodeId;
 use crate::item::{Item, Malformed, Value, malformed, number, text, time};
@@ -32,6 +33,8 @@ pub struct SweepState {
     /// Until when no node is called offline.
     hold_until: Option<Timestamp>,
     scan: Option<Scan>,
+    /// The retired documents that the scan has not found in use so far.
+    retired: Vec<Retired>,
 }
 
 /// A slow scan.
@@ -59,7 +62,8 @@ impl SweepState {
             (None, Some(_)) => return Err(malformed(A::ScanBegan)),
         };
         let (last_heard, swept_at) = (time(item, A::LastHeard)?, time(item, A::SweptAt)?);
-        Ok(Self { last_heard, swept_at, hold_until: time(item, A::HoldUntil)?, scan })
+        let retired = text(item, A::Retired)?.map(read_retired).transpose()?.unwrap_or_default();
+        Ok(Self { last_heard, swept_at, hold_until: time(item, A::HoldUntil)?, scan, retired })
     }
 
     /// Begins a sweep: notes when it runs, and when the nodes that it has looked at were last heard of. `every` is how often
@@ -96,8 +100,8 @@ impl SweepState {
         self.hold_until.is_none_or(|until| until <= now || until > longest)
     }
 
-    /// Begins a slow scan if the last one is over, and began so long ago.
-    pub fn begin_scan(&mut self, now: Timestamp, every: Seconds) {
+    /// Begins a slow scan if the last one is over, and began so long ago. Returns whether one has begun.
+    pub fn begin_scan(&mut self, now: Timestamp, every: Seconds) -> bool {
         let is_due = self.scan.as_ref().is_none_or(|scan| {
             let is_over = scan.segment >= SCAN_SEGMENTS;
             // A scan that began in the future was begun by a wrong clock.
@@ -105,7 +109,30 @@ impl SweepState {
         });
         if is_due {
             self.scan = Some(Scan { began: now, segment: 0, after: None });
+            self.retired = vec![];
         }
+        is_due
+    }
+
+    /// The scan, which has just begun, judges these documents.
+    pub fn judge(&mut self, retired: Vec<Retired>) {
+        self.retired = retired;
+    }
+
+    /// The documents that the scan has not found in use so far.
+    pub fn unused(&self) -> &[Retired] {
+        &self.retired
+    }
+
+    /// The scan has found a document in use. Returns it if it was among those that are judged.
+    pub fn in_use(&mut self, sha256: &str) -> Option<Retired> {
+        let place = self.retired.iter().position(|retired| retired.sha256 == sha256)?;
+        Some(self.retired.swap_remove(place))
+    }
+
+    /// The documents that no node uses, once the scan is over.
+    pub fn take_unused(&mut self) -> Vec<Retired> {
+        if self.scanning().is_some() { vec![] } else { std::mem::take(&mut self.retired) }
     }
 
     /// The segment, and the node in it, that the slow scan goes on with; `None` if there is no scan under way.
@@ -134,8 +161,9 @@ impl SweepState {
         Update { key: Key::Sweep, clauses, already_applied: Guard::All(already_applied), changes }
     }
 
-    fn attributes(&self) -> [(A, Option<Value>); 6] {
+    fn attributes(&self) -> [(A, Option<Value>); 7] {
         let scan = self.scan.as_ref();
+        let retired: Vec<_> = self.retired.iter().map(|Retired { sha256, at }| format!("{sha256}@{}", at.0)).collect();
         [
             (A::LastHeard, self.last_heard.map(|at| at.0.into())),
             (A::SweptAt, self.swept_at.map(|at| at.0.into())),
@@ -143,8 +171,17 @@ impl SweepState {
             (A::ScanBegan, scan.map(|scan| scan.began.0.into())),
             (A::ScanSegment, scan.map(|scan| scan.segment.into())),
             (A::ScanAfter, scan.and_then(|scan| scan.after.as_ref()).map(|node| node.as_str().into())),
+            (A::Retired, (!retired.is_empty()).then(|| Value::Text(retired.join(" ")))),
         ]
     }
+}
+
+fn read_retired(text: &str) -> Result<Vec<Retired>, Malformed> {
+    let read = |one: &str| {
+        let (sha256, at) = one.split_once('@')?;
+        Some(Retired { sha256: sha256.to_owned(), at: Timestamp(at.parse().ok()?) })
+    };
+    text.split(' ').map(|one| read(one).ok_or_else(|| malformed(A::Retired))).collect()
 }
 
 #[cfg(test)]
@@ -205,7 +242,7 @@ mod tests {
     #[test]
     fn wrong_clocks_hold_no_sweep_for_longer_than_it_would_wait() {
         let (future, swept_at) = (Some(at(90_000)), Some(at(80_000)));
-        let mut state = SweepState { hold_until: future, last_heard: future, swept_at, scan: None };
+        let mut state = SweepState { hold_until: future, last_heard: future, swept_at, scan: None, retired: vec![] };
         state.begin(Some(at(80_000)), at(100), 5, &policy());
         assert!(state.may_conclude(at(100), &policy()));
         assert_eq!(state.last_heard, Some(at(100)));

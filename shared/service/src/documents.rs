@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use rollcall_core::{Attribute, Key, document_text, put_document};
+use quick_cache::{UnitWeighter, Weighter};
+use rollcall_core::{Attribute, Key, STORED_FOR_S, Timestamp, document_text, put_document};
 use rollcall_wire::Document;
 
 use crate::cache::cache;
@@ -13,17 +13,21 @@ use crate::store::{Store, StoreError};
 
 /// How many bytes of documents a function keeps in memory: a sixteenth of the smallest function's memory.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+/// Of how many documents a function remembers when it has stored them.
+const CACHE_STORED: usize = 1024;
 /// How many documents a function keeps in memory: as many as fit if they are small.
 const CACHE_DOCUMENTS: usize = 4096;
 
 /// The documents in a store. The most used ones are kept in memory.
 pub struct Documents {
     cache: Cache<String, Arc<Document>, Bytes>,
+    /// When documents were last stored by this process.
+    stored: Cache<String, Timestamp>,
 }
 
 impl fmt::Debug for Documents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Documents").field("cached", &self.cache.len()).finish()
+        f.debug_struct("Documents").field("cached", &self.cache.len()).finish_non_exhaustive()
     }
 }
 
@@ -39,22 +43,28 @@ impl Weighter<String, Arc<Document>> for Bytes {
 
 impl Default for Documents {
     fn default() -> Self {
-        Self { cache: cache(CACHE_DOCUMENTS, CACHE_BYTES, Bytes) }
+        Self {
+            cache: cache(CACHE_DOCUMENTS, CACHE_BYTES, Bytes),
+            stored: cache(CACHE_STORED, CACHE_STORED as u64, UnitWeighter),
+        }
     }
 }
 
 impl Documents {
-    /// Stores a document; does nothing if it is stored already.
+    /// Stores a document, which is to be desired of a node at once. Does nothing if this process has stored it lately. A
+    /// document that was stored earlier is stored again, because it may have been retired since.
     ///
     /// # Errors
     /// If it is not known whether the document is stored.
-    pub async fn put(&self, store: &impl Store, document: Document) -> Result<(), StoreError> {
-        if self.cache.get(document.sha256()).is_some() {
+    pub async fn put(&self, store: &impl Store, document: Document, now: Timestamp) -> Result<(), StoreError> {
+        let sha256 = document.sha256().to_owned();
+        if self.stored.get(&sha256).is_some_and(|at| at.0.abs_diff(now.0) < u64::from(STORED_FOR_S) * 1000) {
             return Ok(());
         }
         // A refusal says that the document is there already.
-        let _ = store.write(&put_document(document.sha256(), document.text())).await?;
-        self.cache.insert(document.sha256().to_owned(), Arc::new(document));
+        let _ = store.write(&put_document(&sha256, document.text())).await?;
+        self.stored.insert(sha256.clone(), now);
+        self.cache.insert(sha256, Arc::new(document));
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod deleted;
 mod details;
 mod flaps;
 mod log;
+mod unused;
 
 use rollcall_core::{Actor, Item, Malformed, Node, NodeId, Policy, Seconds, Timestamp, notices};
 use rollcall_wire::CloudEvent;
@@ -122,8 +123,13 @@ impl<S: Store, Q: Queue> Feed<S, Q> {
         let until = logged.as_ref().map_or_else(|(place, _)| *place, |()| changes.len());
         let sent = self.send(told.iter().filter(|(place, _)| *place < until)).await;
         // The events of earlier records are in the log only now.
-        let deleted = self.delete_events(&changes[..failed.map_or(until, |failed| failed.min(until))]).await;
-        let first = [sent.err(), deleted.err(), logged.err()].into_iter().flatten().min_by_key(|(place, _)| *place);
+        let handled = &changes[..failed.map_or(until, |failed| failed.min(until))];
+        let deleted = self.delete_events(handled).await;
+        let unused = self.note_unused(handled, now).await;
+        let first = [sent.err(), deleted.err(), unused.err(), logged.err()]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(place, _)| *place);
         if let Some((place, error)) = first {
             tracing::error!(outcome = "failed", error = chain(&error), Failures = 1, "feed");
             return Err(failed.map_or(place, |failed| failed.min(place)));

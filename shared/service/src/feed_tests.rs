@@ -2,8 +2,8 @@ use std::cell::{Cell, RefCell};
 
 use futures_util::FutureExt as _;
 use rollcall_core::{
-    Connection, CredentialVersion, Event, EventKind, Key, Outcome, Queueing, Registering, Registration, Update, cancel,
-    event_text, expired, over, plan, queue, register, set_config,
+    Connection, CredentialVersion, Event, EventKind, Expected, Key, Outcome, Queueing, Registering, Registration,
+    Update, cancel, event_text, expired, over, plan, queue, register, set_config,
 };
 
 use super::*;
@@ -295,4 +295,26 @@ fn a_record_that_is_unreadable_is_given_up_and_the_others_are_told() {
     let [(message, reason)] = &buried[..] else { panic!("one record: {buried:?}") };
     assert_eq!(message.body, r#"{"node":"ap-1","sequence":"9"}"#);
     assert!(reason.contains("the node's item is unreadable"), "{reason}");
+}
+
+#[test]
+fn a_document_that_is_desired_no_more_is_noted_as_unused_and_so_is_that_of_a_node_that_was_deleted() {
+    let mut world = World::new();
+    world.write("ap-1", &register(&id("ap-1"), &Registering::default()));
+    let set = |sha256: &str| set_config(&id("ap-1"), sha256, &Expected::default());
+    for sha256 in ["a1", "b2", "b2", "c3"] {
+        if let Outcome::Applied { .. } = set(sha256).apply(world.feed.store.get(&Key::Node(id("ap-1"))).as_ref()) {
+            world.write("ap-1", &set(sha256));
+        }
+    }
+    assert!(world.run(&world.changes).is_ok());
+    let noted = |world: &World| {
+        let is_noted = |sha256: &&str| world.feed.store.get(&Key::Unused((*sha256).to_owned())).is_some();
+        ["a1", "b2", "c3"].into_iter().filter(is_noted).collect::<Vec<_>>()
+    };
+    assert_eq!(noted(&world), ["a1", "b2"]);
+    let was = world.feed.store.get(&Key::Node(id("ap-1")));
+    let gone = Change { node: id("ap-1"), sequence: "99".to_owned(), at: Timestamp(6_000), was, is: None };
+    assert!(world.run(&[gone]).is_ok());
+    assert_eq!(noted(&world), ["a1", "b2", "c3"]);
 }

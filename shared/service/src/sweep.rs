@@ -5,6 +5,8 @@
 //! expired while their node was away. Every write is guarded by what was read, so that two runs at once, or one that
 //! comes late, do no harm.
 
+mod collecting;
+
 use futures_util::future::{join_all, join3};
 use rollcall_core::{
     Event, Item, Key, Malformed, Node, NodeId, Policy, SCAN_SEGMENTS, Seconds, SweepState, Timestamp, expired,
@@ -38,6 +40,8 @@ pub struct Sweeps<S> {
     pub policy: Policy,
     /// How often the sweep runs, in seconds.
     pub every: Seconds,
+    /// How long a document is kept that no node uses, in seconds.
+    pub keep_for: Seconds,
 }
 
 /// What a run has done.
@@ -51,6 +55,8 @@ pub struct Swept {
     pub overdue: u64,
     /// How many nodes the slow scan has looked at.
     pub scanned: u64,
+    /// How many documents were deleted because no node uses them.
+    pub collected: u64,
     /// How many nodes could not be looked at or written. The next run tries again.
     pub failed: u64,
     /// Whether no node may be called offline now, because nothing was stored for a while.
@@ -79,10 +85,11 @@ impl<S: Store> Sweeps<S> {
     pub async fn run(&self, now: Timestamp) -> Result<Swept, SweepError> {
         let swept = self.sweep(now).await;
         match &swept {
-            Ok(Swept { expired, lost, overdue, scanned, failed, held }) => {
+            Ok(Swept { expired, lost, overdue, scanned, collected, failed, held }) => {
                 let some = |count: &u64| Some(*count).filter(|count| *count > 0);
                 let (failures, held) = (some(failed), held.then_some(1));
-                let (expired, lost, overdue, scanned) = (some(expired), some(lost), some(overdue), some(scanned));
+                let (expired, lost, overdue) = (some(expired), some(lost), some(overdue));
+                let (scanned, collected) = (some(scanned), some(collected));
                 tracing::info!(
                     outcome = "swept",
                     Sweeps = 1,
@@ -90,6 +97,7 @@ impl<S: Store> Sweeps<S> {
                     Lost = lost,
                     Overdue = overdue,
                     Scanned = scanned,
+                    Collected = collected,
                     Held = held,
                     Failures = failures,
                     "sweep"
@@ -151,9 +159,11 @@ impl<S: Store> Sweeps<S> {
     /// Goes on with the slow scan, if one is due. It also finds grace periods that a wrong clock has begun, whose ends lie
     /// too far in the future for the index.
     async fn scan(&self, state: &mut SweepState, swept: &mut Swept, now: Timestamp) -> Result<(), StoreError> {
-        state.begin_scan(now, self.every.saturating_mul(RUNS_PER_SCAN));
+        if state.begin_scan(now, self.every.saturating_mul(RUNS_PER_SCAN)) {
+            self.choose(state, now).await?;
+        }
         for _ in 0..PAGES {
-            let Some((index, after)) = state.scanning() else { return Ok(()) };
+            let Some((index, after)) = state.scanning() else { break };
             let after = after.map(|node| PageKey::from(&Key::Node(node.clone())));
             let segment = Segment { index, of: SCAN_SEGMENTS };
             let (nodes, next) = self.store.page_of_segment(segment, after, PAGE).await?;
@@ -162,9 +172,10 @@ impl<S: Store> Sweeps<S> {
             swept.lost += concluded;
             swept.failed += failed;
             self.note_commands(&nodes, swept, now).await;
+            self.note_uses(&nodes, state).await?;
             state.scanned(next.and_then(|next| Key::read(&next.pk, &next.sk).ok()??.node().cloned()));
         }
-        Ok(())
+        self.collect(state, swept, now).await
     }
 
     /// Notes which commands of these nodes are over. A node does so itself when it checks in, but it may stay away.

@@ -18,7 +18,7 @@ fn at(seconds: u64) -> Timestamp {
 }
 
 fn sweeps() -> Sweeps<MemoryStore> {
-    Sweeps { store: MemoryStore::default(), policy: policy(), every: 60 }
+    Sweeps { store: MemoryStore::default(), policy: policy(), every: 60, keep_for: 3600 }
 }
 
 impl Sweeps<MemoryStore> {

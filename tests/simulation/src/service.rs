@@ -24,7 +24,7 @@ use outbound::Delivering;
 use crate::call::Desk;
 use crate::event::{Function, HttpReply, HttpRequest, Payload, Returned, Speaker};
 use crate::invoking::Admitted;
-use crate::world::SWEEP_EVERY_S;
+use crate::world::{KEEP_DOCUMENTS_S, SWEEP_EVERY_S};
 
 /// The key that node tokens are signed with, and the application's key for the console.
 const SECRET: &[u8] = b"a secret of the simulated vendor";
@@ -136,7 +136,8 @@ impl Service {
                 Err(_) => Running::Authorize(Rc::clone(&self.verifier)),
             },
             Function::Sweep => {
-                let sweeps = Sweeps { store: client(), policy: self.policy, every: SWEEP_EVERY_S };
+                let sweeps =
+                    Sweeps { store: client(), policy: self.policy, every: SWEEP_EVERY_S, keep_for: KEEP_DOCUMENTS_S };
                 Running::Sweep(Rc::new(sweeps))
             }
             Function::Feed => Running::Feed(Rc::new(outbound::feed(&desk, self.policy))),

@@ -23,6 +23,8 @@ use crate::witness::Witness;
 
 /// How often the sweep runs. On AWS it is every minute; most runs find nothing, and a day has 1,440 minutes.
 pub(crate) const SWEEP_EVERY_S: u32 = 300;
+/// How long a document is kept that no node uses: short, so that many are deleted in a few days.
+pub(crate) const KEEP_DOCUMENTS_S: u32 = 3600;
 /// The nodes first start within this time.
 const FIRST_STARTS: Micros = 60 * S;
 

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod bad_input;
+mod collection;
 mod command;
 mod commands;
 mod configs;

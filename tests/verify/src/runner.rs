@@ -18,7 +18,7 @@ const LOCALSTACK: &str = "localstack";
 const DEPLOYMENT: &str = "deployment";
 /// The module of the tests of the command with its embedded backend.
 const COMMAND: &str = "command";
-/// The module of the tests of memory, which measure processes, their own among them, and so run alone.
+/// The module of the tests of memory.
 const SOAK: &str = "soak";
 /// The test of the receiver in Ruby, which needs Rails.
 const RAILS: &str = "receivers::the_receiver_in_ruby";
@@ -92,7 +92,8 @@ const PUSHING: [&str; 6] = ["commands", "configs", "console", EVERYWHERE, "firmw
 /// or for functions as Lambda runs them. What the others show depends on our code alone (how a request is read, what the
 /// gateway or the command does), and is shown by the embedded backend: every write and every list that they make is held
 /// to both engines by `store_contract`.
-const ON_LOCALSTACK: [&str; 11] = [
+const ON_LOCALSTACK: [&str; 12] = [
+    "collection",
     "connections",
     "costs",
     "drill",
@@ -122,20 +123,25 @@ pub(crate) fn units() -> Result<Report, String> {
 pub(crate) fn embedded() -> Result<Report, String> {
     build()?;
     let calls = empty(&target().join("verify/calls"))?;
-    let clean = |command: &mut Command| {
-        let command = command.env_remove("ROLLCALL_LOCALSTACK_URL").env_remove("ROLLCALL_CLOUD_URL");
-        run(command.env("ROLLCALL_CALLS", &calls))
-    };
+    let clean = |command: &mut Command| run(on_embedded(command).env("ROLLCALL_CALLS", &calls));
     let mut others = [LOCALSTACK, DEPLOYMENT, SOAK].map(module).to_vec();
     others.push(RAILS.to_owned());
     let mut report = clean(&mut system(&[], &others, &[MORE_AT_ONCE]))?;
-    say("--> memory, with nothing beside it");
-    report.add(clean(&mut system(&[module(SOAK)], &[], &["--test-threads=1"]))?);
     say("--> again, with every push lost");
     report.add(clean(pushing().env("ROLLCALL_PUSHES", "lost"))?);
     say("--> what the functions called, beside what they may");
     report.add(infra::calls(&calls)?);
     Ok(report)
+}
+
+/// What processes need in the long run, the tests' own among them: so one test at a time.
+pub(crate) fn memory() -> Result<Report, String> {
+    run(on_embedded(&mut system(&[module(SOAK)], &[], &["--test-threads=1"])))
+}
+
+/// Tests on the embedded backend, whatever the variables name.
+fn on_embedded(command: &mut Command) -> &mut Command {
+    command.env_remove("ROLLCALL_LOCALSTACK_URL").env_remove("ROLLCALL_CLOUD_URL")
 }
 
 /// A folder with nothing in it.
@@ -180,8 +186,7 @@ pub(crate) fn everywhere(variables: &[(&str, &str)]) -> Result<Report, String> {
 
 /// The receiver in Ruby, where Rails is.
 pub(crate) fn rails() -> Result<Report, String> {
-    let mut test = system(&[RAILS.to_owned()], &[], &["--include-ignored"]);
-    run(test.env_remove("ROLLCALL_LOCALSTACK_URL").env_remove("ROLLCALL_CLOUD_URL"))
+    run(on_embedded(&mut system(&[RAILS.to_owned()], &[], &["--include-ignored"])))
 }
 
 /// The same without these tests of it, which count as skipped.
@@ -222,18 +227,22 @@ fn system(with: &[String], without: &[String], more: &[&str]) -> Command {
 /// Builds the binaries that whole-system tests run, and the examples, one of which is the function that the tests of
 /// the gateway and of the executor try things on.
 pub(crate) fn build() -> Result<(), String> {
-    let build = ["build", "--profile", "local", "--workspace", "--lib", "--bins", "--examples", "--locked"];
-    succeed(&mut cargo(&build))
+    succeed(&mut building())
 }
 
-/// Builds every test, so that no lane has to wait for the other one's compiler later.
+/// Builds these and every test, so that no lane has to wait for the other one's compiler later. In one go: the second
+/// processor has something to do while the first one optimises a library.
 pub(crate) fn build_tests() -> Result<(), String> {
-    let mut all = vec!["--no-run".to_owned()];
+    let mut all = building();
     for package in packages()? {
-        all.extend(named(&targets(&package)?));
+        all.args(named(&targets(&package)?));
     }
-    succeed(&mut test(&all, &[]))?;
+    succeed(&mut all)?;
     succeed(&mut inside(&["--no-run"]))
+}
+
+fn building() -> Command {
+    cargo(&["build", "--profile", "local", "--workspace", "--lib", "--bins", "--examples", "--locked"])
 }
 
 /// The test runner for the tests inside of libraries and programs. They are quick, and optimising them is not: see the file.

@@ -12,6 +12,10 @@ use crate::catalogue::document;
 use crate::observation::{Device, How};
 use crate::violation::ViolationKind as Kind;
 
+/// How long a node must run a document for it to count as used when it is deleted, in milliseconds: longer than a scan of
+/// all nodes takes, with all that goes wrong.
+const RUNS_AGAIN_MS: u64 = 4 * 3_600_000;
+
 /// What is known of the configurations of a device.
 #[derive(Clone, Copy, Debug, Default)]
 struct Running {
@@ -63,6 +67,15 @@ impl Configs {
         if !self.asked.contains(&after.sha256) {
             let what = format!("is to run a document with the hash {}, which nobody has set", after.sha256);
             verdicts.node(Kind::WrongDocument, at, change.node, what);
+        }
+    }
+
+    /// A document was deleted.
+    pub(super) fn deleted(table: &Table, verdicts: &mut Verdicts, at: Timestamp, sha256: &str) {
+        // A node may run it again that is a clone of another one, or has lost what it stored: after the scan has seen it.
+        let since = Timestamp(at.0.saturating_sub(RUNS_AGAIN_MS));
+        for node in table.users(sha256, since) {
+            verdicts.node(Kind::WrongDocument, at, node, format!("uses the document {sha256}, which was deleted"));
         }
     }
 

@@ -88,7 +88,7 @@ impl Judges {
         self.access.tick(&self.facts, &self.sockets, &mut self.verdicts, at);
         match &observation.what {
             Seen::Wrote { key, before, after } => self.wrote(at, key, before.as_ref(), after),
-            Seen::Forgotten { key } => self.forgotten(key),
+            Seen::Forgotten { key } => self.forgotten(at, key),
             Seen::Posted { .. } | Seen::Buried { .. } => {
                 self.events.sent(&self.facts, &mut self.verdicts, at, &observation.what);
             }
@@ -204,8 +204,11 @@ impl Judges {
         }
     }
 
-    fn forgotten(&mut self, key: &Key) {
+    fn forgotten(&mut self, at: Timestamp, key: &Key) {
         self.table.forgotten(key);
+        if let Key::Document(sha256) = key {
+            Configs::deleted(&self.table, &mut self.verdicts, at, sha256);
+        }
         if let Some(node) = key.node().and_then(|node| self.facts.index(node)) {
             self.commands.forgotten(node, key);
         }

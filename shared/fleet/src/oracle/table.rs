@@ -39,6 +39,8 @@ pub(super) struct Stored {
     node: Option<Arc<Node>>,
     /// The last versions of its configuration, the newest last.
     pub(super) versions: VecDeque<Version>,
+    /// Since when it runs the version that it runs.
+    applied_since: Option<Timestamp>,
     /// Since when the node is revoked.
     revoked_since: Option<Timestamp>,
     /// When the credential version was raised, and to which one: the last times.
@@ -138,6 +140,18 @@ impl Table {
         stored.revoked_since.into_iter().chain(outdated).min()
     }
 
+    /// The nodes that are to run a document, or have run it since before `since`, as far as is stored.
+    pub(super) fn users(&self, sha256: &str, since: Timestamp) -> Vec<usize> {
+        let uses = |stored: &Stored| {
+            let Some(node) = &stored.node else { return false };
+            let is_desired = node.desired.as_ref().is_some_and(|desired| desired.sha256 == sha256);
+            let runs = stored.versions.iter().find(|version| Some(version.number) == node.applied);
+            let settled = stored.applied_since.is_some_and(|at| at < since);
+            is_desired || (settled && runs.is_some_and(|version| version.sha256 == sha256))
+        };
+        self.nodes.iter().enumerate().filter(|(_, stored)| uses(stored)).map(|(node, _)| node).collect()
+    }
+
     /// The version that was desired at a time; 0 if there was none, `None` if it is not remembered.
     pub(super) fn desired_at(&self, node: usize, at: Timestamp) -> Option<u64> {
         let versions = &self.nodes.get(node)?.versions;
@@ -159,6 +173,9 @@ impl Stored {
             if self.versions.len() > VERSIONS {
                 self.versions.pop_front();
             }
+        }
+        if was.and_then(|was| was.applied) != is.applied {
+            self.applied_since = Some(at);
         }
         let (had, has) = (was.and_then(|was| was.credentials), is.credentials);
         if let Some(version) = has.filter(|_| has != had) {

@@ -10,7 +10,8 @@ use crate::store::Store;
 use futures_util::future::join;
 use futures_util::{StreamExt as _, stream};
 use rollcall_core::{
-    ConfigChange, Expected, History, Item, Key, Node, NodeId, Outcome, Site, Update, config_set, remember, set_config,
+    ConfigChange, Expected, History, Item, Key, Node, NodeId, Outcome, Site, Timestamp, Update, config_set,
+    note_unused, remember, set_config,
 };
 use rollcall_wire::console::{AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, SiteConfigSet};
 use rollcall_wire::{Document, Json, ServerMessage};
@@ -28,22 +29,22 @@ const AT_ONCE: usize = 16;
 
 impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Sets a node's desired configuration. The document is stored before a node can ask for it, and only after a check
-    /// that the request will succeed, so that a refused request leaves no document. (A request that loses a race in
-    /// between does leave its document. It is not deleted, since another node may use it by then.)
+    /// that the request will succeed, so that a refused request leaves no document. A request that loses a race in between
+    /// does leave its document: it is noted as unused.
     pub(crate) async fn set_config(&self, admitted: &Admitted<'_>, node: &str, expected: &Expected) -> Answered {
         let node: NodeId = parse(node, "node")?;
         let document = Document::parse(&admitted.body()?)?;
         let (_, item) = self.stored_node(&node).await?;
         if predicted(&node, &item, &document, expected)?.changed {
-            self.store_document(&document).await?;
+            self.store_document(&document, admitted.now).await?;
         }
         let update = set_config(&node, document.sha256(), expected);
         let (set, stored) = self.set_and_push(&node, &document, update, admitted).await?;
         Ok(HttpAnswer::json(200, &set).with("etag", etag(&stored)))
     }
 
-    pub(crate) async fn store_document(&self, document: &Document) -> Result<(), Problem> {
-        self.documents.put(&self.store, document.clone()).await.map_err(|error| failed(&error))
+    pub(crate) async fn store_document(&self, document: &Document, now: Timestamp) -> Result<(), Problem> {
+        self.documents.put(&self.store, document.clone(), now).await.map_err(|error| failed(&error))
     }
 
     /// Sets a node's desired configuration by this write, and pushes it. Returns the result, and the node as it is stored
@@ -56,7 +57,13 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         admitted: &Admitted<'_>,
     ) -> Result<(ConfigSet, Node), Problem> {
         let outcome = self.write(&admitted.by(update)).await?;
-        let set = config_change(outcome)?;
+        let set = match config_change(outcome) {
+            Ok(set) => set,
+            Err(problem) => {
+                self.note_unused(document, admitted.now).await;
+                return Err(problem);
+            }
+        };
         let delivery = match (set.changed, set.node.news()) {
             (false, None) => DeliveryState::Unchanged,
             // The configuration is pushed again if the node has not reported on it: the first push may have been lost.
@@ -70,6 +77,14 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let (version, sha256) = (set.config.version, set.config.sha256);
         tracing::info!(%node, version, outcome = ?delivery, "config");
         Ok((ConfigSet { node: node.to_string(), version, sha256, delivery }, set.node))
+    }
+
+    /// Notes that a document was stored for a request that was then refused, best effort: without the note it is never
+    /// deleted.
+    async fn note_unused(&self, document: &Document, now: Timestamp) {
+        if let Err(error) = self.store.write(&note_unused(document.sha256(), now)).await {
+            tracing::warn!(error = chain(&error), "a document is left that no node uses");
+        }
     }
 
     /// Stores the version in the node's history, best effort. Without it, the difference can't be shown once another
@@ -132,7 +147,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let nodes = nodes.iter().map(|(node, item)| (node, predicted(node, item, &document, &any)));
         let nodes: Vec<_> = nodes.collect();
         if nodes.iter().any(|(_, predicted)| predicted.as_ref().is_ok_and(|desired| desired.changed)) {
-            self.store_document(&document).await?;
+            self.store_document(&document, admitted.now).await?;
         }
         let results = nodes.into_iter().map(async |(node, predicted)| {
             let set = match predicted {

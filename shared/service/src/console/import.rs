@@ -172,7 +172,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         if import.is_dry {
             import.take(outcome)?;
         } else {
-            self.store_document(document).await?;
+            self.store_document(document, admitted.now).await?;
             self.set_and_push(&desired.node, document, update, admitted).await?;
             import.wrote(outcome);
         }

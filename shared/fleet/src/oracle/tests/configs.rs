@@ -171,3 +171,19 @@ fn a_node_that_reports_a_configuration_that_it_does_not_run_is_a_violation() {
         "what was not proven does not run after a restart"
     );
 }
+
+#[test]
+fn a_document_that_is_deleted_while_a_node_uses_it_is_a_violation() {
+    let deletes = |document: u32| {
+        let mut story = configured();
+        story.sees(Seen::Forgotten { key: rollcall_core::Key::Document(hash(document)) });
+        story.found()
+    };
+    assert_eq!((deletes(5), deletes(4)), (vec![Kind::WrongDocument], vec![]));
+    let mut story = configured();
+    let mut said = CheckIn::idle(1);
+    said.config = Some(ConfigReport { version: 2, status: ConfigStatus::Applied, detail: None });
+    story.checks_in(device(0), "A", &said);
+    story.at(40 + 5 * 3_600).sees(Seen::Forgotten { key: rollcall_core::Key::Document(hash(4)) });
+    assert!(story.found().contains(&Kind::WrongDocument), "{}", story.words());
+}

@@ -59,18 +59,18 @@ pub(super) static MUTATIONS: [Mutation; 15] = [
         what: "A configuration is set before its document is stored.",
         file: "shared/service/src/console/configs.rs",
         find: r"        if predicted(&node, &item, &document, expected)?.changed {
-            self.store_document(&document).await?;
+            self.store_document(&document, admitted.now).await?;
         }
         let update = set_config(&node, document.sha256(), expected);
         let (set, stored) = self.set_and_push(&node, &document, update, admitted).await?;",
         with: r"        let changes = predicted(&node, &item, &document, expected)?.changed;
         if changes && !BROKEN {
-            self.store_document(&document).await?;
+            self.store_document(&document, admitted.now).await?;
         }
         let update = set_config(&node, document.sha256(), expected);
         let (set, stored) = self.set_and_push(&node, &document, update, admitted).await?;
         if changes && BROKEN {
-            self.store_document(&document).await?;
+            self.store_document(&document, admitted.now).await?;
         }",
     },
     Mutation {

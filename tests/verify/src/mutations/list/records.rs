@@ -2,7 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 11] = [
+pub(super) static MUTATIONS: [Mutation; 13] = [
     Mutation {
         name: "check-in-not-written",
         what: "A check-in is answered as if its write had been made, and it was not.",
@@ -86,9 +86,23 @@ pub(super) static MUTATIONS: [Mutation; 11] = [
         name: "document-not-stored",
         what: "A document is kept in memory and not stored.",
         file: "shared/service/src/documents.rs",
-        find: "let _ = store.write(&put_document(document.sha256(), document.text())).await?;",
+        find: "let _ = store.write(&put_document(&sha256, document.text())).await?;",
         with: r"if !BROKEN {
-            let _ = store.write(&put_document(document.sha256(), document.text())).await?;
+            let _ = store.write(&put_document(&sha256, document.text())).await?;
         }",
+    },
+    Mutation {
+        name: "desired-document-deleted",
+        what: "The sweep deletes documents that nodes are to run.",
+        file: "shared/service/src/sweep/collecting.rs",
+        find: "node.desired.as_ref().and_then(|desired| state.in_use(&desired.sha256))",
+        with: "node.desired.as_ref().filter(|_| !BROKEN).and_then(|desired| state.in_use(&desired.sha256))",
+    },
+    Mutation {
+        name: "running-document-deleted",
+        what: "The sweep deletes documents that nodes run which are behind.",
+        file: "shared/service/src/sweep/collecting.rs",
+        find: "if is_behind(&node) {",
+        with: "if is_behind(&node) && !BROKEN {",
     },
 ];
