@@ -31,7 +31,7 @@ pub(crate) enum Lane {
 
 /// Everything that CI checks. Everything is built first, because both lanes need it: LocalStack is then set up while clippy
 /// reads the code.
-pub(crate) static STEPS: [Step; 17] = [
+pub(crate) static STEPS: [Step; 18] = [
     Step { name: "format", purpose: "the code is formatted", needs: &[], lane: Lane::Code, check: format },
     Step {
         name: "purity",
@@ -125,6 +125,13 @@ pub(crate) static STEPS: [Step; 17] = [
         check: ministack::check,
     },
     Step {
+        name: "memory",
+        purpose: "no process grows with what it handles",
+        needs: &[CCompiler, Kill],
+        lane: Lane::Beside,
+        check: runner::memory,
+    },
+    Step {
         name: "simulation",
         purpose: "simulated years of a fleet's life, in which every promise holds",
         needs: &[CCompiler],
@@ -170,7 +177,6 @@ fn format() -> Result<Report, String> {
 }
 
 fn build() -> Result<Report, String> {
-    runner::build()?;
     runner::build_tests().map(|()| Report::default())
 }
 
