@@ -9,7 +9,7 @@ use crate::update::{Change, Update};
 
 /// The write that stores a document. `sha256` is the SHA-256 of the text, in hexadecimal. The write is refused if the
 /// document is stored already. A document that was retired is stored again: then it is not deleted
-/// ([`collection`](crate::retire)).
+/// ([`retire`](crate::retire)).
 pub fn put_document(sha256: &str, text: &str) -> Update {
     Update {
         key: Key::Document(sha256.to_owned()),

@@ -74,8 +74,8 @@ pub use clause::{Because, Clause};
 pub use clip::Clipped;
 pub use clock::surely_past;
 pub use collection::{
-    COLLECTED_AT_ONCE, Noted as NotedUnused, Retired, Runs, SETTLED_S, STORED_FOR_S, delete_document, delete_note,
-    is_behind, note_unused, noted, retire, runs,
+    JUDGED_AT_ONCE, NOTES_AT_ONCE, Noted as NotedUnused, Retired, Runs, SETTLED_S, STORED_FOR_S, delete_document,
+    delete_note, is_behind, note_unused, noted, retire, runs,
 };
 pub use command::{Command, CommandState, Ended, Ending};
 pub use command_numbers::{CommandNumbers, ResultOf};

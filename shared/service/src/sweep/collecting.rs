@@ -2,15 +2,15 @@
 
 use futures_util::future::try_join_all;
 use rollcall_core::{
-    COLLECTED_AT_ONCE, History, Item, Key, Malformed, Node, NodeId, NotedUnused, Runs, SweepState, Timestamp,
-    delete_document, delete_note, is_behind, note_unused, noted, retire, runs,
+    History, Item, JUDGED_AT_ONCE, Key, Malformed, NOTES_AT_ONCE, Node, NodeId, NotedUnused, Retired, Runs, SweepState,
+    Timestamp, delete_document, delete_note, is_behind, note_unused, noted, retire, runs,
 };
 
 use super::{Sweeps, Swept};
 use crate::error::chain;
 use crate::store::{Order, Store, StoreError};
 
-/// How many histories are read at once.
+/// How many documents or histories are handled at once.
 const AT_ONCE: usize = 16;
 /// Before every SHA-256 in hexadecimal, and behind it.
 const FIRST: &str = "0";
@@ -28,24 +28,32 @@ enum Unsure {
 impl<S: Store> Sweeps<S> {
     /// Retires documents that have been unused for long enough, and chooses those that the scan judges, which begins now.
     pub(super) async fn choose(&self, state: &mut SweepState, now: Timestamp) -> Result<(), StoreError> {
-        let mut judged = vec![];
+        let (mut judged, mut retiring) = (vec![], vec![]);
         for (key, item) in self.notes(now).await? {
             let Key::Unused(sha256) = key else { continue };
             match noted(&sha256, &item, self.keep_for, now) {
                 Ok(NotedUnused::Waits) => {}
                 Ok(NotedUnused::Judge(retired)) => judged.push(retired),
-                Ok(NotedUnused::Retire(since)) => {
-                    for write in retire(&sha256, since, now) {
-                        // A refusal says that the document is gone, or was noted again.
-                        let _ = self.store.write(&write).await?;
-                    }
-                }
+                Ok(NotedUnused::Retire(since)) => retiring.push((sha256, since)),
                 Err(error) => {
                     tracing::warn!(sha256, error = chain(&error), "what is noted of a document is unreadable");
                 }
             }
         }
+        retiring.truncate(JUDGED_AT_ONCE);
+        for some in retiring.chunks(AT_ONCE) {
+            try_join_all(some.iter().map(|(sha256, since)| self.retire(sha256, *since, now))).await?;
+        }
+        judged.truncate(JUDGED_AT_ONCE);
         state.judge(judged);
+        Ok(())
+    }
+
+    /// A refusal says that the document is gone, or was noted again.
+    async fn retire(&self, sha256: &str, since: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        for write in retire(sha256, since, now) {
+            let _ = self.store.write(&write).await?;
+        }
         Ok(())
     }
 
@@ -54,8 +62,8 @@ impl<S: Store> Sweeps<S> {
         // Fibonacci hashing spreads instants over all hashes.
         let begin = format!("{:016x}", now.0.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let [first, begin, last] = [FIRST, &begin, LAST].map(|sha256| Key::Unused(sha256.to_owned()));
-        let mut notes = self.store.range(begin.clone()..=last, Order::Ascending, COLLECTED_AT_ONCE).await?;
-        let left = COLLECTED_AT_ONCE - i32::try_from(notes.len()).unwrap_or(COLLECTED_AT_ONCE);
+        let mut notes = self.store.range(begin.clone()..=last, Order::Ascending, NOTES_AT_ONCE).await?;
+        let left = NOTES_AT_ONCE - i32::try_from(notes.len()).unwrap_or(NOTES_AT_ONCE);
         if left > 0 {
             notes.extend(self.store.range(first..=begin, Order::Ascending, left).await?);
         }
@@ -117,16 +125,23 @@ impl<S: Store> Sweeps<S> {
         swept: &mut Swept,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        for retired in state.take_unused() {
-            if self.store.delete(&delete_document(&retired)).await? {
-                swept.collected += 1;
-                let _ = self.store.delete(&delete_note(&retired)).await?;
-            } else {
-                // It was stored again, and may have been made desired or not.
-                let _ = self.store.write(&note_unused(&retired.sha256, now)).await?;
-            }
+        for some in state.take_unused().chunks(AT_ONCE) {
+            let deleted = try_join_all(some.iter().map(|retired| self.delete_unused(retired, now))).await?;
+            swept.collected += deleted.into_iter().map(u64::from).sum::<u64>();
         }
         Ok(())
+    }
+
+    /// Deletes a document, if it is still retired. Returns whether it is gone.
+    async fn delete_unused(&self, retired: &Retired, now: Timestamp) -> Result<bool, StoreError> {
+        let is_gone = self.store.delete(&delete_document(retired)).await?;
+        if is_gone {
+            let _ = self.store.delete(&delete_note(retired)).await?;
+        } else {
+            // It was stored again, and may have been made desired or not.
+            let _ = self.store.write(&note_unused(&retired.sha256, now)).await?;
+        }
+        Ok(is_gone)
     }
 }
 

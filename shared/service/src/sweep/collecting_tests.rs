@@ -159,3 +159,20 @@ fn nothing_is_deleted_while_a_node_runs_a_version_whose_document_is_not_known() 
     world.reports(2);
     assert_eq!(world.passes(KEEP_S).collected, 1);
 }
+
+#[test]
+fn documents_that_only_wait_do_not_hold_up_those_that_are_due() {
+    let mut world = World::new();
+    let noted = |number: u32, at: Timestamp| {
+        let sha256 = format!("{:08x}{number:056x}", number.wrapping_mul(0x9e37_79b9));
+        world.write(&put_document(&sha256, "{}"));
+        world.write(&note_unused(&sha256, at));
+    };
+    let (due, later) = (world.now(), world.now().plus_seconds(100 * KEEP_S));
+    (0..600).for_each(|number| noted(number, due));
+    (600..1_800).for_each(|number| noted(number, later));
+    assert_eq!(world.passes(KEEP_S - SCAN_S).collected, 0);
+    // The first scan retires 500, the second one deletes these and retires the others, the third one deletes those.
+    assert_eq!(world.passes(4 * SCAN_S).collected, 600);
+    assert_eq!(world.passes(4 * SCAN_S).collected, 0, "the others wait");
+}
