@@ -83,3 +83,29 @@ impl Documents {
         Ok(Some(document))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use rollcall_core::retire;
+
+    use super::*;
+    use crate::memory::MemoryStore;
+
+    #[test]
+    fn a_process_relies_for_five_minutes_on_what_it_has_stored_and_then_stores_it_again() {
+        let (store, documents) = (MemoryStore::default(), Documents::default());
+        let document = Document::parse("{}").expect("JSON");
+        let key = Key::Document(document.sha256().to_owned());
+        let stored_at = |second: u32| {
+            let now = Timestamp(0).plus_seconds(second);
+            documents.put(&store, document.clone(), now).now_or_never().expect("at once").expect("it does not fail");
+            store.get(&key).is_some_and(|item| !item.contains_key(&Attribute::RetiredAt))
+        };
+        assert!(stored_at(1_000));
+        let [mark, _] = retire(document.sha256(), Timestamp(0), Timestamp(0));
+        assert!(matches!(store.apply(&mark), rollcall_core::Outcome::Applied { .. }));
+        assert!(!stored_at(1_000 + STORED_FOR_S - 1), "it is taken for stored");
+        assert!(stored_at(1_000 + STORED_FOR_S), "it is retired no more");
+    }
+}
