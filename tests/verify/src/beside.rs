@@ -1,10 +1,11 @@
 //! The second lane: a run of this very program with the steps of that lane, whose output is shown after the first lane's.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
+use crate::built::{TOLD, known};
 use crate::run::{say, signal};
 use crate::runner::Report;
 
@@ -15,6 +16,8 @@ pub(crate) const FAILED: &str = "failed after ";
 /// The second lane, while it runs. It ends with this value.
 pub(crate) struct Beside {
     child: Child,
+    /// Tells it what is built; `None` when that is done.
+    input: Option<ChildStdin>,
     lines: Receiver<String>,
 }
 
@@ -29,10 +32,11 @@ impl Beside {
     /// Starts the steps with these names.
     pub(crate) fn start(steps: &[&str]) -> Result<Self, String> {
         let cannot = |error: std::io::Error| format!("the second lane can't be run: {error}");
-        let (output, input) = std::io::pipe().map_err(cannot)?;
+        let (output, said) = std::io::pipe().map_err(cannot)?;
         let mut lane = Command::new(std::env::current_exe().map_err(cannot)?);
-        lane.args(steps).stdin(Stdio::null()).stderr(input.try_clone().map_err(cannot)?).stdout(input);
-        let child = lane.spawn().map_err(cannot)?;
+        lane.args(steps).env(TOLD, "yes").stdin(Stdio::piped()).stderr(said.try_clone().map_err(cannot)?).stdout(said);
+        let mut child = lane.spawn().map_err(cannot)?;
+        let told = child.stdin.take();
         let (sender, lines) = channel();
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -44,12 +48,23 @@ impl Beside {
                 }
             }
         });
-        Ok(Self { child, lines })
+        Ok(Self { child, input: told, lines })
+    }
+
+    /// Tells it what is built, once that is known.
+    pub(crate) fn tell(&mut self) {
+        if let Some(system) = known()
+            && let Some(mut input) = self.input.take()
+        {
+            // If it has ended, its end says so.
+            let _ = writeln!(input, "{}", system.display());
+        }
     }
 
     /// Shows what it has said and what it still says, until it ends.
     pub(crate) fn finish(mut self) -> Ended {
         say("\n==> what ran beside this");
+        self.input = None;
         let (mut is_closing, mut steps, mut report) = (false, vec![], Report::default());
         while let Ok(line) = self.lines.recv() {
             is_closing |= line.starts_with(VERIFIED) || line.starts_with(FAILED);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::built::built;
 use crate::infra;
 use crate::run::{output, profile, root, succeed, target};
 use crate::runner::{self, Report};
@@ -14,7 +15,7 @@ pub(crate) const STACKS: [&str; 2] = ["verify-1", "verify-2"];
 /// The whole system on LocalStack, deployed with `infra/deploy`: what every deployment does, on a stack as it is and served
 /// by `rollcall up`; then every test that can run there, which tells the functions of a stack what it wants of them.
 pub(crate) fn check() -> Result<Report, String> {
-    part("build", runner::build)?;
+    part("build", built)?;
     let localstack = part("set up", LocalStack::start)?;
     let stacks = part("deploy with infra/deploy", || Stacks::deploy(&localstack.url))?;
     let mut report = part("what every deployment does", || stacks.everywhere())?;

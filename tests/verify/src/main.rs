@@ -2,6 +2,7 @@
 //! lanes that run at the same time.
 
 mod beside;
+mod built;
 mod cloud;
 mod infra;
 mod localstack;
@@ -55,25 +56,26 @@ fn main() -> ExitCode {
 fn run_lanes(chosen: &[&Step]) -> Ended {
     let (code, besides): (Vec<&Step>, Vec<&Step>) = chosen.iter().partition(|step| step.lane == Lane::Code);
     if code.is_empty() || besides.is_empty() {
-        return run(chosen);
+        return run(chosen, || {});
     }
     let names: Vec<_> = besides.iter().map(|step| step.name).collect();
     match Beside::start(&names) {
-        Ok(beside) => {
-            let (first, mut second) = (run(&code), beside.finish());
+        Ok(mut beside) => {
+            let first = run(&code, || beside.tell());
+            let mut second = beside.finish();
             second.report.add(first.report);
             let steps = [first.steps, second.steps].concat();
             Ended { steps, report: second.report, is_well: first.is_well && second.is_well }
         }
         Err(problem) => {
             say(&problem);
-            Ended { is_well: false, ..run(&code) }
+            Ended { is_well: false, ..run(&code, || {}) }
         }
     }
 }
 
-/// Runs steps one after the other, and goes on after one that failed.
-fn run(steps: &[&Step]) -> Ended {
+/// Runs steps one after the other, and goes on after one that failed. Calls `after` after each of them.
+fn run(steps: &[&Step], mut after: impl FnMut()) -> Ended {
     let mut ended = Ended { steps: vec![], report: Report::default(), is_well: true };
     for step in steps {
         let began = Instant::now();
@@ -94,6 +96,7 @@ fn run(steps: &[&Step]) -> Ended {
                 ended.steps.push(format!("{line}  FAILED  {}", problem.lines().next().unwrap_or_default()));
             }
         }
+        after();
     }
     ended
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::built::built;
 use crate::infra;
 use crate::run::{output, profile, root, say, target};
 use crate::runner::{self, Report};
@@ -13,7 +14,7 @@ const STACK: &str = "verify-apis";
 
 /// Deploys everything that AWS would have, checks what was created, and lets nodes live on it.
 pub(crate) fn check() -> Result<Report, String> {
-    part("build", runner::build)?;
+    part("build", built)?;
     let ministack = part("set up", start)?;
     let url = ministack.said("endpoint")?;
     let stack = part("deploy with infra/deploy", || Deployed::to(&url))?;

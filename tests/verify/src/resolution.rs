@@ -1,11 +1,12 @@
 //! One choice of features for everything: what the tests have built, `cargo up` does not build again.
 
+use crate::built::built;
 use crate::run::{cargo, output};
-use crate::runner::{self, Report};
+use crate::runner::Report;
 
 /// Builds what `cargo up` builds, after the tests' own build, and looks for dependencies that were compiled.
 pub(crate) fn check() -> Result<Report, String> {
-    runner::build()?;
+    built()?;
     let mut up =
         cargo(&["build", "--profile", "local", "--no-default-features", "--locked", "--message-format", "json"]);
     let messages = output(up.args(["--bin", "rollcall"]))?;

@@ -46,14 +46,15 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 
 /// Runs a command, whose output goes where ours goes.
 pub(crate) fn succeed(command: &mut Command) -> Result<(), String> {
-    let status = command.status().map_err(|error| format!("{} can't be run: {error}", shown(command)))?;
+    let status =
+        command.stdin(Stdio::null()).status().map_err(|error| format!("{} can't be run: {error}", shown(command)))?;
     ended(command, status)
 }
 
 /// Runs a command, shows the lines that it writes to standard output, and hands each to `line`.
 pub(crate) fn follow(command: &mut Command, mut line: impl FnMut(&str)) -> Result<(), String> {
     let cannot = |error| format!("it can't be run: {error}");
-    let mut child = command.stdout(Stdio::piped()).spawn().map_err(cannot)?;
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(cannot)?;
     if let Some(output) = child.stdout.take() {
         for text in BufReader::new(output).lines().map_while(Result::ok) {
             say(&text);
@@ -66,7 +67,11 @@ pub(crate) fn follow(command: &mut Command, mut line: impl FnMut(&str)) -> Resul
 
 /// What a command writes to standard output.
 pub(crate) fn output(command: &mut Command) -> Result<String, String> {
-    let output = command.stderr(Stdio::inherit()).output().map_err(|error| format!("it can't be run: {error}"))?;
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| format!("it can't be run: {error}"))?;
     ended(command, output.status)?;
     String::from_utf8(output.stdout)
         .map_err(|error| format!("{} wrote something that is not text: {error}", shown(command)))

@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::built::built;
 use crate::infra;
 use crate::localstack::STACKS;
-use crate::run::{cargo, follow, root, say, succeed, target};
+use crate::run::{cargo, follow, root, say, target};
 
 /// The package of the whole-system tests: the others' are about one crate each.
 const WHOLE_SYSTEM: &str = "tests";
 /// Its binary of tests.
-const SYSTEM: &str = "system";
+pub(crate) const SYSTEM: &str = "system";
 /// The module of the tests of LocalStack itself, which need one.
 const LOCALSTACK: &str = "localstack";
 /// The module of the tests of deploying to it, which keep it busy for minutes.
@@ -85,6 +86,9 @@ impl std::fmt::Display for Report {
 /// The module that holds the simulation's store to DynamoDB. That both engines are alike is shown by the module around it.
 const SIMULATED: &str = "simulated";
 
+/// The module of a fleet that polls: LocalStack has one thread, and nothing to show there.
+const POLLING_FLEET: &str = "fleet";
+
 /// The modules in which something is pushed to a node.
 const PUSHING: [&str; 6] = ["commands", "configs", "console", EVERYWHERE, "firmware", "scenarios"];
 
@@ -92,10 +96,11 @@ const PUSHING: [&str; 6] = ["commands", "configs", "console", EVERYWHERE, "firmw
 /// or for functions as Lambda runs them. What the others show depends on our code alone (how a request is read, what the
 /// gateway or the command does), and is shown by the embedded backend: every write and every list that they make is held
 /// to both engines by `store_contract`.
-const ON_LOCALSTACK: [&str; 12] = [
+const ON_LOCALSTACK: [&str; 13] = [
     "collection",
     "connections",
     "costs",
+    "cutover",
     "drill",
     "faults",
     "firmware",
@@ -109,26 +114,25 @@ const ON_LOCALSTACK: [&str; 12] = [
 
 /// Every crate's own tests.
 pub(crate) fn units() -> Result<Report, String> {
-    build()?;
-    let mut report = run(&mut inside(&[]))?;
+    built()?;
+    let mut report = run(&mut inside())?;
     let mut arguments = vec![];
     for package in packages()?.into_iter().filter(|package| package != WHOLE_SYSTEM) {
         arguments.extend(named(&targets(&package)?));
     }
-    report.add(run(&mut test(&arguments, &[]))?);
+    report.add(run(&mut test(&arguments))?);
     Ok(report)
 }
 
 /// The whole system on the embedded backend.
 pub(crate) fn embedded() -> Result<Report, String> {
-    build()?;
     let calls = empty(&target().join("verify/calls"))?;
     let clean = |command: &mut Command| run(on_embedded(command).env("ROLLCALL_CALLS", &calls));
     let mut others = [LOCALSTACK, DEPLOYMENT, SOAK].map(module).to_vec();
     others.push(RAILS.to_owned());
-    let mut report = clean(&mut system(&[], &others, &[MORE_AT_ONCE]))?;
+    let mut report = clean(&mut system(&[], &others, &[MORE_AT_ONCE])?)?;
     say("--> again, with every push lost");
-    report.add(clean(pushing().env("ROLLCALL_PUSHES", "lost"))?);
+    report.add(clean(pushing()?.env("ROLLCALL_PUSHES", "lost"))?);
     say("--> what the functions called, beside what they may");
     report.add(infra::calls(&calls)?);
     Ok(report)
@@ -136,7 +140,7 @@ pub(crate) fn embedded() -> Result<Report, String> {
 
 /// What processes need in the long run, the tests' own among them: so one test at a time.
 pub(crate) fn memory() -> Result<Report, String> {
-    run(on_embedded(&mut system(&[module(SOAK)], &[], &["--test-threads=1"])))
+    run(on_embedded(&mut system(&[module(SOAK)], &[], &["--test-threads=1"])?))
 }
 
 /// Tests on the embedded backend, whatever the variables name.
@@ -154,14 +158,14 @@ fn empty(folder: &Path) -> Result<PathBuf, String> {
 /// What LocalStack can show, on the one at this URL.
 pub(crate) fn on_localstack(url: &str) -> Result<Report, String> {
     let modules = ON_LOCALSTACK.map(module);
-    let others = [COMMAND, DEPLOYMENT, SIMULATED].map(module);
-    let mut tests = system(&modules, &others, &["--include-ignored", &at_once()]);
+    let others = [COMMAND, DEPLOYMENT, SIMULATED, POLLING_FLEET].map(module);
+    let mut tests = system(&modules, &others, &["--include-ignored", &at_once()])?;
     run(localstacks(&mut tests, url))
 }
 
 /// Deployments to the LocalStack at this URL, and what goes wrong with them.
 pub(crate) fn deployments(url: &str) -> Result<Report, String> {
-    run(localstacks(&mut system(&[module(DEPLOYMENT)], &[], &["--include-ignored"]), url))
+    run(localstacks(&mut system(&[module(DEPLOYMENT)], &[], &["--include-ignored"])?, url))
 }
 
 /// Tests on the LocalStack at this URL, with the functions that `infra/deploy` deployed there.
@@ -175,25 +179,25 @@ fn at_once() -> String {
     format!("--test-threads={}", STACKS.len())
 }
 
-fn pushing() -> Command {
+fn pushing() -> Result<Command, String> {
     system(&PUSHING.map(module), &[module(COMMAND)], &[])
 }
 
 /// What every deployment does, on one that the variables name; those of the environment if there are none.
 pub(crate) fn everywhere(variables: &[(&str, &str)]) -> Result<Report, String> {
-    run(system(&[module(EVERYWHERE)], &[], &[]).envs(variables.iter().copied()))
+    run(system(&[module(EVERYWHERE)], &[], &[])?.envs(variables.iter().copied()))
 }
 
 /// The receiver in Ruby, where Rails is.
 pub(crate) fn rails() -> Result<Report, String> {
-    run(on_embedded(&mut system(&[RAILS.to_owned()], &[], &["--include-ignored"])))
+    run(on_embedded(&mut system(&[RAILS.to_owned()], &[], &["--include-ignored"])?))
 }
 
 /// The same without these tests of it, which count as skipped.
 pub(crate) fn everywhere_but(skipped: &[&str], variables: &[(&str, &str)]) -> Result<Report, String> {
     let skipped: Vec<_> = skipped.iter().map(|test| module(EVERYWHERE) + test).collect();
     let before = count_everywhere()?;
-    let mut report = run(system(&[module(EVERYWHERE)], &skipped, &[]).envs(variables.iter().copied()))?;
+    let mut report = run(system(&[module(EVERYWHERE)], &skipped, &[])?.envs(variables.iter().copied()))?;
     report.skipped += before.saturating_sub(report.passed);
     // A test that has another name now would run, and fail; one that is gone would be skipped for nothing.
     let expected = u64::try_from(skipped.len()).unwrap_or_default();
@@ -207,7 +211,7 @@ pub(crate) fn everywhere_but(skipped: &[&str], variables: &[(&str, &str)]) -> Re
 /// How many tests [`everywhere`] would run.
 pub(crate) fn count_everywhere() -> Result<u64, String> {
     let mut listed = 0;
-    let mut list = system(&[module(EVERYWHERE)], &[], &["--list", "--format", "terse"]);
+    let mut list = system(&[module(EVERYWHERE)], &[], &["--list", "--format", "terse"])?;
     crate::run::output(&mut list)?.lines().filter(|line| line.ends_with(": test")).for_each(|_| listed += 1);
     Ok(listed)
 }
@@ -217,46 +221,42 @@ fn module(name: &str) -> String {
     format!("{name}::")
 }
 
-/// The whole-system tests whose names have one of `with` in them and none of `without`.
-fn system(with: &[String], without: &[String], more: &[&str]) -> Command {
-    let skipped = without.iter().flat_map(|name| ["--skip", name.as_str()]);
-    let arguments: Vec<_> = with.iter().map(String::as_str).chain(skipped).chain(more.iter().copied()).collect();
-    test(&named(&BTreeSet::from([SYSTEM.to_owned()])), &arguments)
+/// The whole-system tests whose names have one of `with` in them and none of `without`. Everything is built before.
+fn system(with: &[String], without: &[String], more: &[&str]) -> Result<Command, String> {
+    let mut tests = Command::new(built()?);
+    // Cargo runs tests in the folder of their package.
+    tests.current_dir(root().join(WHOLE_SYSTEM)).env("ROLLCALL_BUILT", "yes").args(with);
+    tests.args(without.iter().flat_map(|name| ["--skip", name.as_str()])).args(more);
+    Ok(tests)
 }
 
-/// Builds the binaries that whole-system tests run, and the examples, one of which is the function that the tests of
-/// the gateway and of the executor try things on.
-pub(crate) fn build() -> Result<(), String> {
-    succeed(&mut building())
+/// What makes cargo build the programs, and the examples, one of which is the function that the tests of the gateway and of
+/// the executor try things on.
+pub(crate) fn building() -> Vec<String> {
+    let build = ["build", "--profile", "local", "--workspace", "--lib", "--bins", "--examples", "--locked"];
+    build.map(str::to_owned).to_vec()
 }
 
-/// Builds these and every test, so that no lane has to wait for the other one's compiler later. In one go: the second
-/// processor has something to do while the first one optimises a library.
-pub(crate) fn build_tests() -> Result<(), String> {
-    let mut all = building();
+/// What names every binary of tests.
+pub(crate) fn name_tests() -> Result<Vec<String>, String> {
+    let mut all = vec![];
     for package in packages()? {
-        all.args(named(&targets(&package)?));
+        all.extend(named(&targets(&package)?));
     }
-    succeed(&mut all)?;
-    succeed(&mut inside(&["--no-run"]))
-}
-
-fn building() -> Command {
-    cargo(&["build", "--profile", "local", "--workspace", "--lib", "--bins", "--examples", "--locked"])
+    Ok(all)
 }
 
 /// The test runner for the tests inside of libraries and programs. They are quick, and optimising them is not: see the file.
-fn inside(more: &[&str]) -> Command {
-    let mut command = cargo(&["test", "--config", "tests/units.toml", "--profile", "local", "--workspace", "--locked"]);
-    command.args(["--no-fail-fast", "--lib", "--bins"]).args(more);
-    command
+fn inside() -> Command {
+    let test = ["test", "--config", "tests/units.toml", "--profile", "local", "--workspace", "--locked"];
+    cargo(&[&test[..], &["--no-fail-fast", "--lib", "--bins"]].concat())
 }
 
 /// The test runner for these targets. Always of the whole workspace: with fewer packages, cargo would choose other
 /// features of what they share, and build it again.
-fn test(targets: &[String], arguments: &[&str]) -> Command {
+fn test(targets: &[String]) -> Command {
     let mut command = cargo(&["test", "--profile", "local", "--workspace", "--locked", "--no-fail-fast"]);
-    command.args(targets).arg("--").args(arguments);
+    command.args(targets);
     command
 }
 

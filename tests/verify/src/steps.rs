@@ -1,7 +1,10 @@
 //! The steps, in the order in which each lane takes them.
 
+use std::process::Command;
+
+use crate::built::built;
 use crate::prerequisites::Need::{self, CCompiler, Kill, Linux, Python, Setpriv, Strip};
-use crate::run::{cargo, output, succeed};
+use crate::run::{cargo, output, profile, root, succeed};
 use crate::runner::Report;
 use crate::{cloud, infra, localstack, ministack, mutations, purity, rails, resolution, runner, tools};
 
@@ -42,7 +45,7 @@ pub(crate) static STEPS: [Step; 18] = [
     },
     Step {
         name: "build",
-        purpose: "every program and every test is built",
+        purpose: "every program is built, and every test of several crates",
         needs: &[CCompiler],
         lane: Lane::Code,
         check: build,
@@ -177,7 +180,7 @@ fn format() -> Result<Report, String> {
 }
 
 fn build() -> Result<Report, String> {
-    runner::build_tests().map(|()| Report::default())
+    built().map(|_| Report::default())
 }
 
 fn lints() -> Result<Report, String> {
@@ -187,9 +190,11 @@ fn lints() -> Result<Report, String> {
 
 /// A campaign of this many lives, and one of them twice: it must be the same to the byte.
 fn simulation() -> Result<Report, String> {
+    built()?;
     let simulate = |arguments: &[&str]| {
-        let binary = ["run", "--quiet", "--profile", "local", "--locked", "--bin", "rollcall-sim", "--"];
-        cargo(&[&binary[..], arguments].concat())
+        let mut simulation = Command::new(profile().join("rollcall-sim"));
+        simulation.current_dir(root()).args(arguments);
+        simulation
     };
     succeed(&mut simulate(&["--seeds", "1..220", "--nodes", "10", "--days", "4"]))?;
     let [once, again] =

@@ -13,11 +13,11 @@ use super::TURN;
 use super::infra::{Infra, PATIENCE};
 
 /// How many nodes are connected. More would only keep LocalStack's one thread busy: for minutes, at 200.
-const NODES: usize = 40;
+const NODES: usize = 12;
 /// How many of them connect at once: LocalStack starts a process for each.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 6;
 /// How many check-ins at least are acknowledged while a release is deployed: far fewer than the fleet makes.
-const MEANWHILE: usize = 20;
+const MEANWHILE: usize = 6;
 
 /// The keys of one half of an exchange.
 pub(crate) struct Keys {
