@@ -1,17 +1,19 @@
 //! What may be delivered to a node.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
+use std::rc::Rc;
 
 use rollcall_core::{
-    ConnectionId, CredentialVersion, Event, EventKind, Found, Health, Item, NodeId, Report, Timestamp,
+    Attribute, ConnectionId, CredentialVersion, Event, EventKind, Found, Health, Item, Node, NodeId, Report, Timestamp,
 };
 
 use super::world::World;
 
 /// The node as it is stored, and what must be known of its past to check it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct State {
-    pub item: Option<Item>,
+    pub item: Option<Rc<Stored>>,
     /// What sweeps concluded from this or an earlier state, to be delivered at any time: whether the node is lost (or
     /// else expired), and what the sweep read.
     pub concluded: BTreeSet<(bool, FoundKey)>,
@@ -19,6 +21,46 @@ pub struct State {
     pub ended: BTreeSet<ConnectionId>,
     /// The highest sequence number that was accepted on each connection.
     pub accepted: BTreeMap<ConnectionId, u64>,
+}
+
+/// An item, and what every invariant wants to know of it, so that it is read once.
+#[derive(Debug)]
+pub struct Stored {
+    pub item: Item,
+    pub node: Node,
+    /// The item without the count of its node's messages.
+    pub without_budget: Item,
+}
+
+impl Stored {
+    pub fn read(item: Item) -> Result<Rc<Self>, String> {
+        // The write that counts says that it announces nothing.
+        let counted = [
+            Attribute::Spent,
+            Attribute::SpentSince,
+            Attribute::BlockedUntil,
+            Attribute::Offences,
+            Attribute::Announces,
+        ];
+        let node = Node::read(&item).map_err(|error| error.to_string())?;
+        let mut without_budget = item.clone();
+        without_budget.retain(|attribute, _| !counted.contains(attribute));
+        Ok(Rc::new(Self { item, node, without_budget }))
+    }
+}
+
+impl PartialEq for Stored {
+    fn eq(&self, other: &Self) -> bool {
+        self.item == other.item
+    }
+}
+
+impl Eq for Stored {}
+
+impl Hash for Stored {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.item.hash(state);
+    }
 }
 
 /// `Found`, as a type that has an order.

@@ -14,15 +14,15 @@ pub fn check(before: &State, event: &Event, settled: &Settled, after: &mut State
     refused_events_change_nothing(before, settled, after)?;
     only_admitted_nodes_get_in(before, event, after, world)?;
     sweeps_judge_only_what_they_saw(before, event, after)?;
-    refusals::are_true(node_before(before).as_ref(), event, settled, world)?;
-    let Some(item) = &after.item else { return Ok(()) };
-    let node = Node::read(item).map_err(|error| error.to_string())?;
-    presence_follows_the_connection(item, &node)?;
-    every_change_of_presence_is_announced(before, settled, &node)?;
-    the_newest_connection_wins(before, event, &node, world)?;
-    closed_connections_stay_closed(before, event, after, &node)?;
-    last_seen_never_goes_back(before, event, &node)?;
-    no_node_sends_more_than_its_budget(before, event, settled, &node, world)?;
+    refusals::are_true(node_before(before), event, settled, world)?;
+    let Some(stored) = after.item.clone() else { return Ok(()) };
+    let node = &stored.node;
+    presence_follows_the_connection(&stored.item, node)?;
+    every_change_of_presence_is_announced(before, settled, node)?;
+    the_newest_connection_wins(before, event, node, world)?;
+    closed_connections_stay_closed(before, event, after, node)?;
+    last_seen_never_goes_back(before, event, node)?;
+    no_node_sends_more_than_its_budget(before, event, settled, node, world)?;
     only_the_holder_is_answered(before, event, settled)?;
     sequence_numbers_never_go_back(before, event, after)
 }
@@ -49,42 +49,39 @@ pub fn order_is_void(before: &State, event: &Event) -> bool {
 
 /// Whether the node is held by a connection that opened in the future.
 fn held_by_the_future(before: &State, event: &Event) -> bool {
-    let held = node_before(before).and_then(|node| node.held);
+    let held = node_before(before).and_then(|node| node.held.as_ref());
     held.is_some_and(|held| is_future(held.connection.opened_at, event))
 }
 
-fn node_before(before: &State) -> Option<Node> {
-    before.item.as_ref().map(|item| Node::read(item).expect("an item that an earlier delivery has checked"))
+fn node_before(before: &State) -> Option<&Node> {
+    before.item.as_deref().map(|stored| &stored.node)
 }
 
 fn refused_events_change_nothing(before: &State, settled: &Settled, after: &State) -> Check {
     let refused = matches!(settled, Settled::Done { reply: Reply::Refused(_), .. });
-    let same = without_budget(before.item.as_ref()) == without_budget(after.item.as_ref());
-    hold(!refused || same, "a refused event changes nothing but the count of messages")?;
+    hold(!refused || is_unchanged(before, after), "a refused event changes nothing but the count of messages")?;
     let closed = matches!(settled, Settled::Done { reply: Reply::Refused(Refusal::Unregistered), .. });
     hold(!closed || before.item.is_none(), "only a node without an item is refused as unregistered")
 }
 
-/// An item without the count of its node's messages.
-fn without_budget(item: Option<&Item>) -> Option<Item> {
-    // The write that counts says that it announces nothing.
-    let counted =
-        [Attribute::Spent, Attribute::SpentSince, Attribute::BlockedUntil, Attribute::Offences, Attribute::Announces];
-    let mut item = item?.clone();
-    item.retain(|attribute, _| !counted.contains(attribute));
-    Some(item)
+/// Whether a delivery changes nothing but the count of the node's messages.
+fn is_unchanged(before: &State, after: &State) -> bool {
+    match (&before.item, &after.item) {
+        (Some(before), Some(after)) => before.without_budget == after.without_budget,
+        (before, after) => before.is_none() == after.is_none(),
+    }
 }
 
 fn only_admitted_nodes_get_in(before: &State, event: &Event, after: &State, world: &World) -> Check {
     let changed = before.item != after.item;
     let node = node_before(before);
-    let registered = node.as_ref().is_some_and(|node| node.credentials.is_some());
+    let registered = node.is_some_and(|node| node.credentials.is_some());
     hold(
         !changed || registered || world.policy.registration == Registration::Open,
         "nothing is stored about an unregistered node while registration is closed",
     )?;
-    let revoked = node.as_ref().is_some_and(|node| node.revoked);
-    let current = node.as_ref().and_then(|node| node.credentials);
+    let revoked = node.is_some_and(|node| node.revoked);
+    let current = node.and_then(|node| node.credentials);
     match &event.kind {
         EventKind::Connect { credentials, .. }
         | EventKind::Poll { credentials, .. }
@@ -142,10 +139,10 @@ fn every_change_of_presence_is_announced(before: &State, settled: &Settled, node
 fn the_newest_connection_wins(before: &State, event: &Event, node: &Node, world: &World) -> Check {
     let order = |connection: &Connection| (connection.opened_at, connection.id.clone());
     let held = node.held.as_ref().map(|held| order(&held.connection));
-    let held_before = node_before(before).and_then(|node| node.held).map(|held| order(&held.connection));
+    let held_before = node_before(before).and_then(|node| node.held.as_ref()).map(|held| order(&held.connection));
     let future = held_by_the_future(before, event);
     hold(future || held >= held_before, "a newer connection never loses the node to an older one")?;
-    let unchanged = before.item.as_ref().map(Node::read) == Some(Ok(node.clone()));
+    let unchanged = node_before(before) == Some(node);
     match &event.kind {
         EventKind::Disconnect { connection, .. } => hold(
             future || held_before <= Some(order(connection)) || unchanged,
@@ -170,7 +167,8 @@ fn the_newest_connection_wins(before: &State, event: &Event, node: &Node, world:
 
 fn closed_connections_stay_closed(before: &State, event: &Event, after: &State, node: &Node) -> Check {
     let holds = |connection: &Connection, must_be_closed: bool| {
-        let held = node_before(before).and_then(|node| node.held).filter(|held| held.connection.id == connection.id);
+        let held = node_before(before).and_then(|node| node.held.as_ref());
+        let held = held.filter(|held| held.connection.id == connection.id);
         held.is_some_and(|held| held.closed.is_some() || !must_be_closed)
     };
     let is_repeated = match &event.kind {
@@ -178,8 +176,7 @@ fn closed_connections_stay_closed(before: &State, event: &Event, after: &State, 
         EventKind::Disconnect { connection, .. } => holds(connection, true),
         _ => false,
     };
-    let unchanged = without_budget(before.item.as_ref()) == without_budget(after.item.as_ref());
-    hold(!is_repeated || unchanged, "a connection opens once and closes once")?;
+    hold(!is_repeated || is_unchanged(before, after), "a connection opens once and closes once")?;
     let revived = node.open().is_some_and(|held| after.ended.contains(&held.connection.id));
     hold(!revived || order_is_void(before, event), "a closed connection never revives")
 }
@@ -208,15 +205,15 @@ fn no_node_sends_more_than_its_budget(
         _ => None,
     };
     let slowed_down = matches!(refusal, Some(Refusal::SlowDown { .. }));
-    let blocked = earlier.as_ref().and_then(|node| node.blocked.until).is_some_and(|until| event.at < until);
-    let since = earlier.as_ref().and_then(|node| node.spent_since);
+    let blocked = earlier.and_then(|node| node.blocked.until).is_some_and(|until| event.at < until);
+    let since = earlier.and_then(|node| node.spent_since);
     let may_begin = since.is_none_or(|since| since.0 + 60_000 <= event.at.0 || is_future(since, event));
-    let used_up = earlier.as_ref().is_some_and(|node| node.spent >= u64::from(BUDGET));
+    let used_up = earlier.is_some_and(|node| node.spent >= u64::from(BUDGET));
     hold(node.spent <= u64::from(BUDGET), "no more messages are stored than the budget has")?;
     hold(node.spent_since == since || may_begin, "a minute begins after the last one has passed")?;
     hold(!slowed_down || blocked || (used_up && !may_begin), "only a node that sends too much is told to slow down")?;
     let stores = is_message(&event.kind);
-    let unchanged = earlier.as_ref() == Some(node);
+    let unchanged = earlier == Some(node);
     hold(!(stores && blocked) || refusal.is_some() || unchanged, "nothing of a blocked node is stored")?;
     let blocked_anew = node.blocked != earlier.map(|node| node.blocked).unwrap_or_default();
     hold(slowed_down || !blocked_anew, "a node that is blocked is told so")
@@ -229,7 +226,7 @@ fn only_the_holder_is_answered(before: &State, event: &Event, settled: &Settled)
         return Ok(());
     };
     let node = node_before(before);
-    let accepted = node.as_ref().is_some_and(|node| node.accepts(*credentials));
+    let accepted = node.is_some_and(|node| node.accepts(*credentials));
     hold(accepted, "no node is told anything while its credentials are revoked or outdated")?;
     let holder = node.and_then(|node| node.open().map(|held| held.connection.id.clone()));
     hold(holder.as_ref() == Some(&connection.id), "only the open connection that holds the node is told about it")
@@ -237,14 +234,15 @@ fn only_the_holder_is_answered(before: &State, event: &Event, settled: &Settled)
 
 fn sequence_numbers_never_go_back(before: &State, event: &Event, after: &mut State) -> Check {
     let EventKind::CheckIn { connection, seq, received, .. } = &event.kind else { return Ok(()) };
-    if without_budget(before.item.as_ref()) == without_budget(after.item.as_ref()) {
+    if is_unchanged(before, after) {
         return Ok(());
     }
-    let held = node_before(before).and_then(|node| node.held).filter(|held| held.connection.id == connection.id);
+    let held = node_before(before).and_then(|node| node.held.as_ref());
+    let held = held.filter(|held| held.connection.id == connection.id);
     let open = |closed: &rollcall_core::Closed| closed.at.0 + SKEW_MS >= received.0;
     let its_own = held.is_some_and(|held| held.closed.as_ref().is_none_or(open));
     hold(its_own, "only the connection that holds the node checks it in, and not after it closed")?;
-    let stored = after.item.as_ref().and_then(|item| item.get(&Attribute::Seq)).cloned();
+    let stored = after.item.as_ref().and_then(|stored| stored.item.get(&Attribute::Seq)).cloned();
     hold(stored == Some(Value::Number(*seq)), "an accepted check-in leaves its sequence number")?;
     let highest = after.accepted.insert(connection.id.clone(), *seq);
     hold(highest <= Some(*seq), "an accepted sequence number never goes back")

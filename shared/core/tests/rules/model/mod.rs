@@ -10,10 +10,11 @@ mod world;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::rc::Rc;
 
-use rollcall_core::{Event, EventKind, Item, Node, Outcome, Policy, Settled, Update, expired, lost, settle};
+use rollcall_core::{Event, EventKind, Node, Outcome, Policy, Settled, Update, expired, lost, settle};
 
-use self::delivery::{FoundKey, State, deliverable, node_id};
+use self::delivery::{FoundKey, State, Stored, deliverable, node_id};
 pub use self::world::{World, worlds};
 
 /// `plan`, or a broken version of it.
@@ -29,7 +30,8 @@ pub struct Explored {
 /// Follows every history of up to `deliveries` deliveries. Histories that lead to the same state are followed as one
 /// from there on.
 pub fn explore(world: &World, rules: &Rules<'_>, deliveries: usize) -> Explored {
-    let start = State { item: world.initial.clone(), ..State::default() };
+    let initial = world.initial.clone().map(|item| Stored::read(item).expect("a node's item"));
+    let start = State { item: initial, ..State::default() };
     // The hash of a state is enough to know it again: among some millions, no two are expected to share 64 bits.
     let mut seen = HashSet::from([hash(&start)]);
     let mut trail = Trail::default();
@@ -106,31 +108,30 @@ fn deliver(before: &State, event: &Event, world: &World, rules: &Rules<'_>, is_l
         _ => {}
     }
     invariants::check(before, event, &settled, &mut after, world)?;
-    if let Some(item) = &after.item {
-        let node = Node::read(item).map_err(|error| error.to_string())?;
-        if !is_last {
-            after.concluded.extend(conclusions(&node, world));
-        }
+    if let Some(stored) = after.item.as_ref().filter(|_| !is_last) {
+        after.concluded.extend(conclusions(&stored.node, world));
     }
     Ok(after)
 }
 
 /// Writes and settles an event as the functions do, except that the store is a variable.
 fn record(
-    item: Option<&Item>,
+    stored: Option<&Rc<Stored>>,
     mut event: Event,
     world: &World,
     rules: &Rules<'_>,
-) -> Result<(Option<Item>, Settled), String> {
-    let mut item = item.cloned();
+) -> Result<(Option<Rc<Stored>>, Settled), String> {
+    let mut stored = stored.cloned();
     for _ in 0..4 {
-        let outcome = rules(&event, &world.policy).apply(item.as_ref());
-        if let Outcome::Applied { after } = &outcome {
-            item = Some(after.clone());
+        let outcome = rules(&event, &world.policy).apply(stored.as_deref().map(|stored| &stored.item));
+        if let Outcome::Applied { after } = &outcome
+            && stored.as_deref().is_none_or(|stored| stored.item != *after)
+        {
+            stored = Some(Stored::read(after.clone())?);
         }
         match settle(event, outcome, &world.policy).map_err(|error| error.to_string())? {
             Settled::Again(again) => event = again,
-            settled @ Settled::Done { .. } => return Ok((item, settled)),
+            settled @ Settled::Done { .. } => return Ok((stored, settled)),
         }
     }
     Err("an event has to be planned a fifth time".to_owned())
