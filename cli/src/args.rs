@@ -2,6 +2,7 @@
 
 mod commands;
 mod console;
+mod cutover;
 mod endpoint;
 mod firmware;
 mod reading;
@@ -16,9 +17,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use commands::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
 pub(crate) use console::{
-    Address, ConfigCommand, DiffConfig, Events, List, Nodes, NodesCommand, One, Register, Renumber, Said, Set,
-    SetConfig, Watch,
+    Address, ConfigCommand, Connection, DiffConfig, Events, List, Nodes, NodesCommand, One, Register, Renumber, Said,
+    Set, SetConfig, Watch,
 };
+pub(crate) use cutover::{CheckMapping, CutoverCommand, CutoverReport, CutoverShow, SetMapping, SetMode};
 pub(crate) use endpoint::{AddEndpoint, EndpointCommand, ListEndpoints, OneEndpoint, ReplayEvents, ShowEndpoint};
 pub(crate) use firmware::{AddFirmware, FirmwareCommand, Image, WantFirmware};
 pub(crate) use reading::asks_for_json;
@@ -78,6 +80,9 @@ pub(crate) enum Command {
     /// Say where events are sent, and see what became of them there, through the console API
     #[command(subcommand)]
     Endpoint(EndpointCommand),
+    /// Stand in front of a legacy polling endpoint: observe it, compare answers, and take its nodes over
+    #[command(subcommand)]
+    Cutover(CutoverCommand),
     /// Run one node in this terminal
     Node(Node),
     /// Run a fleet with faults on real sockets, and judge what it sees: exit 1 if a promise was broken

@@ -13,7 +13,7 @@ MANAGED_POLICIES = ("policy/service-role/AWSCodeDeployRoleForLambda",)
 # Routes without an authorizer, and why not.
 OPEN_ROUTES = {
     "$disconnect": "a connection that was let in ends",
-    "$default": "a connection that was let in says something",
+    "$default": "a connection that was let in says something; or a node polls a legacy endpoint, which says who it is",
     "POST /v1/check-in": "the function checks the node's token",
     "GET /v1/configs/{sha256}": "the function checks the node's token",
     "GET /v1/firmware/{version}": "the function checks the node's token",
@@ -180,7 +180,7 @@ def _metrics(alarm: dict) -> list:
 
 def open_stages(template: dict) -> Iterator[str]:
     for name, stage in of_type(template, "AWS::ApiGatewayV2::Stage").items():
-        for settings in (stage.get("DefaultRouteSettings", {}), *stage.get("RouteSettings", {}).values()):
+        for settings in (stage.get("DefaultRouteSettings", {}), *_route_settings(stage).values()):
             if not set(LIMITS) <= set(settings):
                 yield f"{name} is not throttled"
             if settings.get("DataTraceEnabled", False) or settings.get("LoggingLevel", "OFF") != "OFF":
@@ -197,7 +197,7 @@ def shared_throttles(template: dict) -> Iterator[str]:
     for name, stage in template["Resources"].items():
         if stage["Type"] != "AWS::ApiGatewayV2::Stage":
             continue
-        settings = stage["Properties"].get("RouteSettings", {})
+        settings = _route_settings(stage["Properties"])
         routes = _routes(template, stage["Properties"]["ApiId"])
         for key in set(settings) - set(routes):
             yield f"{name} has limits of {key}, which is no route"
@@ -217,7 +217,10 @@ def used_up_account(template: dict) -> Iterator[str]:
     never turned away: API Gateway says it once."""
     taken = dict.fromkeys(LIMITS, 0)
     for stage in of_type(template, "AWS::ApiGatewayV2::Stage").values():
-        for key, settings in stage.get("RouteSettings", {}).items():
+        for key, settings in _route_settings(stage).items():
+            # What is off by default takes nothing by default.
+            if settings != stage["RouteSettings"][key]:
+                continue
             limits = [_by_default(template, settings.get(which, 0)) for which in LIMITS]
             if key == "$disconnect" and limits != list(ACCOUNT):
                 yield "closed connections are turned away"
@@ -228,6 +231,11 @@ def used_up_account(template: dict) -> Iterator[str]:
     for (which, sum_of_all), has in zip(taken.items(), ACCOUNT):
         if sum_of_all > (1 - LEFT) * has:
             yield f"{sum_of_all} of {has} are taken by default: {which}"
+
+
+def _route_settings(stage: dict) -> dict[str, dict]:
+    """The settings of each route, also of those that a condition adds."""
+    return {key: alternatives(settings)[0] for key, settings in stage.get("RouteSettings", {}).items()}
 
 
 def _routes(template: dict, api: dict) -> dict[str, tuple[str, str]]:

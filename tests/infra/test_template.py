@@ -127,6 +127,7 @@ SERVICE = {
     "check-in": ["message.rs"],
     "disconnect": ["disconnect.rs"],
     "poll": ["poll.rs"],
+    "cutover": ["cutover.rs", "cutover/noting.rs"],
     "console": ["console/handle.rs", "console/push.rs"],
     "sweep": ["sweep.rs"],
     "feed": ["feed.rs"],
@@ -166,7 +167,7 @@ def test_without_apis_nothing_of_api_gateway_is_left():
     apis = {name for name, resource in template["Resources"].items() if "ApiGatewayV2" in resource["Type"]}
     needs = [name for name, resource in template["Resources"].items() if apis & _references(resource)]
     for name in {*apis, *needs} - set(of_type(template, "AWS::Lambda::Function")):
-        assert template["Resources"][name].get("Condition") in ("HasApis", "HasDomain", "HasHttpDomain"), name
+        assert template["Resources"][name].get("Condition") in ("HasApis", "HasDomain", "HasHttpDomain", "HasCutover"), name
 
 
 def _references(value) -> set[str]:

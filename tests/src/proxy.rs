@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -38,6 +39,8 @@ pub enum Fault {
     LosePosts,
     /// They wait until they are released, one permit each.
     Hold(Arc<Semaphore>),
+    /// Each takes this much longer.
+    Slow(Duration),
 }
 
 impl Fault {
@@ -179,6 +182,7 @@ impl Inner {
                 self.held.send_modify(|held| *held += 1);
                 gate.acquire().await.expect("the gate stays").forget();
             }
+            Fault::Slow(by) => tokio::time::sleep(by).await,
             Fault::None | Fault::LoseAnswers(_) | Fault::LosePosts | Fault::ThrottleAfter(_) => {}
         }
         let answer = self.forward(request).await;

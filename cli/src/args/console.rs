@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
-use rollcall_core::{InvalidId, Labels, Model, Name, NodeId, Seconds, Site, Tags, TypePattern};
+use rollcall_core::{InvalidId, Labels, Model, Name, NodeId, Seconds, Selector, Site, Tags, TypePattern};
 
-use super::transfer::Selector;
 use crate::console::ConsoleUrl;
 use crate::stack::StackName;
 

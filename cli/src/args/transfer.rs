@@ -1,10 +1,9 @@
 //! What can be asked of files with nodes.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::ValueEnum;
-use rollcall_wire::console::NodeImport;
+use rollcall_core::Selector;
 
 use super::console::{Address, Connection};
 use crate::console::Format;
@@ -76,82 +75,4 @@ pub(crate) struct Export {
     pub(crate) selector: Option<Selector>,
     #[command(flatten)]
     pub(crate) connection: Address,
-}
-
-/// Which nodes are meant: those that have all of this.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Selector(Vec<(Key, String)>);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Key {
-    Site,
-    Model,
-    Tag,
-    Node,
-    Name,
-    Label(String),
-}
-
-impl FromStr for Selector {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let part = |part: &str| {
-            let (key, value) = part.split_once('=').ok_or_else(|| format!("{part:?} has no ="))?;
-            let key = match key.trim() {
-                "site" => Key::Site,
-                "model" => Key::Model,
-                "tag" => Key::Tag,
-                "node" => Key::Node,
-                "name" => Key::Name,
-                other => match other.strip_prefix("label.") {
-                    Some(label) => Key::Label(label.to_owned()),
-                    None => return Err(format!("{other:?} is none of site, model, tag, node, name, label.KEY")),
-                },
-            };
-            Ok((key, value.trim().to_owned()))
-        };
-        text.split(',').map(part).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl Selector {
-    /// Whether a node is meant.
-    pub(crate) fn has(&self, node: &NodeImport) -> bool {
-        let is = |field: &Option<Option<String>>, value: &str| {
-            field.as_ref().and_then(|field| field.as_deref()) == Some(value)
-        };
-        self.0.iter().all(|(key, value)| match key {
-            Key::Site => is(&node.site, value),
-            Key::Model => is(&node.model, value),
-            Key::Tag => node.tags.iter().flatten().flatten().any(|tag| tag == value),
-            Key::Node => node.node == *value,
-            Key::Name => is(&node.name, value),
-            Key::Label(key) => node.labels.iter().flatten().any(|labels| labels.get(key) == Some(value)),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_selector_means_the_nodes_that_have_all_of_it() {
-        let node = |site: &str, tags: &[&str]| NodeImport {
-            site: Some(Some(site.to_owned())),
-            tags: Some(Some(tags.iter().map(|tag| (*tag).to_owned()).collect())),
-            ..NodeImport::default()
-        };
-        let selector: Selector = "site=hq, tag=roof".parse().expect("a selector");
-        assert!(selector.has(&node("hq", &["beta", "roof"])));
-        assert!(!selector.has(&node("hq", &[])) && !selector.has(&node("lab", &["roof"])));
-        let labels = [("floor".to_owned(), "3".to_owned())].into();
-        let named = NodeImport { name: Some(Some("Lobby".to_owned())), labels: Some(Some(labels)), ..node("hq", &[]) };
-        let selector: Selector = "label.floor=3,name=Lobby".parse().expect("a selector");
-        assert!(selector.has(&named) && !selector.has(&node("hq", &[])));
-        for wrong in ["site", "vendor=x", "label=x", ""] {
-            assert!(wrong.parse::<Selector>().is_err(), "{wrong:?}");
-        }
-    }
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::client::{Ask, Client};
 use super::table::clean;
+use super::transfer::chosen::is_chosen;
 use super::transfer::export::pages;
 use crate::args::Renumber;
 use crate::out::{print, print_json, say};
@@ -25,8 +26,8 @@ const AT_ONCE: usize = 4;
 pub(super) async fn renumber(args: &Renumber) -> Result<(), Problem> {
     let client = Client::open(&args.connection.address).await?;
     let chosen = pages(&client, "").map_ok(|page| {
-        let is_chosen = |node: &_| args.selector.as_ref().is_none_or(|selector| selector.has(node));
-        let ids = page.nodes.into_iter().filter(is_chosen).map(|node| RenumberNode { node: node.node });
+        let ids = page.nodes.into_iter().filter(|node| is_chosen(args.selector.as_ref(), node));
+        let ids = ids.map(|node| RenumberNode { node: node.node });
         let ids: Vec<_> = ids.collect();
         let batches: Vec<_> = ids.chunks(BATCH_NODES).map(|batch| Ok::<_, Problem>(batch.to_vec())).collect();
         stream::iter(batches)

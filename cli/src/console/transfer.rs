@@ -1,5 +1,6 @@
 //! Nodes in files: import and export.
 
+pub(super) mod chosen;
 mod columns;
 pub(super) mod export;
 pub(super) mod format;

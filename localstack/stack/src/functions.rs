@@ -86,7 +86,7 @@ const ANNOUNCING: &str = r#"{"dynamodb":{"NewImage":{"m":{"S":[{"exists":true}]}
 const REMOVED: &str = r#"{"eventName":["REMOVE"]}"#;
 
 /// The functions. A new one is a line here, a crate in `functions/`, and a few lines in `infra/template.yaml`.
-pub(crate) const TABLE: [Function; 9] = [
+pub(crate) const TABLE: [Function; 10] = [
     Function { name: "authorize", triggers: &[Trigger::Authorizer], variables: &[&[variable::TOKEN_KEYS]] },
     Function { name: CONNECT, triggers: &[Trigger::Connect], variables: &[STORE] },
     Function { name: "check-in", triggers: &[Trigger::Messages], variables: &[STORE, &[variable::FIRMWARE_BUCKET]] },
@@ -127,8 +127,16 @@ pub(crate) const TABLE: [Function; 9] = [
             &[variable::DEAD_LETTERS_URL, variable::DELIVERY_SCHEDULE, variable::WEBHOOK_PRIVATE],
         ],
     },
+    Function {
+        name: CUTOVER,
+        triggers: &[Trigger::Http("$default")],
+        variables: &[STORE, &[variable::FIRMWARE_BUCKET, variable::WEBHOOK_PRIVATE, variable::CUTOVER_WAIT]],
+    },
     Function { name: SWEEP, triggers: &[Trigger::Schedule], variables: &[STORE, &[variable::SWEEP_EVERY]] },
 ];
+
+/// The function that stands in front of a legacy polling endpoint.
+pub(crate) const CUTOVER: &str = "cutover";
 
 /// The function of `$connect`.
 pub const CONNECT: &str = "connect";
@@ -161,7 +169,7 @@ pub fn timeout(function: &str) -> Duration {
         // A batch of tries, and one more.
         DELIVER => 90,
         // As long as API Gateway waits, less one second for the answer.
-        "console" => 29,
+        "console" | CUTOVER => 29,
         _ => 10,
     })
 }
@@ -318,6 +326,8 @@ impl FunctionSettings {
             variable::DEAD_LETTERS_URL => self.queues.dead_letters.clone(),
             variable::DISCARDED_URL => self.queues.discarded.clone(),
             variable::DELIVERY_SCHEDULE => self.delivery_schedule.clone(),
+            // Functions that are not optimised for speed need longer than on Lambda.
+            variable::CUTOVER_WAIT => "2000".to_owned(),
             // Receivers are on this machine, too.
             variable::WEBHOOK_PRIVATE => "allow".to_owned(),
             _ => String::new(),

@@ -71,6 +71,9 @@ pub mod variable {
     pub const DELIVERY_SCHEDULE: &str = "ROLLCALL_DELIVERY_SCHEDULE";
     /// Whether events may be sent to addresses that are not public: `allow` or `refuse`. If it is not set, `refuse`.
     pub const WEBHOOK_PRIVATE: &str = "ROLLCALL_WEBHOOK_PRIVATE";
+    /// How long an answer of a legacy endpoint waits until its poll is noted, in milliseconds; if it is not set,
+    /// [`CUTOVER_WAIT_MS`](rollcall_service::CUTOVER_WAIT_MS).
+    pub const CUTOVER_WAIT: &str = "ROLLCALL_CUTOVER_WAIT_MS";
     /// The URL of DynamoDB, if it is neither AWS's own nor [`ENDPOINT_URL`].
     pub const ENDPOINT_URL_DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 }

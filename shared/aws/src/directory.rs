@@ -109,7 +109,7 @@ fn node(stored: &HashMap<String, AttributeValue>) -> Result<(NodeId, Item), Stor
 
 fn id(stored: &HashMap<String, AttributeValue>) -> Result<NodeId, StoreError> {
     match key_of(stored)? {
-        Key::Node(node) | Key::About(node) => Ok(node),
+        Key::Node(node) | Key::About(node) | Key::Legacy(node) => Ok(node),
         _ => Err(StoreError::Malformed(SORT_KEY.to_owned())),
     }
 }

@@ -15,7 +15,7 @@ use futures_util::future::try_join_all;
 use rollcall_core::{
     DUE_SHARDS, Deletion, Item, Key, NodeId, Outcome, PARTITION_KEY, SORT_KEY, Site, Table, Timestamp, Update,
 };
-use rollcall_service::{Order, Page, PageKey, Segment, Store, StoreError, Units, Written};
+use rollcall_service::{Beside, Order, Page, PageKey, Segment, Store, StoreError, Units, Written};
 
 use crate::client::Clients;
 use crate::render::{Rendered, item, key, key_of};
@@ -151,8 +151,8 @@ impl Store for DynamoStore {
         self.read_all(Table::Nodes, nodes.iter().map(|node| Key::Node(node.clone()))).await
     }
 
-    async fn abouts(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
-        self.read_all(Table::Records, nodes.iter().map(|node| Key::About(node.clone()))).await
+    async fn beside(&self, what: Beside, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        self.read_all(Table::Records, nodes.iter().map(|node| what.key(node))).await
     }
 }
 

@@ -232,6 +232,30 @@ attributes! {
     NodeName = "nn",
     /// Of what people call a node: the labels, a line for each.
     Labels = "nl",
+    /// Of a cut-over: the mapping of the legacy endpoint, as JSON.
+    CutoverMapping = "om",
+    /// Of a cut-over: the modes of nodes, a line for each rule.
+    CutoverModes = "oo",
+    /// Of what is kept of a node that polls a legacy endpoint: a hash of the credential that the endpoint accepted.
+    LegacyCredential = "oc",
+    /// How many polls the legacy endpoint answered while Rollcall observed.
+    PollsObserved = "pa",
+    /// How many polls the legacy endpoint answered as Rollcall would have.
+    PollsSame = "pb",
+    /// How many polls the legacy endpoint answered otherwise than Rollcall would have.
+    PollsDifferent = "pd",
+    /// How many polls Rollcall answered.
+    PollsServed = "pe",
+    /// How many polls Rollcall was to answer, and the legacy endpoint did.
+    PollsFellBack = "pf",
+    /// How many polls the legacy endpoint was to answer, and Rollcall did.
+    PollsRescued = "pr",
+    /// When the last poll came.
+    PolledAt = "pt",
+    /// How the last answers differed that did, as JSON.
+    LegacyDifference = "od",
+    /// When they did.
+    DifferedAt = "oa",
     /// Of a history: the version in slot 0.
     Version0 = "v0",
     /// Of a history: the SHA-256 of that version's document.

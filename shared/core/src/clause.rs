@@ -135,6 +135,8 @@ labels! {
     EndpointChanged = "endpoint-changed",
     /// The endpoint is disabled already.
     EndpointDisabled = "endpoint-disabled",
+    /// The settings of the cut-over have changed since they were read.
+    SettingsChanged = "settings-changed",
     /// The delivery was tried by somebody else, or began again, since it was read.
     DeliveryChanged = "delivery-changed",
 }

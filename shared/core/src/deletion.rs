@@ -39,8 +39,8 @@ pub fn delete_node(node: &NodeId) -> Deletion {
 }
 
 /// The records of a node that have known keys.
-pub fn records_of(node: &NodeId) -> [Key; 2] {
-    [Key::History(node.clone()), Key::About(node.clone())]
+pub fn records_of(node: &NodeId) -> [Key; 3] {
+    [Key::History(node.clone()), Key::About(node.clone()), Key::Legacy(node.clone())]
 }
 
 /// The keys between which the node's commands are, and the idempotency keys that they were queued with.
@@ -99,6 +99,7 @@ mod tests {
         let all = [
             Key::History(node()),
             Key::About(node()),
+            Key::Legacy(node()),
             Key::Command(node(), 1),
             Key::Command(node(), LAST_NUMBER),
             queued("!"),

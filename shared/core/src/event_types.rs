@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 /// The types of events, in the order of their names.
-pub const EVENT_TYPES: [&str; 25] = [
+pub const EVENT_TYPES: [&str; 27] = [
     "command.expired",
     "command.finished",
     "command.queued",
@@ -11,6 +11,8 @@ pub const EVENT_TYPES: [&str; 25] = [
     "config.desired",
     "config.rejected",
     "config.substituted",
+    "cutover.mapping",
+    "cutover.mode",
     "drift.found",
     "endpoint.disabled",
     "endpoint.removed",
@@ -32,7 +34,8 @@ pub const EVENT_TYPES: [&str; 25] = [
 ];
 
 /// The types that only who names them is sent. They tell what the application itself has changed, and of no node.
-const ASKED_FOR: [&str; 4] = ["endpoint.removed", "endpoint.rotated", "endpoint.set", "firmware.added"];
+const ASKED_FOR: [&str; 6] =
+    ["cutover.mapping", "cutover.mode", "endpoint.removed", "endpoint.rotated", "endpoint.set", "firmware.added"];
 
 /// How many patterns a list may have.
 const PATTERNS: usize = 20;

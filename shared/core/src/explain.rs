@@ -81,6 +81,7 @@ pub(crate) fn follows(event: &Event, because: Because, stored: Option<&Node>, po
         | Because::EndpointTaken
         | Because::EndpointChanged
         | Because::EndpointDisabled
+        | Because::SettingsChanged
         | Because::DeliveryChanged => None,
     }
 }

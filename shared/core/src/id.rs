@@ -49,6 +49,15 @@ pub enum InvalidId {
     },
 }
 
+/// A MAC address as `aa:bb:cc:dd:ee:ff`, however it is written; `None` if the text is none.
+pub fn mac_address(text: &str) -> Option<String> {
+    let separators = text.chars().filter(|letter| matches!(letter, ':' | '-' | '.')).count();
+    let digits: String = text.chars().filter(char::is_ascii_hexdigit).map(|digit| digit.to_ascii_lowercase()).collect();
+    let is_mac = digits.len() == 12 && digits.len() + separators == text.len() && matches!(separators, 0 | 2 | 5);
+    let pairs: Vec<_> = digits.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).into_owned()).collect();
+    is_mac.then(|| pairs.join(":"))
+}
+
 pub(crate) fn check(
     kind: &'static str,
     text: &str,
@@ -328,6 +337,16 @@ mod tests {
     fn a_mac_address_and_a_serial_number_are_node_ids() {
         for id in ["a4:2b:b0:11:22:33", "AP-0007_b", "7"] {
             assert_eq!(id.parse::<NodeId>().map(|id| id.to_string()), Ok(id.to_owned()));
+        }
+    }
+
+    #[test]
+    fn mac_addresses_are_written_in_one_way_and_nothing_else_is_touched() {
+        for text in ["AA-BB-CC-DD-EE-FF", "aa:bb:cc:dd:ee:ff", "aabb.ccdd.eeff", "AABBCCDDEEFF"] {
+            assert_eq!(mac_address(text).as_deref(), Some("aa:bb:cc:dd:ee:ff"), "{text}");
+        }
+        for text in ["ap-1", "AA-BB-CC-DD-EE", "AA-BB-CC-DD-EE-FF-00", "AABBCCDDEEFG", "a-a-b-b-c-c-d-d-e-e-f-f"] {
+            assert_eq!(mac_address(text), None, "{text}");
         }
     }
 

@@ -41,6 +41,9 @@ const ENDPOINTS: &str = "endpoints";
 const OF_AN_ENDPOINT: &str = "deliveries#";
 const STATE: &str = "state";
 const UNUSED: &str = "unused";
+const CUTOVER: &str = "cutover";
+const SETTINGS: &str = "settings";
+const LEGACY: &str = "legacy";
 
 /// Where an item is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -73,6 +76,8 @@ pub enum Key {
     History(NodeId),
     /// What people call the node: its [`About`](crate::About).
     About(NodeId),
+    /// What is kept of the node because it polls a legacy endpoint: its [`Legacy`](crate::Legacy).
+    Legacy(NodeId),
     /// The node's command with this number.
     Command(NodeId, u64),
     /// The number of the node's command that was queued with this idempotency key.
@@ -97,6 +102,8 @@ pub enum Key {
     Endpoint(EndpointName),
     /// The delivery of an event to an endpoint.
     Delivery(EndpointName, EventId),
+    /// The settings of the cut-over: [`CutoverSettings`](crate::CutoverSettings).
+    Cutover,
 }
 
 impl Key {
@@ -106,6 +113,7 @@ impl Key {
             Self::Node(_) => Table::Nodes,
             Self::History(_)
             | Self::About(_)
+            | Self::Legacy(_)
             | Self::Command(..)
             | Self::Queued(..)
             | Self::Document(_)
@@ -117,7 +125,8 @@ impl Key {
             | Self::LogHead(_)
             | Self::Actor(_)
             | Self::Endpoint(_)
-            | Self::Delivery(..) => Table::Records,
+            | Self::Delivery(..)
+            | Self::Cutover => Table::Records,
         }
     }
 
@@ -127,6 +136,7 @@ impl Key {
             Self::Node(node)
             | Self::History(node)
             | Self::About(node)
+            | Self::Legacy(node)
             | Self::Command(node, _)
             | Self::Queued(node, _)
             | Self::EventOf(node, _) => format!("{OF_A_NODE}{node}"),
@@ -138,6 +148,7 @@ impl Key {
             Self::Actor(_) => ACTORS.to_owned(),
             Self::Endpoint(_) => ENDPOINTS.to_owned(),
             Self::Delivery(endpoint, _) => format!("{OF_AN_ENDPOINT}{endpoint}"),
+            Self::Cutover => CUTOVER.to_owned(),
         }
     }
 
@@ -147,6 +158,7 @@ impl Key {
             Self::Node(_) => SORT_KEY_NODE.to_owned(),
             Self::History(_) => HISTORY.to_owned(),
             Self::About(_) => ABOUT.to_owned(),
+            Self::Legacy(_) => LEGACY.to_owned(),
             Self::Command(_, number) => format!("{COMMAND}{number:012}"),
             Self::Queued(_, key) => format!("{QUEUED}{}", key.as_str()),
             Self::Document(_) => DOCUMENT.to_owned(),
@@ -159,6 +171,7 @@ impl Key {
             Self::Actor(reference) => reference.clone(),
             Self::Endpoint(name) => name.to_string(),
             Self::Delivery(_, event) => event.to_string(),
+            Self::Cutover => SETTINGS.to_owned(),
         }
     }
 
@@ -184,6 +197,8 @@ impl Key {
             Some(Self::Actor(sort.to_owned()))
         } else if partition == ENDPOINTS {
             Some(Self::Endpoint(sort.parse()?))
+        } else if partition == CUTOVER {
+            Some(Self::Cutover)
         } else if let Some(endpoint) = partition.strip_prefix(OF_AN_ENDPOINT) {
             Some(Self::Delivery(endpoint.parse()?, sort.parse()?))
         } else {
@@ -205,6 +220,7 @@ impl Key {
                 SORT_KEY_NODE => Some(Self::Node(node)),
                 HISTORY => Some(Self::History(node)),
                 ABOUT => Some(Self::About(node)),
+                LEGACY => Some(Self::Legacy(node)),
                 _ => None,
             }
         })
@@ -224,6 +240,7 @@ impl Key {
             Self::Node(node)
             | Self::History(node)
             | Self::About(node)
+            | Self::Legacy(node)
             | Self::Command(node, _)
             | Self::Queued(node, _)
             | Self::EventOf(node, _) => Some(node),
@@ -235,19 +252,21 @@ impl Key {
             | Self::LogHead(_)
             | Self::Actor(_)
             | Self::Endpoint(_)
-            | Self::Delivery(..) => None,
+            | Self::Delivery(..)
+            | Self::Cutover => None,
         }
     }
 }
 
-/// The node's shard in the index of suspected nodes. It is a hash of the node's id (FNV-1a, 64 bit), so it never
-/// changes.
+/// A hash of a node's id (FNV-1a, 64 bit), which never changes.
+pub(crate) fn hash(node: &NodeId) -> u64 {
+    let bytes = node.as_str().bytes();
+    bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
+/// The node's shard in the index of suspected nodes. It never changes.
 pub fn due_shard(node: &NodeId) -> u64 {
-    let hash = node
-        .as_str()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    hash % DUE_SHARDS
+    hash(node) % DUE_SHARDS
 }
 
 #[cfg(test)]
@@ -272,6 +291,7 @@ mod tests {
             (Key::Node(node.clone()), "node#ap-1", "node"),
             (Key::History(node.clone()), "node#ap-1", "history"),
             (Key::About(node.clone()), "node#ap-1", "about"),
+            (Key::Legacy(node.clone()), "node#ap-1", "legacy"),
             (Key::EventOf(node.clone(), event()), "node#ap-1", "event#00017.0"),
             (Key::Command(node, 7), "node#ap-1", "command#000000000007"),
             (queued, "node#ap-1", "queued#k#1"),
@@ -284,6 +304,7 @@ mod tests {
             (Key::Actor("#ab12".to_owned()), "actors", "#ab12"),
             (Key::Endpoint(endpoint()), "endpoints", "crm"),
             (Key::Delivery(endpoint(), event()), "deliveries#crm", "00017.0"),
+            (Key::Cutover, "cutover", "settings"),
         ]
     }
 
@@ -330,7 +351,7 @@ mod tests {
     #[test]
     fn the_items_of_a_node_are_known_as_its_own() {
         let owned = spelled().into_iter().filter(|(key, ..)| key.node().is_some_and(|node| node.as_str() == "ap-1"));
-        assert_eq!(owned.count(), 6);
+        assert_eq!(owned.count(), 7);
     }
 
     #[test]

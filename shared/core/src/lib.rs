@@ -25,6 +25,7 @@ mod collection;
 mod command;
 mod command_numbers;
 mod commands;
+mod cutover;
 mod deletion;
 mod delivery;
 mod denied;
@@ -55,6 +56,7 @@ mod refusal;
 mod registration;
 mod report;
 mod schedule;
+mod selector;
 mod settle;
 mod settled;
 mod sweep;
@@ -80,6 +82,10 @@ pub use collection::{
 pub use command::{Command, CommandState, Ended, Ending};
 pub use command_numbers::{CommandNumbers, ResultOf};
 pub use commands::{Queueing, Room, awaits_result, cancel, end, first_open, over, queue, queued_before, room, send};
+pub use cutover::{
+    CutoverMode, CutoverModes, CutoverRule, CutoverSettings, InvalidRule, Legacy, Percent, Polled, note_polled,
+    set_cutover,
+};
 pub use deletion::{Deletion, commands_of, delete_node, deletions_of_event, events_until, records_of};
 pub use delivery::{Answer, Claim, DeliveryProgress, DeliveryRecord, EXCERPT_BYTES, Verdict, excerpt, verdict};
 pub use denied::{Denied, Unanswerable, granted};
@@ -102,7 +108,7 @@ pub use guard::Guard;
 pub use history::{History, remember};
 pub use id::{
     CommandName, ConnectionId, CredentialVersion, EndpointName, EventId, FirmwareVersion, IdempotencyKey, Instance,
-    InvalidId, Model, NodeId, Site,
+    InvalidId, Model, NodeId, Site, mac_address,
 };
 pub use item::{Item, Malformed, Value};
 pub use key::{
@@ -122,6 +128,7 @@ pub use refusal::Refusal;
 pub use registration::{Amended, Amending, Registering, amend, register, register_or_amend, revoke};
 pub use report::{ConfigOutcome, ConfigState, Health, Report, UpdateOutcome, UpdateState};
 pub use schedule::{InvalidSchedule, Schedule};
+pub use selector::{InvalidSelector, Selectable, Selector};
 pub use settle::{SettleError, settle};
 pub use settled::{AckTerms, Effect, Reply, Settled};
 pub use sweep::{expired, gone, gone_for_good, lost, presence_at};

@@ -9,6 +9,7 @@ mod conditions;
 mod configs;
 mod content;
 mod cursor;
+mod cutover;
 mod deletion;
 mod drift;
 mod endpoints;

@@ -8,7 +8,7 @@ use rollcall_core::{
     Attribute, DUE_SHARDS, Deletion, Item, Key, NodeId, Outcome, Site, Timestamp, Update, Value, due_shard,
 };
 
-use crate::store::{Order, Page, PageKey, Segment, Store, StoreError, Written};
+use crate::store::{Beside, Order, Page, PageKey, Segment, Store, StoreError, Written};
 
 /// Items in memory. Every method takes effect at one moment.
 #[derive(Debug, Default)]
@@ -157,8 +157,8 @@ impl Store for MemoryStore {
         Ok(nodes.iter().filter_map(item).collect())
     }
 
-    async fn abouts(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
-        let item = |node: &NodeId| Some((node.clone(), self.get(&Key::About(node.clone()))?));
+    async fn beside(&self, what: Beside, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        let item = |node: &NodeId| Some((node.clone(), self.get(&what.key(node))?));
         Ok(nodes.iter().filter_map(item).collect())
     }
 }

@@ -93,12 +93,31 @@ pub trait Store {
     /// If they can't be read.
     fn nodes(&self, nodes: &[NodeId]) -> impl Future<Output = Result<Vec<(NodeId, Item)>, StoreError>>;
 
-    /// Reads what people call these nodes, of at most [`BATCH`] of them, with consistent reads and in no particular order.
-    /// Nodes without such an item are left out.
+    /// Reads what is kept beside these nodes, of at most [`BATCH`] of them, with consistent reads and in no particular
+    /// order. Nodes without such an item are left out.
     ///
     /// # Errors
     /// If they can't be read.
-    fn abouts(&self, nodes: &[NodeId]) -> impl Future<Output = Result<Vec<(NodeId, Item)>, StoreError>>;
+    fn beside(&self, what: Beside, nodes: &[NodeId]) -> impl Future<Output = Result<Vec<(NodeId, Item)>, StoreError>>;
+}
+
+/// An item that is kept beside a node's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// What people call the node.
+    About,
+    /// What is kept of a node that polls a legacy endpoint.
+    Legacy,
+}
+
+impl Beside {
+    /// The item's key.
+    pub fn key(self, node: &NodeId) -> Key {
+        match self {
+            Self::About => Key::About(node.clone()),
+            Self::Legacy => Key::Legacy(node.clone()),
+        }
+    }
 }
 
 impl<S: Store> Store for &S {
@@ -142,8 +161,8 @@ impl<S: Store> Store for &S {
         (**self).nodes(nodes).await
     }
 
-    async fn abouts(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
-        (**self).abouts(nodes).await
+    async fn beside(&self, what: Beside, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        (**self).beside(what, nodes).await
     }
 }
 

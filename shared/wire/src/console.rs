@@ -1,6 +1,7 @@
 //! The types of the console API, which the application uses.
 
 mod commands;
+mod cutover;
 mod endpoints;
 #[cfg(feature = "openapi")]
 mod labels;
@@ -13,6 +14,7 @@ pub use commands::{
     FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish, IMAGE_BYTES, InvalidImage,
 };
 
+pub use cutover::{AnswerDifference, CutoverMode, CutoverModeSpec, CutoverNode, CutoverPage, CutoverRule, CutoverView};
 pub use endpoints::{
     DeliveryList, DeliveryProgress, DeliveryView, DisabledView, EndpointList, EndpointSecret, EndpointSpec,
     EndpointView, Replay, Replayed, SignatureScheme, TestSent,

@@ -5,9 +5,10 @@ mod data;
 use serde::{Deserialize, Serialize};
 
 pub use data::{
-    AddedFirmware, DesiredConfigs, DesiredFirmware, DisabledEndpoint, Drift, EndpointSettings, EventData,
-    ExpiredCommand, ExpiringToken, FinishedCommand, Flaps, NamedConfig, Nothing, Offline, Online, QueuedCommand,
-    Registration, Registrations, RemovedEndpoint, ReportedConfig, ReportedFirmware, SetEndpoint, TestedEndpoint,
+    AddedFirmware, CutoverModes, DesiredConfigs, DesiredFirmware, DisabledEndpoint, Drift, EndpointSettings, EventData,
+    ExpiredCommand, ExpiringToken, FinishedCommand, Flaps, MappingChange, NamedConfig, Nothing, Offline, Online,
+    QueuedCommand, Registration, Registrations, RemovedEndpoint, ReportedConfig, ReportedFirmware, SetEndpoint,
+    TestedEndpoint,
 };
 
 use crate::json::Json;

@@ -15,6 +15,7 @@ mod events;
 mod frames;
 mod listener;
 mod machine;
+mod mapping;
 mod mutate;
 mod now;
 mod tokens;
@@ -24,6 +25,7 @@ pub use events::events;
 pub use frames::frames;
 pub use listener::listener;
 pub use machine::machine;
+pub use mapping::mapping;
 pub use mutate::Mutator;
 pub use tokens::tokens;
 pub use wire::wire;
@@ -42,13 +44,14 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "wire", run: wire },
     Target { name: "tokens", run: tokens },
     Target { name: "events", run: events },
     Target { name: "frames", run: frames },
     Target { name: "listener", run: listener },
     Target { name: "machine", run: machine },
+    Target { name: "mapping", run: mapping },
 ];
 
 /// The beginning of a text that says what happened: enough to tell outcomes apart, without numbers and without what it

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use rollcall_core::{ConnectionId, Deletion, Item, Key, NodeId, Outcome, Site, Timestamp, Update};
-use rollcall_service::{Message, Order, Post, Posted, Segment};
+use rollcall_service::{Beside, Message, Order, Post, Posted, Segment};
 
 /// What a function asks of another service.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub(crate) enum Request {
     /// The items of these nodes.
     Batch(Vec<NodeId>),
     /// What people call these nodes.
-    Abouts(Vec<NodeId>),
+    Beside(Beside, Vec<NodeId>),
     /// A frame for a connection.
     Post(ConnectionId, Rc<str>),
     Close(ConnectionId),

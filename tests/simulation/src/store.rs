@@ -150,8 +150,8 @@ impl Store {
                 Answer::Nodes(nodes, more)
             }
             Request::Suspects(ends, limit) => Answer::Ids(self.table.suspects(&ends, limit), None),
-            Request::Batch(nodes) => Answer::Nodes(self.table.batch(&nodes, Key::Node), None),
-            Request::Abouts(nodes) => Answer::Nodes(self.table.batch(&nodes, Key::About), None),
+            Request::Batch(nodes) => Answer::Nodes(self.table.batch(&nodes, |node| Key::Node(node.clone())), None),
+            Request::Beside(what, nodes) => Answer::Nodes(self.table.batch(&nodes, |node| what.key(node)), None),
             _ => Answer::Failed(Failure::Rejected),
         }
     }

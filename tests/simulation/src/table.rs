@@ -182,8 +182,8 @@ impl Table {
     }
 
     /// The items of these nodes that have such a key. Nodes without one are left out.
-    pub(crate) fn batch(&self, nodes: &[NodeId], key: fn(NodeId) -> Key) -> Vec<(NodeId, Item)> {
-        let item = |node: &NodeId| Some((node.clone(), self.items.get(&key(node.clone()))?.clone()));
+    pub(crate) fn batch(&self, nodes: &[NodeId], key: impl Fn(&NodeId) -> Key) -> Vec<(NodeId, Item)> {
+        let item = |node: &NodeId| Some((node.clone(), self.items.get(&key(node))?.clone()));
         nodes.iter().filter_map(item).collect()
     }
 

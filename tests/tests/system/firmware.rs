@@ -7,7 +7,7 @@ use rollcall_wire::{Document, ErrorCode, FirmwareUrl, ServerMessage};
 use serde_json::{Value, json};
 
 /// An image, which is JSON here so that what hashes documents hashes it.
-const IMAGE: &str = "\"an image\"";
+pub(crate) const IMAGE: &str = "\"an image\"";
 
 fn spec() -> Value {
     let sha256 = Document::parse(IMAGE).expect("JSON").sha256().to_owned();
@@ -15,7 +15,7 @@ fn spec() -> Value {
 }
 
 /// A node of a model, and firmware for it whose image is in the bucket.
-async fn prepare(cloud: &Cloud) -> Http {
+pub(crate) async fn prepare(cloud: &Cloud) -> Http {
     let console = cloud.console();
     console.put("/v1/nodes/ap-1", r#"{"model": "ax-2"}"#).await;
     let added = console.put("/v1/firmware/ax-2/2.5", spec().to_string()).await;

@@ -5,11 +5,7 @@ use maud::{DOCTYPE, PreEscaped, html};
 use super::compare::Comparison;
 use super::groups::Groups;
 use crate::args::Reconcile;
-
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}\
-table{border-collapse:collapse;width:100%;margin:.5rem 0 2rem}th,td{text-align:left;padding:.35rem .6rem;\
-border-bottom:1px solid #d8dee4;vertical-align:top}td.n,th.n{text-align:right}code{font:13px/1.4 ui-monospace,monospace;\
-overflow-wrap:anywhere}del{color:#a40e26;text-decoration:none}ins{color:#116329;text-decoration:none}";
+use crate::console::STYLE;
 
 /// The page.
 pub(super) fn page(args: &Reconcile, comparison: &Comparison, groups: &Groups) -> String {

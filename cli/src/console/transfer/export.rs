@@ -11,6 +11,7 @@ use futures_util::{TryStreamExt as _, stream};
 use http::Method;
 use rollcall_wire::console::{ExportPage, NodeImport};
 
+use super::chosen::is_chosen;
 use super::columns::NAMES;
 use super::format::Format;
 use crate::args::Export;
@@ -94,7 +95,7 @@ async fn write(args: &Export, client: &Client, format: Format, out: impl Write) 
     let mut pages = pin!(pages(client, ""));
     let (mut count, mut progress) = (0, Progress::start());
     while let Some(page) = pages.try_next().await? {
-        for node in page.nodes.iter().filter(|node| args.selector.as_ref().is_none_or(|selector| selector.has(node))) {
+        for node in page.nodes.iter().filter(|node| is_chosen(args.selector.as_ref(), node)) {
             match out.add(node) {
                 // Whoever stops reading has seen enough.
                 Err(error) if args.output.is_none() && error.kind() == ErrorKind::BrokenPipe => return Ok(count),

@@ -7,7 +7,7 @@ use std::hash::BuildHasher as _;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
-use rollcall_core::{FirmwareVersion, Labels, Model, Name, NodeId, Site, Tags};
+use rollcall_core::{FirmwareVersion, Labels, Model, Name, NodeId, Site, Tags, mac_address};
 use rollcall_wire::Json;
 use rollcall_wire::console::NodeImport;
 use serde_json::value::RawValue;
@@ -86,20 +86,11 @@ impl Ids {
     /// Writes an id as it is to be.
     pub(super) fn normalise(self, id: &mut String) {
         if self == Self::Macs
-            && let Some(mac) = mac(id)
+            && let Some(mac) = mac_address(id)
         {
             *id = mac;
         }
     }
-}
-
-/// A MAC address as `aa:bb:cc:dd:ee:ff`; `None` if it is none.
-fn mac(text: &str) -> Option<String> {
-    let separators = text.chars().filter(|letter| matches!(letter, ':' | '-' | '.')).count();
-    let digits: String = text.chars().filter(char::is_ascii_hexdigit).map(|digit| digit.to_ascii_lowercase()).collect();
-    let is_mac = digits.len() == 12 && digits.len() + separators == text.len() && matches!(separators, 0 | 2 | 5);
-    let pairs: Vec<_> = digits.as_bytes().chunks(2).map(|pair| String::from_utf8_lossy(pair).into_owned()).collect();
-    is_mac.then(|| pairs.join(":"))
 }
 
 impl Rows {
@@ -254,16 +245,6 @@ fn check(node: &NodeImport) -> Result<(), Bad> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn mac_addresses_are_written_in_one_way_and_nothing_else_is_touched() {
-        for text in ["AA-BB-CC-DD-EE-FF", "aa:bb:cc:dd:ee:ff", "aabb.ccdd.eeff", "AABBCCDDEEFF"] {
-            assert_eq!(mac(text).as_deref(), Some("aa:bb:cc:dd:ee:ff"), "{text}");
-        }
-        for text in ["ap-1", "AA-BB-CC-DD-EE", "AA-BB-CC-DD-EE-FF-00", "AABBCCDDEEFG", "a-a-b-b-c-c-d-d-e-e-f-f"] {
-            assert_eq!(mac(text), None, "{text}");
-        }
-    }
 
     fn rows(name: &str, text: &[u8], ids: Ids) -> Vec<Row> {
         let folder = tempfile::tempdir().expect("a folder");

@@ -11,7 +11,7 @@ use crate::connections::Connections;
 use crate::console::handle::Console;
 use crate::console::refusal::{denied, failed, internal};
 use crate::queue::Queue;
-use crate::store::{BATCH, Store};
+use crate::store::{BATCH, Beside, Store};
 
 /// How often a change is tried while others change the same.
 const TRIES: usize = 5;
@@ -27,7 +27,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     pub(crate) async fn abouts(&self, nodes: &[NodeId]) -> Result<BTreeMap<NodeId, About>, Problem> {
         // A batch may name a node twice, and a request may not.
         let nodes: Vec<_> = nodes.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
-        let batches = try_join_all(nodes.chunks(BATCH).map(|batch| self.store.abouts(batch))).await;
+        let batches = try_join_all(nodes.chunks(BATCH).map(|batch| self.store.beside(Beside::About, batch))).await;
         let items = batches.map_err(|error| failed(&error))?.into_iter().flatten();
         items.map(|(node, item)| Ok((node, read(Some(&item))?))).collect()
     }

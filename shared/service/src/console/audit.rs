@@ -1,4 +1,4 @@
-//! What is changed through the console besides nodes: endpoints and images of firmware. Each change is an event that names
+//! What is changed through the console besides nodes: endpoints, images of firmware, and the cut-over. Each change is an event that names
 //! who made it, as each change of a node is.
 
 use rollcall_core::{Endpoint, EndpointName, EndpointSpec, Logging, Model, Secret, Update, log_shard};
@@ -21,6 +21,7 @@ use crate::webhook::scheme;
 pub(crate) enum Changed<'a> {
     Endpoint(&'a EndpointName),
     Image(&'a Model),
+    Cutover,
     /// Nothing is changed.
     Nothing,
 }
@@ -31,6 +32,7 @@ impl Changed<'_> {
         match self {
             Self::Endpoint(name) => (name.as_str(), format!("endpoint:{name}")),
             Self::Image(model) => (model.as_str(), "firmware:images".to_owned()),
+            Self::Cutover => ("fleet", "fleet:cut-over".to_owned()),
             Self::Nothing => ("fleet", "fleet:drift".to_owned()),
         }
     }

@@ -7,12 +7,19 @@ macro_rules! operations {
     };
 }
 
+mod cutover;
 mod every_path;
 mod examples;
 mod operations;
 mod told;
 
 use crate::http::HttpAnswer;
+use rollcall_cutover::{
+    AnswerMap, Application, ConfigMap, HealthMap, Mapping, NodeFormat, Place, RequestMap, ResultMap,
+};
+use rollcall_wire::console::{
+    AnswerDifference, CutoverMode, CutoverModeSpec, CutoverNode, CutoverPage, CutoverRule, CutoverView,
+};
 use rollcall_wire::console::{
     AppliedView, BatchNode, BatchResult, ConfigSet, ConfigView, NodePage, NodePatch, NodeSpec, NodeView, Problem,
 };
@@ -59,6 +66,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         (name = "firmware", description = "Firmware images, and which version a node is to run."),
         (name = "events", description = "What happened to nodes, and who changed what."),
         (name = "endpoints", description = "Where events are sent, and what became of them there."),
+        (name = "cut-over", description = "Nodes that poll a legacy endpoint, and who answers them."),
         (name = "server", description = "The console itself."),
     ),
     paths(
@@ -70,7 +78,8 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         operations::queue, operations::commands, operations::cancel, operations::set_firmware,
         operations::add_firmware, operations::firmware, told::events, told::event_schema, told::node_events,
         told::list_endpoints, told::put_endpoint, told::endpoint, told::remove_endpoint,
-        told::test_endpoint, told::rotate_endpoint, told::deliveries, told::replay
+        told::test_endpoint, told::rotate_endpoint, told::deliveries, told::replay,
+        cutover::cutover, cutover::set_mapping, cutover::remove_mapping, cutover::set_mode, cutover::cutover_nodes
     ),
     components(schemas(
         NodeSpec, NodePatch, BatchNode, BatchResult, NodeView, NodePage, DesiredView, ConfigProgress, ConfigSet,
@@ -80,7 +89,9 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         FirmwareProgress, UpdateReport, UpdateStatus, HealthView, PartHealth, Presence, PresenceView,
         CloudEvent, EventPage, NodeEventPage,
         EndpointSpec, EndpointSecret, SignatureScheme,
-        EndpointView, DisabledView, EndpointList, TestSent, Replay, Replayed, DeliveryProgress, DeliveryView, DeliveryList
+        EndpointView, DisabledView, EndpointList, TestSent, Replay, Replayed, DeliveryProgress, DeliveryView, DeliveryList,
+        Mapping, Application, RequestMap, Place, NodeFormat, HealthMap, ResultMap, ConfigMap, AnswerMap,
+        CutoverView, CutoverRule, CutoverMode, CutoverModeSpec, CutoverPage, CutoverNode, AnswerDifference
     )),
     modifiers(&Keys, &Examples, &EveryPath),
     security(("key" = []))
@@ -203,6 +214,11 @@ mod tests {
             Export: "GET" "nodes:export",
             Drift: "POST" "drift",
             Renumber: "POST" "nodes:renumber",
+            Cutover: "GET" "cutover",
+            SetMapping: "PUT" "cutover/mapping",
+            RemoveMapping: "DELETE" "cutover/mapping",
+            SetMode: "PUT" "cutover/mode",
+            CutoverNodes: "GET" "cutover/nodes",
             Register("{node}"): "PUT" "nodes/{node}",
             Amend("{node}"): "PATCH" "nodes/{node}",
             Show("{node}"): "GET" "nodes/{node}",

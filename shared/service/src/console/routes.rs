@@ -64,6 +64,11 @@ pub(crate) enum Keyed<'a> {
     Export,
     Drift,
     Renumber,
+    Cutover,
+    SetMapping,
+    RemoveMapping,
+    SetMode,
+    CutoverNodes,
     Register(&'a str),
     Amend(&'a str),
     Show(&'a str),
@@ -138,6 +143,11 @@ impl<'a> Route<'a> {
             | Keyed::Export
             | Keyed::Drift
             | Keyed::Renumber
+            | Keyed::Cutover
+            | Keyed::SetMapping
+            | Keyed::RemoveMapping
+            | Keyed::SetMode
+            | Keyed::CutoverNodes
             | Keyed::SetSiteConfig(_)
             | Keyed::AddFirmware(..)
             | Keyed::Firmware(..)
@@ -157,7 +167,9 @@ impl<'a> Route<'a> {
     pub(crate) fn has_parameter(&self, name: &str) -> bool {
         match self {
             Self::Keyed(Keyed::List) => matches!(name, "site" | "presence" | "limit" | "cursor"),
-            Self::Keyed(Keyed::Commands(_) | Keyed::NodeEvents(_)) => matches!(name, "limit" | "cursor"),
+            Self::Keyed(Keyed::Commands(_) | Keyed::NodeEvents(_) | Keyed::CutoverNodes) => {
+                matches!(name, "limit" | "cursor")
+            }
             Self::Keyed(Keyed::Import) => matches!(name, "dry_run" | "stack"),
             Self::Keyed(Keyed::Export) => matches!(name, "limit" | "cursor" | "segment" | "segments" | "conditions"),
             Self::Keyed(Keyed::Events) => matches!(name, "after" | "limit" | "type" | "node" | "wait_s"),
@@ -190,6 +202,8 @@ impl<'a> Route<'a> {
                 | Keyed::Import
                 | Keyed::Drift
                 | Keyed::Renumber
+                | Keyed::SetMapping
+                | Keyed::SetMode
                 | Keyed::Register(_)
                 | Keyed::SetConfig(_)
                 | Keyed::SetSiteConfig(_)
@@ -212,6 +226,8 @@ impl Keyed<'_> {
             | Self::EventSchema
             | Self::List
             | Self::Export
+            | Self::Cutover
+            | Self::CutoverNodes
             | Self::Show(_)
             | Self::Config(_)
             | Self::Commands(_)
@@ -225,6 +241,9 @@ impl Keyed<'_> {
             | Self::Import
             | Self::Drift
             | Self::Renumber
+            | Self::SetMapping
+            | Self::RemoveMapping
+            | Self::SetMode
             | Self::Register(_)
             | Self::Amend(_)
             | Self::Delete(_)
@@ -285,6 +304,11 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
         ("POST", ["nodes:import"]) => Route::Keyed(Keyed::Import),
         ("GET", ["nodes:export"]) => Route::Keyed(Keyed::Export),
         ("POST", ["nodes:renumber"]) => Route::Keyed(Keyed::Renumber),
+        ("GET", ["cutover"]) => Route::Keyed(Keyed::Cutover),
+        ("PUT", ["cutover", "mapping"]) => Route::Keyed(Keyed::SetMapping),
+        ("DELETE", ["cutover", "mapping"]) => Route::Keyed(Keyed::RemoveMapping),
+        ("PUT", ["cutover", "mode"]) => Route::Keyed(Keyed::SetMode),
+        ("GET", ["cutover", "nodes"]) => Route::Keyed(Keyed::CutoverNodes),
         ("POST", ["drift"]) => Route::Keyed(Keyed::Drift),
         ("PUT", ["nodes", node]) => Route::Keyed(Keyed::Register(node)),
         ("PATCH", ["nodes", node]) => Route::Keyed(Keyed::Amend(node)),

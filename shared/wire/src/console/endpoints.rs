@@ -15,8 +15,8 @@ pub struct EndpointSpec {
     #[cfg_attr(feature = "openapi", schema(pattern = "^[Hh][Tt][Tt][Pp][Ss]?://[!-~]{1,1016}$"))]
     pub url: String,
     /// The types of events that are sent: each by its name, or by the start of the name as `node.*`. If there are none, all
-    /// types but those that tell what somebody has changed of endpoints and images: `endpoint.set`, `endpoint.removed`,
-    /// `endpoint.rotated` and `firmware.added`.
+    /// types but those that tell what somebody has changed besides nodes: `endpoint.set`, `endpoint.removed`,
+    /// `endpoint.rotated`, `firmware.added`, `cutover.mode` and `cutover.mapping`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_items = 20))]
     pub types: Option<Vec<String>>,

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::console::CutoverRule;
 use crate::json::Json;
 
 /// Declares types of data.
@@ -53,6 +54,10 @@ events! {
     ConfigRejected(ReportedConfig) = "config.rejected",
     /// A node runs a configuration that it made of the one that is desired.
     ConfigSubstituted(ReportedConfig) = "config.substituted",
+    /// The mapping of the legacy endpoint was set or removed.
+    CutoverMapping(MappingChange) = "cutover.mapping",
+    /// Other nodes than before are answered by Rollcall, or by the legacy endpoint.
+    CutoverMode(CutoverModes) = "cutover.mode",
     /// The application's database and this one differ.
     DriftFound(Drift) = "drift.found",
     /// An endpoint is disabled: no events are sent there any more.
@@ -280,6 +285,22 @@ data! {
         changed: u64,
         /// How many of the application's database can't be brought here: their credentials are older, or were revoked.
         stale: u64,
+    }
+
+    /// The mapping of the legacy endpoint, as JSON.
+    MappingChange {
+        /// The SHA-256 of the mapping before; null if there was none.
+        was_sha256: Option<String>,
+        /// The SHA-256 of the mapping; null if there is none any more.
+        is_sha256: Option<String>,
+    }
+
+    /// Who answers nodes that poll the legacy endpoint.
+    CutoverModes {
+        /// The rules before.
+        was: Vec<CutoverRule>,
+        /// The rules from now on.
+        is: Vec<CutoverRule>,
     }
 
     /// An endpoint that is tested.

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use rollcall_core::{ConnectionId, Deletion, Item, Key, NodeId, Site, Timestamp, Update};
 use rollcall_service::{
-    Clock, ConnectionError, Connections, Delivery, MemoryStore, Order, Page, PageKey, Segment, SignError, Signer,
-    Store, StoreError, Written,
+    Beside, Clock, ConnectionError, Connections, Delivery, MemoryStore, Order, Page, PageKey, Segment, SignError,
+    Signer, Store, StoreError, Written,
 };
 
 use super::answers;
@@ -125,8 +125,8 @@ impl Store for Table {
         self.ask(self.0.items.nodes(nodes)).await
     }
 
-    async fn abouts(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
-        self.ask(self.0.items.abouts(nodes)).await
+    async fn beside(&self, what: Beside, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        self.ask(self.0.items.beside(what, nodes)).await
     }
 }
 

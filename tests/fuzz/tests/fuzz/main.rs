@@ -36,3 +36,8 @@ fn any_bytes_on_a_connection_have_answers_and_an_end() {
 fn a_node_keeps_its_rules_whatever_happens_to_it() {
     hold("machine", 6_000);
 }
+
+#[test]
+fn any_mapping_is_refused_with_its_mistakes_or_hears_and_answers() {
+    hold("mapping", 10_000);
+}

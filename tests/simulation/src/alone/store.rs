@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use rollcall_core::{Deletion, Item, Key, NodeId, Site, Timestamp, Update};
-use rollcall_service::{Order, Page, PageKey, Segment, Store as Stores, StoreError, Written};
+use rollcall_service::{Beside, Order, Page, PageKey, Segment, Store as Stores, StoreError, Written};
 
 use super::ground;
 use crate::call::Desk;
@@ -151,7 +151,7 @@ impl Stores for Store {
         self.over(self.client.nodes(nodes))
     }
 
-    async fn abouts(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
-        self.over(self.client.abouts(nodes))
+    async fn beside(&self, what: Beside, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        self.over(self.client.beside(what, nodes))
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use rollcall_core::{Attribute, ConnectionId, Deletion, Item, Key, NodeId, Site, Timestamp, Update, Value};
 use rollcall_service::{
-    Clock, ConnectionError, Connections, Delivery, Order, Page, PageKey, Segment, SignError, Signer, Store, StoreError,
-    Written,
+    Beside, Clock, ConnectionError, Connections, Delivery, Order, Page, PageKey, Segment, SignError, Signer, Store,
+    StoreError, Written,
 };
 
 use crate::call::{Answer, Calling, Desk, Failure, Request};
@@ -121,8 +121,8 @@ impl Store for Client {
         }
     }
 
-    async fn abouts(&self, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
-        match self.call(Request::Abouts(nodes.to_vec())).await {
+    async fn beside(&self, what: Beside, nodes: &[NodeId]) -> Result<Vec<(NodeId, Item)>, StoreError> {
+        match self.call(Request::Beside(what, nodes.to_vec())).await {
             Answer::Nodes(nodes, _) => Ok(nodes),
             other => Err(failed(&other)),
         }

@@ -3,6 +3,7 @@
 mod commands;
 mod connections;
 mod console;
+mod cutover;
 mod deploy;
 mod diff;
 mod errors;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 use rollcall_stack::FUNCTIONS;
 use rollcall_tests::{Cloud, Options, now};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::life::{Answered, Call, Life, node};
 use super::memory::{ALONE, Growth, ROUNDS, assert_bounded, folder, times};
@@ -26,6 +26,15 @@ async fn no_function_grows_with_what_it_handles() {
     let cloud = Arc::new(Cloud::with(options).await);
     let lives = LIVES * times();
     let soak = Soak { cloud: Arc::clone(&cloud), began: now().0 - 1_000 * (WARM + ROUNDS * lives) as u64 };
+    let console = cloud.console();
+    let mapping = json!({
+        "application": {"url": "http://127.0.0.1:9"}, "request": {"path": "/checkin", "node": "query:id"},
+        "answer": {"body": "{{ node }}"},
+    });
+    assert_eq!(console.put("/v1/cutover/mapping", mapping.to_string()).await.status, 204);
+    assert_eq!(console.put("/v1/cutover/mode", r#"{"mode": "serve"}"#).await.status, 200);
+    // A process reads the settings again in a while: now the endpoint is asked, which is dead.
+    while cloud.http("").get("/checkin?id=nobody").await.status != 502 {}
     soak.live(0..WARM).await;
     let processes = FUNCTIONS.map(|function| cloud.processes(function));
     assert_bounded(async |round| {

@@ -45,6 +45,7 @@ impl Life {
         calls.extend(self.talking());
         calls.extend(self.leaving());
         calls.extend(self.polling());
+        calls.extend(self.legacy());
         calls.extend(self.managing());
         calls.extend(self.telling());
         calls.extend(self.nonsense());
@@ -143,6 +144,20 @@ impl Life {
             well("feed", record(written), 0, "batchItemFailures"),
             somehow("feed", record(unreadable)),
             well("deliver", json!({ "Records": [message] }), 0, "batchItemFailures"),
+        ]
+    }
+
+    /// Polls of a legacy endpoint that is dead: Rollcall answers for it, and can't for who is not known.
+    fn legacy(&self) -> Vec<Call> {
+        let poll = |node: &str| {
+            let mut event = self.http(12, "", "GET", "/checkin", "");
+            event["rawQueryString"] = json!(format!("id={node}"));
+            event
+        };
+        vec![
+            well("cutover", poll(&self.node), 200, "soak-"),
+            well("cutover", poll("nobody"), 502, ""),
+            somehow("cutover", poll("not an id")),
         ]
     }
 

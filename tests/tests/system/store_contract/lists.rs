@@ -4,10 +4,10 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use rollcall_core::{
-    About, DesiredConfig, Event, Item, Key, Node, NodeId, Outcome, Registering, Registration, Site, Timestamp,
-    describe, due_shard, expired, plan, put_document, register, remember,
+    About, DesiredConfig, Event, Item, Key, Legacy, Node, NodeId, Outcome, Polled, Registering, Registration, Site,
+    Timestamp, describe, due_shard, expired, note_polled, plan, put_document, register, remember,
 };
-use rollcall_service::{MemoryStore, PageKey, Segment, Store, StoreError};
+use rollcall_service::{Beside, MemoryStore, PageKey, Segment, Store, StoreError};
 
 use super::drawn::{node, policy};
 use super::{a_life, applied, dynamodb};
@@ -60,9 +60,14 @@ async fn lists_every_node_once(store: &impl Store) {
     let about = About { name: Some("Lobby".parse().expect("a name")), ..About::default() };
     let write = describe(&node("ap-5"), &About::default(), &about);
     assert!(matches!(store.write(&write).await.expect("stored").outcome, Outcome::Applied { .. }));
-    let read: Vec<_> = store.abouts(&asked).await.expect("readable");
+    let read: Vec<_> = store.beside(Beside::About, &asked).await.expect("readable");
     let [(of, item)] = &read[..] else { panic!("a node without a name is left out: {read:?}") };
     assert_eq!((of, About::read(item)), (&node("ap-5"), Ok(about)));
+    let polled = note_polled(&node("ap-0"), Polled::Served, None, None, Timestamp(7));
+    assert!(matches!(store.write(&polled).await.expect("stored").outcome, Outcome::Applied { .. }));
+    let read: Vec<_> = store.beside(Beside::Legacy, &asked).await.expect("readable");
+    let [(of, item)] = &read[..] else { panic!("a node that never polled is left out: {read:?}") };
+    assert_eq!((of, Legacy::read(item).expect("readable").last), (&node("ap-0"), Some(Timestamp(7))));
 }
 
 /// The ids of all pages of a list, of two nodes each.

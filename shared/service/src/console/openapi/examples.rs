@@ -21,12 +21,14 @@ macro_rules! examples {
 
         #[cfg(test)]
         mod tests {
+            use rollcall_cutover::Mapping;
+            use rollcall_wire::console::*;
             use serde_json::Value;
 
             #[test]
             fn every_example_is_of_its_type_and_complete() {
                 $({
-                    let read = serde_json::from_str::<rollcall_wire::console::$type>($json);
+                    let read = serde_json::from_str::<$type>($json);
                     let read = read.unwrap_or_else(|error| panic!("{}: {error}", stringify!($type)));
                     let written = serde_json::to_value(read).expect("JSON");
                     let given: Value = serde_json::from_str($json).expect("JSON");
@@ -76,6 +78,13 @@ examples! {
         "labels": {"floor": "3"}}"#,
     ImportResult: r#"{"node": "ap-1", "status": 200, "changed": ["registered", "site", "config"]}"#,
     RenumberNode: r#"{"node": "ap-1"}"#,
+    Mapping: r#"{"application": {"url": "https://old.example.com", "timeout_s": 10},
+        "request": {"methods": ["GET"], "path": "/checkin", "node": "query:mac", "node_format": "mac",
+        "config": "query:config"}, "config": {"name": "{{ config.version }}"},
+        "answer": {"status": "200", "headers": {"content-type": "text/plain"},
+        "body": "{% if config %}{{ config.text }}{% else %}OK{% endif %}"}}"#,
+    CutoverModeSpec: r#"{"mode": "serve", "percent": "10"}"#,
+    CutoverView: r#"{"rules": [{"mode": "observe", "percent": "10", "shifted": "serve"}]}"#,
     DriftReport: r#"{"compared": 5000, "missing": 12, "unknown": 0, "changed": 3, "stale": 1}"#,
     PresenceView: r#"{"state": "silent", "since_ms": 1757000600000, "reason": "check-ins-missed"}"#,
     NodeView: r#"{"node": "ap-1", "presence": {"state": "online", "since_ms": 1757000000000, "reason": "connected"},
