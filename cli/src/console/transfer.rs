@@ -1,15 +1,12 @@
 //! Nodes in files: import and export.
 
 pub(super) mod chosen;
-mod columns;
 pub(super) mod export;
 pub(super) mod format;
 mod import;
 mod reading;
-mod records;
 mod rejects;
 mod resume;
-pub(super) mod rows;
 pub(super) mod sending;
 mod tally;
 

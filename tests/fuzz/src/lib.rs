@@ -13,6 +13,7 @@
 
 mod events;
 mod frames;
+mod import;
 mod listener;
 mod machine;
 mod mapping;
@@ -23,6 +24,7 @@ mod wire;
 
 pub use events::events;
 pub use frames::frames;
+pub use import::import;
 pub use listener::listener;
 pub use machine::machine;
 pub use mapping::mapping;
@@ -44,7 +46,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "wire", run: wire },
     Target { name: "tokens", run: tokens },
     Target { name: "events", run: events },
@@ -52,6 +54,7 @@ pub const TARGETS: [Target; 7] = [
     Target { name: "listener", run: listener },
     Target { name: "machine", run: machine },
     Target { name: "mapping", run: mapping },
+    Target { name: "import", run: import },
 ];
 
 /// The beginning of a text that says what happened: enough to tell outcomes apart, without numbers and without what it

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 
 use futures_util::TryStreamExt as _;
+use rollcall_nodefile::Ids;
 use rollcall_wire::console::NodeImport;
 
 use super::compare::{Comparison, Rules};
 use crate::args::Reconcile;
 use crate::console::client::Client;
 use crate::console::transfer::export::pages;
-use crate::console::transfer::format::Format;
-use crate::console::transfer::rows::{Ids, Rows};
+use crate::console::transfer::format::{FileRows, Format, open};
 use crate::out::say;
 use crate::problem::Problem;
 use crate::progress::Progress;
@@ -27,7 +27,7 @@ pub(super) async fn compared(args: &Reconcile, client: &Client) -> Result<(Compa
     let (format, ids) = (Format::of(args.format, &args.file)?, if args.mac_ids { Ids::Macs } else { Ids::AsTheyAre });
     let file = args.file.clone();
     let reading = tokio::task::spawn_blocking(move || {
-        let mut rows = Rows::open(&file, format, ids)?;
+        let mut rows = open(&file, format, ids)?;
         nodes(&file, &mut rows)
     });
     let mut nodes = reading.await.map_err(|error| Problem::plain(&error))??;
@@ -51,9 +51,9 @@ pub(super) async fn compared(args: &Reconcile, client: &Client) -> Result<(Compa
 }
 
 /// The nodes of the file. With a record that is wrong, the comparison would be.
-fn nodes(file: &std::path::Path, rows: &mut Rows) -> Result<BTreeMap<String, NodeImport>, Problem> {
+fn nodes(file: &std::path::Path, rows: &mut FileRows) -> Result<BTreeMap<String, NodeImport>, Problem> {
     let (file, mut nodes, mut wrong) = (file.display(), BTreeMap::new(), 0);
-    while let Some(row) = rows.next().map_err(|error| Problem::new(format!("{file}: {error}")))? {
+    while let Some(row) = rows.next_row().map_err(|error| Problem::new(format!("{file}: {error}")))? {
         match row.node {
             Ok(node) => {
                 nodes.insert(node.node.clone(), node);

@@ -9,10 +9,10 @@ use std::time::Instant;
 use csv::WriterBuilder;
 use futures_util::{TryStreamExt as _, stream};
 use http::Method;
+use rollcall_nodefile::NAMES;
 use rollcall_wire::console::{ExportPage, NodeImport};
 
 use super::chosen::is_chosen;
-use super::columns::NAMES;
 use super::format::Format;
 use crate::args::Export;
 use crate::console::client::{Ask, Client};

@@ -1,8 +1,11 @@
 //! The formats of files with nodes.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use clap::ValueEnum;
+use rollcall_nodefile::{Beside, Ids, Rows, Unreadable};
 
 use crate::problem::Problem;
 
@@ -13,6 +16,24 @@ pub(crate) enum Format {
     Csv,
     /// A JSON object on each line
     Ndjson,
+}
+
+/// The rows of a file.
+pub(in crate::console) type FileRows = Rows<BufReader<File>>;
+
+/// Opens a file, and reads its line of names if it is a table.
+///
+/// # Errors
+/// If it can't be read, or has no names.
+pub(in crate::console) fn open(file: &Path, format: Format, ids: Ids) -> Result<FileRows, Problem> {
+    let open = || {
+        let (reader, beside) = (BufReader::with_capacity(256 * 1024, File::open(file)?), Beside::file(file));
+        match format {
+            Format::Csv => Rows::of_table(reader, ids, beside),
+            Format::Ndjson => Ok(Rows::of_lines(reader, ids, beside)),
+        }
+    };
+    open().map_err(|error: Unreadable| Problem::new(format!("{}: {error}", file.display())))
 }
 
 impl Format {

@@ -4,14 +4,14 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
+use rollcall_nodefile::{Bad, Ids};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::format::Format;
+use super::format::{Format, open};
 use super::reading::{Batch, read};
 use super::rejects::Rejects;
 use super::resume::{Mark, Marks};
-use super::rows::{Bad, Ids, Rows};
 use super::sending::{Answered, send};
 use super::tally::Tally;
 use crate::args::{Import, OnError};
@@ -58,7 +58,7 @@ pub(crate) async fn import(args: &Import) -> Result<(), Problem> {
     let marks = Marks::of(&args.file);
     let mark = if args.resume { marks.last(&args.file)? } else { Mark::default() };
     let ids = if args.mac_ids { Ids::Macs } else { Ids::AsTheyAre };
-    let mut rows = Rows::open(&args.file, format, ids)?;
+    let mut rows = open(&args.file, format, ids)?;
     let rejects = Rejects::of(&args.file, format, &rows.header, rows.delimiter(), mark.tally.refused);
     let size = std::fs::metadata(&args.file).map_or(0, |file| file.len());
     let (began, before, progress) = (Instant::now(), mark.tally.clone(), Progress::start());

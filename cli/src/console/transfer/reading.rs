@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use rollcall_nodefile::Row;
 use rollcall_wire::console::IMPORT_NODES;
 use tokio::sync::mpsc;
 
+use super::format::FileRows;
 use super::resume::Mark;
-use super::rows::{Row, Rows};
 use crate::problem::Problem;
 
 /// Some of a file's rows, and where they end.
@@ -21,7 +22,7 @@ pub(super) struct Batch {
 /// Reads the file, and hands out its rows in batches. The rows up to the mark are read and not handed out. With `stops`,
 /// nothing is handed out behind a record that is wrong. Says whether the file may have been cut off.
 pub(super) fn read(
-    rows: &mut Rows,
+    rows: &mut FileRows,
     until: &Mark,
     file: &Path,
     stops: bool,
@@ -31,7 +32,7 @@ pub(super) fn read(
     let changed = || named(&"it was changed before the line that the last import had come to: leave out --resume");
     let mut is_behind = until.end == 0;
     let mut batch = vec![];
-    while let Some(row) = rows.next().map_err(|error| named(&error))? {
+    while let Some(row) = rows.next_row().map_err(|error| named(&error))? {
         if !is_behind {
             if row.record.end > until.end || (row.record.end == until.end && rows.hash() != until.sha256) {
                 return Err(changed());
@@ -55,7 +56,7 @@ pub(super) fn read(
 }
 
 /// Hands out these rows. `false` if nobody takes them any more.
-fn hand_out(rows: &Rows, batch: &mut Vec<Row>, to: &mpsc::Sender<Batch>) -> bool {
+fn hand_out(rows: &FileRows, batch: &mut Vec<Row>, to: &mpsc::Sender<Batch>) -> bool {
     let Some(last) = batch.last() else { return true };
     let (line, end, sha256) = (last.record.line, last.record.end, rows.hash());
     to.blocking_send(Batch { rows: std::mem::take(batch), line, end, sha256 }).is_ok()
@@ -63,13 +64,14 @@ fn hand_out(rows: &Rows, batch: &mut Vec<Row>, to: &mpsc::Sender<Batch>) -> bool
 
 #[cfg(test)]
 mod tests {
+    use rollcall_nodefile::Ids;
+
     use super::*;
-    use crate::console::transfer::format::Format;
-    use crate::console::transfer::rows::Ids;
+    use crate::console::transfer::format::{Format, open};
 
     /// The ids of each batch, and how far the last one has come.
     fn batches(file: &Path, until: &Mark, stops: bool) -> Result<(Vec<Vec<String>>, Mark), Problem> {
-        let mut rows = Rows::open(file, Format::Csv, Ids::AsTheyAre)?;
+        let mut rows = open(file, Format::Csv, Ids::AsTheyAre)?;
         let (send, mut receive) = mpsc::channel(100);
         read(&mut rows, until, file, stops, &send)?;
         drop(send);

@@ -4,10 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use rollcall_nodefile::Bad;
 use serde_json::Value;
 
 use super::format::Format;
-use super::rows::Bad;
 use crate::out::say;
 
 /// How many are told one by one; the file has all of them.
@@ -87,8 +87,10 @@ impl Rejects {
 
 #[cfg(test)]
 mod tests {
+    use rollcall_nodefile::Ids;
+
     use super::*;
-    use crate::console::transfer::rows::{Ids, Rows};
+    use crate::console::transfer::format::open;
 
     #[test]
     fn the_rejects_can_be_mended_and_are_read_again() {
@@ -103,9 +105,8 @@ mod tests {
             let text = std::fs::read_to_string(rejects.file()).expect("there");
             assert!(text.contains("line 2: site"), "{text}");
             std::fs::write(rejects.file(), text.replace("a b", mended)).expect("written");
-            let mut rows =
-                Rows::open(rejects.file(), format, Ids::AsTheyAre).unwrap_or_else(|problem| panic!("{problem}"));
-            let node = rows.next().expect("readable").expect("a row").node.expect("a node");
+            let mut rows = open(rejects.file(), format, Ids::AsTheyAre).unwrap_or_else(|problem| panic!("{problem}"));
+            let node = rows.next_row().expect("readable").expect("a row").node.expect("a node");
             assert_eq!((&*node.node, node.site), ("ap-1", Some(Some(mended.to_owned()))), "{text}");
         }
     }

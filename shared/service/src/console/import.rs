@@ -242,6 +242,12 @@ impl Import<'_> {
 fn desired(element: &Element<'_>) -> Result<Desired, Problem> {
     let import: NodeImport = object(element.text)?;
     let node = element.node(&import.node)?;
+    if import.config_version.is_some() && import.config.is_none() {
+        return Err(Problem::new(
+            ProblemCode::InvalidBody,
+            "config_version: it is the version of `config`, which is not there",
+        ));
+    }
     let NodeImport { site, model, tags, credential_version, name, .. } = import;
     let labels = import.labels.map(|labels| about::labels(labels.unwrap_or_default())).transpose()?;
     let firmware = import.firmware.map(|version| version.parse()).transpose();

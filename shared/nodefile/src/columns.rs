@@ -1,13 +1,13 @@
 //! The columns of a table with nodes.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use csv::{ByteRecord, ReaderBuilder};
 use rollcall_wire::Json;
 use rollcall_wire::console::{NodeImport, OpenCommand};
 
-use super::rows::Bad;
+use crate::beside::Beside;
+use crate::rows::Bad;
 
 /// What separates fields, as spreadsheets and databases write them.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -51,7 +51,7 @@ const COLUMNS: [(&str, Column); 14] = [
 ];
 
 /// The names of the columns that an export writes.
-pub(super) const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 13] = [
     "node",
     "site",
     "model",
@@ -69,10 +69,10 @@ pub(super) const NAMES: [&str; 13] = [
 
 /// The columns of a table, in their order.
 #[derive(Clone, Debug)]
-pub(super) struct Columns {
+pub(crate) struct Columns {
     /// The name of each column, and what it is; `None` if it is not read.
     columns: Vec<(String, Option<Column>)>,
-    pub(super) delimiter: u8,
+    pub(crate) delimiter: u8,
 }
 
 impl Columns {
@@ -80,7 +80,7 @@ impl Columns {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn read(line: &[u8]) -> Result<Self, String> {
+    pub(crate) fn read(line: &[u8]) -> Result<Self, String> {
         let count = |delimiter: &u8| line.split(|byte| byte == delimiter).count();
         let delimiter = DELIMITERS.into_iter().rev().max_by_key(count).unwrap_or(b',');
         let fields = fields(line, delimiter).ok_or("the line of names can't be read")?;
@@ -109,7 +109,7 @@ impl Columns {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn node(&self, record: &[u8], beside: &Path) -> Result<NodeImport, Bad> {
+    pub(crate) fn node(&self, record: &[u8], beside: &Beside) -> Result<NodeImport, Bad> {
         let fields = fields(record, self.delimiter).ok_or_else(|| Bad::new("it can't be read as a table's line"))?;
         if fields.len() != self.columns.len() {
             let (found, expected) = (fields.len(), self.columns.len());
@@ -126,7 +126,7 @@ impl Columns {
 }
 
 /// Sets one field of a node. An empty field removes what can be removed, and leaves everything else as it is.
-fn set(node: &mut NodeImport, column: Column, text: &str, beside: &Path) -> Result<(), String> {
+fn set(node: &mut NodeImport, column: Column, text: &str, beside: &Beside) -> Result<(), String> {
     let filled = Some(text).filter(|text| !text.is_empty());
     match column {
         Column::Node => text.clone_into(&mut node.node),
@@ -162,7 +162,7 @@ fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
 }
 
 /// Open commands: JSON as an export writes it.
-pub(super) fn open_commands(text: &str) -> Result<Option<Vec<OpenCommand>>, String> {
+pub(crate) fn open_commands(text: &str) -> Result<Option<Vec<OpenCommand>>, String> {
     serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
@@ -182,13 +182,11 @@ fn labels(text: &str) -> Result<BTreeMap<String, String>, String> {
 }
 
 /// A configuration: JSON, or `@` and the name of a file with it.
-pub(super) fn config(text: &str, beside: &Path) -> Result<Json, String> {
-    let Some(file) = text.strip_prefix('@') else {
-        return Json::parse(text).map_err(|error| format!("it {error}"));
-    };
-    let file = beside.join(file);
-    let text = std::fs::read_to_string(&file).map_err(|error| format!("{} can't be read: {error}", file.display()))?;
-    Json::parse(&text).map_err(|error| format!("{} {error}", file.display()))
+pub(crate) fn config(text: &str, beside: &Beside) -> Result<Json, String> {
+    match text.strip_prefix('@') {
+        Some(file) => beside.config(file),
+        None => Json::parse(text).map_err(|error| format!("it {error}")),
+    }
 }
 
 /// The fields of one record.
@@ -205,10 +203,12 @@ fn fields(record: &[u8], delimiter: u8) -> Option<ByteRecord> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn read(header: &str, record: &[u8]) -> Result<NodeImport, Bad> {
-        Columns::read(header.as_bytes()).expect("columns").node(record, Path::new(""))
+        Columns::read(header.as_bytes()).expect("columns").node(record, &Beside::file(Path::new("nodes.csv")))
     }
 
     #[test]

@@ -10,19 +10,19 @@ const RECORD_BYTES: usize = 1024 * 1024;
 
 /// A record, as it stands in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::console) struct Record {
+pub struct Record {
     /// The number of its first line, from 1.
-    pub(in crate::console) line: u64,
+    pub line: u64,
     /// Where the record ends, in bytes from the beginning of the file.
-    pub(super) end: u64,
+    pub end: u64,
     /// The record, with what ends it.
-    pub(super) text: Vec<u8>,
+    pub text: Vec<u8>,
     /// Why it can't be read, if it can't.
-    pub(super) wrong: Option<&'static str>,
+    pub(crate) wrong: Option<&'static str>,
 }
 
 /// Reads the records of a file, one after the other, in bounded memory.
-pub(super) struct Records<R> {
+pub(crate) struct Records<R> {
     reader: R,
     /// What separates the fields, if fields may be quoted.
     delimiter: Option<u8>,
@@ -34,17 +34,17 @@ pub(super) struct Records<R> {
 }
 
 impl<R: BufRead> Records<R> {
-    pub(super) fn new(reader: R) -> Self {
+    pub(crate) fn new(reader: R) -> Self {
         Self { reader, delimiter: None, ahead: VecDeque::new(), line: 0, end: 0, read: Sha256::new() }
     }
 
     /// From here on, fields are separated by this, and may be quoted.
-    pub(super) fn with_delimiter(&mut self, delimiter: u8) {
+    pub(crate) fn with_delimiter(&mut self, delimiter: u8) {
         self.delimiter = Some(delimiter);
     }
 
     /// The hash of everything up to the end of the last record.
-    pub(super) fn hash(&self) -> String {
+    pub(crate) fn hash(&self) -> String {
         data_encoding::HEXLOWER.encode(&self.read.clone().finalize())
     }
 
@@ -52,7 +52,7 @@ impl<R: BufRead> Records<R> {
     ///
     /// # Errors
     /// If the file can't be read.
-    pub(in crate::console) fn next(&mut self) -> io::Result<Option<Record>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<Record>> {
         let Some(first) = self.next_line()? else { return Ok(None) };
         let Some(delimiter) = self.delimiter.filter(|_| first.len() <= RECORD_BYTES) else {
             return Ok(Some(self.record(&[first], None)));

@@ -2,20 +2,17 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, RandomState};
-use std::fs::File;
 use std::hash::BuildHasher as _;
-use std::io::{self, BufReader};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufRead};
 
 use rollcall_core::{FirmwareVersion, Labels, Model, Name, NodeId, Site, Tags, mac_address};
 use rollcall_wire::Json;
 use rollcall_wire::console::NodeImport;
 use serde_json::value::RawValue;
 
-use super::columns::Columns;
-use super::format::Format;
-use super::records::{Record, Records};
-use crate::problem::Problem;
+use crate::beside::Beside;
+use crate::columns::Columns;
+use crate::records::{Record, Records};
 
 /// What Windows begins a file of UTF-8 with.
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -25,7 +22,7 @@ const UTF_16: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
 
 /// What is done with ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::console) enum Ids {
+pub enum Ids {
     /// Nothing.
     AsTheyAre,
     /// MAC addresses, however they are written, are written as `aa:bb:cc:dd:ee:ff`.
@@ -34,41 +31,64 @@ pub(in crate::console) enum Ids {
 
 /// What is wrong with a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::console) struct Bad {
-    pub(super) column: Option<String>,
-    pub(super) reason: String,
+pub struct Bad {
+    /// The column, or the field, if it is about one.
+    pub column: Option<String>,
+    /// What is wrong, in a few words.
+    pub reason: String,
 }
 
 /// A record with its node.
 #[derive(Debug)]
-pub(in crate::console) struct Row {
-    pub(in crate::console) record: Record,
+pub struct Row {
+    /// The record.
+    pub record: Record,
     /// The node's id as the file has it, if it is written otherwise than the node's id now.
-    pub(super) renamed: Option<String>,
-    pub(in crate::console) node: Result<NodeImport, Bad>,
+    pub renamed: Option<String>,
+    /// Its node, or what is wrong with it.
+    pub node: Result<NodeImport, Bad>,
+}
+
+/// Why a file has no nodes.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// It can't be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// There is nothing in it.
+    #[error("it is empty")]
+    Empty,
+    /// It has the mark of UTF-16, as spreadsheets call "Unicode text".
+    #[error("it is UTF-16: save it as UTF-8")]
+    Utf16,
+    /// Its line of names is wrong.
+    #[error("line 1: {0}")]
+    Names(String),
 }
 
 /// Reads the nodes of a file.
-pub(in crate::console) struct Rows {
-    records: Records<BufReader<File>>,
+pub struct Rows<R> {
+    records: Records<R>,
     columns: Option<Columns>,
-    beside: PathBuf,
+    beside: Beside,
     ids: Ids,
     /// The line of each node so far, by a hash of its id: no two of a million are alike by accident.
     seen: HashMap<u64, u64>,
     hasher: RandomState,
     /// The line of names, as the file has it.
-    pub(super) header: Vec<u8>,
+    pub header: Vec<u8>,
     /// Whether the last line has no end: the file may have been cut off.
-    pub(in crate::console) is_cut: bool,
+    pub is_cut: bool,
 }
 
 impl Bad {
-    pub(super) fn new(reason: impl Into<String>) -> Self {
+    /// Something about the whole record.
+    pub fn new(reason: impl Into<String>) -> Self {
         Self { column: None, reason: reason.into() }
     }
 
-    pub(super) fn of(column: &str, reason: impl Into<String>) -> Self {
+    /// Something about one column.
+    pub fn of(column: &str, reason: impl Into<String>) -> Self {
         Self { column: Some(column.to_owned()), reason: reason.into() }
     }
 }
@@ -84,7 +104,7 @@ impl std::fmt::Display for Bad {
 
 impl Ids {
     /// Writes an id as it is to be.
-    pub(super) fn normalise(self, id: &mut String) {
+    pub fn normalise(self, id: &mut String) {
         if self == Self::Macs
             && let Some(mac) = mac_address(id)
         {
@@ -93,42 +113,41 @@ impl Ids {
     }
 }
 
-impl Rows {
-    /// Opens a file, and reads its line of names if it is a table.
+impl<R: BufRead> Rows<R> {
+    /// The nodes of a table, whose line of names is read.
     ///
     /// # Errors
     /// If it can't be read, or has no names.
-    pub(in crate::console) fn open(file: &Path, format: Format, ids: Ids) -> Result<Self, Problem> {
-        let named = |why: &dyn std::fmt::Display| Problem::new(format!("{}: {why}", file.display()));
-        let mut records =
-            Records::new(BufReader::with_capacity(256 * 1024, File::open(file).map_err(|error| named(&error))?));
-        let (mut columns, mut header) = (None, vec![]);
-        if format == Format::Csv {
-            let first = records.next().map_err(|error| named(&error))?;
-            header = first.map(|record| record.text).unwrap_or_default();
-            if header.is_empty() {
-                return Err(named(&"it is empty"));
-            }
-            if UTF_16.iter().any(|mark| header.starts_with(mark)) {
-                return Err(named(&"it is UTF-16: save it as UTF-8"));
-            }
-            let read = Columns::read(header.strip_prefix(BOM).unwrap_or(&header))
-                .map_err(|why| named(&format!("line 1: {why}")))?;
-            records.with_delimiter(read.delimiter);
-            columns = Some(read);
+    pub fn of_table(reader: R, ids: Ids, beside: Beside) -> Result<Self, Unreadable> {
+        let mut rows = Self::of_lines(reader, ids, beside);
+        rows.header = rows.records.next()?.map(|record| record.text).unwrap_or_default();
+        if rows.header.is_empty() {
+            return Err(Unreadable::Empty);
         }
-        let beside = file.parent().unwrap_or(Path::new("")).to_owned();
+        if UTF_16.iter().any(|mark| rows.header.starts_with(mark)) {
+            return Err(Unreadable::Utf16);
+        }
+        let columns =
+            Columns::read(rows.header.strip_prefix(BOM).unwrap_or(&rows.header)).map_err(Unreadable::Names)?;
+        rows.records.with_delimiter(columns.delimiter);
+        rows.columns = Some(columns);
+        Ok(rows)
+    }
+
+    /// The nodes of a file that has a JSON object on each line.
+    pub fn of_lines(reader: R, ids: Ids, beside: Beside) -> Self {
         let (seen, hasher) = (HashMap::new(), RandomState::new());
-        Ok(Self { records, columns, beside, ids, seen, hasher, header, is_cut: false })
+        let records = Records::new(reader);
+        Self { records, columns: None, beside, ids, seen, hasher, header: vec![], is_cut: false }
     }
 
     /// What separates the fields of a table.
-    pub(super) fn delimiter(&self) -> u8 {
+    pub fn delimiter(&self) -> u8 {
         self.columns.as_ref().map_or(b',', |columns| columns.delimiter)
     }
 
     /// The hash of everything up to the end of the last row.
-    pub(super) fn hash(&self) -> String {
+    pub fn hash(&self) -> String {
         self.records.hash()
     }
 
@@ -136,7 +155,7 @@ impl Rows {
     ///
     /// # Errors
     /// If the file can't be read.
-    pub(in crate::console) fn next(&mut self) -> io::Result<Option<Row>> {
+    pub fn next_row(&mut self) -> io::Result<Option<Row>> {
         loop {
             let Some(record) = self.records.next()? else { return Ok(None) };
             self.is_cut = !record.text.ends_with(b"\n");
@@ -172,7 +191,7 @@ impl Rows {
 }
 
 /// Reads a node from a line of JSON. A name that begins with `#` is a note.
-fn object(text: &[u8], beside: &Path) -> Result<NodeImport, Bad> {
+fn object(text: &[u8], beside: &Beside) -> Result<NodeImport, Bad> {
     let text = std::str::from_utf8(text).map_err(|_| Bad::new("it is not UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
     let json = Json::parse(text).map_err(|error| Bad::new(format!("it {error}")))?;
@@ -183,7 +202,7 @@ fn object(text: &[u8], beside: &Path) -> Result<NodeImport, Bad> {
     let mut raw: HashMap<String, Box<RawValue>> = json.read().map_err(|error| Bad::new(error.to_string()))?;
     // Their numbers stay as they are written.
     let config = raw.remove("config").filter(|config| config.get() != "null");
-    let open = raw.remove("open_commands").map(|open| super::columns::open_commands(open.get()));
+    let open = raw.remove("open_commands").map(|open| crate::columns::open_commands(open.get()));
     for (name, value) in raw.into_iter().filter(|(name, _)| !name.starts_with('#')) {
         let name = if name == "id" { "node".to_owned() } else { name };
         let value = serde_json::from_str(value.get()).map_err(|error| Bad::of(&name, error.to_string()))?;
@@ -194,7 +213,7 @@ fn object(text: &[u8], beside: &Path) -> Result<NodeImport, Bad> {
     let node: NodeImport = serde_json::from_value(fields.clone().into()).map_err(|error| whose(fields, &error))?;
     let config = config.map(|config| match serde_json::from_str::<String>(config.get()) {
         // A text that names a file, as in a table.
-        Ok(text) if text.starts_with('@') => super::columns::config(&text, beside),
+        Ok(text) if text.starts_with('@') => crate::columns::config(&text, beside),
         _ => Json::parse(config.get()).map_err(|error| format!("it {error}")),
     });
     let config = config.transpose().map_err(|why| Bad::of("config", why))?;
@@ -236,6 +255,9 @@ fn check(node: &NodeImport) -> Result<(), Bad> {
     if let Some(firmware) = &node.firmware {
         firmware.parse::<FirmwareVersion>().map_err(|error| bad("firmware", &error))?;
     }
+    if node.config_version.is_some() && node.config.is_none() {
+        return Err(Bad::of("config_version", "it is the version of `config`, which is not there"));
+    }
     if let Some(config) = &node.config {
         rollcall_wire::Document::parse(config.text()).map_err(|error| bad("config", &error))?;
     }
@@ -249,11 +271,13 @@ mod tests {
     fn rows(name: &str, text: &[u8], ids: Ids) -> Vec<Row> {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join(name);
-        std::fs::write(&file, text).expect("written");
         std::fs::write(folder.path().join("radio.json"), "{\"channel\": 36}").expect("written");
-        let format = Format::of(None, &file).expect("known");
-        let mut rows = Rows::open(&file, format, ids).unwrap_or_else(|problem| panic!("{problem}"));
-        std::iter::from_fn(|| rows.next().expect("readable")).collect()
+        let beside = Beside::file(&file);
+        let mut rows = match name.ends_with(".csv") {
+            true => Rows::of_table(text, ids, beside).expect("a table"),
+            false => Rows::of_lines(text, ids, beside),
+        };
+        std::iter::from_fn(|| rows.next_row().expect("readable")).collect()
     }
 
     #[test]
