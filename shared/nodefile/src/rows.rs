@@ -84,13 +84,18 @@ pub struct Rows<R> {
 impl Bad {
     /// Something about the whole record.
     pub fn new(reason: impl Into<String>) -> Self {
-        Self { column: None, reason: reason.into() }
+        Self { column: None, reason: shown(&reason.into()) }
     }
 
     /// Something about one column.
     pub fn of(column: &str, reason: impl Into<String>) -> Self {
-        Self { column: Some(column.to_owned()), reason: reason.into() }
+        Self { column: Some(shown(column)), reason: shown(&reason.into()) }
     }
+}
+
+/// A text that may repeat what is in the file, as a terminal can show it.
+fn shown(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 impl std::fmt::Display for Bad {
@@ -268,14 +273,15 @@ fn check(node: &NodeImport) -> Result<(), Bad> {
 mod tests {
     use super::*;
 
-    fn rows(name: &str, text: &[u8], ids: Ids) -> Vec<Row> {
+    fn rows(text: &[u8], ids: Ids) -> Vec<Row> {
         let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join(name);
+        let file = folder.path().join("nodes.csv");
         std::fs::write(folder.path().join("radio.json"), "{\"channel\": 36}").expect("written");
         let beside = Beside::file(&file);
-        let mut rows = match name.ends_with(".csv") {
-            true => Rows::of_table(text, ids, beside).expect("a table"),
-            false => Rows::of_lines(text, ids, beside),
+        let mut rows = if text.starts_with(b"{") {
+            Rows::of_lines(text, ids, beside)
+        } else {
+            Rows::of_table(text, ids, beside).expect("a table")
         };
         std::iter::from_fn(|| rows.next_row().expect("readable")).collect()
     }
@@ -283,7 +289,7 @@ mod tests {
     #[test]
     fn what_a_spreadsheet_writes_is_read() {
         let text = b"\xef\xbb\xbfID;Site;Tags\r\n\"AP-1\";\"hq\";roof,beta\r\n\r\nap-2;;\r\n";
-        let rows = rows("nodes.csv", text, Ids::AsTheyAre);
+        let rows = rows(text, Ids::AsTheyAre);
         let nodes: Vec<_> = rows.iter().map(|row| (row.record.line, row.node.as_ref().expect("a node"))).collect();
         assert_eq!((nodes[0].0, &*nodes[0].1.node, nodes[1].0), (2, "AP-1", 4));
         assert_eq!(nodes[0].1.tags, Some(Some(vec!["roof".to_owned(), "beta".to_owned()])));
@@ -292,10 +298,17 @@ mod tests {
 
     #[test]
     fn the_second_of_two_records_of_one_node_is_wrong_and_names_the_first() {
-        let rows = rows("nodes.csv", b"id\nAA-BB-CC-DD-EE-FF\naa:bb:cc:dd:ee:ff\n", Ids::Macs);
+        let rows = rows(b"id\nAA-BB-CC-DD-EE-FF\naa:bb:cc:dd:ee:ff\n", Ids::Macs);
         assert_eq!(rows[0].renamed.as_deref(), Some("AA-BB-CC-DD-EE-FF"));
         let bad = rows[1].node.as_ref().expect_err("twice");
         assert_eq!(bad.to_string(), "node: aa:bb:cc:dd:ee:ff is in line 2 already");
+    }
+
+    #[test]
+    fn a_version_without_its_configuration_is_wrong() {
+        let rows = rows(b"id,config,config_version\nap-1,,3\nap-2,{},3\n", Ids::AsTheyAre);
+        let columns = rows.iter().map(|row| row.node.as_ref().err().and_then(|bad| bad.column.as_deref()));
+        assert_eq!(columns.collect::<Vec<_>>(), [Some("config_version"), None]);
     }
 
     #[test]
@@ -307,7 +320,7 @@ mod tests {
 {"node":"ap-4","site":
 {"node":"ap-5","site":5}
 "##;
-        let rows = rows("nodes.ndjson", text, Ids::AsTheyAre);
+        let rows = rows(text, Ids::AsTheyAre);
         let config =
             |row: &Row| row.node.as_ref().expect("a node").config.as_ref().map(|config| config.text().to_owned());
         assert_eq!(

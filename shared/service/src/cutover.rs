@@ -30,8 +30,9 @@ use settings::{Cached, Settings};
 /// is meant by a selector.
 const SETTINGS_MS: u64 = 5;
 const SELECT_MS: u64 = 10;
-/// How long it waits when the endpoint has answered, in milliseconds, if nothing else is said. With the others, it is 50.
-pub const CUTOVER_WAIT_MS: u32 = 35;
+/// How long it waits when the endpoint has answered, in milliseconds, if nothing else is said. With the others, it is 45:
+/// the way to Rollcall and late timers may add five.
+pub const CUTOVER_WAIT_MS: u32 = 30;
 /// How long Rollcall has for its own answer, in milliseconds, before the endpoint is asked.
 const SERVE_MS: u64 = 2_000;
 

@@ -108,6 +108,16 @@ fn numbers_and_open_commands_come_back_where_the_node_s_own_are_lower_and_only_t
 }
 
 #[test]
+fn a_version_without_its_configuration_is_refused() {
+    let console = console(PrivateAddresses::Refused);
+    let (_, results) = ask(&console, "POST", "/v1/nodes:import", Some(json!([{"node": "ap-1", "config_version": 3}])));
+    assert_eq!(
+        (&results[0]["status"], console.store.get(&Key::Node("ap-1".parse().expect("an id")))),
+        (&json!(400), None)
+    );
+}
+
+#[test]
 fn renumbered_nodes_have_numbers_above_all_and_no_open_command() {
     let console = console(PrivateAddresses::Refused);
     ask(&console, "PUT", "/v1/nodes/ap-1", Some(json!({})));

@@ -44,5 +44,5 @@ fn any_mapping_is_refused_with_its_mistakes_or_hears_and_answers() {
 
 #[test]
 fn any_file_of_an_import_is_read_to_its_end_and_every_record_is_a_node_or_says_what_is_wrong() {
-    hold("import", 10_000);
+    hold("import", 3_000);
 }
