@@ -115,7 +115,6 @@ impl Ask {
             Self::Register { node }
             | Self::Amend { node, .. }
             | Self::SetConfig { node, .. }
-            | Self::Import { node, .. }
             | Self::Queue { node, .. }
             | Self::Cancel { node, .. }
             | Self::SetFirmware { node, .. }

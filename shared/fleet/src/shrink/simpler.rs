@@ -129,7 +129,6 @@ fn node_of(what: &mut What) -> Option<&mut usize> {
             Ask::Register { node }
             | Ask::Amend { node, .. }
             | Ask::SetConfig { node, .. }
-            | Ask::Import { node, .. }
             | Ask::Queue { node, .. }
             | Ask::Cancel { node, .. }
             | Ask::SetFirmware { node, .. }
