@@ -11,6 +11,7 @@ mod firmware;
 mod https;
 mod input;
 mod nodes;
+mod page;
 mod reconcile;
 mod refusal;
 mod renumber;
@@ -34,9 +35,3 @@ pub(crate) use url::ConsoleUrl;
 #[cfg(feature = "simulate")]
 pub(crate) use url::console_of;
 pub(crate) use watch::watch;
-
-/// The style of pages for a browser, which need no network.
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}\
-table{border-collapse:collapse;width:100%;margin:.5rem 0 2rem}th,td{text-align:left;padding:.35rem .6rem;\
-border-bottom:1px solid #d8dee4;vertical-align:top}td.n,th.n{text-align:right}code{font:13px/1.4 ui-monospace,monospace;\
-overflow-wrap:anywhere}del{color:#a40e26;text-decoration:none}ins{color:#116329;text-decoration:none}";

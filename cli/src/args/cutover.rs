@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use rollcall_core::{CutoverMode, Percent, Selector};
+use rollcall_core::{Percent, Selector};
+use rollcall_wire::console::CutoverMode;
 
 use super::console::Connection;
 
@@ -82,5 +83,6 @@ pub(crate) struct CutoverReport {
 }
 
 fn modes() -> impl TypedValueParser<Value = CutoverMode> {
-    PossibleValuesParser::new(CutoverMode::ALL.map(CutoverMode::as_str)).try_map(|mode| mode.parse::<CutoverMode>())
+    PossibleValuesParser::new(rollcall_core::CutoverMode::ALL.map(rollcall_core::CutoverMode::as_str))
+        .try_map(|mode| serde_json::from_value::<CutoverMode>(mode.into()))
 }

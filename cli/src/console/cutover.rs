@@ -62,12 +62,7 @@ async fn set_mapping(args: &SetMapping) -> Result<(), Problem> {
 
 async fn set_mode(args: &SetMode) -> Result<(), Problem> {
     let spec = CutoverModeSpec {
-        mode: match args.mode {
-            rollcall_core::CutoverMode::Off => CutoverMode::Off,
-            rollcall_core::CutoverMode::Observe => CutoverMode::Observe,
-            rollcall_core::CutoverMode::Compare => CutoverMode::Compare,
-            rollcall_core::CutoverMode::Serve => CutoverMode::Serve,
-        },
+        mode: args.mode,
         selector: args.selector.as_ref().map(ToString::to_string),
         percent: args.percent.map(|percent| percent.to_string()),
     };

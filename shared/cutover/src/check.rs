@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use http::{HeaderName, Method};
 use url::Url;
 
+use crate::hop::is_hop;
 use crate::mapping::{Application, Mapping};
 use crate::path::Pattern;
 use crate::place::Place;
@@ -14,8 +15,6 @@ use crate::template::Template;
 
 /// How long the endpoint may take to answer, in seconds: API Gateway gives up after 30.
 const TIMEOUTS_S: RangeInclusive<u32> = 1..=25;
-/// Headers that an answer can't have: whoever sends it makes them.
-const HOP: [&str; 5] = ["connection", "content-length", "keep-alive", "transfer-encoding", "upgrade"];
 
 /// What was found wrong with a mapping so far.
 #[derive(Debug, Default)]
@@ -83,8 +82,11 @@ impl Check {
                 continue;
             }
             let field = format!("answer.headers.{name}");
-            if HOP.contains(&&*name) {
+            if is_hop(&name) {
                 self.wrong(&field, "an answer can't have this header");
+            }
+            if headers.keys().filter(|other| other.eq_ignore_ascii_case(&name)).count() > 1 {
+                self.wrong(&field, "it is there twice");
             }
             templates.push(self.template(&field, source).map(|template| (name, template)));
         }

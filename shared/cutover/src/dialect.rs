@@ -56,7 +56,7 @@ pub struct Incoming<'a> {
 }
 
 /// What a node has said with a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Heard {
     /// The node.
     pub node: NodeId,
@@ -70,6 +70,21 @@ pub struct Heard {
     pub health: Option<Health>,
     /// The result of a command.
     pub result: Option<CommandResult>,
+}
+
+/// Without the credential.
+impl fmt::Debug for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { node, credential, firmware, config, health, result } = self;
+        f.debug_struct("Heard")
+            .field("node", node)
+            .field("has_credential", &credential.is_some())
+            .field("firmware", firmware)
+            .field("config", config)
+            .field("health", health)
+            .field("result", result)
+            .finish()
+    }
 }
 
 /// Why a check-in is not understood. It is passed on to the endpoint.

@@ -73,6 +73,7 @@ fn a_request_is_heard_with_all_that_the_mapping_names() {
             result: Some(CommandResult { command: 3, status: CommandStatus::Done, output: None }),
         }
     );
+    assert!(!format!("{heard:?}").contains("secret"), "no log shows the credential");
     let failed =
         dialect().hear(&request("/nodes/ap-1/checkin", "", &headers, r#"{"done": {"id": 3, "status": "no"}}"#));
     let failed = failed.expect("readable").expect("a check-in").result.expect("a result");
@@ -157,6 +158,10 @@ fn every_mistake_of_a_mapping_is_told_with_its_field() {
         let Mistakes(mistakes) = Dialect::new(Mapping { answer: change, ..mapping() }).expect_err(field);
         assert!(mistakes[0].starts_with(field), "{mistakes:?}");
     }
+    let mut twice = mapping();
+    twice.answer.headers.insert("Content-Type".to_owned(), "text/plain".to_owned());
+    let Mistakes(mistakes) = Dialect::new(twice).expect_err("a mistake");
+    assert_eq!(mistakes, ["answer.headers.content-type: it is there twice"; 2]);
     for url in ["https://a:b@old.example.com", "https://old.example.com?a=1", "old.example.com"] {
         let mut wrong = mapping();
         wrong.application.url = url.to_owned();

@@ -8,6 +8,7 @@ mod answer;
 mod check;
 mod compare;
 mod dialect;
+mod hop;
 mod mapping;
 mod path;
 mod place;
@@ -18,6 +19,7 @@ mod template;
 pub use answer::{Answer, CommandNews, ConfigNews, FirmwareNews, News};
 pub use compare::compare;
 pub use dialect::{Dialect, Heard, Incoming, Mistakes, Unreadable};
+pub use hop::is_hop;
 #[cfg(feature = "schema")]
 pub use mapping::schema;
 pub use mapping::{AnswerMap, Application, ConfigMap, HealthMap, Mapping, NodeFormat, RequestMap, ResultMap};

@@ -157,6 +157,29 @@ fn off_passes_everything_on_and_notes_nothing() {
 }
 
 #[test]
+fn what_is_for_one_connection_is_passed_on_in_neither_direction_and_no_log_shows_the_rest() {
+    let mut request = Request { path: "/a".to_owned(), query: "key=secret".to_owned(), ..Request::default() };
+    let headers =
+        [("host", "new.example.com"), ("connection", "close"), ("te", "trailers"), ("x-forwarded-for", "1.2.3.4")];
+    for (name, value) in headers.into_iter().chain([("authorization", "secret"), ("x-a", "b")]) {
+        request.headers.insert(name, http::HeaderValue::from_static(value));
+    }
+    let mapping = serde_json::from_str(MAPPING).expect("a mapping");
+    let forwarded = Forwarded::of(&request, b"secret".to_vec(), &mapping);
+    let mut kept: Vec<_> = forwarded.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, [("authorization", "secret"), ("x-a", "b"), ("x-forwarded-host", "new.example.com")]);
+    assert!(!format!("{forwarded:?}").contains("secret"), "{forwarded:?}");
+
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let headers = vec![header("trailer", "x"), header("content-length", "9"), header("x-a", "1"), header("x-a", "2")];
+    let cookies = ["a=1", "b=2"].map(|cookie| header("set-cookie", cookie));
+    let passed = Passed::from(&Answer { status: 200, headers: [headers, cookies.to_vec()].concat(), body: vec![0xff] });
+    assert_eq!(passed.headers, [header("x-a", "1, 2")].into());
+    assert_eq!((passed.cookies, passed.is_base64_encoded), (vec!["a=1".to_owned(), "b=2".to_owned()], true));
+}
+
+#[test]
 fn observe_learns_a_node_that_the_endpoint_accepts_and_no_other() {
     let world = World::new(MAPPING, &[(None, CutoverMode::Observe)]);
     world.answers(404, "unknown");

@@ -10,6 +10,9 @@ use crate::console::table::pairs;
 use crate::out::{print, print_json};
 use crate::problem::Problem;
 
+/// What the answers of a check can't show.
+const EMPTY: &str = "in these samples, what a template takes from a document or from arguments of yours is empty";
+
 /// Checks a mapping, and shows what it hears and answers.
 ///
 /// # Errors
@@ -39,7 +42,7 @@ pub(super) fn check(args: &CheckMapping) -> Result<(), Problem> {
     }
     let heard = heard.map(|heard| format!("the request says\n{}\n", pairs(&said(&heard)))).unwrap_or_default();
     let answers: Vec<_> = answers.iter().map(|(kind, made)| shown(kind, made)).collect();
-    print(&format!("the mapping has no mistakes\n\n{heard}{}", answers.join("\n")))
+    print(&format!("the mapping has no mistakes\n\n{heard}{}\n{EMPTY}\n", answers.join("\n")))
 }
 
 /// What a request says. The credential is not shown.

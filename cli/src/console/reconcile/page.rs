@@ -1,11 +1,11 @@
 //! A comparison as a page that needs no network.
 
-use maud::{DOCTYPE, PreEscaped, html};
+use maud::html;
 
 use super::compare::Comparison;
 use super::groups::Groups;
 use crate::args::Reconcile;
-use crate::console::STYLE;
+use crate::console::page;
 
 /// The page.
 pub(super) fn page(args: &Reconcile, comparison: &Comparison, groups: &Groups) -> String {
@@ -18,58 +18,47 @@ pub(super) fn page(args: &Reconcile, comparison: &Comparison, groups: &Groups) -
         ("not in the file", groups.unknown),
         ("can't be changed", groups.stale),
     ];
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width";
-                title { "Differences from " (file) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                h1 { @if drift { "Differences from " (file) } @else { "No difference from " (file) } }
-                table {
-                    @for (name, count) in counts { tr { th { (name) } td.n { (count) } } }
-                }
-                @if !groups.steps.is_empty() {
-                    h2 { "What would be changed" }
-                    table {
-                        tr { th {} th.n { "nodes" } th { "field" } th { "is" } th { "is to be" } th { "for example" } }
-                        @for group in &groups.steps {
-                            @for (place, change) in group.changes.iter().enumerate() {
-                                tr {
-                                    @if place == 0 {
-                                        td { (format!("{:?}", group.action).to_lowercase()) }
-                                        td.n { (group.count) }
-                                    } @else { td {} td {} }
-                                    td { (change.field) }
-                                    td { code { del { (change.was.as_deref().unwrap_or_default()) } } }
-                                    td { code { ins { (change.is.as_deref().unwrap_or_default()) } } }
-                                    td { @if place == 0 { code { (group.examples.join(" ")) } } }
-                                }
-                            }
-                            @if group.changes.is_empty() {
-                                tr {
-                                    td { (format!("{:?}", group.action).to_lowercase()) }
-                                    td.n { (group.count) }
-                                    td {} td {} td {}
-                                    td { code { (group.examples.join(" ")) } }
-                                }
-                            }
+    let heading = format!("{} from {file}", if drift { "Differences" } else { "No difference" });
+    let content = html! {
+        table {
+            @for (name, count) in counts { tr { th { (name) } td.n { (count) } } }
+        }
+        @if !groups.steps.is_empty() {
+            h2 { "What would be changed" }
+            table {
+                tr { th {} th.n { "nodes" } th { "field" } th { "is" } th { "is to be" } th { "for example" } }
+                @for group in &groups.steps {
+                    @for (place, change) in group.changes.iter().enumerate() {
+                        tr {
+                            @if place == 0 {
+                                td { (format!("{:?}", group.action).to_lowercase()) }
+                                td.n { (group.count) }
+                            } @else { td {} td {} }
+                            td { (change.field) }
+                            td { code { del { (change.was.as_deref().unwrap_or_default()) } } }
+                            td { code { ins { (change.is.as_deref().unwrap_or_default()) } } }
+                            td { @if place == 0 { code { (group.examples.join(" ")) } } }
+                        }
+                    }
+                    @if group.changes.is_empty() {
+                        tr {
+                            td { (format!("{:?}", group.action).to_lowercase()) }
+                            td.n { (group.count) }
+                            td {} td {} td {}
+                            td { code { (group.examples.join(" ")) } }
                         }
                     }
                 }
-                @if !groups.unknown_nodes.is_empty() {
-                    h2 { "Not in the file" }
-                    p { code { (groups.unknown_nodes.join(" ")) } }
-                }
-                @if !groups.stale_nodes.is_empty() {
-                    h2 { "Can't be changed" }
-                    ul { @for stale in &groups.stale_nodes { li { (stale.text()) } } }
-                }
             }
         }
+        @if !groups.unknown_nodes.is_empty() {
+            h2 { "Not in the file" }
+            p { code { (groups.unknown_nodes.join(" ")) } }
+        }
+        @if !groups.stale_nodes.is_empty() {
+            h2 { "Can't be changed" }
+            ul { @for stale in &groups.stale_nodes { li { (stale.text()) } } }
+        }
     };
-    page.into_string()
+    page::page(&format!("Differences from {file}"), &heading, &content)
 }

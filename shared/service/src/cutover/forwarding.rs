@@ -1,34 +1,21 @@
 //! Requests to the legacy endpoint.
 
+use std::fmt;
 use std::future::Future;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rollcall_core::Seconds;
-use rollcall_cutover::{Answer, Incoming, Mapping};
+use rollcall_cutover::{Answer, Incoming, Mapping, is_hop};
 
 use crate::http::Request;
 
 /// What a path can't have. API Gateway has decoded it.
 const IN_A_PATH: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`').add(b'{').add(b'}').add(b'%');
-/// Headers that are for one connection (RFC 9110, section 7.6.1), or that the client makes itself.
-const HOP: [&str; 10] = [
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
-
 /// A request that is passed on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Forwarded {
     /// The method.
     pub method: String,
@@ -40,6 +27,14 @@ pub struct Forwarded {
     pub body: Vec<u8>,
     /// How long an answer may take, in seconds.
     pub timeout_s: Seconds,
+}
+
+/// Without what may have the node's credential: the query, the headers, and the body.
+impl fmt::Debug for Forwarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.url.split('?').next().unwrap_or_default();
+        f.debug_struct("Forwarded").field("method", &self.method).field("url", &url).finish_non_exhaustive()
+    }
 }
 
 /// Passes requests on to the legacy endpoint.
@@ -100,10 +95,12 @@ impl Forwarded {
     pub(super) fn of(request: &Request, body: Vec<u8>, mapping: &Mapping) -> Self {
         let path = utf8_percent_encode(&request.path, IN_A_PATH);
         let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
+        // Whoever asks the endpoint names it as the host.
+        let is_kept = |name: &str| !is_hop(name) && name != "host" && !name.starts_with("x-forwarded-");
         let mut headers: Vec<_> = request
             .headers
             .iter()
-            .filter(|(name, _)| !HOP.contains(&name.as_str()) && !name.as_str().starts_with("x-forwarded-"))
+            .filter(|(name, _)| is_kept(name.as_str()))
             .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
             .collect();
         let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());

@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rollcall_cutover::Answer;
+use rollcall_cutover::{Answer, is_hop};
 use serde::Serialize;
-
-/// Headers of an answer that are for one connection, or that API Gateway makes itself.
-const HOP: [&str; 6] = ["connection", "content-length", "keep-alive", "trailer", "transfer-encoding", "upgrade"];
 
 /// An answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -46,7 +43,7 @@ impl From<&Answer> for Passed {
         for (name, value) in &answer.headers {
             if name == "set-cookie" {
                 cookies.push(value.clone());
-            } else if !HOP.contains(&name.as_str()) {
+            } else if !is_hop(name) {
                 let all = headers.entry(name.clone()).or_default();
                 if !all.is_empty() {
                     all.push_str(", ");
