@@ -292,6 +292,68 @@ attributes! {
     RunningVersion = "vr",
     /// Of a history: the SHA-256 of that version's document.
     RunningHash = "hr",
+    /// Of a rollout: what it changes.
+    ChangeKind = "ra",
+    /// Of a rollout: what it was told when it was made, as JSON.
+    RolloutSpec = "rb",
+    /// Of a rollout: its priority.
+    Priority = "rc",
+    /// Of a rollout: how often it was stored.
+    Revision = "re",
+    /// Of a rollout: how it is.
+    RolloutState = "rf",
+    /// Of a rollout: what a stepper does next.
+    RolloutPhase = "rg",
+    /// Of a rollout: why it is so.
+    RolloutReason = "ri",
+    /// Of a rollout: the wave that is told, or is told next.
+    Wave = "rj",
+    /// Of a rollout: how many nodes were listed.
+    TargetsListed = "rk",
+    /// Of a rollout: how many of them were told or skipped.
+    TargetsPassed = "rl",
+    /// Of a rollout: the place of the last of these.
+    PassedTo = "rm",
+    /// Of a rollout: the place behind which the wave begins.
+    WaveAfter = "rn",
+    /// Of a rollout: when the wave began.
+    WaveBeganAt = "ro",
+    /// Of a rollout: when the last node was told. Of a target: when it was told.
+    ToldAt = "rp",
+    /// Of a rollout: the node behind which listing goes on.
+    ListedTo = "rq",
+    /// Of a rollout: how many nodes were listed so far.
+    TargetsFound = "rr",
+    /// Of a rollout: the place behind which the look at the wave goes on.
+    LookedTo = "rs",
+    /// Of a rollout: what this look has seen so far.
+    WaveFacts = "ru",
+    /// Of a rollout: what the last whole look has seen.
+    WaveCounts = "rw",
+    /// Of a rollout: what was seen of the waves before.
+    CountsBefore = "rx",
+    /// Of a rollout: how many waves may begin.
+    WavesApproved = "ry",
+    /// Of a rollout: how many waves count as successful although their gate is inconclusive.
+    WavesWaived = "rz",
+    /// Of a target: how far the rollout is with it.
+    TargetState = "ya",
+    /// Of a target: the node's site.
+    TargetSite = "yb",
+    /// Of a target: the wave in which it was told.
+    TargetWave = "yc",
+    /// Of a target: the version of the configuration, or the number of the command, that it was told.
+    ToldVersion = "yd",
+    /// Of a target: what was desired before it was told.
+    DesiredBefore = "ye",
+    /// Of a target: present if the node was heard of when it was told, or since.
+    Reached = "yf",
+    /// Of a target: why it is in its state.
+    TargetReason = "yg",
+    /// Of a claim: the rollout that may change the node.
+    ClaimedBy = "yh",
+    /// Of a claim: when that rollout began to tell the node.
+    ClaimToldAt = "yi",
 }
 
 #[cfg(test)]

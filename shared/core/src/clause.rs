@@ -139,6 +139,16 @@ labels! {
     SettingsChanged = "settings-changed",
     /// The delivery was tried by somebody else, or began again, since it was read.
     DeliveryChanged = "delivery-changed",
+    /// There is a rollout with this name.
+    RolloutTaken = "rollout-taken",
+    /// The rollout was stored since it was read.
+    RolloutChanged = "rollout-changed",
+    /// The node is listed already.
+    ListedAlready = "listed-already",
+    /// The target has changed since it was read.
+    TargetChanged = "target-changed",
+    /// Another rollout has claimed the node.
+    ClaimedByAnother = "claimed-by-another",
 }
 
 impl fmt::Display for Because {

@@ -12,6 +12,7 @@ use crate::guard::Guard;
 use crate::id::{EndpointName, IdempotencyKey, InvalidId, NodeId};
 use crate::item::{Item, Malformed};
 use crate::key::{Key, LAST_NUMBER};
+use crate::rollout::claims_of;
 
 /// The deletion of one item, under a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +40,9 @@ pub fn delete_node(node: &NodeId) -> Deletion {
 }
 
 /// The records of a node that have known keys.
-pub fn records_of(node: &NodeId) -> [Key; 3] {
-    [Key::History(node.clone()), Key::About(node.clone()), Key::Legacy(node.clone())]
+pub fn records_of(node: &NodeId) -> [Key; 5] {
+    let [config, firmware] = claims_of(node);
+    [Key::History(node.clone()), Key::About(node.clone()), Key::Legacy(node.clone()), config, firmware]
 }
 
 /// The keys between which the node's commands are, and the idempotency keys that they were queued with.

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 /// The types of events, in the order of their names.
-pub const EVENT_TYPES: [&str; 27] = [
+pub const EVENT_TYPES: [&str; 37] = [
     "command.expired",
     "command.finished",
     "command.queued",
@@ -30,6 +30,16 @@ pub const EVENT_TYPES: [&str; 27] = [
     "node.registered",
     "node.revoked",
     "rollcall.test",
+    "rollout.aborted",
+    "rollout.completed",
+    "rollout.failed",
+    "rollout.paused",
+    "rollout.resumed",
+    "rollout.rolled_back",
+    "rollout.rolling_back",
+    "rollout.started",
+    "rollout.wave_ended",
+    "rollout.wave_started",
     "token.expiring",
 ];
 

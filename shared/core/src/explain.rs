@@ -73,6 +73,11 @@ pub(crate) fn follows(event: &Event, because: Because, stored: Option<&Node>, po
         | Because::StoredAlready
         | Because::NoDocument
         | Because::NotedMeanwhile
+        | Because::RolloutTaken
+        | Because::RolloutChanged
+        | Because::ListedAlready
+        | Because::TargetChanged
+        | Because::ClaimedByAnother
         | Because::NewerRemembered
         | Because::LogMoved
         | Because::EventKnown

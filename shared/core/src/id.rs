@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::limits::{
     COMMAND_NAME_BYTES, CONNECTION_ID_BYTES, ENDPOINT_NAME_BYTES, EVENT_ID_BYTES, FIRMWARE_VERSION_BYTES,
-    IDEMPOTENCY_KEY_BYTES, MODEL_BYTES, NODE_ID_BYTES, SITE_BYTES,
+    IDEMPOTENCY_KEY_BYTES, MODEL_BYTES, NODE_ID_BYTES, ROLLOUT_NAME_BYTES, SITE_BYTES,
 };
 
 /// Why a text is not a valid id.
@@ -221,6 +221,38 @@ impl EndpointName {
 }
 
 impl fmt::Display for EndpointName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The application's name for a rollout: 1 to 48 lower-case ASCII letters, digits and `-`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RolloutName(String);
+
+impl FromStr for RolloutName {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        check("rollout name", text, ROLLOUT_NAME_BYTES, "lower-case ASCII letters, digits and '-'", allowed)?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl RolloutName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The names between which all others are; `None` if a name can't be made, which never happens.
+    pub fn bounds() -> Option<[Self; 2]> {
+        Some(["-".parse().ok()?, "z".repeat(ROLLOUT_NAME_BYTES).parse().ok()?])
+    }
+}
+
+impl fmt::Display for RolloutName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

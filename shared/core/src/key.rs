@@ -1,6 +1,7 @@
 //! How items are addressed: the one place that spells keys and indexes.
 
-use crate::id::{EndpointName, EventId, FirmwareVersion, IdempotencyKey, InvalidId, Model, NodeId};
+use crate::id::{EndpointName, EventId, FirmwareVersion, IdempotencyKey, InvalidId, Model, NodeId, RolloutName};
+use crate::rollout::{ChangeKind, Place};
 
 /// The name of the partition key of both tables.
 pub const PARTITION_KEY: &str = "pk";
@@ -44,6 +45,9 @@ const UNUSED: &str = "unused";
 const CUTOVER: &str = "cutover";
 const SETTINGS: &str = "settings";
 const LEGACY: &str = "legacy";
+const ROLLOUTS: &str = "rollouts";
+const OF_A_ROLLOUT: &str = "rollout#";
+const CLAIM: &str = "rollout#";
 
 /// Where an item is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,6 +108,12 @@ pub enum Key {
     Delivery(EndpointName, EventId),
     /// The settings of the cut-over: [`CutoverSettings`](crate::CutoverSettings).
     Cutover,
+    /// A rollout.
+    Rollout(RolloutName),
+    /// A node that a rollout is for. Those of a rollout are sorted by their places.
+    Target(RolloutName, Place),
+    /// Which rollout may change this of the node.
+    Claim(NodeId, ChangeKind),
 }
 
 impl Key {
@@ -126,7 +136,10 @@ impl Key {
             | Self::Actor(_)
             | Self::Endpoint(_)
             | Self::Delivery(..)
-            | Self::Cutover => Table::Records,
+            | Self::Cutover
+            | Self::Rollout(_)
+            | Self::Target(..)
+            | Self::Claim(..) => Table::Records,
         }
     }
 
@@ -139,7 +152,8 @@ impl Key {
             | Self::Legacy(node)
             | Self::Command(node, _)
             | Self::Queued(node, _)
-            | Self::EventOf(node, _) => format!("{OF_A_NODE}{node}"),
+            | Self::EventOf(node, _)
+            | Self::Claim(node, _) => format!("{OF_A_NODE}{node}"),
             Self::Document(sha256) => format!("{OF_A_DOCUMENT}{sha256}"),
             Self::Unused(_) => UNUSED.to_owned(),
             Self::Firmware(model, _) => format!("{OF_A_MODEL}{}", model.as_str()),
@@ -149,6 +163,8 @@ impl Key {
             Self::Endpoint(_) => ENDPOINTS.to_owned(),
             Self::Delivery(endpoint, _) => format!("{OF_AN_ENDPOINT}{endpoint}"),
             Self::Cutover => CUTOVER.to_owned(),
+            Self::Rollout(_) => ROLLOUTS.to_owned(),
+            Self::Target(rollout, _) => format!("{OF_A_ROLLOUT}{rollout}"),
         }
     }
 
@@ -172,6 +188,9 @@ impl Key {
             Self::Endpoint(name) => name.to_string(),
             Self::Delivery(_, event) => event.to_string(),
             Self::Cutover => SETTINGS.to_owned(),
+            Self::Rollout(name) => name.to_string(),
+            Self::Target(_, place) => place.to_string(),
+            Self::Claim(_, kind) => format!("{CLAIM}{kind}"),
         }
     }
 
@@ -199,6 +218,10 @@ impl Key {
             Some(Self::Endpoint(sort.parse()?))
         } else if partition == CUTOVER {
             Some(Self::Cutover)
+        } else if partition == ROLLOUTS {
+            Some(Self::Rollout(sort.parse()?))
+        } else if let Some(rollout) = partition.strip_prefix(OF_A_ROLLOUT) {
+            Some(Self::Target(rollout.parse()?, sort.parse()?))
         } else if let Some(endpoint) = partition.strip_prefix(OF_AN_ENDPOINT) {
             Some(Self::Delivery(endpoint.parse()?, sort.parse()?))
         } else {
@@ -215,6 +238,8 @@ impl Key {
             number.parse().ok().map(|number| Self::Command(node, number))
         } else if let Some(event) = sort.strip_prefix(EVENT) {
             Some(Self::EventOf(node, event.parse()?))
+        } else if let Some(kind) = sort.strip_prefix(CLAIM) {
+            kind.parse().ok().map(|kind| Self::Claim(node, kind))
         } else {
             match sort {
                 SORT_KEY_NODE => Some(Self::Node(node)),
@@ -243,7 +268,8 @@ impl Key {
             | Self::Legacy(node)
             | Self::Command(node, _)
             | Self::Queued(node, _)
-            | Self::EventOf(node, _) => Some(node),
+            | Self::EventOf(node, _)
+            | Self::Claim(node, _) => Some(node),
             Self::Document(_)
             | Self::Unused(_)
             | Self::Firmware(..)
@@ -253,7 +279,9 @@ impl Key {
             | Self::Actor(_)
             | Self::Endpoint(_)
             | Self::Delivery(..)
-            | Self::Cutover => None,
+            | Self::Cutover
+            | Self::Rollout(_)
+            | Self::Target(..) => None,
         }
     }
 }
@@ -283,6 +311,10 @@ mod tests {
         "crm".parse().expect("a name")
     }
 
+    fn rollout() -> RolloutName {
+        "canary".parse().expect("a name")
+    }
+
     fn spelled() -> Vec<(Key, &'static str, &'static str)> {
         let node: NodeId = "ap-1".parse().expect("an id");
         let queued = Key::Queued(node.clone(), "k#1".parse().expect("a key"));
@@ -305,6 +337,13 @@ mod tests {
             (Key::Endpoint(endpoint()), "endpoints", "crm"),
             (Key::Delivery(endpoint(), event()), "deliveries#crm", "00017.0"),
             (Key::Cutover, "cutover", "settings"),
+            (Key::Rollout(rollout()), "rollouts", "canary"),
+            (
+                Key::Target(rollout(), Place::of(&rollout(), &"ap-1".parse().expect("an id"), true)),
+                "rollout#canary",
+                "0PLACE#ap-1",
+            ),
+            (Key::Claim("ap-1".parse().expect("an id"), ChangeKind::Config), "node#ap-1", "rollout#config"),
         ]
     }
 
@@ -351,7 +390,7 @@ mod tests {
     #[test]
     fn the_items_of_a_node_are_known_as_its_own() {
         let owned = spelled().into_iter().filter(|(key, ..)| key.node().is_some_and(|node| node.as_str() == "ap-1"));
-        assert_eq!(owned.count(), 7);
+        assert_eq!(owned.count(), 8);
     }
 
     #[test]

@@ -55,6 +55,7 @@ mod presence;
 mod refusal;
 mod registration;
 mod report;
+mod rollout;
 mod schedule;
 mod selector;
 mod settle;
@@ -108,7 +109,7 @@ pub use guard::Guard;
 pub use history::{History, remember};
 pub use id::{
     CommandName, ConnectionId, CredentialVersion, EndpointName, EventId, FirmwareVersion, IdempotencyKey, Instance,
-    InvalidId, Model, NodeId, Site, mac_address,
+    InvalidId, Model, NodeId, RolloutName, Site, mac_address,
 };
 pub use item::{Item, Malformed, Value};
 pub use key::{
@@ -127,6 +128,11 @@ pub use presence::{PresenceReason, PresenceState, ShownPresence, shown_presence}
 pub use refusal::Refusal;
 pub use registration::{Amended, Amending, Registering, amend, register, register_or_amend, revoke};
 pub use report::{ConfigOutcome, ConfigState, Health, Report, UpdateOutcome, UpdateState};
+pub use rollout::{
+    Begun, ChangeKind, Counts, Facts, Gate, InvalidGate, InvalidWaves, NotPossible, Observed, Phase, Place, Rollout,
+    RolloutClaim, RolloutSchedule, RolloutState, SiteFacts, Target, TargetState, Verdict as GateVerdict, Wave,
+    WaveTimes, Waves, add_rollout, claim, fell, keep_rollout, list_target, move_target, observe, tell,
+};
 pub use schedule::{InvalidSchedule, Schedule};
 pub use selector::{InvalidSelector, Selectable, Selector};
 pub use settle::{SettleError, settle};

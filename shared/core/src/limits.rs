@@ -46,6 +46,8 @@ pub const UPDATE_DETAIL_BYTES: usize = 32;
 
 /// The longest name of an endpoint, in bytes.
 pub(crate) const ENDPOINT_NAME_BYTES: usize = 32;
+/// The longest name of a rollout, in bytes.
+pub(crate) const ROLLOUT_NAME_BYTES: usize = 48;
 
 /// The longest id of an event, in bytes.
 pub(crate) const EVENT_ID_BYTES: usize = 64;

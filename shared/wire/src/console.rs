@@ -7,6 +7,7 @@ mod endpoints;
 mod labels;
 mod nodes;
 mod problem;
+mod rollouts;
 mod transfer;
 
 pub use commands::{
@@ -24,6 +25,10 @@ pub use nodes::{
     NodeSpec, NodeView, PresenceView, TakeoversView,
 };
 pub use problem::{Problem, ProblemCode};
+pub use rollouts::{
+    OnFailure, RolloutChange, RolloutCounts, RolloutGate, RolloutList, RolloutNode, RolloutNodePage, RolloutNodeState,
+    RolloutProgress, RolloutSpec, RolloutView, RolloutWave, RolloutWindow, Weekday,
+};
 pub use transfer::{
     DriftReport, DriftTold, ExportPage, IF_NONE, IMPORT_NODES, ImportResult, ImportedField, NodeImport, OpenCommand,
     RenumberNode,

@@ -26,18 +26,34 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Queues a command. If the same request was made before, it returns that command.
     pub(crate) async fn queue(&self, admitted: &Admitted<'_>, node: &str) -> Answered {
         let node: NodeId = parse(node, "node")?;
-        let queueing = queueing(admitted)?;
+        let (command, is_new) = self.queue_one(&node, &queueing(admitted)?, admitted).await?;
+        let shown = view(&command, admitted)?;
+        if !is_new {
+            return Ok(HttpAnswer::json(200, &shown));
+        }
+        let location = format!("/v1/nodes/{node}/commands/{}", command.number);
+        Ok(HttpAnswer::json(201, &shown).with("location", location))
+    }
+
+    /// Queues a command, and returns it, and whether it is new: with the same idempotency key it was queued before.
+    pub(crate) async fn queue_one(
+        &self,
+        node: &NodeId,
+        queueing: &Queueing,
+        admitted: &Admitted<'_>,
+    ) -> Result<(Command, bool), Problem> {
         for _ in 0..ROUNDS {
-            if let Some(before) = self.queued_before(&node, &queueing).await? {
-                return Ok(HttpAnswer::json(200, &view(&before, admitted)?));
+            if let Some(before) = self.queued_before(node, queueing).await? {
+                return Ok((before, false));
             }
-            let stored = self.registered_node(&node).await?;
-            let open = self.count_open(&node, &stored, admitted).await?;
-            let (number, updates) = queue(&node, &stored, open, &queueing, admitted.now).map_err(denied)?;
+            let stored = self.registered_node(node).await?;
+            let open = self.count_open(node, &stored, admitted).await?;
+            let (number, updates) = queue(node, &stored, open, queueing, admitted.now).map_err(denied)?;
             let updates = updates.map(|update| admitted.by(update));
             if self.store.transact(&updates).await.map_err(|error| failed(&error))? {
                 tracing::info!(%node, number, outcome = "queued", "command");
-                return self.hand_out(&node, number, admitted).await;
+                self.hand_out(node, admitted).await?;
+                return Ok((self.command(node, number).await?, true));
             }
         }
         Err(Problem::new(ProblemCode::Unavailable, "other requests are queueing commands for this node: try again"))
@@ -80,8 +96,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         self.command(node, number.ok_or_else(reused)?).await.map(Some)
     }
 
-    /// Pushes the command whose turn it is, which may be an earlier one, and returns the new command.
-    async fn hand_out(&self, node: &NodeId, number: u64, admitted: &Admitted<'_>) -> Answered {
+    /// Pushes the command whose turn it is.
+    async fn hand_out(&self, node: &NodeId, admitted: &Admitted<'_>) -> Result<(), Problem> {
         let stored = self.registered_node(node).await?;
         if let (Some(_), Some(open)) = (stored.open(), stored.open_commands()) {
             let next = next_command(&self.store, node, open, admitted.times()).await.map_err(|error| failed(&error))?;
@@ -90,9 +106,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
                 self.push(node, &stored, &ServerMessage::Command(news), admitted.now).await;
             }
         }
-        let command = self.command(node, number).await?;
-        let location = format!("/v1/nodes/{node}/commands/{number}");
-        Ok(HttpAnswer::json(201, &view(&command, admitted)?).with("location", location))
+        Ok(())
     }
 
     /// A page of a node's commands, the newest first.
@@ -156,7 +170,12 @@ fn queueing(admitted: &Admitted<'_>) -> Result<Queueing, Problem> {
         invalid(ProblemCode::InvalidParameter, detail.to_owned())
     })?;
     let key: IdempotencyKey = parse(key.to_str().unwrap_or("\u{fffd}"), "Idempotency-Key")?;
-    let spec: CommandSpec = object(&admitted.body()?)?;
+    queueing_of(&object(&admitted.body()?)?, key)
+}
+
+/// The command that is to be queued under this key.
+pub(crate) fn queueing_of(spec: &CommandSpec, key: IdempotencyKey) -> Result<Queueing, Problem> {
+    let invalid = |code, detail: String| Problem::new(code, detail);
     if !(1..=COMMAND_EXPIRES_MOST_S).contains(&spec.expires_in_s) {
         let detail = format!("expires_in_s: must be from 1 to {COMMAND_EXPIRES_MOST_S}, not {}", spec.expires_in_s);
         return Err(invalid(ProblemCode::InvalidBody, detail));

@@ -65,6 +65,14 @@ vocabulary! {
         EndpointDisabled,
         /// There are as many endpoints as there may be.
         TooManyEndpoints,
+        /// There is no such rollout.
+        UnknownRollout,
+        /// Another rollout has this name.
+        RolloutTaken,
+        /// The rollout is not in a state for this.
+        RolloutState,
+        /// There are as many rollouts under way as there may be.
+        TooManyRollouts,
         /// The idempotency key was used for another request before.
         KeyReused,
         /// The node has as many open commands as it may have.
@@ -99,7 +107,8 @@ impl ProblemCode {
             | Self::UnknownNode
             | Self::UnknownCommand
             | Self::UnknownFirmware
-            | Self::UnknownEndpoint => (404, "Not Found"),
+            | Self::UnknownEndpoint
+            | Self::UnknownRollout => (404, "Not Found"),
             Self::MethodNotAllowed => (405, "Method Not Allowed"),
             Self::CredentialsGoBack
             | Self::KeyReused
@@ -108,6 +117,9 @@ impl ProblemCode {
             | Self::FirmwareDiffers
             | Self::EndpointDisabled
             | Self::TooManyEndpoints
+            | Self::RolloutTaken
+            | Self::RolloutState
+            | Self::TooManyRollouts
             | Self::OtherStack
             | Self::OtherModel => (409, "Conflict"),
             Self::RevokedNode => (410, "Gone"),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::console::CutoverRule;
+use crate::console::{CutoverRule, RolloutCounts, RolloutProgress};
 use crate::json::Json;
 
 /// Declares types of data.
@@ -92,6 +92,26 @@ events! {
     NodeRevoked(Nothing) = "node.revoked",
     /// Somebody wants to see whether events arrive at an endpoint.
     Test(TestedEndpoint) = "rollcall.test",
+    /// Somebody has ended a rollout.
+    RolloutAborted(RolloutChanged) = "rollout.aborted",
+    /// Every wave of a rollout was successful.
+    RolloutCompleted(RolloutChanged) = "rollout.completed",
+    /// A wave of a rollout failed: nobody is told any more.
+    RolloutFailed(RolloutChanged) = "rollout.failed",
+    /// A rollout tells nobody until it is resumed.
+    RolloutPaused(RolloutChanged) = "rollout.paused",
+    /// A rollout goes on.
+    RolloutResumed(RolloutChanged) = "rollout.resumed",
+    /// The nodes that a rollout has told have got back what they had before.
+    RolloutRolledBack(RolloutChanged) = "rollout.rolled_back",
+    /// The nodes that a rollout has told get back what they had before.
+    RolloutRollingBack(RolloutChanged) = "rollout.rolling_back",
+    /// A rollout was made.
+    RolloutStarted(RolloutChanged) = "rollout.started",
+    /// The gate has let a wave of a rollout pass.
+    RolloutWaveEnded(RolloutChanged) = "rollout.wave_ended",
+    /// A wave of a rollout begins.
+    RolloutWaveStarted(RolloutChanged) = "rollout.wave_started",
     /// The token that a node came with expires soon.
     TokenExpiring(ExpiringToken) = "token.expiring",
 }
@@ -99,6 +119,20 @@ events! {
 data! {
     /// The type of the event says it all.
     Nothing {}
+
+    /// How a rollout is, and why.
+    RolloutChanged {
+        /// How it is.
+        state: RolloutProgress,
+        /// Why, in words.
+        reason: String,
+        /// The wave, counted from 1.
+        wave: u64,
+        /// How many nodes it is for; null until they are listed.
+        nodes: Option<u64>,
+        /// Where they are.
+        counts: RolloutCounts,
+    }
 
     /// Since when a node is online, and why.
     Online {

@@ -1,0 +1,24 @@
+//! Rollouts: a change that reaches a fleet in waves, and stops by itself.
+//!
+//! A rollout is a change, the nodes that it is for, and waves. After each wave a gate decides by what the wave's nodes
+//! reported, and by which of them are not heard of any more. Nothing here runs by itself: a schedule steps a rollout, and
+//! two steppers at once do no harm, since everything that they write is guarded by what they read.
+
+mod claim;
+mod gate;
+mod observed;
+mod place;
+mod progress;
+mod stored;
+mod target;
+mod waves;
+
+pub(crate) use claim::claims_of;
+pub use claim::{Claim as RolloutClaim, claim, tell};
+pub use gate::{Counts, Facts, Gate, InvalidGate, SiteFacts, Verdict, WaveTimes};
+pub use observed::{Observed, fell, observe};
+pub use place::Place;
+pub use progress::{Begun, NotPossible, Phase, Rollout, RolloutState, Schedule as RolloutSchedule};
+pub use stored::{add_rollout, keep_rollout};
+pub use target::{Target, TargetState, list_target, move_target};
+pub use waves::{ChangeKind, InvalidWaves, Wave, Waves};

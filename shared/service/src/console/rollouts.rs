@@ -1,0 +1,132 @@
+//! The console's requests about rollouts, and the steps of rollouts.
+//!
+//! A request only stores what is to happen. The steps are taken by a function that a schedule invokes, so that no browser and
+//! no laptop is needed. Both use the same writes.
+
+mod holder;
+mod listing;
+mod looking;
+mod requests;
+mod spec;
+mod step;
+mod telling;
+mod undoing;
+mod window;
+
+use rollcall_core::{
+    Actor, Counts, Key, Outcome, Rollout, RolloutName, RolloutState, Timestamp, keep_rollout,
+};
+use rollcall_wire::console::{Problem, ProblemCode, RolloutCounts, RolloutProgress};
+use rollcall_wire::events::RolloutChanged;
+use rollcall_wire::EventData;
+
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::console::audit::Changed;
+use crate::console::handle::{Admitted, Console};
+use crate::console::query::Query;
+use crate::console::refusal::{failed, internal};
+use crate::http::Request;
+use crate::queue::Queue;
+use crate::store::{Order, Store};
+
+pub use step::Stepped;
+
+/// How many rollouts are kept, those that are over included.
+const KEPT: i32 = 1_000;
+
+/// The events of rollouts.
+type Event = fn(RolloutChanged) -> EventData;
+
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
+    async fn stored_rollout(&self, name: &RolloutName) -> Result<Rollout, Problem> {
+        self.known_rollout(name).await?.ok_or_else(|| {
+            Problem::new(ProblemCode::UnknownRollout, format!("there is no rollout {name}"))
+        })
+    }
+
+    async fn known_rollout(&self, name: &RolloutName) -> Result<Option<Rollout>, Problem> {
+        let item = self.store.read(&Key::Rollout(name.clone())).await.map_err(|error| failed(&error))?;
+        item.as_ref().map(Rollout::read).transpose().map_err(|error| internal(&error))
+    }
+
+    /// The rollouts, by their names.
+    async fn rollouts(&self) -> Result<Vec<(RolloutName, Rollout)>, Problem> {
+        let Some([first, last]) = RolloutName::bounds() else { return Ok(vec![]) };
+        let keys = Key::Rollout(first)..=Key::Rollout(last);
+        let items = self.store.range(keys, Order::Ascending, KEPT).await.map_err(|error| failed(&error))?;
+        let rollout = |(key, item)| match key {
+            Key::Rollout(name) => Some(Rollout::read(&item).map(|rollout| (name, rollout))),
+            _ => None,
+        };
+        items.into_iter().filter_map(rollout).collect::<Result<_, _>>().map_err(|error| internal(&error))
+    }
+
+    /// Stores how far a rollout is, with its event: both or none. `false` if it was stored since it was read.
+    async fn keep_rollout(
+        &self,
+        name: &RolloutName,
+        read: &Rollout,
+        rollout: &Rollout,
+        event: Option<Event>,
+        admitted: &Admitted<'_>,
+    ) -> Result<bool, Problem> {
+        let update = keep_rollout(name, read, rollout);
+        let is_kept = match event {
+            Some(event) => {
+                self.write_and_tell(admitted, &Changed::Rollout(name), &event(changed(rollout)), &update).await?
+            }
+            None => matches!(self.write(&update).await?, Outcome::Applied { .. }),
+        };
+        if is_kept && event.is_some() {
+            let (state, wave) = (rollout.state, rollout.wave + 1);
+            tracing::info!(%name, %state, wave, reason = rollout.reason, outcome = "changed", "rollout");
+        }
+        Ok(is_kept)
+    }
+}
+
+/// What an event tells of a rollout.
+fn changed(rollout: &Rollout) -> RolloutChanged {
+    RolloutChanged {
+        state: progress(rollout.state),
+        reason: rollout.reason.clone(),
+        wave: wave(rollout),
+        nodes: nodes(rollout),
+        counts: counts(rollout.counts()),
+    }
+}
+
+/// The wave, as people count: from 1.
+fn wave(rollout: &Rollout) -> u64 {
+    rollout.wave as u64 + 1
+}
+
+/// How many nodes it is for; `None` until they are listed.
+fn nodes(rollout: &Rollout) -> Option<u64> {
+    let is_listed = rollout.phase != rollcall_core::Phase::Listing || rollout.total > 0;
+    is_listed.then_some(rollout.total)
+}
+
+fn progress(state: RolloutState) -> RolloutProgress {
+    match state {
+        RolloutState::Waiting => RolloutProgress::Waiting,
+        RolloutState::Running => RolloutProgress::Running,
+        RolloutState::Paused => RolloutProgress::Paused,
+        RolloutState::Failed => RolloutProgress::Failed,
+        RolloutState::Aborted => RolloutProgress::Aborted,
+        RolloutState::RollingBack => RolloutProgress::RollingBack,
+        RolloutState::RolledBack => RolloutProgress::RolledBack,
+        RolloutState::Completed => RolloutProgress::Completed,
+    }
+}
+
+fn counts(counts: Counts) -> RolloutCounts {
+    let Counts { waiting, told, applied, failed, lost, skipped, rolled_back, superseded, .. } = counts;
+    RolloutCounts { waiting, told, applied, failed, lost, skipped, rolled_back, superseded }
+}
+
+/// What a step of a rollout is made with: it is the rollout that changes nodes.
+fn stepping<'a>(request: &'a Request, name: &RolloutName, now: Timestamp) -> Admitted<'a> {
+    Admitted { request, now, actor: Some(Actor::named(&format!("rollout:{name}"))), query: Query::default() }
+}

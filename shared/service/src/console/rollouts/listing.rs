@@ -1,0 +1,153 @@
+//! Listing the nodes that a rollout is for.
+
+use rollcall_core::{
+    About, Key, Model, Node, NodeId, Outcome, Place, Rollout, RolloutName, Selector, Site, Target, TargetState, Timestamp,
+    list_target,
+};
+use rollcall_wire::console::Problem;
+
+use super::spec::{Change, Told};
+use super::step::Step;
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::console::handle::{Admitted, Console};
+use crate::console::refusal::{failed, internal};
+use crate::queue::Queue;
+use crate::store::{PageKey, Store};
+
+/// How many nodes one step reads.
+const PAGE: i32 = 100;
+/// The key of the label that keeps a node out of rollouts.
+const PINNED: &str = "pin";
+
+/// A node that is read from the table.
+pub(super) type Read = (NodeId, Node, About);
+
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
+    /// Lists the next nodes of a rollout, and claims them. It stops at a node that a rival has.
+    pub(super) async fn list_targets(
+        &self,
+        name: &RolloutName,
+        read: &Rollout,
+        told: &Told,
+        admitted: &Admitted<'_>,
+    ) -> Result<Step, Problem> {
+        let mut rollout = read.clone();
+        let (nodes, next) = self.page_of(&told.select, read.listed_to.as_ref()).await?;
+        let (mut found, mut to) = (0, read.listed_to.clone());
+        for (id, node, about) in nodes {
+            if !self.is_meant(&told.select, &(id.clone(), node.clone(), about.clone()), admitted.now) {
+                to = Some(id);
+                continue;
+            }
+            let why_not = self.why_not(&node, &about, &told.change).await?;
+            if why_not.is_none()
+                && let Err(rival) = self.claim(&id, (name, read)).await?
+            {
+                rollout.found += found;
+                rollout.listed_to = to;
+                rollout.reason = format!("it waits for the rollout {rival}, which has the node {id}");
+                return self.save(name, read, &rollout, None, admitted, false).await;
+            }
+            let is_first = told.first.as_ref().is_some_and(|first| {
+                self.is_meant(first, &(id.clone(), node.clone(), about.clone()), admitted.now)
+            });
+            let target = Target::listed(node.site.clone());
+            let target = match &why_not {
+                Some(why) => target.now(TargetState::Skipped, Some(why)),
+                None => target,
+            };
+            // A refusal says that it is listed already.
+            let _ = self.write(&list_target(name, &Place::of(name, &id, is_first), &target)).await?;
+            found += 1;
+            to = Some(id);
+        }
+        rollout.listed(found, next.and(to));
+        "its nodes are being listed".clone_into(&mut rollout.reason);
+        self.save(name, read, &rollout, None, admitted, true).await
+    }
+
+    /// The next nodes that a selector may mean, and where they end.
+    pub(super) async fn page_of(
+        &self,
+        select: &Selector,
+        after: Option<&NodeId>,
+    ) -> Result<(Vec<Read>, Option<PageKey>), Problem> {
+        let after = after.map(|node| PageKey::from(&Key::Node(node.clone())));
+        let page = match select.site().and_then(|site| site.parse::<Site>().ok()) {
+            Some(site) => self.store.page_of_site(&site, after, PAGE).await,
+            None => self.store.page_of_all(after, PAGE).await,
+        };
+        let (items, next) = page.map_err(|error| failed(&error))?;
+        let ids: Vec<_> = items.iter().map(|(id, _)| id.clone()).collect();
+        let mut abouts = self.abouts(&ids).await?;
+        let nodes = items.into_iter().map(|(id, item)| {
+            let node = Node::read(&item).map_err(|error| internal(&error))?;
+            let about = abouts.remove(&id).unwrap_or_default();
+            Ok((id, node, about))
+        });
+        Ok((nodes.collect::<Result<_, Problem>>()?, next))
+    }
+
+    /// Whether a selector means a node that is registered.
+    pub(super) fn is_meant(&self, select: &Selector, (id, node, about): &Read, now: Timestamp) -> bool {
+        node.credentials.is_some() && select.has(&rollcall_core::Selectable::of(id, node, about, now, &self.policy))
+    }
+
+    /// Why a node is not told; `None` if it is.
+    pub(super) async fn why_not(
+        &self,
+        node: &Node,
+        about: &About,
+        change: &Change,
+    ) -> Result<Option<String>, Problem> {
+        let why = |why: &str| Ok(Some(why.to_owned()));
+        if node.revoked || node.credentials.is_none() {
+            return why("revoked");
+        }
+        if about.labels.iter().any(|(key, _)| key == PINNED) {
+            return why("pinned");
+        }
+        match change {
+            Change::Config(document) => {
+                let is_desired = node.desired.as_ref().is_some_and(|desired| desired.sha256 == document.sha256());
+                if is_desired { why("unchanged") } else { Ok(None) }
+            }
+            Change::Firmware(version) => {
+                let Some(model) = node.model.as_deref().and_then(|model| model.parse::<Model>().ok()) else {
+                    return why("other-model");
+                };
+                let image = self.firmware.get(&self.store, &model, version).await.map_err(|error| failed(&error))?;
+                if image.is_none() {
+                    return why("noartifact");
+                }
+                let is_desired = node.desired_firmware.as_deref() == Some(version.as_str());
+                let is_there = node.firmware.as_deref() == Some(version.as_str());
+                if is_desired || (is_there && node.desired_firmware.is_none()) { why("already-installed") } else { Ok(None) }
+            }
+            Change::Command(_) => Ok(None),
+        }
+    }
+
+    /// Stores how far a rollout is, if that is another place than before. If somebody else has stored it meanwhile, the next
+    /// step reads it anew.
+    pub(super) async fn save(
+        &self,
+        name: &RolloutName,
+        read: &Rollout,
+        rollout: &Rollout,
+        event: Option<super::Event>,
+        admitted: &Admitted<'_>,
+        goes_on: bool,
+    ) -> Result<Step, Problem> {
+        if rollout != read && !self.keep_rollout(name, read, rollout, event, admitted).await? {
+            return Ok(Step::Lost);
+        }
+        Ok(if goes_on { Step::GoesOn } else { Step::Waits })
+    }
+}
+
+/// The outcome of a write that changes a target, if the target is what it is to be now.
+pub(super) fn is_moved(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Applied { .. })
+}

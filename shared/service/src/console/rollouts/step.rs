@@ -1,0 +1,130 @@
+//! One step of a rollout after the other.
+
+use rollcall_core::{Begun, Phase, Rollout, RolloutName, RolloutState, Timestamp};
+use rollcall_wire::EventData;
+use rollcall_wire::console::{Problem, RolloutSpec};
+use serde::Serialize;
+
+use super::spec::told;
+use super::{Event, stepping};
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::console::handle::{Admitted, Console};
+use crate::console::refusal::internal;
+use crate::http::Request;
+use crate::queue::Queue;
+use crate::store::Store;
+
+/// How long after the begin of a run another step is taken, in milliseconds: half of a minute, since a run begins each
+/// minute.
+const RUN_MS: u64 = 30_000;
+
+/// What a run has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Stepped {
+    /// How many rollouts are under way.
+    pub rollouts: u64,
+    /// How many steps were taken.
+    pub steps: u64,
+    /// How many rollouts could not be stepped. The next run tries again.
+    pub failed: u64,
+}
+
+/// What came of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// There is more to do at once.
+    GoesOn,
+    /// There is nothing to do now.
+    Waits,
+    /// Somebody else has stored the rollout meanwhile.
+    Lost,
+}
+
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
+    /// Steps every rollout that is under way as far as it can go now: some steps of each, in turns. It logs what it did.
+    ///
+    /// # Errors
+    /// If the rollouts can't be read.
+    pub async fn step_rollouts(&self, now: impl Fn() -> Timestamp) -> Result<Stepped, Problem> {
+        let began = now();
+        let mut under_way: Vec<_> = self.rollouts().await?;
+        under_way.retain(|(_, rollout)| rollout.state.is_stepped());
+        // A rival that waits is stepped after the rollout that it waits for.
+        under_way.sort_by_key(|(_, rollout)| (u64::MAX - rollout.priority, rollout.created_at));
+        let mut stepped = Stepped { rollouts: under_way.len() as u64, ..Stepped::default() };
+        let mut names: Vec<_> = under_way.into_iter().map(|(name, _)| name).collect();
+        while !names.is_empty() && now().0.saturating_sub(began.0) < RUN_MS {
+            let mut left = vec![];
+            for name in names {
+                match self.step(&name, now()).await {
+                    Ok(Step::GoesOn | Step::Lost) => left.push(name),
+                    Ok(Step::Waits) => {}
+                    Err(problem) => {
+                        tracing::error!(%name, outcome = "failed", reason = problem.detail, Failures = 1, "rollout");
+                        stepped.failed += 1;
+                    }
+                }
+                stepped.steps += 1;
+            }
+            names = left;
+        }
+        let Stepped { rollouts, steps, .. } = stepped;
+        tracing::info!(rollouts, steps, outcome = "stepped", RolloutRuns = 1, "rollouts");
+        Ok(stepped)
+    }
+
+    /// Takes the next step of a rollout.
+    async fn step(&self, name: &RolloutName, now: Timestamp) -> Result<Step, Problem> {
+        let Some(read) = self.known_rollout(name).await?.filter(|rollout| rollout.state.is_stepped()) else {
+            return Ok(Step::Waits);
+        };
+        let spec: RolloutSpec = serde_json::from_str(&read.spec).map_err(|error| internal(&error))?;
+        let told = told(&spec)?;
+        let request = Request { now, at: now, ..Request::default() };
+        let admitted = stepping(&request, name, now);
+        match (read.state, read.phase) {
+            (RolloutState::RollingBack, _) | (_, Phase::Undoing) => self.undo_targets(name, &read, &told, &admitted).await,
+            (_, Phase::Listing) => self.list_targets(name, &read, &told, &admitted).await,
+            (_, Phase::Due) => self.begin_wave(name, &read, &told.schedule, &admitted).await,
+            (_, Phase::Active) => self.step_wave(name, &read, &told, &admitted).await,
+        }
+    }
+
+    async fn begin_wave(
+        &self,
+        name: &RolloutName,
+        read: &Rollout,
+        schedule: &rollcall_core::RolloutSchedule,
+        admitted: &Admitted<'_>,
+    ) -> Result<Step, Problem> {
+        let mut rollout = read.clone();
+        let begun = rollout.begin(schedule, admitted.now);
+        let (event, goes_on): (Option<Event>, _) = match begun {
+            Begun::Wave => (Some(EventData::RolloutWaveStarted), true),
+            Begun::Completed => (Some(EventData::RolloutCompleted), false),
+            Begun::NotYet(_) => (None, false),
+        };
+        self.save(name, read, &rollout, event, admitted, goes_on).await
+    }
+
+    /// Tells nodes of the wave, looks at those that were told, and asks the gate.
+    async fn step_wave(
+        &self,
+        name: &RolloutName,
+        read: &Rollout,
+        told: &super::spec::Told,
+        admitted: &Admitted<'_>,
+    ) -> Result<Step, Problem> {
+        let left = read.left(&told.schedule);
+        let is_open = told.window.as_ref().is_none_or(|window| window.is_open(admitted.now));
+        // A look that is under way is ended first: it bounds how many nodes are under way.
+        if left > 0 && is_open && told.max_parallel.is_none() && read.looked_to.is_none() {
+            let step = self.tell_targets(name, read, told, None, admitted).await?;
+            if step != Step::Waits {
+                return Ok(step);
+            }
+        }
+        self.look_at_wave(name, read, told, is_open, admitted).await
+    }
+}
