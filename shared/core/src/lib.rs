@@ -66,6 +66,7 @@ mod timestamp;
 mod token_end;
 mod unchanged;
 mod update;
+mod version;
 
 pub use about::{About, Describing, Labelling, Labels, Name, describe};
 pub use actor::Actor;
@@ -118,7 +119,9 @@ pub use limits::{
     CLOSE_REASON_BYTES, COMMANDS_OPEN, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES,
     LABELS, MODEL_BYTES, NAME_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, SITE_BYTES, TAGS_BYTES, UPDATE_DETAIL_BYTES,
 };
-pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers};
+pub use node::{
+    Blocked, Closed, ConfigProgress, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers,
+};
 pub use notice::{Notice, Registered, notices};
 pub use numbering::{RESTORED_AT_ONCE, above_all, raise_commands, raise_config, restore_commands, restore_config};
 pub use plan::plan;
@@ -128,7 +131,7 @@ pub use refusal::Refusal;
 pub use registration::{Amended, Amending, Registering, amend, register, register_or_amend, revoke};
 pub use report::{ConfigOutcome, ConfigState, Health, Report, UpdateOutcome, UpdateState};
 pub use schedule::{InvalidSchedule, Schedule};
-pub use selector::{InvalidSelector, Selectable, Selector};
+pub use selector::{InvalidSelector, SELECTOR_BYTES, Selectable, Selector};
 pub use settle::{SettleError, settle};
 pub use settled::{AckTerms, Effect, Reply, Settled};
 pub use sweep::{expired, gone, gone_for_good, lost, presence_at};
@@ -136,3 +139,4 @@ pub use sweep_state::{SCAN_SEGMENTS, SweepState};
 pub use tags::Tags;
 pub use timestamp::Timestamp;
 pub use update::{Change, Outcome, Update};
+pub use version::Version;
