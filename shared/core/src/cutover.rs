@@ -109,8 +109,19 @@ pub struct CutoverRule {
 }
 
 /// The modes of all nodes. A node's mode is that of the first rule that means it; the rule for all nodes comes last.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CutoverModes(Vec<CutoverRule>);
+#[derive(Clone, Debug, Default, Eq)]
+pub struct CutoverModes {
+    rules: Vec<CutoverRule>,
+    /// How they are stored, if they were read: an older release wrote selectors in another form.
+    text: Option<String>,
+}
+
+/// Modes are the same if their rules are, however they are stored.
+impl PartialEq for CutoverModes {
+    fn eq(&self, other: &Self) -> bool {
+        self.rules == other.rules
+    }
+}
 
 /// Why modes can't be set or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -132,13 +143,13 @@ pub enum InvalidRule {
 impl CutoverModes {
     /// The rules, in the order in which they are tried.
     pub fn rules(&self) -> &[CutoverRule] {
-        &self.0
+        &self.rules
     }
 
     /// The mode of a node.
     pub fn of(&self, node: &NodeId, selectable: &Selectable<'_>) -> CutoverMode {
         let is_meant = |rule: &&CutoverRule| rule.selector.as_ref().is_none_or(|selector| selector.has(selectable));
-        let Some(rule) = self.0.iter().find(is_meant) else { return CutoverMode::Off };
+        let Some(rule) = self.rules.iter().find(is_meant) else { return CutoverMode::Off };
         match rule.shifted {
             Some((percent, mode)) if place(node) < percent.0 => mode,
             _ => rule.mode,
@@ -150,7 +161,7 @@ impl CutoverModes {
         let is_off = |rule: &CutoverRule| {
             rule.mode == CutoverMode::Off && rule.shifted.is_none_or(|(_, mode)| mode == CutoverMode::Off)
         };
-        self.0.iter().all(is_off)
+        self.rules.iter().all(is_off)
     }
 
     /// The modes, with this one set for the nodes that a selector means, or for a part of them: the others of them keep
@@ -171,7 +182,7 @@ impl CutoverModes {
         if text.len() > SELECTOR_BYTES || text.contains(['\n', '\t', '\r']) {
             return Err(InvalidRule::Selector);
         }
-        let mut rules = self.0.clone();
+        let mut rules = self.rules.clone();
         let index = rules.iter().position(|rule| rule.selector.as_ref() == selector);
         let index = index.unwrap_or_else(|| {
             let rule = CutoverRule { selector: selector.cloned(), mode: CutoverMode::Off, shifted: None };
@@ -184,32 +195,46 @@ impl CutoverModes {
             None => (rules[index].mode, rules[index].shifted) = (mode, None),
             Some(percent) => rules[index].shifted = Some((percent, mode)),
         }
-        if rules.len() > RULES { Err(InvalidRule::TooMany) } else { Ok(Self(rules)) }
+        if rules.len() > RULES { Err(InvalidRule::TooMany) } else { Ok(Self { rules, text: None }) }
     }
 
-    /// A line for each rule.
-    fn stored(&self) -> String {
+    /// A line for each rule; `None` if there are none.
+    fn stored(&self) -> Option<String> {
         let line = |rule: &CutoverRule| {
             let selector = rule.selector.as_ref().map(ToString::to_string).unwrap_or_default();
             let shifted = rule.shifted.map(|(percent, mode)| format!("\t{percent}\t{mode}")).unwrap_or_default();
             format!("{selector}\t{}{shifted}", rule.mode)
         };
-        self.0.iter().map(line).collect::<Vec<_>>().join("\n")
+        let lines = || self.rules.iter().map(line).collect::<Vec<_>>().join("\n");
+        Some(self.text.clone().unwrap_or_else(lines)).filter(|text| !text.is_empty())
     }
 
     fn read(stored: &str) -> Option<Self> {
-        let rule = |line: &str| {
-            let parts: Vec<_> = line.split('\t').collect();
-            let (selector, mode, shifted) = match *parts {
-                [selector, mode] => (selector, mode, None),
-                [selector, mode, percent, to] => (selector, mode, Some((percent.parse().ok()?, to.parse().ok()?))),
-                _ => return None,
-            };
-            let selector = Some(selector).filter(|selector| !selector.is_empty());
-            let selector = selector.map(str::parse).transpose().ok()?;
-            Some(CutoverRule { selector, mode: mode.parse().ok()?, shifted })
-        };
-        stored.lines().map(rule).collect::<Option<_>>().map(Self)
+        let rules = stored.lines().map(read_rule).collect::<Option<Vec<_>>>()?;
+        Some(Self { rules: rules.into_iter().flatten().collect(), text: Some(stored.to_owned()) })
+    }
+}
+
+/// The rule of a line; nothing in the outer option if it means no node.
+#[expect(clippy::option_option, reason = "no rule, and one that means no node, are not the same")]
+fn read_rule(line: &str) -> Option<Option<CutoverRule>> {
+    let parts: Vec<_> = line.split('\t').collect();
+    let (selector, mode, shifted) = match *parts {
+        [selector, mode] => (selector, mode, None),
+        [selector, mode, percent, to] => (selector, mode, Some((percent.parse().ok()?, to.parse().ok()?))),
+        _ => return None,
+    };
+    let rule = |selector| Some(Some(CutoverRule { selector, mode: mode.parse().ok()?, shifted }));
+    if selector.is_empty() {
+        return rule(None);
+    }
+    match selector.parse() {
+        Ok(selector) => rule(Some(selector)),
+        // An older release wrote it.
+        Err(_) => match Selector::read_old(selector)? {
+            Some(selector) => rule(Some(selector)),
+            None => Some(None),
+        },
     }
 }
 
@@ -245,7 +270,7 @@ impl CutoverSettings {
     }
 
     fn is_stored(&self) -> [Guard; 2] {
-        let modes = Some(self.modes.stored()).filter(|modes| !modes.is_empty());
+        let modes = self.modes.stored();
         [
             Guard::same(A::CutoverMapping, self.mapping.as_deref().map(Into::into)),
             Guard::same(A::CutoverModes, modes.as_deref().map(Into::into)),
@@ -255,7 +280,7 @@ impl CutoverSettings {
 
 /// The write that changes the settings, if they are still what they were.
 pub fn set_cutover(before: &CutoverSettings, after: &CutoverSettings) -> Update {
-    let modes = Some(after.modes.stored()).filter(|modes| !modes.is_empty());
+    let modes = after.modes.stored();
     Update {
         key: Key::Cutover,
         clauses: vec![Clause::new(Because::SettingsChanged, Guard::All(before.is_stored().into()))],

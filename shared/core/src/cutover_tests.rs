@@ -103,3 +103,27 @@ fn what_became_of_polls_is_counted() {
     let times = (legacy.last, legacy.difference.as_deref(), legacy.differed_at);
     assert_eq!(times, (Some(Timestamp(9)), Some("[]"), Some(Timestamp(7))));
 }
+
+#[test]
+fn rules_that_an_older_release_has_stored_are_read_and_can_be_changed() {
+    let stored =
+        "site=hq,tag=roof\tserve\nname=Main Lobby,label.note=a b\tcompare\t2.5\tserve\nsite=\tserve\n\tobserve";
+    let item = Item::from([(A::CutoverModes, stored.into())]);
+    let before = CutoverSettings::read(Some(&item)).expect("readable");
+    let shown: Vec<_> =
+        before.modes.rules().iter().map(|rule| rule.selector.as_ref().map(ToString::to_string)).collect();
+    let expected = [Some("site=hq tag=roof"), Some("name=\"Main Lobby\" label.note=\"a b\""), None];
+    assert_eq!(shown, expected.map(|text| text.map(str::to_owned)));
+    let lobby = Selectable { name: Some("Main Lobby"), labels: vec![("note", "a b")], ..Selectable::default() };
+    assert_eq!(before.modes.of(&node(1), &lobby), CutoverMode::Compare);
+    let nowhere = Selectable { site: Some(""), ..Selectable::default() };
+    assert_eq!(before.modes.of(&node(1), &nowhere), CutoverMode::Observe);
+
+    let modes = before.modes.with(Some(&selector("tag=roof site=hq")), None, CutoverMode::Off).expect("modes");
+    assert_eq!(modes.rules().len(), 4, "terms in another order are another selector");
+    let modes = before.modes.with(Some(&selector("site=hq tag=roof")), None, CutoverMode::Off).expect("modes");
+    assert_eq!(modes.rules().len(), 3, "and the same terms are the same");
+    let after = CutoverSettings { modes, ..before.clone() };
+    let Outcome::Applied { after: item } = set_cutover(&before, &after).apply(Some(&item)) else { panic!("refused") };
+    assert_eq!(CutoverSettings::read(Some(&item)), Ok(after));
+}

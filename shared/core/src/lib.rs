@@ -67,6 +67,7 @@ mod timestamp;
 mod token_end;
 mod unchanged;
 mod update;
+mod version;
 
 pub use about::{About, Describing, Labelling, Labels, Name, describe};
 pub use actor::Actor;
@@ -119,7 +120,9 @@ pub use limits::{
     CLOSE_REASON_BYTES, COMMANDS_OPEN, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES,
     LABELS, MODEL_BYTES, NAME_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, SITE_BYTES, TAGS_BYTES, UPDATE_DETAIL_BYTES,
 };
-pub use node::{Blocked, Closed, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers};
+pub use node::{
+    Blocked, Closed, ConfigProgress, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers,
+};
 pub use notice::{Notice, Registered, notices};
 pub use numbering::{RESTORED_AT_ONCE, above_all, raise_commands, raise_config, restore_commands, restore_config};
 pub use plan::plan;
@@ -134,7 +137,7 @@ pub use rollout::{
     WaveTimes, Waves, add_rollout, claim, fell, keep_rollout, list_target, move_target, observe, tell,
 };
 pub use schedule::{InvalidSchedule, Schedule};
-pub use selector::{InvalidSelector, Selectable, Selector};
+pub use selector::{InvalidSelector, SELECTOR_BYTES, Selectable, Selector};
 pub use settle::{SettleError, settle};
 pub use settled::{AckTerms, Effect, Reply, Settled};
 pub use sweep::{expired, gone, gone_for_good, lost, presence_at};
@@ -142,3 +145,4 @@ pub use sweep_state::{SCAN_SEGMENTS, SweepState};
 pub use tags::Tags;
 pub use timestamp::Timestamp;
 pub use update::{Change, Outcome, Update};
+pub use version::Version;

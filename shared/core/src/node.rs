@@ -8,7 +8,7 @@ use crate::clock::HANDSHAKE_S;
 use crate::command_numbers::CommandNumbers;
 use crate::event::{Connection, Found};
 use crate::id::{ConnectionId, CredentialVersion, FirmwareVersion, Instance, Model};
-use crate::report::{ConfigOutcome, Health, UpdateOutcome, UpdateState};
+use crate::report::{ConfigOutcome, ConfigState, Health, UpdateOutcome, UpdateState};
 use crate::tags::Tags;
 use crate::timestamp::Timestamp;
 
@@ -143,6 +143,21 @@ pub enum Presence {
     Offline(Option<Timestamp>),
 }
 
+/// How far a node is with its desired configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigProgress {
+    /// No configuration is desired.
+    Undesired,
+    /// The node has not reported on the desired version yet.
+    Pending,
+    /// The node runs the desired version.
+    Applied,
+    /// The node runs something close to the desired version.
+    Substituted,
+    /// The node refused the desired version or rolled it back.
+    Rejected,
+}
+
 /// How far a node is with its desired firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirmwareState {
@@ -197,6 +212,19 @@ impl Node {
     pub fn news(&self) -> Option<&DesiredConfig> {
         let reported = self.config.as_ref().filter(|_| self.config_is_its_own).map(|config| config.version);
         self.desired.as_ref().filter(|desired| reported != Some(desired.version))
+    }
+
+    /// How far the node is with its desired configuration.
+    pub fn config_progress(&self) -> ConfigProgress {
+        match (&self.desired, self.news(), &self.config) {
+            (None, ..) => ConfigProgress::Undesired,
+            (Some(_), None, Some(reported)) => match reported.state {
+                ConfigState::Applied => ConfigProgress::Applied,
+                ConfigState::Substituted => ConfigProgress::Substituted,
+                ConfigState::Rejected => ConfigProgress::Rejected,
+            },
+            (Some(_), ..) => ConfigProgress::Pending,
+        }
     }
 
     /// The numbers of the commands that may be open; `None` if no command can be.

@@ -1,122 +1,164 @@
-//! Which nodes are meant.
+//! Selectors: which nodes are meant. docs/selectors.md has the language.
 
+mod age;
+mod field;
+mod invalid;
+mod op;
+mod read;
+mod selectable;
+
+use std::cmp::Ordering;
 use std::fmt;
-use std::str::FromStr;
 
-/// Which nodes are meant: those that have all of this, such as `site=hq,tag=roof`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Selector(Vec<(Field, String)>);
+use age::Age;
+use field::{Field, Kind};
+pub use invalid::InvalidSelector;
+use op::Op;
+pub use selectable::Selectable;
+
+use crate::version::Version;
+
+/// The longest selector, in bytes.
+pub const SELECTOR_BYTES: usize = 1_024;
+/// How many terms a selector has at most.
+const TERMS: usize = 16;
+/// How many values all of its terms have at most: as many nodes as can be read at once.
+const VALUES: usize = 100;
+
+/// Which nodes are meant: those for which every term holds, such as `site=hq firmware<2.5`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selector(Vec<Term>);
+
+/// What must hold for a node. Of several values, one is enough; with an operator that denies, none may fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Term {
+    field: Field,
+    op: Op,
+    values: Vec<Value>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Field {
-    Site,
-    Model,
-    Tag,
-    Node,
-    Name,
-    Label(String),
-}
-
-/// What a selector looks at.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub struct Selectable<'a> {
-    pub node: &'a str,
-    pub site: Option<&'a str>,
-    pub model: Option<&'a str>,
-    pub tags: Vec<&'a str>,
-    pub name: Option<&'a str>,
-    pub labels: Vec<(&'a str, &'a str)>,
-}
-
-/// Why a text is no selector.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidSelector {
-    /// A part has no value.
-    #[error("{0:?} has no =")]
-    NoValue(String),
-    /// A part is about something else.
-    #[error("{0:?} is none of site, model, tag, node, name, label.KEY")]
-    Field(String),
-}
-
-impl FromStr for Selector {
-    type Err = InvalidSelector;
-
-    fn from_str(text: &str) -> Result<Self, InvalidSelector> {
-        let part = |part: &str| {
-            let (field, value) = part.split_once('=').ok_or_else(|| InvalidSelector::NoValue(part.to_owned()))?;
-            let field = match field.trim() {
-                "site" => Field::Site,
-                "model" => Field::Model,
-                "tag" => Field::Tag,
-                "node" => Field::Node,
-                "name" => Field::Name,
-                other => match other.strip_prefix("label.") {
-                    Some(label) => Field::Label(label.to_owned()),
-                    None => return Err(InvalidSelector::Field(other.to_owned())),
-                },
-            };
-            Ok((field, value.trim().to_owned()))
-        };
-        text.split(',').map(part).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-impl fmt::Display for Selector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (field, value)) in self.0.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            match field {
-                Field::Site => write!(f, "{comma}site={value}")?,
-                Field::Model => write!(f, "{comma}model={value}")?,
-                Field::Tag => write!(f, "{comma}tag={value}")?,
-                Field::Node => write!(f, "{comma}node={value}")?,
-                Field::Name => write!(f, "{comma}name={value}")?,
-                Field::Label(key) => write!(f, "{comma}label.{key}={value}")?,
-            }
-        }
-        Ok(())
-    }
+enum Value {
+    /// An empty text stands for a property that the node does not have.
+    Text(String),
+    Word(&'static str),
+    Age(Age),
+    /// It was never heard of.
+    Never,
+    Number(u64),
 }
 
 impl Selector {
     /// Whether a node is meant.
     pub fn has(&self, node: &Selectable<'_>) -> bool {
-        self.0.iter().all(|(field, value)| match field {
-            Field::Site => node.site == Some(value),
-            Field::Model => node.model == Some(value),
-            Field::Tag => node.tags.contains(&value.as_str()),
-            Field::Node => node.node == *value,
-            Field::Name => node.name == Some(value),
-            Field::Label(key) => node.labels.contains(&(key.as_str(), value.as_str())),
+        self.0.iter().all(|term| term.holds(node))
+    }
+
+    /// The site that every node has that is meant, if there is only one such site.
+    pub fn only_site(&self) -> Option<&str> {
+        self.0.iter().find_map(|term| match (&term.field, term.op, &term.values[..]) {
+            (Field::Site, Op::Is, [Value::Text(site)]) => Some(&**site).filter(|site| !site.is_empty()),
+            _ => None,
         })
+    }
+
+    /// The ids of which every node has one that is meant, if the selector names any.
+    pub fn only_nodes(&self) -> Option<Vec<&str>> {
+        let term = self.0.iter().find(|term| (&term.field, term.op) == (&Field::Node, Op::Is))?;
+        let ids = term.values.iter().filter_map(|value| match value {
+            Value::Text(id) => Some(&**id),
+            _ => None,
+        });
+        Some(ids.collect())
+    }
+
+    /// Whether it looks at what people call nodes: names and labels.
+    pub fn reads_names(&self) -> bool {
+        self.0.iter().any(|term| matches!(term.field, Field::Name | Field::Label(_)))
+    }
+
+    /// A selector as it was written before there were operators: `site=hq,tag=roof`. `None` if the text is none. A value
+    /// may have spaces, and an empty value was that of no node: then there is nothing in the outer option.
+    #[expect(clippy::option_option, reason = "no selector, and one that means no node, are not the same")]
+    pub(crate) fn read_old(text: &str) -> Option<Option<Self>> {
+        let term = |part: &str| {
+            let (name, value) = part.split_once('=')?;
+            let field = Field::read(name.trim()).filter(|field| field.kind() == Kind::Text)?;
+            Some(Term { field, op: Op::Is, values: vec![Value::Text(value.trim().to_owned())] })
+        };
+        let terms: Vec<_> = text.split(',').map(term).collect::<Option<_>>()?;
+        let is_of_no_node = terms.iter().any(|term| term.values.contains(&Value::Text(String::new())));
+        Some(Some(Self(terms)).filter(|_| !is_of_no_node))
+    }
+}
+
+impl Term {
+    fn holds(&self, node: &Selectable<'_>) -> bool {
+        self.values.iter().any(|value| self.fits(value, node)) != self.op.is_negative()
+    }
+
+    /// Whether what the node has fits a value, were the operator not one that denies.
+    fn fits(&self, value: &Value, node: &Selectable<'_>) -> bool {
+        match (&self.field, value) {
+            (Field::Tag, Value::Text(value)) if value.is_empty() => node.tags.is_empty(),
+            (Field::Tag, Value::Text(value)) => node.tags.iter().any(|tag| self.text_fits(value, Some(tag))),
+            (Field::Seen, Value::Never) => node.seen_ms_ago.is_none(),
+            // Whoever was never heard of has been silent for longer than any time.
+            (Field::Seen, Value::Age(age)) => {
+                self.op.allows(node.seen_ms_ago.map_or(Ordering::Greater, |ago| ago.cmp(&age.ms())))
+            }
+            (Field::CredentialVersion, Value::Number(number)) => {
+                node.credential_version.is_some_and(|version| self.op.allows(u64::from(version).cmp(number)))
+            }
+            (field, Value::Word(word)) => node.word(field) == *word,
+            (field, Value::Text(value)) => self.text_fits(value, node.text(field)),
+            _ => false,
+        }
+    }
+
+    fn text_fits(&self, value: &str, text: Option<&str>) -> bool {
+        let Some(text) = text else { return value.is_empty() };
+        match (self.op, self.field.kind()) {
+            _ if value.is_empty() => false,
+            (Op::Has | Op::HasNot, _) => text.to_lowercase().contains(&value.to_lowercase()),
+            (op, Kind::Version) => {
+                let (version, than) = (Version::new(text), Version::new(value));
+                op.allows(version.cmp(&than)) && (!op.orders() || version.is_comparable(&than))
+            }
+            _ => text == value,
+        }
+    }
+}
+
+/// As it is read: terms with a space between them.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Term { field, op, values }) in self.0.iter().enumerate() {
+            let space = if index == 0 { "" } else { " " };
+            let values: Vec<_> = values.iter().map(ToString::to_string).collect();
+            write!(f, "{space}{}{op}{}", field.name(), values.join(","))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => {
+                let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '+' | '@');
+                if !text.is_empty() && text.chars().all(is_plain) {
+                    return f.write_str(text);
+                }
+                write!(f, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+            }
+            Self::Word(word) => f.write_str(word),
+            Self::Age(age) => write!(f, "{age}"),
+            Self::Never => f.write_str("never"),
+            Self::Number(number) => write!(f, "{number}"),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_selector_means_the_nodes_that_have_all_of_it() {
-        let node =
-            |site, tags: &[&'static str]| Selectable { site: Some(site), tags: tags.to_vec(), ..Selectable::default() };
-        let selector: Selector = "site=hq, tag=roof".parse().expect("a selector");
-        assert!(selector.has(&node("hq", &["beta", "roof"])));
-        assert!(!selector.has(&node("hq", &[])) && !selector.has(&node("lab", &["roof"])));
-        let named = Selectable { name: Some("Lobby"), labels: vec![("floor", "3")], ..node("hq", &[]) };
-        let selector: Selector = "label.floor=3,name=Lobby".parse().expect("a selector");
-        assert!(selector.has(&named) && !selector.has(&node("hq", &[])));
-        for wrong in ["site", "vendor=x", "label=x", ""] {
-            assert!(wrong.parse::<Selector>().is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn a_selector_is_written_as_it_is_read() {
-        for text in ["site=hq", "model=ax-2,tag=roof,node=ap-1,name=Main Lobby,label.floor=3"] {
-            assert_eq!(text.parse::<Selector>().map(|selector| selector.to_string()).as_deref(), Ok(text));
-        }
-    }
-}
+mod tests;

@@ -22,6 +22,7 @@ mod health;
 mod import;
 mod import_commands;
 mod keys;
+mod list;
 mod nodes;
 mod openapi;
 mod push;

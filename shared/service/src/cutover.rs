@@ -12,7 +12,7 @@ mod settings;
 use std::pin::pin;
 
 use futures_util::future::{Either, FusedFuture, FutureExt as _, join, ready, select};
-use rollcall_core::{About, CutoverMode, Key, Legacy, Name, Node, NodeId, Polled, Selectable, Timestamp, note_polled};
+use rollcall_core::{About, CutoverMode, Key, Legacy, Node, NodeId, Polled, Selectable, Timestamp, note_polled};
 use rollcall_cutover::{Answer, Heard, compare};
 use rollcall_wire::console::AnswerDifference;
 use subtle::ConstantTimeEq as _;
@@ -110,7 +110,7 @@ impl<S: Store, G: Signer, U: Upstream + Deadline> Cutovers<S, G, U> {
         let Some(heard) = hear(&settings, request, &forwarded) else {
             return self.beside(self.pass(&forwarded), refreshing, self.wait).await.1;
         };
-        let mode = self.mode(&settings, &heard.node).await;
+        let mode = self.mode(&settings, &heard.node, request.at).await;
         let poll = Poll { request, forwarded: &forwarded, settings: &settings, heard: &heard, mode };
         match mode {
             CutoverMode::Off => self.beside(self.pass(&forwarded), refreshing, self.wait).await.1,
@@ -153,7 +153,7 @@ impl<S: Store, G: Signer, U: Upstream + Deadline> Cutovers<S, G, U> {
     }
 
     /// Who answers a node. If a selector can't be tried in time, the endpoint does, and the node is observed.
-    async fn mode(&self, settings: &Settings, node: &NodeId) -> CutoverMode {
+    async fn mode(&self, settings: &Settings, node: &NodeId, now: Timestamp) -> CutoverMode {
         let by_id = Selectable { node: node.as_str(), ..Selectable::default() };
         if settings.modes.rules().iter().all(|rule| rule.selector.is_none()) {
             return settings.modes.of(node, &by_id);
@@ -163,15 +163,9 @@ impl<S: Store, G: Signer, U: Upstream + Deadline> Cutovers<S, G, U> {
             let (item, about) = join(store.read(&Key::Node(node.clone())), store.read(&Key::About(node.clone()))).await;
             let stored = item?.as_ref().map(Node::read).transpose()?;
             let about = about?.as_ref().map(About::read).transpose()?.unwrap_or_default();
-            let selectable = Selectable {
-                site: stored.as_ref().and_then(|stored| stored.site.as_deref()),
-                model: stored.as_ref().and_then(|stored| stored.model.as_deref()),
-                tags: stored.as_ref().map(|stored| stored.tags.iter().collect()).unwrap_or_default(),
-                name: about.name.as_ref().map(Name::as_str),
-                labels: about.labels.iter().collect(),
-                ..by_id
-            };
-            Ok::<_, StoreError>(settings.modes.of(node, &selectable))
+            let policy = &self.check_ins.policy;
+            let known = stored.as_ref().map(|stored| Selectable::of(node, stored, &about, now, policy));
+            Ok::<_, StoreError>(settings.modes.of(node, &known.unwrap_or(by_id)))
         };
         self.upstream.within(SELECT_MS, selecting).await.and_then(Result::ok).unwrap_or(CutoverMode::Observe)
     }

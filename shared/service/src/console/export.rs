@@ -1,6 +1,6 @@
 //! Taking out nodes, as an import takes them.
 
-use rollcall_core::{About, Key, Node, NodeId, Timestamp};
+use rollcall_core::{About, Key, Node, NodeId, Selectable, Timestamp};
 use rollcall_wire::Json;
 use rollcall_wire::console::{ExportPage, NodeImport, OpenCommand, Problem, ProblemCode};
 
@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::commands::open_commands;
 use crate::connections::Connections;
 use crate::console::handle::{Admitted, Answered, Console, number};
+use crate::console::list::selector;
 use crate::console::refusal::{failed, internal};
 use crate::console::unchanged;
 use crate::console::{about, cursor};
@@ -35,7 +36,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Some(_) => return Err(invalid(&format!("limit: must be a number from 1 to {PAGE_MOST}"))),
         };
         let has_conditions = flag(admitted, "conditions")?;
-        let (secret, list) = (self.keys.secret(), format!("export {}/{}", segment.index, segment.of));
+        let selector = selector(admitted)?;
+        let list = format!("export {}/{} {selector:?}", segment.index, segment.of);
+        let secret = self.keys.secret();
         let after: Option<PageKey> =
             admitted.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
         let page = self.store.page_of_segment(segment, after, limit).await;
@@ -43,14 +46,18 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let ids: Vec<_> = items.iter().map(|(id, _)| id.clone()).collect();
         let mut abouts = self.abouts(&ids).await?;
         let (mut nodes, mut bytes) = (vec![], 0);
-        for (id, item) in &items {
+        for (index, (id, item)) in items.iter().enumerate() {
             let stored = Node::read(item).map_err(|error| internal(&error))?;
             let about = abouts.remove(id).unwrap_or_default();
+            let selectable = Selectable::of(id, &stored, &about, admitted.now, &self.policy);
+            if selector.as_ref().is_some_and(|selector| !selector.has(&selectable)) {
+                continue;
+            }
             let mut node = self.exported(id, &stored, &about, admitted.now).await?;
             node.if_unchanged = has_conditions.then(|| unchanged::condition(&secret, id, &stored, &about));
             bytes += node.config.as_ref().map_or(0, |config| config.text().len());
             nodes.push(node);
-            if bytes >= PAGE_BYTES && nodes.len() < items.len() {
+            if bytes >= PAGE_BYTES && index + 1 < items.len() {
                 next = Some(PageKey::from(&Key::Node(id.clone())));
                 break;
             }

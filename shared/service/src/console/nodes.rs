@@ -8,16 +8,16 @@ use crate::reply::text;
 use crate::store::Store;
 use futures_util::future::try_join;
 use rollcall_core::{
-    Amended, Amending, CredentialVersion, Describing, InvalidId, Node, NodeId, Registering, Site, Tags, Update, amend,
+    Amended, Amending, CredentialVersion, Describing, InvalidId, Node, NodeId, Registering, Tags, Update, amend,
     granted, register, revoke,
 };
 use rollcall_wire::ServerMessage;
-use rollcall_wire::console::{NodePage, NodePatch, NodeSpec, Presence, Problem, ProblemCode};
+use rollcall_wire::console::{NodePatch, NodeSpec, Problem, ProblemCode};
 
 use crate::console::about::{describing, is_valid, labels};
 use crate::console::handle::{Admitted, Answered, Console, number, object, parse};
-use crate::console::refusal::{denied, failed, internal};
-use crate::console::{cursor, view};
+use crate::console::refusal::{denied, internal};
+use crate::console::view;
 
 /// How many nodes a page has by default; and at most, which is what one `BatchGetItem` reads (Amazon DynamoDB quotas).
 const PAGE: i32 = 50;
@@ -108,37 +108,6 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             closed.map_err(|error| unreachable(error, "closed"))?;
         }
         Ok(HttpAnswer::status(204))
-    }
-
-    pub(crate) async fn list(&self, admitted: &Admitted<'_>) -> Answered {
-        let site: Option<Site> = admitted.parameter("site").map(|site| parse(site, "site")).transpose()?;
-        let presence = match admitted.parameter("presence") {
-            None => None,
-            Some("online") => Some(Presence::Online),
-            Some("silent") => Some(Presence::Silent),
-            Some("offline") => Some(Presence::Offline),
-            Some(_) => return Err(invalid("presence: must be online, silent or offline")),
-        };
-        let limit = limit(admitted)?;
-        let list = format!("{site:?} {presence:?}");
-        let secret = self.keys.secret();
-        let after = admitted.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
-        let (nodes, next) = match &site {
-            Some(site) => self.store.page_of_site(site, after, limit).await,
-            None => self.store.page_of_all(after, limit).await,
-        }
-        .map_err(|error| failed(&error))?;
-        let ids: Vec<_> = nodes.iter().map(|(id, _)| id.clone()).collect();
-        let mut abouts = self.abouts(&ids).await?;
-        let mut views = vec![];
-        for (id, item) in &nodes {
-            let stored = Node::read(item).map_err(|error| internal(&error))?;
-            let about = abouts.remove(id).unwrap_or_default();
-            views.push(view::node(id, &stored, &about, admitted.now, &self.policy));
-        }
-        views.retain(|view| presence.is_none_or(|presence| view.presence.state == presence));
-        let cursor = next.map(|next| cursor::write(&secret, &list, &next));
-        Ok(HttpAnswer::json(200, &NodePage { nodes: views, cursor }))
     }
 }
 

@@ -11,6 +11,7 @@ mod cutover;
 mod every_path;
 mod examples;
 mod operations;
+mod some_fields;
 mod told;
 
 use crate::http::HttpAnswer;
@@ -42,6 +43,7 @@ use utoipa::{Modify, OpenApi};
 
 use every_path::EveryPath;
 use examples::Examples;
+use some_fields::SomeFields;
 
 /// The answer with the document.
 pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
@@ -93,7 +95,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         Mapping, Application, RequestMap, Place, NodeFormat, HealthMap, ResultMap, ConfigMap, AnswerMap,
         CutoverView, CutoverRule, CutoverMode, CutoverModeSpec, CutoverPage, CutoverNode, AnswerDifference
     )),
-    modifiers(&Keys, &Examples, &EveryPath),
+    modifiers(&Keys, &SomeFields, &Examples, &EveryPath),
     security(("key" = []))
 )]
 struct Console;

@@ -8,9 +8,11 @@ use crate::console::keys::Scope;
 const METHODS: [&str; 5] = ["GET", "PUT", "PATCH", "POST", "DELETE"];
 
 /// Every parameter of any path.
-pub(crate) const PARAMETERS: [&str; 14] = [
+pub(crate) const PARAMETERS: [&str; 16] = [
     "site",
     "presence",
+    "select",
+    "fields",
     "limit",
     "cursor",
     "within_s",
@@ -166,12 +168,16 @@ impl<'a> Route<'a> {
     /// Whether the operation may have this parameter.
     pub(crate) fn has_parameter(&self, name: &str) -> bool {
         match self {
-            Self::Keyed(Keyed::List) => matches!(name, "site" | "presence" | "limit" | "cursor"),
+            Self::Keyed(Keyed::List) => {
+                matches!(name, "site" | "presence" | "select" | "fields" | "limit" | "cursor")
+            }
             Self::Keyed(Keyed::Commands(_) | Keyed::NodeEvents(_) | Keyed::CutoverNodes) => {
                 matches!(name, "limit" | "cursor")
             }
             Self::Keyed(Keyed::Import) => matches!(name, "dry_run" | "stack"),
-            Self::Keyed(Keyed::Export) => matches!(name, "limit" | "cursor" | "segment" | "segments" | "conditions"),
+            Self::Keyed(Keyed::Export) => {
+                matches!(name, "select" | "limit" | "cursor" | "segment" | "segments" | "conditions")
+            }
             Self::Keyed(Keyed::Events) => matches!(name, "after" | "limit" | "type" | "node" | "wait_s"),
             Self::Keyed(Keyed::Deliveries(_)) => name == "limit",
             Self::Keyed(Keyed::SetSiteConfig(_)) => name == "cursor",

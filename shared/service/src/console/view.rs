@@ -131,14 +131,12 @@ pub(crate) fn desired(node: &Node) -> Option<DesiredView> {
 }
 
 pub(crate) fn progress(node: &Node) -> ConfigProgress {
-    match (&node.desired, node.news(), &node.config) {
-        (None, ..) => ConfigProgress::None,
-        (Some(_), None, Some(reported)) => match reported.state {
-            ConfigState::Applied => ConfigProgress::Applied,
-            ConfigState::Substituted => ConfigProgress::Substituted,
-            ConfigState::Rejected => ConfigProgress::Rejected,
-        },
-        (Some(_), ..) => ConfigProgress::Pending,
+    match node.config_progress() {
+        rollcall_core::ConfigProgress::Undesired => ConfigProgress::None,
+        rollcall_core::ConfigProgress::Pending => ConfigProgress::Pending,
+        rollcall_core::ConfigProgress::Applied => ConfigProgress::Applied,
+        rollcall_core::ConfigProgress::Substituted => ConfigProgress::Substituted,
+        rollcall_core::ConfigProgress::Rejected => ConfigProgress::Rejected,
     }
 }
 

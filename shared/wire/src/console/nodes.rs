@@ -313,6 +313,46 @@ pub struct NodePage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     pub cursor: Option<String>,
+    /// How many nodes the list has, all of its pages together. Only the last page has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = u64, required = false))]
+    pub total: Option<u64>,
+    /// Whether `total` was counted by several requests: nodes may have come, gone or changed between them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
+    pub approximate: bool,
+}
+
+impl NodeView {
+    /// The names of all fields.
+    pub const FIELDS: [&str; 26] = [
+        "node",
+        "presence",
+        "online",
+        "since_ms",
+        "last_seen_ms",
+        "last_check_in_ms",
+        "connection",
+        "polling",
+        "site",
+        "model",
+        "tags",
+        "name",
+        "labels",
+        "credential_version",
+        "revoked",
+        "firmware",
+        "desired",
+        "reported",
+        "config",
+        "desired_firmware",
+        "update",
+        "firmware_update",
+        "open_commands",
+        "takeovers",
+        "health",
+        "budget",
+    ];
 }
 
 /// Reads a value, or the default if it is `null`.

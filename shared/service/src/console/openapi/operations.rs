@@ -24,10 +24,16 @@ operations! {
     openapi;
 
     /// A page of nodes.
+    ///
+    /// A request reads a part of the fleet. So a page may have fewer nodes than `limit`, or none, although more follow.
     #[utoipa::path(get, path = "/v1/nodes", operation_id = "listNodes", tag = "nodes", params(
         ("site" = Option<String>, Query, description = "Only nodes of this site", pattern = "^[A-Za-z0-9:_-]{1,64}$"),
         ("presence" = Option<Presence>, Query, description = "Only nodes with this presence"),
-        ("limit" = Option<u32>, Query, description = "How many nodes to read", minimum = 1, maximum = 100),
+        ("select" = Option<String>, Query, min_length = 1, max_length = 1024,
+            description = "Only nodes that this selector means, such as `site=hq firmware<2.5`"),
+        ("fields" = Option<String>, Query, min_length = 1,
+            description = "What is shown of each node besides its id: names of fields, with commas between them"),
+        ("limit" = Option<u32>, Query, description = "How many nodes the page may have", minimum = 1, maximum = 100),
         ("cursor" = Option<String>, Query, description = "The cursor of the page before"),
     ), responses(
         (status = 200, description = "A page", body = NodePage),
@@ -61,6 +67,8 @@ operations! {
     #[utoipa::path(get, path = "/v1/nodes:export", operation_id = "exportNodes", tag = "nodes", params(
         ("segments" = Option<u32>, Query, description = "How many segments there are", minimum = 1, maximum = 64),
         ("segment" = Option<u32>, Query, description = "Which of them to read, from 0", minimum = 0, maximum = 63),
+        ("select" = Option<String>, Query, min_length = 1, max_length = 1024,
+            description = "Only nodes that this selector means, such as `site=hq firmware<2.5`"),
         ("limit" = Option<u32>, Query, description = "How many nodes to read", minimum = 1, maximum = 1000),
         ("cursor" = Option<String>, Query, description = "The cursor of the page before"),
         ("conditions" = Option<bool>, Query, description = "Whether each node has the condition that it is unchanged"),
