@@ -7,6 +7,7 @@ mod endpoint;
 mod firmware;
 mod reading;
 mod reconcile;
+mod rollout;
 mod simulate;
 mod table;
 mod transfer;
@@ -26,6 +27,7 @@ pub(crate) use firmware::{AddFirmware, FirmwareCommand, Image, WantFirmware};
 pub(crate) use reading::asks_for_json;
 pub(crate) use reconcile::{Apply, Reconcile};
 use rollcall_core::{NodeId, Seconds};
+pub(crate) use rollout::{ListRollouts, OneRollout, RolloutCommand, RolloutNodes, StartRollout, WatchRollout};
 pub(crate) use simulate::{Simulate, SimulateCloud};
 pub(crate) use table::{TableCommand, TableNodes};
 pub(crate) use transfer::{Export, Import, OnError};
@@ -80,6 +82,9 @@ pub(crate) enum Command {
     /// Say where events are sent, and see what became of them there, through the console API
     #[command(subcommand)]
     Endpoint(EndpointCommand),
+    /// Change a fleet in waves that stop by themselves, through the console API
+    #[command(subcommand)]
+    Rollout(RolloutCommand),
     /// Stand in front of a legacy polling endpoint: observe it, compare answers, and take its nodes over
     #[command(subcommand)]
     Cutover(CutoverCommand),
@@ -132,7 +137,7 @@ pub(crate) struct Up {
         long,
         value_parser = http_url,
         value_name = "URL",
-        conflicts_with_all = ["data", "functions", "dynamodb_port", "s3_port", "registration", "lifetime", "check_in_every", "budget", "grace", "sweep_every", "delivery_schedule"]
+        conflicts_with_all = ["data", "functions", "dynamodb_port", "s3_port", "registration", "lifetime", "check_in_every", "budget", "grace", "sweep_every", "rollouts_every", "delivery_schedule"]
     )]
     pub(crate) endpoint_url: Option<String>,
     /// What the functions' names begin with there
@@ -178,6 +183,9 @@ pub(crate) struct Rules {
     /// How often the sweep looks for nodes that have gone; on AWS, every 60 seconds
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=3600), value_name = "SECONDS")]
     pub(crate) sweep_every: Seconds,
+    /// How often the next steps of rollouts are taken; on AWS, every 60 seconds
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=3600), value_name = "SECONDS")]
+    pub(crate) rollouts_every: Seconds,
     /// After how many seconds a delivery to an endpoint is tried, each after the try before it
     #[arg(long, default_value = rollcall_stack::DELIVERY_SCHEDULE, value_parser = schedule, value_name = "SECONDS,…")]
     pub(crate) delivery_schedule: String,

@@ -27,6 +27,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Problem> {
         Command::Commands(command) => console::command(&command).await,
         Command::Firmware(command) => console::firmware(&command).await,
         Command::Endpoint(command) => console::endpoint(&command).await,
+        Command::Rollout(command) => console::rollout(&command).await,
         Command::Cutover(command) => console::cutover(&command).await,
         Command::Node(args) => node::run(args).await,
         Command::Simulate(args) => return simulate::run(&args).await,

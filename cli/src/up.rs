@@ -137,6 +137,7 @@ async fn here(args: &Up, signer: &Signer, events: &Events) -> Result<(Stack, Str
                 firmware_bucket: FIRMWARE_BUCKET.to_owned(),
                 policy,
                 sweep_every: args.rules.sweep_every,
+                rollouts_every: args.rules.rollouts_every,
                 delivery_schedule: args.rules.delivery_schedule.clone(),
                 queues: QueueUrls::default(),
                 more: BTreeMap::new(),

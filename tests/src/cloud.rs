@@ -43,6 +43,8 @@ pub struct Options {
     pub faults: bool,
     /// How often the sweep runs, in seconds. By default it does not while a test runs.
     pub sweep_every: u32,
+    /// How often rollouts are stepped, in seconds: never during a test, if nothing is said.
+    pub rollouts_every: u32,
     /// After how many seconds a delivery is tried, each after the try before it.
     pub delivery_schedule: String,
     /// More of the functions' environment.
@@ -62,6 +64,7 @@ impl Default for Options {
             interceptor: None,
             faults: true,
             sweep_every: 86_400,
+            rollouts_every: 86_400,
             delivery_schedule: "0,1,1,1".to_owned(),
             more: BTreeMap::new(),
             functions: None,
@@ -279,6 +282,7 @@ fn settings(table: &str, connections: &str, options: &Options, signer: &Signer) 
         firmware_bucket: FIRMWARE_BUCKET.to_owned(),
         policy: options.policy,
         sweep_every: options.sweep_every,
+        rollouts_every: options.rollouts_every,
         delivery_schedule: options.delivery_schedule.clone(),
         queues: QueueUrls::default(),
         more: options.more.clone(),

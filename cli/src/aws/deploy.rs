@@ -53,6 +53,7 @@ async fn deploy(args: Deploy) -> Result<(), Problem> {
         firmware_bucket: args.firmware_bucket.clone(),
         policy,
         sweep_every: args.rules.sweep_every,
+        rollouts_every: args.rules.rollouts_every,
         delivery_schedule: args.rules.delivery_schedule.clone(),
         queues: QueueUrls::at(&args.endpoint_url, &args.table),
         more: args.env.iter().cloned().collect(),

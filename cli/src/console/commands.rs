@@ -61,7 +61,7 @@ async fn send(args: &SendCommand) -> Result<(), Problem> {
 }
 
 /// What to do it with: JSON, or where that is.
-fn arguments(text: Option<&str>) -> Result<Json, Problem> {
+pub(super) fn arguments(text: Option<&str>) -> Result<Json, Problem> {
     let (name, text) = match text {
         None => return Ok(Json::default()),
         Some(text) => match text.strip_prefix('@').or((text == "-").then_some(text)) {

@@ -23,7 +23,7 @@ use crate::problem::Problem;
 use crate::up::{Events, not_started};
 
 /// How often the sweep runs, in seconds: often, since a fleet's life is short here.
-const SWEEP_EVERY_S: Seconds = 5;
+const ROLLOUTS_EVERY_S, SWEEP_EVERY_S: Seconds = 5;
 
 /// A local cloud, with the proxies of its faults.
 pub(crate) struct OwnCloud {
@@ -57,6 +57,7 @@ impl OwnCloud {
             firmware_bucket: FIRMWARE_BUCKET.to_owned(),
             policy,
             sweep_every: SWEEP_EVERY_S,
+            rollouts_every: ROLLOUTS_EVERY_S,
             delivery_schedule: DELIVERY_SCHEDULE.to_owned(),
             queues: QueueUrls::default(),
             more: BTreeMap::from([(variable::ENDPOINT_URL_DYNAMODB.to_owned(), format!("http://{}", store.address()))]),

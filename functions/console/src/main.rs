@@ -1,14 +1,13 @@
 //! The console: the HTTP API for the application.
 
 mod endpoints;
+mod invoked;
 mod keys;
 
-use lambda_runtime::Diagnostic;
-use rollcall_aws::{ApiConnections, Clients, DynamoStore, Settings, Timer, now, request};
-use rollcall_aws::{Environment, Fatal, Headed, Tries, serve, telemetry};
+use rollcall_aws::{ApiConnections, Clients, DynamoStore, Settings, Timer};
+use rollcall_aws::{Environment, Fatal, Tries, serve, telemetry};
 use rollcall_service::console::{Console, Health};
-use rollcall_service::http::HttpAnswer;
-use rollcall_service::{Documents, Firmware, chain};
+use rollcall_service::{Documents, Firmware};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Fatal> {
@@ -21,15 +20,5 @@ async fn main() -> Result<(), Fatal> {
     let endpoints = endpoints::open(&clients, &Environment)?;
     let (clock, policy, health) = (Timer, settings.policy, Health::default());
     let console = Console { keys, store, documents, firmware, connections, clock, policy, health, endpoints };
-    serve(async |Headed(event)| -> Result<HttpAnswer, Diagnostic> {
-        match request(event, now()) {
-            // Boxed, since most of its size is for what only some requests need.
-            Ok(request) => Ok(Box::pin(console.handle(&request)).await),
-            Err(error) => {
-                tracing::error!(outcome = "failed", error = chain(&error), Failures = 1, "console");
-                Ok(HttpAnswer::status(500))
-            }
-        }
-    })
-    .await
+    serve(async |invoked| invoked::handle(&console, invoked).await).await
 }

@@ -34,8 +34,8 @@ pub enum Trigger {
     Messages,
     /// A route of the HTTP API, by its key.
     Http(&'static str),
-    /// A schedule. Its rate is a setting: [`FunctionSettings::sweep_every`].
-    Schedule,
+    /// A schedule.
+    Schedule(Rate),
     /// The stream of the table of nodes, from its oldest record on. The queue [`DISCARDED`](crate::DISCARDED) is told of
     /// records that are given up.
     Stream {
@@ -63,6 +63,15 @@ pub enum Trigger {
         /// Whether the function reports which messages failed.
         report_failures: bool,
     },
+}
+
+/// How often a schedule invokes: a setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rate {
+    /// [`FunctionSettings::sweep_every`].
+    Sweep,
+    /// [`FunctionSettings::rollouts_every`].
+    Rollouts,
 }
 
 /// What every function needs that stores something.
@@ -102,7 +111,7 @@ pub(crate) const TABLE: [Function; 10] = [
     },
     Function {
         name: "console",
-        triggers: &[Trigger::Http("ANY /v1/{proxy+}")],
+        triggers: &[Trigger::Http("ANY /v1/{proxy+}"), Trigger::Schedule(Rate::Rollouts)],
         variables: &[STORE, &[variable::CONSOLE_KEYS], SEND, &[variable::WEBHOOK_PRIVATE]],
     },
     Function {
@@ -132,7 +141,7 @@ pub(crate) const TABLE: [Function; 10] = [
         triggers: &[Trigger::Http("$default")],
         variables: &[STORE, &[variable::FIRMWARE_BUCKET, variable::WEBHOOK_PRIVATE, variable::CUTOVER_WAIT]],
     },
-    Function { name: SWEEP, triggers: &[Trigger::Schedule], variables: &[STORE, &[variable::SWEEP_EVERY]] },
+    Function { name: SWEEP, triggers: &[Trigger::Schedule(Rate::Sweep)], variables: &[STORE, &[variable::SWEEP_EVERY]] },
 ];
 
 /// The function that stands in front of a legacy polling endpoint.
@@ -178,6 +187,8 @@ pub fn timeout(function: &str) -> Duration {
 pub const MEMORY_MB: u32 = 128;
 /// How often the sweep runs on AWS, in seconds (`infra/template.yaml`).
 pub const SWEEP_EVERY_S: Seconds = 60;
+/// How often rollouts are stepped on AWS, in seconds (`infra/template.yaml`).
+pub const ROLLOUTS_EVERY_S: Seconds = 60;
 /// The schedule of deliveries, if nothing else is said: that of Standard Webhooks, "Deliverability and reliability".
 pub const DELIVERY_SCHEDULE: &str = "0,5,300,1800,7200,18000,36000,36000";
 /// How many invocations of a function may wait for a free process. Lambda would start another environment instead.
@@ -198,7 +209,7 @@ pub(crate) fn routes() -> Routes {
                     routes.keyed.insert(ROUTE_CHECK_IN.to_owned(), route.clone());
                     routes.default = Some(route);
                 }
-                Trigger::Http(_) | Trigger::Schedule | Trigger::Stream { .. } | Trigger::Queue { .. } => {}
+                Trigger::Http(_) | Trigger::Schedule(_) | Trigger::Stream { .. } | Trigger::Queue { .. } => {}
             }
         }
     }
@@ -234,6 +245,8 @@ pub struct FunctionSettings {
     pub policy: Policy,
     /// How often the sweep runs, in seconds.
     pub sweep_every: Seconds,
+    /// How often rollouts are stepped, in seconds.
+    pub rollouts_every: Seconds,
     /// After how many seconds a delivery is tried, each after the try before, with commas between them.
     pub delivery_schedule: String,
     /// Where the queues are. The local cloud fills it in if the functions run in it.
@@ -349,6 +362,7 @@ mod tests {
             firmware_bucket: text(),
             policy: Policy::new(Registration::Open, 600, 10, 30, 5).expect("in range"),
             sweep_every: SWEEP_EVERY_S,
+            rollouts_every: ROLLOUTS_EVERY_S,
             delivery_schedule: text(),
             queues: QueueUrls { endpoint: text(), main: text(), dead_letters: text(), discarded: text() },
             more: BTreeMap::from([("MORE".to_owned(), text())]),
@@ -384,7 +398,7 @@ mod tests {
         let mut triggered: Vec<_> = socket.chain(http.iter().map(|route| &route.function)).cloned().collect();
         let has_source = |function: &Function| {
             let is_source = |trigger: &Trigger| {
-                matches!(trigger, Trigger::Schedule | Trigger::Stream { .. } | Trigger::Queue { .. })
+                matches!(trigger, Trigger::Schedule(_) | Trigger::Stream { .. } | Trigger::Queue { .. })
             };
             function.triggers.iter().any(is_source)
         };

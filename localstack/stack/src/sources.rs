@@ -9,7 +9,7 @@ use rollcall_sources::{
     Filter, FilterError, QueueMapping, QueueSettings, Queues, Schedule, Stream, StreamMapping, StreamSettings,
 };
 
-use crate::functions::{Function, Trigger};
+use crate::functions::{Function, Rate, Trigger};
 use crate::queues::{DISCARDED, QUEUE};
 
 /// How often the local cloud looks for new records. Lambda does so four times a second; a developer waits less.
@@ -22,8 +22,8 @@ pub struct Origins<'a> {
     pub stream: Stream,
     /// The queues.
     pub queues: &'a Queues,
-    /// How often schedules invoke.
-    pub every: Duration,
+    /// How often the sweep runs, and how often rollouts are stepped.
+    pub every: [Duration; 2],
 }
 
 /// The event sources of functions. Dropping them ends them.
@@ -47,8 +47,10 @@ impl Sources {
         for (function, trigger) in triggers {
             let (queues, invoke) = (origins.queues, Arc::clone(invoke));
             match trigger {
-                Trigger::Schedule => {
-                    sources.schedules.push(Schedule::every(origins.every, function, function, invoke, || now().0));
+                Trigger::Schedule(rate) => {
+                    let [sweep, rollouts] = origins.every;
+                    let every = if *rate == Rate::Sweep { sweep } else { rollouts };
+                    sources.schedules.push(Schedule::every(every, function, function, invoke, || now().0));
                 }
                 Trigger::Queue { batch_size, concurrency, report_failures } => {
                     let (batch_size, concurrency, report_failures) = (*batch_size, *concurrency, *report_failures);

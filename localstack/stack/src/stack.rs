@@ -150,7 +150,8 @@ struct Running {
     s3: EmbeddedS3,
     queues: Queues,
     table: String,
-    sweep_every: Duration,
+    /// How often the sweep runs, and how often rollouts are stepped.
+    every: [Duration; 2],
 }
 
 impl fmt::Debug for Stack {
@@ -284,7 +285,7 @@ impl Running {
     async fn start(config: Here) -> Result<Self, StackError> {
         let dynamo = EmbeddedDynamo::start(config.dynamodb, config.data.as_deref())?;
         let mut settings = config.settings;
-        let sweep_every = Duration::from_secs(settings.sweep_every.into());
+        let every = [settings.sweep_every, settings.rollouts_every].map(|every| Duration::from_secs(every.into()));
         let client = local_dynamo_client(&dynamo.url());
         create_tables(&client, &settings.table).await?;
         forget_in_time(&client, &settings.table).await?;
@@ -303,13 +304,13 @@ impl Running {
         for function in FUNCTIONS {
             host.ensure_ready(function).await?;
         }
-        Ok(Self { host, dynamo, s3, queues, table: settings.table, sweep_every })
+        Ok(Self { host, dynamo, s3, queues, table: settings.table, every })
     }
 
     /// Starts what invokes functions without a request.
     fn sources(&self, invoke: &Arc<dyn Invoke>) -> Result<Sources, StackError> {
         let stream = self.dynamo.stream(&self.table)?;
-        let origins = Origins { stream, queues: &self.queues, every: self.sweep_every };
+        let origins = Origins { stream, queues: &self.queues, every: self.every };
         Ok(Sources::start(&functions::TABLE, &origins, invoke)?)
     }
 }

@@ -341,7 +341,7 @@ mod tests {
             (
                 Key::Target(rollout(), Place::of(&rollout(), &"ap-1".parse().expect("an id"), true)),
                 "rollout#canary",
-                "0PLACE#ap-1",
+                "0339208916860069e#ap-1",
             ),
             (Key::Claim("ap-1".parse().expect("an id"), ChangeKind::Config), "node#ap-1", "rollout#config"),
         ]

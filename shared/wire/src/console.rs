@@ -26,8 +26,9 @@ pub use nodes::{
 };
 pub use problem::{Problem, ProblemCode};
 pub use rollouts::{
-    OnFailure, RolloutChange, RolloutCounts, RolloutGate, RolloutList, RolloutNode, RolloutNodePage, RolloutNodeState,
-    RolloutProgress, RolloutSpec, RolloutView, RolloutWave, RolloutWindow, Weekday,
+    OnFailure, RolloutChange, RolloutCounts, RolloutDocument, RolloutFirmware, RolloutGate, RolloutList, RolloutNode,
+    RolloutNodePage, RolloutNodeState, RolloutProgress, RolloutSpec, RolloutView, RolloutWave, RolloutWindow, WaveNodes,
+    WavePercent, Weekday,
 };
 pub use transfer::{
     DriftReport, DriftTold, ExportPage, IF_NONE, IMPORT_NODES, ImportResult, ImportedField, NodeImport, OpenCommand,

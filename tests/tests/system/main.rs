@@ -29,6 +29,7 @@ mod presence;
 mod python_client;
 mod receivers;
 mod requests;
+mod rollouts;
 mod scenarios;
 mod schemathesis;
 mod soak;

@@ -30,7 +30,7 @@ pub struct Gate {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { wait_s: 900, patience_s: 3_600, minimum: 1, success_percent: 90, failure_percent: 10, lost_percent: 10 }
+        Self { wait_s: 900, patience_s: 3_600, minimum: 1, success_percent: 95, failure_percent: 5, lost_percent: 5 }
     }
 }
 

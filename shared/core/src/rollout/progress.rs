@@ -301,12 +301,15 @@ impl Rollout {
         self.state = RolloutState::RollingBack;
         self.phase = Phase::Undoing;
         self.looked_to = None;
+        self.facts = Facts::default();
     }
 
-    /// Every node that was told has got back what it had before.
+    /// Every node that was told has got back what it had before, as was counted in [`facts`](Self::facts).
     pub fn undone(&mut self) {
         self.state = RolloutState::RolledBack;
         self.looked_to = None;
+        self.before = std::mem::take(&mut self.facts).counts;
+        self.shown = Counts::default();
     }
 
     /// Nobody is told until it is resumed.

@@ -1,7 +1,7 @@
-//! What is changed through the console besides nodes: endpoints, images of firmware, and the cut-over. Each change is an event that names
+//! What is changed through the console besides nodes: endpoints, images of firmware, rollouts, and the cut-over. Each change is an event that names
 //! who made it, as each change of a node is.
 
-use rollcall_core::{Endpoint, EndpointName, EndpointSpec, Logging, Model, Secret, Update, log_shard};
+use rollcall_core::{Endpoint, EndpointName, EndpointSpec, Logging, Model, RolloutName, Secret, Update, log_shard};
 use rollcall_wire::EventData;
 use rollcall_wire::console::{Problem, ProblemCode};
 use rollcall_wire::events::EndpointSettings;
@@ -22,6 +22,7 @@ pub(crate) enum Changed<'a> {
     Endpoint(&'a EndpointName),
     Image(&'a Model),
     Cutover,
+    Rollout(&'a RolloutName),
     /// Nothing is changed.
     Nothing,
 }
@@ -33,6 +34,7 @@ impl Changed<'_> {
             Self::Endpoint(name) => (name.as_str(), format!("endpoint:{name}")),
             Self::Image(model) => (model.as_str(), "firmware:images".to_owned()),
             Self::Cutover => ("fleet", "fleet:cut-over".to_owned()),
+            Self::Rollout(name) => (name.as_str(), format!("rollout:{name}")),
             Self::Nothing => ("fleet", "fleet:drift".to_owned()),
         }
     }

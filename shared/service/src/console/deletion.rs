@@ -1,12 +1,13 @@
 //! Deleting a node: its credentials are revoked, and then all that is stored of it is deleted.
 
-use rollcall_core::{Item, Key, NodeId, commands_of, delete_node, records_of, revoke};
+use rollcall_core::{Item, Key, NodeId, Place, commands_of, delete_node, records_of, revoke};
 use rollcall_wire::console::{Problem, ProblemCode};
 
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::console::handle::{Admitted, Answered, Console, parse};
 use crate::console::refusal::failed;
+use crate::console::rollouts::rollouts;
 use crate::deleting::{delete_all, delete_between};
 use crate::http::HttpAnswer;
 use crate::queue::Queue;
@@ -32,9 +33,19 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     }
 
     async fn delete_records(&self, node: &NodeId) -> Result<(), StoreError> {
+        self.delete_targets(node).await?;
         for keys in commands_of(node) {
             delete_between(&self.store, keys, |key: Key, _: &Item| Ok::<_, StoreError>(vec![key])).await?;
         }
         delete_all(&self.store, records_of(node)).await
+    }
+
+    /// Deletes the node from all rollouts.
+    async fn delete_targets(&self, node: &NodeId) -> Result<(), StoreError> {
+        let rollouts = rollouts(&self.store).await?;
+        let targets = rollouts.iter().flat_map(|(name, _)| {
+            [true, false].map(|is_first| Key::Target(name.clone(), Place::of(name, node, is_first)))
+        });
+        delete_all(&self.store, targets).await
     }
 }

@@ -22,6 +22,7 @@ use crate::console::keys::{Keys, Scope};
 use crate::console::openapi;
 use crate::console::query::Query;
 use crate::console::refusal::{denied, failed, internal, refuse};
+use crate::console::rollouts::Deed;
 use crate::console::routes::{Conditional, Keyed, Methods, NoRoute, Route, route};
 
 /// How deeply a body may be nested: a command's arguments are one level down.
@@ -189,6 +190,15 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Keyed::RotateEndpoint(name) => self.rotate_endpoint(admitted, name).await,
             Keyed::Deliveries(name) => self.deliveries(admitted, name).await,
             Keyed::Firmware(model, version) => self.firmware(model, version).await,
+            Keyed::Rollouts => self.list_rollouts().await,
+            Keyed::PutRollout(name) => self.put_rollout(admitted, name).await,
+            Keyed::Rollout(name) => self.show_rollout(name).await,
+            Keyed::PauseRollout(name) => self.act_on_rollout(admitted, name, Deed::Pause).await,
+            Keyed::ResumeRollout(name) => self.act_on_rollout(admitted, name, Deed::Resume).await,
+            Keyed::AbortRollout(name) => self.act_on_rollout(admitted, name, Deed::Abort).await,
+            Keyed::RollBackRollout(name) => self.act_on_rollout(admitted, name, Deed::RollBack).await,
+            Keyed::ApproveRollout(name) => self.act_on_rollout(admitted, name, Deed::Approve).await,
+            Keyed::RolloutNodes(name) => self.rollout_nodes(admitted, name).await,
         }
     }
 

@@ -11,6 +11,7 @@ mod cutover;
 mod every_path;
 mod examples;
 mod operations;
+mod rollouts;
 mod some_fields;
 mod told;
 
@@ -35,6 +36,11 @@ use rollcall_wire::console::{
 };
 use rollcall_wire::console::{FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish};
 use rollcall_wire::console::{HealthView, PartHealth, Presence, PresenceView};
+use rollcall_wire::console::{
+    OnFailure, RolloutChange, RolloutCounts, RolloutDocument, RolloutFirmware, RolloutGate, RolloutList, RolloutNode,
+    RolloutNodePage, RolloutNodeState, RolloutProgress, RolloutSpec, RolloutView, RolloutWave, RolloutWindow, WaveNodes,
+    WavePercent, Weekday,
+};
 use rollcall_wire::{
     CloudEvent, ConfigReport, ConfigStatus, Edit, EventPage, NodeEventPage, UpdateReport, UpdateStatus,
 };
@@ -66,6 +72,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         (name = "configurations", description = "What nodes are to run, what they run, and how both differ."),
         (name = "commands", description = "What a node is to do once."),
         (name = "firmware", description = "Firmware images, and which version a node is to run."),
+        (name = "rollouts", description = "Changes that reach a fleet in waves, and stop by themselves."),
         (name = "events", description = "What happened to nodes, and who changed what."),
         (name = "endpoints", description = "Where events are sent, and what became of them there."),
         (name = "cut-over", description = "Nodes that poll a legacy endpoint, and who answers them."),
@@ -81,7 +88,9 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         operations::add_firmware, operations::firmware, told::events, told::event_schema, told::node_events,
         told::list_endpoints, told::put_endpoint, told::endpoint, told::remove_endpoint,
         told::test_endpoint, told::rotate_endpoint, told::deliveries, told::replay,
-        cutover::cutover, cutover::set_mapping, cutover::remove_mapping, cutover::set_mode, cutover::cutover_nodes
+        cutover::cutover, cutover::set_mapping, cutover::remove_mapping, cutover::set_mode, cutover::cutover_nodes,
+        rollouts::rollouts, rollouts::put_rollout, rollouts::rollout, rollouts::pause, rollouts::resume, rollouts::abort,
+        rollouts::roll_back, rollouts::approve, rollouts::rollout_nodes
     ),
     components(schemas(
         NodeSpec, NodePatch, BatchNode, BatchResult, NodeView, NodePage, DesiredView, ConfigProgress, ConfigSet,
@@ -93,7 +102,10 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         EndpointSpec, EndpointSecret, SignatureScheme,
         EndpointView, DisabledView, EndpointList, TestSent, Replay, Replayed, DeliveryProgress, DeliveryView, DeliveryList,
         Mapping, Application, RequestMap, Place, NodeFormat, HealthMap, ResultMap, ConfigMap, AnswerMap,
-        CutoverView, CutoverRule, CutoverMode, CutoverModeSpec, CutoverPage, CutoverNode, AnswerDifference
+        CutoverView, CutoverRule, CutoverMode, CutoverModeSpec, CutoverPage, CutoverNode, AnswerDifference,
+        RolloutSpec, RolloutChange, RolloutDocument, RolloutFirmware, RolloutWave, WaveNodes, WavePercent, RolloutGate,
+        OnFailure, RolloutWindow, Weekday, RolloutView, RolloutProgress, RolloutCounts, RolloutList, RolloutNodePage,
+        RolloutNode, RolloutNodeState
     )),
     modifiers(&Keys, &SomeFields, &Examples, &EveryPath),
     security(("key" = []))
@@ -246,6 +258,15 @@ mod tests {
             RotateEndpoint("{name}"): "POST" "endpoints/{name}/rotate",
             Deliveries("{name}"): "GET" "endpoints/{name}/deliveries",
             Replay("{name}"): "POST" "endpoints/{name}/replay",
+            Rollouts: "GET" "rollouts",
+            PutRollout("{name}"): "PUT" "rollouts/{name}",
+            Rollout("{name}"): "GET" "rollouts/{name}",
+            PauseRollout("{name}"): "POST" "rollouts/{name}/pause",
+            ResumeRollout("{name}"): "POST" "rollouts/{name}/resume",
+            AbortRollout("{name}"): "POST" "rollouts/{name}/abort",
+            RollBackRollout("{name}"): "POST" "rollouts/{name}/roll-back",
+            ApproveRollout("{name}"): "POST" "rollouts/{name}/approve",
+            RolloutNodes("{name}"): "GET" "rollouts/{name}/nodes",
         }
     }
 

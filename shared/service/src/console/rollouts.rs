@@ -28,8 +28,9 @@ use crate::console::query::Query;
 use crate::console::refusal::{failed, internal};
 use crate::http::Request;
 use crate::queue::Queue;
-use crate::store::{Order, Store};
+use crate::store::{Order, Store, StoreError};
 
+pub(crate) use requests::Deed;
 pub use step::Stepped;
 
 /// How many rollouts are kept, those that are over included.
@@ -50,16 +51,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         item.as_ref().map(Rollout::read).transpose().map_err(|error| internal(&error))
     }
 
-    /// The rollouts, by their names.
     async fn rollouts(&self) -> Result<Vec<(RolloutName, Rollout)>, Problem> {
-        let Some([first, last]) = RolloutName::bounds() else { return Ok(vec![]) };
-        let keys = Key::Rollout(first)..=Key::Rollout(last);
-        let items = self.store.range(keys, Order::Ascending, KEPT).await.map_err(|error| failed(&error))?;
-        let rollout = |(key, item)| match key {
-            Key::Rollout(name) => Some(Rollout::read(&item).map(|rollout| (name, rollout))),
-            _ => None,
-        };
-        items.into_iter().filter_map(rollout).collect::<Result<_, _>>().map_err(|error| internal(&error))
+        rollouts(&self.store).await.map_err(|error| failed(&error))
     }
 
     /// Stores how far a rollout is, with its event: both or none. `false` if it was stored since it was read.
@@ -84,6 +77,17 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         }
         Ok(is_kept)
     }
+}
+
+/// The rollouts, by their names.
+pub(crate) async fn rollouts(store: &impl Store) -> Result<Vec<(RolloutName, Rollout)>, StoreError> {
+    let Some([first, last]) = RolloutName::bounds() else { return Ok(vec![]) };
+    let items = store.range(Key::Rollout(first)..=Key::Rollout(last), Order::Ascending, KEPT).await?;
+    let rollout = |(key, item)| match key {
+        Key::Rollout(name) => Some(Rollout::read(&item).map(|rollout| (name, rollout))),
+        _ => None,
+    };
+    items.into_iter().filter_map(rollout).collect::<Result<_, _>>().map_err(StoreError::from)
 }
 
 /// What an event tells of a rollout.
@@ -130,3 +134,6 @@ fn counts(counts: Counts) -> RolloutCounts {
 fn stepping<'a>(request: &'a Request, name: &RolloutName, now: Timestamp) -> Admitted<'a> {
     Admitted { request, now, actor: Some(Actor::named(&format!("rollout:{name}"))), query: Query::default() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use crate::console::keys::Scope;
 const METHODS: [&str; 5] = ["GET", "PUT", "PATCH", "POST", "DELETE"];
 
 /// Every parameter of any path.
-pub(crate) const PARAMETERS: [&str; 16] = [
+pub(crate) const PARAMETERS: [&str; 17] = [
     "site",
     "presence",
     "select",
@@ -25,6 +25,7 @@ pub(crate) const PARAMETERS: [&str; 16] = [
     "segments",
     "conditions",
     "stack",
+    "state",
 ];
 
 /// The operation that a request asks for.
@@ -96,6 +97,15 @@ pub(crate) enum Keyed<'a> {
     RotateEndpoint(&'a str),
     Deliveries(&'a str),
     Replay(&'a str),
+    Rollouts,
+    PutRollout(&'a str),
+    Rollout(&'a str),
+    PauseRollout(&'a str),
+    ResumeRollout(&'a str),
+    AbortRollout(&'a str),
+    RollBackRollout(&'a str),
+    ApproveRollout(&'a str),
+    RolloutNodes(&'a str),
 }
 
 /// Why a request asks for no operation.
@@ -161,7 +171,16 @@ impl<'a> Route<'a> {
             | Keyed::TestEndpoint(_)
             | Keyed::Replay(_)
             | Keyed::RotateEndpoint(_)
-            | Keyed::Deliveries(_) => None,
+            | Keyed::Deliveries(_)
+            | Keyed::Rollouts
+            | Keyed::PutRollout(_)
+            | Keyed::Rollout(_)
+            | Keyed::PauseRollout(_)
+            | Keyed::ResumeRollout(_)
+            | Keyed::AbortRollout(_)
+            | Keyed::RollBackRollout(_)
+            | Keyed::ApproveRollout(_)
+            | Keyed::RolloutNodes(_) => None,
         }
     }
 
@@ -180,6 +199,7 @@ impl<'a> Route<'a> {
             }
             Self::Keyed(Keyed::Events) => matches!(name, "after" | "limit" | "type" | "node" | "wait_s"),
             Self::Keyed(Keyed::Deliveries(_)) => name == "limit",
+            Self::Keyed(Keyed::RolloutNodes(_)) => matches!(name, "state" | "limit" | "cursor"),
             Self::Keyed(Keyed::SetSiteConfig(_)) => name == "cursor",
             Self::Keyed(Keyed::Disconnect(_)) => name == "within_s",
             // `OPTIONS` may have every parameter of the path's other methods.
@@ -217,7 +237,8 @@ impl<'a> Route<'a> {
                 | Keyed::AddFirmware(..)
                 | Keyed::SetFirmware(_)
                 | Keyed::PutEndpoint(_)
-                | Keyed::Replay(_),
+                | Keyed::Replay(_)
+                | Keyed::PutRollout(_),
             ) => Content::Json,
             Self::Keyed(_) | Self::Health | Self::Options(_) => Content::Nothing,
         }
@@ -242,7 +263,10 @@ impl Keyed<'_> {
             | Self::NodeEvents(_)
             | Self::Endpoints
             | Self::Endpoint(_)
-            | Self::Deliveries(_) => Scope::Read,
+            | Self::Deliveries(_)
+            | Self::Rollouts
+            | Self::Rollout(_)
+            | Self::RolloutNodes(_) => Scope::Read,
             Self::Batch
             | Self::Import
             | Self::Drift
@@ -265,7 +289,13 @@ impl Keyed<'_> {
             | Self::RemoveEndpoint(_)
             | Self::TestEndpoint(_)
             | Self::Replay(_)
-            | Self::RotateEndpoint(_) => Scope::Write,
+            | Self::RotateEndpoint(_)
+            | Self::PutRollout(_)
+            | Self::PauseRollout(_)
+            | Self::ResumeRollout(_)
+            | Self::AbortRollout(_)
+            | Self::RollBackRollout(_)
+            | Self::ApproveRollout(_) => Scope::Write,
         }
     }
 }
@@ -341,6 +371,15 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
         ("POST", ["endpoints", name, "rotate"]) => Route::Keyed(Keyed::RotateEndpoint(name)),
         ("POST", ["endpoints", name, "replay"]) => Route::Keyed(Keyed::Replay(name)),
         ("GET", ["endpoints", name, "deliveries"]) => Route::Keyed(Keyed::Deliveries(name)),
+        ("GET", ["rollouts"]) => Route::Keyed(Keyed::Rollouts),
+        ("PUT", ["rollouts", name]) => Route::Keyed(Keyed::PutRollout(name)),
+        ("GET", ["rollouts", name]) => Route::Keyed(Keyed::Rollout(name)),
+        ("GET", ["rollouts", name, "nodes"]) => Route::Keyed(Keyed::RolloutNodes(name)),
+        ("POST", ["rollouts", name, "pause"]) => Route::Keyed(Keyed::PauseRollout(name)),
+        ("POST", ["rollouts", name, "resume"]) => Route::Keyed(Keyed::ResumeRollout(name)),
+        ("POST", ["rollouts", name, "abort"]) => Route::Keyed(Keyed::AbortRollout(name)),
+        ("POST", ["rollouts", name, "roll-back"]) => Route::Keyed(Keyed::RollBackRollout(name)),
+        ("POST", ["rollouts", name, "approve"]) => Route::Keyed(Keyed::ApproveRollout(name)),
         _ => return None,
     })
 }

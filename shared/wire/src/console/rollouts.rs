@@ -56,12 +56,24 @@ pub struct RolloutSpec {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RolloutChange {
     /// The configuration that is desired: a document.
-    Config(#[cfg_attr(feature = "openapi", schema(value_type = serde_json::Value))] Json),
+    Config(RolloutDocument),
     /// The firmware version that is desired.
-    Firmware(#[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,32}$"))] String),
+    Firmware(RolloutFirmware),
     /// A command that is queued.
     Command(CommandSpec),
 }
+
+/// A configuration document: any JSON object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(value_type = Object))]
+pub struct RolloutDocument(pub Json);
+
+/// A firmware version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_.-]{1,32}$"))]
+pub struct RolloutFirmware(pub String);
 
 /// How far a wave reaches: one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,14 +81,22 @@ pub enum RolloutChange {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RolloutWave {
     /// So many nodes.
-    Nodes(#[serde(deserialize_with = "integer::required")] #[cfg_attr(feature = "openapi", schema(minimum = 1))] u64),
+    Nodes(WaveNodes),
     /// So many of a hundred nodes, rounded up.
-    Percent(
-        #[serde(deserialize_with = "integer::required")]
-        #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100))]
-        u64,
-    ),
+    Percent(WavePercent),
 }
+
+/// A number of nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 9_007_199_254_740_991_u64))]
+pub struct WaveNodes(#[serde(deserialize_with = "integer::required")] pub u64);
+
+/// So many of a hundred nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100))]
+pub struct WavePercent(#[serde(deserialize_with = "integer::required")] pub u64);
 
 /// When a wave is good enough for the next one, and when the rollout stops. A field that is left out has its default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,16 +117,16 @@ pub struct RolloutGate {
     #[serde(deserialize_with = "number", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, minimum = 1, maximum = 4_294_967_295_u64))]
     pub minimum: Option<u64>,
-    /// The wave is successful if so many of a hundred nodes have applied the change: 90.
+    /// The wave is successful if so many of a hundred nodes have applied the change: 95.
     #[serde(deserialize_with = "number", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, minimum = 1, maximum = 100))]
     pub success_percent: Option<u64>,
-    /// The rollout stops if so many of a hundred nodes of a wave have failed, and at least one: 10.
+    /// The rollout stops if so many of a hundred nodes of a wave have failed, and at least one: 5.
     #[serde(deserialize_with = "number", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, maximum = 100))]
     pub failure_percent: Option<u64>,
     /// The rollout stops if so many of a hundred nodes of a wave are not heard of any more, and at least two, while others
-    /// are: 10.
+    /// are: 5.
     #[serde(deserialize_with = "number", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, maximum = 100))]
     pub lost_percent: Option<u64>,

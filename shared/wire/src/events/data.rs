@@ -94,6 +94,8 @@ events! {
     Test(TestedEndpoint) = "rollcall.test",
     /// Somebody has ended a rollout.
     RolloutAborted(RolloutChanged) = "rollout.aborted",
+    /// The next wave of a rollout may begin.
+    RolloutApproved(RolloutChanged) = "rollout.approved",
     /// Every wave of a rollout was successful.
     RolloutCompleted(RolloutChanged) = "rollout.completed",
     /// A wave of a rollout failed: nobody is told any more.

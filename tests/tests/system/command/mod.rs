@@ -10,6 +10,7 @@ mod errors;
 mod events;
 mod firmware;
 mod reconcile;
+mod rollout;
 mod secrets;
 mod simulate;
 mod stack;

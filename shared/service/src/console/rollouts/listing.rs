@@ -1,7 +1,7 @@
 //! Listing the nodes that a rollout is for.
 
 use rollcall_core::{
-    About, Key, Model, Node, NodeId, Outcome, Place, Rollout, RolloutName, Selector, Site, Target, TargetState, Timestamp,
+    About, Key, Model, Node, NodeId, Place, Rollout, RolloutName, Selector, Site, Target, TargetState, Timestamp,
     list_target,
 };
 use rollcall_wire::console::Problem;
@@ -74,7 +74,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         after: Option<&NodeId>,
     ) -> Result<(Vec<Read>, Option<PageKey>), Problem> {
         let after = after.map(|node| PageKey::from(&Key::Node(node.clone())));
-        let page = match select.site().and_then(|site| site.parse::<Site>().ok()) {
+        let page = match select.only_site().and_then(|site| site.parse::<Site>().ok()) {
             Some(site) => self.store.page_of_site(&site, after, PAGE).await,
             None => self.store.page_of_all(after, PAGE).await,
         };
@@ -145,9 +145,4 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         }
         Ok(if goes_on { Step::GoesOn } else { Step::Waits })
     }
-}
-
-/// The outcome of a write that changes a target, if the target is what it is to be now.
-pub(super) fn is_moved(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Applied { .. })
 }

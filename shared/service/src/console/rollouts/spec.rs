@@ -74,8 +74,8 @@ pub(super) fn told(spec: &RolloutSpec) -> Result<Told, Problem> {
 
 fn schedule(spec: &RolloutSpec) -> Result<RolloutSchedule, Problem> {
     let wave = |wave: &RolloutWave| match wave {
-        RolloutWave::Nodes(nodes) => Wave::Nodes(*nodes),
-        RolloutWave::Percent(percent) => Wave::Percent(*percent),
+        RolloutWave::Nodes(nodes) => Wave::Nodes(nodes.0),
+        RolloutWave::Percent(percent) => Wave::Percent(percent.0),
     };
     let waves = Waves::new(spec.waves.iter().map(wave).collect()).map_err(|error| invalid("waves", &error))?;
     let given = spec.gate.unwrap_or_default();
@@ -105,9 +105,9 @@ fn gate(given: &RolloutGate) -> Result<Gate, InvalidGate> {
 
 fn change(change: &RolloutChange) -> Result<Change, Problem> {
     Ok(match change {
-        RolloutChange::Config(document) => Change::Config(Document::parse(document.text())?),
+        RolloutChange::Config(document) => Change::Config(Document::parse(document.0.text())?),
         RolloutChange::Firmware(version) => {
-            Change::Firmware(version.parse().map_err(|error| invalid("change.firmware", &error))?)
+            Change::Firmware(version.0.parse().map_err(|error| invalid("change.firmware", &error))?)
         }
         RolloutChange::Command(spec) => {
             // The key of each node's command is its own.
@@ -122,7 +122,7 @@ fn selector(field: &str, text: &str) -> Result<Selector, Problem> {
     if text.len() > SELECTOR_BYTES {
         return Err(invalid(field, &format!("it has {} bytes; at most {SELECTOR_BYTES} are allowed", text.len())));
     }
-    text.parse().map_err(|error: InvalidSelector| invalid(field, &error))
+    text.parse().map_err(|error: InvalidSelector| invalid(field, &error.in_one_line()))
 }
 
 fn instant(text: &str) -> Result<Timestamp, Problem> {

@@ -1,23 +1,25 @@
 //! One step of a rollout after the other.
 
-use rollcall_core::{Begun, Phase, Rollout, RolloutName, RolloutState, Timestamp};
+use rollcall_core::{Begun, Phase, Rollout, RolloutName, RolloutSchedule, RolloutState, Timestamp};
 use rollcall_wire::EventData;
-use rollcall_wire::console::{Problem, RolloutSpec};
+use rollcall_wire::console::Problem;
 use serde::Serialize;
 
-use super::spec::told;
+use super::requests;
+use super::spec::Told;
 use super::{Event, stepping};
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::console::handle::{Admitted, Console};
-use crate::console::refusal::internal;
 use crate::http::Request;
 use crate::queue::Queue;
 use crate::store::Store;
 
-/// How long after the begin of a run another step is taken, in milliseconds: half of a minute, since a run begins each
-/// minute.
-const RUN_MS: u64 = 30_000;
+/// How long after the begin of a run another step is taken, in milliseconds. The function has 29 seconds, and a step takes
+/// the time of some hundred writes.
+const RUN_MS: u64 = 20_000;
+/// After how many steps a look is taken at a wave that is told.
+const LOOK_EVERY: u64 = 8;
 
 /// What a run has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -70,7 +72,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             names = left;
         }
         let Stepped { rollouts, steps, .. } = stepped;
-        tracing::info!(rollouts, steps, outcome = "stepped", RolloutRuns = 1, "rollouts");
+        if rollouts > 0 {
+            tracing::info!(rollouts, steps, outcome = "stepped", "rollouts");
+        }
         Ok(stepped)
     }
 
@@ -79,8 +83,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let Some(read) = self.known_rollout(name).await?.filter(|rollout| rollout.state.is_stepped()) else {
             return Ok(Step::Waits);
         };
-        let spec: RolloutSpec = serde_json::from_str(&read.spec).map_err(|error| internal(&error))?;
-        let told = told(&spec)?;
+        let (_, told) = requests::read(&read)?;
         let request = Request { now, at: now, ..Request::default() };
         let admitted = stepping(&request, name, now);
         match (read.state, read.phase) {
@@ -95,7 +98,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         &self,
         name: &RolloutName,
         read: &Rollout,
-        schedule: &rollcall_core::RolloutSchedule,
+        schedule: &RolloutSchedule,
         admitted: &Admitted<'_>,
     ) -> Result<Step, Problem> {
         let mut rollout = read.clone();
@@ -113,14 +116,18 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         &self,
         name: &RolloutName,
         read: &Rollout,
-        told: &super::spec::Told,
+        told: &Told,
         admitted: &Admitted<'_>,
     ) -> Result<Step, Problem> {
-        let left = read.left(&told.schedule);
         let is_open = told.window.as_ref().is_none_or(|window| window.is_open(admitted.now));
-        // A look that is under way is ended first: it bounds how many nodes are under way.
-        if left > 0 && is_open && told.max_parallel.is_none() && read.looked_to.is_none() {
-            let step = self.tell_targets(name, read, told, None, admitted).await?;
+        // A look that has begun is ended first, and one is taken now and then while a large wave is told.
+        let is_looking = read.looked_to.is_some() || read.revision.is_multiple_of(LOOK_EVERY);
+        if read.left(&told.schedule) > 0 && is_open && !is_looking {
+            let under_way = match told.max_parallel {
+                Some(_) => Some(self.under_way(name, read, told, admitted).await?),
+                None => None,
+            };
+            let step = self.tell_targets(name, read, told, under_way, admitted).await?;
             if step != Step::Waits {
                 return Ok(step);
             }

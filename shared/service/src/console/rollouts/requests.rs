@@ -1,0 +1,249 @@
+//! The requests about rollouts.
+
+use std::collections::BTreeMap;
+
+use rollcall_core::{NotPossible, Rollout, RolloutName, Target, TargetState, add_rollout};
+use rollcall_wire::EventData;
+use rollcall_wire::console::{
+    Problem, ProblemCode, RolloutList, RolloutNode, RolloutNodePage, RolloutNodeState, RolloutSpec, RolloutView,
+};
+
+use super::spec::{Change, Told, told};
+use super::{Event, changed, counts, nodes, progress, wave};
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::console::audit::Changed;
+use crate::console::handle::{Admitted, Answered, Console, object, parse};
+use crate::console::refusal::internal;
+use crate::console::{cursor, nodes as listed};
+use crate::http::HttpAnswer;
+use crate::queue::Queue;
+use crate::store::Store;
+
+/// How many rollouts may be under way at a time.
+const UNDER_WAY: usize = 50;
+/// How many nodes are looked at before a rollout is made, to say at once what is wrong with it.
+const LOOKED_AT: usize = 10_000;
+/// How many nodes a refusal names.
+const NAMED: usize = 5;
+/// How often something is done with a rollout while steps of it are stored.
+const TRIES: usize = 20;
+/// How many targets are read for a page whose state is chosen, at most.
+const READ_MOST: usize = 1_000;
+
+/// What can be done with a rollout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    Pause,
+    Resume,
+    Abort,
+    RollBack,
+    Approve,
+}
+
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
+    pub(crate) async fn list_rollouts(&self) -> Answered {
+        let rollouts = self.rollouts().await?;
+        let rollouts = rollouts.iter().map(|(name, rollout)| view(name, rollout)).collect::<Result<_, _>>()?;
+        Ok(HttpAnswer::json(200, &RolloutList { rollouts }))
+    }
+
+    pub(crate) async fn show_rollout(&self, name: &str) -> Answered {
+        let name: RolloutName = parse(name, "name")?;
+        Ok(HttpAnswer::json(200, &view(&name, &self.stored_rollout(&name).await?)?))
+    }
+
+    /// Makes a rollout. The same rollout may be sent again; another one under the same name is refused.
+    pub(crate) async fn put_rollout(&self, admitted: &Admitted<'_>, name: &str) -> Answered {
+        let name: RolloutName = parse(name, "name")?;
+        let spec: RolloutSpec = object(&admitted.body()?)?;
+        let told = told(&spec)?;
+        // Plain structs can always be written as JSON.
+        let text = serde_json::to_string(&spec).unwrap_or_default();
+        if let Some(stored) = self.known_rollout(&name).await? {
+            return again(&name, &stored, &text);
+        }
+        let under_way = self.rollouts().await?.into_iter().filter(|(_, rollout)| !rollout.state.is_over()).count();
+        if under_way >= UNDER_WAY {
+            let detail = format!("{UNDER_WAY} rollouts are under way: wait until one of them is over, or abort one");
+            return Err(Problem::new(ProblemCode::TooManyRollouts, detail));
+        }
+        self.foresee(&told, admitted).await?;
+        let rollout = Rollout::new(told.change.kind(), text.clone(), told.priority, admitted.now);
+        let event = EventData::RolloutStarted(changed(&rollout));
+        let is_new =
+            self.write_and_tell(admitted, &Changed::Rollout(&name), &event, &add_rollout(&name, &rollout)).await?;
+        if !is_new {
+            return again(&name, &self.stored_rollout(&name).await?, &text);
+        }
+        tracing::info!(%name, outcome = "made", "rollout");
+        let location = format!("/v1/rollouts/{name}");
+        Ok(HttpAnswer::json(201, &view(&name, &rollout)?).with("location", location))
+    }
+
+    /// Says what is wrong with a rollout before anything starts: it means no node, or firmware is not known for a model.
+    async fn foresee(&self, told: &Told, admitted: &Admitted<'_>) -> Result<(), Problem> {
+        let (mut meant, mut looked_at, mut after) = (0, 0, None);
+        let mut without: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        loop {
+            let (nodes, next) = self.page_of(&told.select, after.as_ref()).await?;
+            looked_at += nodes.len();
+            after = nodes.last().map(|(id, _, _)| id.clone());
+            for read in nodes.iter().filter(|read| self.is_meant(&told.select, read, admitted.now)) {
+                meant += 1;
+                let (id, node, about) = read;
+                if self.why_not(node, about, &told.change).await?.as_deref() == Some("noartifact") {
+                    without.entry(node.model.clone().unwrap_or_default()).or_default().push(id.to_string());
+                }
+            }
+            if next.is_none() || after.is_none() || looked_at >= LOOKED_AT {
+                break;
+            }
+        }
+        if meant == 0 && looked_at < LOOKED_AT {
+            return Err(Problem::new(ProblemCode::InvalidBody, "select: it means no node that is registered"));
+        }
+        let (Some((model, nodes)), Change::Firmware(version)) = (without.first_key_value(), &told.change) else {
+            return Ok(());
+        };
+        let named: Vec<_> = nodes.iter().take(NAMED).map(String::as_str).collect();
+        let more = if nodes.len() > NAMED { ", …" } else { "" };
+        let detail = format!(
+            "change.firmware: no firmware {} is known for the model {model:?}, which {} of the nodes have: {}{more}",
+            version.as_str(),
+            nodes.len(),
+            named.join(", ")
+        );
+        Err(Problem::new(ProblemCode::InvalidBody, detail))
+    }
+
+    /// Does something with a rollout. If a step of it is stored meanwhile, it is done to what was stored.
+    pub(crate) async fn act_on_rollout(&self, admitted: &Admitted<'_>, name: &str, deed: Deed) -> Answered {
+        let name: RolloutName = parse(name, "name")?;
+        for _ in 0..TRIES {
+            let read = self.stored_rollout(&name).await?;
+            let mut rollout = read.clone();
+            let event = done(&mut rollout, deed)?;
+            if self.keep_rollout(&name, &read, &rollout, event, admitted).await? {
+                return Ok(HttpAnswer::json(200, &view(&name, &rollout)?));
+            }
+        }
+        Err(Problem::new(ProblemCode::Unavailable, "steps of the rollout are stored at this moment: try again"))
+    }
+
+    /// A page of the nodes of a rollout, in the order in which they are told.
+    pub(crate) async fn rollout_nodes(&self, admitted: &Admitted<'_>, name: &str) -> Answered {
+        let name: RolloutName = parse(name, "name")?;
+        let state = admitted.parameter("state").map(state).transpose()?;
+        let limit = usize::try_from(listed::limit(admitted)?).unwrap_or(1);
+        self.stored_rollout(&name).await?;
+        let (secret, list) = (self.keys.secret(), format!("nodes of the rollout {name}: {state:?}"));
+        let after = admitted.parameter("cursor").map(|cursor| cursor::read::<String>(&secret, &list, cursor));
+        let mut after = after.transpose()?.map(|place| parse(&place, "cursor")).transpose()?;
+        let (mut page, mut read, mut is_last) = (vec![], 0, false);
+        while page.len() < limit && read < READ_MOST && !is_last {
+            let targets = self.targets(&name, after.as_ref(), limit as u64).await?;
+            is_last = targets.len() < limit;
+            read += targets.len();
+            for (place, target) in targets {
+                let shown = node(place.node().as_str(), &target);
+                after = Some(place);
+                if state.is_none_or(|state| shown.state == state) {
+                    page.push(shown);
+                    if page.len() == limit {
+                        is_last = false;
+                        break;
+                    }
+                }
+            }
+        }
+        let cursor = after.filter(|_| !is_last).map(|place| cursor::write(&secret, &list, &place.to_string()));
+        Ok(HttpAnswer::json(200, &RolloutNodePage { nodes: page, cursor }))
+    }
+}
+
+/// The answer to a rollout that was made before.
+fn again(name: &RolloutName, stored: &Rollout, text: &str) -> Answered {
+    if stored.spec == text {
+        return Ok(HttpAnswer::json(200, &view(name, stored)?));
+    }
+    let detail = format!("another rollout has the name {name}, and a rollout never changes: give this one another name");
+    Err(Problem::new(ProblemCode::RolloutTaken, detail))
+}
+
+/// Does something with a rollout. Returns what is told of it.
+fn done(rollout: &mut Rollout, deed: Deed) -> Result<Option<Event>, Problem> {
+    let event: Option<Event> = match deed {
+        Deed::Pause => Some(EventData::RolloutPaused),
+        Deed::Resume => Some(EventData::RolloutResumed),
+        Deed::Abort => Some(EventData::RolloutAborted),
+        Deed::RollBack => Some(EventData::RolloutRollingBack),
+        Deed::Approve => Some(EventData::RolloutApproved),
+    };
+    let done = match deed {
+        Deed::Pause => rollout.pause(),
+        Deed::Resume => rollout.resume(),
+        Deed::Abort => rollout.abort(),
+        Deed::RollBack => rollout.roll_back(),
+        Deed::Approve => rollout.approve(&read(rollout)?.1.schedule),
+    };
+    done.map_err(|error| impossible(&error))?;
+    Ok(event)
+}
+
+/// What a rollout was told when it was made.
+pub(super) fn read(rollout: &Rollout) -> Result<(RolloutSpec, Told), Problem> {
+    let spec: RolloutSpec = serde_json::from_str(&rollout.spec).map_err(|error| internal(&error))?;
+    let told = told(&spec)?;
+    Ok((spec, told))
+}
+
+fn impossible(error: &NotPossible) -> Problem {
+    Problem::new(ProblemCode::RolloutState, error.to_string())
+}
+
+fn view(name: &RolloutName, rollout: &Rollout) -> Result<RolloutView, Problem> {
+    let (spec, told) = read(rollout)?;
+    let (schedule, nodes) = (told.schedule, nodes(rollout));
+    let waves = nodes.map(|nodes| (0..schedule.waves.count()).map(|wave| schedule.waves.reach(wave, nodes)).collect());
+    Ok(RolloutView {
+        name: name.to_string(),
+        state: progress(rollout.state),
+        reason: rollout.reason.clone(),
+        wave: wave(rollout).min(schedule.waves.count() as u64),
+        waves,
+        nodes,
+        counts: counts(rollout.counts()),
+        created_at_ms: rollout.created_at.0,
+        told_at_ms: rollout.told_at.map(|at| at.0),
+        spec,
+    })
+}
+
+fn node(id: &str, target: &Target) -> RolloutNode {
+    RolloutNode {
+        node: id.to_owned(),
+        state: match target.state {
+            TargetState::Waiting | TargetState::Telling => RolloutNodeState::Waiting,
+            TargetState::Told => RolloutNodeState::Told,
+            TargetState::Applied => RolloutNodeState::Applied,
+            TargetState::Failed => RolloutNodeState::Failed,
+            TargetState::Lost => RolloutNodeState::Lost,
+            TargetState::Skipped => RolloutNodeState::Skipped,
+            TargetState::RolledBack => RolloutNodeState::RolledBack,
+            TargetState::Superseded => RolloutNodeState::Superseded,
+        },
+        reason: target.reason.clone(),
+        wave: target.wave.map(|wave| wave + 1),
+        told_at_ms: target.told_at.map(|at| at.0),
+        version: target.version,
+    }
+}
+
+fn state(text: &str) -> Result<RolloutNodeState, Problem> {
+    let word = serde_json::Value::String(text.to_owned());
+    serde_json::from_value(word).map_err(|_| {
+        let detail = "state: must be waiting, told, applied, failed, lost, skipped, rolled-back or superseded";
+        Problem::new(ProblemCode::InvalidParameter, detail)
+    })
+}

@@ -1,0 +1,276 @@
+use serde_json::{Value, json};
+
+use super::fleet::{Does, Fleet};
+use crate::console::endpoints::tests::ask;
+
+fn change(name: &str) -> Value {
+    json!({"channel": 36, "rollout": name})
+}
+
+#[test]
+fn a_good_change_reaches_every_node_in_waves() {
+    let mut fleet = Fleet::new(100);
+    assert_eq!(fleet.start("good", json!({})).0, 201);
+    fleet.run(120);
+    assert_eq!(fleet.desired(&change("good")), 20, "the first wave, and no node more");
+    let rollout = fleet.end("good");
+    assert_eq!((&rollout["state"], &rollout["counts"]["applied"]), (&json!("completed"), &json!(100)), "{rollout}");
+    assert_eq!(rollout["waves"], json!([20, 50, 100]));
+    assert_eq!(fleet.desired(&change("good")), 100);
+}
+
+#[test]
+fn a_change_that_a_third_refuses_stops_in_the_first_wave() {
+    let mut fleet = Fleet::new(100);
+    for nth in (0..100).step_by(3) {
+        fleet.devices[nth].does = Does::Rejects;
+    }
+    fleet.start("bad", json!({}));
+    let rollout = fleet.end("bad");
+    assert_eq!((&rollout["state"], &rollout["wave"]), (&json!("failed"), &json!(1)), "{rollout}");
+    fleet.run(3_600);
+    assert_eq!(fleet.desired(&change("bad")), 20, "nobody is told any more");
+}
+
+#[test]
+fn a_change_that_cuts_nodes_off_is_stopped_by_the_check_ins_that_are_missing() {
+    let mut fleet = Fleet::new(100);
+    for nth in (0..100).step_by(3) {
+        fleet.devices[nth].does = Does::FallsSilent;
+    }
+    fleet.start("silent", json!({}));
+    let rollout = fleet.end("silent");
+    assert_eq!((&rollout["state"], &rollout["wave"]), (&json!("failed"), &json!(1)), "{rollout}");
+    assert!(rollout["reason"].as_str().is_some_and(|why| why.contains("not heard of any more")), "{rollout}");
+    assert_eq!(fleet.desired(&change("silent")), 20);
+}
+
+#[test]
+fn a_change_on_which_no_node_reports_is_no_success() {
+    let mut fleet = Fleet::new(40);
+    fleet.devices.iter_mut().for_each(|device| device.does = Does::SaysNothing);
+    fleet.start("mute", json!({}));
+    let rollout = fleet.end("mute");
+    assert_eq!((&rollout["state"], &rollout["wave"]), (&json!("paused"), &json!(1)), "{rollout}");
+}
+
+#[test]
+fn a_power_cut_at_a_site_stops_no_good_change() {
+    let mut fleet = Fleet::new(100);
+    for nth in (0..100).step_by(2) {
+        fleet.devices[nth].away = (1_000, 9_000);
+    }
+    fleet.start("good", json!({}));
+    let rollout = fleet.end("good");
+    assert!(["completed", "paused"].contains(&rollout["state"].as_str().expect("a state")), "{rollout}");
+}
+
+#[test]
+fn rolling_back_gives_back_what_was_desired_and_no_version_goes_back() {
+    let mut fleet = Fleet::new(60);
+    for nth in (0..60).step_by(2) {
+        fleet.devices[nth].does = Does::Rejects;
+    }
+    fleet.start("bad", json!({"gate": {"wait_s": 960, "on_failure": "roll-back"}}));
+    let rollout = fleet.end("bad");
+    assert_eq!((&rollout["state"], &rollout["counts"]["rolled_back"]), (&json!("rolled-back"), &json!(20)), "{rollout}");
+    assert_eq!(fleet.desired(&json!({"channel": 1})), 60);
+    let versions: Vec<_> = (0..60).filter_map(|nth| fleet.node(nth).desired.map(|desired| desired.version)).collect();
+    assert_eq!(versions.iter().filter(|version| **version == 3).count(), 20, "{versions:?}");
+    assert_eq!(versions.iter().filter(|version| **version == 1).count(), 40, "{versions:?}");
+    assert_eq!(fleet.act("bad", "roll-back"), 409, "it is rolled back");
+}
+
+#[test]
+fn an_operators_own_change_is_neither_counted_nor_rolled_back() {
+    let mut fleet = Fleet::new(20);
+    fleet.start("change", json!({}));
+    fleet.run(60);
+    let own = json!({"channel": 11});
+    assert_eq!(ask(&fleet.console, "PUT", "/v1/nodes/ap-3/config", Some(own.clone())).0, 200);
+    let rollout = fleet.end("change");
+    assert_eq!((&rollout["state"], &rollout["counts"]["superseded"]), (&json!("completed"), &json!(1)), "{rollout}");
+    assert_eq!(fleet.act("change", "roll-back"), 200);
+    assert_eq!(fleet.end("change")["counts"]["rolled_back"], json!(19));
+    assert_eq!(fleet.desired(&own), 1, "it is left alone");
+}
+
+#[test]
+fn a_paused_rollout_tells_nobody_and_goes_on_when_it_is_resumed() {
+    let mut fleet = Fleet::new(60);
+    fleet.start("change", json!({}));
+    fleet.run(60);
+    assert_eq!(fleet.act("change", "pause"), 200);
+    assert_eq!(fleet.act("change", "pause"), 409);
+    fleet.run(7_200);
+    assert_eq!(fleet.desired(&change("change")), 20);
+    assert_eq!(fleet.act("change", "resume"), 200);
+    assert_eq!(fleet.end("change")["state"], json!("completed"));
+}
+
+#[test]
+fn an_aborted_rollout_tells_nobody_any_more() {
+    let mut fleet = Fleet::new(60);
+    fleet.start("change", json!({}));
+    fleet.run(60);
+    assert_eq!(fleet.act("change", "abort"), 200);
+    fleet.run(7_200);
+    assert_eq!(fleet.desired(&change("change")), 20);
+    for deed in ["pause", "resume", "abort", "approve"] {
+        assert_eq!(fleet.act("change", deed), 409, "{deed}");
+    }
+    assert_eq!(fleet.act("change", "wait"), 404);
+    assert_eq!(fleet.act("other", "abort"), 404);
+}
+
+#[test]
+fn a_rival_of_the_same_priority_waits_and_says_for_whom() {
+    let mut fleet = Fleet::new(40);
+    fleet.start("one", json!({}));
+    fleet.run(60);
+    fleet.start("two", json!({}));
+    fleet.run(600);
+    let waiting = fleet.rollout("two");
+    assert_eq!(waiting["state"], json!("waiting"));
+    assert!(waiting["reason"].as_str().is_some_and(|why| why.contains("the rollout one")), "{waiting}");
+    assert_eq!(fleet.end("one")["state"], json!("completed"));
+    assert_eq!(fleet.end("two")["state"], json!("completed"));
+    assert_eq!(fleet.desired(&change("two")), 40);
+}
+
+#[test]
+fn a_rival_of_a_higher_priority_takes_the_nodes_over() {
+    let mut fleet = Fleet::new(40);
+    fleet.start("one", json!({}));
+    fleet.run(60);
+    fleet.start("urgent", json!({"priority": 9}));
+    assert_eq!(fleet.end("urgent")["state"], json!("completed"));
+    let counts = fleet.end("one")["counts"].clone();
+    // Some had applied it before they were told the other one.
+    assert!(counts["superseded"].as_u64() >= Some(20) && counts["told"] == json!(0), "{counts}");
+    assert_eq!(fleet.desired(&change("urgent")), 40);
+}
+
+#[test]
+fn nodes_that_must_not_be_told_are_skipped_with_the_reason() {
+    let mut fleet = Fleet::new(10);
+    let pin = json!({"labels": {"pin": "yes"}});
+    assert_eq!(ask(&fleet.console, "PATCH", "/v1/nodes/ap-1", Some(pin)).0, 200);
+    assert_eq!(ask(&fleet.console, "POST", "/v1/nodes/ap-2/revoke", None).0, 204);
+    assert_eq!(ask(&fleet.console, "PUT", "/v1/nodes/ap-3/config", Some(change("change"))).0, 200);
+    fleet.start("change", json!({}));
+    let rollout = fleet.end("change");
+    assert_eq!((&rollout["counts"]["skipped"], &rollout["counts"]["applied"]), (&json!(3), &json!(7)), "{rollout}");
+    let (_, page) = ask(&fleet.console, "GET", "/v1/rollouts/change/nodes", None);
+    let reason = |id: &str| page["nodes"].as_array()?.iter().find(|node| node["node"] == id)?["reason"].as_str();
+    assert_eq!(["ap-1", "ap-2", "ap-3", "ap-4"].map(reason), [Some("pinned"), Some("revoked"), Some("unchanged"), None]);
+}
+
+#[test]
+fn those_that_are_to_be_first_are_told_first() {
+    let mut fleet = Fleet::new(40);
+    for nth in [7, 9] {
+        let label = json!({"labels": {"canary": "yes"}});
+        assert_eq!(ask(&fleet.console, "PATCH", &format!("/v1/nodes/ap-{nth}"), Some(label)).0, 200);
+    }
+    fleet.start("change", json!({"first": "label.canary=yes", "waves": [{"nodes": 2}, {"percent": 100}]}));
+    fleet.run(60);
+    let told: Vec<_> = (0..40).filter(|nth| fleet.node(*nth).desired.is_some_and(|desired| desired.version > 1)).collect();
+    assert_eq!(told, [7, 9]);
+}
+
+#[test]
+fn no_more_nodes_of_a_site_are_under_way_than_may_be() {
+    let mut fleet = Fleet::new(40);
+    fleet.start("change", json!({"waves": [{"percent": 100}], "max_parallel": 3}));
+    let mut most = 0;
+    for _ in 0..200 {
+        fleet.run(60);
+        for site in [0, 1] {
+            let under_way = (0..40).filter(|nth| nth % 2 == site).filter(|nth| {
+                let node = fleet.node(*nth);
+                node.desired.as_ref().is_some_and(|desired| desired.version > 1) && node.applied == Some(1)
+            });
+            most = most.max(under_way.count());
+        }
+    }
+    assert_eq!((most, &fleet.rollout("change")["state"]), (3, &json!("completed")));
+}
+
+#[test]
+fn each_wave_waits_for_its_approval() {
+    let mut fleet = Fleet::new(40);
+    fleet.start("change", json!({"gate": {"wait_s": 960, "approval": true}, "waves": [{"nodes": 5}, {"percent": 100}]}));
+    assert_eq!(fleet.act("change", "approve"), 409, "the first wave needs none");
+    fleet.run(7_200);
+    assert_eq!(fleet.desired(&change("change")), 5);
+    assert!(fleet.rollout("change")["reason"].as_str().is_some_and(|why| why.contains("approval")));
+    assert_eq!(fleet.act("change", "approve"), 200);
+    assert_eq!(fleet.end("change")["state"], json!("completed"));
+}
+
+#[test]
+fn nodes_that_are_registered_later_take_part_if_they_are_to() {
+    for (include_new, told) in [(true, 41), (false, 40)] {
+        let mut fleet = Fleet::new(40);
+        fleet.start("change", json!({"include_new": include_new}));
+        fleet.run(60);
+        fleet.devices.push(super::fleet::Device::default());
+        assert_eq!(ask(&fleet.console, "PUT", "/v1/nodes/ap-40", Some(json!({"model": "ax-2"}))).0, 200);
+        assert_eq!(ask(&fleet.console, "PUT", "/v1/nodes/ap-40/config", Some(json!({"channel": 1}))).0, 200);
+        assert_eq!(fleet.end("change")["state"], json!("completed"));
+        assert_eq!(fleet.desired(&change("change")), told);
+    }
+}
+
+#[test]
+fn two_steppers_at_once_tell_each_node_once() {
+    let mut fleet = Fleet::new(40);
+    fleet.start("change", json!({}));
+    for _ in 0..60 {
+        fleet.step();
+        fleet.run(60);
+        fleet.step();
+    }
+    assert_eq!(fleet.rollout("change")["state"], json!("completed"));
+    let versions: Vec<_> = (0..40).filter_map(|nth| fleet.node(nth).desired.map(|desired| desired.version)).collect();
+    assert_eq!(versions, [2; 40]);
+}
+
+#[test]
+fn what_is_wrong_with_a_rollout_is_said_before_anything_starts() {
+    let fleet = Fleet::new(4);
+    for (more, named) in [
+        (json!({"select": "model=ax-9"}), "select: "),
+        (json!({"select": "colour=red"}), "select: "),
+        (json!({"waves": []}), "waves: "),
+        (json!({"waves": [{"percent": 50}, {"percent": 10}]}), "waves: "),
+        (json!({"waves": [{"percent": 101}]}), "waves: "),
+        (json!({"waves": [{"nodes": 1, "percent": 1}]}), ""),
+        (json!({"gate": {"success_percent": 0}}), "gate: success_percent"),
+        (json!({"window": {"from": "22:00", "to": "22:00"}}), "window: it never opens"),
+        (json!({"window": {"days": [], "from": "22:00", "to": "23:00"}}), "window: days"),
+        (json!({"window": {"from": "22:00", "to": "23:00", "timezone": "Mars/Base"}}), "window: timezone"),
+        (json!({"start_at": "tomorrow"}), "start_at: "),
+        (json!({"max_parallel": 0}), "max_parallel: "),
+        (json!({"priority": 5_000}), "priority: "),
+        (json!({"change": {"firmware": "2.5.0"}}), "change.firmware: no firmware 2.5.0 is known for the model \"ax-2\""),
+        (json!({"change": {"command": {"name": "a b"}}}), "name: "),
+        (json!({"change": {}}), ""),
+        (json!({"change": {"config": {}, "firmware": "1"}}), ""),
+        (json!({"wave": []}), ""),
+    ] {
+        let (status, problem) = fleet.start("wrong", more.clone());
+        assert_eq!(status, 400, "{more}: {problem}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.starts_with(named)), "{more}: {problem}");
+    }
+    assert_eq!(ask(&fleet.console, "GET", "/v1/rollouts", None).1, json!({"rollouts": []}));
+}
+
+#[test]
+fn the_same_rollout_may_be_sent_again_and_another_one_needs_another_name() {
+    let fleet = Fleet::new(4);
+    assert_eq!(fleet.start("change", json!({})).0, 201);
+    assert_eq!(fleet.start("change", json!({})).0, 200);
+    assert_eq!(fleet.start("change", json!({"priority": 3})).0, 409);
+}

@@ -1,0 +1,141 @@
+//! Giving nodes back what they had before.
+
+use futures_util::{StreamExt as _, stream};
+use rollcall_core::{
+    ChangeKind, Expected, FirmwareVersion, NodeId, Place, Rollout, RolloutName, RolloutState, Target, TargetState,
+    set_config,
+};
+use rollcall_wire::EventData;
+use rollcall_wire::console::{Problem, ProblemCode};
+
+use super::looking::count;
+use super::spec::Told;
+use super::step::Step;
+use super::telling::TELL;
+use crate::clock::Clock;
+use crate::connections::Connections;
+use crate::console::handle::{Admitted, Console, parse};
+use crate::console::refusal::failed;
+use crate::queue::Queue;
+use crate::store::Store;
+
+/// How many nodes get back what they had at the same time.
+const AT_ONCE: usize = 16;
+
+impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
+    /// Gives the next nodes back what they had before.
+    pub(super) async fn undo_targets(
+        &self,
+        name: &RolloutName,
+        read: &Rollout,
+        told: &Told,
+        admitted: &Admitted<'_>,
+    ) -> Result<Step, Problem> {
+        let targets = self.targets(name, read.looked_to.as_ref(), TELL).await?;
+        let mut rollout = read.clone();
+        for state in self.undo_all(name, &targets, told, admitted).await? {
+            count(&mut rollout.facts.counts, state);
+        }
+        // A step that was under way when the rollout was stopped may have told a page more than is stored.
+        let is_behind = |place: &Place| read.passed_to.as_ref().is_none_or(|to| place > to);
+        let is_last = targets.first().is_none_or(|(place, _)| is_behind(place));
+        rollout.looked_to = targets.last().map(|(place, _)| place.clone());
+        if !is_last {
+            return self.save(name, read, &rollout, None, admitted, true).await;
+        }
+        rollout.undone();
+        self.save(name, read, &rollout, Some(EventData::RolloutRolledBack), admitted, false).await
+    }
+
+    /// A step has told these nodes while somebody else has stored the rollout: if that one rolls it back, so does this step.
+    pub(super) async fn take_back(
+        &self,
+        name: &RolloutName,
+        targets: &[(Place, Target)],
+        told: &Told,
+        admitted: &Admitted<'_>,
+    ) -> Result<(), Problem> {
+        let now = self.known_rollout(name).await?.map(|rollout| rollout.state);
+        if !matches!(now, Some(RolloutState::RollingBack | RolloutState::RolledBack)) {
+            return Ok(());
+        }
+        let mut moved = vec![];
+        for (place, _) in targets {
+            let key = rollcall_core::Key::Target(name.clone(), place.clone());
+            let item = self.store.read(&key).await.map_err(|error| failed(&error))?;
+            if let Some(target) = item.and_then(|item| Target::read(&item).ok()) {
+                moved.push((place.clone(), target));
+            }
+        }
+        self.undo_all(name, &moved, told, admitted).await.map(|_| ())
+    }
+
+    /// Gives these nodes back what they had, if they were told. Returns in which state each target is then.
+    async fn undo_all(
+        &self,
+        name: &RolloutName,
+        targets: &[(Place, Target)],
+        told: &Told,
+        admitted: &Admitted<'_>,
+    ) -> Result<Vec<TargetState>, Problem> {
+        let undoing = targets.iter().map(async |(place, target)| {
+            if !target.state.is_told() && target.state != TargetState::Telling {
+                return Ok(target.state);
+            }
+            let (state, reason) = self.undo_one(place.node(), target, told, admitted).await?;
+            self.put(name, place, target, &target.now(state, reason)).await?;
+            Ok(state)
+        });
+        stream::iter(undoing).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await.into_iter().collect()
+    }
+
+    /// Gives a node back what it had, if it still has the change.
+    async fn undo_one(
+        &self,
+        id: &NodeId,
+        target: &Target,
+        told: &Told,
+        admitted: &Admitted<'_>,
+    ) -> Result<(TargetState, Option<&'static str>), Problem> {
+        let (node, item) = match self.stored_node(id).await {
+            Ok(stored) => stored,
+            Err(problem) if problem.code == ProblemCode::UnknownNode => {
+                return Ok((TargetState::Skipped, Some("revoked")));
+            }
+            Err(problem) => return Err(problem),
+        };
+        if !self.is_made(&node, &told.change) {
+            // Of a node that was being told, nothing has changed; of one that was told, somebody else has changed it since.
+            let is_told = target.state.is_told();
+            return Ok(if is_told { (TargetState::Superseded, None) } else { (TargetState::Waiting, None) });
+        }
+        let Some(before) = target.before.as_deref() else {
+            return Ok((target.state, Some("nothing was desired before")));
+        };
+        let made = match told.change.kind() {
+            ChangeKind::Config => {
+                let version = node.desired.as_ref().map_or(0, |desired| desired.version);
+                let document = self.documents.get(&self.store, before).await.map_err(|error| failed(&error))?;
+                let Some(document) = document else { return Ok((target.state, Some("its document is deleted"))) };
+                self.store_document(&document, admitted.now).await?;
+                let update = set_config(id, document.sha256(), &Expected::version(version));
+                self.set_and_push(id, &document, update, admitted).await.map(|_| ())
+            }
+            ChangeKind::Firmware => {
+                let version: FirmwareVersion = parse(before, "version")?;
+                let unchanged = |update: rollcall_core::Update| update.unless_changed_since(Some(&item));
+                self.desire_firmware(id, &version, unchanged, admitted).await.map(|_| ())
+            }
+            ChangeKind::Command => return Ok((target.state, None)),
+        };
+        match made.map_err(|problem| (problem.code, problem)) {
+            Ok(()) => Ok((TargetState::RolledBack, None)),
+            Err((ProblemCode::VersionMismatch | ProblemCode::NodeChanged, _)) => Ok((TargetState::Superseded, None)),
+            Err((ProblemCode::RevokedNode | ProblemCode::UnknownNode, _)) => Ok((TargetState::Skipped, Some("revoked"))),
+            Err((ProblemCode::UnknownFirmware | ProblemCode::OtherModel, _)) => {
+                Ok((target.state, Some("the firmware before is not known for its model")))
+            }
+            Err((_, problem)) => Err(problem),
+        }
+    }
+}
