@@ -9,6 +9,7 @@ mod reading;
 mod reconcile;
 mod simulate;
 mod table;
+mod target;
 mod transfer;
 
 use std::path::PathBuf;
@@ -17,8 +18,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use commands::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
 pub(crate) use console::{
-    Address, ConfigCommand, Connection, DiffConfig, Events, List, Nodes, NodesCommand, One, Register, Renumber, Said,
-    Set, SetConfig, Watch,
+    Address, ConfigCommand, Connection, DiffConfig, Disconnect, Events, List, Nodes, NodesCommand, One, Register,
+    Renumber, Revoke, Said, Set, SetConfig, Watch,
 };
 pub(crate) use cutover::{CheckMapping, CutoverCommand, CutoverReport, CutoverShow, SetMapping, SetMode};
 pub(crate) use endpoint::{AddEndpoint, EndpointCommand, ListEndpoints, OneEndpoint, ReplayEvents, ShowEndpoint};
@@ -28,6 +29,7 @@ pub(crate) use reconcile::{Apply, Reconcile};
 use rollcall_core::{NodeId, Seconds};
 pub(crate) use simulate::{Simulate, SimulateCloud};
 pub(crate) use table::{TableCommand, TableNodes};
+pub(crate) use target::Many;
 pub(crate) use transfer::{Export, Import, OnError};
 
 use crate::files::tidy;

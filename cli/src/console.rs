@@ -1,5 +1,7 @@
 //! The commands that ask the console API.
 
+mod bulk;
+mod change;
 mod client;
 mod commands;
 mod configs;
@@ -12,9 +14,11 @@ mod https;
 mod input;
 mod nodes;
 mod page;
+mod patience;
 mod reconcile;
 mod refusal;
 mod renumber;
+mod select;
 mod table;
 mod transfer;
 mod upload;
