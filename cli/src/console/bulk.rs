@@ -119,7 +119,7 @@ async fn make(client: &Client, deed: &Deed<'_>, due: Vec<String>, tally: &mut Ta
         stream::iter(due).take_until(stop).map(|node| one(client, deed, node, &patience)).buffer_unordered(AT_ONCE);
     let (mut results, mut progress, mut done) = (pin!(results), Progress::start(), 0);
     while let Some(result) = results.next().await {
-        tally.add(result?);
+        tally.add(result.map_err(|problem| problem.and(&format!(" ({done} of {count} nodes were done before that)")))?);
         done += 1;
         progress.say(|| format!("{done} of {count} nodes so far"));
     }

@@ -9,8 +9,12 @@ use serde::Deserialize;
 
 use super::client::{Ask, Client};
 use super::nodes::PAGE;
+use super::patience::Patience;
 use crate::problem::Problem;
 use crate::progress::Progress;
+
+/// How often a page is asked for that the console can't give now: for half a minute.
+const TRIES: u32 = 10;
 
 /// What is known of a node that is meant: as much of it as was asked for.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -56,8 +60,9 @@ fn encoded(text: &str) -> String {
 pub(super) async fn selected(client: &Client, selector: &Selector, fields: &str) -> Result<Vec<Selected>, Problem> {
     let first = format!("/v1/nodes?limit={PAGE}&fields={fields}{}", parameter(Some(selector)));
     let (mut all, mut path, mut progress) = (vec![], first.clone(), Progress::start());
+    let patience = Patience::of_tries(TRIES);
     loop {
-        let page: Page = client.ask(Ask::new(Method::GET, path)).await?;
+        let page: Page = patience.ask(async || client.ask(Ask::new(Method::GET, &*path)).await).await?;
         all.extend(page.nodes);
         progress.say(|| format!("{} nodes found so far", all.len()));
         let Some(cursor) = page.cursor else { break };

@@ -11,6 +11,7 @@ mod events;
 mod firmware;
 mod reconcile;
 mod secrets;
+mod select;
 mod simulate;
 mod stack;
 mod table;
