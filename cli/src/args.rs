@@ -57,7 +57,7 @@ pub(crate) enum Command {
     /// Print the key for the console API of a cloud on this machine
     Key(Key),
     /// List the nodes, show, register, change or revoke one, through the console API
-    Nodes(Nodes),
+    Nodes(Box<Nodes>),
     /// Import nodes from a file: what is desired of each, as far as it is not so already
     Import(Import),
     /// Write all nodes to a file that can be imported

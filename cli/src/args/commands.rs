@@ -162,8 +162,8 @@ mod tests {
         let arguments = [&["rollcall", "command", "send"][..], arguments].concat();
         match Args::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
             Command::Commands(CommandsCommand::Send(send)) => {
-                let sent = send.sent().map_err(|problem| problem.to_string())?;
-                Ok((send.wait, sent.args.map(str::to_owned)))
+                let said = send.sent().map_err(|problem| problem.to_string())?;
+                Ok((send.wait, said.args.map(str::to_owned)))
             }
             other => Err(format!("{other:?}")),
         }

@@ -39,6 +39,9 @@ pub(super) const ALREADY_INSTALLED: Reason = "already-installed";
 pub(super) const OTHER_MODEL: Reason = "other-model";
 pub(super) const NOT_CONNECTED: Reason = "not-connected";
 
+/// Tells from what is known of a node why nothing need be done to it.
+pub(super) type Foresee<'a> = Box<dyn Fn(&Selected) -> Option<Reason> + 'a>;
+
 /// What is done to each node: a request for it.
 pub(super) struct Deed<'a> {
     /// What it does, with the nodes behind it: `revoke the credentials of`.
@@ -49,7 +52,7 @@ pub(super) struct Deed<'a> {
     pub(super) body: Bytes,
     pub(super) key: Option<&'a IdempotencyKey>,
     /// Why a node need not be asked for.
-    pub(super) foresee: Box<dyn Fn(&Selected) -> Option<Reason> + 'a>,
+    pub(super) foresee: Foresee<'a>,
     /// Why nothing has become of an answer.
     pub(super) judge: fn(&[u8]) -> Option<Reason>,
 }
@@ -81,7 +84,9 @@ pub(super) async fn run(
         }
     }
     if many.dry_run {
-        due.into_iter().for_each(|node| tally.add(NodeResult { node, became: Became::Done }));
+        for node in due {
+            tally.add(NodeResult { node, became: Became::Done });
+        }
         return tally.print(&deed.does, connection.json);
     }
     agree(&deed.does, &due, many.yes)?;

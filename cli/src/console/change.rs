@@ -130,18 +130,18 @@ fn patch(said: &Said) -> Result<NodePatch, Problem> {
 
 /// Whether a change leaves a node as another one than it is.
 fn changes(patch: &NodePatch, node: &Selected) -> bool {
-    fn differs<T: PartialEq>(wish: &Option<Option<T>>, is: Option<&T>) -> bool {
-        wish.as_ref().is_some_and(|wish| wish.as_ref() != is)
+    fn differs<T: PartialEq>(wish: Option<&Option<T>>, is: Option<&T>) -> bool {
+        wish.is_some_and(|wish| wish.as_ref() != is)
     }
     let labels = match &patch.labels {
         None => false,
         Some(None) => !node.labels.is_empty(),
         Some(Some(labels)) => labels.iter().any(|(key, value)| node.labels.get(key) != value.as_ref()),
     };
-    differs(&patch.site, node.site.as_ref())
-        || differs(&patch.model, node.model.as_ref())
-        || differs(&patch.tags, Some(&node.tags).filter(|tags| !tags.is_empty()))
-        || differs(&patch.name, node.name.as_ref())
+    differs(patch.site.as_ref(), node.site.as_ref())
+        || differs(patch.model.as_ref(), node.model.as_ref())
+        || differs(patch.tags.as_ref(), Some(&node.tags).filter(|tags| !tags.is_empty()))
+        || differs(patch.name.as_ref(), node.name.as_ref())
         || (patch.credential_version.is_some() && patch.credential_version != node.credential_version)
         || labels
 }
