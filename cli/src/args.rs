@@ -10,6 +10,7 @@ mod reconcile;
 mod rollout;
 mod simulate;
 mod table;
+mod target;
 mod transfer;
 
 use std::path::PathBuf;
@@ -18,8 +19,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use commands::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
 pub(crate) use console::{
-    Address, ConfigCommand, Connection, DiffConfig, Events, List, Nodes, NodesCommand, One, Register, Renumber, Said,
-    Set, SetConfig, Watch,
+    Address, ConfigCommand, Connection, DiffConfig, Disconnect, Events, List, Nodes, NodesCommand, One, Register,
+    Renumber, Revoke, Said, Set, SetConfig, Watch,
 };
 pub(crate) use cutover::{CheckMapping, CutoverCommand, CutoverReport, CutoverShow, SetMapping, SetMode};
 pub(crate) use endpoint::{AddEndpoint, EndpointCommand, ListEndpoints, OneEndpoint, ReplayEvents, ShowEndpoint};
@@ -30,6 +31,7 @@ use rollcall_core::{NodeId, Seconds};
 pub(crate) use rollout::{ListRollouts, OneRollout, RolloutCommand, RolloutNodes, StartRollout, WatchRollout};
 pub(crate) use simulate::{Simulate, SimulateCloud};
 pub(crate) use table::{TableCommand, TableNodes};
+pub(crate) use target::Many;
 pub(crate) use transfer::{Export, Import, OnError};
 
 use crate::files::tidy;
@@ -57,7 +59,7 @@ pub(crate) enum Command {
     /// Print the key for the console API of a cloud on this machine
     Key(Key),
     /// List the nodes, show, register, change or revoke one, through the console API
-    Nodes(Nodes),
+    Nodes(Box<Nodes>),
     /// Import nodes from a file: what is desired of each, as far as it is not so already
     Import(Import),
     /// Write all nodes to a file that can be imported

@@ -1,5 +1,7 @@
 //! The commands that ask the console API.
 
+mod bulk;
+mod change;
 mod client;
 mod commands;
 mod configs;
@@ -12,10 +14,12 @@ mod https;
 mod input;
 mod nodes;
 mod page;
+mod patience;
 mod reconcile;
 mod refusal;
 mod renumber;
 mod rollout;
+mod select;
 mod table;
 mod transfer;
 mod upload;

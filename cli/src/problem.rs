@@ -83,6 +83,11 @@ impl Problem {
         Self { exit, ..self }
     }
 
+    /// What programs know it by.
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+
     /// Whether it may be gone in a while.
     pub(crate) fn is_passing(&self) -> bool {
         self.code == UNAVAILABLE

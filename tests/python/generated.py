@@ -60,6 +60,10 @@ def nodes_are_registered_and_listed(client):
     expect_problem(results[2].problem, 400, ProblemCode.INVALID_PARAMETER)
     page = expect(list_nodes.sync(client=client, site="hq", presence=Presence.OFFLINE, limit=100), NodePage)
     assert sorted(node.node for node in page.nodes) == ["ap-1", "ap-2"] and page.cursor is UNSET, page
+    page = expect(list_nodes.sync(client=client, select="site=hq node!=ap-1", fields="site,tags"), NodePage)
+    (some,) = page.nodes
+    assert (some.node, some.site, some.tags, some.model, page.total) == ("ap-2", "hq", [], UNSET, 1), page
+    expect_problem(list_nodes.sync(client=client, select="site=hq vendor=x"), 400, ProblemCode.INVALID_PARAMETER)
     page = expect(list_nodes.sync(client=client, presence=Presence.ONLINE), NodePage)
     assert page.nodes == [], page
     node = expect(patch_node.sync("ap-1", client=client, body=NodePatch(model="ax-3", tags=None)), NodeView)

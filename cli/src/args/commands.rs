@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use clap::Subcommand;
-use rollcall_core::{CommandName, IdempotencyKey, NodeId, Seconds};
+use rollcall_core::{CommandName, IdempotencyKey, NodeId, Seconds, Selector};
 use rollcall_wire::console::{COMMAND_EXPIRES_MOST_S, COMMAND_EXPIRES_S};
 
 use super::console::Connection;
+use super::target::Many;
+use crate::problem::Problem;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CommandsCommand {
-    /// Queue a command for a node, which executes its commands one at a time and in order, each at most once
+    /// Queue a command for nodes, each of which executes its commands one at a time and in order, each at most once
     Send(SendCommand),
     /// List a node's commands, the newest first
     List(ListCommands),
@@ -19,15 +21,16 @@ pub(crate) enum CommandsCommand {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "rollcall command send [OPTIONS] <ID> <NAME> [ARGS]\n       \
+    rollcall command send [OPTIONS] --select <SELECTOR> <NAME> [ARGS]")]
 pub(crate) struct SendCommand {
-    /// The node's id
-    #[arg(value_name = "ID")]
-    pub(crate) node: NodeId,
-    /// What to do: what it means is the node's affair
-    pub(crate) name: CommandName,
-    /// With what: any JSON; or @FILE for a file with it, or - for standard input
-    #[arg(allow_negative_numbers = true)]
-    pub(crate) args: Option<String>,
+    /// ID, NAME and ARGS: the node's id, unless nodes are selected; what to do, which is the node's affair; and with what,
+    /// which is any JSON, or @FILE for a file with it, or - for standard input
+    #[arg(value_name = "WORDS", num_args = 1..=3, required = true, allow_negative_numbers = true)]
+    words: Vec<String>,
+    /// Every node that this selector means, such as 'model=ax-2 presence=online' (docs/selectors.md)
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) select: Option<Selector>,
     /// How long it may wait until the node begins it
     #[arg(
         long,
@@ -36,7 +39,7 @@ pub(crate) struct SendCommand {
         value_name = "SECONDS"
     )]
     pub(crate) expires_in: Seconds,
-    /// What to call this request, so that it queues one command however often it is sent; or else something random
+    /// What to call this request, so that it queues one command a node however often it is sent; or else something random
     #[arg(long)]
     pub(crate) key: Option<IdempotencyKey>,
     /// Wait until it is over, or only so many seconds, and show what it said; exits with 1 if it is not done then
@@ -49,9 +52,12 @@ pub(crate) struct SendCommand {
         num_args = 0..=1,
         default_missing_value = "",
         value_parser = seconds,
-        value_name = "SECONDS"
+        value_name = "SECONDS",
+        conflicts_with = "select"
     )]
     pub(crate) wait: Option<Wait>,
+    #[command(flatten)]
+    pub(crate) many: Many,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }
@@ -78,6 +84,38 @@ pub(crate) struct CancelCommand {
     pub(crate) number: u64,
     #[command(flatten)]
     pub(crate) connection: Connection,
+}
+
+/// For whom a command is, and what it says.
+#[derive(Debug)]
+pub(crate) struct Sent<'a> {
+    /// The node, unless nodes are selected.
+    pub(crate) node: Option<NodeId>,
+    pub(crate) name: CommandName,
+    /// With what, if anything was said.
+    pub(crate) args: Option<&'a str>,
+}
+
+impl SendCommand {
+    /// Reads the words. With a selector, the first is the command's name.
+    ///
+    /// # Errors
+    /// If one is missing, too many or wrong.
+    pub(crate) fn sent(&self) -> Result<Sent<'_>, Problem> {
+        let wrong = |name: &str, error: &dyn std::fmt::Display| Problem::misuse(format!("{name}: {error}"));
+        let mut words = self.words.iter().map(String::as_str);
+        let node: Option<NodeId> = match self.select {
+            Some(_) => None,
+            None => words.next().map(str::parse).transpose().map_err(|error| wrong("ID", &error))?,
+        };
+        let name = words.next().ok_or_else(|| Problem::misuse("NAME is missing: what is the node to do?"))?;
+        let name = name.parse().map_err(|error| wrong("NAME", &error))?;
+        let args = words.next();
+        match words.next() {
+            Some(_) => Err(Problem::misuse("with --select, give NAME and ARGS without an ID")),
+            None => Ok(Sent { node, name, args }),
+        }
+    }
 }
 
 /// How long to wait for the end of a command.
@@ -123,7 +161,10 @@ mod tests {
     fn sent(arguments: &[&str]) -> Result<(Option<Wait>, Option<String>), String> {
         let arguments = [&["rollcall", "command", "send"][..], arguments].concat();
         match Args::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
-            Command::Commands(CommandsCommand::Send(send)) => Ok((send.wait, send.args)),
+            Command::Commands(CommandsCommand::Send(send)) => {
+                let said = send.sent().map_err(|problem| problem.to_string())?;
+                Ok((send.wait, said.args.map(str::to_owned)))
+            }
             other => Err(format!("{other:?}")),
         }
     }
@@ -142,6 +183,26 @@ mod tests {
             (&["ap-1", "led", "7", "--wait", "5"], (Some(Wait::For(5)), Some("7".to_owned()))),
         ] {
             assert_eq!(sent(arguments), Ok(expected), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn with_a_selector_the_first_word_is_what_to_do() {
+        let on = Some(r#"{"on": true}"#.to_owned());
+        assert_eq!(sent(&["--select", "site=hq", "led", r#"{"on": true}"#]), Ok((None, on)));
+        assert_eq!(sent(&["scan", "--select", "site=hq", "--yes"]), Ok((None, None)));
+        for (arguments, said) in [
+            (&["ap-1"][..], "NAME is missing"),
+            (&["a/b", "scan"], "ID: "),
+            (&["ap-1", "sc an"], "NAME: "),
+            (&["--select", "site=hq", "ap-1", "scan", "1"], "without an ID"),
+            (&["--select", "site=hq", "scan", "--wait"], "cannot be used with"),
+            (&["ap-1", "scan", "--yes"], "--select"),
+            (&["ap-1", "scan", "--dry-run"], "--select"),
+            (&["--select", "vendor=x", "scan"], "^^^^^^"),
+        ] {
+            let refused = sent(arguments).expect_err("refused");
+            assert!(refused.contains(said), "{arguments:?}: {refused}");
         }
     }
 

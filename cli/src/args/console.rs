@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 use rollcall_core::{InvalidId, Labels, Model, Name, NodeId, Seconds, Selector, Site, Tags, TypePattern};
 
+use super::target::{Many, Target};
 use crate::console::ConsoleUrl;
 use crate::stack::StackName;
 
@@ -26,10 +27,12 @@ pub(crate) enum NodesCommand {
     Show(One),
     /// Register a node, or say anew what it is: what is left out is removed, but for the credential version
     Register(Register),
-    /// Say something anew of a registered node: what is left out stays
+    /// Say something anew of registered nodes: what is left out stays
     Set(Set),
-    /// Revoke a node's credentials: it is disconnected, and stays out until it is registered with higher ones
-    Revoke(One),
+    /// Revoke the credentials of nodes: they are disconnected, and stay out until they are registered with higher ones
+    Revoke(Revoke),
+    /// Close the connections of nodes, or ask the nodes to replace them: they connect again
+    Disconnect(Disconnect),
     /// Revoke a node's credentials, and delete all that is stored of it: nothing of it can be had back
     Delete(One),
     /// Raise the numbers of configurations and commands above all that nodes may have seen: after the tables were restored from
@@ -39,16 +42,39 @@ pub(crate) enum NodesCommand {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Renumber {
-    /// Only these nodes, such as site=hq,model=ax-2,tag=roof,label.floor=3: those that have all of that
-    #[arg(long)]
-    pub(crate) selector: Option<Selector>,
+    /// Only the nodes that this selector means, such as 'site=hq model=ax-2 label.floor=3' (docs/selectors.md)
+    #[arg(long, alias = "selector", value_name = "SELECTOR")]
+    pub(crate) select: Option<Selector>,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) many: Many,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Disconnect {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    /// Ask the node to replace its connection within this time, which is no outage, instead of closing it
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=6_600), value_name = "SECONDS")]
+    pub(crate) within: Option<Seconds>,
+    #[command(flatten)]
+    pub(crate) many: Many,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Set what a node, or every node of a site, is to run; exits with 1 if a node could not be set, or there is none
+    /// Set what nodes are to run; exits with 1 if a node could not be set
     Set(SetConfig),
     /// Show what a node is to run, and what became of it
     Get(One),
@@ -97,6 +123,9 @@ pub(crate) struct List {
     /// Only the nodes that are online, or that are not
     #[arg(long)]
     pub(crate) presence: Option<Presence>,
+    /// Only the nodes that this selector means, such as 'config=rejected firmware<2.5' (docs/selectors.md)
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) select: Option<Selector>,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }
@@ -152,11 +181,12 @@ pub(crate) struct Register {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Set {
-    /// The node's id
-    #[arg(value_name = "ID")]
-    pub(crate) node: NodeId,
+    #[command(flatten)]
+    pub(crate) target: Target,
     #[command(flatten)]
     pub(crate) said: Said,
+    #[command(flatten)]
+    pub(crate) many: Many,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }
@@ -208,13 +238,15 @@ pub(crate) struct Said {
 #[command(allow_missing_positional = true)]
 pub(crate) struct SetConfig {
     #[command(flatten)]
-    pub(crate) target: Target,
+    pub(crate) target: ConfigTarget,
     /// The file with the document, which is any JSON; - for standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Only if this version is desired of the node now; 0 for none
-    #[arg(long, value_name = "N", conflicts_with = "site")]
+    #[arg(long, value_name = "N", conflicts_with_all = ["site", "select"])]
     pub(crate) if_match: Option<u64>,
+    #[command(flatten)]
+    pub(crate) many: Many,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }
@@ -278,13 +310,16 @@ fn cursor(text: &str) -> Result<String, String> {
 /// Whose configuration is set.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-pub(crate) struct Target {
+pub(crate) struct ConfigTarget {
     /// The node's id
     #[arg(value_name = "ID")]
     pub(crate) node: Option<NodeId>,
     /// Every node of this site
     #[arg(long)]
     pub(crate) site: Option<Site>,
+    /// Every node that this selector means, such as 'site=hq firmware<2.5' (docs/selectors.md)
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) select: Option<Selector>,
 }
 
 /// One tag; how many there may be shows when all are there.

@@ -57,9 +57,9 @@ pub(crate) struct SetMode {
     /// noted; serve: Rollcall answers
     #[arg(value_parser = modes())]
     pub(crate) mode: CutoverMode,
-    /// Only these nodes, such as site=hq,model=ax-2,tag=roof,label.floor=3: those that have all of that
-    #[arg(long)]
-    pub(crate) selector: Option<Selector>,
+    /// Only the nodes that this selector means, such as 'site=hq model=ax-2 label.floor=3' (docs/selectors.md)
+    #[arg(long, alias = "selector", value_name = "SELECTOR")]
+    pub(crate) select: Option<Selector>,
     /// Only this part of them, by a hash of the node's id; the others keep their mode
     #[arg(long)]
     pub(crate) percent: Option<Percent>,

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use rollcall_core::{FirmwareVersion, Model, NodeId};
+use rollcall_core::{FirmwareVersion, Model};
 
 use super::console::Connection;
 use super::http_url;
+use super::target::{Many, Target};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum FirmwareCommand {
@@ -18,7 +19,7 @@ pub(crate) enum FirmwareCommand {
     /// image is uploaded to that S3: neither --bucket nor credentials of AWS are needed. For any other console, name
     /// the bucket, or upload the image by other means.
     Add(AddFirmware),
-    /// Say which version a node is to run
+    /// Say which version nodes are to run; exits with 1 if it could not be said of one
     Want(WantFirmware),
     /// Show what is known of an image
     Show(Image),
@@ -68,12 +69,14 @@ pub(crate) struct Signature {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(allow_missing_positional = true)]
 pub(crate) struct WantFirmware {
-    /// The node's id
-    #[arg(value_name = "ID")]
-    pub(crate) node: NodeId,
+    #[command(flatten)]
+    pub(crate) target: Target,
     /// The version, which must be known for the node's model
     pub(crate) version: FirmwareVersion,
+    #[command(flatten)]
+    pub(crate) many: Many,
     #[command(flatten)]
     pub(crate) connection: Connection,
 }

@@ -70,9 +70,9 @@ pub(crate) struct Export {
     /// The format, if the name of the file doesn't tell it [default for standard output: ndjson]
     #[arg(long)]
     pub(crate) format: Option<Format>,
-    /// Only these nodes, such as site=hq,model=ax-2,tag=roof,label.floor=3: those that have all of that
-    #[arg(long)]
-    pub(crate) selector: Option<Selector>,
+    /// Only the nodes that this selector means, such as 'site=hq model=ax-2 label.floor=3' (docs/selectors.md)
+    #[arg(long, alias = "selector", value_name = "SELECTOR")]
+    pub(crate) select: Option<Selector>,
     #[command(flatten)]
     pub(crate) connection: Address,
 }

@@ -3,15 +3,18 @@
 use std::path::Path;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Method;
-use rollcall_core::{IdempotencyKey, NodeId, Timestamp};
+use rollcall_core::{IdempotencyKey, NodeId, Selector, Timestamp};
 use rollcall_wire::console::{CommandPage, CommandProgress, CommandSpec, CommandView};
 use rollcall_wire::{DOCUMENT_BYTES, DOCUMENT_LEVELS, Json, canonical};
 use serde_json::json;
 
+use super::bulk::{self, Deed, REVOKED};
 use super::client::{Ask, Client};
 use super::input;
 use super::nodes::{NOTHING, PAGE};
+use super::select::selected;
 use super::table::{Columns, clean, lines, pairs};
 use crate::args::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
 use crate::clock;
@@ -35,29 +38,52 @@ pub(crate) async fn command(command: &CommandsCommand) -> Result<(), Problem> {
 }
 
 async fn send(args: &SendCommand) -> Result<(), Problem> {
-    let spec = CommandSpec {
-        name: args.name.as_str().to_owned(),
-        args: arguments(args.args.as_deref())?,
-        expires_in_s: args.expires_in,
-    };
+    let sent = args.sent()?;
+    let spec =
+        CommandSpec { name: sent.name.as_str().to_owned(), args: arguments(sent.args)?, expires_in_s: args.expires_in };
     let body = serde_json::to_vec(&spec).map_err(|error| Problem::plain(&error))?;
     let key = args.key.clone().map_or_else(random_key, Ok)?;
     let client = Client::open(&args.connection.address).await?;
-    let ask = Ask::node(Method::POST, &args.node, "/commands").with_body(body).once(&key);
+    let Some(node) = &sent.node else {
+        let Some(selector) = &args.select else { return Ok(()) };
+        return send_to_selected(&client, args, selector, body.into(), &key).await;
+    };
+    let ask = Ask::node(Method::POST, node, "/commands").with_body(body).once(&key);
     let mut command = client.ask(ask.clone()).await?;
     if let Some(patience) = args.wait {
         let limit = patience.limit(args.expires_in);
-        let waited = wait(&client, &ask, &args.node, &mut command, limit);
+        let waited = wait(&client, &ask, node, &mut command, limit);
         let is_interrupted = tokio::select! {
             waited = waited => waited.map(|()| false)?,
             interrupted = tokio::signal::ctrl_c() => interrupted.is_ok(),
         };
         if is_interrupted {
-            return Err(interrupted(&args.node, &command));
+            return Err(interrupted(node, &command));
         }
     }
-    print_command(&args.node, &command, args.connection.json)?;
-    if args.wait.is_some() { outcome(&args.node, &command, &key) } else { Ok(()) }
+    print_command(node, &command, args.connection.json)?;
+    if args.wait.is_some() { outcome(node, &command, &key) } else { Ok(()) }
+}
+
+/// Queues it for every node that is meant. Keys belong to one node, so all of them have the same one.
+async fn send_to_selected(
+    client: &Client,
+    args: &SendCommand,
+    selector: &Selector,
+    body: Bytes,
+    key: &IdempotencyKey,
+) -> Result<(), Problem> {
+    let nodes = selected(client, selector, "revoked").await.map_err(Problem::into_trouble)?;
+    let deed = Deed {
+        does: "queue the command for".to_owned(),
+        method: Method::POST,
+        below: "/commands".to_owned(),
+        body,
+        key: Some(key),
+        foresee: Box::new(|node| node.revoked.then_some(REVOKED)),
+        judge: |_| None,
+    };
+    bulk::run(client, nodes, &deed, args.many, &args.connection).await
 }
 
 /// What to do it with: JSON, or where that is.

@@ -4,13 +4,15 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use http::Method;
-use rollcall_core::{NodeId, Site};
+use rollcall_core::{NodeId, Selector, Site};
 use rollcall_wire::console::{BatchResult, ConfigSet, ConfigView, DeliveryState, SiteConfigSet};
 use rollcall_wire::{DOCUMENT_BYTES, Document, pretty};
 use serde::Serialize;
 
+use super::bulk::{self, Deed, REVOKED, UNCHANGED};
 use super::client::{Ask, Client};
 use super::nodes::{NOTHING, desired, reported};
+use super::select::selected;
 use super::table::{clean, lines, pairs};
 use super::{difference, input};
 use crate::args::{ConfigCommand, One, SetConfig};
@@ -38,10 +40,11 @@ pub(crate) async fn config(command: &ConfigCommand) -> Result<ExitCode, Problem>
         ConfigCommand::Set(args) => {
             let document = read(&args.file)?;
             let client = Client::open(&args.connection.address).await?;
-            match (&args.target.node, &args.target.site) {
-                (Some(node), _) => set_node(&client, args, node, &document).await,
-                (None, Some(site)) => set_site(&client, args, site, &document).await,
-                (None, None) => Err(Problem::new("give the id of a node, or --site")),
+            match (&args.target.node, &args.target.site, &args.target.select) {
+                (Some(node), ..) => set_node(&client, args, node, &document).await,
+                (None, Some(site), _) => set_site(&client, args, site, &document).await,
+                (None, None, Some(selector)) => set_selected(&client, args, selector, &document).await,
+                (None, None, None) => Err(Problem::new("give the id of a node, --site or --select")),
             }
         }
         ConfigCommand::Get(args) => get(args).await,
@@ -59,6 +62,32 @@ async fn set_node(client: &Client, args: &SetConfig, node: &NodeId, document: &D
     }
     let rows = [("node", set.node), ("version", set.version.to_string()), ("sha256", set.sha256)];
     print(&pairs(&[&rows[..], &[("delivery", delivery(set.delivery, "it was desired already"))]].concat()))
+}
+
+async fn set_selected(
+    client: &Client,
+    args: &SetConfig,
+    selector: &Selector,
+    document: &Document,
+) -> Result<(), Problem> {
+    let nodes = selected(client, selector, "revoked,desired").await.map_err(Problem::into_trouble)?;
+    let deed = Deed {
+        does: "set the configuration of".to_owned(),
+        method: Method::PUT,
+        below: "/config".to_owned(),
+        body: document.text().to_owned().into(),
+        key: None,
+        foresee: Box::new(|node| match &node.desired {
+            _ if node.revoked => Some(REVOKED),
+            Some(desired) if desired.sha256 == document.sha256() => Some(UNCHANGED),
+            _ => None,
+        }),
+        judge: |answer| {
+            let set = serde_json::from_slice::<ConfigSet>(answer).ok()?;
+            (set.delivery == DeliveryState::Unchanged).then_some(UNCHANGED)
+        },
+    };
+    bulk::run(client, nodes, &deed, args.many, &args.connection).await
 }
 
 /// How news got to a node, or why there was none.

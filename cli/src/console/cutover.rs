@@ -63,7 +63,7 @@ async fn set_mapping(args: &SetMapping) -> Result<(), Problem> {
 async fn set_mode(args: &SetMode) -> Result<(), Problem> {
     let spec = CutoverModeSpec {
         mode: args.mode,
-        selector: args.selector.as_ref().map(ToString::to_string),
+        selector: args.select.as_ref().map(ToString::to_string),
         percent: args.percent.map(|percent| percent.to_string()),
     };
     put_mode(&spec, &args.connection).await

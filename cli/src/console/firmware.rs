@@ -1,15 +1,20 @@
 //! `rollcall firmware`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use bytes::Bytes;
 use http::Method;
 use rollcall_aws::{Environment, Lookup as _, variable};
-use rollcall_wire::console::{FirmwareSet, FirmwareSpec, FirmwareWish, ProblemCode};
+use rollcall_core::Selector;
+use rollcall_wire::console::{DeliveryState, FirmwareSet, FirmwareSpec, FirmwareWish, ProblemCode};
 use serde::Serialize;
 
+use super::bulk::{self, ALREADY_INSTALLED, Deed, NO_ARTIFACT, OTHER_MODEL, REVOKED, Reason, UNCHANGED};
 use super::client::{Ask, Client};
 use super::configs::delivery;
 use super::input;
+use super::select::{Selected, selected};
 use super::table::pairs;
 use super::upload::{S3, sha256};
 use crate::args::{AddFirmware, FirmwareCommand, Image, WantFirmware};
@@ -120,12 +125,62 @@ async fn want(args: &WantFirmware) -> Result<(), Problem> {
     let wish = FirmwareWish { version: args.version.as_str().to_owned() };
     let body = serde_json::to_vec(&wish).map_err(|error| Problem::plain(&error))?;
     let client = Client::open(&args.connection.address).await?;
-    let set: FirmwareSet = client.ask(Ask::node(Method::PUT, &args.node, "/firmware").with_body(body)).await?;
+    let Some(node) = &args.target.node else {
+        let Some(selector) = &args.target.select else { return Ok(()) };
+        return want_of_selected(&client, args, selector, body.into()).await;
+    };
+    let set: FirmwareSet = client.ask(Ask::node(Method::PUT, node, "/firmware").with_body(body)).await?;
     if args.connection.json {
         return print_json(&set);
     }
     let delivery = delivery(set.delivery, "the node runs it already");
     print(&pairs(&[("node", set.node), ("version", set.version), ("delivery", delivery)]))
+}
+
+async fn want_of_selected(
+    client: &Client,
+    args: &WantFirmware,
+    selector: &Selector,
+    body: Bytes,
+) -> Result<(), Problem> {
+    let fields = "revoked,model,firmware,desired_firmware";
+    let nodes = selected(client, selector, fields).await.map_err(Problem::into_trouble)?;
+    let version = args.version.as_str();
+    // Whether each model of these nodes has an image of this version.
+    let mut models: BTreeMap<String, bool> = BTreeMap::new();
+    for model in nodes.iter().filter_map(|node| node.model.as_ref()) {
+        if !models.contains_key(model) {
+            let ask = Ask::new(Method::GET, format!("/v1/firmware/{model}/{version}"));
+            let found = client.find::<FirmwareSpec>(ask, ProblemCode::UnknownFirmware).await;
+            models.insert(model.clone(), found.map_err(Problem::into_trouble)?.is_some());
+        }
+    }
+    let deed = Deed {
+        does: format!("set the firmware to {version} of"),
+        method: Method::PUT,
+        below: "/firmware".to_owned(),
+        body,
+        key: None,
+        foresee: Box::new(|node| needs_nothing(node, version, &models)),
+        judge: |answer| {
+            let set = serde_json::from_slice::<FirmwareSet>(answer).ok()?;
+            (set.delivery == DeliveryState::Unchanged).then_some(ALREADY_INSTALLED)
+        },
+    };
+    bulk::run(client, nodes, &deed, args.many, &args.connection).await
+}
+
+/// Why a node need not be told to run a version.
+fn needs_nothing(node: &Selected, version: &str, models: &BTreeMap<String, bool>) -> Option<Reason> {
+    let has_image = node.model.as_ref().map(|model| models.get(model).copied().unwrap_or_default());
+    match (has_image, node.desired_firmware.as_deref() == Some(version)) {
+        _ if node.revoked => Some(REVOKED),
+        (None, _) => Some(OTHER_MODEL),
+        (Some(false), _) => Some(NO_ARTIFACT),
+        (Some(true), true) if node.firmware.as_deref() == Some(version) => Some(ALREADY_INSTALLED),
+        (Some(true), true) => Some(UNCHANGED),
+        (Some(true), false) => None,
+    }
 }
 
 async fn show(args: &Image) -> Result<(), Problem> {

@@ -1,17 +1,16 @@
 //! `rollcall nodes`.
 
-use std::collections::BTreeMap;
-
 use http::Method;
-use rollcall_core::{Tags, Timestamp};
+use rollcall_core::Timestamp;
 use rollcall_wire::console::{BudgetView, ClosedView, ConnectionView, NodeHealthView, TakeoversView};
-use rollcall_wire::console::{ConfigProgress, DesiredView, NodePage, NodePatch, NodeSpec, NodeView, Presence};
+use rollcall_wire::console::{ConfigProgress, DesiredView, NodePage, NodeSpec, NodeView, Presence};
 use rollcall_wire::{ConfigReport, ConfigStatus, UpdateReport};
-use serde_json::json;
 
 use super::client::{Ask, Client};
+use super::select::parameter;
 use super::table::{Columns, pairs};
-use crate::args::{List, Nodes, NodesCommand, One, Register, Said, Set};
+use super::{change, renumber};
+use crate::args::{List, Nodes, NodesCommand, One, Register};
 use crate::clock;
 use crate::out::{print, print_json, print_on};
 use crate::problem::Problem;
@@ -31,10 +30,11 @@ pub(crate) async fn nodes(args: &Nodes) -> Result<(), Problem> {
         Some(NodesCommand::List(args)) => list(args).await,
         Some(NodesCommand::Show(args)) => show(args).await,
         Some(NodesCommand::Register(args)) => register(args).await,
-        Some(NodesCommand::Set(args)) => set(args).await,
-        Some(NodesCommand::Revoke(args)) => make(args, Method::POST, "/revoke", "revoked").await,
-        Some(NodesCommand::Delete(args)) => make(args, Method::DELETE, "", "deleted").await,
-        Some(NodesCommand::Renumber(args)) => super::renumber::renumber(args).await,
+        Some(NodesCommand::Set(args)) => change::set(args).await,
+        Some(NodesCommand::Revoke(args)) => change::revoke(args).await,
+        Some(NodesCommand::Disconnect(args)) => change::disconnect(args).await,
+        Some(NodesCommand::Delete(args)) => change::delete(args).await,
+        Some(NodesCommand::Renumber(args)) => renumber::renumber(args).await,
     }
 }
 
@@ -43,7 +43,8 @@ async fn list(args: &List) -> Result<(), Problem> {
     let client = Client::open(&args.connection.address).await?;
     let site = args.site.as_ref().map_or_else(String::new, |site| format!("&site={}", site.as_str()));
     let presence = args.presence.map_or_else(String::new, |presence| format!("&presence={}", presence.word()));
-    let first = format!("/v1/nodes?limit={PAGE}{site}{presence}");
+    let selected = parameter(args.select.as_ref());
+    let first = format!("/v1/nodes?limit={PAGE}{site}{presence}{selected}");
     let mut columns = Columns::new(["NODE", "PRESENCE", "SEEN", "SITE", "CONFIG", "FIRMWARE", "NAME"]);
     let (mut all, mut nodes, mut online, mut silent) = (vec![], 0, 0, 0);
     let mut path = first.clone();
@@ -67,7 +68,7 @@ async fn list(args: &List) -> Result<(), Problem> {
     if args.connection.json {
         return print_json(&all);
     }
-    print(&match (nodes, args.site.is_some() || args.presence.is_some()) {
+    print(&match (nodes, args.site.is_some() || args.presence.is_some() || args.select.is_some()) {
         (0, false) => "no nodes yet\n".to_owned(),
         (0, true) => "no such nodes\n".to_owned(),
         _ if silent > 0 => format!("{online} of {nodes} online, {silent} silent\n"),
@@ -85,7 +86,7 @@ async fn register(args: &Register) -> Result<(), Problem> {
     let spec = NodeSpec {
         site: args.site.as_ref().map(|site| site.as_str().to_owned()),
         model: args.model.as_ref().map(|model| model.as_str().to_owned()),
-        tags: tags(&args.tag)?,
+        tags: change::tags(&args.tag)?,
         credential_version: args.credential_version,
         name: args.name.clone(),
         labels: args.label.iter().cloned().collect(),
@@ -96,52 +97,8 @@ async fn register(args: &Register) -> Result<(), Problem> {
     print_node(&node, args.connection.json)
 }
 
-async fn set(args: &Set) -> Result<(), Problem> {
-    let Said { site, no_site, model, no_model, tag, no_tags, credential_version, name, no_name, .. } = &args.said;
-    let patch = NodePatch {
-        site: said(site.as_ref().map(|site| site.as_str().to_owned()), *no_site),
-        model: said(model.as_ref().map(|model| model.as_str().to_owned()), *no_model),
-        tags: said(Some(tags(tag)?).filter(|tags| !tags.is_empty()), *no_tags),
-        credential_version: *credential_version,
-        name: said(name.clone(), *no_name),
-        labels: labels(&args.said),
-    };
-    let body = serde_json::to_vec(&patch).map_err(|error| Problem::plain(&error))?;
-    let client = Client::open(&args.connection.address).await?;
-    let node = client.ask(Ask::node(Method::PATCH, &args.node, "").with_body(body)).await?;
-    print_node(&node, args.connection.json)
-}
-
-/// A value, or that there is none any more; nothing if neither was said.
-#[expect(clippy::option_option, reason = "a JSON Merge Patch tells what is left out from what is null (RFC 7396)")]
-fn said<T>(value: Option<T>, is_removed: bool) -> Option<Option<T>> {
-    if is_removed { Some(None) } else { value.map(Some) }
-}
-
-/// The labels that change; nothing if none do.
-#[expect(clippy::option_option, reason = "a JSON Merge Patch tells what is left out from what is null (RFC 7396)")]
-fn labels(said: &Said) -> Option<Option<BTreeMap<String, Option<String>>>> {
-    let set = said.label.iter().map(|(key, value)| (key.clone(), Some(value.clone())));
-    let labels: BTreeMap<_, _> = said.no_label.iter().map(|key| (key.clone(), None)).chain(set).collect();
-    self::said(Some(labels).filter(|labels| !labels.is_empty()), said.no_labels)
-}
-
-fn tags(tags: &[String]) -> Result<Vec<String>, Problem> {
-    let tags = Tags::new(tags.to_vec()).map_err(|error| Problem::new(format!("--tag: {error}")))?;
-    Ok(tags.iter().map(str::to_owned).collect())
-}
-
-/// Asks for something that has no answer of its own, and says what the node is then.
-async fn make(args: &One, method: Method, below: &str, is: &str) -> Result<(), Problem> {
-    let client = Client::open(&args.connection.address).await?;
-    client.send(Ask::node(method, &args.node, below)).await?;
-    if args.connection.json {
-        return print_json(&json!({"node": args.node.as_str(), is: true}));
-    }
-    print(&format!("{} is {is}\n", args.node))
-}
-
-fn print_node(node: &NodeView, json: bool) -> Result<(), Problem> {
+/// Prints what a node is.
+pub(super) fn print_node(node: &NodeView, json: bool) -> Result<(), Problem> {
     if json {
         return print_json(node);
     }

@@ -8,8 +8,8 @@ use rollcall_wire::console::{BATCH_NODES, BatchResult, RenumberNode};
 use serde_json::json;
 
 use super::client::{Ask, Client};
+use super::select::parameter;
 use super::table::clean;
-use super::transfer::chosen::is_chosen;
 use super::transfer::export::pages;
 use crate::args::Renumber;
 use crate::out::{print, print_json, say};
@@ -25,10 +25,9 @@ const AT_ONCE: usize = 4;
 /// If the console can't be asked, or refused a node.
 pub(super) async fn renumber(args: &Renumber) -> Result<(), Problem> {
     let client = Client::open(&args.connection.address).await?;
-    let chosen = pages(&client, "").map_ok(|page| {
-        let ids = page.nodes.into_iter().filter(|node| is_chosen(args.selector.as_ref(), node));
-        let ids = ids.map(|node| RenumberNode { node: node.node });
-        let ids: Vec<_> = ids.collect();
+    let selected = parameter(args.select.as_ref());
+    let chosen = pages(&client, &selected).map_ok(|page| {
+        let ids: Vec<_> = page.nodes.into_iter().map(|node| RenumberNode { node: node.node }).collect();
         let batches: Vec<_> = ids.chunks(BATCH_NODES).map(|batch| Ok::<_, Problem>(batch.to_vec())).collect();
         stream::iter(batches)
     });

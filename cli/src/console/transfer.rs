@@ -1,6 +1,5 @@
 //! Nodes in files: import and export.
 
-pub(super) mod chosen;
 pub(super) mod export;
 pub(super) mod format;
 mod import;

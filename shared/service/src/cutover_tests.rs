@@ -293,6 +293,20 @@ fn a_selector_chooses_who_is_served() {
 }
 
 #[test]
+fn a_selector_may_look_at_what_a_node_has_reported() {
+    let modes = [(None, CutoverMode::Observe), (Some("firmware<2.5 seen<1h presence=online"), CutoverMode::Serve)];
+    let world = World::new(MAPPING, &modes).registered().configured();
+    for (query, answer, asked) in [
+        ("cfg=0&fw=2.4", "ok", 1),
+        ("cfg=0&fw=2.4", "config 1", 1),
+        ("cfg=0&fw=2.10", "config 1", 1),
+        ("cfg=0&fw=2.10", "ok", 2),
+    ] {
+        assert_eq!((world.polls(query), world.asked()), (text(200, answer), asked), "{query}");
+    }
+}
+
+#[test]
 fn without_a_mapping_there_is_nothing_here() {
     let world = World::new(MAPPING, &[]);
     let settings = CutoverSettings::read(world.store.get(&Key::Cutover).as_ref()).expect("readable");

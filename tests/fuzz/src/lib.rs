@@ -19,6 +19,7 @@ mod machine;
 mod mapping;
 mod mutate;
 mod now;
+mod selector;
 mod tokens;
 mod wire;
 
@@ -29,6 +30,7 @@ pub use listener::listener;
 pub use machine::machine;
 pub use mapping::mapping;
 pub use mutate::Mutator;
+pub use selector::selector;
 pub use tokens::tokens;
 pub use wire::wire;
 
@@ -46,7 +48,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "wire", run: wire },
     Target { name: "tokens", run: tokens },
     Target { name: "events", run: events },
@@ -55,6 +57,7 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "machine", run: machine },
     Target { name: "mapping", run: mapping },
     Target { name: "import", run: import },
+    Target { name: "selector", run: selector },
 ];
 
 /// The beginning of a text that says what happened: enough to tell outcomes apart, without numbers and without what it

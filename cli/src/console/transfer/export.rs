@@ -12,10 +12,10 @@ use http::Method;
 use rollcall_nodefile::NAMES;
 use rollcall_wire::console::{ExportPage, NodeImport};
 
-use super::chosen::is_chosen;
 use super::format::Format;
 use crate::args::Export;
 use crate::console::client::{Ask, Client};
+use crate::console::select::parameter;
 use crate::out::say;
 use crate::problem::Problem;
 use crate::progress::Progress;
@@ -92,10 +92,11 @@ async fn write(args: &Export, client: &Client, format: Format, out: impl Write) 
     let name = args.output.as_deref().unwrap_or(Path::new("standard output"));
     let failed = |error: io::Error| unwritable(name, &error);
     let mut out = Out::new(format, out).map_err(failed)?;
-    let mut pages = pin!(pages(client, ""));
+    let selected = parameter(args.select.as_ref());
+    let mut pages = pin!(pages(client, &selected));
     let (mut count, mut progress) = (0, Progress::start());
     while let Some(page) = pages.try_next().await? {
-        for node in page.nodes.iter().filter(|node| is_chosen(args.selector.as_ref(), node)) {
+        for node in &page.nodes {
             match out.add(node) {
                 // Whoever stops reading has seen enough.
                 Err(error) if args.output.is_none() && error.kind() == ErrorKind::BrokenPipe => return Ok(count),

@@ -1,19 +1,13 @@
 //! Batches on their way to the console.
 
-use std::time::Duration;
-
 use http::Method;
 use rollcall_wire::console::{ImportResult, NodeImport, ProblemCode};
 
 use super::reading::Batch;
 use crate::console::client::{Ask, Client};
+use crate::console::patience::Patience;
 use crate::console::table::clean;
-use crate::out::say;
 use crate::problem::Problem;
-
-/// How long to wait before a console that does not answer is asked again, at first and at most.
-const AGAIN: Duration = Duration::from_millis(500);
-const AGAIN_MOST: Duration = Duration::from_secs(5);
 
 /// The nodes of a batch, with what the console says of each that was sent.
 pub(super) struct Answered {
@@ -40,25 +34,15 @@ pub(in crate::console) async fn import(
     path: &str,
 ) -> Result<Vec<ImportResult>, Problem> {
     let body = serde_json::to_vec(nodes).map_err(|error| Problem::plain(&error))?;
-    let (mut pause, mut is_told) = (AGAIN, false);
-    loop {
+    let asked = async || {
         let asked = client.ask(Ask::new(Method::POST, path).with_body(body.clone())).await;
-        match asked.and_then(without_passing) {
-            Err(problem) if problem.is_passing() => {
-                if !std::mem::replace(&mut is_told, true) {
-                    say(&format!("rollcall: {problem}; this goes on when it answers"));
-                }
-                tokio::time::sleep(pause).await;
-                pause = AGAIN_MOST.min(pause * 2);
-            }
-            Ok(results) if results.len() < nodes.len() => {
-                return Err(Problem::new(
-                    "the console has answered for fewer nodes than it was sent: is it older than this?",
-                ));
-            }
-            outcome => return outcome,
-        }
+        asked.and_then(without_passing)
+    };
+    let results = Patience::default().ask(asked).await?;
+    if results.len() < nodes.len() {
+        return Err(Problem::new("the console has answered for fewer nodes than it was sent: is it older than this?"));
     }
+    Ok(results)
 }
 
 /// The results, if the table took part in each of them.

@@ -136,7 +136,7 @@ impl<'a> Reading<'a> {
         if text.contains(OPERATORS) {
             return Err((start..end, Why::Quoted));
         }
-        self.without_control(text, start)?;
+        without_control(text, start)?;
         Ok((text.to_owned(), start..end))
     }
 
@@ -157,19 +157,12 @@ impl<'a> Reading<'a> {
                 Some((_, c)) => text.push(c),
             }
         }
-        self.without_control(&self.text[start..self.at], start)?;
+        without_control(&self.text[start..self.at], start)?;
         let next = self.rest().chars().next();
         if next.is_some_and(|next| next != ',' && !next.is_whitespace()) {
             return Err((self.at..self.word_end(self.at), Why::Quote));
         }
         Ok((text, start..self.at))
-    }
-
-    fn without_control(&self, text: &str, start: usize) -> Result<(), Wrong> {
-        match text.char_indices().find(|(_, c)| c.is_control()) {
-            Some((at, c)) => Err((start + at..start + at + c.len_utf8(), Why::Control)),
-            None => Ok(()),
-        }
     }
 
     /// Whether what follows is a name with an operator: a value with one is written in quotes.
@@ -190,6 +183,14 @@ impl<'a> Reading<'a> {
 
     fn rest(&self) -> &'a str {
         &self.text[self.at..]
+    }
+}
+
+/// Refuses a value that does not fit in a line. It begins at this byte of the text.
+fn without_control(value: &str, start: usize) -> Result<(), Wrong> {
+    match value.char_indices().find(|(_, c)| c.is_control()) {
+        Some((at, c)) => Err((start + at..start + at + c.len_utf8(), Why::Control)),
+        None => Ok(()),
     }
 }
 

@@ -35,7 +35,7 @@ pub struct CutoverView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CutoverRule {
-    /// Which nodes are meant, such as `site=hq,tag=roof`; absent for all others.
+    /// The selector of the nodes that are meant, such as `site=hq tag=roof`; absent for all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
     pub selector: Option<String>,
@@ -58,7 +58,7 @@ pub struct CutoverRule {
 pub struct CutoverModeSpec {
     /// The mode. `off` without a selector and a percentage is off for all nodes.
     pub mode: CutoverMode,
-    /// Which nodes get it, such as `site=hq,tag=roof`; or else all that no selector means.
+    /// The selector of the nodes that get it, such as `site=hq tag=roof`; or else all that no selector means.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(pattern = "^(site|model|tag|node)=[a-z0-9]{1,20}$"))]
     pub selector: Option<String>,

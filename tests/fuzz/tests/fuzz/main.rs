@@ -43,6 +43,11 @@ fn any_mapping_is_refused_with_its_mistakes_or_hears_and_answers() {
 }
 
 #[test]
+fn any_text_is_a_selector_or_is_refused_with_the_place_of_what_is_wrong() {
+    hold("selector", 60_000);
+}
+
+#[test]
 fn any_file_of_an_import_is_read_to_its_end_and_every_record_is_a_node_or_says_what_is_wrong() {
     hold("import", 3_000);
 }

@@ -341,6 +341,14 @@ async fn what_can_not_be_understood_exits_with_2_before_anybody_is_asked() {
         &["config", "set", "one.json"],
         &["config", "set", "ap-1", "--site", "hq", "one.json"],
         &["config", "set", "--site", "hq", "one.json", "--if-match", "1"],
+        &["config", "set", "--select", "site=hq", "one.json", "--if-match", "1"],
+        &["config", "set", "--select", "site=hq", "--site", "hq", "one.json"],
+        &["nodes", "revoke", "ap-1", "--select", "site=hq"],
+        &["nodes", "revoke", "ap-1", "--yes"],
+        &["nodes", "disconnect"],
+        &["firmware", "want", "--select", "site=", "2.5.0"],
+        &["command", "send", "ap-1"],
+        &["command", "send", "a/b", "scan"],
         &["completions", "none"],
     ] {
         let ended = asker.run(arguments).await;

@@ -12,6 +12,7 @@ mod firmware;
 mod reconcile;
 mod rollout;
 mod secrets;
+mod select;
 mod simulate;
 mod stack;
 mod table;
