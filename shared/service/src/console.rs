@@ -31,6 +31,7 @@ mod renumber;
 mod replay;
 mod routes;
 mod unchanged;
+mod versions;
 mod view;
 
 pub use endpoints::Endpoints;

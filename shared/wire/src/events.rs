@@ -8,7 +8,7 @@ pub use data::{
     AddedFirmware, CutoverModes, DesiredConfigs, DesiredFirmware, DisabledEndpoint, Drift, EndpointSettings, EventData,
     ExpiredCommand, ExpiringToken, FinishedCommand, Flaps, MappingChange, NamedConfig, Nothing, Offline, Online,
     QueuedCommand, Registration, Registrations, RemovedEndpoint, ReportedConfig, ReportedFirmware, SetEndpoint,
-    TestedEndpoint,
+    TestedEndpoint, UnsetConfig,
 };
 
 use crate::json::Json;
