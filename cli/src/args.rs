@@ -1,6 +1,7 @@
 //! What can be asked for.
 
 mod commands;
+mod config;
 mod console;
 mod cutover;
 mod endpoint;
@@ -18,9 +19,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use commands::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
+pub(crate) use config::{ConfigCommand, DiffConfig, RollBack, SetConfig, Unset};
 pub(crate) use console::{
-    Address, ConfigCommand, Connection, DiffConfig, Disconnect, Events, List, Nodes, NodesCommand, One, Register,
-    Renumber, Revoke, Said, Set, SetConfig, Watch,
+    Address, Connection, Disconnect, Events, List, Nodes, NodesCommand, One, Register, Renumber, Revoke, Said, Set, Watch,
 };
 pub(crate) use cutover::{CheckMapping, CutoverCommand, CutoverReport, CutoverShow, SetMapping, SetMode};
 pub(crate) use endpoint::{AddEndpoint, EndpointCommand, ListEndpoints, OneEndpoint, ReplayEvents, ShowEndpoint};

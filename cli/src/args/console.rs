@@ -72,17 +72,6 @@ pub(crate) struct Disconnect {
     pub(crate) connection: Connection,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Set what nodes are to run; exits with 1 if a node could not be set
-    Set(SetConfig),
-    /// Show what a node is to run, and what became of it
-    Get(One),
-    /// Show how what a node runs differs from what it is to run, or that from a file; exits with 1 if it does, and with
-    /// 2 if they can't be compared
-    Diff(DiffConfig),
-}
-
 /// Where the console is.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Address {
@@ -235,35 +224,6 @@ pub(crate) struct Said {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(allow_missing_positional = true)]
-pub(crate) struct SetConfig {
-    #[command(flatten)]
-    pub(crate) target: ConfigTarget,
-    /// The file with the document, which is any JSON; - for standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    /// Only if this version is desired of the node now; 0 for none
-    #[arg(long, value_name = "N", conflicts_with_all = ["site", "select"])]
-    pub(crate) if_match: Option<u64>,
-    #[command(flatten)]
-    pub(crate) many: Many,
-    #[command(flatten)]
-    pub(crate) connection: Connection,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct DiffConfig {
-    /// The node's id
-    #[arg(value_name = "ID")]
-    pub(crate) node: NodeId,
-    /// A file to compare with what the node is to run; - for standard input
-    #[arg(value_name = "FILE")]
-    pub(crate) file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) connection: Connection,
-}
-
-#[derive(Debug, clap::Args)]
 pub(crate) struct Watch {
     /// Only the nodes of this site
     #[arg(long)]
@@ -305,21 +265,6 @@ pub(crate) struct Events {
 fn cursor(text: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     if !text.is_empty() && text.chars().all(allowed) { Ok(text.to_owned()) } else { Err("it is no cursor".to_owned()) }
-}
-
-/// Whose configuration is set.
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-pub(crate) struct ConfigTarget {
-    /// The node's id
-    #[arg(value_name = "ID")]
-    pub(crate) node: Option<NodeId>,
-    /// Every node of this site
-    #[arg(long)]
-    pub(crate) site: Option<Site>,
-    /// Every node that this selector means, such as 'site=hq firmware<2.5' (docs/selectors.md)
-    #[arg(long, value_name = "SELECTOR")]
-    pub(crate) select: Option<Selector>,
 }
 
 /// One tag; how many there may be shows when all are there.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use http::Method;
 use rollcall_core::{NodeId, Selector, Site};
-use rollcall_wire::console::{BatchResult, ConfigSet, ConfigView, DeliveryState, SiteConfigSet};
+use rollcall_wire::console::{BatchResult, ConfigSet, ConfigUnset, ConfigView, DeliveryState, SiteConfigSet};
 use rollcall_wire::{DOCUMENT_BYTES, Document, pretty};
 use serde::Serialize;
 
@@ -14,8 +14,8 @@ use super::client::{Ask, Client};
 use super::nodes::{NOTHING, desired, reported};
 use super::select::selected;
 use super::table::{clean, lines, pairs};
-use super::{difference, input};
-use crate::args::{ConfigCommand, One, SetConfig};
+use super::{difference, history, input, rollback};
+use crate::args::{ConfigCommand, One, SetConfig, Unset};
 use crate::out::{print, print_json, say};
 use crate::problem::Problem;
 
@@ -48,6 +48,9 @@ pub(crate) async fn config(command: &ConfigCommand) -> Result<ExitCode, Problem>
             }
         }
         ConfigCommand::Get(args) => get(args).await,
+        ConfigCommand::History(args) => history::history(args).await,
+        ConfigCommand::Rollback(args) => rollback::rollback(args).await,
+        ConfigCommand::Unset(args) => unset(args).await,
         // 1 says that there is a difference.
         ConfigCommand::Diff(args) => return difference::diff(args).await.map_err(Problem::into_trouble),
     }?;
@@ -102,7 +105,7 @@ pub(super) fn delivery(state: DeliveryState, unchanged: &str) -> String {
 /// Goes on until the site has no more nodes. The totals are printed even if some could not be set, which is said after.
 async fn set_site(client: &Client, args: &SetConfig, site: &Site, document: &Document) -> Result<(), Problem> {
     let mut total = SiteConfigSet::default();
-    let first = format!("/v1/sites/{}/config", site.as_str());
+    let first = format!("/v1/sites/{}/config?replace={}", site.as_str(), args.replace);
     let mut path = first.clone();
     loop {
         let ask = Ask::new(Method::PUT, path).with_body(document.text().to_owned());
@@ -119,12 +122,14 @@ async fn set_site(client: &Client, args: &SetConfig, site: &Site, document: &Doc
         total.pushed += page.pushed;
         total.pending += page.pending;
         total.unchanged += page.unchanged;
+        total.kept += page.kept;
+        total.kept_nodes.extend(page.kept_nodes);
         total.failed.extend(page.failed);
         if nodes(&total) > 0 {
             say(&format!("{}: {} done so far", site.as_str(), nodes(&total)));
         }
         let Some(cursor) = page.cursor else { break };
-        path = format!("{first}?cursor={cursor}");
+        path = format!("{first}&cursor={cursor}");
     }
     if nodes(&total) == 0 {
         return Err(Problem::new(format!(
@@ -133,9 +138,23 @@ async fn set_site(client: &Client, args: &SetConfig, site: &Site, document: &Doc
             site.as_str()
         )));
     }
+    say_kept(site, &total);
     let outcome = outcome(site, &total);
     print_totals(SiteTotals { site: site.as_str(), sha256: document.sha256(), set: total }, args.connection.json)?;
     outcome
+}
+
+async fn unset(args: &Unset) -> Result<(), Problem> {
+    let client = Client::open(&args.connection.address).await?;
+    let ask = Ask::node(Method::DELETE, &args.node, "/config").if_match(args.if_match);
+    let unset: ConfigUnset = client.ask(ask).await?;
+    if args.connection.json {
+        return print_json(&unset);
+    }
+    let version = if unset.changed { "nothing is desired any more" } else { "nothing was desired" };
+    let keeps =
+        unset.applied.map_or_else(|| NOTHING.to_owned(), |applied| format!("version {applied}, which it keeps"));
+    print(&pairs(&[("node", unset.node), ("version", format!("{}: {version}", unset.version)), ("runs", keeps)]))
 }
 
 async fn get(args: &One) -> Result<(), Problem> {
@@ -179,13 +198,30 @@ fn print_totals(totals: SiteTotals<'_>, json: bool) -> Result<(), Problem> {
         ("pushed", set.pushed.to_string()),
         ("pending", set.pending.to_string()),
         ("unchanged", set.unchanged.to_string()),
+        ("kept", set.kept.to_string()),
         ("failed", set.failed.len().to_string()),
     ]))
 }
 
 fn nodes(set: &SiteConfigSet) -> usize {
-    let counts = [set.pushed, set.pending, set.unchanged];
+    let counts = [set.pushed, set.pending, set.unchanged, set.kept];
     counts.into_iter().map(|count| usize::try_from(count).unwrap_or(usize::MAX)).sum::<usize>() + set.failed.len()
+}
+
+/// Says which nodes keep what was set for them alone.
+fn say_kept(site: &Site, total: &SiteConfigSet) {
+    let Some(first) = total.kept_nodes.first() else { return };
+    let mut names: Vec<_> = total.kept_nodes.iter().take(NAMED).map(|node| clean(node)).collect();
+    let more = usize::try_from(total.kept).unwrap_or_default().saturating_sub(names.len());
+    names.extend((more > 0).then(|| format!("and {more} more")));
+    say(&format!(
+        "{} of {} keep a configuration that was set for them alone ({}): --replace replaces it, `rollcall config unset {}` \
+         leaves one of them to its site",
+        total.kept,
+        site.as_str(),
+        names.join(", "),
+        clean(first)
+    ));
 }
 
 fn reason(failed: &BatchResult) -> String {

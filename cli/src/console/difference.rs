@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use http::Method;
 use rollcall_core::NodeId;
-use rollcall_wire::console::{AppliedView, ConfigView, DesiredView};
+use rollcall_wire::console::{AppliedView, ConfigVersionView, ConfigView, DesiredView, VersionDifference};
 use rollcall_wire::{Document, Edit, Json, Step, difference, steps};
 use serde::Serialize;
 
@@ -49,11 +49,16 @@ struct Comparison<'a> {
 pub(super) async fn diff(args: &DiffConfig) -> Result<ExitCode, Problem> {
     let file = args.file.as_deref().map(read).transpose()?;
     let client = Client::open(&args.connection.address).await?;
-    let view: ConfigView = client.ask(Ask::node(Method::GET, &args.node, "/config")).await?;
-    let head = head(&args.node, &view, file.as_ref());
-    let comparison = match &file {
-        Some(file) => with_file(&args.node, view, file)?,
-        None => of_node(&args.node, view)?,
+    let (head, comparison) = if let (Some(from), Some(to)) = (args.from, args.to) {
+        of_versions(&client, &args.node, from, to).await?
+    } else {
+        let view: ConfigView = client.ask(Ask::node(Method::GET, &args.node, "/config")).await?;
+        let head = head(&args.node, &view, file.as_ref());
+        let comparison = match &file {
+            Some(file) => with_file(&args.node, view, file)?,
+            None => of_node(&args.node, view)?,
+        };
+        (head, comparison)
     };
     let code = if comparison.difference.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if args.connection.json {
@@ -62,6 +67,29 @@ pub(super) async fn diff(args: &DiffConfig) -> Result<ExitCode, Problem> {
         print(&(head + &table(comparison)))?;
     }
     Ok(code)
+}
+
+/// From one version to another, with what is compared.
+async fn of_versions<'a>(
+    client: &Client,
+    node: &'a NodeId,
+    from: u64,
+    to: u64,
+) -> Result<(String, Comparison<'a>), Problem> {
+    let below = format!("/config/versions/{from}");
+    let before: ConfigVersionView = client.ask(Ask::node(Method::GET, node, &below)).await?;
+    let below = format!("/config/difference?from={from}&to={to}");
+    let compared: VersionDifference = client.ask(Ask::node(Method::GET, node, &below)).await?;
+    let said = |version: &ConfigVersionView| format!("version {} {}", version.version, version.state);
+    let rows = [("node", node.to_string()), ("from", said(&compared.from)), ("to", said(&compared.to))];
+    let side = |version: ConfigVersionView| {
+        let sha256 = version.sha256.unwrap_or_default();
+        Side { version: Some(version.version), sha256 }
+    };
+    let (from, to) = (side(compared.from), side(compared.to));
+    let old = known(before.document, &from.sha256)?;
+    let comparison = Comparison { node: node.as_str(), from: Some(from), to, difference: compared.difference, old };
+    Ok((pairs(&rows), comparison))
 }
 
 /// From what the node runs to what it is to run.
@@ -146,7 +174,7 @@ fn table(comparison: Comparison<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use rollcall_wire::console::ConfigProgress;
+    use rollcall_wire::console::{ConfigOrigin, ConfigProgress};
     use serde_json::{Value, json};
 
     use super::*;
@@ -156,7 +184,7 @@ mod tests {
         let difference = applied.as_ref().and_then(|applied| Some(difference(applied.document.as_ref()?, &desired)));
         ConfigView {
             status: ConfigProgress::Pending,
-            desired: Some(DesiredView { version: 2, sha256: "two".to_owned() }),
+            desired: Some(DesiredView { version: 2, sha256: "two".to_owned(), origin: ConfigOrigin::Node }),
             document: Some(desired),
             reported: None,
             applied,

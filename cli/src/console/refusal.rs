@@ -35,6 +35,10 @@ pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, statu
         ProblemCode::UnknownCommand => {
             format!("{detail}: `rollcall command list {node}` shows those that it has")
         }
+        ProblemCode::UnknownVersion | ProblemCode::DocumentGone | ProblemCode::NoEarlierVersion => {
+            format!("{detail}: `rollcall config history {node}` shows those that there are")
+        }
+        ProblemCode::OwnConfig => format!("{detail}: --replace replaces it"),
         ProblemCode::UnknownFirmware => format!("{detail}: `rollcall firmware add` makes one known"),
         ProblemCode::UnknownEndpoint => format!("{detail}: `rollcall endpoint list` shows those that there are"),
         ProblemCode::EndpointDisabled => format!("{detail} (`rollcall endpoint add`)"),
@@ -96,7 +100,8 @@ fn mismatch(node: &str, current: u64) -> String {
     match current {
         0 => format!("no configuration is desired of {node} now: --if-match 0 sets the first"),
         version => format!(
-            "version {version} is desired now: `rollcall config get {node}` shows it, --if-match {version} replaces it"
+            "the configuration of {node} is at version {version}: `rollcall config get {node}` shows it, --if-match \
+             {version} replaces it"
         ),
     }
 }
@@ -128,6 +133,10 @@ mod tests {
             (ProblemCode::CommandNotQueued, "`rollcall command list ap-1`"),
             (ProblemCode::QueueFull, "`rollcall command cancel ap-1 NUMBER`"),
             (ProblemCode::KeyReused, "--key"),
+            (ProblemCode::UnknownVersion, "`rollcall config history ap-1`"),
+            (ProblemCode::DocumentGone, "`rollcall config history ap-1`"),
+            (ProblemCode::NoEarlierVersion, "`rollcall config history ap-1`"),
+            (ProblemCode::OwnConfig, "--replace"),
             (ProblemCode::UnknownFirmware, "`rollcall firmware add`"),
             (ProblemCode::UnknownEndpoint, "`rollcall endpoint list`"),
             (ProblemCode::EndpointDisabled, "`rollcall endpoint add`"),
@@ -142,7 +151,8 @@ mod tests {
         }
         let mut stale = Refused::new(ProblemCode::VersionMismatch, "");
         stale.current_version = Some(7);
-        let expected = "version 7 is desired now: `rollcall config get ap-1` shows it, --if-match 7 replaces it";
+        let expected = "the configuration of ap-1 is at version 7: `rollcall config get ap-1` shows it, --if-match 7 \
+             replaces it";
         assert_eq!(sentence(KeyOf::Environment, &stale), expected);
     }
 

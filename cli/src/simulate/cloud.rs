@@ -23,7 +23,9 @@ use crate::problem::Problem;
 use crate::up::{Events, not_started};
 
 /// How often the sweep runs, in seconds: often, since a fleet's life is short here.
-const ROLLOUTS_EVERY_S, SWEEP_EVERY_S: Seconds = 5;
+const SWEEP_EVERY_S: Seconds = 5;
+/// How often rollouts are stepped.
+const ROLLOUTS_EVERY_S: Seconds = 5;
 
 /// A local cloud, with the proxies of its faults.
 pub(crate) struct OwnCloud {

@@ -28,7 +28,7 @@ impl Actor {
     }
 
     /// The name as the node's item has it: itself if it is short, else a reference to an item that has it.
-    pub(crate) fn stored(&self) -> String {
+    pub fn stored(&self) -> String {
         if self.0.len() <= ACTOR_BYTES && !self.0.starts_with(REFERENCE) { self.0.clone() } else { self.reference() }
     }
 

@@ -107,10 +107,13 @@ attributes! {
     Model = "md",
     /// The node's tags, separated by commas.
     Tags = "tg",
-    /// The version of the desired configuration. It starts at 1, and every change adds 1.
+    /// The version of the desired configuration. It starts at 1, and every change adds 1. It stays when no configuration
+    /// is desired any more, so that no version is used twice.
     DesiredVersion = "wv",
-    /// The SHA-256 of that configuration's document, in hexadecimal.
+    /// The SHA-256 of that configuration's document, in hexadecimal; absent if no configuration is desired.
     DesiredHash = "wh",
+    /// Present if that configuration was set for the node's site; absent if it was set for the node alone.
+    SiteConfig = "ws",
     /// How many commands were ever queued for the node. It is the number of the last one.
     CommandsQueued = "kq",
     /// All commands up to this number are over; absent if none is known to be. Commands with higher numbers may still
@@ -258,39 +261,87 @@ attributes! {
     DifferedAt = "oa",
     /// Of a history: the version in slot 0.
     Version0 = "v0",
-    /// Of a history: the SHA-256 of that version's document.
+    /// Of a history: that version's document, and how it was set.
     Hash0 = "h0",
     /// Of a history: the version in slot 1.
     Version1 = "v1",
-    /// Of a history: the SHA-256 of that version's document.
+    /// Of a history: that version's document, and how it was set.
     Hash1 = "h1",
     /// Of a history: the version in slot 2.
     Version2 = "v2",
-    /// Of a history: the SHA-256 of that version's document.
+    /// Of a history: that version's document, and how it was set.
     Hash2 = "h2",
     /// Of a history: the version in slot 3.
     Version3 = "v3",
-    /// Of a history: the SHA-256 of that version's document.
+    /// Of a history: that version's document, and how it was set.
     Hash3 = "h3",
     /// Of a history: the version in slot 4.
     Version4 = "v4",
-    /// Of a history: the SHA-256 of that version's document.
+    /// Of a history: that version's document, and how it was set.
     Hash4 = "h4",
     /// Of a history: the version in slot 5.
     Version5 = "v5",
-    /// Of a history: the SHA-256 of that version's document.
+    /// Of a history: that version's document, and how it was set.
     Hash5 = "h5",
     /// Of a history: the version in slot 6.
     Version6 = "v6",
-    /// Of a history: the SHA-256 of that version's document.
+    /// Of a history: that version's document, and how it was set.
     Hash6 = "h6",
     /// Of a history: the version in slot 7.
     Version7 = "v7",
-    /// Of a history: the SHA-256 of that version's document.
+    /// Of a history: that version's document, and how it was set.
     Hash7 = "h7",
+    /// Of a history: the version in slot 8.
+    Version8 = "v8",
+    /// Of a history: that version's document, and how it was set.
+    Hash8 = "h8",
+    /// Of a history: the version in slot 9.
+    Version9 = "v9",
+    /// Of a history: that version's document, and how it was set.
+    Hash9 = "h9",
+    /// Of a history: the version in slot 10.
+    Version10 = "v10",
+    /// Of a history: that version's document, and how it was set.
+    Hash10 = "h10",
+    /// Of a history: the version in slot 11.
+    Version11 = "v11",
+    /// Of a history: that version's document, and how it was set.
+    Hash11 = "h11",
+    /// Of a history: the version in slot 12.
+    Version12 = "v12",
+    /// Of a history: that version's document, and how it was set.
+    Hash12 = "h12",
+    /// Of a history: the version in slot 13.
+    Version13 = "v13",
+    /// Of a history: that version's document, and how it was set.
+    Hash13 = "h13",
+    /// Of a history: the version in slot 14.
+    Version14 = "v14",
+    /// Of a history: that version's document, and how it was set.
+    Hash14 = "h14",
+    /// Of a history: the version in slot 15.
+    Version15 = "v15",
+    /// Of a history: that version's document, and how it was set.
+    Hash15 = "h15",
+    /// Of a history: the version in slot 16.
+    Version16 = "v16",
+    /// Of a history: that version's document, and how it was set.
+    Hash16 = "h16",
+    /// Of a history: the version in slot 17.
+    Version17 = "v17",
+    /// Of a history: that version's document, and how it was set.
+    Hash17 = "h17",
+    /// Of a history: the version in slot 18.
+    Version18 = "v18",
+    /// Of a history: that version's document, and how it was set.
+    Hash18 = "h18",
+    /// Of a history: the version in slot 19.
+    Version19 = "v19",
+    /// Of a history: that version's document, and how it was set.
+    Hash19 = "h19",
     /// Of a history: the version that ran when its own slot was taken by a newer one.
     RunningVersion = "vr",
-    /// Of a history: the SHA-256 of that version's document.
+    /// Of a history: that version's document, and how it was set.
     RunningHash = "hr",
     /// Of a rollout: what it changes.
     ChangeKind = "ra",

@@ -91,6 +91,8 @@ labels! {
     DesiredChanged = "desired-changed",
     /// The document is desired already.
     AlreadyDesired = "already-desired",
+    /// The configuration that is desired was set for the node alone.
+    OwnConfig = "own-config",
     /// The node's numbers are as high already, or higher.
     NumbersHigher = "numbers-higher",
     /// No configuration is desired.

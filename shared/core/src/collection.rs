@@ -130,7 +130,7 @@ pub fn runs<'a>(node: &Node, history: &'a History) -> Runs<'a> {
     let Some(version) = node.applied else { return Runs::Nothing };
     match history.sha256(version) {
         Some(sha256) => Runs::Document(sha256),
-        None if node.desired.as_ref().is_some_and(|desired| version < desired.version) => Runs::Unknown,
+        None if version < node.config_version => Runs::Unknown,
         None => Runs::Nothing,
     }
 }

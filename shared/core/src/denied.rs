@@ -25,9 +25,12 @@ pub enum Denied {
     /// The condition of the request does not hold: another version is desired.
     #[error("the node's configuration is at version {current}")]
     Stale {
-        /// The version that is desired; 0 if there is none.
+        /// The version that was made last; 0 if there was none.
         current: u64,
     },
+    /// The configuration that is desired was set for the node alone, and that of a site does not replace it.
+    #[error("the node has a configuration of its own, which that of its site does not replace")]
+    OwnConfig,
     /// What is desired of the node was changed since it was read.
     #[error("the node was changed since it was compared")]
     Changed,
@@ -72,9 +75,8 @@ pub(crate) fn denied(stored: Option<&Item>, because: Option<Because>) -> Result<
             let current = node.and_then(|node| node.credentials).ok_or(Unanswerable::Unexplained)?;
             Denied::CredentialsGoBack { current }
         }
-        Some(Because::OtherVersion) => {
-            Denied::Stale { current: node.and_then(|node| node.desired).map_or(0, |desired| desired.version) }
-        }
+        Some(Because::OtherVersion) => Denied::Stale { current: node.map_or(0, |node| node.config_version) },
+        Some(Because::OwnConfig) => Denied::OwnConfig,
         Some(Because::DesiredChanged | Because::CommandsChanged | Because::NumbersHigher) => Denied::Changed,
         Some(Because::OtherModel) => Denied::OtherModel,
         _ => return Err(Unanswerable::Unexplained),

@@ -8,17 +8,53 @@ use crate::expected::Expected;
 use crate::guard::Guard;
 use crate::id::{FirmwareVersion, Model, NodeId};
 use crate::item::malformed;
-use crate::node::{DesiredConfig, Node};
+use crate::node::{DesiredConfig, Node, Origin};
 use crate::update::{Change, Outcome, Update};
 
-/// The write that sets a node's desired configuration, if the condition on the version that is desired now holds. A
-/// document that is desired already makes no new version.
+/// The write that sets a node's desired configuration for the node alone, if the condition on the version that is desired
+/// now holds. A document that is desired already makes no new version.
 pub fn set_config(node: &NodeId, sha256: &str, expected: &Expected) -> Update {
+    desire(node, sha256, expected, vec![], Origin::Node)
+}
+
+/// The write that sets a node's desired configuration for the site that it is at. A configuration that was set for the node
+/// alone stays, unless it is to be replaced.
+pub fn set_site_config(node: &NodeId, sha256: &str, replaces_own: bool) -> Update {
+    let not_own = Guard::Any(vec![Guard::Missing(A::DesiredHash), Guard::Exists(A::SiteConfig)]);
+    let clauses = if replaces_own { vec![] } else { vec![Clause::new(Because::OwnConfig, not_own)] };
+    desire(node, sha256, &Expected::default(), clauses, Origin::Site)
+}
+
+/// The write that makes an earlier version's document desired again, in a new version, as it was set then: for the node or
+/// for its site. It is refused if another version than `from` was made last: the earlier one was chosen by that.
+pub fn roll_back_config(node: &NodeId, sha256: &str, from: u64, origin: Origin) -> Update {
+    desire(node, sha256, &Expected::version(from), vec![], origin)
+}
+
+fn desire(node: &NodeId, sha256: &str, expected: &Expected, further: Vec<Clause>, origin: Origin) -> Update {
     let mut clauses = vec![registered(), not_revoked()];
-    clauses.extend(expected.clause(sha256));
+    clauses.extend(expected.clause(Guard::Equal(A::DesiredHash, sha256.into())));
     clauses.push(Clause::new(Because::AlreadyDesired, Guard::Differs(A::DesiredHash, sha256.into())));
-    let changes = vec![Change::Add(A::DesiredVersion, 1), Change::Set(A::DesiredHash, sha256.into())];
+    clauses.extend(further);
+    let for_site = (origin == Origin::Site).then(|| 1_u32.into());
+    let changes = vec![
+        Change::Add(A::DesiredVersion, 1),
+        Change::Set(A::DesiredHash, sha256.into()),
+        Change::set_or_remove(A::SiteConfig, for_site),
+    ];
     // An earlier try of this write looks like a document that was desired already, and gets the same answer.
+    Update::of_node(node, clauses, Guard::NEVER, changes)
+}
+
+/// The write that makes no configuration desired of a node any more, if the condition on the version that is desired now
+/// holds. This counts as a version, too, so that none is used twice. The node keeps what it runs.
+pub fn unset_config(node: &NodeId, expected: &Expected) -> Update {
+    let mut clauses = vec![registered(), not_revoked()];
+    clauses.extend(expected.clause(Guard::Missing(A::DesiredHash)));
+    clauses.push(Clause::new(Because::NothingDesired, Guard::Exists(A::DesiredHash)));
+    let changes =
+        vec![Change::Add(A::DesiredVersion, 1), Change::Remove(A::DesiredHash), Change::Remove(A::SiteConfig)];
+    // An earlier try of this write looks like a node of which nothing was desired, and gets the same answer.
     Update::of_node(node, clauses, Guard::NEVER, changes)
 }
 
@@ -33,7 +69,8 @@ pub struct ConfigChange {
     pub changed: bool,
 }
 
-/// The result of [`set_config`]: the configuration that is desired now, or why the request is denied.
+/// The result of [`set_config`], [`set_site_config`] or [`roll_back_config`]: the configuration that is desired now, or why
+/// the request is denied.
 ///
 /// # Errors
 /// If the stored item is unreadable, or the refusal is not explained.
@@ -44,8 +81,23 @@ pub fn config_set(outcome: Outcome) -> Result<Result<ConfigChange, Denied>, Unan
         Outcome::Refused { stored, because } => return denied(stored.as_ref(), because).map(Err),
     };
     let node = Node::read(&item)?;
-    let config = node.desired.clone().ok_or_else(|| malformed(A::DesiredVersion))?;
+    let config = node.desired.clone().ok_or_else(|| malformed(A::DesiredHash))?;
     Ok(Ok(ConfigChange { node, config, changed }))
+}
+
+/// The result of [`unset_config`]: the node as it is stored now, and whether something was desired of it; or why the request
+/// is denied.
+///
+/// # Errors
+/// If the stored item is unreadable, or the refusal is not explained.
+pub fn config_unset(outcome: Outcome) -> Result<Result<(Node, bool), Denied>, Unanswerable> {
+    match outcome {
+        Outcome::Applied { after } => Ok(Ok((Node::read(&after)?, true))),
+        Outcome::Refused { stored: Some(stored), because: Some(Because::NothingDesired) } => {
+            Ok(Ok((Node::read(&stored)?, false)))
+        }
+        Outcome::Refused { stored, because } => denied(stored.as_ref(), because).map(Err),
+    }
 }
 
 /// The write that sets the desired firmware version of a node of this model. The node's last update report is removed,

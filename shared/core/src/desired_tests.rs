@@ -135,3 +135,69 @@ fn unknown_and_revoked_nodes_get_no_configuration() {
     let item = item_after(&register(&node(), &registering(1)), None);
     assert_eq!(set(Some(&item_after(&revoke(&node()), Some(&item)))), Ok(Err(Denied::Revoked)));
 }
+
+#[test]
+fn the_configuration_of_a_site_replaces_no_configuration_of_the_node_s_own_unless_it_is_to() {
+    let registered = item_after(&register(&node(), &registering(1)), None);
+    let of_site = |sha256: &str, replaces_own| set_site_config(&node(), sha256, replaces_own);
+    let set = |update: Update, item: &Item| config_set(update.apply(Some(item))).expect("readable");
+    let origin = |item: &Item| Node::read(item).expect("readable").config_origin;
+    let by_site = item_after(&of_site("a", false), Some(&registered));
+    assert_eq!(origin(&by_site), Origin::Site);
+    let changed = item_after(&of_site("b", false), Some(&by_site));
+    assert_eq!(origin(&changed), Origin::Site, "the site changes what is the site's");
+    let own = item_after(&set_config(&node(), "own", &Expected::default()), Some(&changed));
+    assert_eq!(origin(&own), Origin::Node);
+    assert_eq!(set(of_site("c", false), &own), Err(Denied::OwnConfig));
+    assert!(set(of_site("own", false), &own).is_ok_and(|set| !set.changed), "there is nothing to replace");
+    assert_eq!(origin(&item_after(&of_site("c", true), Some(&own))), Origin::Site);
+    let restored = item_after(&crate::restore_config(&node(), "own", 9), Some(&by_site));
+    assert_eq!(set(of_site("c", false), &restored), Err(Denied::OwnConfig), "an import counts as the node's own");
+    let unset = item_after(&unset_config(&node(), &Expected::default()), Some(&own));
+    assert_eq!(origin(&item_after(&of_site("c", false), Some(&unset))), Origin::Site);
+    let mut older = own.clone();
+    older.remove(&A::SiteConfig);
+    assert_eq!(set(of_site("c", false), &older), Err(Denied::OwnConfig), "nobody knows for whom it was set");
+}
+
+#[test]
+fn of_two_rollbacks_that_race_one_makes_a_version_and_both_have_the_same_answer() {
+    let mut item = item_after(&register(&node(), &registering(1)), None);
+    for sha256 in ["a", "b"] {
+        item = item_after(&set_config(&node(), sha256, &Expected::default()), Some(&item));
+    }
+    let roll_back = roll_back_config(&node(), "a", 2, Origin::Node);
+    let first = item_after(&roll_back, Some(&item));
+    let second = config_set(roll_back.apply(Some(&first))).expect("readable").expect("granted");
+    assert_eq!((second.config.version, second.changed), (3, false));
+    let meanwhile = item_after(&set_config(&node(), "c", &Expected::default()), Some(&item));
+    let late = config_set(roll_back.apply(Some(&meanwhile))).expect("readable");
+    assert_eq!(late, Err(Denied::Stale { current: 3 }), "nobody has asked to go back from that version");
+}
+
+#[test]
+fn nothing_is_desired_of_a_node_that_was_unset_and_it_keeps_what_it_runs() {
+    let any = Expected::default();
+    let item = item_after(&register(&node(), &registering(1)), None);
+    let unset = |item: &Item, expected: &Expected| {
+        config_unset(unset_config(&node(), expected).apply(Some(item))).expect("readable")
+    };
+    let never = unset(&item, &any).expect("granted");
+    assert_eq!((never.0.config_version, never.1), (0, false), "there is nothing to unset");
+    let mut set = item_after(&set_config(&node(), "a", &any), Some(&item));
+    set.insert(A::AppliedVersion, 1_u64.into());
+    assert_eq!(unset(&set, &Expected::version(7)), Err(Denied::Stale { current: 1 }));
+    let after = item_after(&unset_config(&node(), &Expected::version(1)), Some(&set));
+    let stored = Node::read(&after).expect("readable");
+    assert_eq!((stored.news(), stored.applied, stored.config_version), (None, Some(1), 2));
+    let again = unset(&after, &Expected::version(1)).expect("an earlier try is no refusal");
+    assert_eq!((again.0.config_version, again.1), (2, false));
+    let set_again = |expected: &Expected| config_set(set_config(&node(), "a", expected).apply(Some(&after)));
+    let is_set = |expected: &Expected| set_again(expected).expect("readable").map(|set| set.config.version);
+    assert_eq!(is_set(&Expected::version(2)), Ok(3), "that nothing is desired is version 2");
+    assert_eq!(is_set(&Expected::version(1)), Err(Denied::Stale { current: 2 }));
+    let none = Expected { none_of: Some(crate::Versions::Any), one_of: None };
+    assert_eq!(is_set(&none), Ok(3), "`If-None-Match: *` asks for no configuration");
+    let some = Expected { one_of: Some(crate::Versions::Any), none_of: None };
+    assert_eq!(is_set(&some), Err(Denied::Stale { current: 2 }));
+}

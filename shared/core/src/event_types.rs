@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 /// The types of events, in the order of their names.
-pub const EVENT_TYPES: [&str; 38] = [
+pub const EVENT_TYPES: [&str; 39] = [
     "command.expired",
     "command.finished",
     "command.queued",
@@ -11,6 +11,7 @@ pub const EVENT_TYPES: [&str; 38] = [
     "config.desired",
     "config.rejected",
     "config.substituted",
+    "config.unset",
     "cutover.mapping",
     "cutover.mode",
     "drift.found",

@@ -15,7 +15,7 @@ pub struct Expected {
     pub none_of: Option<Versions>,
 }
 
-/// A set of versions of a configuration.
+/// A set of versions of a configuration. Once none is desired any more, the version that counts this is the current one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Versions {
     /// Every version. It does not contain "no configuration".
@@ -32,53 +32,54 @@ impl Expected {
 
     /// Whether the condition holds if this version is desired; 0 stands for no configuration.
     pub fn holds(&self, current: u64) -> bool {
-        let item: Item = (current > 0).then(|| (A::DesiredVersion, current.into())).into_iter().collect();
-        self.raised_by(0).holds(&item)
+        let desired = [(A::DesiredVersion, current.into()), (A::DesiredHash, "".into())];
+        self.allows(&desired.into_iter().filter(|_| current > 0).collect())
     }
 
-    /// The clause of a request that sets this document; `None` if every version fulfils the condition.
+    /// Whether the condition holds for a node's item.
+    pub fn allows(&self, item: &Item) -> bool {
+        self.holding().holds(item)
+    }
+
+    /// The clause of a request whose changes show in an item by `made`; `None` if every version fulfils the condition.
     ///
     /// A try of the same request whose answer was lost has raised the version by one. For `If-Match`, the repeated
     /// request may be answered as a success (RFC 9110, section 13.1.1); for `If-None-Match`, it may not.
-    pub(crate) fn clause(&self, sha256: &str) -> Option<Clause> {
-        let holds = self.raised_by(0);
+    pub(crate) fn clause(&self, made: Guard) -> Option<Clause> {
+        let holds = self.holding();
         let guard = match (&self.one_of, &self.none_of) {
             (None, None) => return None,
             (None, Some(_)) => holds,
-            (Some(_), _) => {
-                let set_before = Guard::All(vec![Guard::Equal(A::DesiredHash, sha256.into()), self.raised_by(1)]);
-                Guard::Any(vec![holds, set_before])
-            }
+            (Some(_), _) => Guard::Any(vec![holds, Guard::All(vec![made, self.held_before()])]),
         };
         Some(Clause::new(Because::OtherVersion, guard))
     }
 
-    /// The guard that a version fulfils the condition, where the stored version is that version raised by a number.
-    fn raised_by(&self, more: u64) -> Guard {
-        if let Some(Versions::Listed(one_of)) = &self.one_of {
-            let none_of = |version| self.none_of.as_ref().is_some_and(|none_of| none_of.contain(version));
-            let one_of: Vec<_> = one_of.iter().filter(|version| !none_of(**version)).collect();
+    /// The guard that the condition holds.
+    fn holding(&self) -> Guard {
+        self.guard(0, Guard::Exists(A::DesiredHash), Guard::Missing(A::DesiredHash))
+    }
+
+    /// The guard that the condition held one version before. What was desired then does not show any more: only that
+    /// nothing was before the first version.
+    fn held_before(&self) -> Guard {
+        self.guard(1, is_not(0, 1), is(0, 1))
+    }
+
+    /// The guard that a version fulfils the condition, where the stored version is that version raised by a number. `some`
+    /// says that a configuration is desired, and `none` that none is.
+    fn guard(&self, more: u64, some: Guard, none: Guard) -> Guard {
+        let one_of = self.one_of.iter().map(|versions| match versions {
+            Versions::Any => some.clone(),
             // DynamoDB has no empty condition. No version is below 0.
-            return match one_of[..] {
-                [] => Guard::Less(A::DesiredVersion, 0_u64.into()),
-                _ => Guard::Any(one_of.into_iter().map(|version| is(*version, more)).collect()),
-            };
-        }
-        let some = self.one_of.iter().map(|_| is_not(0, more));
+            Versions::Listed(versions) if versions.is_empty() => Guard::Less(A::DesiredVersion, 0_u64.into()),
+            Versions::Listed(versions) => Guard::Any(versions.iter().map(|version| is(*version, more)).collect()),
+        });
         let none_of = self.none_of.iter().flat_map(|versions| match versions {
-            Versions::Any => vec![is(0, more)],
+            Versions::Any => vec![none.clone()],
             Versions::Listed(versions) => versions.iter().map(|version| is_not(*version, more)).collect(),
         });
-        Guard::All(some.chain(none_of).collect())
-    }
-}
-
-impl Versions {
-    fn contain(&self, version: u64) -> bool {
-        match self {
-            Self::Any => version > 0,
-            Self::Listed(versions) => versions.contains(&version),
-        }
+        Guard::All(one_of.chain(none_of).collect())
     }
 }
 
@@ -95,6 +96,15 @@ fn is_not(version: u64, more: u64) -> Guard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Versions {
+        fn contain(&self, version: u64) -> bool {
+            match self {
+                Self::Any => version > 0,
+                Self::Listed(versions) => versions.contains(&version),
+            }
+        }
+    }
 
     /// Every pair of some sets of versions.
     fn conditions() -> Vec<Expected> {
@@ -113,7 +123,7 @@ mod tests {
     fn may_set(expected: &Expected, version: u64, sha256: &str) -> bool {
         let item = [(A::DesiredVersion, version.into()), (A::DesiredHash, "stored".into())];
         let item: Item = item.into_iter().filter(|_| version > 0).collect();
-        expected.clause(sha256).is_none_or(|clause| clause.guard.holds(&item))
+        expected.clause(Guard::Equal(A::DesiredHash, sha256.into())).is_none_or(|clause| clause.guard.holds(&item))
     }
 
     #[test]

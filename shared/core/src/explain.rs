@@ -59,6 +59,7 @@ pub(crate) fn follows(event: &Event, because: Because, stored: Option<&Node>, po
         | Because::OtherVersion
         | Because::DesiredChanged
         | Because::AlreadyDesired
+        | Because::OwnConfig
         | Because::NumbersHigher
         | Because::NothingDesired
         | Because::OtherModel

@@ -54,6 +54,7 @@ mod policy;
 mod presence;
 mod refusal;
 mod registration;
+mod remembered;
 mod report;
 mod rollout;
 mod schedule;
@@ -91,7 +92,9 @@ pub use cutover::{
 pub use deletion::{Deletion, commands_of, delete_node, deletions_of_event, events_until, records_of};
 pub use delivery::{Answer, Claim, DeliveryProgress, DeliveryRecord, EXCERPT_BYTES, Verdict, excerpt, verdict};
 pub use denied::{Denied, Unanswerable, granted};
-pub use desired::{ConfigChange, config_set, set_config, set_firmware};
+pub use desired::{
+    ConfigChange, config_set, config_unset, roll_back_config, set_config, set_firmware, set_site_config, unset_config,
+};
 pub use document::{document_text, put_document};
 pub use endpoint::{Disabled, Endpoint, Failing, ROTATING_S, Secret, SecretBefore};
 pub use endpoint_writes::{
@@ -107,7 +110,7 @@ pub use expected::{Expected, Versions};
 pub use firmware::{FirmwareImage, put_firmware};
 pub use flapping::{FLAPPING_S, Flapping, flapping};
 pub use guard::Guard;
-pub use history::{History, remember};
+pub use history::{Became, History, Version, remember};
 pub use id::{
     CommandName, ConnectionId, CredentialVersion, EndpointName, EventId, FirmwareVersion, IdempotencyKey, Instance,
     InvalidId, Model, NodeId, RolloutName, Site, mac_address,
@@ -121,7 +124,7 @@ pub use limits::{
     LABELS, MODEL_BYTES, NAME_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, SITE_BYTES, TAGS_BYTES, UPDATE_DETAIL_BYTES,
 };
 pub use node::{
-    Blocked, Closed, ConfigProgress, DesiredConfig, FirmwareState, Held, Node, Presence, Previous, Takeovers,
+    Blocked, Closed, ConfigProgress, DesiredConfig, FirmwareState, Held, Node, Origin, Presence, Previous, Takeovers,
 };
 pub use notice::{Notice, Registered, notices};
 pub use numbering::{RESTORED_AT_ONCE, above_all, raise_commands, raise_config, restore_commands, restore_config};
@@ -130,6 +133,7 @@ pub use policy::{Policy, PolicyError, Registration, Seconds};
 pub use presence::{PresenceReason, PresenceState, ShownPresence, shown_presence};
 pub use refusal::Refusal;
 pub use registration::{Amended, Amending, Registering, amend, register, register_or_amend, revoke};
+pub use remembered::{Remembered, Setting};
 pub use report::{ConfigOutcome, ConfigState, Health, Report, UpdateOutcome, UpdateState};
 pub use rollout::{
     Begun, ChangeKind, Counts, Facts, Gate, InvalidGate, InvalidWaves, NotPossible, Observed, Phase, Place, Rollout,
@@ -145,4 +149,4 @@ pub use sweep_state::{SCAN_SEGMENTS, SweepState};
 pub use tags::Tags;
 pub use timestamp::Timestamp;
 pub use update::{Change, Outcome, Update};
-pub use version::Version;
+pub use version::Version as VersionOrder;

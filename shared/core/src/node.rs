@@ -38,6 +38,11 @@ pub struct Node {
     pub model: Option<String>,
     pub tags: Tags,
     pub desired: Option<DesiredConfig>,
+    /// The version of a configuration that was made last; 0 if there was none. It is that of the desired configuration, or
+    /// counts that none is desired any more.
+    pub config_version: u64,
+    /// For whom the desired configuration was set.
+    pub config_origin: Origin,
     /// The version of the configuration that the node runs: the last one that it reported as applied or substituted.
     pub applied: Option<u64>,
     /// The node's last report on a configuration.
@@ -93,6 +98,16 @@ pub struct DesiredConfig {
     pub version: u64,
     /// The SHA-256 of the configuration's document, in hexadecimal.
     pub sha256: String,
+}
+
+/// For whom a configuration was set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// For the node alone, or it is not known for whom.
+    #[default]
+    Node,
+    /// For all nodes of the site that the node was at.
+    Site,
 }
 
 /// The connection that holds a node.

@@ -24,6 +24,8 @@ pub enum Notice {
     Deleted,
     /// Another configuration is desired.
     ConfigDesired { was: Option<DesiredConfig>, is: DesiredConfig },
+    /// No configuration is desired any more; this counts as `version`.
+    ConfigUnset { was: DesiredConfig, version: u64 },
     /// The node has reported on a configuration.
     ConfigReported(ConfigOutcome),
     /// The commands with these numbers were queued.
@@ -57,6 +59,7 @@ pub fn notices(was: Option<&Node>, is: Option<&Node>, at: Timestamp, policy: &Po
         presence(was, is, at, policy),
         expiring(was, is).map(|(at, ends)| Notice::TokenExpiring { at, ends }),
         config_desired(was, is),
+        config_unset(was, is),
         firmware_desired(was, is),
         commands(was, is, |node| node.commands_queued, |from, to| Notice::CommandsQueued { from, to }),
         config_reported(was, is),
@@ -93,6 +96,11 @@ fn presence(was: Option<&Node>, is: &Node, at: Timestamp, policy: &Policy) -> Op
 fn config_desired(was: Option<&Node>, is: &Node) -> Option<Notice> {
     let (was, is) = (was.and_then(|was| was.desired.clone()), is.desired.clone()?);
     (was.as_ref() != Some(&is)).then_some(Notice::ConfigDesired { was, is })
+}
+
+fn config_unset(was: Option<&Node>, is: &Node) -> Option<Notice> {
+    let was = was?.desired.clone().filter(|_| is.desired.is_none())?;
+    Some(Notice::ConfigUnset { was, version: is.config_version })
 }
 
 fn config_reported(was: Option<&Node>, is: &Node) -> Option<Notice> {

@@ -17,9 +17,14 @@ use crate::node::Node;
 use crate::timestamp::Timestamp;
 use crate::update::{Change, Update};
 
-/// The write that makes a document desired with this version, if none is desired whose version is as high.
+/// The write that makes a document desired with this version, if none was made that is as high. It counts as set for the
+/// node alone.
 pub fn restore_config(node: &NodeId, sha256: &str, version: u64) -> Update {
-    let changes = vec![Change::Set(A::DesiredVersion, version.into()), Change::Set(A::DesiredHash, sha256.into())];
+    let changes = vec![
+        Change::Set(A::DesiredVersion, version.into()),
+        Change::Set(A::DesiredHash, sha256.into()),
+        Change::Remove(A::SiteConfig),
+    ];
     let clauses = vec![registered(), not_revoked(), lower(A::DesiredVersion, version)];
     Update::of_node(node, clauses, Guard::NEVER, changes)
 }
@@ -68,10 +73,10 @@ pub fn above_all(now: Timestamp) -> u64 {
     now.0 / 1000
 }
 
-/// The write that raises the version of the configuration that a node is to run to this one: the node is given it again.
+/// The write that raises the version of the configuration that was made last to this one. If one is desired, the node is
+/// given it again. If none is, the next one is numbered from there.
 pub fn raise_config(node: &NodeId, to: u64) -> Update {
-    let desired = Clause::new(Because::NothingDesired, Guard::Exists(A::DesiredHash));
-    let clauses = vec![registered(), desired, lower(A::DesiredVersion, to)];
+    let clauses = vec![registered(), lower(A::DesiredVersion, to)];
     Update::of_node(node, clauses, Guard::NEVER, vec![Change::Set(A::DesiredVersion, to.into())])
 }
 
@@ -142,8 +147,10 @@ mod tests {
         let lowered = after(&[set("ab"), raise_config(&id(), 1_000), raise_config(&id(), 999)]).1;
         assert_eq!(lowered, [None, None, Some(Because::NumbersHigher)]);
         let (item, refused) = after(&[raise_config(&id(), 7), raise_commands(&id(), 7), raise_commands(&id(), 7)]);
-        assert_eq!(refused, [Some(Because::NothingDesired), None, Some(Because::NumbersHigher)]);
-        assert_eq!(Node::read(&item).expect("readable").desired, None);
+        assert_eq!(refused, [None, None, Some(Because::NumbersHigher)]);
+        let nothing = Node::read(&item).expect("readable");
+        assert_eq!((nothing.desired, nothing.config_version), (None, 7));
+        assert_eq!(node(&[raise_config(&id(), 7), set("ab")]).config_version, 8, "a new one is counted on from there");
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod replay;
 mod rollouts;
 mod routes;
 mod unchanged;
+mod versions;
 mod view;
 
 pub use endpoints::Endpoints;

@@ -105,6 +105,12 @@ impl MemoryStore {
         suspects.into_iter().take(most(limit)).map(|(_, node)| node).collect()
     }
 
+    /// Every item.
+    #[cfg(test)]
+    pub(crate) fn all(&self) -> BTreeMap<Key, Item> {
+        self.items().clone()
+    }
+
     fn items(&self) -> MutexGuard<'_, BTreeMap<Key, Item>> {
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,9 +7,8 @@ use serde::{Deserialize, Serialize};
 pub use data::{
     AddedFirmware, CutoverModes, DesiredConfigs, DesiredFirmware, DisabledEndpoint, Drift, EndpointSettings, EventData,
     ExpiredCommand, ExpiringToken, FinishedCommand, Flaps, MappingChange, NamedConfig, Nothing, Offline, Online,
-    QueuedCommand, Registration, Registrations, RemovedEndpoint, ReportedConfig, ReportedFirmware,
-    RolloutChanged, SetEndpoint,
-    TestedEndpoint,
+    QueuedCommand, Registration, Registrations, RemovedEndpoint, ReportedConfig, ReportedFirmware, RolloutChanged,
+    SetEndpoint, TestedEndpoint, UnsetConfig,
 };
 
 use crate::json::Json;

@@ -1,6 +1,6 @@
 //! Reading a stored node.
 
-use super::{Blocked, Closed, DesiredConfig, Held, Node, Presence, Previous, Takeovers};
+use super::{Blocked, Closed, DesiredConfig, Held, Node, Origin, Presence, Previous, Takeovers};
 use crate::attribute::Attribute;
 use crate::event::Connection;
 use crate::id::{ConnectionId, CredentialVersion, Instance};
@@ -37,6 +37,8 @@ impl Node {
             model: text(item, Attribute::Model)?.map(str::to_owned),
             tags: text(item, Attribute::Tags)?.map(Tags::read).unwrap_or_default(),
             desired: desired(item)?,
+            config_version: number(item, Attribute::DesiredVersion)?.unwrap_or_default(),
+            config_origin: if item.contains_key(&Attribute::SiteConfig) { Origin::Site } else { Origin::Node },
             applied: number(item, Attribute::AppliedVersion)?,
             config: config(item)?,
             commands_queued: number(item, Attribute::CommandsQueued)?.unwrap_or_default(),
@@ -116,8 +118,8 @@ fn takeovers(item: &Item) -> Result<Option<Takeovers>, Malformed> {
 }
 
 fn desired(item: &Item) -> Result<Option<DesiredConfig>, Malformed> {
-    let Some(version) = number(item, Attribute::DesiredVersion)? else { return Ok(None) };
-    let sha256 = text(item, Attribute::DesiredHash)?.ok_or_else(|| malformed(Attribute::DesiredHash))?.to_owned();
+    let Some(sha256) = text(item, Attribute::DesiredHash)?.map(str::to_owned) else { return Ok(None) };
+    let version = number(item, Attribute::DesiredVersion)?.ok_or_else(|| malformed(Attribute::DesiredVersion))?;
     Ok(Some(DesiredConfig { version, sha256 }))
 }
 

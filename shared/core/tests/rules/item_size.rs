@@ -1,11 +1,11 @@
 //! The largest node item that the rules can produce stays within one write unit.
 
 use rollcall_core::{
-    Attribute, CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, ConfigOutcome, ConfigState, Connection, CredentialVersion,
-    DETAIL_BYTES, Event, EventKind, Expected, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES, FirmwareVersion, Found, Health,
-    Instance, Item, Key, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, NodeId, Outcome, PARTITION_KEY, Policy,
-    Registering, Registration, Report, SITE_BYTES, SORT_KEY, TAGS_BYTES, Tags, Timestamp, UPDATE_DETAIL_BYTES,
-    UpdateOutcome, UpdateState, Value, plan, register, set_config, set_firmware,
+    Actor, Attribute, CLOSE_REASON_BYTES, CONNECTION_ID_BYTES, ConfigOutcome, ConfigState, Connection,
+    CredentialVersion, DETAIL_BYTES, Event, EventKind, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES, FirmwareVersion, Found,
+    Health, Instance, Item, Key, MODEL_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, Node, NodeId, Outcome, PARTITION_KEY,
+    Policy, Registering, Registration, Report, SITE_BYTES, SORT_KEY, Setting, TAGS_BYTES, Tags, Timestamp,
+    UPDATE_DETAIL_BYTES, UpdateOutcome, UpdateState, Value, plan, register, remember, set_firmware, set_site_config,
 };
 
 /// The year 2286, when milliseconds get their fourteenth digit.
@@ -103,7 +103,7 @@ fn desired() -> Item {
     let model = registering.model.clone().expect("a model");
     let desired = [
         register(&node(), &registering),
-        set_config(&node(), &"f".repeat(64), &Expected::default()),
+        set_site_config(&node(), &"f".repeat(64), false),
         set_firmware(&node(), &model, &version('w')),
     ];
     for update in desired {
@@ -121,6 +121,24 @@ fn desired() -> Item {
     item.insert(Attribute::CommandsQueued, Value::Number(999_999_999_999));
     item.insert(Attribute::CommandsOver, Value::Number(999_999_999_998));
     item
+}
+
+#[test]
+fn the_largest_history_fits_three_write_units() {
+    let mut stored = Node::read(&desired()).expect("a node");
+    let setting = Setting { at: NOW, by: Some(Actor::named(&"a".repeat(300)).stored()) };
+    let mut history = Item::new();
+    for version in 999_999_999_900..=999_999_999_999_u64 {
+        stored.config_version = version;
+        stored.applied = Some(999_999_999_950);
+        stored.config = Some(ConfigOutcome { version: version - 1, state: ConfigState::Applied, detail: None });
+        let Outcome::Applied { after } = remember(&node(), &stored, &setting).apply(Some(&history)) else {
+            panic!("refused")
+        };
+        history = after;
+    }
+    let bytes = size(&history);
+    assert!(history.len() == 42 && (2 * NODE_ITEM_BYTES..=3 * NODE_ITEM_BYTES).contains(&bytes), "{bytes} bytes");
 }
 
 fn version(letter: char) -> FirmwareVersion {

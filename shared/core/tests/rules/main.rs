@@ -5,3 +5,4 @@ mod histories;
 mod item_size;
 mod model;
 mod races;
+mod versions;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rollcall_core::{ConfigState, Key, Timestamp};
+use rollcall_core::{ConfigState, Key, Origin, Timestamp};
 use rollcall_machine::NodeEvent;
 use rollcall_wire::{ConfigNews, sha256};
 
@@ -59,6 +59,12 @@ impl Configs {
         if after.version != was + 1 {
             let what = format!("had version {was} of its configuration desired, and now version {}", after.version);
             verdicts.node(Kind::UntrueAnswer, at, change.node, what);
+        }
+        let had_own =
+            change.was.as_deref().is_some_and(|was| was.desired.is_some() && was.config_origin == Origin::Node);
+        if had_own && change.is.config_origin == Origin::Site {
+            let what = format!("had a configuration of its own, which version {} of its site replaces", after.version);
+            verdicts.node(Kind::WrongDocument, at, change.node, what);
         }
         if !table.has(&Key::Document(after.sha256.clone())) {
             let what = format!("is to run the document {}, which is not stored", after.sha256);

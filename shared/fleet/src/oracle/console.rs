@@ -151,8 +151,12 @@ fn presence(facts: &Facts, view: &NodeView) -> Option<(usize, Presence)> {
     Some((node, if view.online { Presence::Online(since?) } else { Presence::Offline(since) }))
 }
 
-/// Remembers the nodes for which a site's configuration could not be set: these count as dealt with.
+/// Remembers the nodes for which a site's configuration could not be set: these count as dealt with. And those that kept
+/// what was set for them alone.
 fn remember_failed(talk: &mut Talk, body: &Value) {
+    let kept = body.get("kept_nodes").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    talk.kept.1.extend(kept.map(str::to_owned));
+    talk.kept.0 += body.get("kept").and_then(Value::as_u64).unwrap_or_default();
     let failed = body.get("failed").and_then(Value::as_array);
     let failed = failed.into_iter().flatten().filter_map(|failed| failed.get("node")?.as_str());
     talk.listed.extend(failed.map(str::to_owned));
@@ -179,9 +183,18 @@ fn whole_site(known: &Known<'_>, verdicts: &mut Verdicts, talk: &Talk, at: Times
             None => Some("is not listed".to_owned()),
             Some(hash) => {
                 let versions = stored.versions.iter().zip(stored.versions.iter().skip(1).map(Some).chain([None]));
-                let mut since = versions.filter(|(_, next)| next.is_none_or(|next| next.since >= talk.first_at));
-                let was_set = since.any(|(version, _)| version.sha256 == *hash);
-                (!was_set).then(|| format!("was never to run the document {hash}"))
+                let since = versions.filter(|(_, next)| next.is_none_or(|next| next.since >= talk.first_at));
+                let since: Vec<_> = since.map(|(version, _)| version).collect();
+                let (count, named) = (talk.kept.0, talk.kept.1.len() as u64);
+                let is_named = talk.kept.1.contains(plan.id.as_str());
+                let had_own = since.iter().any(|version| version.own);
+                let was_set = since.iter().any(|version| version.sha256 == *hash);
+                if is_named && !had_own {
+                    Some("is said to keep a configuration of its own, and had none".to_owned())
+                } else {
+                    let is_kept = had_own && (is_named || named < count);
+                    (!was_set && !is_kept).then(|| format!("was never to run the document {hash}"))
+                }
             }
         };
         if let Some(wrong) = wrong {

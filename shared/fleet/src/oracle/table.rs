@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use rollcall_core::{Item, Key, NODE_ITEM_BYTES, Node, PARTITION_KEY, SORT_KEY, Timestamp, Value};
+use rollcall_core::{Item, Key, NODE_ITEM_BYTES, Node, Origin, PARTITION_KEY, SORT_KEY, Timestamp, Value};
 
 use super::facts::Facts;
 use super::hashing::hash;
@@ -29,6 +29,8 @@ pub(super) struct Change {
 pub(super) struct Version {
     pub(super) number: u64,
     pub(super) sha256: String,
+    /// Whether it was set for the node alone.
+    pub(super) own: bool,
     /// From when on it was desired.
     pub(super) since: Timestamp,
 }
@@ -169,7 +171,8 @@ impl Stored {
             && let Some(desired) = &is.desired
         {
             let (number, sha256) = (desired.version, desired.sha256.clone());
-            self.versions.push_back(Version { number, sha256, since: at });
+            let own = is.config_origin == Origin::Node;
+            self.versions.push_back(Version { number, sha256, own, since: at });
             if self.versions.len() > VERSIONS {
                 self.versions.pop_front();
             }

@@ -31,6 +31,8 @@ pub(super) struct Talk {
     pub(super) knew_firmware: bool,
     /// The nodes that were listed so far, and those for which a configuration could not be set.
     pub(super) listed: BTreeSet<String>,
+    /// How many nodes kept what was set for them alone, and those of them that were named.
+    pub(super) kept: (u64, BTreeSet<String>),
 }
 
 /// All conversations that are under way.
@@ -60,6 +62,7 @@ impl Talks {
             pushed: vec![],
             knew_firmware,
             listed: BTreeSet::new(),
+            kept: (0, BTreeSet::new()),
         });
         (talk.asked_at, talk.overflown, talk.knew_firmware) = (at, false, knew_firmware);
         talk.states = now.into_iter().collect();

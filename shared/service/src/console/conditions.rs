@@ -2,7 +2,8 @@
 //!
 //! The tag of a configuration is its version, `"7"`. Once the node has reported something, a hash of the report
 //! follows, as in `"7-0b5c31aa"`: a configuration is shown with the report, so its tag must change with it. Setting a
-//! configuration replaces the version alone. So for `If-Match`, both tags are version 7, and `"0"` is no configuration.
+//! configuration replaces the version alone. So for `If-Match`, both tags are version 7, and `"0"` is a node that never
+//! had one. That a configuration was unset counts as a version, too.
 
 use crate::http::HttpAnswer;
 use crate::http::Request;
@@ -57,14 +58,15 @@ impl Conditions {
             || Ok(Self::default()),
             |name| {
                 let detail = format!(
-                    "{name}: this request can't be conditional; only PUT /v1/nodes/{{node}}/config and reads can"
+                    "{name}: this request can't be conditional; only reads can, and those that set, roll back or unset \
+                     the configuration of one node"
                 );
                 Err(Problem::new(ProblemCode::InvalidParameter, detail))
             },
         )
     }
 
-    /// The condition on the version that is desired, for another configuration to be set.
+    /// The condition on the version that is desired, for another configuration to be set, or none.
     pub(crate) fn expected(&self) -> Expected {
         let versions = |tags: &Tags, is_strong: bool| match tags {
             Tags::Any => Versions::Any,
@@ -108,7 +110,7 @@ impl Conditions {
 
 /// The tag of a node's configuration.
 pub(crate) fn etag(node: &Node) -> String {
-    let version = node.desired.as_ref().map_or(0, |desired| desired.version);
+    let version = node.config_version;
     if node.config.is_none() && node.applied.is_none() {
         return format!("\"{version}\"");
     }
@@ -278,3 +280,7 @@ mod tests {
         assert_eq!(unchanged.headers.keys().copied().collect::<Vec<_>>(), ["cache-control", "etag"]);
     }
 }
+
+#[cfg(test)]
+#[path = "conditions_tests.rs"]
+pub(crate) mod on_every_route;

@@ -10,13 +10,16 @@ use crate::store::Store;
 use futures_util::future::join;
 use futures_util::{StreamExt as _, stream};
 use rollcall_core::{
-    ConfigChange, Expected, History, Item, Key, Node, NodeId, Outcome, Site, Timestamp, Update, config_set,
-    note_unused, remember, set_config,
+    Actor, ConfigChange, Expected, Item, Node, NodeId, Outcome, Setting, Site, Timestamp, Update, config_set,
+    note_unused, remember, set_config, set_site_config,
 };
-use rollcall_wire::console::{AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, SiteConfigSet};
+use rollcall_wire::console::{
+    AppliedView, BatchResult, ConfigSet, ConfigView, DeliveryState, Problem, ProblemCode, SiteConfigSet,
+};
 use rollcall_wire::{Document, Json, ServerMessage};
 
 use crate::console::conditions::etag;
+use crate::console::export::flag;
 use crate::console::handle::{Admitted, Answered, Console, parse};
 use crate::console::refusal::{denied, failed, internal};
 use crate::console::{cursor, view};
@@ -24,6 +27,8 @@ use crate::console::{cursor, view};
 /// How many nodes of a site are set in one request: so many easily fit the request's 30 seconds (Amazon API Gateway
 /// quotas).
 const SITE_PAGE: i32 = 100;
+/// How many nodes are named that keep what was set for them alone.
+const KEPT_NAMED: usize = 10;
 /// How many of these nodes are set at the same time.
 const AT_ONCE: usize = 16;
 
@@ -70,7 +75,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             (changed, _) => {
                 let news = ServerMessage::Config(config_news(set.config.version, document, 0));
                 let push = self.push(node, &set.node, &news, admitted.now);
-                let (delivery, ()) = join(push, self.remember(node, &set)).await;
+                let (delivery, ()) = join(push, self.remember(node, &set.node, admitted)).await;
                 if changed { delivery } else { DeliveryState::Unchanged }
             }
         };
@@ -87,10 +92,11 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         }
     }
 
-    /// Stores the version in the node's history, best effort. Without it, the difference can't be shown once another
-    /// version is desired.
-    pub(crate) async fn remember(&self, node: &NodeId, set: &ConfigChange) {
-        if let Err(error) = self.store.write(&remember(node, &set.node, &set.config)).await {
+    /// Stores the version that was made last in the node's history, best effort. Without it, the version can't be shown or
+    /// gone back to once another one is made.
+    pub(crate) async fn remember(&self, node: &NodeId, stored: &Node, admitted: &Admitted<'_>) {
+        let setting = Setting { at: admitted.now, by: admitted.actor.as_ref().map(Actor::stored) };
+        if let Err(error) = self.store.write(&remember(node, stored, &setting)).await {
             tracing::warn!(%node, error = chain(&error), "a configuration's version could not be remembered");
         }
     }
@@ -119,42 +125,38 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let sha256 = if let Some(desired) = desired {
             Some(desired.sha256.clone())
         } else {
-            let item = self.store.read(&Key::History(node.clone())).await.map_err(|error| failed(&error))?;
-            let history = item.as_ref().map(History::read).transpose().map_err(|error| internal(&error))?;
-            history.unwrap_or_default().sha256(version).map(str::to_owned)
+            self.history(node).await?.sha256(version).map(str::to_owned)
         };
         let document = self.json(sha256.as_deref()).await?;
         Ok(Some(AppliedView { version, sha256, document }))
     }
 
     /// The document with this hash as JSON, if there is one.
-    async fn json(&self, sha256: Option<&str>) -> Result<Option<Json>, Problem> {
+    pub(crate) async fn json(&self, sha256: Option<&str>) -> Result<Option<Json>, Problem> {
         let Some(sha256) = sha256 else { return Ok(None) };
         let document = self.documents.get(&self.store, sha256).await.map_err(|error| failed(&error))?;
         document.map(|document| document.json()).transpose().map_err(|error| internal(&error))
     }
 
     /// Sets the desired configuration of the next nodes of a site. The request is to be repeated with the cursor and
-    /// the same document until there is no cursor.
+    /// the same document until there is no cursor. Without `replace=true`, nodes keep what was set for them alone.
     pub(crate) async fn set_site_config(&self, admitted: &Admitted<'_>, site: &str) -> Answered {
         let site: Site = parse(site, "site")?;
+        let replaces_own = flag(admitted, "replace")?;
         let document = Document::parse(&admitted.body()?)?;
         let (secret, list) = (self.keys.secret(), format!("config of {site:?}: {}", document.sha256()));
         let after = admitted.parameter("cursor").map(|cursor| cursor::read(&secret, &list, cursor)).transpose()?;
         let page = self.store.page_of_site(&site, after, SITE_PAGE).await;
         let (nodes, next) = page.map_err(|error| failed(&error))?;
-        let any = Expected::default();
-        let nodes = nodes.iter().map(|(node, item)| (node, predicted(node, item, &document, &any)));
+        let update = |node: &NodeId| set_site_config(node, document.sha256(), replaces_own);
+        let nodes = nodes.iter().map(|(node, item)| (node, config_change(update(node).apply(Some(item)))));
         let nodes: Vec<_> = nodes.collect();
         if nodes.iter().any(|(_, predicted)| predicted.as_ref().is_ok_and(|desired| desired.changed)) {
             self.store_document(&document, admitted.now).await?;
         }
         let results = nodes.into_iter().map(async |(node, predicted)| {
             let set = match predicted {
-                Ok(_) => {
-                    let update = set_config(node, document.sha256(), &any);
-                    self.set_and_push(node, &document, update, admitted).await
-                }
+                Ok(_) => self.set_and_push(node, &document, update(node), admitted).await,
                 Err(problem) => Err(problem),
             };
             (node.to_string(), set)
@@ -166,6 +168,10 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
                 Ok(DeliveryState::Pushed) => set.pushed += 1,
                 Ok(DeliveryState::Pending) => set.pending += 1,
                 Ok(DeliveryState::Unchanged) => set.unchanged += 1,
+                Err(problem) if problem.code == ProblemCode::OwnConfig => {
+                    set.kept += 1;
+                    set.kept_nodes.extend(Some(node).filter(|_| set.kept_nodes.len() < KEPT_NAMED));
+                }
                 Err(problem) => {
                     let (status, reason) = (problem.status, problem.code);
                     tracing::info!(node, status, %reason, outcome = "refused", "config");

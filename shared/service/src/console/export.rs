@@ -91,7 +91,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             revoked: Some(node.revoked),
             config,
             firmware: node.desired_firmware.clone(),
-            config_version: node.desired.as_ref().map(|desired| desired.version),
+            config_version: Some(node.config_version).filter(|version| *version > 0),
             last_command: Some(node.commands_queued).filter(|last| *last > 0),
             open_commands: self.open_commands(id, node, now).await?,
             if_unchanged: None,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, stream};
 use rollcall_core::{
     About, Amending, Describing, Expected, FirmwareVersion, Item, Model, Node, NodeId, Outcome, Update, granted,
-    register_or_amend, restore_config, revoke, set_config, set_firmware,
+    raise_config, register_or_amend, restore_config, revoke, set_config, set_firmware,
 };
 use rollcall_wire::Document;
 use rollcall_wire::console::{IMPORT_NODES, ImportResult, ImportedField, NodeImport, Problem, ProblemCode};
@@ -158,10 +158,18 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 
     async fn import_config(&self, import: &mut Import<'_>, admitted: &Admitted<'_>) -> Result<(), Problem> {
         let desired = import.desired;
-        let Some(document) = &desired.config else { return Ok(()) };
         let stored = import.stored()?;
+        let last = stored.as_ref().map_or(0, |node| node.config_version);
+        let lower = |version: &u64| last < *version;
+        let Some(document) = &desired.config else {
+            // Nothing was desired of the node any more, and its versions are counted on from there.
+            let Some(version) = desired.config_version.filter(lower) else { return Ok(()) };
+            let outcome = self.try_out(import, &admitted.by(raise_config(&desired.node, version))).await?;
+            import.take(outcome)?;
+            import.changed.push(ImportedField::Config);
+            return Ok(());
+        };
         let now = stored.and_then(|node| node.desired);
-        let lower = |version: &u64| now.as_ref().is_none_or(|now| now.version < *version);
         let update = match desired.config_version.filter(lower) {
             Some(version) => restore_config(&desired.node, document.sha256(), version),
             None if now.is_some_and(|now| now.sha256 == document.sha256()) => return Ok(()),
@@ -242,12 +250,6 @@ impl Import<'_> {
 fn desired(element: &Element<'_>) -> Result<Desired, Problem> {
     let import: NodeImport = object(element.text)?;
     let node = element.node(&import.node)?;
-    if import.config_version.is_some() && import.config.is_none() {
-        return Err(Problem::new(
-            ProblemCode::InvalidBody,
-            "config_version: it is the version of `config`, which is not there",
-        ));
-    }
     let NodeImport { site, model, tags, credential_version, name, .. } = import;
     let labels = import.labels.map(|labels| about::labels(labels.unwrap_or_default())).transpose()?;
     let firmware = import.firmware.map(|version| version.parse()).transpose();

@@ -108,13 +108,21 @@ fn numbers_and_open_commands_come_back_where_the_node_s_own_are_lower_and_only_t
 }
 
 #[test]
-fn a_version_without_its_configuration_is_refused() {
+fn a_node_whose_configuration_was_unset_is_numbered_on_from_where_it_was() {
     let console = console(PrivateAddresses::Refused);
-    let (_, results) = ask(&console, "POST", "/v1/nodes:import", Some(json!([{"node": "ap-1", "config_version": 3}])));
-    assert_eq!(
-        (&results[0]["status"], console.store.get(&Key::Node("ap-1".parse().expect("an id")))),
-        (&json!(400), None)
-    );
+    ask(&console, "PUT", "/v1/nodes/ap-1", Some(json!({})));
+    ask(&console, "PUT", "/v1/nodes/ap-1/config", Some(json!({"n": 1})));
+    ask(&console, "DELETE", "/v1/nodes/ap-1/config", None);
+    let (_, exported) = ask(&console, "GET", "/v1/nodes:export", None);
+    let node = exported["nodes"][0].clone();
+    assert_eq!((&node["config_version"], node.get("config")), (&json!(2), None), "{node}");
+    let another = super::super::endpoints::tests::console(PrivateAddresses::Refused);
+    for changed in [json!(["registered", "config"]), json!([])] {
+        let imported = ask(&another, "POST", "/v1/nodes:import", Some(json!([node]))).1;
+        assert_eq!((&imported[0]["status"], &imported[0]["changed"]), (&json!(200), &changed), "{imported}");
+    }
+    let set = ask(&another, "PUT", "/v1/nodes/ap-1/config", Some(json!({"n": 1}))).1;
+    assert_eq!(set["version"], 3, "{set}");
 }
 
 #[test]
@@ -139,7 +147,8 @@ fn renumbered_nodes_have_numbers_above_all_and_no_open_command() {
     let one = stored("ap-1");
     assert_eq!(one.desired.map(|desired| desired.version), Some(1_800_000_000));
     assert_eq!((one.commands_queued, one.commands_over), (1_800_000_000, 1_800_000_000));
-    assert_eq!((stored("ap-2").desired, stored("ap-2").commands_queued), (None, 1_800_000_000));
+    let two = stored("ap-2");
+    assert_eq!((two.desired, two.config_version, two.commands_queued), (None, 1_800_000_000, 1_800_000_000));
     let (_, commands) = ask(&console, "GET", "/v1/nodes/ap-1/commands", None);
     assert_eq!(
         (&commands["commands"][0]["command"], &commands["commands"][0]["state"]),

@@ -26,6 +26,10 @@ use rollcall_wire::console::{
     AppliedView, BatchNode, BatchResult, ConfigSet, ConfigView, NodePage, NodePatch, NodeSpec, NodeView, Problem,
 };
 use rollcall_wire::console::{CommandPage, CommandProgress, CommandSpec, CommandView};
+use rollcall_wire::console::{
+    ConfigOrigin, ConfigUnset, ConfigVersionPage, ConfigVersionProgress, ConfigVersionView, RolledBack, RollingBack,
+    VersionDifference,
+};
 use rollcall_wire::console::{ConfigProgress, DeliveryState, DesiredView, ProblemCode, SiteConfigSet};
 use rollcall_wire::console::{
     DeliveryList, DeliveryProgress, DeliveryView, DisabledView, EndpointList, EndpointSecret, EndpointSpec,
@@ -83,7 +87,8 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         operations::import, operations::export, operations::drift, operations::renumber,
         operations::register, operations::amend, operations::show, operations::delete,
         operations::revoke, operations::disconnect, operations::set_config, operations::config,
-        operations::set_site_config,
+        operations::unset_config, operations::config_versions, operations::config_version,
+        operations::config_difference, operations::roll_back_config, operations::set_site_config,
         operations::queue, operations::commands, operations::cancel, operations::set_firmware,
         operations::add_firmware, operations::firmware, told::events, told::event_schema, told::node_events,
         told::list_endpoints, told::put_endpoint, told::endpoint, told::remove_endpoint,
@@ -95,7 +100,8 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
     components(schemas(
         NodeSpec, NodePatch, BatchNode, BatchResult, NodeView, NodePage, DesiredView, ConfigProgress, ConfigSet,
         NodeImport, OpenCommand, RenumberNode, ImportResult, ImportedField, ExportPage, DriftReport, DriftTold,
-        DeliveryState, SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode,
+        ConfigOrigin, ConfigUnset, ConfigVersionPage, ConfigVersionProgress, ConfigVersionView, VersionDifference,
+        RollingBack, RolledBack, DeliveryState, SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode,
         CommandSpec, CommandView, CommandProgress, CommandPage, FirmwareSpec, FirmwareWish, FirmwareSet,
         FirmwareProgress, UpdateReport, UpdateStatus, HealthView, PartHealth, Presence, PresenceView,
         CloudEvent, EventPage, NodeEventPage,
@@ -135,11 +141,11 @@ struct Renumbered(Vec<RenumberNode>);
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "it is only a schema")]
 struct Conditions {
-    /// Only if one of these versions is desired now: `"0"` stands for no configuration, `*` for any, and what follows
+    /// Only if one of these versions was made last: `"0"` stands for none, `*` for any that is desired, and what follows
     /// the version in an `ETag` does not matter. Weak tags never match
     #[param(rename = "If-Match", required = false, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*"){0,7})$"#)]
     if_match: String,
-    /// Only if none of these versions is desired now; `*`: only if no configuration is desired
+    /// Only if none of these versions was made last; `*`: only if no configuration is desired
     #[param(rename = "If-None-Match", required = false, pattern = r#"^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*"){0,7})$"#)]
     if_none_match: String,
 }
@@ -177,7 +183,7 @@ impl Modify for Keys {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeSet;
 
     use serde_json::Value;
@@ -210,7 +216,7 @@ mod tests {
     }
 
     /// The operations that need a key, each with its method and a path. A new one does not compile until it is here.
-    fn keyed() -> Vec<(Keyed<'static>, &'static str, &'static str)> {
+    pub(crate) fn keyed() -> Vec<(Keyed<'static>, &'static str, &'static str)> {
         macro_rules! all {
             ($($variant:ident $(($($id:literal),*))?: $method:literal $path:literal,)*) => {{
                 let _ = |keyed: Keyed<'_>| match keyed {
@@ -241,6 +247,11 @@ mod tests {
             Disconnect("{node}"): "POST" "nodes/{node}/disconnect",
             SetConfig("{node}"): "PUT" "nodes/{node}/config",
             Config("{node}"): "GET" "nodes/{node}/config",
+            UnsetConfig("{node}"): "DELETE" "nodes/{node}/config",
+            ConfigVersions("{node}"): "GET" "nodes/{node}/config/versions",
+            ConfigVersion("{node}", "{version}"): "GET" "nodes/{node}/config/versions/{version}",
+            ConfigDifference("{node}"): "GET" "nodes/{node}/config/difference",
+            RollBackConfig("{node}"): "POST" "nodes/{node}/config/rollback",
             SetSiteConfig("{site}"): "PUT" "sites/{site}/config",
             Queue("{node}"): "POST" "nodes/{node}/commands",
             Commands("{node}"): "GET" "nodes/{node}/commands",

@@ -42,6 +42,7 @@ pub(crate) fn denied(denied: Denied) -> Problem {
         Denied::Revoked => ProblemCode::RevokedNode,
         Denied::CredentialsGoBack { .. } => ProblemCode::CredentialsGoBack,
         Denied::Stale { .. } => ProblemCode::VersionMismatch,
+        Denied::OwnConfig => ProblemCode::OwnConfig,
         Denied::Changed => ProblemCode::NodeChanged,
         Denied::OtherModel => ProblemCode::OtherModel,
         Denied::QueueFull => ProblemCode::QueueFull,

@@ -8,7 +8,6 @@ use crate::clock::Clock;
 use crate::commands;
 use crate::connections::Connections;
 use crate::console::batch::{Element, elements};
-use crate::console::configs::config_change;
 use crate::console::handle::{Admitted, Answered, Console, object};
 use crate::console::refusal::{denied, failed, internal};
 use crate::http::HttpAnswer;
@@ -64,12 +63,15 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         }
     }
 
-    /// The node is given its configuration again at its next check-in.
+    /// The node is given its configuration again at its next check-in. If none is desired, the next one has a higher number.
     async fn raise_config(&self, node: &NodeId, admitted: &Admitted<'_>) -> Result<(), Problem> {
         match self.write(&admitted.by(raise_config(node, above_all(admitted.now)))).await? {
-            Outcome::Refused { because: Some(Because::NumbersHigher | Because::NothingDesired), .. } => Ok(()),
+            Outcome::Refused { because: Some(Because::NumbersHigher), .. } => Ok(()),
             outcome => {
-                self.remember(node, &config_change(outcome)?).await;
+                let stored = granted(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
+                if stored.desired.is_some() {
+                    self.remember(node, &stored, admitted).await;
+                }
                 Ok(())
             }
         }

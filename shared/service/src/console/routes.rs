@@ -8,7 +8,7 @@ use crate::console::keys::Scope;
 const METHODS: [&str; 5] = ["GET", "PUT", "PATCH", "POST", "DELETE"];
 
 /// Every parameter of any path.
-pub(crate) const PARAMETERS: [&str; 17] = [
+pub(crate) const PARAMETERS: [&str; 20] = [
     "site",
     "presence",
     "select",
@@ -26,6 +26,9 @@ pub(crate) const PARAMETERS: [&str; 17] = [
     "conditions",
     "stack",
     "state",
+    "replace",
+    "from",
+    "to",
 ];
 
 /// The operation that a request asks for.
@@ -44,7 +47,7 @@ pub(crate) enum Route<'a> {
 pub(crate) enum Conditional {
     /// They are conditions on the resource that is read.
     Read,
-    /// They are conditions on the configuration that is replaced.
+    /// They are conditions on the configuration that is replaced or unset.
     Set,
     /// They are refused, because the resource that is changed has no tag.
     Refused,
@@ -80,6 +83,11 @@ pub(crate) enum Keyed<'a> {
     Disconnect(&'a str),
     SetConfig(&'a str),
     Config(&'a str),
+    UnsetConfig(&'a str),
+    ConfigVersions(&'a str),
+    ConfigVersion(&'a str, &'a str),
+    ConfigDifference(&'a str),
+    RollBackConfig(&'a str),
     SetSiteConfig(&'a str),
     Queue(&'a str),
     Commands(&'a str),
@@ -142,6 +150,11 @@ impl<'a> Route<'a> {
             | Keyed::Disconnect(node)
             | Keyed::SetConfig(node)
             | Keyed::Config(node)
+            | Keyed::UnsetConfig(node)
+            | Keyed::ConfigVersions(node)
+            | Keyed::ConfigVersion(node, _)
+            | Keyed::ConfigDifference(node)
+            | Keyed::RollBackConfig(node)
             | Keyed::Queue(node)
             | Keyed::Commands(node)
             | Keyed::Cancel(node, _)
@@ -200,7 +213,9 @@ impl<'a> Route<'a> {
             Self::Keyed(Keyed::Events) => matches!(name, "after" | "limit" | "type" | "node" | "wait_s"),
             Self::Keyed(Keyed::Deliveries(_)) => name == "limit",
             Self::Keyed(Keyed::RolloutNodes(_)) => matches!(name, "state" | "limit" | "cursor"),
-            Self::Keyed(Keyed::SetSiteConfig(_)) => name == "cursor",
+            Self::Keyed(Keyed::SetSiteConfig(_)) => matches!(name, "cursor" | "replace"),
+            Self::Keyed(Keyed::ConfigDifference(_)) => matches!(name, "from" | "to"),
+            Self::Keyed(Keyed::RollBackConfig(_)) => name == "dry_run",
             Self::Keyed(Keyed::Disconnect(_)) => name == "within_s",
             // `OPTIONS` may have every parameter of the path's other methods.
             Self::Options(_) => PARAMETERS.contains(&name),
@@ -213,7 +228,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Options(_) => Conditional::Ignored,
             Self::Health => Conditional::Read,
-            Self::Keyed(Keyed::SetConfig(_)) => Conditional::Set,
+            Self::Keyed(Keyed::SetConfig(_) | Keyed::UnsetConfig(_) | Keyed::RollBackConfig(_)) => Conditional::Set,
             Self::Keyed(keyed) if keyed.scope() == Scope::Read => Conditional::Read,
             Self::Keyed(_) => Conditional::Refused,
         }
@@ -232,6 +247,7 @@ impl<'a> Route<'a> {
                 | Keyed::SetMode
                 | Keyed::Register(_)
                 | Keyed::SetConfig(_)
+                | Keyed::RollBackConfig(_)
                 | Keyed::SetSiteConfig(_)
                 | Keyed::Queue(_)
                 | Keyed::AddFirmware(..)
@@ -257,6 +273,9 @@ impl Keyed<'_> {
             | Self::CutoverNodes
             | Self::Show(_)
             | Self::Config(_)
+            | Self::ConfigVersions(_)
+            | Self::ConfigVersion(..)
+            | Self::ConfigDifference(_)
             | Self::Commands(_)
             | Self::Firmware(..)
             | Self::Events
@@ -280,6 +299,8 @@ impl Keyed<'_> {
             | Self::Revoke(_)
             | Self::Disconnect(_)
             | Self::SetConfig(_)
+            | Self::UnsetConfig(_)
+            | Self::RollBackConfig(_)
             | Self::SetSiteConfig(_)
             | Self::Queue(_)
             | Self::Cancel(..)
@@ -354,6 +375,11 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
         ("POST", ["nodes", node, "disconnect"]) => Route::Keyed(Keyed::Disconnect(node)),
         ("PUT", ["nodes", node, "config"]) => Route::Keyed(Keyed::SetConfig(node)),
         ("GET", ["nodes", node, "config"]) => Route::Keyed(Keyed::Config(node)),
+        ("DELETE", ["nodes", node, "config"]) => Route::Keyed(Keyed::UnsetConfig(node)),
+        ("GET", ["nodes", node, "config", "versions"]) => Route::Keyed(Keyed::ConfigVersions(node)),
+        ("GET", ["nodes", node, "config", "versions", version]) => Route::Keyed(Keyed::ConfigVersion(node, version)),
+        ("GET", ["nodes", node, "config", "difference"]) => Route::Keyed(Keyed::ConfigDifference(node)),
+        ("POST", ["nodes", node, "config", "rollback"]) => Route::Keyed(Keyed::RollBackConfig(node)),
         ("PUT", ["sites", site, "config"]) => Route::Keyed(Keyed::SetSiteConfig(site)),
         ("POST", ["nodes", node, "commands"]) => Route::Keyed(Keyed::Queue(node)),
         ("GET", ["nodes", node, "commands"]) => Route::Keyed(Keyed::Commands(node)),
@@ -385,58 +411,5 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_says_which_methods_it_has() {
-        assert_eq!(route("GET", "/v1/nodes/ap-1"), Ok(Route::Keyed(Keyed::Show("ap-1"))));
-        assert_eq!(route("HEAD", "/v1/nodes/ap-1"), Ok(Route::Keyed(Keyed::Show("ap-1"))));
-        for (path, allowed) in [
-            ("/v1/nodes/ap-1", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
-            ("/v1/nodes:batch", "POST, OPTIONS"),
-            ("/v1/health", "GET, HEAD, OPTIONS"),
-            ("/v1/check-in", "POST, OPTIONS"),
-            ("/v1/firmware/2.5.0", "GET, OPTIONS"),
-        ] {
-            for method in ["TRACE", "get", "Put", "CONNECT", ""] {
-                let refused = route(method, path).map_err(|refused| match refused {
-                    NoRoute::Method(methods) => methods.allow(),
-                    NoRoute::Path => "no path".to_owned(),
-                });
-                assert_eq!(refused, Err(allowed.to_owned()), "{method} {path}");
-            }
-            assert!(
-                matches!(route("OPTIONS", path), Ok(Route::Options(methods)) if methods.allow() == allowed),
-                "{path}"
-            );
-        }
-        assert!(route("HEAD", "/v1/nodes:batch").is_err(), "a path without GET has no HEAD");
-    }
-
-    #[test]
-    fn text_that_only_looks_like_a_path_is_refused() {
-        for path in [
-            "",
-            "/",
-            "/v1",
-            "/v1/",
-            "/v1/nothing",
-            "/nodes",
-            "/v1/nodes/a/b",
-            "/v2/nodes",
-            "//v1/nodes",
-            "/v1//nodes",
-            "/v1/./nodes",
-            "/v1/nodes/../nodes",
-            "/v1/nodes/ap-1/",
-            "/v1/nodes/ap-1/config/",
-            "/V1/nodes",
-            "/v1/Nodes",
-        ] {
-            for method in ["GET", "PUT", "OPTIONS", "HEAD"] {
-                assert_eq!(route(method, path), Err(NoRoute::Path), "{method} {path}");
-            }
-        }
-    }
-}
+#[path = "routes_tests.rs"]
+mod tests;

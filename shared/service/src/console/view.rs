@@ -2,14 +2,15 @@
 
 use crate::console::about;
 use rollcall_core::{
-    About, Command, CommandState, ConfigOutcome, ConfigState, Ending, Health, Held, Node, NodeId, Policy, Presence,
-    Timestamp,
+    About, Became, Command, CommandState, ConfigOutcome, ConfigState, Ending, Health, Held, Node, NodeId, Origin,
+    Policy, Presence, Remembered, Timestamp, Version,
 };
 use rollcall_core::{DesiredConfig, FirmwareState, UpdateOutcome, UpdateState, blocked_until, presence_at};
 use rollcall_core::{PresenceState, ShownPresence, shown_presence};
 use rollcall_wire::console::{self as wire, PresenceView};
 use rollcall_wire::console::{AppliedView, CommandProgress, CommandView, ConfigProgress, FirmwareProgress, NodeView};
 use rollcall_wire::console::{BudgetView, ClosedView, ConnectionView, DesiredView, NodeHealthView, TakeoversView};
+use rollcall_wire::console::{ConfigOrigin, ConfigVersionProgress, ConfigVersionView};
 use rollcall_wire::{ConfigReport, ConfigStatus, Edit, Json, JsonError, UpdateReport, UpdateStatus};
 
 /// The view of a node at this time. A node whose grace period is over is offline, whether a sweep has run or not.
@@ -127,7 +128,37 @@ pub(crate) fn command(command: &Command, now: Timestamp) -> Result<CommandView, 
 
 pub(crate) fn desired(node: &Node) -> Option<DesiredView> {
     let desired = node.desired.as_ref()?;
-    Some(DesiredView { version: desired.version, sha256: desired.sha256.clone() })
+    let origin = origin(node.config_origin);
+    Some(DesiredView { version: desired.version, sha256: desired.sha256.clone(), origin })
+}
+
+fn origin(origin: Origin) -> ConfigOrigin {
+    match origin {
+        Origin::Node => ConfigOrigin::Node,
+        Origin::Site => ConfigOrigin::Site,
+    }
+}
+
+/// A version of a node's configuration, which this actor has set.
+pub(crate) fn config_version(version: &Version, actor: Option<String>) -> ConfigVersionView {
+    let Remembered { version: number, sha256, setting, origin: set_for, .. } = version.remembered.clone();
+    ConfigVersionView {
+        version: number,
+        sha256,
+        state: match version.became {
+            Became::Pending => ConfigVersionProgress::Pending,
+            Became::Reported(ConfigState::Applied) => ConfigVersionProgress::Applied,
+            Became::Reported(ConfigState::Substituted) => ConfigVersionProgress::Substituted,
+            Became::Reported(ConfigState::Rejected) => ConfigVersionProgress::Rejected,
+            Became::Superseded => ConfigVersionProgress::Superseded,
+            Became::Unset => ConfigVersionProgress::Unset,
+        },
+        runs: version.runs,
+        origin: origin(set_for),
+        set_at_ms: setting.map(|setting| setting.at.0),
+        actor,
+        document: None,
+    }
 }
 
 pub(crate) fn progress(node: &Node) -> ConfigProgress {

@@ -6,7 +6,7 @@ use rollcall_core::{
 };
 use rollcall_wire::events::{
     DesiredConfigs, DesiredFirmware, ExpiredCommand, ExpiringToken, FinishedCommand, Flaps, NamedConfig, Nothing,
-    Offline, Online, QueuedCommand, Registration, Registrations, ReportedConfig, ReportedFirmware,
+    Offline, Online, QueuedCommand, Registration, Registrations, ReportedConfig, ReportedFirmware, UnsetConfig,
 };
 use rollcall_wire::{CloudEvent, EventData, Json};
 
@@ -76,6 +76,9 @@ fn one(notice: &Notice, at: Timestamp) -> Option<Detail> {
         Notice::ConfigDesired { was, is } => {
             let data = DesiredConfigs { was: was.as_ref().map(named), is: named(is) };
             (at, EventData::ConfigDesired(data))
+        }
+        Notice::ConfigUnset { was, version } => {
+            (at, EventData::ConfigUnset(UnsetConfig { was: named(was), version: *version }))
         }
         Notice::ConfigReported(outcome) => (at, config_reported(outcome)),
         Notice::FirmwareDesired { was, is } => {

@@ -1,7 +1,7 @@
 use futures_util::FutureExt as _;
 use rollcall_core::{
     Attribute, Change, Expected, Guard, Key, Node, NodeId, Outcome, Policy, Registering, Registration, SETTLED_S,
-    Timestamp, Update, note_unused, put_document, register, remember, set_config,
+    Setting, Timestamp, Update, note_unused, put_document, register, remember, set_config,
 };
 
 use crate::memory::MemoryStore;
@@ -46,7 +46,7 @@ impl World {
         let _ = self.sweeps.store.apply(&put_document(sha256, "{}"));
         self.write(&set_config(&self.node, sha256, &Expected::default()));
         let stored = self.stored();
-        self.write(&remember(&self.node, &stored, stored.desired.as_ref().expect("it was set")));
+        self.write(&remember(&self.node, &stored, &Setting { at: self.now(), by: None }));
         if let Some(before) = before {
             self.write(&note_unused(&before.sha256, self.now()));
         }

@@ -22,7 +22,7 @@ pub struct Problem {
     pub code: ProblemCode,
     /// What was wrong, for people.
     pub detail: String,
-    /// For `version-mismatch`: the version that is desired now; 0 if none is.
+    /// For `version-mismatch`: the version that was made last; 0 if none was. It is the one that is desired, if one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = u64, required = false))]
     pub current_version: Option<u64>,
@@ -57,6 +57,14 @@ vocabulary! {
         CredentialsGoBack,
         /// The node has no command with this number.
         UnknownCommand,
+        /// This version of the node's configuration is not remembered, or has no document.
+        UnknownVersion,
+        /// The version's document was deleted, because no node has used it for long.
+        DocumentGone,
+        /// No earlier version of the node's configuration is remembered that has another document.
+        NoEarlierVersion,
+        /// The node has a configuration that was set for it alone, which that of its site does not replace.
+        OwnConfig,
         /// No such firmware is known for this model.
         UnknownFirmware,
         /// There is no such endpoint.
@@ -106,6 +114,7 @@ impl ProblemCode {
             Self::NoRoute
             | Self::UnknownNode
             | Self::UnknownCommand
+            | Self::UnknownVersion
             | Self::UnknownFirmware
             | Self::UnknownEndpoint
             | Self::UnknownRollout => (404, "Not Found"),
@@ -121,8 +130,10 @@ impl ProblemCode {
             | Self::RolloutState
             | Self::TooManyRollouts
             | Self::OtherStack
+            | Self::NoEarlierVersion
+            | Self::OwnConfig
             | Self::OtherModel => (409, "Conflict"),
-            Self::RevokedNode => (410, "Gone"),
+            Self::RevokedNode | Self::DocumentGone => (410, "Gone"),
             Self::VersionMismatch | Self::NodeChanged => (412, "Precondition Failed"),
             Self::TooLarge => (413, "Content Too Large"),
             Self::UnsupportedMediaType => (415, "Unsupported Media Type"),

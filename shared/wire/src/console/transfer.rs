@@ -72,8 +72,9 @@ pub struct NodeImport {
         schema(value_type = Option<String>, required = false, pattern = "^[A-Za-z0-9:_.-]{1,32}$")
     )]
     pub firmware: Option<String>,
-    /// The version that `config` had, as an export says it: it becomes the version that is desired, unless that is as high
-    /// already. So a node that runs it has nothing to do, and no version is used twice.
+    /// The version that `config` had, as an export says it: it becomes the version that is desired, unless one was made that
+    /// is as high. So a node that runs it has nothing to do, and no version is used twice. Without `config`, nothing becomes
+    /// desired, and further versions are counted on from it.
     #[serde(default, deserialize_with = "number", skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, minimum = 1, maximum = 999_999_999_999_u64))]
     pub config_version: Option<u64>,

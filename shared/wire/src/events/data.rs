@@ -54,6 +54,8 @@ events! {
     ConfigRejected(ReportedConfig) = "config.rejected",
     /// A node runs a configuration that it made of the one that is desired.
     ConfigSubstituted(ReportedConfig) = "config.substituted",
+    /// No configuration is desired of a node any more.
+    ConfigUnset(UnsetConfig) = "config.unset",
     /// The mapping of the legacy endpoint was set or removed.
     CutoverMapping(MappingChange) = "cutover.mapping",
     /// Other nodes than before are answered by Rollcall, or by the legacy endpoint.
@@ -188,6 +190,14 @@ data! {
         was: Option<NamedConfig>,
         /// What is desired after.
         is: NamedConfig,
+    }
+
+    /// The configuration that is desired no more.
+    UnsetConfig {
+        /// What was desired before.
+        was: NamedConfig,
+        /// The version that counts that nothing is desired.
+        version: u64,
     }
 
     /// Which configuration it is.

@@ -155,7 +155,8 @@ async fn a_node_s_configuration_is_set_shown_and_not_replaced_by_mistake() {
     let stale = ["config", "set", "ap-1", "two.json", "--if-match", "7"];
     asker.write("two.json", r#"{"channel": 40}"#);
     let problem = asker.problem(&stale).await;
-    let advice = "version 1 is desired now: `rollcall config get ap-1` shows it, --if-match 1 replaces it";
+    let advice =
+        "the configuration of ap-1 is at version 1: `rollcall config get ap-1` shows it, --if-match 1 replaces it";
     assert_eq!(problem, advice);
     let mut program = asker.user.start(&["config", "set", "ap-1", "-", "--if-match", "1", "--url", &asker.url]);
     program.tell(r#"{"channel": 44}"#).await;

@@ -65,7 +65,9 @@ fn about(kind: &str, data: &Value) -> About {
         "node.online" | "node.offline" => (number(&data["since_ms"]), None),
         "node.registered" => (number(&data["is"]["credential_version"]), text(&data["is"]["site"])),
         "config.desired" => (number(&data["is"]["version"]), text(&data["is"]["sha256"])),
-        "config.applied" | "config.substituted" | "config.rejected" => (number(&data["version"]), None),
+        "config.applied" | "config.substituted" | "config.rejected" | "config.unset" => {
+            (number(&data["version"]), None)
+        }
         "firmware.desired" => (0, text(&data["is"])),
         "firmware.applied" | "firmware.failed" | "firmware.rolled_back" => (0, text(&data["version"])),
         "command.queued" | OVER | EXPIRED => (number(&data["command"]), None),
@@ -91,6 +93,9 @@ pub(super) fn expected(
         Expected::new("config.desired", desired.version, Some(&desired.sha256)).asked_for(true)
     };
     told.extend(desired.map(config));
+    let was_desired = was.is_some_and(|was| was.desired.is_some());
+    let is_unset = was_desired && is.desired.is_none();
+    told.extend(is_unset.then(|| Expected::new("config.unset", is.config_version, None).asked_for(true)));
     let version = is.desired_firmware.as_deref();
     let is_new = version.is_some() && was.and_then(|was| was.desired_firmware.as_deref()) != version;
     told.extend(is_new.then(|| Expected::new("firmware.desired", 0, version).asked_for(true)));

@@ -261,3 +261,22 @@ fn a_site_s_configuration_is_set_for_every_node_of_it() {
     assert_eq!(sets(false, json!([{"node": "ap-0", "status": 410}])), []);
     assert_eq!(sets(false, json!([])), [Kind::UntrueAnswer]);
 }
+
+#[test]
+fn a_node_keeps_what_was_set_for_it_alone_and_no_other_is_said_to() {
+    let keeps = |has_own: bool, named: Json| {
+        let mut story = registered();
+        if has_own {
+            let request = story.at(40).asks(&Ask::SetConfig { node: 0, document: 3, condition: None });
+            writes_config(&mut story, 3);
+            story.answered(&request, 200, set(1, 3, "pending"));
+        }
+        let request = story.at(60).asks(&Ask::SetSiteConfig { site: "site-0".to_owned(), document: 4 });
+        story.answered(&request, 200, json!({ "pushed": 0, "kept": 1, "kept_nodes": named, "failed": [] }));
+        story.found()
+    };
+    assert_eq!(keeps(true, json!(["ap-0"])), []);
+    assert_eq!(keeps(true, json!([])), [], "not all are named");
+    assert_eq!(keeps(false, json!(["ap-0"])), [Kind::UntrueAnswer]);
+    assert_eq!(keeps(false, json!([])), [Kind::UntrueAnswer]);
+}

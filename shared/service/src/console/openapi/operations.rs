@@ -1,9 +1,10 @@
 //! The operations on nodes, and on what they are to run.
 
 use super::{
-    Batch, BatchResult, CommandPage, CommandSpec, CommandView, Conditions, ConfigSet, ConfigView, DriftReport,
-    DriftTold, ExportPage, FirmwareSet, FirmwareSpec, FirmwareWish, HealthView, ImportResult, Imported, Known,
-    NodePage, NodePatch, NodeSpec, NodeView, Presence, Problem, Problems, Renumbered, SiteConfigSet,
+    Batch, BatchResult, CommandPage, CommandSpec, CommandView, Conditions, ConfigSet, ConfigUnset, ConfigVersionPage,
+    ConfigVersionView, ConfigView, DriftReport, DriftTold, ExportPage, FirmwareSet, FirmwareSpec, FirmwareWish,
+    HealthView, ImportResult, Imported, Known, NodePage, NodePatch, NodeSpec, NodeView, Presence, Problem, Problems,
+    Renumbered, RolledBack, RollingBack, SiteConfigSet, VersionDifference,
 };
 
 operations! {
@@ -184,14 +185,86 @@ operations! {
     ))]
     config;
 
+    /// Makes no configuration desired of a node any more. The node keeps what it runs.
+    ///
+    /// This counts as a version, too, so that no version is ever used twice. The versions before stay in the history.
+    #[utoipa::path(delete, path = "/v1/nodes/{node}/config", operation_id = "unsetConfig", tag = "configurations", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        Conditions,
+    ), responses(
+        (status = 200, description = "The version that counts it, and what the node keeps running", body = ConfigUnset,
+            headers(("ETag" = String, description = "The version; and a hash of the node's report, if there is one"))),
+        Problems,
+    ))]
+    unset_config;
+
+    /// The last versions of a node's configuration, the newest first: when each was set, by whom, and what became of it.
+    #[utoipa::path(get, path = "/v1/nodes/{node}/config/versions", operation_id = "listConfigVersions",
+    tag = "configurations", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        Known,
+    ), responses(
+        (status = 200, description = "The versions", body = ConfigVersionPage,
+            headers(("ETag" = String, description = "As for the node's configuration"))),
+        (status = 304, description = "Neither what is desired nor what was reported has changed",
+            headers(("ETag" = String, description = "The same as before"))),
+        Problems,
+    ))]
+    config_versions;
+
+    /// One version of a node's configuration, with its document.
+    ///
+    /// A document that no node uses is deleted after as long as events are kept. Then the answer is 410.
+    #[utoipa::path(get, path = "/v1/nodes/{node}/config/versions/{version}", operation_id = "getConfigVersion",
+    tag = "configurations", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        ("version" = u64, Path, minimum = 1, maximum = 999_999_999_999_u64),
+    ), responses(
+        (status = 200, description = "The version", body = ConfigVersionView),
+        Problems,
+    ))]
+    config_version;
+
+    /// How two versions of a node's configuration differ.
+    #[utoipa::path(get, path = "/v1/nodes/{node}/config/difference", operation_id = "getConfigDifference",
+    tag = "configurations", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        ("from" = u64, Query, description = "The version to begin with", minimum = 1, maximum = 999_999_999_999_u64),
+        ("to" = u64, Query, description = "The version that the difference leads to", minimum = 1,
+            maximum = 999_999_999_999_u64),
+    ), responses(
+        (status = 200, description = "Both versions, and their difference", body = VersionDifference),
+        Problems,
+    ))]
+    config_difference;
+
+    /// Makes the document of an earlier version desired again, in a new version.
+    ///
+    /// It is refused if another version is made at the same time. What was set for the node's site then counts as set for
+    /// the site again.
+    #[utoipa::path(post, path = "/v1/nodes/{node}/config/rollback", operation_id = "rollBackConfig",
+    tag = "configurations", params(
+        ("node" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
+        ("dry_run" = Option<bool>, Query, description = "`true`: nothing is changed, and the answer says what would be"),
+        Conditions,
+    ), request_body = RollingBack, responses(
+        (status = 200, description = "From which version to which, and the new one", body = RolledBack,
+            headers(("ETag" = String, description = "The version; and a hash of the node's report, if there is one"))),
+        Problems,
+    ))]
+    roll_back_config;
+
     /// Sets the desired configuration of a site's nodes, some at a time.
     ///
-    /// Repeat the request with the cursor and the same document until there is no cursor. A site has no version, so
-    /// this request has no conditions. To use conditions, set the nodes one by one.
+    /// Repeat the request with the cursor and the same document until there is no cursor. A node whose configuration was
+    /// set for it alone keeps it, unless it is to be replaced. A site has no version, so this request has no conditions. To
+    /// use conditions, set the nodes one by one.
     #[utoipa::path(put, path = "/v1/sites/{site}/config", operation_id = "setSiteConfig", tag = "configurations",
     params(
         ("site" = String, Path, pattern = "^[A-Za-z0-9:_-]{1,64}$"),
         ("cursor" = Option<String>, Query, description = "The cursor of the answer before"),
+        ("replace" = Option<bool>, Query,
+            description = "`true`: what was set for nodes alone is replaced, too; otherwise these nodes keep it"),
     ), request_body = serde_json::Value, responses(
         (status = 200, description = "What became of the nodes of this request", body = SiteConfigSet),
         Problems,

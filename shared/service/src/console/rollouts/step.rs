@@ -1,6 +1,6 @@
 //! One step of a rollout after the other.
 
-use rollcall_core::{Begun, Phase, Rollout, RolloutName, RolloutSchedule, RolloutState, Timestamp};
+use rollcall_core::{Actor, Begun, Phase, Rollout, RolloutName, RolloutSchedule, RolloutState, Timestamp};
 use rollcall_wire::EventData;
 use rollcall_wire::console::Problem;
 use serde::Serialize;
@@ -86,6 +86,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let (_, told) = requests::read(&read)?;
         let request = Request { now, at: now, ..Request::default() };
         let admitted = stepping(&request, name, now);
+        if let Some(keep) = admitted.actor.as_ref().and_then(Actor::keep) {
+            let _ = self.write(&keep).await?;
+        }
         match (read.state, read.phase) {
             (RolloutState::RollingBack, _) | (_, Phase::Undoing) => self.undo_targets(name, &read, &told, &admitted).await,
             (_, Phase::Listing) => self.list_targets(name, &read, &told, &admitted).await,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 use rollcall_core::{
-    ChangeKind, Expected, IdempotencyKey, Key, Node, NodeId, Outcome, Place, PresenceState, Rollout, RolloutName, Target,
-    TargetState, Update, move_target, set_config, shown_presence,
+    ChangeKind, IdempotencyKey, Key, Node, NodeId, Outcome, Place, PresenceState, Rollout, RolloutName, Target,
+    TargetState, Update, move_target, roll_back_config, shown_presence,
 };
 use rollcall_wire::console::{CommandSpec, Problem, ProblemCode};
 
@@ -197,8 +197,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             match change {
                 Change::Config(document) => {
                     self.store_document(document, admitted.now).await?;
-                    let version = node.desired.as_ref().map_or(0, |desired| desired.version);
-                    let update = set_config(id, document.sha256(), &Expected::version(version));
+                    // A configuration that was set for the site stays the site's.
+                    let (version, origin) = (node.config_version, node.config_origin);
+                    let update = roll_back_config(id, document.sha256(), version, origin);
                     match self.set_and_push(id, document, update, admitted).await {
                         Ok((set, _)) => return Ok(Made::Version(Some(set.version))),
                         Err(problem) if problem.code == ProblemCode::VersionMismatch => {}

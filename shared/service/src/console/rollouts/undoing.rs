@@ -3,7 +3,7 @@
 use futures_util::{StreamExt as _, stream};
 use rollcall_core::{
     ChangeKind, Expected, FirmwareVersion, NodeId, Place, Rollout, RolloutName, RolloutState, Target, TargetState,
-    set_config,
+    roll_back_config,
 };
 use rollcall_wire::EventData;
 use rollcall_wire::console::{Problem, ProblemCode};
@@ -109,24 +109,22 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             let is_told = target.state.is_told();
             return Ok(if is_told { (TargetState::Superseded, None) } else { (TargetState::Waiting, None) });
         }
-        let Some(before) = target.before.as_deref() else {
-            return Ok((target.state, Some("nothing was desired before")));
-        };
-        let made = match told.change.kind() {
-            ChangeKind::Config => {
-                let version = node.desired.as_ref().map_or(0, |desired| desired.version);
+        let made = match (told.change.kind(), target.before.as_deref()) {
+            (ChangeKind::Config, Some(before)) => {
                 let document = self.documents.get(&self.store, before).await.map_err(|error| failed(&error))?;
                 let Some(document) = document else { return Ok((target.state, Some("its document is deleted"))) };
                 self.store_document(&document, admitted.now).await?;
-                let update = set_config(id, document.sha256(), &Expected::version(version));
+                let update = roll_back_config(id, document.sha256(), node.config_version, node.config_origin);
                 self.set_and_push(id, &document, update, admitted).await.map(|_| ())
             }
-            ChangeKind::Firmware => {
+            (ChangeKind::Config, None) => self.unset(id, &Expected::version(node.config_version), admitted).await.map(|_| ()),
+            (ChangeKind::Firmware, None) => return Ok((target.state, Some("no firmware was known before"))),
+            (ChangeKind::Firmware, Some(before)) => {
                 let version: FirmwareVersion = parse(before, "version")?;
                 let unchanged = |update: rollcall_core::Update| update.unless_changed_since(Some(&item));
                 self.desire_firmware(id, &version, unchanged, admitted).await.map(|_| ())
             }
-            ChangeKind::Command => return Ok((target.state, None)),
+            (ChangeKind::Command, _) => return Ok((target.state, None)),
         };
         match made.map_err(|problem| (problem.code, problem)) {
             Ok(()) => Ok((TargetState::RolledBack, None)),
