@@ -5,7 +5,7 @@ use std::pin::pin;
 use futures_util::{StreamExt as _, TryStream, TryStreamExt as _, stream};
 use http::Method;
 use rollcall_core::{NodeId, Site};
-use rollcall_wire::console::{ConfigOrigin, NodePage, NodeView, ProblemCode, RolledBack, RollingBack};
+use rollcall_wire::console::{ConfigOrigin, DeliveryState, NodePage, NodeView, ProblemCode, RolledBack, RollingBack};
 use serde::Serialize;
 
 use super::client::{Ask, Client};
@@ -177,8 +177,13 @@ fn print_totals<'a>(totals: SiteTotals<'a>, args: &RollBack) -> Result<SiteTotal
     if !rolled_back.is_empty() {
         let mut columns = Columns::new(["NODE", "FROM", "TO", "VERSION", "DELIVERY"]);
         let row = |back: &RolledBack| {
-            let state = back.delivery.map_or_else(|| "dry run".to_owned(), |state| state.to_string());
-            [back.node.clone(), back.from.to_string(), back.to.to_string(), back.version.to_string(), state]
+            let state = match back.delivery {
+                None => "dry run",
+                Some(DeliveryState::Pushed) => "pushed",
+                Some(DeliveryState::Pending) => "pending",
+                Some(DeliveryState::Unchanged) => "unchanged",
+            };
+            [back.node.clone(), back.from.to_string(), back.to.to_string(), back.version.to_string(), state.to_owned()]
         };
         print(&format!("{}\n", columns.rows(rolled_back.iter().map(row))))?;
     }

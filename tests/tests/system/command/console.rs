@@ -342,6 +342,14 @@ async fn what_can_not_be_understood_exits_with_2_before_anybody_is_asked() {
         &["config", "set", "one.json"],
         &["config", "set", "ap-1", "--site", "hq", "one.json"],
         &["config", "set", "--site", "hq", "one.json", "--if-match", "1"],
+        &["config", "set", "ap-1", "one.json", "--replace"],
+        &["config", "rollback"],
+        &["config", "rollback", "ap-1", "--to", "0"],
+        &["config", "rollback", "--site", "hq", "--to", "3"],
+        &["config", "rollback", "--site", "hq", "--if-match", "3"],
+        &["config", "unset", "--site", "hq"],
+        &["config", "diff", "ap-1", "--from", "3"],
+        &["config", "diff", "ap-1", "one.json", "--from", "3", "--to", "4"],
         &["completions", "none"],
     ] {
         let ended = asker.run(arguments).await;
