@@ -202,8 +202,13 @@ fn print_totals<'a>(totals: SiteTotals<'a>, args: &RollBack) -> Result<SiteTotal
     if !rolled_back.is_empty() {
         let mut columns = Columns::new(["NODE", "FROM", "TO", "VERSION", "DELIVERY"]);
         let row = |back: &RolledBack| {
-            let state = back.delivery.map_or_else(|| "dry run".to_owned(), |state| state.to_string());
-            [back.node.clone(), back.from.to_string(), back.to.to_string(), back.version.to_string(), state]
+            let state = match back.delivery {
+                None => "dry run",
+                Some(DeliveryState::Pushed) => "pushed",
+                Some(DeliveryState::Pending) => "pending",
+                Some(DeliveryState::Unchanged) => "unchanged",
+            };
+            [back.node.clone(), back.from.to_string(), back.to.to_string(), back.version.to_string(), state.to_owned()]
         };
         print(&format!("{}\n", columns.rows(rolled_back.iter().map(row))))?;
     }

@@ -149,4 +149,3 @@ pub use sweep_state::{SCAN_SEGMENTS, SweepState};
 pub use tags::Tags;
 pub use timestamp::Timestamp;
 pub use update::{Change, Outcome, Update};
-pub use version::Version as VersionOrder;

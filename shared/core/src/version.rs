@@ -13,7 +13,7 @@ use std::cmp::Ordering;
 ///    it, as in `1.0.2k`. Numbers in it are compared as numbers.
 /// 4. What follows a `+`.
 #[derive(Clone, Copy, Debug)]
-pub struct Version<'a> {
+pub(crate) struct Version<'a> {
     family: &'a str,
     release: &'a str,
     rest: Rest<'a>,
@@ -31,7 +31,7 @@ enum Rest<'a> {
 
 impl<'a> Version<'a> {
     /// Reads a version. Every text is one.
-    pub fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         let (family, text) = text.split_at(text.find(|c: char| c.is_ascii_digit()).unwrap_or(text.len()));
         let (release, text) = text.split_at(release_length(text.as_bytes()));
         let (rest, build) = text.split_once('+').map_or((text, None), |(rest, build)| (rest, Some(build)));
@@ -44,7 +44,7 @@ impl<'a> Version<'a> {
     }
 
     /// Whether one of the two can be called older: the texts before their numbers are the same, and both have numbers.
-    pub fn is_comparable(&self, other: &Self) -> bool {
+    pub(crate) fn is_comparable(&self, other: &Self) -> bool {
         self.family == other.family && self.release.is_empty() == other.release.is_empty()
     }
 }

@@ -243,8 +243,10 @@ async fn what_is_refused_leaves_no_document_and_takes_none_away() {
     assert_eq!(put("/v1/nodes/ap-1/config", Some("\"7\""), "[2]").await, 412);
     assert_eq!(cloud.documents().await, 1);
     assert_eq!(console.get("/v1/nodes/ap-1/config").await.json()["document"], json!([1]));
-    assert_eq!(put("/v1/sites/hq/config", None, "[2]").await, 200);
-    assert_eq!(put("/v1/sites/hq/config", None, "[2]").await, 200);
+    assert_eq!(put("/v1/sites/hq/config", Some("*"), "[2]").await, 400, "a site has no version");
+    assert_eq!(cloud.documents().await, 1);
+    assert_eq!(put("/v1/sites/hq/config?replace=true", None, "[2]").await, 200);
+    assert_eq!(put("/v1/sites/hq/config?replace=true", None, "[2]").await, 200);
     assert_eq!(cloud.documents().await, 2);
     for node in ["ap-1", "ap-2"] {
         assert_eq!(console.get(&format!("/v1/nodes/{node}/config")).await.json()["document"], json!([2]));

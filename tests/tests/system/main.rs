@@ -21,6 +21,7 @@ mod everywhere;
 mod faults;
 mod firmware;
 mod generated_clients;
+mod history;
 mod iam;
 mod invoke_contract;
 mod localstack;

@@ -15,9 +15,10 @@ use rand::{RngExt as _, SeedableRng as _};
 use rollcall_aws::{DynamoStore, create_tables, local_dynamo_client};
 use rollcall_core::{
     Amending, Attribute, ConfigOutcome, ConfigState, Connection, CredentialVersion, Deletion, DesiredConfig, Event,
-    EventKind, Expected, FirmwareImage, Health, Instance, Item, Key, NODE_ITEM_BYTES, Node, NodeId, Outcome, Policy,
-    Queueing, Registering, Registration, Report, Site, Tags, Timestamp, Update, Value, Versions, amend, delete_node,
-    expired, lost, plan, put_document, put_firmware, queue, register, remember, revoke, set_config,
+    EventKind, Expected, FirmwareImage, Health, Instance, Item, Key, NODE_ITEM_BYTES, Node, NodeId, Origin, Outcome,
+    Policy, Queueing, Registering, Registration, Report, Setting, Site, Tags, Timestamp, Update, Value, Versions,
+    amend, delete_node, expired, lost, plan, put_document, put_firmware, queue, register, remember, revoke,
+    roll_back_config, set_config, set_site_config, unset_config,
 };
 use rollcall_service::{MemoryStore, Order, Store};
 use rollcall_stack::EmbeddedDynamo;
@@ -133,13 +134,18 @@ async fn keeps_every_kind_of_item(store: &impl Store) {
     let image =
         FirmwareImage { object_key: "a/b".to_owned(), size: 7, sha256: "ab".to_owned(), signature: "s".to_owned() };
     let (model, version) = ("ax-2".parse().expect("a model"), "2.5".parse().expect("a version"));
-    let config = DesiredConfig { version: 9, sha256: "cd".to_owned() };
+    let desiring = Node {
+        desired: Some(DesiredConfig { version: 9, sha256: "cd".to_owned() }),
+        config_version: 9,
+        ..stored.clone()
+    };
+    let setting = Setting { at: now, by: Some("deploy".to_owned()) };
     let (_, queued) = queue(&id, &stored, 0, &queueing("first"), now).expect("room");
     let mut written = vec![(Key::Node(id.clone()), registered)];
     for update in [
         put_document("ab", "{\"a\":1e400}"),
         put_firmware(&model, &version, &image),
-        remember(&id, &stored, &config),
+        remember(&id, &desiring, &setting),
         queued[1].clone(),
         queued[2].clone(),
     ] {

@@ -1,5 +1,7 @@
 //! The console's types for configurations.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::BatchResult;
@@ -81,8 +83,12 @@ pub struct SiteConfigSet {
     /// For how many nodes it was desired already.
     pub unchanged: u32,
     /// How many nodes keep a configuration that was set for them alone: without `replace=true`, it is not replaced.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub kept: u32,
     /// Some of these nodes: at most 10.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required, max_items = 10))]
     pub kept_nodes: Vec<String>,
     /// The nodes for which it could not be set, and why.
     pub failed: Vec<BatchResult>,
@@ -146,6 +152,13 @@ vocabulary! {
         Superseded,
         /// It counts that no configuration was desired any more. It has no document.
         Unset,
+    }
+}
+
+/// The state as it is in JSON.
+impl fmt::Display for ConfigVersionProgress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 

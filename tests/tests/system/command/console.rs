@@ -350,6 +350,14 @@ async fn what_can_not_be_understood_exits_with_2_before_anybody_is_asked() {
         &["firmware", "want", "--select", "site=", "2.5.0"],
         &["command", "send", "ap-1"],
         &["command", "send", "a/b", "scan"],
+        &["config", "set", "ap-1", "one.json", "--replace"],
+        &["config", "rollback"],
+        &["config", "rollback", "ap-1", "--to", "0"],
+        &["config", "rollback", "--site", "hq", "--to", "3"],
+        &["config", "rollback", "--site", "hq", "--if-match", "3"],
+        &["config", "unset", "--site", "hq"],
+        &["config", "diff", "ap-1", "--from", "3"],
+        &["config", "diff", "ap-1", "one.json", "--from", "3", "--to", "4"],
         &["completions", "none"],
     ] {
         let ended = asker.run(arguments).await;

@@ -9,6 +9,7 @@ mod diff;
 mod errors;
 mod events;
 mod firmware;
+mod history;
 mod reconcile;
 mod rollout;
 mod secrets;

@@ -62,7 +62,10 @@ pub(super) fn any_event(random: &mut SmallRng, id: &NodeId, stored: Option<&Item
 pub(super) fn any_wish(random: &mut SmallRng, id: &NodeId) -> Update {
     let credentials = Some(random.random_range(0..4)).filter(|version| *version > 0).map(CredentialVersion);
     let site = ["hq", "lab"].get(random.random_range(0..3)).map(|site| site.parse().expect("a site"));
-    match random.random_range(0..7) {
+    match random.random_range(0..10) {
+        7 => set_site_config(id, ["a", "b"][random.random_range(0..2)], random.random_range(0..2) == 0),
+        8 => roll_back_config(id, ["a", "b"][random.random_range(0..2)], random.random_range(0..4), Origin::Site),
+        9 => unset_config(id, &Expected { one_of: any_versions(random), none_of: any_versions(random) }),
         0..2 => register(id, &Registering { site, model: None, tags: Tags::default(), credentials }),
         2 => revoke(id),
         3 => amend(id, &Amending { site: site.into(), credentials, ..Amending::default() }),

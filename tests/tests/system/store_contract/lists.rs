@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use rollcall_core::{
-    About, DesiredConfig, Event, Item, Key, Legacy, Node, NodeId, Outcome, Polled, Registering, Registration, Site,
-    Timestamp, describe, due_shard, expired, note_polled, plan, put_document, register, remember,
+    About, DesiredConfig, Event, Item, Key, Legacy, Node, NodeId, Outcome, Polled, Registering, Registration, Setting,
+    Site, Timestamp, describe, due_shard, expired, note_polled, plan, put_document, register, remember,
 };
 use rollcall_service::{Beside, MemoryStore, PageKey, Segment, Store, StoreError};
 
@@ -31,8 +31,9 @@ async fn lists_every_node_once(store: &impl Store) {
         let site = (number % 2 == 0).then(|| site.clone());
         let stored = applied(store, &register(&id, &Registering { site, ..Registering::default() })).await;
         let stored = Node::read(&stored).expect("well-formed");
-        let config = DesiredConfig { version: 1, sha256: "cd".to_owned() };
-        let _ = applied(store, &remember(&id, &stored, &config)).await;
+        let desired = Some(DesiredConfig { version: 1, sha256: "cd".to_owned() });
+        let desiring = Node { desired, config_version: 1, ..stored };
+        let _ = applied(store, &remember(&id, &desiring, &Setting { at: Timestamp(1), by: None })).await;
     }
     let _ = applied(store, &put_document("ab", "{}")).await;
     let all: Vec<_> = (0..7).map(|number| format!("ap-{number}")).collect();
