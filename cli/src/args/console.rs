@@ -312,10 +312,10 @@ fn cursor(text: &str) -> Result<String, String> {
 #[group(required = true, multiple = false)]
 pub(crate) struct ConfigTarget {
     /// The node's id
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", conflicts_with_all = ["dry_run", "yes"])]
     pub(crate) node: Option<NodeId>,
     /// Every node of this site
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["dry_run", "yes"])]
     pub(crate) site: Option<Site>,
     /// Every node that this selector means, such as 'site=hq firmware<2.5' (docs/selectors.md)
     #[arg(long, value_name = "SELECTOR")]
