@@ -79,7 +79,7 @@ pub(crate) struct RollBack {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Do it to more than 10 nodes without asking
-    #[arg(long, requires = "select")]
+    #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -102,10 +102,10 @@ pub(crate) struct Unset {
 #[group(required = true, multiple = false)]
 pub(crate) struct ConfigTarget {
     /// The node's id
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", conflicts_with = "yes")]
     pub(crate) node: Option<NodeId>,
     /// Every node of this site
-    #[arg(long)]
+    #[arg(long, conflicts_with = "yes")]
     pub(crate) site: Option<Site>,
     /// Every node that this selector means, such as 'site=hq firmware<2.5' (docs/selectors.md)
     #[arg(long, value_name = "SELECTOR")]

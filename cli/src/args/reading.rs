@@ -86,6 +86,7 @@ impl Command {
             | Self::Commands(_)
             | Self::Firmware(_)
             | Self::Endpoint(_)
+            | Self::Rollout(_)
             | Self::Cutover(_)
             | Self::Node(_)
             | Self::Import(_)

@@ -7,7 +7,7 @@ use rollcall_core::{NodeId, Selector};
 #[group(required = true, multiple = false)]
 pub(crate) struct Target {
     /// The node's id
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", conflicts_with_all = ["dry_run", "yes"])]
     pub(crate) node: Option<NodeId>,
     /// Every node that this selector means, such as 'site=hq firmware<2.5' (docs/selectors.md)
     #[arg(long, value_name = "SELECTOR")]

@@ -40,6 +40,9 @@ pub(crate) async fn config(command: &ConfigCommand) -> Result<ExitCode, Problem>
         ConfigCommand::Set(args) => {
             let document = read(&args.file)?;
             let client = Client::open(&args.connection.address).await?;
+            if args.many.dry_run && args.target.select.is_none() {
+                return Err(Problem::misuse("--dry-run is for --select only"));
+            }
             match (&args.target.node, &args.target.site, &args.target.select) {
                 (Some(node), ..) => set_node(&client, args, node, &document).await,
                 (None, Some(site), _) => set_site(&client, args, site, &document).await,

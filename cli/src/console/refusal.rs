@@ -43,6 +43,8 @@ pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, statu
         ProblemCode::UnknownEndpoint => format!("{detail}: `rollcall endpoint list` shows those that there are"),
         ProblemCode::EndpointDisabled => format!("{detail} (`rollcall endpoint add`)"),
         ProblemCode::TooManyEndpoints => format!("{detail} with `rollcall endpoint remove`"),
+        ProblemCode::UnknownRollout => format!("{detail}: `rollcall rollout list` shows those that there are"),
+        ProblemCode::RolloutTaken | ProblemCode::RolloutState | ProblemCode::TooManyRollouts => detail,
         ProblemCode::KeyReused => format!("{detail}: give another --key, or none"),
         ProblemCode::QueueFull => format!(
             "{detail}: `rollcall command list {node}` shows them, `rollcall command cancel {node} NUMBER` takes one back, \

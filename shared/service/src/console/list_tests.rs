@@ -13,8 +13,8 @@ use crate::webhook_url::PrivateAddresses;
 fn fleet(nodes: usize) -> Tested {
     let console = console(PrivateAddresses::Refused);
     for number in 0..nodes {
-        let site = if number % 10 == 0 { "lab" } else { "hq" };
-        let tags = if number % 3 == 0 { json!(["roof"]) } else { json!([]) };
+        let site = if number.is_multiple_of(10) { "lab" } else { "hq" };
+        let tags = if number.is_multiple_of(3) { json!(["roof"]) } else { json!([]) };
         let spec = json!({"site": site, "model": "ax-2", "tags": tags, "name": format!("Lobby {number}"),
             "labels": {"floor": (number % 4).to_string()}});
         assert_eq!(ask(&console, "PUT", &format!("/v1/nodes/ap-{number}"), Some(spec)).0, 200);

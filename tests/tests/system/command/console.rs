@@ -346,6 +346,7 @@ async fn what_can_not_be_understood_exits_with_2_before_anybody_is_asked() {
         &["config", "set", "--select", "site=hq", "--site", "hq", "one.json"],
         &["nodes", "revoke", "ap-1", "--select", "site=hq"],
         &["nodes", "revoke", "ap-1", "--yes"],
+        &["config", "set", "--site", "hq", "one.json", "--dry-run"],
         &["nodes", "disconnect"],
         &["firmware", "want", "--select", "site=", "2.5.0"],
         &["command", "send", "ap-1"],

@@ -13,7 +13,7 @@ async fn fleet() -> (Asker, Program, Up) {
     let console = Http::new(up.http.clone(), asker.text(&["key"]).await.trim());
     let node = |number: usize| {
         let mut node = json!({"node": format!("ap-{number:02}"), "site": if number < 20 { "hq" } else { "lab" },
-            "tags": if number % 3 == 0 { json!(["roof"]) } else { json!([]) },
+            "tags": if number.is_multiple_of(3) { json!(["roof"]) } else { json!([]) },
             "name": format!("Lobby {number}, east"), "labels": {"floor": (number % 5).to_string()}});
         match number {
             0..24 => node["model"] = json!("ax-2"),
