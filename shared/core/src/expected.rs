@@ -57,18 +57,18 @@ impl Expected {
 
     /// The guard that the condition holds.
     fn holding(&self) -> Guard {
-        self.guard(0, Guard::Exists(A::DesiredHash), Guard::Missing(A::DesiredHash))
+        self.guard(0, &Guard::Exists(A::DesiredHash), &Guard::Missing(A::DesiredHash))
     }
 
     /// The guard that the condition held one version before. What was desired then does not show any more: only that
     /// nothing was before the first version.
     fn held_before(&self) -> Guard {
-        self.guard(1, is_not(0, 1), is(0, 1))
+        self.guard(1, &is_not(0, 1), &is(0, 1))
     }
 
     /// The guard that a version fulfils the condition, where the stored version is that version raised by a number. `some`
     /// says that a configuration is desired, and `none` that none is.
-    fn guard(&self, more: u64, some: Guard, none: Guard) -> Guard {
+    fn guard(&self, more: u64, some: &Guard, none: &Guard) -> Guard {
         let one_of = self.one_of.iter().map(|versions| match versions {
             Versions::Any => some.clone(),
             // DynamoDB has no empty condition. No version is below 0.
