@@ -21,7 +21,8 @@ use clap_complete::Shell;
 pub(crate) use commands::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
 pub(crate) use config::{ConfigCommand, DiffConfig, RollBack, SetConfig, Unset};
 pub(crate) use console::{
-    Address, Connection, Disconnect, Events, List, Nodes, NodesCommand, One, Register, Renumber, Revoke, Said, Set, Watch,
+    Address, Connection, Disconnect, Events, List, Nodes, NodesCommand, One, Register, Renumber, Revoke, Said, Set,
+    Watch,
 };
 pub(crate) use cutover::{CheckMapping, CutoverCommand, CutoverReport, CutoverShow, SetMapping, SetMode};
 pub(crate) use endpoint::{AddEndpoint, EndpointCommand, ListEndpoints, OneEndpoint, ReplayEvents, ShowEndpoint};

@@ -6,8 +6,8 @@ use http::Method;
 use rollcall_core::{RolloutName, Timestamp};
 use rollcall_wire::Json;
 use rollcall_wire::console::{
-    COMMAND_EXPIRES_S, CommandSpec, OnFailure, RolloutChange, RolloutDocument, RolloutFirmware, RolloutGate, RolloutList,
-    RolloutNode, RolloutNodePage, RolloutProgress, RolloutSpec, RolloutView,
+    COMMAND_EXPIRES_S, CommandSpec, OnFailure, RolloutChange, RolloutDocument, RolloutFirmware, RolloutGate,
+    RolloutList, RolloutNode, RolloutNodePage, RolloutProgress, RolloutSpec, RolloutView,
 };
 use serde::Serialize;
 

@@ -141,7 +141,11 @@ pub(crate) const TABLE: [Function; 10] = [
         triggers: &[Trigger::Http("$default")],
         variables: &[STORE, &[variable::FIRMWARE_BUCKET, variable::WEBHOOK_PRIVATE, variable::CUTOVER_WAIT]],
     },
-    Function { name: SWEEP, triggers: &[Trigger::Schedule(Rate::Sweep)], variables: &[STORE, &[variable::SWEEP_EVERY]] },
+    Function {
+        name: SWEEP,
+        triggers: &[Trigger::Schedule(Rate::Sweep)],
+        variables: &[STORE, &[variable::SWEEP_EVERY]],
+    },
 ];
 
 /// The function that stands in front of a legacy polling endpoint.

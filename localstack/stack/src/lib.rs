@@ -17,8 +17,8 @@ pub use bounded::Bounded;
 pub use build::{build_command, cargo_build};
 pub use dynamo::{DynamoError, EmbeddedDynamo};
 pub use functions::{
-    CONNECT, DELIVER, DELIVERY_SCHEDULE, FUNCTIONS, Function, FunctionSettings, MEMORY_MB, QueueUrls, ROLLOUTS_EVERY_S, ROUTE_CHECK_IN, Rate,
-    SWEEP, SWEEP_EVERY_S, Trigger, environment, timeout,
+    CONNECT, DELIVER, DELIVERY_SCHEDULE, FUNCTIONS, Function, FunctionSettings, MEMORY_MB, QueueUrls, ROLLOUTS_EVERY_S,
+    ROUTE_CHECK_IN, Rate, SWEEP, SWEEP_EVERY_S, Trigger, environment, timeout,
 };
 pub use queues::{DEAD_LETTERS, DISCARDED, QUEUE, QueuesError, start_queues};
 pub use s3::{EmbeddedS3, S3Error, create_bucket};

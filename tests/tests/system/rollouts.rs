@@ -94,9 +94,11 @@ async fn a_rollout_reaches_connected_nodes_in_waves_and_can_be_taken_back_and_ea
     // The feed tells of the nodes a little later.
     cloud.until_told_alone("ap-0", "config.desired").await;
     let timeline = console.get("/v1/nodes/ap-0/events").await.json();
-    let by_rollout = timeline["events"].as_array().expect("a list").iter().filter(|event| {
-        event["type"] == "config.desired" && event["actor"] == "rollout:channel-36"
-    });
+    let by_rollout = timeline["events"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|event| event["type"] == "config.desired" && event["actor"] == "rollout:channel-36");
     assert_eq!(by_rollout.count(), 2, "{timeline}");
     drop(nodes);
 }

@@ -1,5 +1,6 @@
 //! `rollcall rollout watch`.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
@@ -31,11 +32,8 @@ pub(super) async fn watch(args: &WatchRollout) -> Result<(), Problem> {
     let mut last = String::new();
     loop {
         let rollout: RolloutView = client.ask(Ask::new(Method::GET, path(&args.name, ""))).await?;
-        let text = if is_drawn {
-            format!("{REDRAW}{}", screen(&client, args, &rollout).await?)
-        } else {
-            line(&rollout)
-        };
+        let text =
+            if is_drawn { format!("{REDRAW}{}", screen(&client, args, &rollout).await?) } else { line(&rollout) };
         if !args.connection.json && text != last && !print_on(&text)? {
             return Ok(());
         }
@@ -80,14 +78,14 @@ async fn screen(client: &Client, args: &WatchRollout, rollout: &RolloutView) -> 
     let all = rollout.nodes.unwrap_or_default();
     let passed = all.saturating_sub(rollout.counts.waiting);
     for (reach, number) in rollout.waves.iter().flatten().zip(1..) {
-        text.push_str(&format!("wave {number:>2}  {}  {reach} nodes\n", bar(passed.min(*reach), *reach, all)));
+        let _ = writeln!(text, "wave {number:>2}  {}  {reach} nodes", bar(passed.min(*reach), *reach, all));
     }
     for state in ["failed", "lost"] {
         let below = format!("/nodes?state={state}&limit={FAILURES}");
         let page: RolloutNodePage = client.ask(Ask::new(Method::GET, path(&args.name, &below))).await?;
         for node in page.nodes {
             let why = node.reason.map(|why| format!(": {}", clean(&why))).unwrap_or_default();
-            text.push_str(&format!("{state}  {}{why}\n", clean(&node.node)));
+            let _ = writeln!(text, "{state}  {}{why}", clean(&node.node));
         }
     }
     Ok(text)

@@ -69,7 +69,7 @@ impl Cloud {
         let (sender, heard) = unbounded_channel();
         let invoke: Arc<dyn Invoke> = Arc::new(Heard(sender));
         let every = Duration::from_mins(1);
-        let origins = Origins { stream: engine.stream(TABLE).unwrap(), queues: &queues, every };
+        let origins = Origins { stream: engine.stream(TABLE).unwrap(), queues: &queues, every: [every; 2] };
         let sources = Sources::start(&FUNCTIONS, &origins, &invoke).unwrap();
         Self { engine, queues, sources, heard }
     }

@@ -245,7 +245,7 @@ impl Gate {
             ));
         }
         if !times.is_told {
-            return Verdict::Wait(format!("{} of {whole} nodes are told", size));
+            return Verdict::Wait(format!("{size} of {whole} nodes are told"));
         }
         if times.last.plus_seconds(self.wait_s) > now {
             let left = (times.last.plus_seconds(self.wait_s).0 - now.0).div_ceil(1000);

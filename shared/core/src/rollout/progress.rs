@@ -250,7 +250,7 @@ impl Rollout {
         }
         if self.wave >= schedule.waves.count() {
             self.state = RolloutState::Completed;
-            self.reason = "every wave was successful".to_owned();
+            "every wave was successful".clone_into(&mut self.reason);
             return Begun::Completed;
         }
         if let Some(start) = schedule.start_at.filter(|start| *start > now) {

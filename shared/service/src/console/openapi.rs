@@ -42,8 +42,8 @@ use rollcall_wire::console::{FirmwareProgress, FirmwareSet, FirmwareSpec, Firmwa
 use rollcall_wire::console::{HealthView, PartHealth, Presence, PresenceView};
 use rollcall_wire::console::{
     OnFailure, RolloutChange, RolloutCounts, RolloutDocument, RolloutFirmware, RolloutGate, RolloutList, RolloutNode,
-    RolloutNodePage, RolloutNodeState, RolloutProgress, RolloutSpec, RolloutView, RolloutWave, RolloutWindow, WaveNodes,
-    WavePercent, Weekday,
+    RolloutNodePage, RolloutNodeState, RolloutProgress, RolloutSpec, RolloutView, RolloutWave, RolloutWindow,
+    WaveNodes, WavePercent, Weekday,
 };
 use rollcall_wire::{
     CloudEvent, ConfigReport, ConfigStatus, Edit, EventPage, NodeEventPage, UpdateReport, UpdateStatus,

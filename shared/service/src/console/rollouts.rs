@@ -13,12 +13,10 @@ mod telling;
 mod undoing;
 mod window;
 
-use rollcall_core::{
-    Actor, Counts, Key, Outcome, Rollout, RolloutName, RolloutState, Timestamp, keep_rollout,
-};
+use rollcall_core::{Actor, Counts, Key, Outcome, Rollout, RolloutName, RolloutState, Timestamp, keep_rollout};
+use rollcall_wire::EventData;
 use rollcall_wire::console::{Problem, ProblemCode, RolloutCounts, RolloutProgress};
 use rollcall_wire::events::RolloutChanged;
-use rollcall_wire::EventData;
 
 use crate::clock::Clock;
 use crate::connections::Connections;
@@ -41,9 +39,9 @@ type Event = fn(RolloutChanged) -> EventData;
 
 impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     async fn stored_rollout(&self, name: &RolloutName) -> Result<Rollout, Problem> {
-        self.known_rollout(name).await?.ok_or_else(|| {
-            Problem::new(ProblemCode::UnknownRollout, format!("there is no rollout {name}"))
-        })
+        self.known_rollout(name)
+            .await?
+            .ok_or_else(|| Problem::new(ProblemCode::UnknownRollout, format!("there is no rollout {name}")))
     }
 
     async fn known_rollout(&self, name: &RolloutName) -> Result<Option<Rollout>, Problem> {

@@ -21,7 +21,8 @@ async fn a_rollout_is_started_shown_paused_watched_and_ended() {
     assert!(made.contains("`rollcall rollout watch one`"), "{made}");
     // No node is there, so that nobody reports.
     let shown = loop {
-        let shown: Value = serde_json::from_str(&asker.text(&["rollout", "show", "one", "--json"]).await).expect("JSON");
+        let shown: Value =
+            serde_json::from_str(&asker.text(&["rollout", "show", "one", "--json"]).await).expect("JSON");
         if shown["state"] == "paused" {
             break shown;
         }

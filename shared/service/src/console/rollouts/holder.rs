@@ -1,8 +1,6 @@
 //! Which of two rollouts may change a node.
 
-use rollcall_core::{
-    ChangeKind, Key, NodeId, Outcome, Rollout, RolloutClaim, RolloutName, Timestamp, claim, tell,
-};
+use rollcall_core::{ChangeKind, Key, NodeId, Outcome, Rollout, RolloutClaim, RolloutName, Timestamp, claim, tell};
 use rollcall_wire::console::Problem;
 
 use crate::clock::Clock;
@@ -38,7 +36,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             let rival = self.known_rollout(&stored.holder).await?.filter(|rival| !rival.state.is_over());
             may_supersede = rival.as_ref().is_none_or(|rival| rollout.priority > rival.priority);
             let may_take = may_supersede
-                || rival.is_some_and(|rival| !stored.is_told && rollout.precedes(name.as_str(), &rival, stored.holder.as_str()));
+                || rival.is_some_and(|rival| {
+                    !stored.is_told && rollout.precedes(name.as_str(), &rival, stored.holder.as_str())
+                });
             if !may_take {
                 return Ok(Err(stored.holder));
             }

@@ -49,9 +49,10 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
                 rollout.reason = format!("it waits for the rollout {rival}, which has the node {id}");
                 return self.save(name, read, &rollout, None, admitted, false).await;
             }
-            let is_first = told.first.as_ref().is_some_and(|first| {
-                self.is_meant(first, &(id.clone(), node.clone(), about.clone()), admitted.now)
-            });
+            let is_first = told
+                .first
+                .as_ref()
+                .is_some_and(|first| self.is_meant(first, &(id.clone(), node.clone(), about.clone()), admitted.now));
             let target = Target::listed(node.site.clone());
             let target = match &why_not {
                 Some(why) => target.now(TargetState::Skipped, Some(why)),
@@ -95,12 +96,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     }
 
     /// Why a node is not told; `None` if it is.
-    pub(super) async fn why_not(
-        &self,
-        node: &Node,
-        about: &About,
-        change: &Change,
-    ) -> Result<Option<String>, Problem> {
+    pub(super) async fn why_not(&self, node: &Node, about: &About, change: &Change) -> Result<Option<String>, Problem> {
         let why = |why: &str| Ok(Some(why.to_owned()));
         if node.revoked || node.credentials.is_none() {
             return why("revoked");
@@ -123,7 +119,11 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
                 }
                 let is_desired = node.desired_firmware.as_deref() == Some(version.as_str());
                 let is_there = node.firmware.as_deref() == Some(version.as_str());
-                if is_desired || (is_there && node.desired_firmware.is_none()) { why("already-installed") } else { Ok(None) }
+                if is_desired || (is_there && node.desired_firmware.is_none()) {
+                    why("already-installed")
+                } else {
+                    Ok(None)
+                }
             }
             Change::Command(_) => Ok(None),
         }

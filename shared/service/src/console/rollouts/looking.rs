@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use rollcall_core::{
-    ChangeKind, Command, Counts, Facts, Key, Node, NodeId, Observed, Place, Rollout, RolloutName, RolloutState, Site, SiteFacts, Target,
-    TargetState, Timestamp, WaveTimes, fell, observe,
+    ChangeKind, Command, Counts, Facts, Key, Node, NodeId, Observed, Place, Rollout, RolloutName, RolloutState, Site,
+    SiteFacts, Target, TargetState, Timestamp, WaveTimes, fell, observe,
 };
 use rollcall_wire::EventData;
 use rollcall_wire::console::Problem;
@@ -131,7 +131,10 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
                 .collect::<Result<_, Problem>>()?;
             let observing = batch.iter().map(async |(place, target)| {
                 let observed = self.observe_one((place, target), nodes.get(place.node()), told, admitted.now).await?;
-                let to = Target { is_reached: observed.is_reached, ..target.now(observed.state, observed.reason.as_deref()) };
+                let to = Target {
+                    is_reached: observed.is_reached,
+                    ..target.now(observed.state, observed.reason.as_deref())
+                };
                 if target.state.is_told() {
                     self.put(name, place, target, &to).await?;
                 }
@@ -184,7 +187,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let mut compared = BTreeSet::new();
         for (id, item) in others {
             let node = Node::read(&item).map_err(|error| internal(&error))?;
-            let Some(fell) = fell(&node, began, now, &self.policy).filter(|_| !compared.contains(&id)) else { continue };
+            let Some(fell) = fell(&node, began, now, &self.policy).filter(|_| !compared.contains(&id)) else {
+                continue;
+            };
             if self.is_in_wave(name, rollout, &id).await? {
                 continue;
             }

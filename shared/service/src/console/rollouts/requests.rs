@@ -167,7 +167,8 @@ fn again(name: &RolloutName, stored: &Rollout, text: &str) -> Answered {
     if stored.spec == text {
         return Ok(HttpAnswer::json(200, &view(name, stored)?));
     }
-    let detail = format!("another rollout has the name {name}, and a rollout never changes: give this one another name");
+    let detail =
+        format!("another rollout has the name {name}, and a rollout never changes: give this one another name");
     Err(Problem::new(ProblemCode::RolloutTaken, detail))
 }
 
@@ -187,7 +188,7 @@ fn done(rollout: &mut Rollout, deed: Deed) -> Result<Option<Event>, Problem> {
         Deed::RollBack => rollout.roll_back(),
         Deed::Approve => rollout.approve(&read(rollout)?.1.schedule),
     };
-    done.map_err(|error| impossible(&error))?;
+    done.map_err(impossible)?;
     Ok(event)
 }
 
@@ -198,7 +199,7 @@ pub(super) fn read(rollout: &Rollout) -> Result<(RolloutSpec, Told), Problem> {
     Ok((spec, told))
 }
 
-fn impossible(error: &NotPossible) -> Problem {
+fn impossible(error: NotPossible) -> Problem {
     Problem::new(ProblemCode::RolloutState, error.to_string())
 }
 

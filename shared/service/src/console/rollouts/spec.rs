@@ -59,8 +59,7 @@ impl Change {
 /// Checks what a rollout is told.
 pub(super) fn told(spec: &RolloutSpec) -> Result<Told, Problem> {
     let priority = in_range("priority", spec.priority.unwrap_or_default(), 0, PRIORITY_MOST)?;
-    let max_parallel =
-        spec.max_parallel.map(|most| in_range("max_parallel", most, 1, PARALLEL_MOST)).transpose()?;
+    let max_parallel = spec.max_parallel.map(|most| in_range("max_parallel", most, 1, PARALLEL_MOST)).transpose()?;
     Ok(Told {
         select: selector("select", &spec.select)?,
         first: spec.first.as_deref().map(|first| selector("first", first)).transpose()?,

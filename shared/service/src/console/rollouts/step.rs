@@ -90,7 +90,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             let _ = self.write(&keep).await?;
         }
         match (read.state, read.phase) {
-            (RolloutState::RollingBack, _) | (_, Phase::Undoing) => self.undo_targets(name, &read, &told, &admitted).await,
+            (RolloutState::RollingBack, _) | (_, Phase::Undoing) => {
+                self.undo_targets(name, &read, &told, &admitted).await
+            }
             (_, Phase::Listing) => self.list_targets(name, &read, &told, &admitted).await,
             (_, Phase::Due) => self.begin_wave(name, &read, &told.schedule, &admitted).await,
             (_, Phase::Active) => self.step_wave(name, &read, &told, &admitted).await,

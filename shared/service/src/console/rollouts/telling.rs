@@ -54,9 +54,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             return Ok(Step::Waits);
         }
         let wave = read.wave as u64;
-        let telling = targets.iter().map(async |(place, target)| {
-            (place, self.tell_one(name, (place, target), wave, told, admitted).await)
-        });
+        let telling = targets
+            .iter()
+            .map(async |(place, target)| (place, self.tell_one(name, (place, target), wave, told, admitted).await));
         let results: Vec<_> = stream::iter(telling).buffered(AT_ONCE).collect().await;
         let mut rollout = read.clone();
         let mut failure = None;
@@ -126,7 +126,10 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         }
         if let Err(rival) = self.begin_to_tell(id, (name, kind), admitted.now).await? {
             let why = rival.map(|rival| format!("by the rollout {rival}"));
-            return self.put(name, place, &target, &target.now(TargetState::Superseded, why.as_deref())).await.map(|_| ());
+            return self
+                .put(name, place, &target, &target.now(TargetState::Superseded, why.as_deref()))
+                .await
+                .map(|_| ());
         }
         let is_reached = match self.stored_node(id).await {
             Ok((node, _)) => shown_presence(&node, admitted.now, &self.policy).state == PresenceState::Online,
@@ -186,7 +189,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         }
         for _ in 0..TRIES {
             let (node, item) = self.stored_node(id).await?;
-            let is_made = self.is_made(&node, change);
+            let is_made = is_made(&node, change);
             if known.is_some_and(|target| !is_made && before(&node, kind) != target.before) {
                 return Ok(Made::Superseded);
             }
@@ -218,17 +221,6 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             }
         }
         Err(Problem::new(ProblemCode::Unavailable, "others change the node at this moment"))
-    }
-
-    /// Whether a change is desired of a node already.
-    pub(super) fn is_made(&self, node: &Node, change: &Change) -> bool {
-        match change {
-            Change::Config(document) => {
-                node.desired.as_ref().is_some_and(|desired| desired.sha256 == document.sha256())
-            }
-            Change::Firmware(version) => node.desired_firmware.as_deref() == Some(version.as_str()),
-            Change::Command(_) => false,
-        }
     }
 
     /// Queues a command under a key that follows from the rollout's name, so that it is queued once.
@@ -265,6 +257,15 @@ enum Made {
     Version(Option<u64>),
     /// Somebody else has changed it, or has taken it over.
     Superseded,
+}
+
+/// Whether a change is desired of a node already.
+pub(super) fn is_made(node: &Node, change: &Change) -> bool {
+    match change {
+        Change::Config(document) => node.desired.as_ref().is_some_and(|desired| desired.sha256 == document.sha256()),
+        Change::Firmware(version) => node.desired_firmware.as_deref() == Some(version.as_str()),
+        Change::Command(_) => false,
+    }
 }
 
 /// What is desired of a node, as far as a rollout changes it.

@@ -11,7 +11,7 @@ use rollcall_wire::console::{Problem, ProblemCode};
 use super::looking::count;
 use super::spec::Told;
 use super::step::Step;
-use super::telling::TELL;
+use super::telling::{TELL, is_made};
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::console::handle::{Admitted, Console, parse};
@@ -104,7 +104,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             }
             Err(problem) => return Err(problem),
         };
-        if !self.is_made(&node, &told.change) {
+        if !is_made(&node, &told.change) {
             // Of a node that was being told, nothing has changed; of one that was told, somebody else has changed it since.
             let is_told = target.state.is_told();
             return Ok(if is_told { (TargetState::Superseded, None) } else { (TargetState::Waiting, None) });
@@ -117,7 +117,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
                 let update = roll_back_config(id, document.sha256(), node.config_version, node.config_origin);
                 self.set_and_push(id, &document, update, admitted).await.map(|_| ())
             }
-            (ChangeKind::Config, None) => self.unset(id, &Expected::version(node.config_version), admitted).await.map(|_| ()),
+            (ChangeKind::Config, None) => {
+                self.unset(id, &Expected::version(node.config_version), admitted).await.map(|_| ())
+            }
             (ChangeKind::Firmware, None) => return Ok((target.state, Some("no firmware was known before"))),
             (ChangeKind::Firmware, Some(before)) => {
                 let version: FirmwareVersion = parse(before, "version")?;
@@ -129,7 +131,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         match made.map_err(|problem| (problem.code, problem)) {
             Ok(()) => Ok((TargetState::RolledBack, None)),
             Err((ProblemCode::VersionMismatch | ProblemCode::NodeChanged, _)) => Ok((TargetState::Superseded, None)),
-            Err((ProblemCode::RevokedNode | ProblemCode::UnknownNode, _)) => Ok((TargetState::Skipped, Some("revoked"))),
+            Err((ProblemCode::RevokedNode | ProblemCode::UnknownNode, _)) => {
+                Ok((TargetState::Skipped, Some("revoked")))
+            }
             Err((ProblemCode::UnknownFirmware | ProblemCode::OtherModel, _)) => {
                 Ok((target.state, Some("the firmware before is not known for its model")))
             }

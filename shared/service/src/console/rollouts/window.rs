@@ -37,15 +37,9 @@ impl Window {
         let days = match &window.days {
             Some(days) if days.is_empty() => return Err(InvalidWindow::NoDay),
             Some(days) => days.iter().map(|day| self::day(*day)).collect(),
-            None => vec![
-                Day::Monday,
-                Day::Tuesday,
-                Day::Wednesday,
-                Day::Thursday,
-                Day::Friday,
-                Day::Saturday,
-                Day::Sunday,
-            ],
+            None => {
+                vec![Day::Monday, Day::Tuesday, Day::Wednesday, Day::Thursday, Day::Friday, Day::Saturday, Day::Sunday]
+            }
         };
         let name = window.timezone.as_deref().unwrap_or("UTC");
         let shown = || name.chars().take(64).collect();

@@ -73,7 +73,11 @@ fn rolling_back_gives_back_what_was_desired_and_no_version_goes_back() {
     }
     fleet.start("bad", json!({"gate": {"wait_s": 960, "on_failure": "roll-back"}}));
     let rollout = fleet.end("bad");
-    assert_eq!((&rollout["state"], &rollout["counts"]["rolled_back"]), (&json!("rolled-back"), &json!(20)), "{rollout}");
+    assert_eq!(
+        (&rollout["state"], &rollout["counts"]["rolled_back"]),
+        (&json!("rolled-back"), &json!(20)),
+        "{rollout}"
+    );
     assert_eq!(fleet.desired(&json!({"channel": 1})), 60);
     let versions: Vec<_> = (0..60).filter_map(|nth| fleet.node(nth).desired.map(|desired| desired.version)).collect();
     assert_eq!(versions.iter().filter(|version| **version == 3).count(), 20, "{versions:?}");
@@ -163,7 +167,10 @@ fn nodes_that_must_not_be_told_are_skipped_with_the_reason() {
     assert_eq!((&rollout["counts"]["skipped"], &rollout["counts"]["applied"]), (&json!(3), &json!(7)), "{rollout}");
     let (_, page) = ask(&fleet.console, "GET", "/v1/rollouts/change/nodes", None);
     let reason = |id: &str| page["nodes"].as_array()?.iter().find(|node| node["node"] == id)?["reason"].as_str();
-    assert_eq!(["ap-1", "ap-2", "ap-3", "ap-4"].map(reason), [Some("pinned"), Some("revoked"), Some("unchanged"), None]);
+    assert_eq!(
+        ["ap-1", "ap-2", "ap-3", "ap-4"].map(reason),
+        [Some("pinned"), Some("revoked"), Some("unchanged"), None]
+    );
 }
 
 #[test]
@@ -175,7 +182,8 @@ fn those_that_are_to_be_first_are_told_first() {
     }
     fleet.start("change", json!({"first": "label.canary=yes", "waves": [{"nodes": 2}, {"percent": 100}]}));
     fleet.run(60);
-    let told: Vec<_> = (0..40).filter(|nth| fleet.node(*nth).desired.is_some_and(|desired| desired.version > 1)).collect();
+    let told: Vec<_> =
+        (0..40).filter(|nth| fleet.node(*nth).desired.is_some_and(|desired| desired.version > 1)).collect();
     assert_eq!(told, [7, 9]);
 }
 
@@ -200,7 +208,8 @@ fn no_more_nodes_of_a_site_are_under_way_than_may_be() {
 #[test]
 fn each_wave_waits_for_its_approval() {
     let mut fleet = Fleet::new(40);
-    fleet.start("change", json!({"gate": {"wait_s": 960, "approval": true}, "waves": [{"nodes": 5}, {"percent": 100}]}));
+    fleet
+        .start("change", json!({"gate": {"wait_s": 960, "approval": true}, "waves": [{"nodes": 5}, {"percent": 100}]}));
     assert_eq!(fleet.act("change", "approve"), 409, "the first wave needs none");
     fleet.run(7_200);
     assert_eq!(fleet.desired(&change("change")), 5);
@@ -254,7 +263,10 @@ fn what_is_wrong_with_a_rollout_is_said_before_anything_starts() {
         (json!({"start_at": "tomorrow"}), "start_at: "),
         (json!({"max_parallel": 0}), "max_parallel: "),
         (json!({"priority": 5_000}), "priority: "),
-        (json!({"change": {"firmware": "2.5.0"}}), "change.firmware: no firmware 2.5.0 is known for the model \"ax-2\""),
+        (
+            json!({"change": {"firmware": "2.5.0"}}),
+            "change.firmware: no firmware 2.5.0 is known for the model \"ax-2\"",
+        ),
         (json!({"change": {"command": {"name": "a b"}}}), "name: "),
         (json!({"change": {}}), ""),
         (json!({"change": {"config": {}, "firmware": "1"}}), ""),
