@@ -116,7 +116,7 @@ impl Asking {
         loop {
             let (nth, attempt, ask) = (request.nth, request.attempt, request.ask.clone());
             self.witness.see(Seen::Asked { request: Box::new(request.clone()) });
-            let answer = self.send(&request).await;
+            let answer = self.send(&request).await.map(|answer| answer.about(&ask));
             let (status, etag, body) = answer
                 .as_ref()
                 .map_or((0, None, Value::Null), |answer| (answer.status, answer.etag.clone(), answer.body.clone()));

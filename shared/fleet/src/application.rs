@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt as _, SeedableRng as _};
+use serde_json::Value;
 
 use crate::plan::{Ask, Plan};
 use learned::Learned;
@@ -49,7 +50,21 @@ pub struct AppAnswer {
     /// In seconds.
     pub retry_after: Option<u64>,
     /// `Null` if there is none.
-    pub body: serde_json::Value,
+    pub body: Value,
+}
+
+impl AppAnswer {
+    /// The answer about the one node of an import, or else this one: the status of an import says nothing of its nodes.
+    #[must_use]
+    pub fn about(self, ask: &Ask) -> Self {
+        if !matches!(ask, Ask::Import { .. }) || self.status != 200 {
+            return self;
+        }
+        let one = self.body.get(0).cloned().unwrap_or_default();
+        let status = one.get("status").and_then(Value::as_u64).and_then(|status| status.try_into().ok()).unwrap_or(500);
+        let body = one.get("problem").filter(|problem| !problem.is_null()).unwrap_or(&one).clone();
+        Self { status, body, ..self }
+    }
 }
 
 /// How a conversation goes on after an answer.

@@ -191,6 +191,8 @@ pub enum Ask {
     Amend { node: usize, site: String },
     /// `PUT /v1/nodes/{id}/config`, with the n-th [`document`](crate::document).
     SetConfig { node: usize, document: u32, condition: Option<Match> },
+    /// `POST /v1/nodes:import`, with this node alone: its model, this site, and the n-th [`document`](crate::document).
+    Import { node: usize, site: String, document: u32 },
     /// `PUT /v1/sites/{site}/config`, page after page.
     SetSiteConfig { site: String, document: u32 },
     /// `POST /v1/nodes/{id}/commands`, with the n-th idempotency key and the n-th [name](crate::command_name).

@@ -51,6 +51,7 @@ impl Application {
             retry_after: reply.retry_after,
             body: reply.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or(Value::Null),
         });
+        let answer = answer.map(|answer| answer.about(&ask));
         let (status, etag, body) = answer
             .as_ref()
             .map_or((0, None, Value::Null), |answer| (answer.status, answer.etag.clone(), answer.body.clone()));

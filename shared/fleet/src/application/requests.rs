@@ -1,6 +1,6 @@
 //! The requests of the application.
 
-use rollcall_wire::console::{CommandSpec, FirmwareSpec, FirmwareWish, NodePatch, NodeSpec};
+use rollcall_wire::console::{CommandSpec, FirmwareSpec, FirmwareWish, NodeImport, NodePatch, NodeSpec};
 use rollcall_wire::{Json, sha256};
 use serde::Serialize;
 use serde_json::Value;
@@ -42,6 +42,17 @@ impl Parts {
             Ask::SetConfig { node, document: nth, condition } => {
                 let parts = put_text(format!("/v1/nodes/{}/config", id(*node)?), document(*nth));
                 condition.map_or(parts.clone(), |condition| conditional(parts, *node, condition, learned))
+            }
+            Ask::Import { node, site, document: nth } => {
+                let node = learned.node(*node)?;
+                let import = NodeImport {
+                    node: node.id.to_string(),
+                    site: Some(Some(site.clone())),
+                    model: Some(Some(node.model.clone())),
+                    config: Json::parse(&document(*nth)).ok(),
+                    ..NodeImport::default()
+                };
+                with_body("POST", "/v1/nodes:import".to_owned(), JSON, text(&[import]))
             }
             Ask::SetSiteConfig { site, document: nth } => put_text(format!("/v1/sites/{site}/config"), document(*nth)),
             Ask::Queue { node, key, name, expires_in_s, .. } => {

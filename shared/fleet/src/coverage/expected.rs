@@ -135,6 +135,8 @@ pub const EXPECTED: &[&str] = &[
     "set-config 412",
     "set-config 503",
     "set-config again",
+    "import 200",
+    "import 410",
     "set-site-config 200",
     "set-site-config again",
     "queue 200",

@@ -11,6 +11,7 @@ pub(super) fn ask(ask: &Ask) -> &'static str {
         Ask::Register { .. } => "register",
         Ask::Amend { .. } => "amend",
         Ask::SetConfig { .. } => "set-config",
+        Ask::Import { .. } => "import",
         Ask::SetSiteConfig { .. } => "set-site-config",
         Ask::Queue { .. } => "queue",
         Ask::Cancel { .. } => "cancel",

@@ -50,6 +50,13 @@ pub(super) fn untrue(known: &Known<'_>, talk: &Talk, answer: &Answer<'_>) -> Opt
         Ask::Amend { site, .. } => {
             expect(answer, 200, talk.was(|node| node.site.as_ref() == Some(site)), "it never was in that site")
         }
+        // The registration and the configuration are two writes, between which others may write.
+        Ask::Import { site, document, .. } => {
+            let hash = known.configs.hash(*document);
+            let was_set = talk.was(|node| node.desired.as_ref().is_some_and(|desired| desired.sha256 == hash));
+            let was_there = talk.was(|node| node.site.as_ref() == Some(site));
+            expect(answer, 200, was_set && was_there, "it never was in that site, or this document was never desired")
+        }
         Ask::SetConfig { document, condition, .. } => set_config(known, talk, answer, (*document, *condition)),
         Ask::Queue { node, key, name, expires_in_s, .. } => {
             queue(known, answer, (*node, *key), (command_name(*name), *expires_in_s))

@@ -272,7 +272,9 @@ impl Judges {
 
     fn asked(&mut self, at: Timestamp, request: &AppRequest) {
         match &request.ask {
-            Ask::SetConfig { document, .. } | Ask::SetSiteConfig { document, .. } => self.configs.asked(*document),
+            Ask::SetConfig { document, .. } | Ask::Import { document, .. } | Ask::SetSiteConfig { document, .. } => {
+                self.configs.asked(*document);
+            }
             Ask::SetFirmware { node, version } => self.firmware.asked(*node, firmware_version(*version)),
             Ask::Revoke { node } | Ask::RaiseCredentials { node, .. } => {
                 self.refusals.insert(*node);

@@ -10,6 +10,8 @@ use super::{Ask, Plan};
 const DAY_MS: u64 = 24 * 3_600_000;
 /// In which time after the start the application registers its nodes, in milliseconds.
 const REGISTERED_WITHIN_MS: u64 = 120_000;
+/// How long an import takes, in milliseconds.
+const IMPORTED_WITHIN_MS: u64 = 20_000;
 
 impl Plan {
     /// What happens to `nodes` nodes in `days` days (at least one of each), with this seed.
@@ -37,6 +39,7 @@ impl Plan {
         }
         watch(&mut script, &mut dice, nodes.len(), ends_at_ms);
         script.outbound(&mut Dice::new(!seed));
+        import(&mut script, &mut Dice::new(seed.rotate_left(24)), nodes.len());
         let mut steps = script.steps();
         steps.sort_by_key(|step| step.at_ms);
         Self { seed, settings: theme.settings, nodes, steps, calm_from_ms, ends_at_ms }
@@ -73,6 +76,20 @@ fn register(script: &mut Script<'_>, dice: &mut Dice, theme: &Theme, nodes: usiz
             _ => continue,
         };
         script.ask(at_ms, Ask::Register { node });
+    }
+}
+
+/// In some lives, the application imports nodes from its database: those that it has registered, and those that it has not.
+fn import(script: &mut Script<'_>, dice: &mut Dice, nodes: usize) {
+    if !dice.chance(30) {
+        return;
+    }
+    let at_ms = dice.between(0, script.calm_from_ms);
+    for node in 0..nodes {
+        if dice.chance(60) {
+            let after = dice.between(0, IMPORTED_WITHIN_MS);
+            script.import(dice, node, at_ms + after);
+        }
     }
 }
 

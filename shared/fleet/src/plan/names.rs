@@ -115,6 +115,7 @@ impl Ask {
             Self::Register { node }
             | Self::Amend { node, .. }
             | Self::SetConfig { node, .. }
+            | Self::Import { node, .. }
             | Self::Queue { node, .. }
             | Self::Cancel { node, .. }
             | Self::SetFirmware { node, .. }

@@ -143,6 +143,21 @@ impl Script<'_> {
         self.look(at_ms.min(self.calm_from_ms), node);
     }
 
+    /// The application imports a node; now and then twice, and beside other changes.
+    pub(super) fn import(&mut self, dice: &mut Dice, node: usize, at_ms: u64) {
+        let sites = self.nodes.len().div_ceil(12).max(2);
+        let (site, document) = (format!("site-{}", dice.index(sites)), dice.small(0, 40));
+        self.ask(at_ms, Ask::Import { node, site: site.clone(), document });
+        if dice.chance(20) {
+            let after = dice.spread(1, SECOND);
+            self.configure(dice, node, at_ms + after);
+        }
+        if dice.chance(20) {
+            self.ask(at_ms + dice.spread(1, 2 * MINUTE), Ask::Import { node, site, document });
+        }
+        self.look(at_ms.min(self.calm_from_ms), node);
+    }
+
     fn configure_badly(&mut self, dice: &mut Dice, node: usize, at_ms: u64) {
         let how = [BadConfig::Refused, BadConfig::Substituted, BadConfig::CutsOff][dice.index(3)];
         let for_ms = dice.spread(MINUTE, 2 * HOUR);

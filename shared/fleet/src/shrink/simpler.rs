@@ -129,6 +129,7 @@ fn node_of(what: &mut What) -> Option<&mut usize> {
             Ask::Register { node }
             | Ask::Amend { node, .. }
             | Ask::SetConfig { node, .. }
+            | Ask::Import { node, .. }
             | Ask::Queue { node, .. }
             | Ask::Cancel { node, .. }
             | Ask::SetFirmware { node, .. }

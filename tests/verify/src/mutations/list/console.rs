@@ -2,7 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 15] = [
+pub(super) static MUTATIONS: [Mutation; 16] = [
     Mutation {
         name: "outdated-not-dismissed",
         what: "A connection whose token becomes outdated is not closed.",
@@ -134,5 +134,16 @@ pub(super) static MUTATIONS: [Mutation; 15] = [
         file: "shared/service/src/console/view.rs",
         find: "        online,\n        since_ms",
         with: "        online: online || (BROKEN && since.is_some()),\n        since_ms",
+    },
+    Mutation {
+        name: "import-without-its-config",
+        what: "An import says that it has set a configuration, and has not.",
+        file: "shared/service/src/console/import.rs",
+        find: r"            self.set_and_push(&desired.node, document, update, admitted).await?;
+            import.wrote(outcome);",
+        with: r"            if !BROKEN {
+                self.set_and_push(&desired.node, document, update, admitted).await?;
+                import.wrote(outcome);
+            }",
     },
 ];

@@ -22,10 +22,10 @@ pub(super) static MUTATIONS: [Mutation; 12] = [
     },
     Mutation {
         name: "expired-command-in-the-way",
-        what: "A command that has expired keeps its turn.",
-        file: "shared/service/src/commands.rs",
-        find: "first_open(&some, times.earliest)",
-        with: "first_open(&some, if BROKEN { Timestamp(0) } else { times.earliest })",
+        what: "A command that has expired keeps its turn, and is handed out.",
+        file: "shared/core/src/command.rs",
+        find: "matches!(self.state(now), CommandState::Queued | CommandState::Sent)",
+        with: "matches!(self.state(if BROKEN { Timestamp(0) } else { now }), CommandState::Queued | CommandState::Sent)",
     },
     Mutation {
         name: "command-expires-later",
