@@ -62,6 +62,20 @@ async fn until(console: &Http, name: &str, state: &str) -> Value {
     last
 }
 
+/// What was told of rollouts, in order.
+async fn told(console: &Http) -> Vec<Value> {
+    let (mut kinds, mut after) = (vec![], String::new());
+    loop {
+        let page = console.get(&format!("/v1/events?type=rollout.*{after}")).await.json();
+        kinds.extend(page["events"].as_array().expect("a list").iter().map(|event| event["type"].clone()));
+        let next = format!("&after={}", page["cursor"].as_str().expect("a cursor"));
+        if next == after {
+            return kinds;
+        }
+        after = next;
+    }
+}
+
 #[tokio::test]
 async fn a_rollout_reaches_connected_nodes_in_waves_and_can_be_taken_back_and_each_step_is_told() {
     let cloud = cloud().await;
@@ -86,8 +100,7 @@ async fn a_rollout_reaches_connected_nodes_in_waves_and_can_be_taken_back_and_ea
         assert_eq!(sha256, rollcall_wire::Document::parse(r#"{"channel":1}"#).expect("a document").sha256());
     }
 
-    let told = console.get("/v1/events?type=rollout.*").await.json();
-    let kinds: Vec<_> = told["events"].as_array().expect("a list").iter().map(|event| event["type"].clone()).collect();
+    let kinds = told(&console).await;
     let [started, wave, ended] = ["rollout.started", "rollout.wave_started", "rollout.wave_ended"];
     let (completed, rolling, rolled) = ("rollout.completed", "rollout.rolling_back", "rollout.rolled_back");
     assert_eq!(kinds, [started, wave, ended, wave, ended, completed, rolling, rolled]);

@@ -61,7 +61,7 @@ impl Fleet {
     }
 
     /// Makes a rollout of a new configuration with these waves and more.
-    pub(super) fn start(&self, name: &str, more: Value) -> (u16, Value) {
+    pub(super) fn start(&self, name: &str, more: &Value) -> (u16, Value) {
         let mut spec = json!({
             "select": "model=ax-2",
             "change": {"config": {"channel": 36, "rollout": name}},

@@ -10,7 +10,7 @@ fn change(name: &str) -> Value {
 #[test]
 fn a_good_change_reaches_every_node_in_waves() {
     let mut fleet = Fleet::new(100);
-    assert_eq!(fleet.start("good", json!({})).0, 201);
+    assert_eq!(fleet.start("good", &json!({})).0, 201);
     fleet.run(120);
     assert_eq!(fleet.desired(&change("good")), 20, "the first wave, and no node more");
     let rollout = fleet.end("good");
@@ -25,7 +25,7 @@ fn a_change_that_a_third_refuses_stops_in_the_first_wave() {
     for nth in (0..100).step_by(3) {
         fleet.devices[nth].does = Does::Rejects;
     }
-    fleet.start("bad", json!({}));
+    fleet.start("bad", &json!({}));
     let rollout = fleet.end("bad");
     assert_eq!((&rollout["state"], &rollout["wave"]), (&json!("failed"), &json!(1)), "{rollout}");
     fleet.run(3_600);
@@ -38,7 +38,7 @@ fn a_change_that_cuts_nodes_off_is_stopped_by_the_check_ins_that_are_missing() {
     for nth in (0..100).step_by(3) {
         fleet.devices[nth].does = Does::FallsSilent;
     }
-    fleet.start("silent", json!({}));
+    fleet.start("silent", &json!({}));
     let rollout = fleet.end("silent");
     assert_eq!((&rollout["state"], &rollout["wave"]), (&json!("failed"), &json!(1)), "{rollout}");
     assert!(rollout["reason"].as_str().is_some_and(|why| why.contains("not heard of any more")), "{rollout}");
@@ -49,7 +49,7 @@ fn a_change_that_cuts_nodes_off_is_stopped_by_the_check_ins_that_are_missing() {
 fn a_change_on_which_no_node_reports_is_no_success() {
     let mut fleet = Fleet::new(40);
     fleet.devices.iter_mut().for_each(|device| device.does = Does::SaysNothing);
-    fleet.start("mute", json!({}));
+    fleet.start("mute", &json!({}));
     let rollout = fleet.end("mute");
     assert_eq!((&rollout["state"], &rollout["wave"]), (&json!("paused"), &json!(1)), "{rollout}");
 }
@@ -60,7 +60,7 @@ fn a_power_cut_at_a_site_stops_no_good_change() {
     for nth in (0..100).step_by(2) {
         fleet.devices[nth].away = (1_000, 9_000);
     }
-    fleet.start("good", json!({}));
+    fleet.start("good", &json!({}));
     let rollout = fleet.end("good");
     assert!(["completed", "paused"].contains(&rollout["state"].as_str().expect("a state")), "{rollout}");
 }
@@ -71,7 +71,7 @@ fn rolling_back_gives_back_what_was_desired_and_no_version_goes_back() {
     for nth in (0..60).step_by(2) {
         fleet.devices[nth].does = Does::Rejects;
     }
-    fleet.start("bad", json!({"gate": {"wait_s": 960, "on_failure": "roll-back"}}));
+    fleet.start("bad", &json!({"gate": {"wait_s": 960, "on_failure": "roll-back"}}));
     let rollout = fleet.end("bad");
     assert_eq!(
         (&rollout["state"], &rollout["counts"]["rolled_back"]),
@@ -88,7 +88,7 @@ fn rolling_back_gives_back_what_was_desired_and_no_version_goes_back() {
 #[test]
 fn an_operators_own_change_is_neither_counted_nor_rolled_back() {
     let mut fleet = Fleet::new(20);
-    fleet.start("change", json!({}));
+    fleet.start("change", &json!({}));
     fleet.run(60);
     let own = json!({"channel": 11});
     assert_eq!(ask(&fleet.console, "PUT", "/v1/nodes/ap-3/config", Some(own.clone())).0, 200);
@@ -102,7 +102,7 @@ fn an_operators_own_change_is_neither_counted_nor_rolled_back() {
 #[test]
 fn a_paused_rollout_tells_nobody_and_goes_on_when_it_is_resumed() {
     let mut fleet = Fleet::new(60);
-    fleet.start("change", json!({}));
+    fleet.start("change", &json!({}));
     fleet.run(60);
     assert_eq!(fleet.act("change", "pause"), 200);
     assert_eq!(fleet.act("change", "pause"), 409);
@@ -115,7 +115,7 @@ fn a_paused_rollout_tells_nobody_and_goes_on_when_it_is_resumed() {
 #[test]
 fn an_aborted_rollout_tells_nobody_any_more() {
     let mut fleet = Fleet::new(60);
-    fleet.start("change", json!({}));
+    fleet.start("change", &json!({}));
     fleet.run(60);
     assert_eq!(fleet.act("change", "abort"), 200);
     fleet.run(7_200);
@@ -130,9 +130,9 @@ fn an_aborted_rollout_tells_nobody_any_more() {
 #[test]
 fn a_rival_of_the_same_priority_waits_and_says_for_whom() {
     let mut fleet = Fleet::new(40);
-    fleet.start("one", json!({}));
+    fleet.start("one", &json!({}));
     fleet.run(60);
-    fleet.start("two", json!({}));
+    fleet.start("two", &json!({}));
     fleet.run(600);
     let waiting = fleet.rollout("two");
     assert_eq!(waiting["state"], json!("waiting"));
@@ -145,9 +145,9 @@ fn a_rival_of_the_same_priority_waits_and_says_for_whom() {
 #[test]
 fn a_rival_of_a_higher_priority_takes_the_nodes_over() {
     let mut fleet = Fleet::new(40);
-    fleet.start("one", json!({}));
+    fleet.start("one", &json!({}));
     fleet.run(60);
-    fleet.start("urgent", json!({"priority": 9}));
+    fleet.start("urgent", &json!({"priority": 9}));
     assert_eq!(fleet.end("urgent")["state"], json!("completed"));
     let counts = fleet.end("one")["counts"].clone();
     // Some had applied it before they were told the other one.
@@ -162,7 +162,7 @@ fn nodes_that_must_not_be_told_are_skipped_with_the_reason() {
     assert_eq!(ask(&fleet.console, "PATCH", "/v1/nodes/ap-1", Some(pin)).0, 200);
     assert_eq!(ask(&fleet.console, "POST", "/v1/nodes/ap-2/revoke", None).0, 204);
     assert_eq!(ask(&fleet.console, "PUT", "/v1/nodes/ap-3/config", Some(change("change"))).0, 200);
-    fleet.start("change", json!({}));
+    fleet.start("change", &json!({}));
     let rollout = fleet.end("change");
     assert_eq!((&rollout["counts"]["skipped"], &rollout["counts"]["applied"]), (&json!(3), &json!(7)), "{rollout}");
     let (_, page) = ask(&fleet.console, "GET", "/v1/rollouts/change/nodes", None);
@@ -180,7 +180,7 @@ fn those_that_are_to_be_first_are_told_first() {
         let label = json!({"labels": {"canary": "yes"}});
         assert_eq!(ask(&fleet.console, "PATCH", &format!("/v1/nodes/ap-{nth}"), Some(label)).0, 200);
     }
-    fleet.start("change", json!({"first": "label.canary=yes", "waves": [{"nodes": 2}, {"percent": 100}]}));
+    fleet.start("change", &json!({"first": "label.canary=yes", "waves": [{"nodes": 2}, {"percent": 100}]}));
     fleet.run(60);
     let told: Vec<_> =
         (0..40).filter(|nth| fleet.node(*nth).desired.is_some_and(|desired| desired.version > 1)).collect();
@@ -190,7 +190,7 @@ fn those_that_are_to_be_first_are_told_first() {
 #[test]
 fn no_more_nodes_of_a_site_are_under_way_than_may_be() {
     let mut fleet = Fleet::new(40);
-    fleet.start("change", json!({"waves": [{"percent": 100}], "max_parallel": 3}));
+    fleet.start("change", &json!({"waves": [{"percent": 100}], "max_parallel": 3}));
     let mut most = 0;
     for _ in 0..200 {
         fleet.run(60);
@@ -208,8 +208,10 @@ fn no_more_nodes_of_a_site_are_under_way_than_may_be() {
 #[test]
 fn each_wave_waits_for_its_approval() {
     let mut fleet = Fleet::new(40);
-    fleet
-        .start("change", json!({"gate": {"wait_s": 960, "approval": true}, "waves": [{"nodes": 5}, {"percent": 100}]}));
+    fleet.start(
+        "change",
+        &json!({"gate": {"wait_s": 960, "approval": true}, "waves": [{"nodes": 5}, {"percent": 100}]}),
+    );
     assert_eq!(fleet.act("change", "approve"), 409, "the first wave needs none");
     fleet.run(7_200);
     assert_eq!(fleet.desired(&change("change")), 5);
@@ -222,7 +224,7 @@ fn each_wave_waits_for_its_approval() {
 fn nodes_that_are_registered_later_take_part_if_they_are_to() {
     for (include_new, told) in [(true, 41), (false, 40)] {
         let mut fleet = Fleet::new(40);
-        fleet.start("change", json!({"include_new": include_new}));
+        fleet.start("change", &json!({"include_new": include_new}));
         fleet.run(60);
         fleet.devices.push(super::fleet::Device::default());
         assert_eq!(ask(&fleet.console, "PUT", "/v1/nodes/ap-40", Some(json!({"model": "ax-2"}))).0, 200);
@@ -235,7 +237,7 @@ fn nodes_that_are_registered_later_take_part_if_they_are_to() {
 #[test]
 fn two_steppers_at_once_tell_each_node_once() {
     let mut fleet = Fleet::new(40);
-    fleet.start("change", json!({}));
+    fleet.start("change", &json!({}));
     for _ in 0..60 {
         fleet.step();
         fleet.run(60);
@@ -272,7 +274,7 @@ fn what_is_wrong_with_a_rollout_is_said_before_anything_starts() {
         (json!({"change": {"config": {}, "firmware": "1"}}), ""),
         (json!({"wave": []}), ""),
     ] {
-        let (status, problem) = fleet.start("wrong", more.clone());
+        let (status, problem) = fleet.start("wrong", &more);
         assert_eq!(status, 400, "{more}: {problem}");
         assert!(problem["detail"].as_str().is_some_and(|detail| detail.starts_with(named)), "{more}: {problem}");
     }
@@ -282,7 +284,7 @@ fn what_is_wrong_with_a_rollout_is_said_before_anything_starts() {
 #[test]
 fn the_same_rollout_may_be_sent_again_and_another_one_needs_another_name() {
     let fleet = Fleet::new(4);
-    assert_eq!(fleet.start("change", json!({})).0, 201);
-    assert_eq!(fleet.start("change", json!({})).0, 200);
-    assert_eq!(fleet.start("change", json!({"priority": 3})).0, 409);
+    assert_eq!(fleet.start("change", &json!({})).0, 201);
+    assert_eq!(fleet.start("change", &json!({})).0, 200);
+    assert_eq!(fleet.start("change", &json!({"priority": 3})).0, 409);
 }
