@@ -38,11 +38,11 @@ struct SiteTotals<'a> {
 pub(crate) async fn config(command: &ConfigCommand) -> Result<ExitCode, Problem> {
     match command {
         ConfigCommand::Set(args) => {
-            let document = read(&args.file)?;
-            let client = Client::open(&args.connection.address).await?;
             if args.many.dry_run && args.target.select.is_none() {
                 return Err(Problem::misuse("--dry-run is for --select only"));
             }
+            let document = read(&args.file)?;
+            let client = Client::open(&args.connection.address).await?;
             match (&args.target.node, &args.target.site, &args.target.select) {
                 (Some(node), ..) => set_node(&client, args, node, &document).await,
                 (None, Some(site), _) => set_site(&client, args, site, &document).await,

@@ -50,7 +50,7 @@ impl Warden {
             use rollcall_fleet::{Ask, What};
             match &step.what {
                 // A request that is repeated after a lost answer sets the same document, which makes no new version.
-                What::Ask(Ask::SetConfig { node, .. }) => sets[*node] += 1,
+                What::Ask(Ask::SetConfig { node, .. } | Ask::Import { node, .. }) => sets[*node] += 1,
                 What::Ask(Ask::RaiseCredentials { node, .. }) => raises[*node] += 1,
                 _ => {}
             }

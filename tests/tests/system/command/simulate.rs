@@ -77,17 +77,20 @@ async fn whoever_changes_the_table_behind_the_fleets_back_is_noticed() {
     while seen().await.is_none_or(|seen| seen < first + 6_000) {
         every.tick().await;
     }
-    let change = async |node: &str, expression: &str, attribute: Attribute, value: &str| {
+    let change = async |node: &str, expression: &str, attribute: Attribute, value: AttributeValue| {
         let key = Key::Node(node.parse().expect("an id"));
         let update = client.update_item().table_name(TABLE).update_expression(expression);
         let update = update.key(PARTITION_KEY, AttributeValue::S(key.partition()));
         let update = update.key(SORT_KEY, AttributeValue::S(key.sort()));
         let update = update.expression_attribute_names("#a", attribute.name());
-        let update = update.expression_attribute_values(":v", AttributeValue::N(value.to_owned()));
+        let update = update.expression_attribute_values(":v", value);
         update.send().await.expect("changed");
     };
-    change(&node(2), "SET #a = :v", Attribute::DesiredVersion, "77").await;
-    change(&node(3), "SET #a = :v", Attribute::CredentialVersion, "9").await;
+    let number = |number: &str| AttributeValue::N(number.to_owned());
+    // A version without a document says that nothing is desired.
+    change(&node(2), "SET #a = :v", Attribute::DesiredHash, AttributeValue::S("0".repeat(64))).await;
+    change(&node(2), "SET #a = :v", Attribute::DesiredVersion, number("77")).await;
+    change(&node(3), "SET #a = :v", Attribute::CredentialVersion, number("9")).await;
     let ended = simulation.ended().await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let found = kinds(&json(&ended));
