@@ -39,7 +39,7 @@ pub(crate) struct SetConfig {
     #[arg(long, value_name = "N", conflicts_with_all = ["site", "select"])]
     pub(crate) if_match: Option<u64>,
     /// Replace what was set for nodes of the site alone, too; otherwise they keep it, and are named
-    #[arg(long, requires = "site")]
+    #[arg(long, conflicts_with_all = ["node", "select"])]
     pub(crate) replace: bool,
     #[command(flatten)]
     pub(crate) many: Many,

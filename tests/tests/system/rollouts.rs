@@ -105,14 +105,19 @@ async fn a_rollout_reaches_connected_nodes_in_waves_and_can_be_taken_back_and_ea
     let (completed, rolling, rolled) = ("rollout.completed", "rollout.rolling_back", "rollout.rolled_back");
     assert_eq!(kinds, [started, wave, ended, wave, ended, completed, rolling, rolled]);
     // The feed tells of the nodes a little later.
-    cloud.until_told_alone("ap-0", "config.desired").await;
-    let timeline = console.get("/v1/nodes/ap-0/events").await.json();
-    let by_rollout = timeline["events"]
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter(|event| event["type"] == "config.desired" && event["actor"] == "rollout:channel-36");
-    assert_eq!(by_rollout.count(), 2, "{timeline}");
+    let by_rollout = timeout(PATIENCE, async {
+        loop {
+            let timeline = console.get("/v1/nodes/ap-0/events").await.json();
+            let events = timeline["events"].as_array().expect("a list");
+            let is_by_rollout =
+                |event: &&Value| event["type"] == "config.desired" && event["actor"] == "rollout:channel-36";
+            if events.iter().filter(is_by_rollout).count() == 2 {
+                return;
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    });
+    by_rollout.await.expect("both changes are in the node's timeline");
     drop(nodes);
 }
 
