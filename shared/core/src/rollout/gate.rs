@@ -248,8 +248,7 @@ impl Gate {
             return Verdict::Wait(format!("{size} of {whole} nodes are told"));
         }
         if times.last.plus_seconds(self.wait_s) > now {
-            let left = (times.last.plus_seconds(self.wait_s).0 - now.0).div_ceil(1000);
-            return Verdict::Wait(format!("the gate looks for another {left} s at least: {}", Seen(counts)));
+            return Verdict::Wait(format!("the gate looks for {} s at least: {}", self.wait_s, Seen(counts)));
         }
         self.conclude(counts, lost, times, now)
     }
@@ -304,7 +303,7 @@ impl fmt::Display for Seen<'_> {
         let Counts { told, unreached, applied, failed, lost, .. } = self.0;
         write!(
             f,
-            "{applied} applied, {failed} failed, {lost} lost, {} have not reported",
+            "{applied} applied, {failed} failed, {lost} lost, {} without a report",
             told.saturating_sub(*unreached)
         )?;
         if *unreached > 0 {

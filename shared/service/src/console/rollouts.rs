@@ -13,7 +13,7 @@ mod telling;
 mod undoing;
 mod window;
 
-use rollcall_core::{Actor, Counts, Key, Outcome, Rollout, RolloutName, RolloutState, Timestamp, keep_rollout};
+use rollcall_core::{Actor, Counts, Key, Outcome, Phase, Rollout, RolloutName, RolloutState, Timestamp, keep_rollout};
 use rollcall_wire::EventData;
 use rollcall_wire::console::{Problem, ProblemCode, RolloutCounts, RolloutProgress};
 use rollcall_wire::events::RolloutChanged;
@@ -65,7 +65,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let update = keep_rollout(name, read, rollout);
         let is_kept = match event {
             Some(event) => {
-                self.write_and_tell(admitted, &Changed::Rollout(name), &event(changed(rollout)), &update).await?
+                let told = event(changed(rollout)?);
+                self.write_and_tell(admitted, &Changed::Rollout(name), &told, &update).await?
             }
             None => matches!(self.write(&update).await?, Outcome::Applied { .. }),
         };
@@ -89,24 +90,27 @@ pub(crate) async fn rollouts(store: &impl Store) -> Result<Vec<(RolloutName, Rol
 }
 
 /// What an event tells of a rollout.
-fn changed(rollout: &Rollout) -> RolloutChanged {
-    RolloutChanged {
+fn changed(rollout: &Rollout) -> Result<RolloutChanged, Problem> {
+    let (_, told) = requests::read(rollout)?;
+    Ok(RolloutChanged {
         state: progress(rollout.state),
         reason: rollout.reason.clone(),
-        wave: wave(rollout),
+        wave: wave(rollout, told.schedule.waves.count()),
         nodes: nodes(rollout),
         counts: counts(rollout.counts()),
-    }
+    })
 }
 
-/// The wave, as people count: from 1.
-fn wave(rollout: &Rollout) -> u64 {
-    rollout.wave as u64 + 1
+/// The wave that is told, or was told last, as people count: from 1.
+fn wave(rollout: &Rollout, waves: usize) -> u64 {
+    let is_between = matches!(rollout.phase, Phase::Listing | Phase::Due);
+    let wave = if is_between { rollout.wave.max(1) } else { rollout.wave + 1 };
+    wave.min(waves) as u64
 }
 
 /// How many nodes it is for; `None` until they are listed.
 fn nodes(rollout: &Rollout) -> Option<u64> {
-    let is_listed = rollout.phase != rollcall_core::Phase::Listing || rollout.total > 0;
+    let is_listed = rollout.phase != Phase::Listing || rollout.total > 0;
     is_listed.then_some(rollout.total)
 }
 

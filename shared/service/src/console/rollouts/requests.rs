@@ -70,7 +70,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         }
         self.foresee(&told, admitted).await?;
         let rollout = Rollout::new(told.change.kind(), text.clone(), told.priority, admitted.now);
-        let event = EventData::RolloutStarted(changed(&rollout));
+        let event = EventData::RolloutStarted(changed(&rollout)?);
         let is_new =
             self.write_and_tell(admitted, &Changed::Rollout(&name), &event, &add_rollout(&name, &rollout)).await?;
         if !is_new {
@@ -211,7 +211,7 @@ fn view(name: &RolloutName, rollout: &Rollout) -> Result<RolloutView, Problem> {
         name: name.to_string(),
         state: progress(rollout.state),
         reason: rollout.reason.clone(),
-        wave: wave(rollout).min(schedule.waves.count() as u64),
+        wave: wave(rollout, schedule.waves.count()),
         waves,
         nodes,
         counts: counts(rollout.counts()),

@@ -42,6 +42,11 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     ) -> Result<Step, Problem> {
         let most = read.left(&told.schedule).min(TELL);
         let mut targets = self.targets(name, read.passed_to.as_ref(), most).await?;
+        if targets.is_empty() {
+            // Nodes were deleted since they were listed.
+            let rollout = Rollout { total: read.passed, ..read.clone() };
+            return self.save(name, read, &rollout, None, admitted, true).await;
+        }
         if let (Some(mut under_way), Some(most)) = (under_way, told.max_parallel) {
             let room = targets.iter().position(|(_, target)| {
                 let site = under_way.entry(target.site.clone().unwrap_or_default()).or_default();

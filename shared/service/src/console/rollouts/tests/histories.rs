@@ -13,9 +13,10 @@ fn a_good_change_reaches_every_node_in_waves() {
     assert_eq!(fleet.start("good", &json!({})).0, 201);
     fleet.run(120);
     assert_eq!(fleet.desired(&change("good")), 20, "the first wave, and no node more");
+    assert_eq!(fleet.rollout("good")["wave"], json!(1));
     let rollout = fleet.end("good");
     assert_eq!((&rollout["state"], &rollout["counts"]["applied"]), (&json!("completed"), &json!(100)), "{rollout}");
-    assert_eq!(rollout["waves"], json!([20, 50, 100]));
+    assert_eq!((&rollout["waves"], &rollout["wave"]), (&json!([20, 50, 100]), &json!(3)));
     assert_eq!(fleet.desired(&change("good")), 100);
 }
 
@@ -287,4 +288,19 @@ fn the_same_rollout_may_be_sent_again_and_another_one_needs_another_name() {
     assert_eq!(fleet.start("change", &json!({})).0, 201);
     assert_eq!(fleet.start("change", &json!({})).0, 200);
     assert_eq!(fleet.start("change", &json!({"priority": 3})).0, 409);
+}
+
+#[test]
+fn a_node_that_is_deleted_meanwhile_holds_up_nothing() {
+    let mut fleet = Fleet::new(40);
+    fleet.start("change", &json!({}));
+    fleet.run(60);
+    let waiting = (0..40).find(|nth| fleet.node(*nth).desired.is_some_and(|desired| desired.version == 1));
+    let deleted = waiting.expect("twenty are not told yet");
+    fleet.devices[deleted].away = (0, u64::MAX);
+    assert_eq!(ask(&fleet.console, "DELETE", &format!("/v1/nodes/ap-{deleted}"), None).0, 204);
+    let rollout = fleet.end("change");
+    assert_eq!((&rollout["state"], &rollout["counts"]["applied"]), (&json!("completed"), &json!(39)), "{rollout}");
+    let (_, page) = ask(&fleet.console, "GET", "/v1/rollouts/change/nodes", None);
+    assert!(!page.to_string().contains(&format!("\"ap-{deleted}\"")), "nothing is kept of it: {page}");
 }
