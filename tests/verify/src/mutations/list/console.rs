@@ -40,9 +40,9 @@ pub(super) static MUTATIONS: [Mutation; 16] = [
     Mutation {
         name: "first-not-listed",
         what: "The first node of a page is not listed.",
-        file: "shared/service/src/console/nodes.rs",
-        find: "for (id, item) in &nodes {",
-        with: "for (id, item) in nodes.iter().skip(usize::from(BROKEN)) {",
+        file: "shared/service/src/console/list.rs",
+        find: "let shown = nodes.iter().filter_map(|(id, node)| {",
+        with: "let shown = nodes.iter().skip(usize::from(BROKEN)).filter_map(|(id, node)| {",
     },
     Mutation {
         name: "push-not-sent",
@@ -102,8 +102,8 @@ pub(super) static MUTATIONS: [Mutation; 16] = [
         name: "key-not-looked-up",
         what: "An idempotency key that was used is not looked up.",
         file: "shared/service/src/console/commands.rs",
-        find: "if let Some(before) = self.queued_before(&node, &queueing).await? {",
-        with: "if let Some(before) = self.queued_before(&node, &queueing).await?.filter(|_| !BROKEN) {",
+        find: "if let Some(before) = self.queued_before(node, queueing).await? {",
+        with: "if let Some(before) = self.queued_before(node, queueing).await?.filter(|_| !BROKEN) {",
     },
     Mutation {
         name: "key-reused",
