@@ -24,8 +24,9 @@ use crate::up::{Events, not_started};
 
 /// How often the sweep runs, in seconds: often, since a fleet's life is short here.
 const SWEEP_EVERY_S: Seconds = 5;
-/// How often rollouts are stepped.
-const ROLLOUTS_EVERY_S: Seconds = 5;
+/// How often rollouts are stepped: not while it lasts, since it makes none, and a step takes a process of the console away
+/// from requests while the table is down.
+const ROLLOUTS_EVERY_S: Seconds = 24 * 3_600;
 
 /// A local cloud, with the proxies of its faults.
 pub(crate) struct OwnCloud {
