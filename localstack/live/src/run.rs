@@ -20,7 +20,7 @@ use crate::figures::Figures;
 use crate::poller::{Flood, Poller};
 use crate::script::Stage;
 use crate::tunnel::{Tunnel, Weather};
-use crate::waits::timing;
+use crate::waits::{timing, waits_s};
 use crate::warden::Warden;
 use crate::witness::Witness;
 
@@ -29,6 +29,8 @@ use crate::witness::Witness;
 const CONNECTS_PER_SECOND: u32 = 300;
 /// How long a message of a node that is far away takes each way.
 const FAR: Duration = Duration::from_millis(200);
+/// How often it is looked, at the end, whether every node is there.
+const LOOKED_EVERY: Duration = Duration::from_millis(500);
 
 /// A cloud of our own, whose faults can be switched.
 pub trait Cloud: Send + Sync {
@@ -182,6 +184,11 @@ impl Fleet {
         });
         self.stage.carry_out(&self.plan, self.started).await;
         tokio::time::sleep_until(ends).await;
+        // A node may replace its connection at this moment, and fail once on a busy machine: it has its longest wait to be back.
+        let latest = ends + Duration::from_secs(waits_s(self.plan.nodes.len()).into());
+        while self.witness.missing() > 0 && Instant::now() < latest {
+            tokio::time::sleep(LOOKED_EVERY).await;
+        }
         watching.abort();
         if let Some(restarting) = restarting {
             restarting.abort();

@@ -86,6 +86,14 @@ impl Witness {
         judge.oracle.violations().iter().chain(&judge.more).cloned().collect()
     }
 
+    /// How many nodes are missing, if it ended now.
+    pub(crate) fn missing(&self) -> usize {
+        let judge = self.judge();
+        let mut oracle = judge.oracle.clone();
+        oracle.finish(judge.last.max(now()), &|_| None);
+        oracle.violations().iter().filter(|violation| violation.kind == ViolationKind::Stuck).count()
+    }
+
     /// A poisoned lock is taken as it is: the run then ends with what it has.
     fn judge(&self) -> MutexGuard<'_, Judge> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
