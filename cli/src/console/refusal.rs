@@ -36,6 +36,7 @@ pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, statu
             format!("{detail}: `rollcall command list {node}` shows those that it has")
         }
         ProblemCode::UnknownVersion | ProblemCode::DocumentGone | ProblemCode::NoEarlierVersion => {
+            let detail = detail.split_once(": ").map_or(&*detail, |(what, _)| what);
             format!("{detail}: `rollcall config history {node}` shows those that there are")
         }
         ProblemCode::OwnConfig => format!("{detail}: --replace replaces it"),

@@ -99,7 +99,13 @@ fn change(args: &StartRollout) -> Result<RolloutChange, Problem> {
 
 async fn list(args: &ListRollouts) -> Result<(), Problem> {
     let client = Client::open(&args.connection.address).await?;
-    let RolloutList { rollouts } = client.ask(Ask::new(Method::GET, "/v1/rollouts")).await?;
+    let (mut rollouts, mut cursor) = (vec![], String::new());
+    loop {
+        let page: RolloutList = client.ask(Ask::new(Method::GET, format!("/v1/rollouts?limit=100{cursor}"))).await?;
+        rollouts.extend(page.rollouts);
+        let Some(next) = page.cursor else { break };
+        cursor = format!("&cursor={next}");
+    }
     if args.connection.json {
         return print_json(&rollouts);
     }
@@ -108,7 +114,7 @@ async fn list(args: &ListRollouts) -> Result<(), Problem> {
     }
     let mut columns = Columns::of_cells(60, ["NAME", "STATE", "WAVE", "NODES", "APPLIED", "FAILED", "LOST", "WHY"]);
     let row = |rollout: RolloutView| {
-        let wave = format!("{} of {}", rollout.wave, rollout.spec.waves.len());
+        let wave = format!("{} of {}", rollout.wave, rollout.wave_count);
         let nodes = rollout.nodes.map_or_else(|| NOTHING.to_owned(), |nodes| nodes.to_string());
         let counts = rollout.counts;
         let [applied, failed, lost] = [counts.applied, counts.failed, counts.lost].map(|count| count.to_string());
@@ -163,8 +169,8 @@ fn described(rollout: &RolloutView) -> String {
         ("rollout", rollout.name.clone()),
         ("state", word(&rollout.state)),
         ("why", rollout.reason.clone()),
-        ("select", rollout.spec.select.clone()),
-        ("wave", format!("{} of {}", rollout.wave, rollout.spec.waves.len())),
+        ("select", rollout.spec.as_ref().map_or_else(|| NOTHING.to_owned(), |spec| spec.select.clone())),
+        ("wave", format!("{} of {}", rollout.wave, rollout.wave_count)),
     ];
     if !waves.is_empty() {
         rows.push(("reach", format!("{} nodes", waves.join(", "))));

@@ -9,6 +9,7 @@ mod front;
 mod functions;
 mod queues;
 mod s3;
+mod settings;
 mod sources;
 mod stack;
 mod stream;
@@ -17,11 +18,12 @@ pub use bounded::Bounded;
 pub use build::{build_command, cargo_build};
 pub use dynamo::{DynamoError, EmbeddedDynamo};
 pub use functions::{
-    CONNECT, DELIVER, DELIVERY_SCHEDULE, FUNCTIONS, Function, FunctionSettings, MEMORY_MB, QueueUrls, ROLLOUTS_EVERY_S,
-    ROUTE_CHECK_IN, Rate, SWEEP, SWEEP_EVERY_S, Trigger, environment, timeout,
+    CONNECT, DELIVER, DELIVERY_SCHEDULE, FUNCTIONS, Function, MEMORY_MB, ROLLOUTS_EVERY_S, ROUTE_CHECK_IN, Rate, SWEEP,
+    SWEEP_EVERY_S, Trigger, environment, timeout,
 };
 pub use queues::{DEAD_LETTERS, DISCARDED, QUEUE, QueuesError, start_queues};
 pub use s3::{EmbeddedS3, S3Error, create_bucket};
+pub use settings::{FunctionSettings, QueueUrls};
 pub use sources::{Origins, Sources};
 pub use stack::{
     Backend, FIRMWARE_BUCKET, Here, Interceptor, STAGE, Stack, StackConfig, StackError, TABLE, connections_url, listen,

@@ -11,9 +11,10 @@ use rollcall_gateway::{Gateway, GatewayConfig, Host, HostError, HttpApi, HttpCon
 use rollcall_sources::{FilterError, Queues};
 
 use crate::dynamo::{DynamoError, EmbeddedDynamo};
-use crate::functions::{self, FUNCTIONS, FunctionSettings, QueueUrls, http_routes, routes, specs};
+use crate::functions::{self, FUNCTIONS, http_routes, routes, specs};
 use crate::queues::{DEAD_LETTERS, DISCARDED, QUEUE, QueuesError, start_queues};
 use crate::s3::{EmbeddedS3, S3Error};
+use crate::settings::{FunctionSettings, QueueUrls};
 use crate::sources::{Origins, Sources};
 
 /// The stage of the WebSocket API, the first segment of its path.

@@ -347,9 +347,11 @@ attributes! {
     ChangeKind = "ra",
     /// Of a rollout: what it was told when it was made, as JSON.
     RolloutSpec = "rb",
+    /// Of a rollout: how many waves it has.
+    WaveCount = "yj",
     /// Of a rollout: its priority.
     Priority = "rc",
-    /// Of a rollout: how often it was stored.
+    /// Of a rollout, or of the mark that it is under way: how often it was stored.
     Revision = "re",
     /// Of a rollout: how it is.
     RolloutState = "rf",

@@ -138,7 +138,8 @@ pub use report::{ConfigOutcome, ConfigState, Health, Report, UpdateOutcome, Upda
 pub use rollout::{
     Begun, ChangeKind, Counts, Facts, Gate, InvalidGate, InvalidWaves, NotPossible, Observed, Phase, Place, Rollout,
     RolloutClaim, RolloutSchedule, RolloutState, SiteFacts, Target, TargetState, Verdict as GateVerdict, Wave,
-    WaveTimes, Waves, add_rollout, claim, fell, keep_rollout, list_target, move_target, observe, tell,
+    WaveTimes, Waves, add_rollout, claim, fell, keep_rollout, list_target, mark_under_way, move_target, observe,
+    put_rollout_spec, rollout_spec, tell, unmark,
 };
 pub use schedule::{InvalidSchedule, Schedule};
 pub use selector::{InvalidSelector, SELECTOR_BYTES, Selectable, Selector};

@@ -21,6 +21,7 @@ mod handle;
 mod health;
 mod import;
 mod import_commands;
+mod keyed;
 mod keys;
 mod list;
 mod nodes;

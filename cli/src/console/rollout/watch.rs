@@ -61,7 +61,7 @@ fn line(rollout: &RolloutView) -> String {
         "{}  wave {} of {}  {} waiting, {} told, {} applied, {} failed, {} lost  {}\n",
         word(&rollout.state),
         rollout.wave,
-        rollout.spec.waves.len(),
+        rollout.wave_count,
         counts.waiting,
         counts.told,
         counts.applied,

@@ -14,7 +14,7 @@ fn schedule() -> Schedule {
 }
 
 fn rollout(total: u64) -> Rollout {
-    let mut rollout = Rollout::new(ChangeKind::Config, String::new(), 0, Timestamp(0));
+    let mut rollout = Rollout::new(ChangeKind::Config, 3, 0, Timestamp(0));
     rollout.listed(total, None);
     rollout
 }
@@ -118,11 +118,26 @@ fn what_is_over_stays_over_but_for_rolling_it_back() {
 
 #[test]
 fn of_two_rivals_the_higher_priority_comes_first_and_then_the_older_one() {
-    let made = |priority, at| Rollout::new(ChangeKind::Config, String::new(), priority, Timestamp(at));
+    let made = |priority, at| Rollout::new(ChangeKind::Config, 3, priority, Timestamp(at));
     assert!(made(5, 9).precedes("b", &made(4, 1), "a"));
     assert!(made(4, 1).precedes("b", &made(4, 2), "a"));
     assert!(made(4, 1).precedes("a", &made(4, 1), "b"));
     for (one, other) in [(made(5, 9), made(4, 1)), (made(4, 1), made(4, 2)), (made(4, 1), made(4, 1))] {
         assert_ne!(one.precedes("a", &other, "b"), other.precedes("b", &one, "a"), "there is an order");
     }
+}
+
+#[test]
+fn the_wave_that_is_shown_is_the_one_that_is_told_or_was_told_last() {
+    let (mut rollout, schedule) = (rollout(20), schedule());
+    let mut shown = vec![rollout.shown_wave()];
+    while rollout.begin(&schedule, Timestamp(1)) == Begun::Wave {
+        shown.push(rollout.shown_wave());
+        tell(&mut rollout, &schedule);
+        rollout.judged(&schedule, &successful());
+        shown.push(rollout.shown_wave());
+    }
+    assert_eq!(shown, [1, 1, 1, 2, 2, 3, 3]);
+    rollout.roll_back().expect("it is completed");
+    assert_eq!(rollout.shown_wave(), 3);
 }

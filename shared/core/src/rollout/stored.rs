@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use crate::attribute::Attribute as A;
 use crate::clause::{Because, Clause};
+use crate::deletion::Deletion;
 use crate::guard::Guard;
 use crate::id::RolloutName;
 use crate::item::{Item, Malformed, Value, malformed, number, text, time};
@@ -11,7 +12,8 @@ use crate::key::Key;
 use crate::update::{Change, Update};
 
 use super::gate::{Counts, Facts, SiteFacts};
-use super::progress::{Phase, Rollout, RolloutState};
+use super::progress::Rollout;
+use super::state::{Phase, RolloutState};
 
 impl Rollout {
     /// Reads a rollout from its stored item.
@@ -30,7 +32,7 @@ impl Rollout {
         let facts = word(A::WaveFacts)?;
         Ok(Self {
             kind: word(A::ChangeKind)?.parse().map_err(|()| malformed(A::ChangeKind))?,
-            spec: word(A::RolloutSpec)?.to_owned(),
+            waves: size(A::WaveCount)?,
             priority: must(A::Priority)?,
             created_at: time(item, A::CreatedAt)?.ok_or_else(|| malformed(A::CreatedAt))?,
             revision: must(A::Revision)?,
@@ -61,7 +63,7 @@ impl Rollout {
         let to_string = |text: String| Some(Value::Text(text));
         [
             (A::ChangeKind, Some(self.kind.as_str().into())),
-            (A::RolloutSpec, Some(self.spec.as_str().into())),
+            (A::WaveCount, size(self.waves)),
             (A::Priority, Some(self.priority.into())),
             (A::CreatedAt, Some(self.created_at.0.into())),
             (A::Revision, Some(self.revision.into())),
@@ -97,6 +99,38 @@ pub fn keep_rollout(name: &RolloutName, read: &Rollout, rollout: &Rollout) -> Up
     let next = Rollout { revision: read.revision + 1, ..rollout.clone() };
     let unchanged = Guard::Equal(A::Revision, read.revision.into());
     update(name, Clause::new(Because::RolloutChanged, unchanged), &next)
+}
+
+/// The write that stores what a rollout is told when it is made. It is an item of its own, since a document is long, and a
+/// rollout is stored again and again. It is refused if something else was stored under this name.
+pub fn put_rollout_spec(name: &RolloutName, spec: &str) -> Update {
+    Update {
+        key: Key::RolloutSpec(name.clone()),
+        clauses: vec![Clause::new(Because::StoredAlready, Guard::Missing(A::RolloutSpec))],
+        already_applied: Guard::Equal(A::RolloutSpec, spec.into()),
+        changes: vec![Change::Set(A::RolloutSpec, spec.into())],
+    }
+}
+
+/// Reads what a rollout was told when it was made.
+///
+/// # Errors
+/// If it is missing, or of another type than the rules write.
+pub fn rollout_spec(item: &Item) -> Result<&str, Malformed> {
+    text(item, A::RolloutSpec)?.ok_or_else(|| malformed(A::RolloutSpec))
+}
+
+/// The write that marks a rollout as under way from this revision on, so that whoever steps rollouts reads no others. It is
+/// made before the rollout is stored.
+pub fn mark_under_way(name: &RolloutName, revision: u64) -> Update {
+    let changes = vec![Change::Set(A::Revision, revision.into())];
+    Update { key: Key::RolloutUnderWay(name.clone()), clauses: vec![], already_applied: Guard::NEVER, changes }
+}
+
+/// The deletion of the mark of a rollout that is over in this revision. It stays if somebody has marked a later one.
+pub fn unmark(name: &RolloutName, revision: u64) -> Deletion {
+    let condition = Guard::AtMost(A::Revision, revision.into());
+    Deletion { key: Key::RolloutUnderWay(name.clone()), condition }
 }
 
 fn update(name: &RolloutName, clause: Clause, rollout: &Rollout) -> Update {
@@ -183,7 +217,7 @@ mod tests {
             wave_began_at: Some(Timestamp(7)),
             facts: Facts { counts, sites },
             shown: counts,
-            ..Rollout::new(ChangeKind::Firmware, "{}".to_owned(), 7, Timestamp(5))
+            ..Rollout::new(ChangeKind::Firmware, 3, 7, Timestamp(5))
         }
     }
 
@@ -219,5 +253,21 @@ mod tests {
             item.insert(attribute, if matches!(item[&attribute], Value::Text(_)) { 1_u64.into() } else { "x".into() });
             assert_eq!(Rollout::read(&item), Err(malformed(attribute)));
         }
+    }
+
+    #[test]
+    fn what_a_rollout_is_told_is_stored_once() {
+        let Outcome::Applied { after } = put_rollout_spec(&name(), "{}").apply(None) else { panic!("new") };
+        assert_eq!(rollout_spec(&after), Ok("{}"));
+        assert!(matches!(put_rollout_spec(&name(), "{}").apply(Some(&after)), Outcome::Applied { .. }));
+        assert!(matches!(put_rollout_spec(&name(), "[]").apply(Some(&after)), Outcome::Refused { .. }));
+        assert_eq!(rollout_spec(&Item::new()), Err(malformed(A::RolloutSpec)));
+    }
+
+    #[test]
+    fn the_mark_of_a_rollout_that_goes_on_meanwhile_stays() {
+        let Outcome::Applied { after } = mark_under_way(&name(), 7).apply(None) else { panic!("no condition") };
+        assert!(unmark(&name(), 7).applies(Some(&after)) && unmark(&name(), 8).applies(Some(&after)));
+        assert!(!unmark(&name(), 6).applies(Some(&after)), "it was over before, and is rolled back now");
     }
 }

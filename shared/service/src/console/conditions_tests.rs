@@ -3,9 +3,10 @@ use rollcall_core::Timestamp;
 use serde_json::{Value, json};
 
 use crate::console::endpoints::tests::{Tested, console};
+use crate::console::keyed::Keyed;
 use crate::console::keys::Scope;
 use crate::console::openapi::tests::keyed;
-use crate::console::routes::{Keyed, PARAMETERS, Route};
+use crate::console::routes::{PARAMETERS, Route};
 use crate::http::{HttpAnswer, Request};
 use crate::webhook_url::PrivateAddresses;
 

@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::console::handle::{Admitted, Answered, Console, parse};
 use crate::console::refusal::failed;
-use crate::console::rollouts::rollouts;
+use crate::console::rollouts::names;
 use crate::deleting::{delete_all, delete_between};
 use crate::http::HttpAnswer;
 use crate::queue::Queue;
@@ -42,10 +42,10 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 
     /// Deletes the node from all rollouts.
     async fn delete_targets(&self, node: &NodeId) -> Result<(), StoreError> {
-        let rollouts = rollouts(&self.store).await?;
-        let targets = rollouts.iter().flat_map(|(name, _)| {
-            [true, false].map(|is_first| Key::Target(name.clone(), Place::of(name, node, is_first)))
-        });
+        let names = names(&self.store).await?;
+        let targets = names
+            .iter()
+            .flat_map(|name| [true, false].map(|is_first| Key::Target(name.clone(), Place::of(name, node, is_first))));
         delete_all(&self.store, targets).await
     }
 }

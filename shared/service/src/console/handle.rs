@@ -18,12 +18,13 @@ use crate::console::conditions::Conditions;
 use crate::console::endpoints::Endpoints;
 use crate::console::event_schema;
 use crate::console::health::Health;
+use crate::console::keyed::Keyed;
 use crate::console::keys::{Keys, Scope};
 use crate::console::openapi;
 use crate::console::query::Query;
 use crate::console::refusal::{denied, failed, internal, refuse};
 use crate::console::rollouts::Deed;
-use crate::console::routes::{Conditional, Keyed, Methods, NoRoute, Route, route};
+use crate::console::routes::{Conditional, Methods, NoRoute, Route, route};
 
 /// How deeply a body may be nested: a command's arguments are one level down.
 const BODY_LEVELS: usize = DOCUMENT_LEVELS + 1;
@@ -195,7 +196,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Keyed::RotateEndpoint(name) => self.rotate_endpoint(admitted, name).await,
             Keyed::Deliveries(name) => self.deliveries(admitted, name).await,
             Keyed::Firmware(model, version) => self.firmware(model, version).await,
-            Keyed::Rollouts => self.list_rollouts().await,
+            Keyed::Rollouts => self.list_rollouts(admitted).await,
             Keyed::PutRollout(name) => self.put_rollout(admitted, name).await,
             Keyed::Rollout(name) => self.show_rollout(name).await,
             Keyed::PauseRollout(name) => self.act_on_rollout(admitted, name, Deed::Pause).await,

@@ -189,7 +189,8 @@ pub(crate) mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::console::routes::{Keyed, PARAMETERS, Route, route};
+    use crate::console::keyed::Keyed;
+    use crate::console::routes::{PARAMETERS, Route, route};
 
     fn document() -> Value {
         serde_json::to_value(Console::openapi()).expect("JSON")

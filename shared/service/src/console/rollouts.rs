@@ -13,9 +13,11 @@ mod telling;
 mod undoing;
 mod window;
 
-use rollcall_core::{Actor, Counts, Key, Outcome, Phase, Rollout, RolloutName, RolloutState, Timestamp, keep_rollout};
+use rollcall_core::{
+    Actor, Counts, Key, Outcome, Phase, Rollout, RolloutName, RolloutState, Timestamp, keep_rollout, rollout_spec,
+};
 use rollcall_wire::EventData;
-use rollcall_wire::console::{Problem, ProblemCode, RolloutCounts, RolloutProgress};
+use rollcall_wire::console::{Problem, ProblemCode, RolloutCounts, RolloutProgress, RolloutSpec};
 use rollcall_wire::events::RolloutChanged;
 
 use crate::clock::Clock;
@@ -29,10 +31,14 @@ use crate::queue::Queue;
 use crate::store::{Order, Store, StoreError};
 
 pub(crate) use requests::Deed;
+use spec::{Told, told};
 pub use step::Stepped;
 
-/// How many rollouts are kept, those that are over included.
-const KEPT: i32 = 1_000;
+/// How many rollouts are read at once.
+const PAGE: i32 = 100;
+
+/// How many marks are read: more than rollouts may be under way.
+const MARKED: i32 = 1_000;
 
 /// The events of rollouts.
 type Event = fn(RolloutChanged) -> EventData;
@@ -49,8 +55,26 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         item.as_ref().map(Rollout::read).transpose().map_err(|error| internal(&error))
     }
 
-    async fn rollouts(&self) -> Result<Vec<(RolloutName, Rollout)>, Problem> {
-        rollouts(&self.store).await.map_err(|error| failed(&error))
+    /// What a rollout was told when it was made.
+    async fn told(&self, name: &RolloutName) -> Result<(RolloutSpec, Told), Problem> {
+        let item = self.store.read(&Key::RolloutSpec(name.clone())).await.map_err(|error| failed(&error))?;
+        let item = item.unwrap_or_default();
+        let text = rollout_spec(&item).map_err(|error| internal(&error))?;
+        let spec: RolloutSpec = serde_json::from_str(text).map_err(|error| internal(&error))?;
+        let told = told(&spec)?;
+        Ok((spec, told))
+    }
+
+    /// The names of the rollouts that are marked as under way. One that is over may be among them for a moment.
+    async fn marked(&self) -> Result<Vec<RolloutName>, Problem> {
+        let Some([first, last]) = RolloutName::bounds() else { return Ok(vec![]) };
+        let keys = Key::RolloutUnderWay(first)..=Key::RolloutUnderWay(last);
+        let items = self.store.range(keys, Order::Ascending, MARKED).await.map_err(|error| failed(&error))?;
+        let name = |(key, _)| match key {
+            Key::RolloutUnderWay(name) => Some(name),
+            _ => None,
+        };
+        Ok(items.into_iter().filter_map(name).collect())
     }
 
     /// Stores how far a rollout is, with its event: both or none. `false` if it was stored since it was read.
@@ -65,7 +89,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let update = keep_rollout(name, read, rollout);
         let is_kept = match event {
             Some(event) => {
-                let told = event(changed(rollout)?);
+                let told = event(changed(rollout));
                 self.write_and_tell(admitted, &Changed::Rollout(name), &told, &update).await?
             }
             None => matches!(self.write(&update).await?, Outcome::Applied { .. }),
@@ -78,34 +102,45 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     }
 }
 
-/// The rollouts, by their names.
-pub(crate) async fn rollouts(store: &impl Store) -> Result<Vec<(RolloutName, Rollout)>, StoreError> {
+/// The next rollouts behind a name, by their names: at most so many.
+pub(crate) async fn rollouts(
+    store: &impl Store,
+    after: Option<&RolloutName>,
+    limit: i32,
+) -> Result<Vec<(RolloutName, Rollout)>, StoreError> {
     let Some([first, last]) = RolloutName::bounds() else { return Ok(vec![]) };
-    let items = store.range(Key::Rollout(first)..=Key::Rollout(last), Order::Ascending, KEPT).await?;
+    let keys = Key::Rollout(after.cloned().unwrap_or(first))..=Key::Rollout(last);
+    // The range begins with the name itself, which is left out.
+    let items = store.range(keys, Order::Ascending, limit.saturating_add(1)).await?;
     let rollout = |(key, item)| match key {
-        Key::Rollout(name) => Some(Rollout::read(&item).map(|rollout| (name, rollout))),
+        Key::Rollout(name) if Some(&name) != after => Some(Rollout::read(&item).map(|rollout| (name, rollout))),
         _ => None,
     };
-    items.into_iter().filter_map(rollout).collect::<Result<_, _>>().map_err(StoreError::from)
+    let most = usize::try_from(limit).unwrap_or_default();
+    items.into_iter().filter_map(rollout).take(most).collect::<Result<_, _>>().map_err(StoreError::from)
+}
+
+/// The names of all rollouts, those that are over as well.
+pub(crate) async fn names(store: &impl Store) -> Result<Vec<RolloutName>, StoreError> {
+    let mut names: Vec<RolloutName> = vec![];
+    loop {
+        let page = rollouts(store, names.last(), PAGE).await?;
+        if page.is_empty() {
+            return Ok(names);
+        }
+        names.extend(page.into_iter().map(|(name, _)| name));
+    }
 }
 
 /// What an event tells of a rollout.
-fn changed(rollout: &Rollout) -> Result<RolloutChanged, Problem> {
-    let (_, told) = requests::read(rollout)?;
-    Ok(RolloutChanged {
+fn changed(rollout: &Rollout) -> RolloutChanged {
+    RolloutChanged {
         state: progress(rollout.state),
         reason: rollout.reason.clone(),
-        wave: wave(rollout, told.schedule.waves.count()),
+        wave: rollout.shown_wave() as u64,
         nodes: nodes(rollout),
         counts: counts(rollout.counts()),
-    })
-}
-
-/// The wave that is told, or was told last, as people count: from 1.
-fn wave(rollout: &Rollout, waves: usize) -> u64 {
-    let is_between = matches!(rollout.phase, Phase::Listing | Phase::Due);
-    let wave = if is_between { rollout.wave.max(1) } else { rollout.wave + 1 };
-    wave.min(waves) as u64
+    }
 }
 
 /// How many nodes it is for; `None` until they are listed.

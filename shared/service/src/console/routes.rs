@@ -1,6 +1,7 @@
 //! The paths of the console, and their methods.
 
 use crate::console::content::{Content, MERGE_PATCH};
+use crate::console::keyed::Keyed;
 use crate::console::keys::Scope;
 
 /// The methods that a path may have, in the order in which `Allow` lists them. Every path with `GET` has `HEAD`, and
@@ -58,63 +59,6 @@ pub(crate) enum Conditional {
 /// The methods of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Methods(Vec<&'static str>);
-
-/// An operation that needs a key, with the ids from its path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keyed<'a> {
-    OpenApi,
-    EventSchema,
-    List,
-    Batch,
-    Import,
-    Export,
-    Drift,
-    Renumber,
-    Cutover,
-    SetMapping,
-    RemoveMapping,
-    SetMode,
-    CutoverNodes,
-    Register(&'a str),
-    Amend(&'a str),
-    Show(&'a str),
-    Delete(&'a str),
-    Revoke(&'a str),
-    Disconnect(&'a str),
-    SetConfig(&'a str),
-    Config(&'a str),
-    UnsetConfig(&'a str),
-    ConfigVersions(&'a str),
-    ConfigVersion(&'a str, &'a str),
-    ConfigDifference(&'a str),
-    RollBackConfig(&'a str),
-    SetSiteConfig(&'a str),
-    Queue(&'a str),
-    Commands(&'a str),
-    Cancel(&'a str, &'a str),
-    AddFirmware(&'a str, &'a str),
-    Firmware(&'a str, &'a str),
-    SetFirmware(&'a str),
-    Events,
-    NodeEvents(&'a str),
-    Endpoints,
-    PutEndpoint(&'a str),
-    Endpoint(&'a str),
-    RemoveEndpoint(&'a str),
-    TestEndpoint(&'a str),
-    RotateEndpoint(&'a str),
-    Deliveries(&'a str),
-    Replay(&'a str),
-    Rollouts,
-    PutRollout(&'a str),
-    Rollout(&'a str),
-    PauseRollout(&'a str),
-    ResumeRollout(&'a str),
-    AbortRollout(&'a str),
-    RollBackRollout(&'a str),
-    ApproveRollout(&'a str),
-    RolloutNodes(&'a str),
-}
 
 /// Why a request asks for no operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,7 +147,7 @@ impl<'a> Route<'a> {
             Self::Keyed(Keyed::List) => {
                 matches!(name, "site" | "presence" | "select" | "fields" | "limit" | "cursor")
             }
-            Self::Keyed(Keyed::Commands(_) | Keyed::NodeEvents(_) | Keyed::CutoverNodes) => {
+            Self::Keyed(Keyed::Commands(_) | Keyed::NodeEvents(_) | Keyed::CutoverNodes | Keyed::Rollouts) => {
                 matches!(name, "limit" | "cursor")
             }
             Self::Keyed(Keyed::Import) => matches!(name, "dry_run" | "stack"),
@@ -257,66 +201,6 @@ impl<'a> Route<'a> {
                 | Keyed::PutRollout(_),
             ) => Content::Json,
             Self::Keyed(_) | Self::Health | Self::Options(_) => Content::Nothing,
-        }
-    }
-}
-
-impl Keyed<'_> {
-    /// What the key must be for.
-    pub(crate) fn scope(self) -> Scope {
-        match self {
-            Self::OpenApi
-            | Self::EventSchema
-            | Self::List
-            | Self::Export
-            | Self::Cutover
-            | Self::CutoverNodes
-            | Self::Show(_)
-            | Self::Config(_)
-            | Self::ConfigVersions(_)
-            | Self::ConfigVersion(..)
-            | Self::ConfigDifference(_)
-            | Self::Commands(_)
-            | Self::Firmware(..)
-            | Self::Events
-            | Self::NodeEvents(_)
-            | Self::Endpoints
-            | Self::Endpoint(_)
-            | Self::Deliveries(_)
-            | Self::Rollouts
-            | Self::Rollout(_)
-            | Self::RolloutNodes(_) => Scope::Read,
-            Self::Batch
-            | Self::Import
-            | Self::Drift
-            | Self::Renumber
-            | Self::SetMapping
-            | Self::RemoveMapping
-            | Self::SetMode
-            | Self::Register(_)
-            | Self::Amend(_)
-            | Self::Delete(_)
-            | Self::Revoke(_)
-            | Self::Disconnect(_)
-            | Self::SetConfig(_)
-            | Self::UnsetConfig(_)
-            | Self::RollBackConfig(_)
-            | Self::SetSiteConfig(_)
-            | Self::Queue(_)
-            | Self::Cancel(..)
-            | Self::AddFirmware(..)
-            | Self::SetFirmware(_)
-            | Self::PutEndpoint(_)
-            | Self::RemoveEndpoint(_)
-            | Self::TestEndpoint(_)
-            | Self::Replay(_)
-            | Self::RotateEndpoint(_)
-            | Self::PutRollout(_)
-            | Self::PauseRollout(_)
-            | Self::ResumeRollout(_)
-            | Self::AbortRollout(_)
-            | Self::RollBackRollout(_)
-            | Self::ApproveRollout(_) => Scope::Write,
         }
     }
 }

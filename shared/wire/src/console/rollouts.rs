@@ -269,7 +269,9 @@ pub struct RolloutView {
     pub reason: String,
     /// The wave that is told, or is told next, counted from 1.
     pub wave: u64,
-    /// How many nodes are told by the end of each wave; `null` until its nodes are listed.
+    /// How many waves it has.
+    pub wave_count: u64,
+    /// How many nodes are told by the end of each wave; `null` until its nodes are listed, and in a list of rollouts.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub waves: Option<Vec<u64>>,
     /// How many nodes it is for; `null` until they are listed.
@@ -282,16 +284,22 @@ pub struct RolloutView {
     /// When its last node was told, in milliseconds since 1970; `null` if none was.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub told_at_ms: Option<u64>,
-    /// What it was told when it was made.
-    pub spec: RolloutSpec,
+    /// What it was told when it was made; absent in a list of rollouts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = RolloutSpec, required = false))]
+    pub spec: Option<RolloutSpec>,
 }
 
-/// The rollouts.
+/// A page of rollouts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RolloutList {
     /// The rollouts, by their names.
     pub rollouts: Vec<RolloutView>,
+    /// Where the next page begins; absent after the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, required = false))]
+    pub cursor: Option<String>,
 }
 
 /// A node of a rollout.

@@ -3,9 +3,12 @@
 use super::{Problems, RolloutList, RolloutNodePage, RolloutNodeState, RolloutSpec, RolloutView};
 
 operations! {
-    /// All rollouts, by their names.
-    #[utoipa::path(get, path = "/v1/rollouts", operation_id = "listRollouts", tag = "rollouts", responses(
-        (status = 200, description = "The rollouts", body = RolloutList),
+    /// A page of rollouts, by their names.
+    #[utoipa::path(get, path = "/v1/rollouts", operation_id = "listRollouts", tag = "rollouts", params(
+        ("limit" = Option<u32>, Query, description = "How many rollouts to read", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "The cursor of the page before"),
+    ), responses(
+        (status = 200, description = "A page", body = RolloutList),
         Problems,
     ))]
     rollouts;

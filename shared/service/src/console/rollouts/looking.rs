@@ -77,7 +77,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     }
 
     /// How many nodes of each site are under way: told in this wave, and without a report so far.
-    pub(super) async fn under_way(
+    pub(super) async fn count_under_way(
         &self,
         name: &RolloutName,
         read: &Rollout,

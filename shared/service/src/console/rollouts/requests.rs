@@ -2,24 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use rollcall_core::{NotPossible, Rollout, RolloutName, Target, TargetState, add_rollout};
+use rollcall_core::{
+    NotPossible, Outcome, Rollout, RolloutName, RolloutSchedule, Target, TargetState, add_rollout, mark_under_way,
+    put_rollout_spec,
+};
 use rollcall_wire::EventData;
 use rollcall_wire::console::{
     Problem, ProblemCode, RolloutList, RolloutNode, RolloutNodePage, RolloutNodeState, RolloutSpec, RolloutView,
 };
 
 use super::spec::{Change, Told, told};
-use super::{Event, changed, counts, nodes, progress, wave};
+use super::{Event, changed, counts, nodes, progress, rollouts};
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::console::audit::Changed;
 use crate::console::handle::{Admitted, Answered, Console, object, parse};
-use crate::console::refusal::internal;
+use crate::console::refusal::failed;
 use crate::console::{cursor, nodes as listed};
 use crate::http::HttpAnswer;
 use crate::queue::Queue;
 use crate::store::Store;
 
+/// What the cursors of the list of rollouts are of.
+const LIST: &str = "rollouts";
 /// How many rollouts may be under way at a time.
 const UNDER_WAY: usize = 50;
 /// How many nodes are looked at before a rollout is made, to say at once what is wrong with it.
@@ -42,15 +47,27 @@ pub(crate) enum Deed {
 }
 
 impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
-    pub(crate) async fn list_rollouts(&self) -> Answered {
-        let rollouts = self.rollouts().await?;
-        let rollouts = rollouts.iter().map(|(name, rollout)| view(name, rollout)).collect::<Result<_, _>>()?;
-        Ok(HttpAnswer::json(200, &RolloutList { rollouts }))
+    /// A page of rollouts, by their names.
+    pub(crate) async fn list_rollouts(&self, admitted: &Admitted<'_>) -> Answered {
+        let (secret, limit) = (self.keys.secret(), listed::limit(admitted)?);
+        let after = admitted.parameter("cursor").map(|cursor| cursor::read::<String>(&secret, LIST, cursor));
+        let after: Option<RolloutName> = after.transpose()?.map(|name| parse(&name, "cursor")).transpose()?;
+        let page = rollouts(&self.store, after.as_ref(), limit).await.map_err(|error| failed(&error))?;
+        let last = page.last().filter(|_| i32::try_from(page.len()) == Ok(limit));
+        let cursor = last.map(|(name, _)| cursor::write(&secret, LIST, &name.as_str()));
+        let rollouts = page.iter().map(|(name, rollout)| view(name, rollout, None)).collect();
+        Ok(HttpAnswer::json(200, &RolloutList { rollouts, cursor }))
     }
 
     pub(crate) async fn show_rollout(&self, name: &str) -> Answered {
         let name: RolloutName = parse(name, "name")?;
-        Ok(HttpAnswer::json(200, &view(&name, &self.stored_rollout(&name).await?)?))
+        let stored = self.stored_rollout(&name).await?;
+        self.shown(&name, &stored, 200).await
+    }
+
+    /// The answer with a rollout, and with what it was told.
+    async fn shown(&self, name: &RolloutName, rollout: &Rollout, status: u16) -> Answered {
+        Ok(HttpAnswer::json(status, &view(name, rollout, Some(self.told(name).await?))))
     }
 
     /// Makes a rollout. The same rollout may be sent again; another one under the same name is refused.
@@ -61,24 +78,32 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         // Plain structs can always be written as JSON.
         let text = serde_json::to_string(&spec).unwrap_or_default();
         if let Some(stored) = self.known_rollout(&name).await? {
-            return again(&name, &stored, &text);
+            return self.again(&name, &stored, &spec).await;
         }
-        let under_way = self.rollouts().await?.into_iter().filter(|(_, rollout)| !rollout.state.is_over()).count();
-        if under_way >= UNDER_WAY {
+        if self.marked().await?.len() >= UNDER_WAY {
             let detail = format!("{UNDER_WAY} rollouts are under way: wait until one of them is over, or abort one");
             return Err(Problem::new(ProblemCode::TooManyRollouts, detail));
         }
         self.foresee(&told, admitted).await?;
-        let rollout = Rollout::new(told.change.kind(), text.clone(), told.priority, admitted.now);
-        let event = EventData::RolloutStarted(changed(&rollout)?);
+        let rollout = Rollout::new(told.change.kind(), told.schedule.waves.count(), told.priority, admitted.now);
+        let event = EventData::RolloutStarted(changed(&rollout));
+        if let Outcome::Refused { .. } = self.write(&put_rollout_spec(&name, &text)).await? {
+            return Err(taken(&name));
+        }
+        let _ = self.write(&mark_under_way(&name, rollout.revision)).await?;
         let is_new =
             self.write_and_tell(admitted, &Changed::Rollout(&name), &event, &add_rollout(&name, &rollout)).await?;
         if !is_new {
-            return again(&name, &self.stored_rollout(&name).await?, &text);
+            return self.again(&name, &self.stored_rollout(&name).await?, &spec).await;
         }
         tracing::info!(%name, outcome = "made", "rollout");
         let location = format!("/v1/rollouts/{name}");
-        Ok(HttpAnswer::json(201, &view(&name, &rollout)?).with("location", location))
+        Ok(self.shown(&name, &rollout, 201).await?.with("location", location))
+    }
+
+    /// The answer to a rollout that was made before.
+    async fn again(&self, name: &RolloutName, stored: &Rollout, spec: &RolloutSpec) -> Answered {
+        if self.told(name).await?.0 == *spec { self.shown(name, stored, 200).await } else { Err(taken(name)) }
     }
 
     /// Says what is wrong with a rollout before anything starts: it means no node, or firmware is not known for a model.
@@ -123,9 +148,13 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         for _ in 0..TRIES {
             let read = self.stored_rollout(&name).await?;
             let mut rollout = read.clone();
-            let event = done(&mut rollout, deed)?;
+            let schedule = self.told(&name).await?.1.schedule;
+            let event = done(&mut rollout, &schedule, deed)?;
+            if rollout.state.is_stepped() {
+                let _ = self.write(&mark_under_way(&name, read.revision + 1)).await?;
+            }
             if self.keep_rollout(&name, &read, &rollout, event, admitted).await? {
-                return Ok(HttpAnswer::json(200, &view(&name, &rollout)?));
+                return self.shown(&name, &rollout, 200).await;
             }
         }
         Err(Problem::new(ProblemCode::Unavailable, "steps of the rollout are stored at this moment: try again"))
@@ -162,18 +191,14 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     }
 }
 
-/// The answer to a rollout that was made before.
-fn again(name: &RolloutName, stored: &Rollout, text: &str) -> Answered {
-    if stored.spec == text {
-        return Ok(HttpAnswer::json(200, &view(name, stored)?));
-    }
+fn taken(name: &RolloutName) -> Problem {
     let detail =
         format!("another rollout has the name {name}, and a rollout never changes: give this one another name");
-    Err(Problem::new(ProblemCode::RolloutTaken, detail))
+    Problem::new(ProblemCode::RolloutTaken, detail)
 }
 
 /// Does something with a rollout. Returns what is told of it.
-fn done(rollout: &mut Rollout, deed: Deed) -> Result<Option<Event>, Problem> {
+fn done(rollout: &mut Rollout, schedule: &RolloutSchedule, deed: Deed) -> Result<Option<Event>, Problem> {
     let event: Option<Event> = match deed {
         Deed::Pause => Some(EventData::RolloutPaused),
         Deed::Resume => Some(EventData::RolloutResumed),
@@ -186,39 +211,37 @@ fn done(rollout: &mut Rollout, deed: Deed) -> Result<Option<Event>, Problem> {
         Deed::Resume => rollout.resume(),
         Deed::Abort => rollout.abort(),
         Deed::RollBack => rollout.roll_back(),
-        Deed::Approve => rollout.approve(&read(rollout)?.1.schedule),
+        Deed::Approve => rollout.approve(schedule),
     };
     done.map_err(impossible)?;
     Ok(event)
-}
-
-/// What a rollout was told when it was made.
-pub(super) fn read(rollout: &Rollout) -> Result<(RolloutSpec, Told), Problem> {
-    let spec: RolloutSpec = serde_json::from_str(&rollout.spec).map_err(|error| internal(&error))?;
-    let told = told(&spec)?;
-    Ok((spec, told))
 }
 
 fn impossible(error: NotPossible) -> Problem {
     Problem::new(ProblemCode::RolloutState, error.to_string())
 }
 
-fn view(name: &RolloutName, rollout: &Rollout) -> Result<RolloutView, Problem> {
-    let (spec, told) = read(rollout)?;
-    let (schedule, nodes) = (told.schedule, nodes(rollout));
-    let waves = nodes.map(|nodes| (0..schedule.waves.count()).map(|wave| schedule.waves.reach(wave, nodes)).collect());
-    Ok(RolloutView {
+/// A rollout, and what it was told, if that was read.
+fn view(name: &RolloutName, rollout: &Rollout, told: Option<(RolloutSpec, Told)>) -> RolloutView {
+    let nodes = nodes(rollout);
+    let (spec, told) = told.unzip();
+    let reach = |(nodes, told): (u64, &Told)| {
+        let waves = &told.schedule.waves;
+        (0..waves.count()).map(|wave| waves.reach(wave, nodes)).collect()
+    };
+    RolloutView {
         name: name.to_string(),
         state: progress(rollout.state),
         reason: rollout.reason.clone(),
-        wave: wave(rollout, schedule.waves.count()),
-        waves,
+        wave: rollout.shown_wave() as u64,
+        wave_count: rollout.waves as u64,
+        waves: nodes.zip(told.as_ref()).map(reach),
         nodes,
         counts: counts(rollout.counts()),
         created_at_ms: rollout.created_at.0,
         told_at_ms: rollout.told_at.map(|at| at.0),
         spec,
-    })
+    }
 }
 
 fn node(id: &str, target: &Target) -> RolloutNode {

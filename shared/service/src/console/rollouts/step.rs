@@ -1,16 +1,16 @@
 //! One step of a rollout after the other.
 
-use rollcall_core::{Actor, Begun, Phase, Rollout, RolloutName, RolloutSchedule, RolloutState, Timestamp};
+use rollcall_core::{Actor, Begun, Phase, Rollout, RolloutName, RolloutSchedule, RolloutState, Timestamp, unmark};
 use rollcall_wire::EventData;
 use rollcall_wire::console::Problem;
 use serde::Serialize;
 
-use super::requests;
 use super::spec::Told;
 use super::{Event, stepping};
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::console::handle::{Admitted, Console};
+use crate::console::refusal::failed;
 use crate::http::Request;
 use crate::queue::Queue;
 use crate::store::Store;
@@ -50,8 +50,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// If the rollouts can't be read.
     pub async fn step_rollouts(&self, now: impl Fn() -> Timestamp) -> Result<Stepped, Problem> {
         let began = now();
-        let mut under_way: Vec<_> = self.rollouts().await?;
-        under_way.retain(|(_, rollout)| rollout.state.is_stepped());
+        let mut under_way = self.under_way().await?;
         // A rival that waits is stepped after the rollout that it waits for.
         under_way.sort_by_key(|(_, rollout)| (u64::MAX - rollout.priority, rollout.created_at));
         let mut stepped = Stepped { rollouts: under_way.len() as u64, ..Stepped::default() };
@@ -78,12 +77,29 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         Ok(stepped)
     }
 
+    /// The rollouts that are to be stepped. The marks of those that are over are deleted.
+    async fn under_way(&self) -> Result<Vec<(RolloutName, Rollout)>, Problem> {
+        let mut under_way = vec![];
+        for name in self.marked().await? {
+            match self.known_rollout(&name).await? {
+                Some(rollout) if rollout.state.is_over() => {
+                    let unmark = unmark(&name, rollout.revision);
+                    self.store.delete(&unmark).await.map_err(|error| failed(&error))?;
+                }
+                Some(rollout) if rollout.state.is_stepped() => under_way.push((name, rollout)),
+                // It is paused, or is being made at this moment.
+                _ => {}
+            }
+        }
+        Ok(under_way)
+    }
+
     /// Takes the next step of a rollout.
-    async fn step(&self, name: &RolloutName, now: Timestamp) -> Result<Step, Problem> {
+    pub(super) async fn step(&self, name: &RolloutName, now: Timestamp) -> Result<Step, Problem> {
         let Some(read) = self.known_rollout(name).await?.filter(|rollout| rollout.state.is_stepped()) else {
             return Ok(Step::Waits);
         };
-        let (_, told) = requests::read(&read)?;
+        let (_, told) = self.told(name).await?;
         let request = Request { now, at: now, ..Request::default() };
         let admitted = stepping(&request, name, now);
         if let Some(keep) = admitted.actor.as_ref().and_then(Actor::keep) {
@@ -129,7 +145,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let is_looking = read.looked_to.is_some() || read.revision.is_multiple_of(LOOK_EVERY);
         if read.left(&told.schedule) > 0 && is_open && !is_looking {
             let under_way = match told.max_parallel {
-                Some(_) => Some(self.under_way(name, read, told, admitted).await?),
+                Some(_) => Some(self.count_under_way(name, read, told, admitted).await?),
                 None => None,
             };
             let step = self.tell_targets(name, read, told, under_way, admitted).await?;

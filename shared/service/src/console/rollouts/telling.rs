@@ -58,16 +58,20 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         if targets.is_empty() {
             return Ok(Step::Waits);
         }
-        let wave = read.wave as u64;
         let telling = targets
             .iter()
-            .map(async |(place, target)| (place, self.tell_one(name, (place, target), wave, told, admitted).await));
+            .map(async |(place, target)| (place, self.tell_one((name, read), (place, target), told, admitted).await));
         let results: Vec<_> = stream::iter(telling).buffered(AT_ONCE).collect().await;
         let mut rollout = read.clone();
         let mut failure = None;
         for (place, result) in results {
             match result {
-                Ok(()) => {
+                // Somebody has stored the rollout meanwhile, and may have ended it.
+                Ok(false) => {
+                    self.take_back(name, &targets, told, admitted).await?;
+                    return Ok(Step::Lost);
+                }
+                Ok(true) => {
                     rollout.passed += 1;
                     rollout.passed_to = Some(place.clone());
                     rollout.told_at = Some(admitted.now);
@@ -109,43 +113,50 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         Ok(targets)
     }
 
-    /// Tells one node, unless it was told or skipped before.
+    /// Tells one node, unless it was told or skipped before. `false` if the rollout was stored since it was read: then the
+    /// node is not told, since the rollout may be paused or over.
     async fn tell_one(
         &self,
-        name: &RolloutName,
+        (name, read): (&RolloutName, &Rollout),
         (place, target): (&Place, &Target),
-        wave: u64,
         told: &Told,
         admitted: &Admitted<'_>,
-    ) -> Result<(), Problem> {
+    ) -> Result<bool, Problem> {
         let (id, kind) = (place.node(), told.change.kind());
         let is_new = target.state == TargetState::Waiting;
         let target = if is_new {
-            let Some(telling) = self.prepare(name, (place, target), told).await? else { return Ok(()) };
+            let Some(telling) = self.prepare(name, (place, target), told).await? else { return Ok(true) };
             telling
         } else {
             target.clone()
         };
         if target.state != TargetState::Telling {
-            return Ok(());
+            return Ok(true);
         }
         if let Err(rival) = self.begin_to_tell(id, (name, kind), admitted.now).await? {
             let why = rival.map(|rival| format!("by the rollout {rival}"));
-            return self
-                .put(name, place, &target, &target.now(TargetState::Superseded, why.as_deref()))
-                .await
-                .map(|_| ());
+            self.put(name, place, &target, &target.now(TargetState::Superseded, why.as_deref())).await?;
+            return Ok(true);
         }
         let is_reached = match self.stored_node(id).await {
             Ok((node, _)) => shown_presence(&node, admitted.now, &self.policy).state == PresenceState::Online,
             Err(problem) if problem.code == ProblemCode::UnknownNode => false,
             Err(problem) => return Err(problem),
         };
+        if self.known_rollout(name).await?.is_none_or(|rollout| rollout.revision != read.revision) {
+            return Ok(false);
+        }
         let known = if is_new { None } else { Some(&target) };
         let to = match self.change_node((name, id), &told.change, known, admitted).await {
             Ok(Made::Version(version)) => {
                 let told_at = Some(admitted.now);
-                Target { wave: Some(wave), told_at, version, is_reached, ..target.now(TargetState::Told, None) }
+                Target {
+                    wave: Some(read.wave as u64),
+                    told_at,
+                    version,
+                    is_reached,
+                    ..target.now(TargetState::Told, None)
+                }
             }
             Ok(Made::Superseded) => target.now(TargetState::Superseded, None),
             Err(problem) => match why_skipped(&problem) {
@@ -153,7 +164,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
                 None => return Err(problem),
             },
         };
-        self.put(name, place, &target, &to).await.map(|_| ())
+        self.put(name, place, &target, &to).await?;
+        Ok(true)
     }
 
     /// Notes what is desired of a node before it is told; `None` if it is not told, or another stepper tells it.

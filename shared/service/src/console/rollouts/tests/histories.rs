@@ -1,7 +1,12 @@
+use futures_util::FutureExt as _;
+use rollcall_core::RolloutName;
 use serde_json::{Value, json};
 
+use super::super::step::Step;
+use super::super::{rollouts, stepping};
 use super::fleet::{Does, Fleet};
 use crate::console::endpoints::tests::ask;
+use crate::http::Request;
 
 fn change(name: &str) -> Value {
     json!({"channel": 36, "rollout": name})
@@ -67,6 +72,32 @@ fn a_power_cut_at_a_site_stops_no_good_change() {
 }
 
 #[test]
+fn a_power_cut_at_a_part_of_a_site_is_told_by_its_other_nodes_that_fall_silent_as_well() {
+    let mut fleet = Fleet::new(120);
+    for nth in (0..120).step_by(4) {
+        fleet.devices[nth].away = (700, 30_000);
+    }
+    fleet.start("good", &json!({}));
+    let rollout = fleet.end("good");
+    assert!(["completed", "paused"].contains(&rollout["state"].as_str().expect("a state")), "{rollout}");
+    assert!(rollout["counts"]["lost"].as_u64() >= Some(2), "some of those that were told fell silent: {rollout}");
+}
+
+#[test]
+fn nobody_is_told_while_the_window_is_closed() {
+    let mut fleet = Fleet::new(20);
+    // These fleets begin at 8:00.
+    fleet.start("night", &json!({"window": {"from": "10:00", "to": "12:00"}}));
+    fleet.run(3_600);
+    assert_eq!(fleet.desired(&change("night")), 0);
+    let reason = fleet.rollout("night")["reason"].as_str().map(str::to_owned);
+    assert!(reason.is_some_and(|why| why.starts_with("its window is closed")));
+    fleet.run(3_600);
+    assert_eq!(fleet.desired(&change("night")), 20);
+    assert_eq!(fleet.end("night")["state"], json!("completed"));
+}
+
+#[test]
 fn rolling_back_gives_back_what_was_desired_and_no_version_goes_back() {
     let mut fleet = Fleet::new(60);
     for nth in (0..60).step_by(2) {
@@ -95,9 +126,11 @@ fn an_operators_own_change_is_neither_counted_nor_rolled_back() {
     assert_eq!(ask(&fleet.console, "PUT", "/v1/nodes/ap-3/config", Some(own.clone())).0, 200);
     let rollout = fleet.end("change");
     assert_eq!((&rollout["state"], &rollout["counts"]["superseded"]), (&json!("completed"), &json!(1)), "{rollout}");
+    // Another one is changed after the last look at it.
+    assert_eq!(ask(&fleet.console, "PUT", "/v1/nodes/ap-4/config", Some(own.clone())).0, 200);
     assert_eq!(fleet.act("change", "roll-back"), 200);
-    assert_eq!(fleet.end("change")["counts"]["rolled_back"], json!(19));
-    assert_eq!(fleet.desired(&own), 1, "it is left alone");
+    assert_eq!(fleet.end("change")["counts"]["rolled_back"], json!(18));
+    assert_eq!(fleet.desired(&own), 2, "they are left alone");
 }
 
 #[test]
@@ -303,4 +336,54 @@ fn a_node_that_is_deleted_meanwhile_holds_up_nothing() {
     assert_eq!((&rollout["state"], &rollout["counts"]["applied"]), (&json!("completed"), &json!(39)), "{rollout}");
     let (_, page) = ask(&fleet.console, "GET", "/v1/rollouts/change/nodes", None);
     assert!(!page.to_string().contains(&format!("\"ap-{deleted}\"")), "nothing is kept of it: {page}");
+}
+
+#[test]
+fn a_step_that_began_before_a_rollout_was_ended_tells_nobody() {
+    let fleet = Fleet::new(40);
+    fleet.start("change", &json!({}));
+    let name = "change".parse().expect("a name");
+    let step = || fleet.console.step(&name, fleet.now()).now_or_never().expect("nothing waits").expect("a step");
+    while fleet.rollout("change")["state"] != json!("running") {
+        assert_ne!(step(), Step::Waits);
+    }
+    let read = fleet.console.known_rollout(&name).now_or_never().expect("nothing waits").expect("readable");
+    let (read, (_, told)) =
+        (read.expect("it is there"), fleet.console.told(&name).now_or_never().expect("nothing waits").expect("told"));
+    assert_eq!(fleet.act("change", "abort"), 200);
+    let (request, now) = (Request::default(), fleet.now());
+    let admitted = stepping(&request, &name, now);
+    let late = fleet.console.tell_targets(&name, &read, &told, None, &admitted).now_or_never().expect("nothing waits");
+    assert!(matches!(late, Ok(Step::Lost)), "{late:?}");
+    assert_eq!(fleet.desired(&change("change")), 0);
+}
+
+#[test]
+fn a_list_of_rollouts_has_pages_and_only_those_that_are_under_way_are_read_to_step_them() {
+    let mut fleet = Fleet::new(2);
+    for nth in 0..5 {
+        assert_eq!(
+            fleet.start(&format!("change-{nth}"), &json!({"select": "node=ap-0", "waves": [{"nodes": 1}]})).0,
+            201
+        );
+        assert_eq!(fleet.end(&format!("change-{nth}"))["state"], json!("completed"));
+    }
+    fleet.run(60);
+    let marked = fleet.console.marked().now_or_never().expect("nothing waits").expect("readable");
+    assert_eq!(marked, [], "all are over");
+    let page = |after: Option<&RolloutName>| {
+        let page = rollouts(&fleet.console.store, after, 2).now_or_never().expect("nothing waits").expect("readable");
+        page.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+    };
+    let (mut names, mut last) = (vec![], page(None));
+    while let Some(after) = last.last().cloned() {
+        names.extend(last);
+        last = page(Some(&after));
+    }
+    assert_eq!(
+        names.iter().map(RolloutName::as_str).collect::<Vec<_>>(),
+        [0, 1, 2, 3, 4].map(|nth| format!("change-{nth}"))
+    );
+    assert_eq!(fleet.act("change-3", "roll-back"), 200);
+    assert_eq!(fleet.end("change-3")["state"], json!("rolled-back"));
 }
