@@ -1,10 +1,10 @@
 //! `rollcall deploy`.
 
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesOrdered;
+use futures_util::{StreamExt as _, stream};
 use rollcall_aws::{Environment, create_tables, endpoint_config, variable};
 use rollcall_core::{Clipped, Table};
 use rollcall_lambda::{Package, Target, lambda_client, outdated_localstack};
@@ -20,6 +20,9 @@ use crate::{build, clock, key, rules, up};
 
 /// How long making a table may take: DynamoDB Local may have to start first.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many functions are deployed at once: they share the line, and no more of them are half done after a Ctrl-C.
+const AT_ONCE: usize = 4;
 
 /// What was done to one thing.
 #[derive(Debug, Serialize)]
@@ -63,8 +66,8 @@ async fn deploy(args: Deploy) -> Result<(), Problem> {
     bucket(&args).await?;
     let client = lambda_client(&Environment, &args.endpoint_url);
     let target = Target { client: &client, prefix: &args.function_prefix, role: &args.role, settings: &settings };
-    let mut deploys: FuturesOrdered<_> =
-        FUNCTIONS.into_iter().map(|function| deploy_one(&target, function, &functions)).collect();
+    let deploys = FUNCTIONS.map(|function| deploy_one(&target, function, &functions));
+    let mut deploys = pin!(stream::iter(deploys).buffered(AT_ONCE));
     let mut problems = vec![];
     // All of them are seen through, also if one fails: what is half done would be in the way of the next try.
     while let Some(line) = deploys.next().await {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::timeout::TimeoutConfig;
 use aws_sdk_lambda::error::{BoxError, SdkError};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_lambda::primitives::Blob;
@@ -18,6 +19,9 @@ use crate::package::{Package, PackageError};
 
 /// How long a function may take until it can be invoked after a change.
 const READY_TIMEOUT: Duration = Duration::from_mins(2);
+/// How long a call may take that changes a function. It carries the code: 10 MB take 80 s at 1 Mbit/s; and LocalStack
+/// needs long for it on a machine that has much to do.
+const CHANGE_TIMEOUT: Duration = Duration::from_mins(5);
 /// The first and the longest pause between two looks at its state. Each pause is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
@@ -133,7 +137,12 @@ impl Target<'_> {
         let mut merged = environment_of(&deployed.map_err(|error| refused(&name, "looked up", error))?);
         merged.extend(environment(function, self.settings));
         let update = self.client.update_function_configuration().function_name(&name).environment(variables(merged));
-        update.send().await.map_err(|error| refused(&name, "given its new settings", error))?;
+        update
+            .customize()
+            .config_override(patient())
+            .send()
+            .await
+            .map_err(|error| refused(&name, "given its new settings", error))?;
         self.wait_until_usable(&name).await?;
         self.check_start(function, &name).await.map(|()| true)
     }
@@ -149,7 +158,7 @@ impl Target<'_> {
         let create = self.client.create_function().function_name(name).role(self.role).code(code);
         let create = create.runtime(Runtime::Providedal2023).handler("bootstrap").architectures(architecture());
         let create = create.memory_size(memory()).timeout(timeout_s(function)).environment(variables(environment));
-        create.send().await.map_err(|error| refused(name, "created", error))?;
+        create.customize().config_override(patient()).send().await.map_err(|error| refused(name, "created", error))?;
         self.wait_until_usable(name).await
     }
 
@@ -165,7 +174,12 @@ impl Target<'_> {
         if current.code_sha256() != Some(&package.sha256) {
             let update = self.client.update_function_code().function_name(name).architectures(architecture());
             let update = update.zip_file(Blob::new(package.zip.clone()));
-            update.send().await.map_err(|error| refused(name, "given its new code", error))?;
+            update
+                .customize()
+                .config_override(patient())
+                .send()
+                .await
+                .map_err(|error| refused(name, "given its new code", error))?;
             self.wait_until_usable(name).await?;
             outcome = Deployed::Updated;
         }
@@ -176,7 +190,12 @@ impl Target<'_> {
         if !same {
             let update = self.client.update_function_configuration().function_name(name).role(self.role);
             let update = update.memory_size(memory()).timeout(timeout_s(function)).environment(variables(desired));
-            update.send().await.map_err(|error| refused(name, "given its new settings", error))?;
+            update
+                .customize()
+                .config_override(patient())
+                .send()
+                .await
+                .map_err(|error| refused(name, "given its new settings", error))?;
             self.wait_until_usable(name).await?;
             outcome = Deployed::Updated;
         }
@@ -225,6 +244,13 @@ impl Target<'_> {
         let reason = lines.last().map_or(reason, |line| line.trim_start_matches("Error: ").to_owned());
         Err(DeployError::DoesNotStart { function: name.to_owned(), reason })
     }
+}
+
+/// For calls that change a function.
+fn patient() -> aws_sdk_lambda::config::Builder {
+    let timeouts = TimeoutConfig::builder();
+    let timeouts = timeouts.operation_attempt_timeout(CHANGE_TIMEOUT).operation_timeout(CHANGE_TIMEOUT);
+    aws_sdk_lambda::Config::builder().timeout_config(timeouts.build())
 }
 
 /// The environment variables of a deployed function.

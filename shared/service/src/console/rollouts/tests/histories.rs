@@ -171,7 +171,9 @@ fn a_rival_of_the_same_priority_waits_and_says_for_whom() {
     let waiting = fleet.rollout("two");
     assert_eq!(waiting["state"], json!("waiting"));
     assert!(waiting["reason"].as_str().is_some_and(|why| why.contains("the rollout one")), "{waiting}");
-    assert_eq!(fleet.end("one")["state"], json!("completed"));
+    let one = fleet.end("one");
+    let all = (&one["state"], &one["counts"]["applied"]);
+    assert_eq!(all, (&json!("completed"), &json!(40)), "also those that it had not told yet: {one}");
     assert_eq!(fleet.end("two")["state"], json!("completed"));
     assert_eq!(fleet.desired(&change("two")), 40);
 }
