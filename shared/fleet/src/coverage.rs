@@ -40,6 +40,10 @@ enum Thing {
     Took(&'static str),
     /// An event was given up.
     GivenUp,
+    /// A rollout got into this state.
+    Rollout(&'static str),
+    /// A node got into this state in a rollout.
+    Target(&'static str),
 }
 
 /// What was seen, and how often.
@@ -97,6 +101,11 @@ impl Coverage {
                 None => return,
             },
             Seen::Buried { .. } => Thing::GivenUp,
+            Seen::Wrote { key, before, after } => match names::rollout(key, before.as_ref(), after) {
+                Some((true, state)) => Thing::Rollout(state),
+                Some((false, state)) => Thing::Target(state),
+                None => return,
+            },
             Seen::Hit { fault } => Thing::Fault(fault),
             _ => return,
         };
@@ -144,6 +153,8 @@ impl fmt::Display for Thing {
             Self::Again(ask) => write!(f, "{ask} again"),
             Self::Took(kind) => write!(f, "an endpoint took {kind}"),
             Self::GivenUp => f.write_str("an event was given up"),
+            Self::Rollout(state) => write!(f, "a rollout was {state}"),
+            Self::Target(state) => write!(f, "a rollout found a node {state}"),
         }
     }
 }

@@ -31,5 +31,6 @@ pub use coverage::{Coverage, EXPECTED};
 pub use observation::{Device, How, Observation, Seen};
 pub use oracle::Oracle;
 pub use plan::{Ask, BadConfig, BadImage, Match, NodeKind, NodePlan, Plan, PlanError, Settings, Step, What};
+pub use plan::{RolloutDeed, RolloutPlan, RolloutWhat, rollout_name};
 pub use shrink::{Progress, shrink};
 pub use violation::{Violation, ViolationKind};

@@ -32,6 +32,7 @@ mod hashing;
 mod judges;
 mod presence;
 mod queue;
+mod rollouts;
 mod said;
 mod sockets;
 mod table;

@@ -8,6 +8,7 @@ mod dice;
 mod generate;
 mod names;
 mod outbound;
+mod rollouts;
 mod scenes;
 mod script;
 mod text;
@@ -16,6 +17,8 @@ mod troubles;
 
 use rollcall_core::{NodeId, Policy, PolicyError, Registration};
 use serde::{Deserialize, Serialize};
+
+pub use rollouts::{RolloutDeed, RolloutPlan, RolloutWhat, rollout_name};
 
 /// What happens to a fleet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -215,6 +218,12 @@ pub enum Ask {
     Show { node: usize },
     /// `GET /v1/nodes?site={site}`, page after page.
     ListSite { site: String },
+    /// `PUT /v1/rollouts/{name}`: the n-th rollout.
+    StartRollout { rollout: u32, plan: Box<RolloutPlan> },
+    /// `POST /v1/rollouts/{name}/{deed}`
+    SteerRollout { rollout: u32, deed: RolloutDeed },
+    /// `GET /v1/rollouts/{name}`
+    ShowRollout { rollout: u32 },
 }
 
 /// The condition of a request that sets a configuration.

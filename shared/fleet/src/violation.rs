@@ -95,6 +95,8 @@ kinds! {
     Stuck = "stuck",
     /// An answer of the console is not true.
     UntrueAnswer = "untrue-answer",
+    /// A rollout tells a node that it must not tell, or goes on where it must not, or never ends.
+    WrongRollout = "wrong-rollout",
     /// A request of the application was never answered.
     Unanswered = "unanswered",
     /// A run of a node ended although nothing was wrong with it.

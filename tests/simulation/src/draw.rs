@@ -30,6 +30,8 @@ pub(crate) enum Who {
     Stream(usize),
     /// A reading of the queue.
     Queue,
+    /// The schedule of the rollouts.
+    Rollouts,
 }
 
 impl Who {
@@ -49,6 +51,7 @@ impl Who {
             Self::Outbound(function) => (13, function),
             Self::Stream(shard) => (14, shard),
             Self::Queue => (15, 0),
+            Self::Rollouts => (16, 0),
         };
         (kind << 56) | which as u64
     }

@@ -45,6 +45,8 @@ pub(crate) enum Event {
     Invoke(Box<Invoking>),
     /// The schedule of the sweep.
     Sweep,
+    /// The schedule of the rollouts.
+    Rollouts,
     /// An instance begins with an invocation.
     Begin(u64),
     /// An invocation has taken too long for its function.

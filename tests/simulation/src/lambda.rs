@@ -198,7 +198,7 @@ impl Lambda {
         let Some(invocation) = self.invocations.get(number) else { return };
         let Some(running) = invocation.running.as_mut() else { return };
         // The others are told the time with the event.
-        if invocation.function == Function::Deliver {
+        if matches!(invocation.function, Function::Deliver | Function::Console) {
             let now = ground.clock(invocation.instance.host());
             invocation.instance.desk().tick(now);
         }

@@ -36,6 +36,7 @@ mod poller;
 mod polling;
 mod program;
 mod said;
+mod schedules;
 mod service;
 mod slab;
 mod socketed;

@@ -236,6 +236,15 @@ impl Instance {
                 let (console, input) = (Rc::clone(console), input(*request, now));
                 Box::pin(async move { replied(console.handle(&input).await) })
             }
+            (Running::Console(console), Payload::Scheduled) => {
+                let (console, desk) = (Rc::clone(console), Rc::clone(&self.desk));
+                Box::pin(async move {
+                    match console.step_rollouts(|| desk.now()).await {
+                        Ok(_) => Returned::Answer { status: 200, body: None },
+                        Err(_) => Returned::Failed,
+                    }
+                })
+            }
             (Running::Sweep(sweeps), Payload::Scheduled) => {
                 let sweeps = Rc::clone(sweeps);
                 Box::pin(async move {

@@ -7,7 +7,7 @@ use crate::call::Request;
 use crate::clocks::{Clocks, true_time};
 use crate::device::{Device, Fate, Life};
 use crate::draw::Who;
-use crate::event::{Called, DeviceNo, Down, Event, Function, Invoking, Payload, Purpose, Returned, Traffic, WireNo};
+use crate::event::{Called, DeviceNo, Down, Event, Purpose, Returned, Traffic, WireNo};
 use crate::exchanges::Exchanges;
 use crate::faults::Faults;
 use crate::gateway::Gateway;
@@ -87,7 +87,7 @@ impl World {
             let after = world.ground.draw(Who::Nature(device), 1).below(FIRST_STARTS);
             world.devices[device].start_after(&mut world.ground, after);
         }
-        world.ground.after(Micros::from(SWEEP_EVERY_S) * S, Event::Sweep);
+        world.schedule();
         for (step, planned) in plan.steps.iter().enumerate() {
             world.ground.at(planned.at_ms * MS, Event::Step(step));
         }
@@ -133,12 +133,8 @@ impl World {
             Event::Disconnected(conn, ending, at) => gateway.disconnected(ground, conn, ending, at),
             Event::Doubled(conn, text, at) => gateway.message(ground, conn, text, at),
             Event::ConnectAgain(conn, counts) => gateway.connect_again(ground, conn, counts),
-            Event::Sweep => {
-                ground.after(Micros::from(SWEEP_EVERY_S) * S, Event::Sweep);
-                let payload = Payload::Scheduled;
-                let (function, purpose, behalf) = (Function::Sweep, Purpose::Nothing, None);
-                lambda.invoke(ground, Invoking { function, payload, purpose, behalf, patience: 0 });
-            }
+            Event::Sweep => self.sweep(),
+            Event::Rollouts => self.step_rollouts(),
             Event::Invoke(invoking) => lambda.invoke(ground, *invoking),
             Event::Begin(invocation) => lambda.begin(ground, invocation),
             Event::Overdue(invocation) => lambda.overdue(ground, invocation),

@@ -72,13 +72,6 @@ pub(crate) static STEPS: [Step; 18] = [
         check: runner::units,
     },
     Step {
-        name: "sample",
-        purpose: "places that are broken on purpose, a few of them: the simulation notices each",
-        needs: &[CCompiler],
-        lane: Lane::Code,
-        check: mutations::sample,
-    },
-    Step {
         name: "embedded",
         purpose: "the whole system on the embedded backend",
         needs: &[CCompiler, Kill, Python],
@@ -126,6 +119,13 @@ pub(crate) static STEPS: [Step; 18] = [
         needs: &[Linux, CCompiler, Kill, Python, Setpriv],
         lane: Lane::Beside,
         check: ministack::check,
+    },
+    Step {
+        name: "sample",
+        purpose: "places that are broken on purpose, a few of them: the simulation notices each",
+        needs: &[CCompiler],
+        lane: Lane::Beside,
+        check: mutations::sample,
     },
     Step {
         name: "memory",

@@ -1,13 +1,17 @@
 //! The requests of the application.
 
 use rollcall_wire::console::{CommandSpec, FirmwareSpec, FirmwareWish, NodeImport, NodePatch, NodeSpec};
+use rollcall_wire::console::{
+    OnFailure, RolloutChange, RolloutDocument, RolloutFirmware, RolloutGate, RolloutSpec, RolloutWave, WaveNodes,
+    WavePercent,
+};
 use rollcall_wire::{Json, sha256};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::learned::Learned;
 use crate::catalogue::{self, command_name, document, firmware_version, node_name};
-use crate::plan::{Ask, Match};
+use crate::plan::{Ask, Match, RolloutPlan, RolloutWhat, rollout_name};
 
 const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -89,6 +93,11 @@ impl Parts {
             Ask::ListSite { site } => {
                 Self { query: Some(format!("site={site}")), ..bare("GET", "/v1/nodes".to_owned()) }
             }
+            Ask::StartRollout { rollout, plan } => put(rollout_path(*rollout), &rollout_spec(plan)),
+            Ask::SteerRollout { rollout, deed } => {
+                bare("POST", format!("{}/{}", rollout_path(*rollout), deed.as_str()))
+            }
+            Ask::ShowRollout { rollout } => bare("GET", rollout_path(*rollout)),
         })
     }
 
@@ -112,6 +121,45 @@ pub(crate) fn description(model: &str, version: &str, wrong_hash: bool) -> Firmw
         size: image.len() as u64,
         sha256,
         signature: "signed-by-the-vendor".to_owned(),
+    }
+}
+
+fn rollout_path(nth: u32) -> String {
+    format!("/v1/rollouts/{}", rollout_name(nth))
+}
+
+/// A rollout, as the application gives it to the console.
+fn rollout_spec(plan: &RolloutPlan) -> RolloutSpec {
+    let change = match plan.change {
+        RolloutWhat::Config(nth) => {
+            RolloutChange::Config(RolloutDocument(Json::parse(&document(nth)).unwrap_or_default()))
+        }
+        RolloutWhat::Firmware(version) => RolloutChange::Firmware(RolloutFirmware(firmware_version(version))),
+        RolloutWhat::Command(name) => {
+            let name = command_name(name).to_owned();
+            RolloutChange::Command(CommandSpec { name, args: Json::default(), expires_in_s: 3_600 })
+        }
+    };
+    let first = (plan.first_nodes > 0).then_some(RolloutWave::Nodes(WaveNodes(plan.first_nodes)));
+    let percents = plan.percents.iter().map(|percent| RolloutWave::Percent(WavePercent(*percent)));
+    let gate = RolloutGate {
+        wait_s: Some(plan.wait_s),
+        patience_s: Some(plan.patience_s),
+        on_failure: plan.rolls_back.then_some(OnFailure::RollBack),
+        approval: plan.approval.then_some(true),
+        ..RolloutGate::default()
+    };
+    RolloutSpec {
+        select: plan.select.clone(),
+        change,
+        waves: first.into_iter().chain(percents).collect(),
+        gate: Some(gate),
+        start_at: None,
+        window: None,
+        max_parallel: plan.max_parallel,
+        priority: Some(plan.priority),
+        include_new: plan.include_new.then_some(true),
+        first: None,
     }
 }
 

@@ -1,10 +1,11 @@
 //! The names of what can be seen.
 
+use rollcall_core::{Attribute, Item, Key, RolloutState, TargetState, Value};
 use rollcall_machine::{DisconnectReason, NodeEvent};
 use rollcall_wire::{ByeReason, ErrorCode, NodeMessage, ServerMessage};
 
 use crate::observation::How;
-use crate::plan::Ask;
+use crate::plan::{Ask, RolloutDeed};
 
 pub(super) fn ask(ask: &Ask) -> &'static str {
     match ask {
@@ -22,7 +23,34 @@ pub(super) fn ask(ask: &Ask) -> &'static str {
         Ask::Disconnect { .. } => "disconnect",
         Ask::Show { .. } => "show",
         Ask::ListSite { .. } => "list-site",
+        Ask::StartRollout { .. } => "start-rollout",
+        Ask::SteerRollout { deed, .. } => match deed {
+            RolloutDeed::Pause => "pause-rollout",
+            RolloutDeed::Resume => "resume-rollout",
+            RolloutDeed::Abort => "abort-rollout",
+            RolloutDeed::RollBack => "roll-back-rollout",
+            RolloutDeed::Approve => "approve-rollout",
+        },
+        Ask::ShowRollout { .. } => "show-rollout",
     }
+}
+
+/// The new state of a rollout, or else of one of its targets.
+pub(super) fn rollout(key: &Key, before: Option<&Item>, after: &Item) -> Option<(bool, &'static str)> {
+    let (is_rollout, attribute) = match key {
+        Key::Rollout(_) => (true, Attribute::RolloutState),
+        Key::Target(..) => (false, Attribute::TargetState),
+        _ => return None,
+    };
+    let state = |item: &Item| match item.get(&attribute) {
+        Some(Value::Text(state)) => Some(state.clone()),
+        _ => None,
+    };
+    let is = state(after).filter(|is| before.and_then(state).as_ref() != Some(is))?;
+    let rollouts = RolloutState::ALL.map(RolloutState::as_str);
+    let targets = TargetState::ALL.map(TargetState::as_str);
+    let known = if is_rollout { &rollouts[..] } else { &targets[..] };
+    known.iter().find(|known| **known == is).map(|known| (is_rollout, *known))
 }
 
 pub(super) fn question(message: &NodeMessage) -> &'static str {

@@ -1,6 +1,6 @@
 //! Whether an answer of the console can be true, given what was stored while it was made.
 
-use rollcall_core::{Command, CommandState, Ended, Ending, Node};
+use rollcall_core::{Command, CommandState, Ended, Ending, Node, RolloutState, Timestamp};
 use rollcall_wire::console::NodeView;
 use serde_json::Value;
 
@@ -9,10 +9,11 @@ use super::configs::Configs;
 use super::console::Answer;
 use super::facts::{Facts, SKEW_MS, earlier, later};
 use super::firmware::Firmware;
+use super::rollouts::Rollouts;
 use super::table::Table;
 use super::talks::Talk;
 use crate::catalogue::{command_name, firmware_version};
-use crate::plan::{Ask, Match};
+use crate::plan::{Ask, Match, RolloutDeed};
 
 /// What the answers are compared with.
 pub(super) struct Known<'a> {
@@ -21,6 +22,7 @@ pub(super) struct Known<'a> {
     pub(super) commands: &'a Commands,
     pub(super) firmware: &'a Firmware,
     pub(super) configs: &'a Configs,
+    pub(super) rollouts: &'a Rollouts,
 }
 
 impl Known<'_> {
@@ -73,6 +75,47 @@ pub(super) fn untrue(known: &Known<'_>, talk: &Talk, answer: &Answer<'_>) -> Opt
         }
         Ask::Show { .. } => show(talk, answer),
         Ask::SetSiteConfig { .. } | Ask::ListSite { .. } => expect(answer, 200, true, ""),
+        Ask::StartRollout { rollout, .. } => start_rollout(answer, &known.rollouts.states(*rollout, Timestamp(0))),
+        Ask::SteerRollout { rollout, deed } => {
+            let was_stored = known.rollouts.was_stored(*rollout, talk.asked_at);
+            steer_rollout(answer, *deed, was_stored, &known.rollouts.states(*rollout, talk.asked_at))
+        }
+        Ask::ShowRollout { rollout } => {
+            let was_stored = known.rollouts.was_stored(*rollout, talk.asked_at);
+            show_rollout(answer, was_stored, &known.rollouts.states(*rollout, talk.asked_at))
+        }
+    }
+}
+
+fn start_rollout(answer: &Answer<'_>, states: &[RolloutState]) -> Option<String> {
+    match answer.status {
+        200 | 201 => states.is_empty().then(|| "it is not stored".to_owned()),
+        // No node is meant, or the firmware is unknown.
+        400 => (!states.is_empty()).then(|| "it is stored".to_owned()),
+        _ => Some("that is no answer to this".to_owned()),
+    }
+}
+
+fn steer_rollout(answer: &Answer<'_>, deed: RolloutDeed, was_stored: bool, states: &[RolloutState]) -> Option<String> {
+    let is_done = match deed {
+        RolloutDeed::Pause => states.contains(&RolloutState::Paused),
+        RolloutDeed::Abort => states.contains(&RolloutState::Aborted),
+        RolloutDeed::RollBack => states.contains(&RolloutState::RollingBack),
+        RolloutDeed::Resume | RolloutDeed::Approve => !states.is_empty(),
+    };
+    match answer.status {
+        404 => was_stored.then(|| "it was stored".to_owned()),
+        409 => states.is_empty().then(|| "it is not stored".to_owned()),
+        _ => expect(answer, 200, is_done, "it was never in that state"),
+    }
+}
+
+fn show_rollout(answer: &Answer<'_>, was_stored: bool, states: &[RolloutState]) -> Option<String> {
+    let shown = answer.body.get("state").and_then(Value::as_str);
+    let was = states.iter().any(|state| shown == Some(state.as_str()));
+    match answer.status {
+        404 => was_stored.then(|| "it was stored".to_owned()),
+        _ => expect(answer, 200, was, "it was never in that state"),
     }
 }
 
@@ -100,12 +143,12 @@ fn set_config(
     let expected = talk.named;
     if answer.status == 412 {
         let current = number(answer, "current_version");
-        if !talk.was(|node| Some(version(node)) == current) {
+        if !talk.was(|node| Some(node.config_version) == current) {
             return Some("the current version is not the one that it names".to_owned());
         }
         let fails = match (condition, expected) {
             (Some(Match::Absent), _) => talk.was(|node| version(node) > 0),
-            (_, Some(expected)) => talk.was(|node| version(node) != expected),
+            (_, Some(expected)) => talk.was(|node| node.config_version != expected),
             (_, None) => false,
         };
         return (!fails).then(|| "the condition held all the time".to_owned());
@@ -116,7 +159,10 @@ fn set_config(
     });
     let wrong = expect(answer, 200, was_set, "this document was never desired under this version");
     wrong.or_else(|| {
+        // A configuration that was unset leaves its number behind.
+        let was_absent = talk.was(|node| node.desired.is_none() && Some(node.config_version + 1) == set);
         let holds = match (condition, expected, set) {
+            (Some(Match::Absent), _, _) | (_, Some(0), _) if was_absent => true,
             (Some(Match::Absent), _, set) => set == Some(1),
             (_, Some(expected), Some(set)) => set == expected || set == expected + 1,
             _ => true,

@@ -55,7 +55,8 @@ impl Configs {
     pub(super) fn wrote(&self, table: &Table, verdicts: &mut Verdicts, at: Timestamp, change: &Change) {
         let before = change.was.as_deref().and_then(|was| was.desired.as_ref());
         let Some(after) = change.is.desired.as_ref().filter(|after| before != Some(after)) else { return };
-        let was = before.map_or(0, |desired| desired.version);
+        // A version that was unset has its number, too.
+        let was = change.was.as_deref().map_or(0, |was| was.config_version);
         if after.version != was + 1 {
             let what = format!("had version {was} of its configuration desired, and now version {}", after.version);
             verdicts.node(Kind::UntrueAnswer, at, change.node, what);

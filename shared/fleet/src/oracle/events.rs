@@ -18,6 +18,7 @@ use rollcall_wire::CloudEvent;
 use super::commands::Commands;
 use super::facts::{Facts, earlier};
 use super::hashing::Fx;
+use super::rollouts::EVENTS as ABOUT_ROLLOUTS;
 use super::table::Change;
 use super::verdicts::Verdicts;
 use crate::catalogue::{ACTOR, delivery_schedule};
@@ -153,7 +154,7 @@ impl Events {
     fn tell(&mut self, facts: &Facts, verdicts: &mut Verdicts, at: Timestamp, endpoint: Option<&String>, text: &str) {
         let name = endpoint.map_or("the log", String::as_str);
         let event = serde_json::from_str::<CloudEvent>(text).ok();
-        if event.as_ref().is_some_and(|event| event.kind == ABOUT_ENDPOINTS) {
+        if event.as_ref().is_some_and(|event| event.kind == ABOUT_ENDPOINTS || event.kind.starts_with(ABOUT_ROLLOUTS)) {
             return;
         }
         // The application of a simulated world has no queue: only its log has what it changes besides nodes.

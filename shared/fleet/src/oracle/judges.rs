@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rollcall_core::{ConnectionId, Item, Key, Node, NodeId, Presence, Timestamp, presence_at};
+use rollcall_core::{ConnectionId, Item, Key, Node, NodeId, Presence, Timestamp, event_text, presence_at};
 use rollcall_wire::{ByeReason, NodeMessage, ServerMessage};
 
 use super::access::Access;
@@ -17,6 +17,7 @@ use super::events::Events;
 use super::facts::{Facts, earlier};
 use super::firmware::Firmware;
 use super::presence::{PresenceJudge, Shown, Truth};
+use super::rollouts::Rollouts;
 use super::sockets::Sockets;
 use super::table::Table;
 use super::terms;
@@ -25,7 +26,7 @@ use super::verdicts::Verdicts;
 use crate::application::AppRequest;
 use crate::catalogue::firmware_version;
 use crate::observation::{Device, Observation, Seen};
-use crate::plan::{Ask, NodeKind, Plan};
+use crate::plan::{Ask, NodeKind, Plan, RolloutWhat};
 use crate::violation::{Violation, ViolationKind as Kind};
 
 /// How long a request may take until its answer, in milliseconds (Amazon API Gateway quotas: 30 s).
@@ -52,6 +53,7 @@ pub(super) struct Judges {
     console: Console,
     devices: Devices,
     events: Events,
+    rollouts: Rollouts,
     /// The nodes that were revoked, or whose credential version was raised.
     refusals: BTreeSet<usize>,
     /// Whether a sweep runs in this world.
@@ -78,6 +80,7 @@ impl Judges {
             console: Console::new(nodes),
             devices: Devices::default(),
             events: Events::new(plan),
+            rollouts: Rollouts::default(),
             refusals: BTreeSet::new(),
         }
     }
@@ -133,6 +136,7 @@ impl Judges {
         self.access.tick(&self.facts, &self.sockets, &mut self.verdicts, now);
         self.console.finish(&mut self.verdicts, now);
         self.events.finish(&mut self.verdicts, now);
+        self.rollouts.finish(&mut self.verdicts, now);
         for node in 0..self.facts.nodes.len() {
             self.finish_node(now, node, stored);
         }
@@ -177,6 +181,14 @@ impl Judges {
             self.events.wrote(facts, verdicts, at, (key, before, after));
             return self.firmware.described_as(verdicts, at, (key, after));
         }
+        if let Key::Logged(..) = key
+            && let Some(event) = event_text(after).ok().flatten().and_then(|text| serde_json::from_str(text).ok())
+        {
+            self.rollouts.told(&event);
+        }
+        if self.rollouts.wrote(facts, verdicts, at, (key, after)) {
+            return;
+        }
         self.events.wrote(facts, verdicts, at, (key, before, after));
         let Some(node) = key.node().and_then(|node| facts.index(node)) else { return };
         if !matches!(key, Key::Node(_)) {
@@ -194,6 +206,9 @@ impl Judges {
         self.configs.wrote(&self.table, verdicts, at, &change);
         self.commands.wrote_node(facts, verdicts, at, &change);
         self.firmware.wrote(&change);
+        if let Some(version) = self.rollouts.wrote_node(verdicts, at, &change, after) {
+            self.firmware.asked(node, version);
+        }
         self.events.wrote_node(&self.commands, at, &change);
         Access::wrote(verdicts, at, &change);
         self.access.replaces(&self.sockets, at, &change);
@@ -276,17 +291,23 @@ impl Judges {
                 self.configs.asked(*document);
             }
             Ask::SetFirmware { node, version } => self.firmware.asked(*node, firmware_version(*version)),
+            Ask::StartRollout { rollout, plan } => {
+                if let RolloutWhat::Config(document) = plan.change {
+                    self.configs.asked(document);
+                }
+                self.rollouts.asked(*rollout, plan);
+            }
             Ask::Revoke { node } | Ask::RaiseCredentials { node, .. } => {
                 self.refusals.insert(*node);
             }
             _ => {}
         }
-        let known = known(&self.facts, &self.table, (&self.commands, &self.firmware, &self.configs));
+        let known = known(&self.facts, &self.table, (&self.commands, &self.firmware, &self.configs, &self.rollouts));
         self.console.asked(&known, at, request);
     }
 
     fn answered(&mut self, answer: &Answer<'_>, ask: &Ask) {
-        let known = known(&self.facts, &self.table, (&self.commands, &self.firmware, &self.configs));
+        let known = known(&self.facts, &self.table, (&self.commands, &self.firmware, &self.configs, &self.rollouts));
         let (seen, asked_at) = self.console.answered(&known, &mut self.verdicts, answer);
         for (node, from, presence) in seen {
             self.shown(node, (from, answer.at), presence, true);
@@ -385,9 +406,9 @@ impl Judges {
 fn known<'a>(
     facts: &'a Facts,
     table: &'a Table,
-    (commands, firmware, configs): (&'a Commands, &'a Firmware, &'a Configs),
+    (commands, firmware, configs, rollouts): (&'a Commands, &'a Firmware, &'a Configs, &'a Rollouts),
 ) -> Known<'a> {
-    Known { facts, table, commands, firmware, configs }
+    Known { facts, table, commands, firmware, configs, rollouts }
 }
 
 /// The configuration and the command that a message brings.

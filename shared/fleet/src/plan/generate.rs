@@ -40,6 +40,7 @@ impl Plan {
         watch(&mut script, &mut dice, nodes.len(), ends_at_ms);
         script.outbound(&mut Dice::new(!seed));
         import(&mut script, &mut Dice::new(seed.rotate_left(24)), nodes.len());
+        script.rollouts(&mut Dice::new(seed.rotate_left(48)));
         let mut steps = script.steps();
         steps.sort_by_key(|step| step.at_ms);
         Self { seed, settings: theme.settings, nodes, steps, calm_from_ms, ends_at_ms }

@@ -123,7 +123,12 @@ impl Ask {
             | Self::RaiseCredentials { node, .. }
             | Self::Disconnect { node, .. }
             | Self::Show { node } => Some(*node),
-            Self::SetSiteConfig { .. } | Self::AddFirmware { .. } | Self::ListSite { .. } => None,
+            Self::SetSiteConfig { .. }
+            | Self::AddFirmware { .. }
+            | Self::ListSite { .. }
+            | Self::StartRollout { .. }
+            | Self::SteerRollout { .. }
+            | Self::ShowRollout { .. } => None,
         }
     }
 }

@@ -6,13 +6,14 @@ mod machine;
 mod messages;
 mod news;
 mod records;
+mod rollouts;
 mod updates;
 
 use super::Mutation;
 
 /// Every mutation.
 pub(super) fn mutations() -> impl Iterator<Item = Mutation> {
-    let lists: [&[Mutation]; 7] = [
+    let lists: [&[Mutation]; 8] = [
         &records::MUTATIONS,
         &news::MUTATIONS,
         &messages::MUTATIONS,
@@ -20,6 +21,7 @@ pub(super) fn mutations() -> impl Iterator<Item = Mutation> {
         &machine::MUTATIONS,
         &updates::MUTATIONS,
         &events::MUTATIONS,
+        &rollouts::MUTATIONS,
     ];
     lists.into_iter().flatten().copied()
 }
