@@ -66,8 +66,8 @@ async fn deploy(args: Deploy) -> Result<(), Problem> {
     bucket(&args).await?;
     let client = lambda_client(&Environment, &args.endpoint_url);
     let target = Target { client: &client, prefix: &args.function_prefix, role: &args.role, settings: &settings };
-    let deploys = FUNCTIONS.map(|function| deploy_one(&target, function, &functions));
-    let mut deploys = pin!(stream::iter(deploys).buffered(AT_ONCE));
+    let deploys = stream::iter(FUNCTIONS).map(|function| deploy_one(&target, function, &functions));
+    let mut deploys = pin!(deploys.buffered(AT_ONCE));
     let mut problems = vec![];
     // All of them are seen through, also if one fails: what is half done would be in the way of the next try.
     while let Some(line) = deploys.next().await {

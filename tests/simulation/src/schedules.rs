@@ -9,7 +9,7 @@ use crate::world::{SWEEP_EVERY_S, World};
 
 /// How often rollouts are stepped, in seconds, from the first one on.
 const ROLLOUTS_EVERY_S: u64 = 60;
-/// A schedule invokes its function at least once (Amazon EventBridge, "Event retry policy"): here, now and then twice.
+/// A schedule invokes its function at least once (Amazon `EventBridge`, "Event retry policy"): here, now and then twice.
 const ONCE_OF: u64 = 20;
 
 impl World {

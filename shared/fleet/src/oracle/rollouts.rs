@@ -248,8 +248,9 @@ impl Made {
     /// Whether somebody else has changed the node since, or the rollout itself has taken its change back.
     fn is_undone_by(self, changed: &Changed, desired: &str) -> bool {
         match (self, changed) {
-            (Self::Config, Changed::Config(is)) => is.as_deref() != Some(desired),
-            (Self::Firmware, Changed::Firmware(is)) => is.as_deref() != Some(desired),
+            (Self::Config, Changed::Config(is)) | (Self::Firmware, Changed::Firmware(is)) => {
+                is.as_deref() != Some(desired)
+            }
             _ => false,
         }
     }
