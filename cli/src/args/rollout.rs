@@ -38,7 +38,10 @@ pub(crate) struct StartRollout {
     /// Its name, which you choose: lower-case letters, digits and `-`
     pub(crate) name: RolloutName,
     /// All of it as JSON, as the API takes it; - for standard input
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["select", "config", "firmware", "command", "waves"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "select", "config", "firmware", "command", "waves", "wait", "patience", "minimum", "success", "failures", "lost",
+        "roll_back", "approval", "first", "priority", "max_parallel", "include_new", "start_at",
+    ])]
     pub(crate) file: Option<PathBuf>,
     /// Which nodes it is for, such as 'site=hq model=ax-2'
     #[arg(long, value_name = "SELECTOR", required_unless_present = "file")]

@@ -4,9 +4,10 @@ mod tally;
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use futures_util::{FutureExt as _, StreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use http::Method;
 use rollcall_core::{IdempotencyKey, NodeId};
 
@@ -18,12 +19,12 @@ use crate::out::say;
 use crate::problem::Problem;
 use crate::progress::Progress;
 use crate::up::stop_signal;
-use tally::{Became, NodeResult, Tally};
+use tally::{Again, Became, NodeResult, Tally};
 
 /// How many requests are under way at the same time.
 const AT_ONCE: usize = 8;
 /// How often a node is tried for which the console can do nothing now: for half a minute.
-const TRIES: u32 = 10;
+pub(super) const TRIES: u32 = 10;
 /// To so many nodes it is done without asking.
 const UNASKED: usize = 10;
 /// How many nodes a question names.
@@ -38,6 +39,7 @@ pub(super) const NO_ARTIFACT: Reason = "noartifact";
 pub(super) const ALREADY_INSTALLED: Reason = "already-installed";
 pub(super) const OTHER_MODEL: Reason = "other-model";
 pub(super) const NOT_CONNECTED: Reason = "not-connected";
+const NO_EARLIER_VERSION: Reason = "no-earlier-version";
 
 /// Tells from what is known of a node why nothing need be done to it.
 pub(super) type Foresee<'a> = Box<dyn Fn(&Selected) -> Option<Reason> + 'a>;
@@ -51,6 +53,8 @@ pub(super) struct Deed<'a> {
     pub(super) below: String,
     pub(super) body: Bytes,
     pub(super) key: Option<&'a IdempotencyKey>,
+    /// The version at which a node's configuration must be, of a request that does something else when it is made again.
+    pub(super) only_at: Option<fn(&Selected) -> Option<u64>>,
     /// Why a node need not be asked for.
     pub(super) foresee: Foresee<'a>,
     /// Why nothing has become of an answer.
@@ -58,8 +62,8 @@ pub(super) struct Deed<'a> {
 }
 
 impl Deed<'_> {
-    fn ask<'b>(&'b self, node: &'b NodeId) -> Ask<'b> {
-        let ask = Ask::node(self.method.clone(), node, &self.below).with_body(self.body.clone());
+    fn ask<'b>(&'b self, node: &'b NodeId, version: Option<u64>) -> Ask<'b> {
+        let ask = Ask::node(self.method.clone(), node, &self.below).with_body(self.body.clone()).if_match(version);
         self.key.map_or(ask.clone(), |key| ask.once(key))
     }
 }
@@ -75,28 +79,35 @@ pub(super) async fn run(
     many: Many,
     connection: &Connection,
 ) -> Result<(), Problem> {
-    let mut tally = Tally::new(nodes.len(), many.dry_run, deed.key.map(|key| key.as_str().to_owned()));
+    let again = match deed.key {
+        Some(key) => Again::WithKey(key.as_str().to_owned()),
+        None if deed.only_at.is_some() => Again::Alone,
+        None => Again::Same,
+    };
+    let mut tally = Tally::new(nodes.len(), many.dry_run, again);
     let mut due = vec![];
     for node in nodes {
         match (deed.foresee)(&node) {
             Some(reason) => tally.add(NodeResult { node: node.node, became: Became::Skipped(reason.to_owned()) }),
-            None => due.push(node.node),
+            None => due.push((deed.only_at.and_then(|version| version(&node)), node.node)),
         }
     }
     if many.dry_run {
-        for node in due {
+        for (_, node) in due {
             tally.add(NodeResult { node, became: Became::Done });
         }
         return tally.print(&deed.does, connection.json);
     }
-    agree(&deed.does, &due, many.yes)?;
-    let is_stopped = make(client, deed, due, &mut tally).await?;
-    tally.print(&deed.does, connection.json)?;
-    tally.outcome(is_stopped)
+    agree(&deed.does, &due.iter().map(|(_, node)| &**node).collect::<Vec<_>>(), many.yes)?;
+    let made = make(client, deed, due, &mut tally).await;
+    if made.is_ok() || tally.has_done() {
+        tally.print(&deed.does, connection.json)?;
+    }
+    tally.outcome(made?)
 }
 
 /// Asks whoever sits there whether it is meant to be done to so many.
-fn agree(does: &str, due: &[String], yes: bool) -> Result<(), Problem> {
+fn agree(does: &str, due: &[&str], yes: bool) -> Result<(), Problem> {
     if yes || due.len() <= UNASKED {
         return Ok(());
     }
@@ -116,24 +127,48 @@ fn agree(does: &str, due: &[String], yes: bool) -> Result<(), Problem> {
     Err(Problem::misuse("nothing was changed"))
 }
 
-/// Makes the requests, several at a time. After Ctrl-C no more are begun; returns whether it came before the end.
-async fn make(client: &Client, deed: &Deed<'_>, due: Vec<String>, tally: &mut Tally) -> Result<bool, Problem> {
-    let (patience, count) = (Patience::of_tries(TRIES), due.len());
-    let stop = stop_signal()?.inspect(|()| patience.end());
-    let results =
-        stream::iter(due).take_until(stop).map(|node| one(client, deed, node, &patience)).buffer_unordered(AT_ONCE);
-    let (mut results, mut progress, mut done) = (pin!(results), Progress::start(), 0);
-    while let Some(result) = results.next().await {
-        tally.add(result.map_err(|problem| problem.and(&format!(" ({done} of {count} nodes were done before that)")))?);
+/// Makes the requests, several at a time. After Ctrl-C no more are begun, and none is made again; returns whether it came.
+async fn make(
+    client: &Client,
+    deed: &Deed<'_>,
+    due: Vec<(Option<u64>, String)>,
+    tally: &mut Tally,
+) -> Result<bool, Problem> {
+    let (patience, count, is_stopped) = (Patience::of_tries(TRIES), due.len(), AtomicBool::new(false));
+    let is_over = || is_stopped.load(Ordering::Relaxed);
+    let begun = due.into_iter().take_while(|_| !is_over());
+    let results = stream::iter(begun).map(|node| one(client, deed, node, &patience)).buffer_unordered(AT_ONCE);
+    let (mut stop, mut results) = (pin!(stop_signal()?), pin!(results));
+    let (mut progress, mut done) = (Progress::start(), 0);
+    loop {
+        let result = tokio::select! {
+            biased;
+            () = &mut stop, if !is_over() => {
+                is_stopped.store(true, Ordering::Relaxed);
+                patience.end();
+                continue;
+            }
+            result = results.next() => result,
+        };
+        let Some(result) = result else { return Ok(is_over()) };
+        let again = deed.key.map_or_else(String::new, |key| {
+            format!("; the same command with --key {} queues nothing twice", key.as_str())
+        });
+        let so_far = || format!(" ({done} of {count} nodes were asked for before that{again})");
+        tally.add(result.map_err(|problem| problem.and(&so_far()))?);
         done += 1;
         progress.say(|| format!("{done} of {count} nodes so far"));
     }
-    Ok(done < count)
 }
 
-async fn one(client: &Client, deed: &Deed<'_>, node: String, patience: &Patience) -> Result<NodeResult, Problem> {
+async fn one(
+    client: &Client,
+    deed: &Deed<'_>,
+    (version, node): (Option<u64>, String),
+    patience: &Patience,
+) -> Result<NodeResult, Problem> {
     let id: NodeId = node.parse().map_err(|error| Problem::plain(&error))?;
-    let became = match patience.ask(async || client.send(deed.ask(&id)).await).await {
+    let became = match patience.ask(async || client.send(deed.ask(&id, version)).await).await {
         Ok(answer) => match (deed.judge)(&answer) {
             Some(reason) => Became::Skipped(reason.to_owned()),
             None => Became::Done,
@@ -155,17 +190,18 @@ fn skipped(code: &str) -> Option<Reason> {
         "unknown-node" => "deleted",
         "unknown-firmware" => NO_ARTIFACT,
         "other-model" => OTHER_MODEL,
+        "no-earlier-version" => NO_EARLIER_VERSION,
         _ => return None,
     })
 }
 
-/// Whether a refusal would be that of every other node, too.
+/// Whether a refusal would be that of every other node, too. A body may be wrong for one node alone, which has too many labels
+/// then.
 fn is_of_all(code: &str) -> bool {
     matches!(
         code,
         "unauthenticated"
             | "forbidden"
-            | "invalid-body"
             | "invalid-parameter"
             | "too-large"
             | "no-route"
@@ -181,6 +217,7 @@ mod tests {
     #[test]
     fn a_few_nodes_need_no_word_and_many_need_one_that_nobody_gives_without_a_terminal() {
         let nodes: Vec<_> = (0..=UNASKED).map(|number| format!("ap-{number}")).collect();
+        let nodes: Vec<_> = nodes.iter().map(String::as_str).collect();
         assert!(agree("revoke the credentials of", &nodes[..UNASKED], false).is_ok());
         assert!(agree("revoke the credentials of", &nodes, true).is_ok());
         if !std::io::stdin().is_terminal() {

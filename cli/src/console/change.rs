@@ -37,6 +37,7 @@ pub(super) async fn set(args: &Set) -> Result<(), Problem> {
         below: String::new(),
         body,
         key: None,
+        only_at: None,
         foresee: Box::new(|node| (!changes(&patch, node)).then_some(UNCHANGED)),
         judge: |_| None,
     };
@@ -60,6 +61,7 @@ pub(super) async fn revoke(args: &Revoke) -> Result<(), Problem> {
         below: "/revoke".to_owned(),
         body: Bytes::new(),
         key: None,
+        only_at: None,
         foresee: Box::new(|node| node.revoked.then_some(REVOKED)),
         judge: |_| None,
     };
@@ -88,6 +90,7 @@ pub(super) async fn disconnect(args: &Disconnect) -> Result<(), Problem> {
         below,
         body: Bytes::new(),
         key: None,
+        only_at: None,
         foresee: Box::new(move |node| match () {
             () if node.revoked => Some(REVOKED),
             () if !is_open(node) => Some(NOT_CONNECTED),

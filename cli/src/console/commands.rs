@@ -80,6 +80,7 @@ async fn send_to_selected(
         below: "/commands".to_owned(),
         body,
         key: Some(key),
+        only_at: None,
         foresee: Box::new(|node| node.revoked.then_some(REVOKED)),
         judge: |_| None,
     };

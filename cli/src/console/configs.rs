@@ -83,6 +83,7 @@ async fn set_selected(
         below: "/config".to_owned(),
         body: document.text().to_owned().into(),
         key: None,
+        only_at: None,
         foresee: Box::new(|node| match &node.desired {
             _ if node.revoked => Some(REVOKED),
             Some(desired) if desired.sha256 == document.sha256() => Some(UNCHANGED),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::Method;
 use rollcall_aws::{Environment, Lookup as _, variable};
 use rollcall_core::Selector;
-use rollcall_wire::console::{DeliveryState, FirmwareSet, FirmwareSpec, FirmwareWish, ProblemCode};
+use rollcall_wire::console::{DeliveryState, FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish, ProblemCode};
 use serde::Serialize;
 
 use super::bulk::{self, ALREADY_INSTALLED, Deed, NO_ARTIFACT, OTHER_MODEL, REVOKED, Reason, UNCHANGED};
@@ -143,7 +143,7 @@ async fn want_of_selected(
     selector: &Selector,
     body: Bytes,
 ) -> Result<(), Problem> {
-    let fields = "revoked,model,firmware,desired_firmware";
+    let fields = "revoked,model,firmware,desired_firmware,firmware_update";
     let nodes = selected(client, selector, fields).await.map_err(Problem::into_trouble)?;
     let version = args.version.as_str();
     // Whether each model of these nodes has an image of this version.
@@ -161,6 +161,7 @@ async fn want_of_selected(
         below: "/firmware".to_owned(),
         body,
         key: None,
+        only_at: None,
         foresee: Box::new(|node| needs_nothing(node, version, &models)),
         judge: |answer| {
             let set = serde_json::from_slice::<FirmwareSet>(answer).ok()?;
@@ -178,7 +179,12 @@ fn needs_nothing(node: &Selected, version: &str, models: &BTreeMap<String, bool>
         (None, _) => Some(OTHER_MODEL),
         (Some(false), _) => Some(NO_ARTIFACT),
         (Some(true), true) if node.firmware.as_deref() == Some(version) => Some(ALREADY_INSTALLED),
-        (Some(true), true) => Some(UNCHANGED),
+        // Set once more, a node tries again what it has given up.
+        (Some(true), true) => {
+            let is_given_up =
+                matches!(node.firmware_update, Some(FirmwareProgress::Failed | FirmwareProgress::RolledBack));
+            (!is_given_up).then_some(UNCHANGED)
+        }
         (Some(true), false) => None,
     }
 }

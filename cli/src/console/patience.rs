@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use crate::out::say;
 use crate::problem::Problem;
 
@@ -17,6 +19,8 @@ pub(super) struct Patience {
     most: Option<u32>,
     is_told: AtomicBool,
     is_over: AtomicBool,
+    /// Whoever pauses waits for this as well.
+    ends: Notify,
 }
 
 impl Patience {
@@ -28,6 +32,7 @@ impl Patience {
     /// Ends it: what does not answer now is not asked again.
     pub(super) fn end(&self) {
         self.is_over.store(true, Ordering::Relaxed);
+        self.ends.notify_waiters();
     }
 
     /// Asks until there is an answer that will not be another one in a while.
@@ -39,15 +44,19 @@ impl Patience {
         loop {
             let outcome = asked().await;
             let is_last = self.most == Some(tries) || self.is_over.load(Ordering::Relaxed);
-            match outcome {
+            let problem = match outcome {
                 Err(problem) if problem.is_passing() && !is_last => {
                     if !self.is_told.swap(true, Ordering::Relaxed) {
                         say(&format!("rollcall: {problem}; this goes on when it answers"));
                     }
+                    problem
                 }
                 outcome => return outcome,
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.ends.notified() => return Err(problem),
             }
-            tokio::time::sleep(pause).await;
             pause = AGAIN_MOST.min(pause * 2);
             tries += 1;
         }

@@ -9,10 +9,11 @@ use rollcall_core::{NodeId, Selector, Site};
 use rollcall_wire::console::{ConfigOrigin, DeliveryState, NodePage, NodeView, ProblemCode, RolledBack, RollingBack};
 use serde::Serialize;
 
-use super::bulk::{self, Deed, REVOKED, UNCHANGED};
+use super::bulk::{self, Deed, REVOKED, TRIES, UNCHANGED};
 use super::client::{Ask, Client};
 use super::configs::delivery;
 use super::nodes::PAGE;
+use super::patience::Patience;
 use super::select::selected;
 use super::table::{Columns, clean, pairs};
 use crate::args::{Many, RollBack};
@@ -81,6 +82,8 @@ async fn of_selected(client: &Client, args: &RollBack, selector: &Selector) -> R
         below: "/config/rollback".to_owned(),
         body: Bytes::from_static(b"{}"),
         key: None,
+        // Rolled back twice, a node is where it was.
+        only_at: Some(|node| node.desired.as_ref().map(|desired| desired.version)),
         foresee: Box::new(|node| match &node.desired {
             _ if node.revoked => Some(REVOKED),
             None => Some(UNCHANGED),
@@ -117,7 +120,9 @@ async fn one(client: &Client, args: &RollBack, node: &NodeId) -> Result<(), Prob
 /// was done to the site.
 async fn of_site(client: &Client, args: &RollBack, site: &Site) -> Result<(), Problem> {
     let mut kept = 0;
-    let nodes = nodes_of(client, site).try_filter_map(|node| {
+    // All are known before the first is rolled back: a list that ends half-way would not say which were.
+    let nodes: Vec<NodeView> = nodes_of(client, site).try_collect().await?;
+    let nodes = stream::iter(nodes.into_iter().map(Ok::<_, Problem>)).try_filter_map(|node: NodeView| {
         let desired = node.desired.filter(|desired| desired.origin == ConfigOrigin::Site);
         kept += usize::from(desired.is_none());
         let aim = desired.map(|desired| {
@@ -179,7 +184,8 @@ fn nodes_of(client: &Client, site: &Site) -> impl TryStream<Ok = NodeView, Error
         let first = first.clone();
         async move {
             let Some(path) = path else { return Ok(None) };
-            let page: NodePage = client.ask(Ask::new(Method::GET, path)).await?;
+            let patience = Patience::of_tries(TRIES);
+            let page: NodePage = patience.ask(async || client.ask(Ask::new(Method::GET, &*path)).await).await?;
             let next = page.cursor.map(|cursor| format!("{first}&cursor={cursor}"));
             Ok(Some((stream::iter(page.nodes).map(Ok::<_, Problem>), next)))
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::Method;
 use rollcall_core::Selector;
-use rollcall_wire::console::{ConnectionView, DesiredView};
+use rollcall_wire::console::{ConnectionView, DesiredView, FirmwareProgress};
 use serde::Deserialize;
 
 use super::client::{Ask, Client};
@@ -31,6 +31,7 @@ pub(super) struct Selected {
     pub(super) firmware: Option<String>,
     pub(super) desired: Option<DesiredView>,
     pub(super) desired_firmware: Option<String>,
+    pub(super) firmware_update: Option<FirmwareProgress>,
     pub(super) connection: Option<ConnectionView>,
 }
 

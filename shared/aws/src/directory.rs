@@ -52,6 +52,8 @@ impl DynamoStore {
         let mut nodes = self.read_all(Table::Nodes, keys.into_iter().map(Key::Node)).await?;
         // The index is updated late: nodes that have left the site since are removed here.
         nodes.retain(|(_, item)| item.get(&Attribute::Site) == Some(&site.as_str().into()));
+        // They are listed in the order of the index, since whoever stops half-way goes on behind one of them.
+        nodes.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         Ok((nodes, answer.last_evaluated_key.as_ref().map(page_key).transpose()?))
     }
 

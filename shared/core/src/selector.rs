@@ -120,7 +120,7 @@ impl Term {
         let Some(text) = text else { return value.is_empty() };
         match (self.op, self.field.kind()) {
             _ if value.is_empty() => false,
-            (Op::Has | Op::HasNot, _) => text.to_lowercase().contains(&value.to_lowercase()),
+            (Op::Has | Op::HasNot, _) => folded(text).contains(&folded(value)),
             (op, Kind::Version) => {
                 let (version, than) = (Version::new(text), Version::new(value));
                 op.allows(version.cmp(&than)) && (!op.orders() || version.is_comparable(&than))
@@ -128,6 +128,11 @@ impl Term {
             _ => text == value,
         }
     }
+}
+
+/// Text in which upper and lower case are the same. A sigma has two small forms, by its place in a word.
+fn folded(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).map(|small| if small == 'ς' { 'σ' } else { small }).collect()
 }
 
 /// As it is read: terms with a space between them.

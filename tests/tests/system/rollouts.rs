@@ -166,3 +166,17 @@ async fn a_change_that_nodes_refuse_is_taken_back_by_itself_after_the_first_wave
         assert_eq!(node.running().as_deref(), Some(r#"{"channel":1}"#));
     }
 }
+
+#[tokio::test]
+async fn the_rollout_of_the_documentation_is_taken_as_it_is_written() {
+    let cloud = cloud().await;
+    let console = cloud.console();
+    let page = include_str!("../../../docs/rollouts.md");
+    let (_, example) = page.split_once("```json\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("its end");
+    assert_eq!(console.put("/v1/nodes/ap-1", r#"{"site":"hq","model":"ax-2"}"#).await.status, 200);
+    let made = console.put("/v1/rollouts/channel-36", example.to_owned()).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let written: Value = serde_json::from_str(example).expect("JSON");
+    assert_eq!(console.get("/v1/rollouts/channel-36").await.json()["spec"], written);
+}

@@ -32,17 +32,32 @@ pub(super) enum Became {
     },
 }
 
+/// How what is left can be done.
+pub(super) enum Again {
+    /// With the same command: it does nothing to nodes to which it was done.
+    Same,
+    /// With the same command and this key.
+    WithKey(String),
+    /// With a command that names what is left: it would be undone at the others.
+    Alone,
+}
+
 /// What became of all nodes so far.
 pub(super) struct Tally {
     selected: usize,
     is_dry: bool,
-    key: Option<String>,
+    again: Again,
     results: Vec<NodeResult>,
 }
 
 impl Tally {
-    pub(super) fn new(selected: usize, is_dry: bool, key: Option<String>) -> Self {
-        Self { selected, is_dry, key, results: vec![] }
+    pub(super) fn new(selected: usize, is_dry: bool, again: Again) -> Self {
+        Self { selected, is_dry, again, results: vec![] }
+    }
+
+    /// Whether it was done to a node.
+    pub(super) fn has_done(&self) -> bool {
+        self.results.iter().any(|result| result.became == Became::Done)
     }
 
     pub(super) fn add(&mut self, result: NodeResult) {
@@ -71,7 +86,7 @@ impl Tally {
         }
         let mut value = json!({"selected": self.selected, "dry_run": self.is_dry, "done": done, "skipped": skipped,
             "failed": failed, "stopped": self.results.len() < self.selected});
-        if let Some(key) = &self.key {
+        if let Again::WithKey(key) = &self.again {
             value["key"] = json!(key);
         }
         value
@@ -107,17 +122,29 @@ impl Tally {
         for (node, message) in failures.iter().take(FAILURES) {
             say(&format!("{node}: {}", clean(message)));
         }
-        let (done, all) = (self.results.len(), self.selected);
-        if is_stopped {
-            let again = match &self.key {
-                Some(key) => format!("the same command with --key {key} goes on, and queues nothing twice"),
-                None => "the same command goes on with the others".to_owned(),
-            };
-            return Err(Problem::interrupted(format!("stopped after {done} of {all} nodes: {again}")));
-        }
-        match failures.len() {
+        let (failed, all) = (failures.len(), self.selected);
+        let (done, again) = (self.results.len() - failed, self.said_again());
+        match failed {
+            _ if is_stopped && done < all => {
+                Err(Problem::interrupted(format!("stopped after {done} of {all} nodes: {again}")))
+            }
             0 => Ok(()),
-            failed => Err(Problem::new(format!("{failed} of {all} nodes failed: the same command tries them again"))),
+            _ => Err(Problem::new(format!("{failed} of {all} nodes failed: {again}"))),
+        }
+    }
+
+    /// How what is left can be done, in words.
+    fn said_again(&self) -> String {
+        match &self.again {
+            Again::Same => "the same command does it to those that are left".to_owned(),
+            Again::WithKey(key) => {
+                format!("the same command with --key {key} does it to those that are left, and queues nothing twice")
+            }
+            Again::Alone => {
+                "name those that are left (--select node=…), since the same command would bring back at the \
+                             others what was rolled back"
+                    .to_owned()
+            }
         }
     }
 }
@@ -127,7 +154,7 @@ mod tests {
     use super::*;
 
     fn tally(is_dry: bool) -> Tally {
-        let mut tally = Tally::new(9, is_dry, None);
+        let mut tally = Tally::new(9, is_dry, Again::Same);
         let mut add = |node: &str, became| tally.add(NodeResult { node: node.to_owned(), became });
         for number in (1..=5).rev() {
             add(&format!("ap-{number}"), Became::Done);
@@ -164,11 +191,19 @@ failed   queue-full  1      ap-9
     #[test]
     fn a_failure_and_an_interruption_are_said_with_their_numbers() {
         let said = |tally: &Tally, is_stopped| tally.outcome(is_stopped).expect_err("no success").to_string();
-        assert_eq!(said(&tally(false), false), "1 of 9 nodes failed: the same command tries them again");
-        let mut half = Tally::new(9, false, Some("k-1".to_owned()));
+        assert_eq!(said(&tally(false), false), "1 of 9 nodes failed: the same command does it to those that are left");
+        let mut half = Tally::new(9, false, Again::WithKey("k-1".to_owned()));
         half.add(NodeResult { node: "ap-1".to_owned(), became: Became::Done });
         assert!(half.outcome(false).is_ok());
         let stopped = said(&half, true);
         assert!(stopped.starts_with("stopped after 1 of 9 nodes") && stopped.contains("--key k-1"), "{stopped}");
+        let mut whole = Tally::new(1, false, Again::Alone);
+        whole.add(NodeResult { node: "ap-1".to_owned(), became: Became::Done });
+        assert!(whole.outcome(true).is_ok(), "nothing is left");
+        whole.add(NodeResult {
+            node: "ap-2".to_owned(),
+            became: Became::Failed { code: String::new(), message: String::new() },
+        });
+        assert!(said(&whole, false).contains("--select node="), "it is not repeated");
     }
 }

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use http::Method;
-use rollcall_wire::console::{RolloutNodePage, RolloutProgress, RolloutView};
+use rollcall_wire::console::{RolloutNode, RolloutNodePage, RolloutProgress, RolloutView};
 use tokio::time::sleep;
 
 use super::{described, is_over, path, word};
@@ -21,6 +21,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const BAR: u64 = 40;
 /// How many failures are shown.
 const FAILURES: usize = 5;
+/// In how many pages they are looked for at most: each may be empty, and is of a thousand nodes.
+const PAGES: usize = 10;
 /// To the first row and column, and clear all below (ECMA-48: CUP, ED).
 const REDRAW: &str = "\u{1b}[H\u{1b}[J";
 
@@ -80,15 +82,30 @@ async fn screen(client: &Client, args: &WatchRollout, rollout: &RolloutView) -> 
     for (reach, number) in rollout.waves.iter().flatten().zip(1..) {
         let _ = writeln!(text, "wave {number:>2}  {}  {reach} nodes", bar(passed.min(*reach), *reach, all));
     }
-    for state in ["failed", "lost"] {
-        let below = format!("/nodes?state={state}&limit={FAILURES}");
-        let page: RolloutNodePage = client.ask(Ask::new(Method::GET, path(&args.name, &below))).await?;
-        for node in page.nodes {
+    for (state, count) in [("failed", rollout.counts.failed), ("lost", rollout.counts.lost)] {
+        for node in nodes(client, args, state, count).await? {
             let why = node.reason.map(|why| format!(": {}", clean(&why))).unwrap_or_default();
             let _ = writeln!(text, "{state}  {}{why}", clean(&node.node));
         }
     }
     Ok(text)
+}
+
+/// The first of the nodes in a state, of which there are so many.
+async fn nodes(client: &Client, args: &WatchRollout, state: &str, count: u64) -> Result<Vec<RolloutNode>, Problem> {
+    let (mut found, mut cursor) = (vec![], String::new());
+    for _ in 0..PAGES {
+        if found.len() as u64 >= count || found.len() >= FAILURES {
+            break;
+        }
+        let below = format!("/nodes?state={state}&limit={FAILURES}{cursor}");
+        let page: RolloutNodePage = client.ask(Ask::new(Method::GET, path(&args.name, &below))).await?;
+        found.extend(page.nodes);
+        let Some(next) = page.cursor else { break };
+        cursor = format!("&cursor={next}");
+    }
+    found.truncate(FAILURES);
+    Ok(found)
 }
 
 /// So many of a wave's nodes, on a scale of all nodes.

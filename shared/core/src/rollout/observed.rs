@@ -48,7 +48,7 @@ pub fn observe(
     let (state, reason) = match kind {
         ChangeKind::Config => of_config(target, node),
         ChangeKind::Firmware => of_firmware(node, desired_firmware),
-        ChangeKind::Command => of_command(command, now),
+        ChangeKind::Command => of_command(command, is_reached, now),
     };
     let may_be_lost = matches!(state, TargetState::Told | TargetState::Applied);
     let is_quiet = shown_presence(node, now, policy).state != PresenceState::Online;
@@ -85,7 +85,7 @@ fn of_firmware(node: &Node, desired: Option<&str>) -> (TargetState, Option<Strin
     }
 }
 
-fn of_command(command: Option<&Command>, now: Timestamp) -> (TargetState, Option<String>) {
+fn of_command(command: Option<&Command>, is_reached: bool, now: Timestamp) -> (TargetState, Option<String>) {
     match command.map(|command| command.state(now)) {
         Some(CommandState::Ended(Ending::Done)) => (TargetState::Applied, None),
         Some(CommandState::Ended(Ending::Failed)) => {
@@ -93,7 +93,8 @@ fn of_command(command: Option<&Command>, now: Timestamp) -> (TargetState, Option
             (TargetState::Failed, output)
         }
         Some(CommandState::Ended(Ending::Cancelled)) => (TargetState::Superseded, Some("cancelled".to_owned())),
-        Some(CommandState::Expired) => (TargetState::Failed, Some("expired".to_owned())),
+        // A node that was away the whole time says nothing of the command.
+        Some(CommandState::Expired) if is_reached => (TargetState::Failed, Some("expired".to_owned())),
         Some(_) => (TargetState::Told, None),
         None => (TargetState::Superseded, None),
     }

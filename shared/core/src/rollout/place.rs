@@ -7,21 +7,41 @@ use crate::id::{InvalidId, NodeId, RolloutName};
 use crate::limits::NODE_ID_BYTES;
 
 /// A node's place in a rollout: a hash of the rollout's name and the node's id, so that it never changes, and the same few
-/// nodes are not first in every rollout. Nodes that are to be first come before all others.
+/// nodes are not first in every rollout. Nodes that are to be first come before all others, and those that were registered
+/// when their place was passed come after all others.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
-    is_later: bool,
+    /// One of the turns below.
+    turn: u8,
     hash: u64,
     node: NodeId,
 }
 
+const FIRST: u8 = 0;
+const USUAL: u8 = 1;
+const LATE: u8 = 2;
+
 impl Place {
     /// A node's place in a rollout.
     pub fn of(rollout: &RolloutName, node: &NodeId, is_first: bool) -> Self {
+        Self::in_turn(if is_first { FIRST } else { USUAL }, rollout, node)
+    }
+
+    /// The place of a node that was registered when its place was passed.
+    pub fn late(rollout: &RolloutName, node: &NodeId) -> Self {
+        Self::in_turn(LATE, rollout, node)
+    }
+
+    /// The places that a node may have in a rollout. It has one of them.
+    pub fn all(rollout: &RolloutName, node: &NodeId) -> [Self; 3] {
+        [FIRST, USUAL, LATE].map(|turn| Self::in_turn(turn, rollout, node))
+    }
+
+    fn in_turn(turn: u8, rollout: &RolloutName, node: &NodeId) -> Self {
         let bytes = rollout.as_str().bytes().chain([b'/']).chain(node.as_str().bytes());
         let hash = bytes
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-        Self { is_later: !is_first, hash: mixed(hash), node: node.clone() }
+        Self { turn, hash: mixed(hash), node: node.clone() }
     }
 
     /// The node.
@@ -31,8 +51,8 @@ impl Place {
 
     /// The places between which all others are; `None` if an id can't be made, which never happens.
     pub fn bounds() -> Option<[Self; 2]> {
-        let place = |is_later, hash, node: &str| Some(Self { is_later, hash, node: node.parse().ok()? });
-        Some([place(false, 0, "-")?, place(true, u64::MAX, &"z".repeat(NODE_ID_BYTES))?])
+        let place = |turn, hash, node: &str| Some(Self { turn, hash, node: node.parse().ok()? });
+        Some([place(FIRST, 0, "-")?, place(LATE, u64::MAX, &"z".repeat(NODE_ID_BYTES))?])
     }
 }
 
@@ -47,7 +67,7 @@ fn mixed(hash: u64) -> u64 {
 /// As it is stored: it sorts as the places do.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:016x}#{}", u8::from(self.is_later), self.hash, self.node)
+        write!(f, "{}{:016x}#{}", self.turn, self.hash, self.node)
     }
 }
 
@@ -57,13 +77,14 @@ impl FromStr for Place {
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         let wrong = || InvalidId::Empty { kind: "place in a rollout" };
         let (order, node) = text.split_once('#').ok_or_else(wrong)?;
-        let (is_later, hash) = match order.split_at_checked(1) {
-            Some(("0", hash)) => (false, hash),
-            Some(("1", hash)) => (true, hash),
+        let (turn, hash) = match order.split_at_checked(1) {
+            Some(("0", hash)) => (FIRST, hash),
+            Some(("1", hash)) => (USUAL, hash),
+            Some(("2", hash)) => (LATE, hash),
             _ => return Err(wrong()),
         };
         let hash = u64::from_str_radix(hash, 16).map_err(|_| wrong())?;
-        let place = Self { is_later, hash, node: node.parse()? };
+        let place = Self { turn, hash, node: node.parse()? };
         // One place has one spelling.
         if place.to_string() == text { Ok(place) } else { Err(wrong()) }
     }
@@ -113,9 +134,18 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_comes_late_is_behind_all_others() {
+        let rollout = "canary".parse().expect("a name");
+        let late = Place::late(&rollout, &"ap-2000".parse().expect("an id"));
+        assert!(places("canary", |nth| nth < 3).iter().all(|place| *place < late));
+        assert_eq!(late.to_string().parse(), Ok(late.clone()));
+        assert!(Place::all(&rollout, late.node()).contains(&late) && late < Place::bounds().expect("bounds")[1]);
+    }
+
+    #[test]
     fn another_spelling_of_a_place_is_none() {
         let place = Place::of(&"a".parse().expect("a name"), &"ap-1".parse().expect("an id"), false).to_string();
-        for text in ["", "#", "1#ap-1", "2ab#ap-1", &place.to_uppercase(), &format!("{place}/"), &place[1..]] {
+        for text in ["", "#", "1#ap-1", "3ab#ap-1", &place.to_uppercase(), &format!("{place}/"), &place[1..]] {
             assert!(text.parse::<Place>().is_err(), "{text}");
         }
     }

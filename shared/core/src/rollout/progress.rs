@@ -190,14 +190,18 @@ impl Rollout {
         verdict.why().clone_into(&mut self.reason);
         match verdict {
             Verdict::Wait(_) => return false,
-            Verdict::Inconclusive(_) if self.waived <= self.wave => self.state = RolloutState::Paused,
+            Verdict::Inconclusive(_) if self.waived <= self.wave => {
+                self.state = RolloutState::Paused;
+                self.waived = self.wave + 1;
+            }
             Verdict::Failed(_) if schedule.rolls_back && self.kind != ChangeKind::Command => self.undo(),
             Verdict::Failed(_) => self.state = RolloutState::Failed,
             Verdict::Successful(_) | Verdict::Inconclusive(_) => {
                 self.before = self.before.plus(self.shown);
                 self.shown = Counts::default();
                 self.wave += 1;
-                self.phase = if schedule.include_new { Phase::Listing } else { Phase::Due };
+                let lists_again = schedule.include_new && self.wave < schedule.waves.count();
+                self.phase = if lists_again { Phase::Listing } else { Phase::Due };
             }
         }
         true
@@ -240,7 +244,6 @@ impl Rollout {
             return Err(NotPossible::State(self.state));
         }
         self.state = if self.wave_began_at.is_some() { RolloutState::Running } else { RolloutState::Waiting };
-        self.waived = self.wave + 1;
         "it was resumed".clone_into(&mut self.reason);
         Ok(())
     }

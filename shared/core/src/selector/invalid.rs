@@ -74,7 +74,8 @@ impl InvalidSelector {
     pub fn in_one_line(&self) -> String {
         let wrong = shown(&self.text[self.span.clone()]);
         match wrong.as_str() {
-            "" => format!("{} (at the end)", self.why),
+            "" if self.span.start == self.text.len() => format!("{} (at the end)", self.why),
+            "" => format!("{} (at character {})", self.why, self.column() + 1),
             wrong => {
                 let short: String = wrong.chars().take(AROUND).collect();
                 format!("{} (at character {}: `{short}`)", self.why, self.column() + 1)

@@ -249,6 +249,12 @@ proptest! {
 }
 
 #[test]
+fn a_letter_with_two_small_forms_is_one_letter() {
+    let node = Selectable { name: Some("ΟΔΟΣΗΜΑ"), ..Selectable::default() };
+    assert!(read("name~ΟΔΟΣ").has(&node) && read("name~οδος").has(&node) && !read("name!~ΟΔΟΣ").has(&node));
+}
+
+#[test]
 fn every_example_of_the_page_on_selectors_is_one() {
     let page = include_str!("../../../../docs/selectors.md");
     let mut examples = 0;

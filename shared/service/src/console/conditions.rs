@@ -115,7 +115,8 @@ pub(crate) fn etag(node: &Node) -> String {
         return format!("\"{version}\"");
     }
     // Plain structs can always be written as JSON.
-    let reported = serde_json::to_vec(&(node.config.as_ref().map(view::reported), node.applied)).unwrap_or_default();
+    let seen = (node.config.as_ref().map(view::reported), node.applied, view::progress(node));
+    let reported = serde_json::to_vec(&seen).unwrap_or_default();
     let mark = HEXLOWER.encode(&Sha256::digest(reported)[..DIGITS / 2]);
     format!("\"{version}-{mark}\"")
 }

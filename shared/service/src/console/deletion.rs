@@ -43,9 +43,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Deletes the node from all rollouts.
     async fn delete_targets(&self, node: &NodeId) -> Result<(), StoreError> {
         let names = names(&self.store).await?;
-        let targets = names
-            .iter()
-            .flat_map(|name| [true, false].map(|is_first| Key::Target(name.clone(), Place::of(name, node, is_first))));
+        let targets =
+            names.iter().flat_map(|name| Place::all(name, node).map(|place| Key::Target(name.clone(), place)));
         delete_all(&self.store, targets).await
     }
 }

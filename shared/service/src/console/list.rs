@@ -75,7 +75,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         limit: i32,
         admitted: &Admitted<'_>,
     ) -> Result<(Vec<NodeView>, Option<PageKey>), Problem> {
-        let (source, limit) = (wanted.source(limit), usize::try_from(limit).unwrap_or_default());
+        let (source, limit) = (wanted.source(limit, after.is_none()), usize::try_from(limit).unwrap_or_default());
         let mut found = vec![];
         for _ in 0..READS {
             let left = i32::try_from(limit - found.len()).unwrap_or(i32::MAX);
@@ -141,8 +141,9 @@ impl Wanted {
     }
 
     /// Where the nodes that are meant can be found with the least reading.
-    fn source(&self, limit: i32) -> Source {
-        let ids = self.selector.as_ref().and_then(Selector::only_nodes);
+    fn source(&self, limit: i32, is_first: bool) -> Source {
+        // A page behind another one is of a list that is read in order.
+        let ids = self.selector.as_ref().and_then(Selector::only_nodes).filter(|_| is_first);
         if let Some(ids) = ids.filter(|ids| i32::try_from(ids.len()).is_ok_and(|number| number <= limit)) {
             // What can't be an id is that of no node.
             let mut nodes: Vec<NodeId> = ids.into_iter().filter_map(|id| id.parse().ok()).collect();

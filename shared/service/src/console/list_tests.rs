@@ -116,6 +116,7 @@ fn a_wrong_selector_or_field_is_refused_by_name_in_one_line() {
         ("select=site%3Dhq+vendor%3Dx", "(at character 9: `vendor`)"),
         ("select=config%3Deaten", "none, pending, applied, substituted, rejected"),
         ("select=site%3D", "(at the end)"),
+        ("select=site%3D+tag%3Droof", "(at character 6)"),
         ("fields=site,colour", "fields: colour is no field of a node"),
         ("fields=site,", "fields: "),
         ("fields=Site", "fields: Site is no field"),

@@ -56,3 +56,40 @@ async fn what_is_wrong_with_a_rollout_is_said_and_nothing_starts() {
     let missing = asker.run(&["rollout", "show", "one"]).await;
     assert!(problem_with(1, &missing).contains("no rollout one"), "{missing:?}");
 }
+
+/// The commands of the documentation, each as the words that a shell makes of it.
+fn documented() -> Vec<Vec<String>> {
+    let page = include_str!("../../../../docs/rollouts.md");
+    let commands = page.lines().filter_map(|line| line.strip_prefix("rollcall rollout "));
+    let words = |command: &str| {
+        let parts = command
+            .split('\'')
+            .enumerate()
+            .flat_map(|(nth, part)| if nth % 2 == 1 { vec![part] } else { part.split_whitespace().collect() });
+        std::iter::once("rollout").chain(parts).map(str::to_owned).collect()
+    };
+    commands.map(words).collect()
+}
+
+fn borrowed(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn every_command_of_the_documentation_does_what_it_says() {
+    let (asker, _program, _up) = started().await;
+    asker.text(&["nodes", "register", "ap-1", "--site", "hq", "--model", "ax-2"]).await;
+    asker.write("channel-36.json", r#"{"channel":36}"#);
+    let (watch, others): (Vec<_>, Vec<_>) = documented().into_iter().partition(|words| words[1] == "watch");
+    assert_eq!((watch.len(), others.len()), (1, 9), "{others:?}");
+    for words in others {
+        let ended = asker.run(&borrowed(&words)).await;
+        if words[1] == "approve" {
+            assert!(problem_with(1, &ended).contains("no wave waits for an approval"), "{words:?}: {ended:?}");
+        } else {
+            assert_eq!(ended.code, Some(0), "{words:?}: {ended:?}");
+        }
+    }
+    let watched = asker.run(&borrowed(&watch[0])).await;
+    assert!(watched.code == Some(1) && watched.stdout.contains("rolled-back"), "it did not complete: {watched:?}");
+}

@@ -17,6 +17,8 @@ use crate::store::{PageKey, Store};
 
 /// How many nodes one step reads.
 const PAGE: i32 = 100;
+/// How many targets are read at once to count them.
+const COUNTED: u64 = 1_000;
 /// The key of the label that keeps a node out of rollouts.
 const PINNED: &str = "pin";
 
@@ -35,37 +37,74 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let mut rollout = read.clone();
         let (nodes, next) = self.page_of(&told.select, read.listed_to.as_ref()).await?;
         let (mut found, mut to) = (0, read.listed_to.clone());
-        for (id, node, about) in nodes {
-            if !self.is_meant(&told.select, &(id.clone(), node.clone(), about.clone()), admitted.now) {
+        // The nodes are listed again for those that were registered since.
+        let is_again = read.passed > 0;
+        for node in nodes {
+            let id = node.0.clone();
+            if !self.is_meant(&told.select, &node, admitted.now) || (is_again && self.is_target(name, &id).await?) {
                 to = Some(id);
                 continue;
             }
-            let why_not = self.why_not(&node, &about, &told.change).await?;
+            let why_not = self.why_not(&node.1, &node.2, &told.change).await?;
             if why_not.is_none()
                 && let Err(rival) = self.claim(&id, (name, read)).await?
             {
+                // Those that have told nodes wait for nobody: two could wait for each other.
+                if is_again {
+                    to = Some(id);
+                    continue;
+                }
                 rollout.found += found;
                 rollout.listed_to = to;
                 rollout.reason = format!("it waits for the rollout {rival}, which has the node {id}");
                 return self.save(name, read, &rollout, None, admitted, false).await;
             }
-            let is_first = told
-                .first
-                .as_ref()
-                .is_some_and(|first| self.is_meant(first, &(id.clone(), node.clone(), about.clone()), admitted.now));
-            let target = Target::listed(node.site.clone());
+            let is_first = told.first.as_ref().is_some_and(|first| self.is_meant(first, &node, admitted.now));
+            let place = Place::of(name, &id, is_first);
+            let is_passed = read.passed_to.as_ref().is_some_and(|to| place <= *to);
+            let place = if is_passed { Place::late(name, &id) } else { place };
+            let target = Target::listed(node.1.site.clone());
             let target = match &why_not {
                 Some(why) => target.now(TargetState::Skipped, Some(why)),
                 None => target,
             };
             // A refusal says that it is listed already.
-            let _ = self.write(&list_target(name, &Place::of(name, &id, is_first), &target)).await?;
+            let _ = self.write(&list_target(name, &place, &target)).await?;
             found += 1;
             to = Some(id);
         }
-        rollout.listed(found, next.and(to));
+        // Of the last page, nothing is behind it. The nodes at the end of another one may have left the site meanwhile.
+        let last = next.map(|next| Key::read(&next.pk, &next.sk).ok().flatten().and_then(|key| key.node().cloned()));
+        rollout.listed(found, last.and_then(|last| last.or(to)));
+        if is_again && rollout.listed_to.is_none() {
+            rollout.total = read.passed + self.count_behind(name, read).await?;
+        }
         "its nodes are being listed".clone_into(&mut rollout.reason);
         self.save(name, read, &rollout, None, admitted, true).await
+    }
+
+    /// Whether a node is a target of a rollout.
+    async fn is_target(&self, name: &RolloutName, id: &NodeId) -> Result<bool, Problem> {
+        for place in Place::all(name, id) {
+            let item = self.store.read(&Key::Target(name.clone(), place)).await;
+            if item.map_err(|error| failed(&error))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// How many targets of a rollout are still to be told. Nodes that the selector does not mean any more are among them.
+    async fn count_behind(&self, name: &RolloutName, read: &Rollout) -> Result<u64, Problem> {
+        let (mut count, mut after) = (0, read.passed_to.clone());
+        loop {
+            let targets = self.targets(name, after.as_ref(), COUNTED).await?;
+            count += targets.len() as u64;
+            if (targets.len() as u64) < COUNTED {
+                return Ok(count);
+            }
+            after = targets.last().map(|(place, _)| place.clone());
+        }
     }
 
     /// The next nodes that a selector may mean, and where they end.

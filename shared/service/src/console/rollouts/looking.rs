@@ -88,7 +88,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         for _ in 0..PAGES {
             let targets = self.passed(name, read, after.as_ref()).await?;
             for (_, target, observed) in self.observe_all(name, &targets, told, admitted).await? {
-                if observed.state == TargetState::Told {
+                // A node that is away, or says nothing, must not hold up all others for ever.
+                let waits = |told_at: Timestamp| told_at.plus_seconds(told.schedule.gate.wait_s) > admitted.now;
+                if observed.state == TargetState::Told && target.told_at.is_none_or(waits) {
                     *under_way.entry(target.site.clone().unwrap_or_default()).or_default() += 1;
                 }
             }
@@ -203,8 +205,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 
     /// Whether a node was told in the wave that is under way.
     async fn is_in_wave(&self, name: &RolloutName, rollout: &Rollout, id: &NodeId) -> Result<bool, Problem> {
-        for is_first in [false, true] {
-            let place = Place::of(name, id, is_first);
+        for place in Place::all(name, id) {
             let is_behind = rollout.wave_after.as_ref().is_none_or(|after| *after < place);
             if is_behind && rollout.passed_to.as_ref().is_some_and(|to| place <= *to) {
                 let key = Key::Target(name.clone(), place);

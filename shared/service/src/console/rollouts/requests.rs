@@ -35,6 +35,8 @@ const NAMED: usize = 5;
 const TRIES: usize = 20;
 /// How many targets are read for a page whose state is chosen, at most.
 const READ_MOST: usize = 1_000;
+/// How many of them are read at once at least.
+const READ_AT_ONCE: usize = 100;
 
 /// What can be done with a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,8 +173,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let mut after = after.transpose()?.map(|place| parse(&place, "cursor")).transpose()?;
         let (mut page, mut read, mut is_last) = (vec![], 0, false);
         while page.len() < limit && read < READ_MOST && !is_last {
-            let targets = self.targets(&name, after.as_ref(), limit as u64).await?;
-            is_last = targets.len() < limit;
+            let most = limit.max(READ_AT_ONCE);
+            let targets = self.targets(&name, after.as_ref(), most as u64).await?;
+            is_last = targets.len() < most;
             read += targets.len();
             for (place, target) in targets {
                 let shown = node(place.node().as_str(), &target);

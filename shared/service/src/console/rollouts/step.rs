@@ -58,6 +58,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         while !names.is_empty() && now().0.saturating_sub(began.0) < RUN_MS {
             let mut left = vec![];
             for name in names {
+                if now().0.saturating_sub(began.0) >= RUN_MS {
+                    break;
+                }
                 match self.step(&name, now()).await {
                     Ok(Step::GoesOn | Step::Lost) => left.push(name),
                     Ok(Step::Waits) => {}
@@ -141,18 +144,29 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         admitted: &Admitted<'_>,
     ) -> Result<Step, Problem> {
         let is_open = told.window.as_ref().is_none_or(|window| window.is_open(admitted.now));
+        let has_more = read.left(&told.schedule) > 0 && is_open;
         // A look that has begun is ended first, and one is taken now and then while a large wave is told.
-        let is_looking = read.looked_to.is_some() || read.revision.is_multiple_of(LOOK_EVERY);
-        if read.left(&told.schedule) > 0 && is_open && !is_looking {
-            let under_way = match told.max_parallel {
-                Some(_) => Some(self.count_under_way(name, read, told, admitted).await?),
-                None => None,
-            };
-            let step = self.tell_targets(name, read, told, under_way, admitted).await?;
-            if step != Step::Waits {
-                return Ok(step);
+        let looks_first = read.looked_to.is_some() || read.revision.is_multiple_of(LOOK_EVERY);
+        if !has_more {
+            return self.look_at_wave(name, read, told, is_open, admitted).await;
+        }
+        let mut now = read.clone();
+        if looks_first {
+            let step = self.look_at_wave(name, read, told, is_open, admitted).await?;
+            let stored = self.known_rollout(name).await?;
+            let goes_on = |rollout: &Rollout| rollout.state == RolloutState::Running && rollout.phase == Phase::Active;
+            match stored.filter(|stored| step == Step::Waits && goes_on(stored)) {
+                Some(stored) => now = stored,
+                None => return Ok(step),
             }
         }
-        self.look_at_wave(name, read, told, is_open, admitted).await
+        let under_way = match told.max_parallel {
+            Some(_) => Some(self.count_under_way(name, &now, told, admitted).await?),
+            None => None,
+        };
+        match self.tell_targets(name, &now, told, under_way, admitted).await? {
+            Step::Waits if !looks_first => self.look_at_wave(name, read, told, is_open, admitted).await,
+            step => Ok(step),
+        }
     }
 }

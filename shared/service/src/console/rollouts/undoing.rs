@@ -14,7 +14,7 @@ use super::step::Step;
 use super::telling::{TELL, is_made};
 use crate::clock::Clock;
 use crate::connections::Connections;
-use crate::console::handle::{Admitted, Console, parse};
+use crate::console::handle::{Admitted, Console};
 use crate::console::refusal::failed;
 use crate::queue::Queue;
 use crate::store::Store;
@@ -122,7 +122,10 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             }
             (ChangeKind::Firmware, None) => return Ok((target.state, Some("no firmware was known before"))),
             (ChangeKind::Firmware, Some(before)) => {
-                let version: FirmwareVersion = parse(before, "version")?;
+                // A node may report any text as the version that it runs.
+                let Ok(version) = before.parse::<FirmwareVersion>() else {
+                    return Ok((target.state, Some("the firmware before is not known for its model")));
+                };
                 let unchanged = |update: rollcall_core::Update| update.unless_changed_since(Some(&item));
                 self.desire_firmware(id, &version, unchanged, admitted).await.map(|_| ())
             }

@@ -258,16 +258,73 @@ fn each_wave_waits_for_its_approval() {
 
 #[test]
 fn nodes_that_are_registered_later_take_part_if_they_are_to() {
-    for (include_new, told) in [(true, 41), (false, 40)] {
+    for (include_new, told) in [(true, 60), (false, 40)] {
         let mut fleet = Fleet::new(40);
         fleet.start("change", &json!({"include_new": include_new}));
         fleet.run(60);
-        fleet.devices.push(super::fleet::Device::default());
-        assert_eq!(ask(&fleet.console, "PUT", "/v1/nodes/ap-40", Some(json!({"model": "ax-2"}))).0, 200);
-        assert_eq!(ask(&fleet.console, "PUT", "/v1/nodes/ap-40/config", Some(json!({"channel": 1}))).0, 200);
-        assert_eq!(fleet.end("change")["state"], json!("completed"));
+        // Half of them have places that are passed.
+        for nth in 40..60 {
+            fleet.devices.push(super::fleet::Device::default());
+            let path = format!("/v1/nodes/ap-{nth}");
+            assert_eq!(ask(&fleet.console, "PUT", &path, Some(json!({"model": "ax-2"}))).0, 200);
+            let path = format!("{path}/config");
+            assert_eq!(ask(&fleet.console, "PUT", &path, Some(json!({"channel": 1}))).0, 200);
+        }
+        let rollout = fleet.end("change");
+        assert_eq!(
+            (&rollout["state"], &rollout["counts"]["applied"]),
+            (&json!("completed"), &json!(told)),
+            "{rollout}"
+        );
         assert_eq!(fleet.desired(&change("change")), told);
     }
+}
+
+#[test]
+fn nodes_that_the_selector_means_no_more_once_they_are_told_leave_no_other_out() {
+    let mut fleet = Fleet::new(40);
+    let spec = json!({"select": "site=hq", "include_new": true,
+        "waves": [{"nodes": 5}, {"percent": 50}, {"percent": 100}]});
+    fleet.start("change", &spec);
+    for _ in 0..100 {
+        fleet.run(60);
+        for nth in 0..40 {
+            let node = fleet.node(nth);
+            if node.site.as_deref() == Some("hq") && node.desired.is_some_and(|desired| desired.version > 1) {
+                let path = format!("/v1/nodes/ap-{nth}");
+                assert_eq!(ask(&fleet.console, "PATCH", &path, Some(json!({"site": "done"}))).0, 200);
+            }
+        }
+    }
+    assert_eq!((&fleet.rollout("change")["state"], fleet.desired(&change("change"))), (&json!("completed"), 20));
+}
+
+#[test]
+fn a_node_that_is_away_holds_up_the_others_of_its_site_only_for_a_while() {
+    let mut fleet = Fleet::new(20);
+    for nth in [0, 1] {
+        fleet.devices[nth].away = (60, u64::MAX);
+    }
+    fleet.run(3_600);
+    fleet.start("change", &json!({"waves": [{"percent": 100}], "max_parallel": 1}));
+    let rollout = fleet.end("change");
+    assert_eq!((&rollout["counts"]["applied"], &rollout["counts"]["waiting"]), (&json!(18), &json!(0)), "{rollout}");
+}
+
+#[test]
+fn a_rollout_that_was_paused_and_resumed_is_judged_as_any_other() {
+    let mut fleet = Fleet::new(60);
+    fleet.devices.iter_mut().for_each(|device| device.does = Does::SaysNothing);
+    fleet.start("mute", &json!({}));
+    assert_eq!((fleet.act("mute", "pause"), fleet.act("mute", "resume")), (200, 200));
+    let rollout = fleet.end("mute");
+    assert_eq!(
+        (&rollout["state"], &rollout["wave"]),
+        (&json!("paused"), &json!(1)),
+        "silence is no success: {rollout}"
+    );
+    assert_eq!(fleet.act("mute", "resume"), 200);
+    assert_eq!(fleet.end("mute")["wave"], json!(2), "somebody has decided that this wave is well");
 }
 
 #[test]
