@@ -242,14 +242,19 @@ async fn nodes_are_labelled_disconnected_and_revoked_by_a_selector() {
 
 #[tokio::test]
 async fn an_interrupt_ends_it_and_says_how_many_are_done() {
-    let nodes: Vec<_> = (10..40).map(|number| json!({"node": format!("ap-{number}"), "revoked": false})).collect();
-    let answers = vec![("200 OK", json!({"nodes": nodes}).to_string()), ("204 No Content", String::new())];
-    let asker = Asker { user: User::new(), url: scripted(answers).await };
-    let revoke = ["nodes", "revoke", "--select", "site=hq", "--yes", "--url", &asker.url];
-    let mut program = asker.user.start(&revoke);
-    program.says("this goes on when it answers").await;
-    program.signal("INT");
-    let ended = program.ended().await;
-    assert_eq!((ended.code, count(&ended.stdout, "done", "-")), (Some(130), Some(1)), "{ended:?}");
-    assert!(ended.stderr.contains("of 30 nodes: the same command goes on with the others"), "{ended:?}");
+    // Fewer than are asked for at the same time, and more.
+    for all in [3, 30] {
+        let nodes: Vec<_> =
+            (10..10 + all).map(|number| json!({"node": format!("ap-{number}"), "revoked": false})).collect();
+        let answers = vec![("200 OK", json!({"nodes": nodes}).to_string()), ("204 No Content", String::new())];
+        let asker = Asker { user: User::new(), url: scripted(answers).await };
+        let revoke = ["nodes", "revoke", "--select", "site=hq", "--yes", "--url", &asker.url];
+        let mut program = asker.user.start(&revoke);
+        program.says("this goes on when it answers").await;
+        program.signal("INT");
+        let ended = program.ended().await;
+        assert_eq!((ended.code, count(&ended.stdout, "done", "-")), (Some(130), Some(1)), "{ended:?}");
+        let said = format!("stopped after 1 of {all} nodes: the same command does it to those that are left");
+        assert!(ended.stderr.contains(&said), "{ended:?}");
+    }
 }
