@@ -52,7 +52,7 @@ pub trait Store {
     /// If they can't be read.
     fn page_of_all(&self, after: Option<PageKey>, limit: i32) -> impl Future<Output = Result<Page, StoreError>>;
 
-    /// A page of nodes of one site. A node that has joined the site a moment ago may be missing.
+    /// A page of nodes of one site, in the order of their ids. A node that has joined the site a moment ago may be missing.
     ///
     /// # Errors
     /// If they can't be read.

@@ -18,7 +18,7 @@ use rollcall_wire::CloudEvent;
 use super::commands::Commands;
 use super::facts::{Facts, earlier};
 use super::hashing::Fx;
-use super::rollouts::EVENTS as ABOUT_ROLLOUTS;
+use super::rollouts::{ACTORS, EVENTS as ABOUT_ROLLOUTS, by_rollout};
 use super::table::Change;
 use super::verdicts::Verdicts;
 use crate::catalogue::{ACTOR, delivery_schedule};
@@ -103,7 +103,7 @@ impl Events {
     }
 
     /// A node's own item was written.
-    pub(super) fn wrote_node(&mut self, commands: &Commands, at: Timestamp, change: &Change) {
+    pub(super) fn wrote_node(&mut self, commands: &Commands, at: Timestamp, change: &Change, after: &Item) {
         if self.endpoints.is_empty() {
             return;
         }
@@ -119,7 +119,8 @@ impl Events {
         let Some(life) = self.lives.get_mut(change.node).filter(|_| !told.is_empty()) else { return };
         let site = change.is.site.clone().or_else(|| change.was.as_ref()?.site.clone());
         let left = change.was.as_ref().and_then(|was| was.site.clone());
-        life.add(Happened { at, site, left, told });
+        let rollout = by_rollout(after).map(|name| format!("{ACTORS}{name}"));
+        life.add(Happened { at, site, left, told, rollout });
         for reader in std::iter::once(&mut self.log).chain(self.endpoints.values_mut()) {
             reader.happened(change.node, life);
         }

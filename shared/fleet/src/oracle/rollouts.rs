@@ -23,7 +23,7 @@ use known::{Known, Made};
 const LATE_MS: u64 = 60_000;
 /// What the events of rollouts begin with, and the names of what changes nodes.
 pub(super) const EVENTS: &str = "rollout.";
-const ACTORS: &str = "rollout:";
+pub(super) const ACTORS: &str = "rollout:";
 
 /// What is known of all rollouts.
 #[derive(Clone, Debug, Default)]
@@ -135,10 +135,7 @@ impl Rollouts {
                 known.made.retain(|node, made| *node != change.node || !made.is_undone_by(changed, &known.desired));
             }
         }
-        let name = match after.get(&Attribute::Announces) {
-            Some(Value::Text(actor)) => actor.strip_prefix(ACTORS)?.to_owned(),
-            _ => return None,
-        };
+        let name = by_rollout(after)?.to_owned();
         let mut asked = None;
         for changed in changed {
             let what = match self.all.get(&name) {
@@ -222,6 +219,14 @@ impl Rollouts {
                 verdicts.other(Kind::WrongRollout, now, format!("the rollout {name} {what}"));
             }
         }
+    }
+}
+
+/// The rollout that made the last write of a node's item which may announce something; `None` if it was none.
+pub(super) fn by_rollout(after: &Item) -> Option<&str> {
+    match after.get(&Attribute::Announces) {
+        Some(Value::Text(actor)) => actor.strip_prefix(ACTORS),
+        _ => None,
     }
 }
 

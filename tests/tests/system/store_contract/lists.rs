@@ -42,7 +42,8 @@ async fn lists_every_node_once(store: &impl Store) {
         ids
     };
     let whole = async || sorted(pages(async |after| store.page_of_all(after, 2).await).await);
-    let of_site = async || sorted(pages(async |after| store.page_of_site(&site, after, 2).await).await);
+    // Whoever stops half-way in a site goes on behind a node: its nodes are in order.
+    let of_site = async || pages(async |after| store.page_of_site(&site, after, 2).await).await;
     let of_segments = async || {
         let segments = [0, 1, 2].map(|index| Segment { index, of: 3 });
         let mut ids = vec![];

@@ -16,6 +16,8 @@ pub(super) struct Happened {
     pub(super) site: Option<String>,
     pub(super) left: Option<String>,
     pub(super) told: Vec<Expected>,
+    /// The rollout that made it; `None` if the application did, or nobody.
+    pub(super) rollout: Option<String>,
 }
 
 /// What has happened to a node. What every reader was told is forgotten.
@@ -58,9 +60,6 @@ pub(super) struct Reader {
     known: HashSet<u64>,
     places: Vec<Place>,
 }
-
-/// What the names of rollouts begin with, which change nodes as the application does.
-const ROLLOUT: &str = "rollout:";
 
 impl Wants {
     fn has(&self, expected: &Expected, happened: &Happened) -> bool {
@@ -163,9 +162,8 @@ impl Reader {
         if let Some((_, first)) = missed.first() {
             wrong.push((Kind::EventOutOfOrder, format!("{first:?} comes before it, and was not told")));
         }
-        let by = expected.asked_for.then_some(actor);
-        let by_rollout = event.actor.as_deref().is_some_and(|actor| expected.asked_for && actor.starts_with(ROLLOUT));
-        if event.actor.as_deref() != by && !by_rollout {
+        let by = expected.asked_for.then(|| happened.rollout.as_deref().unwrap_or(actor));
+        if event.actor.as_deref() != by {
             wrong.push((Kind::WrongActor, format!("it was caused by {by:?}")));
         }
         if event.site != happened.site {

@@ -32,6 +32,8 @@ pub(super) struct Device {
     pub(super) does: Does,
     /// From when until when it is away, in seconds after the start.
     pub(super) away: (u64, u64),
+    /// The version that it says it runs.
+    pub(super) firmware: Option<&'static str>,
     is_silent: bool,
     /// The version that it was told last, and reports with its next poll.
     told: Option<u64>,
@@ -145,7 +147,7 @@ impl Fleet {
             };
             Some(ConfigOutcome { version, state, detail: None })
         });
-        let report = Report::new(None, config, Health::default());
+        let report = Report::new(device.firmware.map(str::to_owned), config, Health::default());
         let kind = EventKind::Poll { credentials: CredentialVersion(1), report, results: 0 };
         let outcome = self.console.store.apply(&plan(&Event::new(id(nth), now, kind), &self.console.policy));
         if self.node(nth).revoked {

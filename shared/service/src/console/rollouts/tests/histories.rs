@@ -1,16 +1,12 @@
 use futures_util::FutureExt as _;
-use rollcall_core::RolloutName;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::step::Step;
-use super::super::{rollouts, stepping};
+use super::super::stepping;
+use super::change;
 use super::fleet::{Does, Fleet};
 use crate::console::endpoints::tests::ask;
 use crate::http::Request;
-
-fn change(name: &str) -> Value {
-    json!({"channel": 36, "rollout": name})
-}
 
 #[test]
 fn a_good_change_reaches_every_node_in_waves() {
@@ -162,86 +158,6 @@ fn an_aborted_rollout_tells_nobody_any_more() {
 }
 
 #[test]
-fn a_rival_of_the_same_priority_waits_and_says_for_whom() {
-    let mut fleet = Fleet::new(40);
-    fleet.start("one", &json!({}));
-    fleet.run(60);
-    fleet.start("two", &json!({}));
-    fleet.run(600);
-    let waiting = fleet.rollout("two");
-    assert_eq!(waiting["state"], json!("waiting"));
-    assert!(waiting["reason"].as_str().is_some_and(|why| why.contains("the rollout one")), "{waiting}");
-    let one = fleet.end("one");
-    let all = (&one["state"], &one["counts"]["applied"]);
-    assert_eq!(all, (&json!("completed"), &json!(40)), "also those that it had not told yet: {one}");
-    assert_eq!(fleet.end("two")["state"], json!("completed"));
-    assert_eq!(fleet.desired(&change("two")), 40);
-}
-
-#[test]
-fn a_rival_of_a_higher_priority_takes_the_nodes_over() {
-    let mut fleet = Fleet::new(40);
-    fleet.start("one", &json!({}));
-    fleet.run(60);
-    fleet.start("urgent", &json!({"priority": 9}));
-    assert_eq!(fleet.end("urgent")["state"], json!("completed"));
-    let counts = fleet.end("one")["counts"].clone();
-    // Some had applied it before they were told the other one.
-    assert!(counts["superseded"].as_u64() >= Some(20) && counts["told"] == json!(0), "{counts}");
-    assert_eq!(fleet.desired(&change("urgent")), 40);
-}
-
-#[test]
-fn nodes_that_must_not_be_told_are_skipped_with_the_reason() {
-    let mut fleet = Fleet::new(10);
-    let pin = json!({"labels": {"pin": "yes"}});
-    assert_eq!(ask(&fleet.console, "PATCH", "/v1/nodes/ap-1", Some(pin)).0, 200);
-    assert_eq!(ask(&fleet.console, "POST", "/v1/nodes/ap-2/revoke", None).0, 204);
-    assert_eq!(ask(&fleet.console, "PUT", "/v1/nodes/ap-3/config", Some(change("change"))).0, 200);
-    fleet.start("change", &json!({}));
-    let rollout = fleet.end("change");
-    assert_eq!((&rollout["counts"]["skipped"], &rollout["counts"]["applied"]), (&json!(3), &json!(7)), "{rollout}");
-    let (_, page) = ask(&fleet.console, "GET", "/v1/rollouts/change/nodes", None);
-    let reason = |id: &str| page["nodes"].as_array()?.iter().find(|node| node["node"] == id)?["reason"].as_str();
-    assert_eq!(
-        ["ap-1", "ap-2", "ap-3", "ap-4"].map(reason),
-        [Some("pinned"), Some("revoked"), Some("unchanged"), None]
-    );
-}
-
-#[test]
-fn those_that_are_to_be_first_are_told_first() {
-    let mut fleet = Fleet::new(40);
-    for nth in [7, 9] {
-        let label = json!({"labels": {"canary": "yes"}});
-        assert_eq!(ask(&fleet.console, "PATCH", &format!("/v1/nodes/ap-{nth}"), Some(label)).0, 200);
-    }
-    fleet.start("change", &json!({"first": "label.canary=yes", "waves": [{"nodes": 2}, {"percent": 100}]}));
-    fleet.run(60);
-    let told: Vec<_> =
-        (0..40).filter(|nth| fleet.node(*nth).desired.is_some_and(|desired| desired.version > 1)).collect();
-    assert_eq!(told, [7, 9]);
-}
-
-#[test]
-fn no_more_nodes_of_a_site_are_under_way_than_may_be() {
-    let mut fleet = Fleet::new(40);
-    fleet.start("change", &json!({"waves": [{"percent": 100}], "max_parallel": 3}));
-    let mut most = 0;
-    for _ in 0..200 {
-        fleet.run(60);
-        for site in [0, 1] {
-            let under_way = (0..40).filter(|nth| nth % 2 == site).filter(|nth| {
-                let node = fleet.node(*nth);
-                node.desired.as_ref().is_some_and(|desired| desired.version > 1) && node.applied == Some(1)
-            });
-            most = most.max(under_way.count());
-        }
-    }
-    assert_eq!((most, &fleet.rollout("change")["state"]), (3, &json!("completed")));
-}
-
-#[test]
 fn each_wave_waits_for_its_approval() {
     let mut fleet = Fleet::new(40);
     fleet.start(
@@ -254,61 +170,6 @@ fn each_wave_waits_for_its_approval() {
     assert!(fleet.rollout("change")["reason"].as_str().is_some_and(|why| why.contains("approval")));
     assert_eq!(fleet.act("change", "approve"), 200);
     assert_eq!(fleet.end("change")["state"], json!("completed"));
-}
-
-#[test]
-fn nodes_that_are_registered_later_take_part_if_they_are_to() {
-    for (include_new, told) in [(true, 60), (false, 40)] {
-        let mut fleet = Fleet::new(40);
-        fleet.start("change", &json!({"include_new": include_new}));
-        fleet.run(60);
-        // Half of them have places that are passed.
-        for nth in 40..60 {
-            fleet.devices.push(super::fleet::Device::default());
-            let path = format!("/v1/nodes/ap-{nth}");
-            assert_eq!(ask(&fleet.console, "PUT", &path, Some(json!({"model": "ax-2"}))).0, 200);
-            let path = format!("{path}/config");
-            assert_eq!(ask(&fleet.console, "PUT", &path, Some(json!({"channel": 1}))).0, 200);
-        }
-        let rollout = fleet.end("change");
-        assert_eq!(
-            (&rollout["state"], &rollout["counts"]["applied"]),
-            (&json!("completed"), &json!(told)),
-            "{rollout}"
-        );
-        assert_eq!(fleet.desired(&change("change")), told);
-    }
-}
-
-#[test]
-fn nodes_that_the_selector_means_no_more_once_they_are_told_leave_no_other_out() {
-    let mut fleet = Fleet::new(40);
-    let spec = json!({"select": "site=hq", "include_new": true,
-        "waves": [{"nodes": 5}, {"percent": 50}, {"percent": 100}]});
-    fleet.start("change", &spec);
-    for _ in 0..100 {
-        fleet.run(60);
-        for nth in 0..40 {
-            let node = fleet.node(nth);
-            if node.site.as_deref() == Some("hq") && node.desired.is_some_and(|desired| desired.version > 1) {
-                let path = format!("/v1/nodes/ap-{nth}");
-                assert_eq!(ask(&fleet.console, "PATCH", &path, Some(json!({"site": "done"}))).0, 200);
-            }
-        }
-    }
-    assert_eq!((&fleet.rollout("change")["state"], fleet.desired(&change("change"))), (&json!("completed"), 20));
-}
-
-#[test]
-fn a_node_that_is_away_holds_up_the_others_of_its_site_only_for_a_while() {
-    let mut fleet = Fleet::new(20);
-    for nth in [0, 1] {
-        fleet.devices[nth].away = (60, u64::MAX);
-    }
-    fleet.run(3_600);
-    fleet.start("change", &json!({"waves": [{"percent": 100}], "max_parallel": 1}));
-    let rollout = fleet.end("change");
-    assert_eq!((&rollout["counts"]["applied"], &rollout["counts"]["waiting"]), (&json!(18), &json!(0)), "{rollout}");
 }
 
 #[test]
@@ -342,62 +203,6 @@ fn two_steppers_at_once_tell_each_node_once() {
 }
 
 #[test]
-fn what_is_wrong_with_a_rollout_is_said_before_anything_starts() {
-    let fleet = Fleet::new(4);
-    for (more, named) in [
-        (json!({"select": "model=ax-9"}), "select: "),
-        (json!({"select": "colour=red"}), "select: "),
-        (json!({"waves": []}), "waves: "),
-        (json!({"waves": [{"percent": 50}, {"percent": 10}]}), "waves: "),
-        (json!({"waves": [{"percent": 101}]}), "waves: "),
-        (json!({"waves": [{"nodes": 1, "percent": 1}]}), ""),
-        (json!({"gate": {"success_percent": 0}}), "gate: success_percent"),
-        (json!({"window": {"from": "22:00", "to": "22:00"}}), "window: it never opens"),
-        (json!({"window": {"days": [], "from": "22:00", "to": "23:00"}}), "window: days"),
-        (json!({"window": {"from": "22:00", "to": "23:00", "timezone": "Mars/Base"}}), "window: timezone"),
-        (json!({"start_at": "tomorrow"}), "start_at: "),
-        (json!({"max_parallel": 0}), "max_parallel: "),
-        (json!({"priority": 5_000}), "priority: "),
-        (
-            json!({"change": {"firmware": "2.5.0"}}),
-            "change.firmware: no firmware 2.5.0 is known for the model \"ax-2\"",
-        ),
-        (json!({"change": {"command": {"name": "a b"}}}), "name: "),
-        (json!({"change": {}}), ""),
-        (json!({"change": {"config": {}, "firmware": "1"}}), ""),
-        (json!({"wave": []}), ""),
-    ] {
-        let (status, problem) = fleet.start("wrong", &more);
-        assert_eq!(status, 400, "{more}: {problem}");
-        assert!(problem["detail"].as_str().is_some_and(|detail| detail.starts_with(named)), "{more}: {problem}");
-    }
-    assert_eq!(ask(&fleet.console, "GET", "/v1/rollouts", None).1, json!({"rollouts": []}));
-}
-
-#[test]
-fn the_same_rollout_may_be_sent_again_and_another_one_needs_another_name() {
-    let fleet = Fleet::new(4);
-    assert_eq!(fleet.start("change", &json!({})).0, 201);
-    assert_eq!(fleet.start("change", &json!({})).0, 200);
-    assert_eq!(fleet.start("change", &json!({"priority": 3})).0, 409);
-}
-
-#[test]
-fn a_node_that_is_deleted_meanwhile_holds_up_nothing() {
-    let mut fleet = Fleet::new(40);
-    fleet.start("change", &json!({}));
-    fleet.run(60);
-    let waiting = (0..40).find(|nth| fleet.node(*nth).desired.is_some_and(|desired| desired.version == 1));
-    let deleted = waiting.expect("twenty are not told yet");
-    fleet.devices[deleted].away = (0, u64::MAX);
-    assert_eq!(ask(&fleet.console, "DELETE", &format!("/v1/nodes/ap-{deleted}"), None).0, 204);
-    let rollout = fleet.end("change");
-    assert_eq!((&rollout["state"], &rollout["counts"]["applied"]), (&json!("completed"), &json!(39)), "{rollout}");
-    let (_, page) = ask(&fleet.console, "GET", "/v1/rollouts/change/nodes", None);
-    assert!(!page.to_string().contains(&format!("\"ap-{deleted}\"")), "nothing is kept of it: {page}");
-}
-
-#[test]
 fn a_step_that_began_before_a_rollout_was_ended_tells_nobody() {
     let fleet = Fleet::new(40);
     fleet.start("change", &json!({}));
@@ -418,31 +223,39 @@ fn a_step_that_began_before_a_rollout_was_ended_tells_nobody() {
 }
 
 #[test]
-fn a_list_of_rollouts_has_pages_and_only_those_that_are_under_way_are_read_to_step_them() {
-    let mut fleet = Fleet::new(2);
-    for nth in 0..5 {
-        assert_eq!(
-            fleet.start(&format!("change-{nth}"), &json!({"select": "node=ap-0", "waves": [{"nodes": 1}]})).0,
-            201
-        );
-        assert_eq!(fleet.end(&format!("change-{nth}"))["state"], json!("completed"));
-    }
+fn a_wave_is_told_as_fast_as_its_nodes_can_be_however_large_it_is() {
+    let mut fleet = Fleet::new(600);
+    fleet.start("change", &json!({"waves": [{"percent": 100}]}));
     fleet.run(60);
-    let marked = fleet.console.marked().now_or_never().expect("nothing waits").expect("readable");
-    assert_eq!(marked, [], "all are over");
-    let page = |after: Option<&RolloutName>| {
-        let page = rollouts(&fleet.console.store, after, 2).now_or_never().expect("nothing waits").expect("readable");
-        page.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
-    };
-    let (mut names, mut last) = (vec![], page(None));
-    while let Some(after) = last.last().cloned() {
-        names.extend(last);
-        last = page(Some(&after));
+    assert_eq!(fleet.desired(&change("change")), 600);
+}
+
+#[test]
+fn a_command_that_expires_while_its_nodes_are_away_is_no_failure() {
+    let mut fleet = Fleet::new(4);
+    fleet.devices.iter_mut().for_each(|device| device.away = (0, u64::MAX));
+    fleet.run(3_600);
+    fleet.start("reboot", &json!({"change": {"command": {"name": "reboot", "expires_in_s": 60}}}));
+    let rollout = fleet.end("reboot");
+    assert_eq!((&rollout["state"], &rollout["counts"]["failed"]), (&json!("paused"), &json!(0)), "{rollout}");
+}
+
+#[test]
+fn a_node_that_runs_what_is_no_version_does_not_stop_the_roll_back_of_others() {
+    let mut fleet = Fleet::new(20);
+    fleet.devices.iter_mut().for_each(|device| device.firmware = Some("2.4.0"));
+    fleet.devices[3].firmware = Some("OpenWrt 23.05 r1");
+    fleet.run(600);
+    for version in ["2.4.0", "2.5.0"] {
+        let image = json!({"object_key": version, "size": 7, "sha256": "a".repeat(64), "signature": "s"});
+        assert_eq!(ask(&fleet.console, "PUT", &format!("/v1/firmware/ax-2/{version}"), Some(image)).0, 201);
     }
-    assert_eq!(
-        names.iter().map(RolloutName::as_str).collect::<Vec<_>>(),
-        [0, 1, 2, 3, 4].map(|nth| format!("change-{nth}"))
-    );
-    assert_eq!(fleet.act("change-3", "roll-back"), 200);
-    assert_eq!(fleet.end("change-3")["state"], json!("rolled-back"));
+    fleet.start("update", &json!({"change": {"firmware": "2.5.0"}, "waves": [{"percent": 100}]}));
+    fleet.run(60);
+    assert_eq!(fleet.act("update", "roll-back"), 200);
+    assert_eq!(fleet.end("update")["state"], json!("rolled-back"));
+    let desired = |version| (0..20).filter(|nth| fleet.node(*nth).desired_firmware.as_deref() == Some(version)).count();
+    assert_eq!((desired("2.4.0"), desired("2.5.0")), (19, 1));
+    let (_, page) = ask(&fleet.console, "GET", "/v1/rollouts/update/nodes", None);
+    assert!(page.to_string().contains("the firmware before is not known for its model"), "{page}");
 }
