@@ -21,8 +21,8 @@ use clap_complete::Shell;
 pub(crate) use commands::{CancelCommand, CommandsCommand, ListCommands, SendCommand};
 pub(crate) use config::{ConfigCommand, DiffConfig, RollBack, SetConfig, Unset};
 pub(crate) use console::{
-    Address, Connection, Disconnect, Events, List, Nodes, NodesCommand, One, Register, Renumber, Revoke, Said, Set,
-    Watch,
+    Address, Connection, Disconnect, Events, Fleet, List, Nodes, NodesCommand, One, Register, Renumber, Revoke, Said,
+    Set, Watch,
 };
 pub(crate) use cutover::{CheckMapping, CutoverCommand, CutoverReport, CutoverShow, SetMapping, SetMode};
 pub(crate) use endpoint::{AddEndpoint, EndpointCommand, ListEndpoints, OneEndpoint, ReplayEvents, ShowEndpoint};
@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Key(Key),
     /// List the nodes, show, register, change or revoke one, through the console API
     Nodes(Box<Nodes>),
+    /// Show how many nodes there are of each kind, through the console API
+    Fleet(Fleet),
     /// Import nodes from a file: what is desired of each, as far as it is not so already
     Import(Import),
     /// Write all nodes to a file that can be imported

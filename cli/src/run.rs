@@ -22,6 +22,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode, Problem> {
         Command::Reconcile(args) => return console::reconcile(&args).await.map_err(Problem::into_trouble),
         Command::Apply(args) => console::apply(&args).await,
         Command::Config(command) => return console::config(&command).await,
+        Command::Fleet(args) => console::fleet(&args).await,
         Command::Watch(args) => console::watch(&args).await,
         Command::Events(args) => console::events(&args).await,
         Command::Commands(command) => console::command(&command).await,

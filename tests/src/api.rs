@@ -144,7 +144,7 @@ impl Api {
 
     /// Adds an endpoint with this name, at a URL.
     pub async fn add_endpoint(&self, name: &str, url: &str) {
-        let spec = EndpointSpec { url: url.to_owned(), types: EventTypes::default(), site: None };
+        let spec = EndpointSpec { url: url.to_owned(), types: EventTypes::default(), site: None, select: None };
         let secret = Secret::new("whsec_c2VjcmV0LW9mLWEtdGVzdA==".to_owned());
         let add = add_endpoint(&name.parse().expect("a name"), &spec, &secret, now());
         let _ = self.store.write(&add).await.expect("stored");

@@ -224,6 +224,15 @@ pub(crate) struct Said {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct Fleet {
+    /// How many of the most frequent values of each property to show; all others are added up
+    #[arg(long, default_value_t = 10, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100), value_name = "N")]
+    pub(crate) top: usize,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Watch {
     /// Only the nodes of this site
     #[arg(long)]

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use rollcall_core::{EndpointName, EventId, EventTypes, Site};
+use rollcall_core::{EndpointName, EventId, EventTypes, Selector, Site};
 use rollcall_wire::console::SignatureScheme;
 
 use super::console::Connection;
@@ -38,6 +38,9 @@ pub(crate) struct AddEndpoint {
     /// Only events of nodes of this site
     #[arg(long)]
     pub(crate) site: Option<Site>,
+    /// Only events of nodes that this selector means, such as 'model=ax-2 tag=roof' (docs/selectors.md)
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) select: Option<Selector>,
     /// How events are signed: `v1` with a secret that you get, `v1a` with a key of which you get the public half
     /// [default: v1]
     #[arg(long, value_name = "SCHEME", value_parser = scheme())]

@@ -80,6 +80,7 @@ impl Command {
     fn asks_a_stack(&self) -> bool {
         match self {
             Self::Nodes(_)
+            | Self::Fleet(_)
             | Self::Config(_)
             | Self::Watch(_)
             | Self::Events(_)

@@ -55,6 +55,7 @@ async fn add(args: &AddEndpoint) -> Result<(), Problem> {
         url: args.target.clone(),
         types: args.types.as_ref().map(EventTypes::list),
         site: args.site.as_ref().map(|site| site.as_str().to_owned()),
+        select: args.select.as_ref().map(ToString::to_string),
         signature: args.signature,
     };
     let body = serde_json::to_vec(&spec).map_err(|error| Problem::plain(&error))?;
@@ -202,6 +203,7 @@ fn described(endpoint: &EndpointView, now: Timestamp) -> Vec<(&'static str, Stri
         ("state", state(endpoint, now)),
         ("types", types(endpoint)),
         ("site", endpoint.site.clone().unwrap_or_else(|| "all".to_owned())),
+        ("select", endpoint.select.clone().unwrap_or_else(|| "all nodes".to_owned())),
         ("made", format!("{} ago", clock::ago(Timestamp(endpoint.created_at_ms), now))),
         ("signature", endpoint.signature.to_string()),
     ];
@@ -235,6 +237,7 @@ mod tests {
             url: "https://a.test/".to_owned(),
             types: vec![],
             site: None,
+            select: None,
             created_at_ms: 0,
             disabled: None,
             failing_since_ms: None,

@@ -195,6 +195,8 @@ attributes! {
     EventTypes = "ey",
     /// Of an endpoint: the site whose events it is sent; absent if it is sent those of all sites.
     EventSite = "es",
+    /// Of an endpoint: the selector of the nodes whose events it is sent; absent if it is sent those of all nodes.
+    EventSelect = "esl",
     /// Of an endpoint: the secret that its events are signed with.
     EndpointSecret = "ek",
     /// Of an endpoint: the secret before that.
@@ -351,7 +353,7 @@ attributes! {
     WaveCount = "yj",
     /// Of a rollout: its priority.
     Priority = "rc",
-    /// Of a rollout, or of the mark that it is under way: how often it was stored.
+    /// Of a rollout, of the mark that it is under way, or of what a node is counted as: how often it was stored.
     Revision = "re",
     /// Of a rollout: how it is.
     RolloutState = "rf",
@@ -407,6 +409,12 @@ attributes! {
     ClaimedBy = "yh",
     /// Of a claim: when that rollout began to tell the node.
     ClaimToldAt = "yi",
+    /// Of what a node is counted as: its value of each property, a line for each; absent if the node is not counted.
+    CountedAs = "yk",
+    /// Of a count: how many nodes were ever counted.
+    Entered = "yl",
+    /// Of a count: how many of them are counted no more.
+    Left = "ym",
 }
 
 #[cfg(test)]

@@ -129,6 +129,8 @@ labels! {
     EventKnown = "event-known",
     /// Another sweep has kept its state since this one read it.
     SweptMeanwhile = "swept-meanwhile",
+    /// The node was counted since it was read as what it is counted.
+    CountedMeanwhile = "counted-meanwhile",
     /// There is no such endpoint.
     NoEndpoint = "no-endpoint",
     /// There is an endpoint with this name.

@@ -7,6 +7,7 @@ use crate::event_types::EventTypes;
 use crate::id::Site;
 use crate::item::{Item, Malformed, malformed, text, time};
 use crate::policy::Seconds;
+use crate::selector::Selector;
 use crate::timestamp::Timestamp;
 
 /// How long events are signed with the secret before, too, after a rotation, in seconds: a day.
@@ -28,6 +29,8 @@ pub struct Endpoint {
     pub types: EventTypes,
     /// The site whose events it is sent; `None` for all sites.
     pub site: Option<Site>,
+    /// Which nodes' events it is sent; `None` for those of all nodes, and for events that are about no node.
+    pub select: Option<Selector>,
     /// The secret that events are signed with.
     pub secret: Secret,
     /// The secret before that, and until when events are signed with it, too.
@@ -97,6 +100,7 @@ impl Endpoint {
         let secret = |attribute| Ok::<_, Malformed>(text(item, attribute)?.map(|text| Secret::new(text.to_owned())));
         let types = text(item, A::EventTypes)?.unwrap_or_default();
         let site = text(item, A::EventSite)?.map(|site| site.parse().map_err(|_| malformed(A::EventSite)));
+        let select = text(item, A::EventSelect)?.map(|text| text.parse().map_err(|_| malformed(A::EventSelect)));
         let both = |first, second| time(item, first).and_then(|at| Ok(at.zip(time(item, second)?)));
         let disabled = time(item, A::DisabledAt)?.map(|at| {
             Ok::<_, Malformed>(Disabled { at, because: text(item, A::DisabledBecause)?.unwrap_or_default().to_owned() })
@@ -106,6 +110,7 @@ impl Endpoint {
             url: url.to_owned(),
             types: EventTypes::read(types),
             site: site.transpose()?,
+            select: select.transpose()?,
             secret: secret(A::EndpointSecret)?.ok_or_else(|| malformed(A::EndpointSecret))?,
             before: secret(A::SecretBefore)?.zip(until).map(|(secret, until)| SecretBefore { secret, until }),
             created_at: time(item, A::CreatedAt)?.ok_or_else(|| malformed(A::CreatedAt))?,
@@ -120,12 +125,13 @@ impl Endpoint {
         std::iter::once(&self.secret).chain(before.map(|before| &before.secret))
     }
 
-    /// Whether the endpoint is sent an event of this type and this site. An event of no site is sent to endpoints that
-    /// have no site.
-    pub fn wants(&self, kind: &str, site: Option<&str>) -> bool {
+    /// Whether the endpoint is sent an event of this type and this site, of a node that `is_meant` knows. An event of no site
+    /// is sent to endpoints that have no site, and an event of no node to endpoints that have no selector.
+    pub fn wants(&self, kind: &str, site: Option<&str>, is_meant: impl Fn(&Selector) -> bool) -> bool {
         self.disabled.is_none()
             && self.types.has(kind)
             && self.site.as_ref().is_none_or(|wanted| Some(wanted.as_str()) == site)
+            && self.select.as_ref().is_none_or(is_meant)
     }
 }
 

@@ -7,7 +7,7 @@ fn name() -> EndpointName {
 }
 
 fn spec(url: &str) -> EndpointSpec {
-    EndpointSpec { url: url.to_owned(), types: "node.*".parse().expect("types"), site: "hq".parse().ok() }
+    EndpointSpec { url: url.to_owned(), types: "node.*".parse().expect("types"), site: "hq".parse().ok(), select: None }
 }
 
 fn secret(text: &str) -> Secret {
@@ -41,9 +41,9 @@ fn an_endpoint_is_read_as_it_was_made_and_made_once() {
     let made = made();
     let endpoint = read(&made);
     assert_eq!((&*endpoint.url, endpoint.secret.reveal(), endpoint.created_at), ("https://a.test/", "s1", at(0)));
-    assert!(endpoint.wants("node.online", Some("hq")));
-    assert!(!endpoint.wants("node.online", Some("lab")) && !endpoint.wants("node.online", None));
-    assert!(!endpoint.wants("config.applied", Some("hq")));
+    assert!(endpoint.wants("node.online", Some("hq"), |_| false));
+    assert!(!endpoint.wants("node.online", Some("lab"), |_| false) && !endpoint.wants("node.online", None, |_| false));
+    assert!(!endpoint.wants("config.applied", Some("hq"), |_| false));
     let other = add_endpoint(&name(), &spec("https://b.test/"), &secret("s2"), at(1));
     assert_eq!(refused(&other, Some(&made)), Some(Because::EndpointTaken));
     let again = add_endpoint(&name(), &spec("https://a.test/"), &secret("s1"), at(0));
@@ -54,7 +54,7 @@ fn an_endpoint_is_read_as_it_was_made_and_made_once() {
 fn a_change_keeps_the_secret_and_enables_the_endpoint_again() {
     let made = made();
     let disabled = applied(&disable_endpoint(&name(), &read(&made), "gone", at(9)), Some(&made));
-    assert!(!read(&disabled).wants("node.online", Some("hq")));
+    assert!(!read(&disabled).wants("node.online", Some("hq"), |_| false));
     let changed = read(&applied(&change_endpoint(&name(), &spec("https://b.test/")), Some(&disabled)));
     assert_eq!((changed.disabled, &*changed.url, changed.secret.reveal()), (None, "https://b.test/", "s1"));
     assert_eq!(refused(&change_endpoint(&name(), &spec("https://b.test/")), None), Some(Because::NoEndpoint));

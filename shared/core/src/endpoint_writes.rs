@@ -8,6 +8,7 @@ use crate::guard::Guard;
 use crate::id::{EndpointName, Site};
 use crate::item::Value;
 use crate::key::Key;
+use crate::selector::Selector;
 use crate::timestamp::Timestamp;
 use crate::update::{Change, Update};
 
@@ -18,6 +19,7 @@ pub struct EndpointSpec {
     pub url: String,
     pub types: EventTypes,
     pub site: Option<Site>,
+    pub select: Option<Selector>,
 }
 
 /// What follows from a delivery for its endpoint.
@@ -71,6 +73,7 @@ pub fn remove_endpoint(name: &EndpointName, now: Timestamp) -> Update {
         A::EndpointUrl,
         A::EventTypes,
         A::EventSite,
+        A::EventSelect,
         A::EndpointSecret,
         A::SecretBefore,
         A::SecretBeforeUntil,
@@ -122,6 +125,7 @@ fn specified(spec: &EndpointSpec) -> Vec<Change> {
         Change::Set(A::EndpointUrl, spec.url.as_str().into()),
         Change::set_or_remove(A::EventTypes, spec.types.stored().map(|types| types.as_str().into())),
         Change::set_or_remove(A::EventSite, spec.site.as_ref().map(|site| site.as_str().into())),
+        Change::set_or_remove(A::EventSelect, spec.select.as_ref().map(|select| Value::Text(select.to_string()))),
     ]
 }
 

@@ -49,6 +49,14 @@ pub const EVENT_TYPES: [&str; 39] = [
 const ASKED_FOR: [&str; 6] =
     ["cutover.mapping", "cutover.mode", "endpoint.removed", "endpoint.rotated", "endpoint.set", "firmware.added"];
 
+/// What the types of events begin with that are about a node. The others are about an endpoint, a rollout, or the fleet.
+const OF_NODES: [&str; 5] = ["command.", "config.", "firmware.", "node.", "token."];
+
+/// Whether an event of this type is about a node, which is its subject.
+pub fn is_of_a_node(kind: &str) -> bool {
+    OF_NODES.iter().any(|start| kind.starts_with(start)) && !ASKED_FOR.contains(&kind)
+}
+
 /// How many patterns a list may have.
 const PATTERNS: usize = 20;
 

@@ -83,6 +83,7 @@ pub(crate) fn follows(event: &Event, because: Because, stored: Option<&Node>, po
         | Because::LogMoved
         | Because::EventKnown
         | Because::SweptMeanwhile
+        | Because::CountedMeanwhile
         | Because::NoEndpoint
         | Because::EndpointTaken
         | Because::EndpointChanged

@@ -1,5 +1,8 @@
 //! How items are addressed: the one place that spells keys and indexes.
 
+use std::ops::RangeInclusive;
+
+use crate::counts::CountedBy;
 use crate::id::{EndpointName, EventId, FirmwareVersion, IdempotencyKey, InvalidId, Model, NodeId, RolloutName};
 use crate::rollout::{ChangeKind, Place};
 
@@ -50,6 +53,8 @@ const OF_A_ROLLOUT: &str = "rollout#";
 const SPEC: &str = "spec";
 const UNDER_WAY: &str = "rollouts-under-way";
 const CLAIM: &str = "rollout#";
+const COUNTED: &str = "counted";
+const OF_A_COUNT: &str = "count#";
 
 /// Where an item is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -120,6 +125,10 @@ pub enum Key {
     Target(RolloutName, Place),
     /// Which rollout may change this of the node.
     Claim(NodeId, ChangeKind),
+    /// As what the node is counted: its [`Counted`](crate::Counted).
+    Counted(NodeId),
+    /// How many nodes have this value of a property. An empty value stands for nothing.
+    Count(CountedBy, String),
 }
 
 impl Key {
@@ -147,7 +156,9 @@ impl Key {
             | Self::RolloutSpec(_)
             | Self::RolloutUnderWay(_)
             | Self::Target(..)
-            | Self::Claim(..) => Table::Records,
+            | Self::Claim(..)
+            | Self::Counted(_)
+            | Self::Count(..) => Table::Records,
         }
     }
 
@@ -161,7 +172,8 @@ impl Key {
             | Self::Command(node, _)
             | Self::Queued(node, _)
             | Self::EventOf(node, _)
-            | Self::Claim(node, _) => format!("{OF_A_NODE}{node}"),
+            | Self::Claim(node, _)
+            | Self::Counted(node) => format!("{OF_A_NODE}{node}"),
             Self::Document(sha256) => format!("{OF_A_DOCUMENT}{sha256}"),
             Self::Unused(_) => UNUSED.to_owned(),
             Self::Firmware(model, _) => format!("{OF_A_MODEL}{}", model.as_str()),
@@ -174,6 +186,7 @@ impl Key {
             Self::Rollout(_) => ROLLOUTS.to_owned(),
             Self::RolloutUnderWay(_) => UNDER_WAY.to_owned(),
             Self::RolloutSpec(rollout) | Self::Target(rollout, _) => format!("{OF_A_ROLLOUT}{rollout}"),
+            Self::Count(by, _) => format!("{OF_A_COUNT}{}", by.name()),
         }
     }
 
@@ -201,6 +214,9 @@ impl Key {
             Self::RolloutSpec(_) => SPEC.to_owned(),
             Self::Target(_, place) => place.to_string(),
             Self::Claim(_, kind) => format!("{CLAIM}{kind}"),
+            Self::Counted(_) => COUNTED.to_owned(),
+            // A sort key is not empty.
+            Self::Count(_, value) => format!("={value}"),
         }
     }
 
@@ -235,6 +251,9 @@ impl Key {
             Some(if sort == SPEC { Self::RolloutSpec(rollout) } else { Self::Target(rollout, sort.parse()?) })
         } else if partition == UNDER_WAY {
             Some(Self::RolloutUnderWay(sort.parse()?))
+        } else if let Some(name) = partition.strip_prefix(OF_A_COUNT) {
+            let by = CountedBy::ALL.into_iter().find(|by| by.name() == name);
+            by.zip(sort.strip_prefix('=')).map(|(by, value)| Self::Count(by, value.to_owned()))
         } else if let Some(endpoint) = partition.strip_prefix(OF_AN_ENDPOINT) {
             Some(Self::Delivery(endpoint.parse()?, sort.parse()?))
         } else {
@@ -259,6 +278,7 @@ impl Key {
                 HISTORY => Some(Self::History(node)),
                 ABOUT => Some(Self::About(node)),
                 LEGACY => Some(Self::Legacy(node)),
+                COUNTED => Some(Self::Counted(node)),
                 _ => None,
             }
         })
@@ -272,6 +292,11 @@ impl Key {
         Some(Self::Logged(shard, sort.strip_prefix(EVENT)?.parse().ok()?))
     }
 
+    /// The keys between which the counts by a property are.
+    pub fn counts(by: CountedBy) -> RangeInclusive<Self> {
+        Self::Count(by, String::new())..=Self::Count(by, char::MAX.to_string())
+    }
+
     /// The node that the item belongs to, if it belongs to one.
     pub fn node(&self) -> Option<&NodeId> {
         match self {
@@ -282,7 +307,8 @@ impl Key {
             | Self::Command(node, _)
             | Self::Queued(node, _)
             | Self::EventOf(node, _)
-            | Self::Claim(node, _) => Some(node),
+            | Self::Claim(node, _)
+            | Self::Counted(node) => Some(node),
             Self::Document(_)
             | Self::Unused(_)
             | Self::Firmware(..)
@@ -296,7 +322,8 @@ impl Key {
             | Self::Rollout(_)
             | Self::RolloutSpec(_)
             | Self::RolloutUnderWay(_)
-            | Self::Target(..) => None,
+            | Self::Target(..)
+            | Self::Count(..) => None,
         }
     }
 }

@@ -45,6 +45,9 @@ fn spelled() -> Vec<(Key, &'static str, &'static str)> {
             "0339208916860069e#ap-1",
         ),
         (Key::Claim("ap-1".parse().expect("an id"), ChangeKind::Config), "node#ap-1", "rollout#config"),
+        (Key::Counted("ap-1".parse().expect("an id")), "node#ap-1", "counted"),
+        (Key::Count(CountedBy::Site, "hq".to_owned()), "count#site", "=hq"),
+        (Key::Count(CountedBy::Node, String::new()), "count#node", "="),
     ]
 }
 
@@ -91,7 +94,7 @@ fn a_key_that_no_rule_writes_is_no_key_or_has_an_invalid_id() {
 #[test]
 fn the_items_of_a_node_are_known_as_its_own() {
     let owned = spelled().into_iter().filter(|(key, ..)| key.node().is_some_and(|node| node.as_str() == "ap-1"));
-    assert_eq!(owned.count(), 8);
+    assert_eq!(owned.count(), 9);
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod collection;
 mod command;
 mod command_numbers;
 mod commands;
+mod counts;
 mod cutover;
 mod deletion;
 mod delivery;
@@ -85,6 +86,7 @@ pub use collection::{
 pub use command::{Command, CommandState, Ended, Ending};
 pub use command_numbers::{CommandNumbers, ResultOf};
 pub use commands::{Queueing, Room, awaits_result, cancel, end, first_open, over, queue, queued_before, room, send};
+pub use counts::{Counted, CountedBy, Kinds, Recount, count, delete_count, delete_counted, recount};
 pub use cutover::{
     CutoverMode, CutoverModes, CutoverRule, CutoverSettings, InvalidRule, Legacy, Percent, Polled, note_polled,
     set_cutover,
@@ -105,7 +107,7 @@ pub use event::{Connection, Event, EventKind, Found};
 pub use event_log::{
     LOG_SHARDS, LOGGED_AT_ONCE, Logging, event_text, happened, last_logged, log_events, log_shard, place_of,
 };
-pub use event_types::{EVENT_TYPES, EventTypes, InvalidTypes, TypePattern};
+pub use event_types::{EVENT_TYPES, EventTypes, InvalidTypes, TypePattern, is_of_a_node};
 pub use expected::{Expected, Versions};
 pub use firmware::{FirmwareImage, put_firmware};
 pub use flapping::{FLAPPING_S, Flapping, flapping};

@@ -49,6 +49,11 @@ enum Value {
 }
 
 impl Selector {
+    /// The text of a selector with one term: the field has this value.
+    pub(crate) fn of(field: &str, value: &str) -> String {
+        format!("{field}={}", Value::Text(value.to_owned()))
+    }
+
     /// Whether a node is meant.
     pub fn has(&self, node: &Selectable<'_>) -> bool {
         self.0.iter().all(|term| term.holds(node))

@@ -24,6 +24,7 @@ mod check_ins;
 mod commands;
 mod configs;
 mod console;
+mod counts;
 mod devices;
 mod events;
 mod facts;

@@ -109,6 +109,8 @@ kinds! {
     EventInvented = "event-invented",
     /// An event names somebody who did not cause it, or nobody although somebody did.
     WrongActor = "wrong-actor",
+    /// The counts of nodes are not those of the nodes.
+    Miscounted = "miscounted",
     /// The log has a gap, or an entry was written again.
     LogGap = "log-gap",
     /// An event was given up before the schedule was over.

@@ -17,6 +17,7 @@ mod event_schema;
 mod events;
 mod export;
 mod firmware;
+mod fleet;
 mod handle;
 mod health;
 mod import;

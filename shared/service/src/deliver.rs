@@ -249,7 +249,7 @@ impl<S: Store, Q: Queue, W: Webhooks, N: Fn() -> Timestamp> Deliveries<S, Q, W, 
         let told = as_json(&told);
         let mut others = endpoints(&self.store).await?;
         others.retain(|(other, _)| other != name);
-        self.queue.send(&outgoing(&others, &told).unwrap_or_default()).await?;
+        self.queue.send(&outgoing(&others, &told, |_| false).unwrap_or_default()).await?;
         self.cache.borrow_mut().remove(name);
         let _ = self.store.write(&disable_endpoint(name, endpoint, because, now)).await?;
         tracing::warn!(%name, reason = because, EndpointsDisabled = 1, "an endpoint is disabled");

@@ -192,7 +192,7 @@ fn an_endpoint_that_is_enabled_again_is_sent_events_at_once() {
     let first = world.queue.receive(10);
     assert_eq!(deliveries.run(&first).now_or_never(), Some(vec![]));
     world.queue.returned(&first, &[]);
-    let spec = EndpointSpec { url: crm.url, types: EventTypes::default(), site: None };
+    let spec = EndpointSpec { url: crm.url, types: EventTypes::default(), site: None, select: None };
     let _ = world.store.apply(&rollcall_core::change_endpoint(&name, &spec));
     world.send("crm", "ap-1", "2");
     assert_eq!(deliveries.run(&world.queue.receive(10)).now_or_never(), Some(vec![]));

@@ -4,6 +4,7 @@
 //! that, adds them to the log, and puts a message for each endpoint that wants them on the queue. A record may come more
 //! than once: its events have the same ids then, and are in the log once.
 
+mod counts;
 mod deleted;
 mod details;
 mod flaps;
@@ -13,6 +14,7 @@ mod unused;
 use rollcall_core::{Actor, Item, Malformed, Node, NodeId, Policy, Seconds, Timestamp, notices};
 use rollcall_wire::CloudEvent;
 
+use crate::counting::CountError;
 use crate::error::chain;
 use crate::event_log::LogError;
 use crate::queue::{Message, Queue, QueueError};
@@ -64,6 +66,9 @@ pub enum FeedError {
     /// The log failed.
     #[error("the events can't be added to the log")]
     Log(#[from] LogError),
+    /// Nodes could not be counted.
+    #[error("nodes can't be counted")]
+    Count(#[from] CountError),
     /// An event has an id that no rule makes.
     #[error("the record's sequence number is none")]
     Sequence(#[from] rollcall_core::InvalidId),
@@ -74,7 +79,7 @@ impl FeedError {
     fn is_for_good(&self) -> bool {
         match self {
             Self::Unreadable(_) | Self::Sequence(_) | Self::Store(StoreError::Malformed(_)) => true,
-            Self::Store(_) | Self::Queue(_) | Self::Log(_) => false,
+            Self::Store(_) | Self::Queue(_) | Self::Log(_) | Self::Count(_) => false,
         }
     }
 }
@@ -121,12 +126,13 @@ impl<S: Store, Q: Queue> Feed<S, Q> {
         let count = told.len();
         let logged = self.log(&told, now).await;
         let until = logged.as_ref().map_or_else(|(place, _)| *place, |()| changes.len());
-        let sent = self.send(told.iter().filter(|(place, _)| *place < until)).await;
+        let sent = self.send(changes, told.iter().filter(|(place, _)| *place < until)).await;
         // The events of earlier records are in the log only now.
         let handled = &changes[..failed.map_or(until, |failed| failed.min(until))];
         let deleted = self.delete_events(handled).await;
         let unused = self.note_unused(handled, now).await;
-        let first = [sent.err(), deleted.err(), unused.err(), logged.err()]
+        let counted = self.count(handled, now).await;
+        let first = [sent.err(), deleted.err(), unused.err(), counted.err(), logged.err()]
             .into_iter()
             .flatten()
             .min_by_key(|(place, _)| *place);

@@ -161,7 +161,8 @@ fn an_event_of_a_deleted_node_that_can_t_be_read_is_kept_for_a_person_and_holds_
 fn an_endpoint_is_sent_the_events_that_it_wants_and_a_queue_that_fails_gets_them_again() {
     let mut world = World::new();
     let types = rollcall_core::EventTypes::new(&["node.*".to_owned()]).expect("types");
-    let spec = rollcall_core::EndpointSpec { url: "https://crm.example/hook".to_owned(), types, site: None };
+    let spec =
+        rollcall_core::EndpointSpec { url: "https://crm.example/hook".to_owned(), types, site: None, select: None };
     let name = "crm".parse().expect("a name");
     let secret = rollcall_core::Secret::new("whsec_c2VjcmV0".to_owned());
     world.write("ap-1", &rollcall_core::add_endpoint(&name, &spec, &secret, Timestamp(0)));
@@ -185,7 +186,8 @@ fn that_a_node_has_moved_is_told_at_both_sites_and_what_it_does_then_at_the_new_
     for site in ["hq", "lab", "attic"] {
         let types = rollcall_core::EventTypes::default();
         let at = Some(site.parse().expect("a site"));
-        let spec = rollcall_core::EndpointSpec { url: "https://crm.example/hook".to_owned(), types, site: at };
+        let spec =
+            rollcall_core::EndpointSpec { url: "https://crm.example/hook".to_owned(), types, site: at, select: None };
         let secret = rollcall_core::Secret::new("whsec_c2VjcmV0".to_owned());
         world.write("ap-1", &rollcall_core::add_endpoint(&site.parse().expect("a name"), &spec, &secret, Timestamp(0)));
     }
@@ -317,4 +319,41 @@ fn a_document_that_is_desired_no_more_is_noted_as_unused_and_so_is_that_of_a_nod
     let gone = Change { node: id("ap-1"), sequence: "99".to_owned(), at: Timestamp(6_000), was, is: None };
     assert!(world.run(&[gone]).is_ok());
     assert_eq!(noted(&world), ["a1", "b2", "c3"]);
+}
+
+#[test]
+fn an_endpoint_with_a_selector_is_sent_what_happens_to_the_nodes_that_it_means_as_they_were_or_are() {
+    let mut world = World::new();
+    let select = |text: &str| text.parse().ok();
+    for (name, select) in
+        [("hq", select("site=hq")), ("named", select("name~lobby")), ("gone", select("presence=offline"))]
+    {
+        let (url, types) = ("https://crm.example/hook".to_owned(), rollcall_core::EventTypes::default());
+        let spec = rollcall_core::EndpointSpec { url, types, site: None, select };
+        let secret = rollcall_core::Secret::new("whsec_c2VjcmV0".to_owned());
+        let name = name.parse().expect("a name");
+        world.write("ap-1", &rollcall_core::add_endpoint(&name, &spec, &secret, Timestamp(0)));
+    }
+    let about = rollcall_core::About { name: "East Lobby".parse().ok(), ..rollcall_core::About::default() };
+    world.write("ap-2", &rollcall_core::describe(&id("ap-2"), &rollcall_core::About::default(), &about));
+    for (node, site) in [("ap-1", "hq"), ("ap-1", "lab"), ("ap-2", "lab")] {
+        let registering = Registering { site: site.parse().ok(), ..Registering::default() };
+        world.write(node, &register(&id(node), &registering));
+    }
+    world.write("ap-1", &set_config(&id("ap-1"), "ab", &rollcall_core::Expected::default()));
+    world.connects("ap-2");
+    assert_eq!(world.run(&world.changes), Ok(5));
+    let sent = |endpoint: &str| {
+        let messages = world.feed.queue.messages.borrow();
+        let of = messages.iter().filter(|message| message.group.starts_with(&format!("{endpoint}/")));
+        let kind = |message: &Message| {
+            let body: serde_json::Value = serde_json::from_str(&message.body).expect("JSON");
+            format!("{} {}", body["event"]["subject"], body["event"]["type"]).replace('"', "")
+        };
+        of.map(kind).collect::<Vec<_>>()
+    };
+    assert_eq!(sent("hq"), ["ap-1 node.registered", "ap-1 node.registered"], "it was there when it moved");
+    assert_eq!(sent("named"), ["ap-2 node.registered", "ap-2 node.online"]);
+    let offline = ["ap-1 node.registered", "ap-1 node.registered", "ap-2 node.registered", "ap-1 config.desired"];
+    assert_eq!(sent("gone"), [&offline[..], &["ap-2 node.online"]].concat(), "it was offline before");
 }

@@ -1,6 +1,6 @@
 //! Events on their way to endpoints: the messages of the queue.
 
-use rollcall_core::{Endpoint, EndpointName, EventId, Item, Key, Malformed, Timestamp};
+use rollcall_core::{Endpoint, EndpointName, EventId, Item, Key, Malformed, Selector, Timestamp};
 use rollcall_wire::{CloudEvent, EventData, Json, SOURCE};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -68,19 +68,29 @@ impl EventHead {
     }
 }
 
-/// The messages that bring an event to those of these endpoints that want it.
+/// The messages that bring an event to those of these endpoints that want it. `is_meant` says whether a selector means the
+/// node that it is about.
 ///
 /// # Errors
 /// If it is no event.
-pub fn outgoing(endpoints: &[(EndpointName, Endpoint)], event: &Json) -> Result<Vec<Message>, NoEvent> {
+pub fn outgoing(
+    endpoints: &[(EndpointName, Endpoint)],
+    event: &Json,
+    is_meant: impl Fn(&Selector) -> bool,
+) -> Result<Vec<Message>, NoEvent> {
     let (head, _) = EventHead::read(event)?;
-    let wanting = endpoints.iter().filter(|(_, endpoint)| is_wanted(endpoint, &head, event));
+    let wanting = endpoints.iter().filter(|(_, endpoint)| is_wanted(endpoint, &head, event, &is_meant));
     Ok(wanting.map(|(name, _)| message(name, &head, event, None)).collect())
 }
 
 /// Whether an endpoint is sent an event. That a node has moved is also told at the site that it has left.
-pub(crate) fn is_wanted(endpoint: &Endpoint, head: &EventHead, event: &Json) -> bool {
-    let wants = |site: Option<&str>| endpoint.wants(&head.kind, site);
+pub(crate) fn is_wanted(
+    endpoint: &Endpoint,
+    head: &EventHead,
+    event: &Json,
+    is_meant: impl Fn(&Selector) -> bool,
+) -> bool {
+    let wants = |site: Option<&str>| endpoint.wants(&head.kind, site, &is_meant);
     wants(head.site.as_deref()) || (head.kind == REGISTERED && left(event).is_some_and(|site| wants(Some(&site))))
 }
 

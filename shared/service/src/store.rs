@@ -108,6 +108,8 @@ pub enum Beside {
     About,
     /// What is kept of a node that polls a legacy endpoint.
     Legacy,
+    /// As what the node is counted.
+    Counted,
 }
 
 impl Beside {
@@ -116,6 +118,7 @@ impl Beside {
         match self {
             Self::About => Key::About(node.clone()),
             Self::Legacy => Key::Legacy(node.clone()),
+            Self::Counted => Key::Counted(node.clone()),
         }
     }
 }

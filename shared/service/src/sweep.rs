@@ -6,6 +6,7 @@
 //! comes late, do no harm.
 
 mod collecting;
+mod recounting;
 
 use futures_util::future::{join_all, join3};
 use rollcall_core::{
@@ -55,6 +56,8 @@ pub struct Swept {
     pub overdue: u64,
     /// How many nodes the slow scan has looked at.
     pub scanned: u64,
+    /// How many nodes the slow scan has counted as something else than they were counted as.
+    pub recounted: u64,
     /// How many documents were deleted because no node uses them.
     pub collected: u64,
     /// How many nodes could not be looked at or written. The next run tries again.
@@ -85,11 +88,11 @@ impl<S: Store> Sweeps<S> {
     pub async fn run(&self, now: Timestamp) -> Result<Swept, SweepError> {
         let swept = self.sweep(now).await;
         match &swept {
-            Ok(Swept { expired, lost, overdue, scanned, collected, failed, held }) => {
+            Ok(Swept { expired, lost, overdue, scanned, recounted, collected, failed, held }) => {
                 let some = |count: &u64| Some(*count).filter(|count| *count > 0);
                 let (failures, held) = (some(failed), held.then_some(1));
                 let (expired, lost, overdue) = (some(expired), some(lost), some(overdue));
-                let (scanned, collected) = (some(scanned), some(collected));
+                let (scanned, recounted, collected) = (some(scanned), some(recounted), some(collected));
                 tracing::info!(
                     outcome = "swept",
                     Sweeps = 1,
@@ -97,6 +100,7 @@ impl<S: Store> Sweeps<S> {
                     Lost = lost,
                     Overdue = overdue,
                     Scanned = scanned,
+                    Recounted = recounted,
                     Collected = collected,
                     Held = held,
                     Failures = failures,
@@ -162,6 +166,7 @@ impl<S: Store> Sweeps<S> {
         if state.begin_scan(now, self.every.saturating_mul(RUNS_PER_SCAN)) {
             self.choose(state, now).await?;
         }
+        let was_scanning = state.scanning().is_some();
         for _ in 0..PAGES {
             let Some((index, after)) = state.scanning() else { break };
             let after = after.map(|node| PageKey::from(&Key::Node(node.clone())));
@@ -173,7 +178,11 @@ impl<S: Store> Sweeps<S> {
             swept.failed += failed;
             self.note_commands(&nodes, swept, now).await;
             self.note_uses(&nodes, state).await?;
+            self.recount(&nodes, swept, now).await?;
             state.scanned(next.and_then(|next| Key::read(&next.pk, &next.sk).ok()??.node().cloned()));
+        }
+        if was_scanning && state.scanning().is_none() {
+            self.delete_empty_counts().await?;
         }
         self.collect(state, swept, now).await
     }

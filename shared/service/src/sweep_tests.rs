@@ -70,7 +70,7 @@ fn after_an_outage_nodes_have_an_interval_to_come_back() {
     sweeps.connects("ap-1", 0);
     sweeps.closes("ap-1", 0, 3);
     let held = Swept { held: true, ..Swept::default() };
-    assert_eq!(sweeps.run_at(4), Swept { scanned: 1, ..Swept::default() });
+    assert_eq!(sweeps.run_at(4), Swept { scanned: 1, recounted: 1, ..Swept::default() });
     assert_eq!(sweeps.run_at(21), held, "nothing was stored for two intervals");
     sweeps.connects("ap-2", 28);
     assert_eq!(sweeps.run_at(29), held, "ap-2 is back, and ap-1 may come back, too");
@@ -86,7 +86,7 @@ fn a_node_whose_disconnect_was_lost_goes_offline_with_the_slow_scan() {
         sweeps.connects(&format!("ap-{number}"), 0);
     }
     sweeps.connects("alive", 1);
-    assert_eq!(sweeps.run_at(2), Swept { scanned: 21, ..Swept::default() });
+    assert_eq!(sweeps.run_at(2), Swept { scanned: 21, recounted: 21, ..Swept::default() });
     for second in (10..=640).step_by(5) {
         sweeps.connects("alive", second);
         assert_eq!(sweeps.run_at(second).lost, 0, "the next scan is not due");
@@ -94,7 +94,7 @@ fn a_node_whose_disconnect_was_lost_goes_offline_with_the_slow_scan() {
     sweeps.connects("alive", 901);
     let _ = sweeps.run_at(901);
     sweeps.connects("alive", 912);
-    assert_eq!(sweeps.run_at(913), Swept { scanned: 21, lost: 20, ..Swept::default() });
+    assert_eq!(sweeps.run_at(913), Swept { scanned: 21, recounted: 20, lost: 20, ..Swept::default() });
     assert!(sweeps.is_online("alive") && !sweeps.is_online("ap-7"));
 }
 

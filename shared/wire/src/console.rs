@@ -4,6 +4,7 @@ mod commands;
 mod configs;
 mod cutover;
 mod endpoints;
+mod fleet;
 #[cfg(feature = "openapi")]
 mod labels;
 mod nodes;
@@ -26,6 +27,7 @@ pub use endpoints::{
     DeliveryList, DeliveryProgress, DeliveryView, DisabledView, EndpointList, EndpointSecret, EndpointSpec,
     EndpointView, Replay, Replayed, SignatureScheme, TestSent,
 };
+pub use fleet::{FleetView, KindCount, KindCounts};
 pub use nodes::{
     BATCH_NODES, BatchNode, BatchResult, BudgetView, ClosedView, ConnectionView, NodeHealthView, NodePage, NodePatch,
     NodeSpec, NodeView, PresenceView, TakeoversView,

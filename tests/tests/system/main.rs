@@ -11,6 +11,7 @@ mod configs;
 mod connections;
 mod console;
 mod costs;
+mod counts;
 mod cutover;
 mod deletion;
 mod deployment;

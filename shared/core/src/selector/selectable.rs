@@ -1,6 +1,7 @@
 //! What a selector sees of a node.
 
 use crate::about::{About, Name};
+use crate::counts::CountedBy;
 use crate::id::NodeId;
 use crate::node::{ConfigProgress, FirmwareState, Node};
 use crate::policy::Policy;
@@ -70,6 +71,20 @@ impl<'a> Selectable<'a> {
             seen_ms_ago: node.last_heard().map(|heard| now.0.saturating_sub(heard.0)),
             credential_version: node.credentials.map(|version| version.0),
             revoked: node.revoked,
+        }
+    }
+
+    /// The node's value of a property by which nodes are counted; an empty text if it has none.
+    pub(crate) fn counted(&self, by: CountedBy) -> &'a str {
+        let text = |field| self.text(&field).unwrap_or_default();
+        match by {
+            CountedBy::Node => "",
+            CountedBy::Presence => self.word(&Field::Presence),
+            CountedBy::Firmware => text(Field::Firmware),
+            CountedBy::FirmwareUpdate => self.word(&Field::FirmwareUpdate),
+            CountedBy::Config => self.word(&Field::Config),
+            CountedBy::Model => text(Field::Model),
+            CountedBy::Site => text(Field::Site),
         }
     }
 

@@ -4,7 +4,7 @@ mod of_devices;
 
 use std::collections::BTreeSet;
 
-use rollcall_core::{ConnectionId, Item, Key, Node, NodeId, Presence, Timestamp, event_text, presence_at};
+use rollcall_core::{Attribute, ConnectionId, Item, Key, Node, NodeId, Presence, Timestamp, event_text, presence_at};
 use rollcall_wire::{ByeReason, ServerMessage};
 
 use super::access::Access;
@@ -14,6 +14,7 @@ use super::check_ins::CheckIns;
 use super::commands::Commands;
 use super::configs::Configs;
 use super::console::{Answer, Console};
+use super::counts::Counts;
 use super::devices::{Devices, End};
 use super::events::Events;
 use super::facts::{Facts, earlier};
@@ -56,6 +57,7 @@ pub(super) struct Judges {
     devices: Devices,
     events: Events,
     rollouts: Rollouts,
+    counts: Counts,
     /// The nodes that were revoked, or whose credential version was raised.
     refusals: BTreeSet<usize>,
     /// Whether a sweep runs in this world.
@@ -83,6 +85,7 @@ impl Judges {
             devices: Devices::default(),
             events: Events::new(plan),
             rollouts: Rollouts::default(),
+            counts: Counts::default(),
             refusals: BTreeSet::new(),
         }
     }
@@ -139,6 +142,7 @@ impl Judges {
         self.console.finish(&mut self.verdicts, now);
         self.events.finish(&mut self.verdicts, now);
         self.rollouts.finish(&mut self.verdicts, now);
+        self.counts.finish(&mut self.verdicts, now);
         for node in 0..self.facts.nodes.len() {
             self.finish_node(now, node, stored);
         }
@@ -162,6 +166,9 @@ impl Judges {
             }
             self.shown(node, (now, now), presence, false);
         }
+        if self.table.is_seen() {
+            self.counts.finish_node(&self.facts, &mut self.verdicts, now, (node, stored.as_ref()));
+        }
         let end =
             End { facts: &self.facts, sockets: &self.sockets, table: &self.table, check_ins: &self.check_ins, at: now };
         self.devices.finish(&end, &mut self.verdicts, node);
@@ -179,6 +186,7 @@ impl Judges {
         let Self { facts, verdicts, .. } = self;
         self.table.wrote(verdicts, at, (key, before, after));
         self.swept |= *key == Key::Sweep;
+        self.counts.wrote(verdicts, at, key, Some(after));
         if let Key::Firmware(..) = key {
             self.events.wrote(facts, verdicts, at, (key, before, after));
             return self.firmware.described_as(verdicts, at, (key, after));
@@ -205,6 +213,9 @@ impl Judges {
         if let Some(held) = change.is.open() {
             self.sockets.stored(&held.connection.id);
         }
+        if after.contains_key(&Attribute::Announces) {
+            self.counts.wrote_node(facts, at, &change);
+        }
         self.configs.wrote(&self.table, verdicts, at, &change);
         self.commands.wrote_node(facts, verdicts, at, &change);
         self.firmware.wrote(&change);
@@ -223,6 +234,7 @@ impl Judges {
 
     fn forgotten(&mut self, at: Timestamp, key: &Key) {
         self.table.forgotten(key);
+        self.counts.wrote(&mut self.verdicts, at, key, None);
         if let Key::Document(sha256) = key {
             Configs::deleted(&self.table, &mut self.verdicts, at, sha256);
         }

@@ -88,7 +88,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 
     async fn send(&self, told: &rollcall_wire::Json) -> Result<(), String> {
         let endpoints = endpoints(&self.store).await.map_err(|error| chain(&error))?;
-        let messages = outgoing(&endpoints, told).map_err(|error| chain(&error))?;
+        let messages = outgoing(&endpoints, told, |_| false).map_err(|error| chain(&error))?;
         if messages.is_empty() {
             return Ok(());
         }
@@ -125,8 +125,8 @@ fn not_logged(error: &LogError) -> Problem {
 
 /// The settings of an endpoint that is there, as events tell them.
 pub(crate) fn settings(endpoint: &Endpoint) -> EndpointSettings {
-    let Endpoint { url, types, site, secret, .. } = endpoint.clone();
-    specified(&EndpointSpec { url, types, site }, &secret)
+    let Endpoint { url, types, site, select, secret, .. } = endpoint.clone();
+    specified(&EndpointSpec { url, types, site, select }, &secret)
 }
 
 /// The settings of an endpoint that is to be, as events tell them. Of the URL, only the host: the rest may be a secret of
@@ -136,5 +136,6 @@ pub(crate) fn specified(spec: &EndpointSpec, secret: &Secret) -> EndpointSetting
     let site = spec.site.as_ref().map(|site| site.as_str().to_owned());
     let url_sha256 = rollcall_wire::sha256(&spec.url);
     let (host, types) = (host.unwrap_or_default(), spec.types.list());
-    EndpointSettings { host, url_sha256, types, site, signature: scheme(secret).to_string() }
+    let select = spec.select.as_ref().map(ToString::to_string);
+    EndpointSettings { host, url_sha256, types, site, select, signature: scheme(secret).to_string() }
 }

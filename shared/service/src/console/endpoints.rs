@@ -209,10 +209,12 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let types = EventTypes::new(&spec.types.unwrap_or_default()).map_err(|error| wrong("types", &error))?;
         let site = spec.site.map(|site| site.parse()).transpose();
         let site = site.map_err(|error: rollcall_core::InvalidId| wrong("site", &error))?;
+        let select = spec.select.map(|select| select.parse()).transpose();
+        let select = select.map_err(|error: rollcall_core::InvalidSelector| wrong("select", &error.in_one_line()))?;
         if *private == PrivateAddresses::Refused {
             target.addresses(resolver, *private).await.map_err(|error| wrong("url", &error))?;
         }
-        Ok(EndpointSpec { url: spec.url, types, site })
+        Ok(EndpointSpec { url: spec.url, types, site, select })
     }
 
     fn random(&self) -> Result<[u8; 32], Problem> {
@@ -253,6 +255,7 @@ fn view(name: &EndpointName, endpoint: &Endpoint, now: Timestamp) -> EndpointVie
         url: endpoint.url.clone(),
         types: endpoint.types.list(),
         site: endpoint.site.as_ref().map(|site| site.as_str().to_owned()),
+        select: endpoint.select.as_ref().map(ToString::to_string),
         created_at_ms: endpoint.created_at.0,
         disabled: endpoint
             .disabled

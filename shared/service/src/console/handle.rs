@@ -156,6 +156,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Keyed::OpenApi => openapi::answer().map_err(|error| internal(&error)),
             Keyed::EventSchema => event_schema::answer().map_err(|error| internal(&error)),
             Keyed::List => self.list(admitted).await,
+            Keyed::Fleet => self.fleet().await,
             Keyed::Batch => self.batch(admitted).await,
             Keyed::Import => self.import(admitted).await,
             Keyed::Export => self.export(admitted).await,

@@ -8,6 +8,7 @@ pub(crate) enum Keyed<'a> {
     OpenApi,
     EventSchema,
     List,
+    Fleet,
     Batch,
     Import,
     Export,
@@ -66,6 +67,7 @@ impl Keyed<'_> {
             Self::OpenApi
             | Self::EventSchema
             | Self::List
+            | Self::Fleet
             | Self::Export
             | Self::Cutover
             | Self::CutoverNodes

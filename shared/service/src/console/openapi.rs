@@ -39,6 +39,7 @@ use rollcall_wire::console::{
     DriftReport, DriftTold, ExportPage, ImportResult, ImportedField, NodeImport, OpenCommand, RenumberNode,
 };
 use rollcall_wire::console::{FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish};
+use rollcall_wire::console::{FleetView, KindCount, KindCounts};
 use rollcall_wire::console::{HealthView, PartHealth, Presence, PresenceView};
 use rollcall_wire::console::{
     OnFailure, RolloutChange, RolloutCounts, RolloutDocument, RolloutFirmware, RolloutGate, RolloutList, RolloutNode,
@@ -83,7 +84,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         (name = "server", description = "The console itself."),
     ),
     paths(
-        operations::health, operations::openapi, operations::list, operations::batch,
+        operations::health, operations::openapi, operations::list, operations::fleet, operations::batch,
         operations::import, operations::export, operations::drift, operations::renumber,
         operations::register, operations::amend, operations::show, operations::delete,
         operations::revoke, operations::disconnect, operations::set_config, operations::config,
@@ -98,7 +99,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         rollouts::roll_back, rollouts::approve, rollouts::rollout_nodes
     ),
     components(schemas(
-        NodeSpec, NodePatch, BatchNode, BatchResult, NodeView, NodePage, DesiredView, ConfigProgress, ConfigSet,
+        NodeSpec, NodePatch, BatchNode, BatchResult, NodeView, NodePage, FleetView, KindCounts, KindCount, DesiredView, ConfigProgress, ConfigSet,
         NodeImport, OpenCommand, RenumberNode, ImportResult, ImportedField, ExportPage, DriftReport, DriftTold,
         ConfigOrigin, ConfigUnset, ConfigVersionPage, ConfigVersionProgress, ConfigVersionView, VersionDifference,
         RollingBack, RolledBack, DeliveryState, SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode,
@@ -230,6 +231,7 @@ pub(crate) mod tests {
             OpenApi: "GET" "openapi.json",
             EventSchema: "GET" "events/schema.json",
             List: "GET" "nodes",
+            Fleet: "GET" "fleet",
             Batch: "POST" "nodes:batch",
             Import: "POST" "nodes:import",
             Export: "GET" "nodes:export",

@@ -1,8 +1,10 @@
 //! Replays: events that happened are sent to an endpoint once more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_core::{Endpoint, EndpointName, EventId, LOG_SHARDS, Timestamp};
+use rollcall_core::{
+    Endpoint, EndpointName, EventId, LOG_SHARDS, Node, NodeId, Selectable, Selector, Timestamp, is_of_a_node,
+};
 use rollcall_wire::console::{Problem, ProblemCode, Replay, Replayed};
 use rollcall_wire::{CloudEvent, Json};
 use serde::{Deserialize, Serialize};
@@ -14,11 +16,11 @@ use crate::connections::Connections;
 use crate::console::cursor;
 use crate::console::events::Positions;
 use crate::console::handle::{Admitted, Answered, Console, object, parse};
-use crate::console::refusal::internal;
+use crate::console::refusal::{failed, internal};
 use crate::http::HttpAnswer;
 use crate::outgoing::{EventHead, is_wanted, message, rfc3339};
 use crate::queue::{Message, Queue};
-use crate::store::Store;
+use crate::store::{BATCH, Store};
 
 /// How many events are read at once, and how often one request reads, so that it is answered long before API Gateway
 /// gives up: 1,000 events are on the queue within a few seconds, even if all are of one node and go there one by one.
@@ -86,16 +88,16 @@ impl Wanted {
         &self,
         name: &EndpointName,
         endpoint: &Endpoint,
-        text: &str,
+        (event, text): (&CloudEvent, &str),
+        is_meant: bool,
         began: u64,
     ) -> Result<Option<Message>, Problem> {
-        let event: CloudEvent = serde_json::from_str(text).map_err(|error| internal(&error))?;
-        if !self.is_for(&event) {
+        if !self.is_for(event) {
             return Ok(None);
         }
         let event = Json::parse(text).map_err(|error| internal(&error))?;
         let (head, _) = EventHead::read(&event).map_err(|error| internal(&error))?;
-        if !is_wanted(endpoint, &head, &event) {
+        if !is_wanted(endpoint, &head, &event, |_| is_meant) {
             return Ok(None);
         }
         Ok(Some(message(name, &head, &event, Some(began))))
@@ -119,8 +121,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         for _ in 0..PAGES {
             let unread = progress.unread();
             let texts = self.read_on(&unread, &mut progress.read, &progress.end, PAGE).await?;
-            let messages = texts.iter().map(|text| wanted.message(&name, &endpoint, text, progress.began));
-            let messages: Vec<_> = messages.filter_map(Result::transpose).collect::<Result<_, _>>()?;
+            let messages = self.messages(&wanted, (&name, &endpoint), &texts, (progress.began, admitted.now)).await?;
             self.enqueue(&messages).await?;
             queued += messages.len();
             if texts.is_empty() {
@@ -132,6 +133,51 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         tracing::info!(%name, queued, outcome = if is_over { "replayed" } else { "replaying" }, "endpoint");
         let cursor = (!is_over).then(|| cursor::write(&secret, &list, &progress));
         Ok(HttpAnswer::json(202, &Replayed { queued, cursor }))
+    }
+
+    /// The messages that send these events of the log once more, if they are wanted.
+    async fn messages(
+        &self,
+        wanted: &Wanted,
+        (name, endpoint): (&EndpointName, &Endpoint),
+        texts: &[String],
+        (began, now): (u64, Timestamp),
+    ) -> Result<Vec<Message>, Problem> {
+        let read = |text: &String| serde_json::from_str::<CloudEvent>(text).map_err(|error| internal(&error));
+        let events = texts.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let meant = match &endpoint.select {
+            Some(select) => self.subjects_of(&events, select, now).await?,
+            None => BTreeSet::new(),
+        };
+        let messages = events.iter().zip(texts).map(|(event, text)| {
+            let is_meant = is_of_a_node(&event.kind) && meant.contains(&event.subject);
+            wanted.message(name, endpoint, (event, text), is_meant, began)
+        });
+        messages.filter_map(Result::transpose).collect()
+    }
+
+    /// The nodes that these events are about and that a selector means, as they are now: what they were is not kept.
+    async fn subjects_of(
+        &self,
+        events: &[CloudEvent],
+        select: &Selector,
+        now: Timestamp,
+    ) -> Result<BTreeSet<String>, Problem> {
+        let subjects =
+            events.iter().filter(|event| is_of_a_node(&event.kind)).filter_map(|event| event.subject.parse().ok());
+        let ids: Vec<NodeId> = subjects.collect::<BTreeSet<_>>().into_iter().collect();
+        let abouts = if select.reads_names() { self.abouts(&ids).await? } else { BTreeMap::new() };
+        let mut meant = BTreeSet::new();
+        for batch in ids.chunks(BATCH) {
+            for (id, item) in self.store.nodes(batch).await.map_err(|error| failed(&error))? {
+                let node = Node::read(&item).map_err(|error| internal(&error))?;
+                let about = abouts.get(&id).cloned().unwrap_or_default();
+                if select.has(&Selectable::of(&id, &node, &about, now, &self.policy)) {
+                    meant.insert(id.to_string());
+                }
+            }
+        }
+        Ok(meant)
     }
 }
 

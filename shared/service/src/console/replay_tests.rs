@@ -127,3 +127,25 @@ fn a_replay_that_makes_no_sense_is_refused_with_the_reason() {
     }
     assert_eq!(ask(&console, "POST", "/v1/endpoints/nobody/replay", Some(json!({}))).0, 404);
 }
+
+#[test]
+fn a_replay_to_an_endpoint_with_a_selector_sends_what_happened_to_the_nodes_that_it_means_by_now() {
+    let console = console(PrivateAddresses::Refused);
+    log(&console, &["ap-1", "ap-2", "gone"], 1);
+    for (node, site) in [("ap-1", "hq"), ("ap-2", "lab")] {
+        assert_eq!(
+            ask(&console, "PUT", &format!("/v1/nodes/{node}"), Some(json!({"site": site, "name": "Lobby"}))).0,
+            200
+        );
+    }
+    let target = |select: &str| json!({"url": "https://public.test/", "select": select});
+    for (select, expected) in [("site=hq", 1), ("name~lobby", 2), ("site=roof", 0)] {
+        let set = ask(&console, "PUT", "/v1/endpoints/crm", Some(target(select)));
+        assert!(set.0 < 300, "{set:?}");
+        assert_eq!(ask(&console, "GET", "/v1/endpoints/crm", None).1["select"], select);
+        assert_eq!(replay(&console, &json!({})).1["queued"], expected, "{select}");
+    }
+    let (status, problem) = ask(&console, "PUT", "/v1/endpoints/crm", Some(target("site<hq")));
+    assert_eq!((status, &problem["code"]), (400, &json!("invalid-body")), "{problem}");
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.starts_with("select: ")), "{problem}");
+}

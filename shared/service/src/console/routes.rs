@@ -107,6 +107,7 @@ impl<'a> Route<'a> {
             Keyed::OpenApi
             | Keyed::EventSchema
             | Keyed::List
+            | Keyed::Fleet
             | Keyed::Batch
             | Keyed::Import
             | Keyed::Export
@@ -241,6 +242,7 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
         ("GET", ["openapi.json"]) => Route::Keyed(Keyed::OpenApi),
         ("GET", ["events", "schema.json"]) => Route::Keyed(Keyed::EventSchema),
         ("GET", ["nodes"]) => Route::Keyed(Keyed::List),
+        ("GET", ["fleet"]) => Route::Keyed(Keyed::Fleet),
         ("POST", ["nodes:batch"]) => Route::Keyed(Keyed::Batch),
         ("POST", ["nodes:import"]) => Route::Keyed(Keyed::Import),
         ("GET", ["nodes:export"]) => Route::Keyed(Keyed::Export),

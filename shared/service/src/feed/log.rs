@@ -1,15 +1,18 @@
 //! Adding events to the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
-use rollcall_core::{EventId, LOGGED_AT_ONCE, Logging, Timestamp, log_shard};
+use rollcall_core::{
+    About, Endpoint, EndpointName, EventId, LOGGED_AT_ONCE, Logging, Node, NodeId, Selectable, Selector, Timestamp,
+    log_shard,
+};
 
-use super::{Feed, FeedError, Told};
+use super::{Change, Feed, FeedError, Told};
 use crate::event_log::add_to_log;
 use crate::outgoing::{as_json, endpoints, outgoing};
 use crate::queue::Queue;
-use crate::store::Store;
+use crate::store::{BATCH, Beside, Store};
 
 impl<S: Store, Q: Queue> Feed<S, Q> {
     /// Adds events to the log. Each comes with the place of its record.
@@ -43,19 +46,55 @@ impl<S: Store, Q: Queue> Feed<S, Q> {
     ///
     /// # Errors
     /// The place of the first of them, if they may not all be on the queue.
-    pub(super) async fn send(&self, told: impl Iterator<Item = &(usize, Told)>) -> Result<(), (usize, FeedError)> {
+    pub(super) async fn send(
+        &self,
+        changes: &[Change],
+        told: impl Iterator<Item = &(usize, Told)>,
+    ) -> Result<(), (usize, FeedError)> {
         let told: Vec<_> = told.collect();
         let Some(first) = told.first().map(|event| event.0) else { return Ok(()) };
         let endpoints = endpoints(&self.store).await.map_err(|error| (first, error.into()))?;
+        let nodes = told.iter().map(|(_, told)| &told.node);
+        let abouts = self.names_for(&endpoints, nodes).await.map_err(|error| (first, error))?;
         let mut messages = vec![];
-        for (_, Told { event, .. }) in told {
+        for (place, Told { event, node, .. }) in told {
+            let about = abouts.get(node).cloned().unwrap_or_default();
+            let is_meant =
+                |select: &Selector| changes.get(*place).is_some_and(|change| self.is_meant(select, change, &about));
             // An event of the log has an id that was parsed.
-            messages.extend(outgoing(&endpoints, &as_json(event)).unwrap_or_default());
+            messages.extend(outgoing(&endpoints, &as_json(event), is_meant).unwrap_or_default());
         }
         if messages.is_empty() {
             return Ok(());
         }
         self.queue.send(&messages).await.map_err(|error| (first, error.into()))
+    }
+
+    /// What people call these nodes, if the selector of an endpoint asks for it.
+    async fn names_for(
+        &self,
+        endpoints: &[(EndpointName, Endpoint)],
+        nodes: impl Iterator<Item = &NodeId>,
+    ) -> Result<BTreeMap<NodeId, About>, FeedError> {
+        let mut abouts = BTreeMap::new();
+        if !endpoints.iter().any(|(_, endpoint)| endpoint.select.as_ref().is_some_and(Selector::reads_names)) {
+            return Ok(abouts);
+        }
+        let nodes: Vec<_> = nodes.cloned().collect::<BTreeSet<_>>().into_iter().collect();
+        for some in nodes.chunks(BATCH) {
+            for (node, item) in self.store.beside(Beside::About, some).await? {
+                abouts.insert(node, About::read(&item)?);
+            }
+        }
+        Ok(abouts)
+    }
+
+    /// Whether a selector means a node as it was before a change, or as it is since.
+    fn is_meant(&self, select: &Selector, change: &Change, about: &About) -> bool {
+        let read = [&change.was, &change.is].map(|item| Node::read(item.as_ref()?).ok());
+        read.into_iter()
+            .flatten()
+            .any(|node| select.has(&Selectable::of(&change.node, &node, about, change.at, &self.policy)))
     }
 }
 

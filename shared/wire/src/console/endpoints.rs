@@ -24,6 +24,11 @@ pub struct EndpointSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9:_-]{1,64}$"))]
     pub site: Option<String>,
+    /// The selector of the nodes whose events are sent; or else those of all nodes, and events that are about no node. A node
+    /// counts as it was before or after what happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 1024))]
+    pub select: Option<String>,
     /// How events are signed; `v1` for a new endpoint if it is absent. It can't be changed: make another endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<SignatureScheme>,
@@ -71,6 +76,9 @@ pub struct EndpointView {
     /// The site whose events are sent; `null` for all sites.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub site: Option<String>,
+    /// The selector of the nodes whose events are sent; `null` for all nodes.
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub select: Option<String>,
     /// When it was made, in milliseconds since 1970.
     pub created_at_ms: u64,
     /// When it was disabled, and why; `null` while it is enabled. To set it again enables it.

@@ -305,6 +305,8 @@ data! {
         types: Vec<String>,
         /// The site whose events are sent; null for all sites.
         site: Option<String>,
+        /// The selector of the nodes whose events are sent; null for all nodes.
+        select: Option<String>,
         /// How events are signed: `v1` or `v1a`.
         signature: String,
     }

@@ -21,7 +21,7 @@ pub(crate) fn endpoints(plan: &Plan, now: Timestamp) -> Vec<Update> {
     let some = "config.*,node.offline,command.finished,command.expired".parse().unwrap_or_default();
     let all = [("all", EventTypes::default(), None), ("some", some, site)];
     let endpoint = |(name, types, site): (&str, EventTypes, _)| {
-        let spec = EndpointSpec { url: format!("https://{name}{HOST}/events"), types, site };
+        let spec = EndpointSpec { url: format!("https://{name}{HOST}/events"), types, site, select: None };
         Some(add_endpoint(&name.parse().ok()?, &spec, &secret(SignatureScheme::V1, &[7; 32]), now))
     };
     all.into_iter().filter_map(endpoint).collect()

@@ -193,6 +193,29 @@ async fn firmware_is_set_where_there_is_an_image_and_the_others_are_told_apart()
 }
 
 #[tokio::test]
+async fn the_fleet_is_counted_and_shown_as_a_table_with_bars() {
+    let (asker, _program, _up) = fleet().await;
+    let counted = async {
+        loop {
+            let fleet = asker.json(&["fleet"]).await;
+            if fleet["nodes"] == 30 {
+                return fleet;
+            }
+        }
+    };
+    let fleet = tokio::time::timeout(std::time::Duration::from_secs(60), counted).await.expect("the feed counts them");
+    let site = |value, nodes| json!({"value": value, "nodes": nodes, "select": format!("site={value}")});
+    assert_eq!(fleet["site"], json!({"counts": [site("hq", 20), site("lab", 10)], "others": 0}), "{fleet}");
+    let table = asker.text(&["fleet", "--top", "1"]).await;
+    let rows: Vec<_> = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+    let bar = "█".repeat(27);
+    for row in [vec!["30", "nodes"], vec!["hq", "20", "66.6%", &bar], vec!["ax-2", "24", "80.0%", &"█".repeat(32)]] {
+        assert!(rows.contains(&row), "{row:?} is missing: {table}");
+    }
+    assert!(rows.contains(&vec!["(others)", "10", "33.3%", &"█".repeat(13)]), "{table}");
+}
+
+#[tokio::test]
 async fn a_command_is_queued_once_for_each_node_however_often_it_is_sent() {
     let (asker, _program, _up) = fleet().await;
     let send = ["command", "send", "--select", "site=lab tag!=roof", "led", r#"{"on": true}"#, "--key", "blink"];

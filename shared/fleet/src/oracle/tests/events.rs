@@ -17,7 +17,7 @@ const LATER: u64 = 3 * 3600;
 fn told(types: &str) -> Story {
     let mut story = Story::new();
     let types: EventTypes = types.parse().unwrap_or_default();
-    let spec = EndpointSpec { url: "https://all.test/".to_owned(), types, site: None };
+    let spec = EndpointSpec { url: "https://all.test/".to_owned(), types, site: None, select: None };
     let secret = Secret::new("whsec_c2VjcmV0".to_owned());
     assert!(story.writes(&add_endpoint(&"all".parse().expect("a name"), &spec, &secret, story.now())));
     story

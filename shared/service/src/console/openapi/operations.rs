@@ -3,8 +3,8 @@
 use super::{
     Batch, BatchResult, CommandPage, CommandSpec, CommandView, Conditions, ConfigSet, ConfigUnset, ConfigVersionPage,
     ConfigVersionView, ConfigView, DriftReport, DriftTold, ExportPage, FirmwareSet, FirmwareSpec, FirmwareWish,
-    HealthView, ImportResult, Imported, Known, NodePage, NodePatch, NodeSpec, NodeView, Presence, Problem, Problems,
-    Renumbered, RolledBack, RollingBack, SiteConfigSet, VersionDifference,
+    FleetView, HealthView, ImportResult, Imported, Known, NodePage, NodePatch, NodeSpec, NodeView, Presence, Problem,
+    Problems, Renumbered, RolledBack, RollingBack, SiteConfigSet, VersionDifference,
 };
 
 operations! {
@@ -41,6 +41,15 @@ operations! {
         Problems,
     ))]
     list;
+
+    /// How many nodes there are of each kind.
+    ///
+    /// The answer takes as long for a large fleet as for a small one: the counts are kept while nodes change.
+    #[utoipa::path(get, path = "/v1/fleet", operation_id = "getFleet", tag = "nodes", responses(
+        (status = 200, description = "The counts", body = FleetView),
+        Problems,
+    ))]
+    fleet;
 
     /// Registers up to 100 nodes, each with its own result.
     #[utoipa::path(post, path = "/v1/nodes:batch", operation_id = "registerBatch", tag = "nodes",

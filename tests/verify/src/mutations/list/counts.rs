@@ -1,0 +1,34 @@
+//! How many nodes there are of each kind.
+
+use crate::mutations::Mutation;
+
+pub(super) static MUTATIONS: [Mutation; 4] = [
+    Mutation {
+        name: "counted-whatever-was-read",
+        what: "A node is counted although it was counted since it was read.",
+        file: "shared/core/src/counts.rs",
+        find: "clauses: vec![Clause::new(Because::CountedMeanwhile, is(self.revision))],",
+        with: "clauses: vec![Clause::new(Because::CountedMeanwhile, if BROKEN { Guard::ALWAYS } else { is(self.revision) })],",
+    },
+    Mutation {
+        name: "never-leaves-a-count",
+        what: "A node that becomes something else stays counted as what it was.",
+        file: "shared/core/src/counts.rs",
+        find: "for (kinds, by) in [(&counted.kinds, -1), (is, 1)] {",
+        with: "for (kinds, by) in [(&counted.kinds, if BROKEN { 0 } else { -1 }), (is, 1)] {",
+    },
+    Mutation {
+        name: "feed-counts-nothing",
+        what: "The feed does not count nodes: they are counted by the slow scan.",
+        file: "shared/service/src/feed.rs",
+        find: "let counted = self.count(handled, now).await;",
+        with: "let counted = self.count(if BROKEN { &[] } else { handled }, now).await;",
+    },
+    Mutation {
+        name: "contended-counts-forgotten",
+        what: "Nodes that somebody else counts at the same time are not counted again.",
+        file: "shared/service/src/counting.rs",
+        find: "if !store.transact(&writes).await? {",
+        with: "if !store.transact(&writes).await? && !BROKEN {",
+    },
+];
