@@ -13,6 +13,7 @@ mod firmware;
 mod history;
 mod https;
 mod input;
+mod models;
 mod nodes;
 mod page;
 mod patience;

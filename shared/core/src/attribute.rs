@@ -407,6 +407,12 @@ attributes! {
     ClaimedBy = "yh",
     /// Of a claim: when that rollout began to tell the node.
     ClaimToldAt = "yi",
+    /// Of a model: the oldest firmware version that its nodes may be given.
+    MinimumVersion = "zm",
+    /// Of a model: the key that the signatures of its images are verified with, in base64.
+    PublicKey = "zk",
+    /// Of a model: present if an image without a signature that this key verifies is refused.
+    SignatureRequired = "zr",
 }
 
 #[cfg(test)]

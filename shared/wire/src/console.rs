@@ -6,6 +6,7 @@ mod cutover;
 mod endpoints;
 #[cfg(feature = "openapi")]
 mod labels;
+mod models;
 mod nodes;
 mod problem;
 mod rollouts;
@@ -26,6 +27,7 @@ pub use endpoints::{
     DeliveryList, DeliveryProgress, DeliveryView, DisabledView, EndpointList, EndpointSecret, EndpointSpec,
     EndpointView, Replay, Replayed, SignatureScheme, TestSent,
 };
+pub use models::{ModelPage, ModelSpec, ModelView};
 pub use nodes::{
     BATCH_NODES, BatchNode, BatchResult, BudgetView, ClosedView, ConnectionView, NodeHealthView, NodePage, NodePatch,
     NodeSpec, NodeView, PresenceView, TakeoversView,
