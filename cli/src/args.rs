@@ -26,10 +26,13 @@ pub(crate) use console::{
 };
 pub(crate) use cutover::{CheckMapping, CutoverCommand, CutoverReport, CutoverShow, SetMapping, SetMode};
 pub(crate) use endpoint::{AddEndpoint, EndpointCommand, ListEndpoints, OneEndpoint, ReplayEvents, ShowEndpoint};
-pub(crate) use firmware::{AddFirmware, FirmwareCommand, Image, WantFirmware};
+pub(crate) use firmware::{
+    AddFirmware, FirmwareCommand, Image, ListModels, ModelCommand, ModelRules, OneModel, SetModel, WantFirmware,
+    YesOrNo,
+};
 pub(crate) use reading::asks_for_json;
 pub(crate) use reconcile::{Apply, Reconcile};
-use rollcall_core::{NodeId, Seconds};
+use rollcall_core::{Model, NodeId, Seconds};
 pub(crate) use rollout::{ListRollouts, OneRollout, RolloutCommand, RolloutNodes, StartRollout, WatchRollout};
 pub(crate) use simulate::{Simulate, SimulateCloud};
 pub(crate) use table::{TableCommand, TableNodes};
@@ -300,6 +303,12 @@ pub(crate) struct Node {
     /// they are forgotten at the end
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// Take only firmware that this public key for Ed25519 has signed: its base64, or a file with it; may be repeated
+    #[arg(long, value_name = "FILE|BASE64", requires = "model")]
+    pub(crate) firmware_key: Vec<String>,
+    /// The model that the signed firmware must be for
+    #[arg(long, requires = "firmware_key")]
+    pub(crate) model: Option<Model>,
 }
 
 #[derive(Debug, clap::Args)]

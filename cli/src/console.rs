@@ -14,6 +14,7 @@ mod fleet;
 mod history;
 mod https;
 mod input;
+mod models;
 mod nodes;
 mod page;
 mod patience;

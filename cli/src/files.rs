@@ -9,6 +9,8 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use rollcall_signature::{InvalidKey, PublicKey};
+
 use crate::out::say;
 use crate::problem::Problem;
 
@@ -51,6 +53,21 @@ pub(crate) fn warn_if_readable(file: &Path, what: &str) {
         let name = printable(file);
         say(&format!("warning: others can read {what} in {name} (mode {mode:o}): `chmod 600 {name}`"));
     }
+}
+
+/// A public key for Ed25519: what was given as `argument`, or what is in the file that it names.
+///
+/// # Errors
+/// If neither is a public key.
+pub(crate) fn public_key(argument: &str, given: &str) -> Result<PublicKey, Problem> {
+    match PublicKey::read(given) {
+        Ok(key) => return Ok(key),
+        Err(InvalidKey::Form) => {}
+        Err(error) => return Err(Problem::misuse(format!("{argument}: {error}"))),
+    }
+    let file = Path::new(given);
+    let text = read(file, "a public key")?;
+    PublicKey::read(tidy(text.as_str())).map_err(|error| Problem::new(format!("{}: {error}", text.name)))
 }
 
 fn printable(file: &Path) -> String {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use rollcall_aws::{Environment, Lookup as _};
 use rollcall_core::NodeId;
 use rollcall_node::wire::Health;
-use rollcall_node::{Command, Firmware, Handler, NodeConfig, NodeError, NodeEvent, Pushed, Report};
+use rollcall_node::{Command, Firmware, FirmwareKeys, Handler, NodeConfig, NodeError, NodeEvent, Pushed, Report};
 use rollcall_service::chain;
 use rollcall_token::TokenError;
 use tokio::sync::Notify;
@@ -160,6 +160,9 @@ pub(crate) async fn run(args: Node) -> Result<(), Problem> {
     };
     let token = token(args.token.as_deref(), args.token_file.as_deref())?;
     check(&token, &args.id, args.url.as_deref())?;
+    let keys = args.firmware_key.iter().map(|given| files::public_key("--firmware-key", given));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    let firmware_keys = args.model.map(|model| FirmwareKeys { model: model.as_str().to_owned(), keys });
     let url = url(args.url, args.stack.as_ref()).await?;
     let forgotten = args.state.is_none().then(tempfile::tempdir).transpose();
     let forgotten = forgotten.map_err(|error| Problem::plain(&error))?;
@@ -167,7 +170,7 @@ pub(crate) async fn run(args: Node) -> Result<(), Problem> {
     let signal = stop_signal()?;
     // Without the query: it may hold a token as well.
     terminal.say(&format!("{} connects to {}", args.id, url.split('?').next().unwrap_or_default()));
-    let config = NodeConfig { state, ..NodeConfig::new(url, token) };
+    let config = NodeConfig { state, firmware_keys, ..NodeConfig::new(url, token) };
     let mut node = rollcall_node::Node::start(config, terminal);
     tokio::pin!(signal);
     let ended = loop {

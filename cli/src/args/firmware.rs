@@ -23,6 +23,71 @@ pub(crate) enum FirmwareCommand {
     Want(WantFirmware),
     /// Show what is known of an image
     Show(Image),
+    /// What holds for all firmware of a model: the oldest version that its nodes may be given, and whose signature its images
+    /// must have
+    #[command(subcommand)]
+    Model(ModelCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Show what holds for a model
+    Show(OneModel),
+    /// Say anew what holds for a model: what is left out stays
+    Set(SetModel),
+    /// List the models for which something was ever set
+    List(ListModels),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct OneModel {
+    /// The model
+    pub(crate) model: Model,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListModels {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SetModel {
+    /// The model
+    pub(crate) model: Model,
+    #[command(flatten)]
+    pub(crate) rules: ModelRules,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+}
+
+/// What is said anew of a model: something.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct ModelRules {
+    /// The oldest version that its nodes may be given, in the order of selectors: 2.10 is above 2.9
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) minimum: Option<FirmwareVersion>,
+    /// Its nodes may be given any version
+    #[arg(long, conflicts_with = "minimum")]
+    pub(crate) no_minimum: bool,
+    /// The vendor's public key for Ed25519: its base64, or a file with it, such as `openssl pkey -pubout` writes
+    #[arg(long, value_name = "FILE|BASE64")]
+    pub(crate) public_key: Option<String>,
+    /// It has no public key any more; signatures can't be required then
+    #[arg(long, conflicts_with = "public_key")]
+    pub(crate) no_public_key: bool,
+    /// Whether an image is refused if the public key does not verify its signature
+    #[arg(long, value_name = "YES|NO")]
+    pub(crate) require_signature: Option<YesOrNo>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum YesOrNo {
+    Yes,
+    No,
 }
 
 /// Which image, and of which console.

@@ -36,6 +36,7 @@ pub(super) type Reason = &'static str;
 pub(super) const REVOKED: Reason = "revoked";
 pub(super) const UNCHANGED: Reason = "unchanged";
 pub(super) const NO_ARTIFACT: Reason = "noartifact";
+pub(super) const BELOW_MINIMUM: Reason = "below-minimum";
 pub(super) const ALREADY_INSTALLED: Reason = "already-installed";
 pub(super) const OTHER_MODEL: Reason = "other-model";
 pub(super) const NOT_CONNECTED: Reason = "not-connected";

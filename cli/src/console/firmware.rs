@@ -6,14 +6,15 @@ use std::path::Path;
 use bytes::Bytes;
 use http::Method;
 use rollcall_aws::{Environment, Lookup as _, variable};
-use rollcall_core::Selector;
+use rollcall_core::{FirmwareVersion, Selector};
 use rollcall_wire::console::{DeliveryState, FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish, ProblemCode};
 use serde::Serialize;
 
-use super::bulk::{self, ALREADY_INSTALLED, Deed, NO_ARTIFACT, OTHER_MODEL, REVOKED, Reason, UNCHANGED};
+use super::bulk::{self, ALREADY_INSTALLED, BELOW_MINIMUM, Deed, NO_ARTIFACT, OTHER_MODEL, REVOKED, Reason, UNCHANGED};
 use super::client::{Ask, Client};
 use super::configs::delivery;
 use super::input;
+use super::models;
 use super::select::{Selected, selected};
 use super::table::pairs;
 use super::upload::{S3, sha256};
@@ -40,6 +41,7 @@ pub(crate) async fn firmware(command: &FirmwareCommand) -> Result<(), Problem> {
         FirmwareCommand::Add(args) => add(args).await,
         FirmwareCommand::Want(args) => want(args).await,
         FirmwareCommand::Show(args) => show(args).await,
+        FirmwareCommand::Model(command) => models::model(command).await,
     }
 }
 
@@ -48,6 +50,7 @@ async fn add(args: &AddFirmware) -> Result<(), Problem> {
     let client = Client::open(&image.connection.address).await?;
     let s3 = destination(args, &client)?;
     let spec = describe(args).await?;
+    models::refuse_unproven(&client, image, &spec).await?;
     match &s3 {
         Some(s3) => {
             refuse_another(&client, image, &spec).await?;
@@ -146,13 +149,12 @@ async fn want_of_selected(
     let fields = "revoked,model,firmware,desired_firmware,firmware_update";
     let nodes = selected(client, selector, fields).await.map_err(Problem::into_trouble)?;
     let version = args.version.as_str();
-    // Whether each model of these nodes has an image of this version.
-    let mut models: BTreeMap<String, bool> = BTreeMap::new();
+    // Why nodes of each model can't be told to run this version.
+    let mut models: BTreeMap<String, Option<Reason>> = BTreeMap::new();
     for model in nodes.iter().filter_map(|node| node.model.as_ref()) {
         if !models.contains_key(model) {
-            let ask = Ask::new(Method::GET, format!("/v1/firmware/{model}/{version}"));
-            let found = client.find::<FirmwareSpec>(ask, ProblemCode::UnknownFirmware).await;
-            models.insert(model.clone(), found.map_err(Problem::into_trouble)?.is_some());
+            let why_not = why_no_node_of(client, model, &args.version).await.map_err(Problem::into_trouble)?;
+            models.insert(model.clone(), why_not);
         }
     }
     let deed = Deed {
@@ -171,21 +173,30 @@ async fn want_of_selected(
     bulk::run(client, nodes, &deed, args.many, &args.connection).await
 }
 
+/// Why no node of a model can be told to run a version.
+async fn why_no_node_of(client: &Client, model: &str, version: &FirmwareVersion) -> Result<Option<Reason>, Problem> {
+    let ask = Ask::new(Method::GET, format!("/v1/firmware/{model}/{}", version.as_str()));
+    if client.find::<FirmwareSpec>(ask, ProblemCode::UnknownFirmware).await?.is_none() {
+        return Ok(Some(NO_ARTIFACT));
+    }
+    Ok((!models::settings(client, model).await?.admits(version)).then_some(BELOW_MINIMUM))
+}
+
 /// Why a node need not be told to run a version.
-fn needs_nothing(node: &Selected, version: &str, models: &BTreeMap<String, bool>) -> Option<Reason> {
-    let has_image = node.model.as_ref().map(|model| models.get(model).copied().unwrap_or_default());
-    match (has_image, node.desired_firmware.as_deref() == Some(version)) {
+fn needs_nothing(node: &Selected, version: &str, models: &BTreeMap<String, Option<Reason>>) -> Option<Reason> {
+    let why_not = node.model.as_ref().map(|model| models.get(model).copied().flatten());
+    match (why_not, node.desired_firmware.as_deref() == Some(version)) {
         _ if node.revoked => Some(REVOKED),
         (None, _) => Some(OTHER_MODEL),
-        (Some(false), _) => Some(NO_ARTIFACT),
-        (Some(true), true) if node.firmware.as_deref() == Some(version) => Some(ALREADY_INSTALLED),
+        (Some(Some(reason)), _) => Some(reason),
+        (Some(None), true) if node.firmware.as_deref() == Some(version) => Some(ALREADY_INSTALLED),
         // Set once more, a node tries again what it has given up.
-        (Some(true), true) => {
+        (Some(None), true) => {
             let is_given_up =
                 matches!(node.firmware_update, Some(FirmwareProgress::Failed | FirmwareProgress::RolledBack));
             (!is_given_up).then_some(UNCHANGED)
         }
-        (Some(true), false) => None,
+        (Some(None), false) => None,
     }
 }
 

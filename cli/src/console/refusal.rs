@@ -53,6 +53,12 @@ pub(super) fn problem(url: &ConsoleUrl, key: KeyOf, node: Option<&NodeId>, statu
         ),
         ProblemCode::CommandNotQueued => format!("{detail}: `rollcall command list {node}` shows what became of it"),
         ProblemCode::FirmwareDiffers => format!("{detail} (`rollcall firmware show` shows what is known)"),
+        ProblemCode::BelowMinimum => {
+            format!("{detail}: `rollcall firmware model show MODEL` shows what holds for a model")
+        }
+        ProblemCode::UnprovenSignature => {
+            format!("{detail}: sign what docs/application.md says, or ask whoever has set the key")
+        }
         ProblemCode::OtherModel => {
             format!("{detail}: `rollcall nodes register {node} --model MODEL` says what it is")
         }
@@ -145,6 +151,8 @@ mod tests {
             (ProblemCode::EndpointDisabled, "`rollcall endpoint add`"),
             (ProblemCode::TooManyEndpoints, "`rollcall endpoint remove`"),
             (ProblemCode::FirmwareDiffers, "`rollcall firmware show`"),
+            (ProblemCode::BelowMinimum, "`rollcall firmware model show MODEL`"),
+            (ProblemCode::UnprovenSignature, "docs/application.md"),
             (ProblemCode::NodeChanged, "`rollcall reconcile`"),
             (ProblemCode::OtherStack, "`rollcall reconcile`"),
             (ProblemCode::OtherModel, "`rollcall nodes register ap-1 --model MODEL`"),

@@ -415,6 +415,12 @@ attributes! {
     Entered = "yl",
     /// Of a count: how many of them are counted no more.
     Left = "ym",
+    /// Of a model: the oldest firmware version that its nodes may be given.
+    MinimumVersion = "zm",
+    /// Of a model: the key that the signatures of its images are verified with, in base64.
+    PublicKey = "zk",
+    /// Of a model: present if an image without a signature that this key verifies is refused.
+    SignatureRequired = "zr",
 }
 
 #[cfg(test)]

@@ -139,7 +139,7 @@ labels! {
     EndpointChanged = "endpoint-changed",
     /// The endpoint is disabled already.
     EndpointDisabled = "endpoint-disabled",
-    /// The settings of the cut-over have changed since they were read.
+    /// The settings of the cut-over, or of a model, have changed since they were read.
     SettingsChanged = "settings-changed",
     /// The delivery was tried by somebody else, or began again, since it was read.
     DeliveryChanged = "delivery-changed",

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 /// The types of events, in the order of their names.
-pub const EVENT_TYPES: [&str; 39] = [
+pub const EVENT_TYPES: [&str; 40] = [
     "command.expired",
     "command.finished",
     "command.queued",
@@ -24,6 +24,7 @@ pub const EVENT_TYPES: [&str; 39] = [
     "firmware.desired",
     "firmware.failed",
     "firmware.rolled_back",
+    "model.changed",
     "node.deleted",
     "node.flapping",
     "node.offline",
@@ -46,8 +47,15 @@ pub const EVENT_TYPES: [&str; 39] = [
 ];
 
 /// The types that only who names them is sent. They tell what the application itself has changed, and of no node.
-const ASKED_FOR: [&str; 6] =
-    ["cutover.mapping", "cutover.mode", "endpoint.removed", "endpoint.rotated", "endpoint.set", "firmware.added"];
+const ASKED_FOR: [&str; 7] = [
+    "cutover.mapping",
+    "cutover.mode",
+    "endpoint.removed",
+    "endpoint.rotated",
+    "endpoint.set",
+    "firmware.added",
+    "model.changed",
+];
 
 /// What the types of events begin with that are about a node. The others are about an endpoint, a rollout, or the fleet.
 const OF_NODES: [&str; 5] = ["command.", "config.", "firmware.", "node.", "token."];

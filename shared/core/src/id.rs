@@ -197,6 +197,11 @@ impl Model {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The models between which all others are; `None` if one can't be made, which never happens.
+    pub fn bounds() -> Option<[Self; 2]> {
+        Some(["-".parse().ok()?, "z".repeat(MODEL_BYTES).parse().ok()?])
+    }
 }
 
 /// The application's name for an endpoint: 1 to 32 lower-case ASCII letters, digits and `-`.

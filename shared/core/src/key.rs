@@ -55,6 +55,7 @@ const UNDER_WAY: &str = "rollouts-under-way";
 const CLAIM: &str = "rollout#";
 const COUNTED: &str = "counted";
 const OF_A_COUNT: &str = "count#";
+const MODELS: &str = "models";
 
 /// Where an item is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,6 +100,8 @@ pub enum Key {
     Unused(String),
     /// The firmware image of this version for this model.
     Firmware(Model, FirmwareVersion),
+    /// What holds for all firmware of a model: its [`ModelSettings`](crate::ModelSettings).
+    Model(Model),
     /// What one sweep leaves to the next: its [`SweepState`](crate::SweepState).
     Sweep,
     /// Where in the log the node's event with this id is.
@@ -144,6 +147,7 @@ impl Key {
             | Self::Document(_)
             | Self::Unused(_)
             | Self::Firmware(..)
+            | Self::Model(_)
             | Self::Sweep
             | Self::EventOf(..)
             | Self::Logged(..)
@@ -177,6 +181,7 @@ impl Key {
             Self::Document(sha256) => format!("{OF_A_DOCUMENT}{sha256}"),
             Self::Unused(_) => UNUSED.to_owned(),
             Self::Firmware(model, _) => format!("{OF_A_MODEL}{}", model.as_str()),
+            Self::Model(_) => MODELS.to_owned(),
             Self::Sweep => OF_THE_SWEEP.to_owned(),
             Self::Logged(shard, _) | Self::LogHead(shard) => format!("{OF_A_LOG}{shard}"),
             Self::Actor(_) => ACTORS.to_owned(),
@@ -202,6 +207,7 @@ impl Key {
             Self::Document(_) => DOCUMENT.to_owned(),
             Self::Unused(sha256) => sha256.clone(),
             Self::Firmware(_, version) => version.as_str().to_owned(),
+            Self::Model(model) => model.as_str().to_owned(),
             Self::Sweep => STATE.to_owned(),
             Self::EventOf(_, event) => format!("{EVENT}{event}"),
             Self::Logged(_, number) => format!("{EVENT}{number:012}"),
@@ -232,6 +238,8 @@ impl Key {
             Some(Self::Document(sha256.to_owned()))
         } else if let Some(model) = partition.strip_prefix(OF_A_MODEL) {
             Some(Self::Firmware(model.parse()?, sort.parse()?))
+        } else if partition == MODELS {
+            Some(Self::Model(sort.parse()?))
         } else if partition == UNUSED {
             Some(Self::Unused(sort.to_owned()))
         } else if partition == OF_THE_SWEEP {
@@ -312,6 +320,7 @@ impl Key {
             Self::Document(_)
             | Self::Unused(_)
             | Self::Firmware(..)
+            | Self::Model(_)
             | Self::Sweep
             | Self::Logged(..)
             | Self::LogHead(_)

@@ -29,6 +29,7 @@ fn spelled() -> Vec<(Key, &'static str, &'static str)> {
         (Key::Document("ab12".to_owned()), "config#ab12", "document"),
         (Key::Unused("ab12".to_owned()), "unused", "ab12"),
         (image, "firmware#ax-2", "2.5"),
+        (Key::Model("ax-2".parse().expect("a model")), "models", "ax-2"),
         (Key::Sweep, "sweep", "state"),
         (Key::Logged(3, 17), "log#3", "event#000000000017"),
         (Key::LogHead(3), "log#3", "head"),

@@ -47,6 +47,7 @@ mod id;
 mod item;
 mod key;
 mod limits;
+mod model;
 mod node;
 mod notice;
 mod numbering;
@@ -125,6 +126,7 @@ pub use limits::{
     CLOSE_REASON_BYTES, COMMANDS_OPEN, CONNECTION_ID_BYTES, DETAIL_BYTES, FIRMWARE_BYTES, FIRMWARE_VERSION_BYTES,
     LABELS, MODEL_BYTES, NAME_BYTES, NODE_ID_BYTES, NODE_ITEM_BYTES, SITE_BYTES, TAGS_BYTES, UPDATE_DETAIL_BYTES,
 };
+pub use model::{ModelSettings, set_model};
 pub use node::{
     Blocked, Closed, ConfigProgress, DesiredConfig, FirmwareState, Held, Node, Origin, Presence, Previous, Takeovers,
 };

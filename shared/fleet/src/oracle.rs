@@ -9,6 +9,7 @@
 //! | `configs` | No older configuration is run; exactly what was set is run; in the end it is reported on. |
 //! | `commands` | A command is executed at most once, in order and in time, and ends with the result reported first. |
 //! | `firmware` | Only the described image is installed, and a failing version is given up. |
+//! | `minimums` | No version below the minimum of its model is desired or given. |
 //! | `access` | Refused credentials learn nothing, store nothing, and are disconnected. |
 //! | `budget` | Who sends too much is blocked, as long as the rules say, and nobody else is. |
 //! | `terms` | An ack says the times of the settings. |
@@ -31,6 +32,7 @@ mod facts;
 mod firmware;
 mod hashing;
 mod judges;
+mod minimums;
 mod presence;
 mod queue;
 mod rollouts;

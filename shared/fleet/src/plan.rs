@@ -6,6 +6,7 @@
 
 mod dice;
 mod generate;
+mod minimums;
 mod names;
 mod outbound;
 mod rollouts;
@@ -207,6 +208,8 @@ pub enum Ask {
     AddFirmware { model: String, version: u32, wrong_hash: bool },
     /// `PUT /v1/nodes/{id}/firmware`
     SetFirmware { node: usize, version: u32 },
+    /// `PUT /v1/models/{model}`, with the n-th version as the minimum; 0 for none.
+    SetMinimum { model: String, version: u32 },
     /// `POST /v1/nodes/{id}/revoke`
     Revoke { node: usize },
     /// `PATCH /v1/nodes/{id}` with the next credential version, which also lets a revoked node back in. The node gets

@@ -71,6 +71,8 @@ kinds! {
     KeyNotHonoured = "key-not-honoured",
     /// A firmware image was installed whose size or hash is not that of its description.
     WrongImage = "wrong-image",
+    /// A firmware version below the minimum of its model was made desired of a node, or given to one.
+    BelowMinimum = "below-minimum",
     /// A firmware version was installed again and again.
     InstalledAgain = "installed-again",
     /// A desired firmware version is neither applied nor given up.

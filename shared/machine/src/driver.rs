@@ -20,6 +20,7 @@ use crate::{
     storage::{Keeper, Storage},
     timing::Timing,
     transport::Transport,
+    trust::Trust,
 };
 
 /// How often the actions that are carried out may make another step due in the same call. What is due after that waits
@@ -43,6 +44,7 @@ pub struct Driver<H, T, S> {
     /// The fetch that is under way: its version, and when it has taken too long.
     fetching: Option<(u64, Duration)>,
     outcome: Option<Result<(), NodeError>>,
+    trust: Option<Box<dyn Trust + Send>>,
 }
 
 impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
@@ -52,7 +54,13 @@ impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
         let (keeper, record) = Keeper::open(storage);
         let machine = Machine::new(timing, seed, record);
         let fetch_timeout = timing.fetch_timeout;
-        Self { machine, handler, transport, keeper, outbox, fetch_timeout, fetching: None, outcome: None }
+        Self { machine, handler, transport, keeper, outbox, fetch_timeout, fetching: None, outcome: None, trust: None }
+    }
+
+    /// The same run, which takes only firmware images that are trusted. Without this, the program checks signatures alone.
+    #[must_use]
+    pub fn trusting(self, trust: Option<Box<dyn Trust + Send>>) -> Self {
+        Self { trust, ..self }
     }
 
     /// Performs what is due.
@@ -184,7 +192,10 @@ impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
                 self.machine.accepted(now, &version, accepted);
             }
             Action::AskForFirmware { link, version } => self.say(link, &NodeMessage::FirmwareUrl { version }),
-            Action::Download(target) => self.transport.download(target),
+            Action::Download(target) => match self.trust.as_ref().map_or(Ok(()), |trust| trust.check(&target)) {
+                Ok(()) => self.transport.download(target),
+                Err(why) => self.machine.distrusted(now, &target.version, why),
+            },
             Action::Install(image) => self.handler.install(Firmware::new(image, self.outbox.clone())),
             Action::Discard => self.keeper.storage().discard_images(),
             Action::Close(link) => self.transport.close(link),

@@ -9,8 +9,9 @@ use crate::{
 
 const NO_RESULT: &str = "the program gave no result";
 
-/// A firmware image to install. It is complete, and its size and SHA-256 were checked. Its signature was not checked:
-/// the program must do so, because only the signature proves that the vendor made the image.
+/// A firmware image to install. It is complete, and its size and SHA-256 were checked. Its signature was checked if the
+/// node was given public keys ([`Trust`](crate::Trust)). Otherwise the program must check it, because only the signature
+/// proves that the vendor made the image.
 ///
 /// It may be moved to another task or thread. The program answers with [`runs`](Self::runs),
 /// [`restarts`](Self::restarts) or [`failed`](Self::failed); an image that is dropped without an answer is reported as
@@ -47,8 +48,8 @@ impl Firmware {
         &self.image.path
     }
 
-    /// The vendor's signature of the image, as it was given to the console. The program must check it before it does
-    /// anything else with the image, with the key that it was built with.
+    /// The vendor's signature of the image, as it was given to the console. If the node was given no public keys, the
+    /// program must check it before it does anything else with the image, with the key that it was built with.
     pub fn signature(&self) -> &str {
         &self.image.signature
     }

@@ -71,7 +71,7 @@ pub trait Handler {
         Err("this node takes no firmware".to_owned())
     }
 
-    /// Checks the signature of a firmware image, and installs it.
+    /// Checks the signature of a firmware image, unless the node was given public keys, and installs it.
     ///
     /// The new version must then be proven: it is reported as applied once [`Report::firmware`] is its version, and
     /// when that report is acknowledged, [`NodeEvent::UpdateApplied`] follows. A device that can go back to the earlier

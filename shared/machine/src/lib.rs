@@ -33,6 +33,7 @@ mod session;
 mod storage;
 mod timing;
 mod transport;
+mod trust;
 mod updates;
 
 pub use command::Command;
@@ -50,3 +51,4 @@ pub use request::{Installed, Outbox, Request};
 pub use storage::Storage;
 pub use timing::Timing;
 pub use transport::Transport;
+pub use trust::{Distrust, Trust};

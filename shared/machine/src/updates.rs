@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     detail::clipped, download::Downloaded, firmware::Image, request::Installed, schedule::full_jitter, timing::Timing,
+    trust::Distrust,
 };
 pub(crate) use due::Due;
 use getting::Getting;
@@ -206,6 +207,14 @@ impl Updates {
                 self.due.push_back(Due::Keep);
             }
             Err(why) => self.fail(&why),
+        }
+    }
+
+    /// The image of this version is not trusted. It is not downloaded, and the version is given up: its description never
+    /// changes.
+    pub(crate) fn distrusted(&mut self, version: &str, why: Distrust) {
+        if matches!(&self.stage, Stage::Getting(getting) if getting.version == version) {
+            self.fail(&why.to_string());
         }
     }
 

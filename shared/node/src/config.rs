@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use rollcall_machine::Timing;
 
-use crate::tap::Tap;
+use crate::{tap::Tap, trust::FirmwareKeys};
 
 /// The settings of a node: its server, token, state folder and timing.
 #[derive(Clone)]
@@ -25,6 +25,10 @@ pub struct NodeConfig {
     /// time, if the server has not received the result. It reports every firmware update as failed, because it has no
     /// place for the image.
     pub state: Option<PathBuf>,
+    /// The vendor's public keys. An image that none of them has signed for this model and version is refused: the update is
+    /// reported as failed, with the detail `no-signature` or `wrong-signature`. Default: none; the program must check
+    /// signatures then.
+    pub firmware_keys: Option<FirmwareKeys>,
     /// Intervals, timeouts and bounds.
     pub timing: Timing,
     /// Is told what goes over the wire, for logs and tests. Default: none.
@@ -32,9 +36,17 @@ pub struct NodeConfig {
 }
 
 impl NodeConfig {
-    /// Settings with the default [`Timing`], without an HTTP URL and without a state folder.
+    /// Settings with the default [`Timing`], without an HTTP URL, a state folder and keys.
     pub fn new(url: impl Into<String>, token: impl Into<Token>) -> Self {
-        Self { url: url.into(), http_url: None, token: token.into(), state: None, timing: Timing::default(), tap: None }
+        Self {
+            url: url.into(),
+            http_url: None,
+            token: token.into(),
+            state: None,
+            firmware_keys: None,
+            timing: Timing::default(),
+            tap: None,
+        }
     }
 }
 
@@ -47,6 +59,7 @@ impl fmt::Debug for NodeConfig {
             .field("http_url", &self.http_url.as_ref().map(shown))
             .field("token", &self.token)
             .field("state", &self.state)
+            .field("firmware_keys", &self.firmware_keys)
             .field("timing", &self.timing)
             .finish_non_exhaustive()
     }

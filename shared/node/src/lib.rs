@@ -15,7 +15,8 @@
 //! is not executed twice if the node restarts. Its result is reported until a report is acknowledged.
 //!
 //! A firmware image is downloaded into the same folder, and handed to [`Handler::install`] once its size and SHA-256
-//! are right. The update counts as applied once a check-in with the new version is acknowledged. If another version
+//! are right. If [`NodeConfig::firmware_keys`] has the vendor's keys, an image that they have not signed is not even
+//! downloaded: the update is reported as failed. The update counts as applied once a check-in with the new version is acknowledged. If another version
 //! runs after the restart, the update is reported as rolled back.
 //!
 //! What the node does is decided by `rollcall-machine`, which has no IO. This crate has the IO: `run` waits for what
@@ -33,6 +34,7 @@ mod node;
 mod run;
 mod state;
 mod tap;
+mod trust;
 
 pub use config::{NodeConfig, Token};
 pub use fetch::{Fetch, Fetching};
@@ -41,5 +43,7 @@ pub use rollcall_machine::{
     Applied, Command, Configuration, DisconnectReason, FetchError, Firmware, Handler, NodeError, NodeEvent, Pushed,
     Report, Timing,
 };
+pub use rollcall_signature::{InvalidKey, PublicKey};
 pub use rollcall_wire as wire;
 pub use tap::{Tap, Traffic};
+pub use trust::FirmwareKeys;

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, time::Duration};
 
-use rollcall_machine::{Driver, Handler, NodeError, Outbox, Request, Storage};
+use rollcall_machine::{Driver, Handler, NodeError, Outbox, Request, Storage, Trust};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, WeakUnboundedSender},
     time::{Instant, sleep_until},
@@ -59,7 +59,8 @@ fn driver<H: Handler>(
     let endpoint = Endpoint::new(&config, rand::random())?;
     let state = StateFolder::new(config.state);
     let network = Network::new(endpoint, fetch, state.images(), &config.timing, config.tap);
-    Ok(Driver::new(config.timing, rand::random(), handler, network, state, outbox))
+    let trust = config.firmware_keys.map(|keys| Box::new(keys) as Box<dyn Trust + Send>);
+    Ok(Driver::new(config.timing, rand::random(), handler, network, state, outbox).trusting(trust))
 }
 
 /// Reports results to the run. It does not keep the run going; a result that comes after its end is discarded.

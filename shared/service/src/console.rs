@@ -25,6 +25,7 @@ mod import_commands;
 mod keyed;
 mod keys;
 mod list;
+mod models;
 mod nodes;
 mod openapi;
 mod push;

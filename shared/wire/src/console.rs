@@ -7,6 +7,7 @@ mod endpoints;
 mod fleet;
 #[cfg(feature = "openapi")]
 mod labels;
+mod models;
 mod nodes;
 mod problem;
 mod rollouts;
@@ -28,6 +29,7 @@ pub use endpoints::{
     EndpointView, Replay, Replayed, SignatureScheme, TestSent,
 };
 pub use fleet::{FleetView, KindCount, KindCounts};
+pub use models::{ModelPage, ModelSpec, ModelView};
 pub use nodes::{
     BATCH_NODES, BatchNode, BatchResult, BudgetView, ClosedView, ConnectionView, NodeHealthView, NodePage, NodePatch,
     NodeSpec, NodeView, PresenceView, TakeoversView,

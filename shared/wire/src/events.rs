@@ -5,10 +5,10 @@ mod data;
 use serde::{Deserialize, Serialize};
 
 pub use data::{
-    AddedFirmware, CutoverModes, DesiredConfigs, DesiredFirmware, DisabledEndpoint, Drift, EndpointSettings, EventData,
-    ExpiredCommand, ExpiringToken, FinishedCommand, Flaps, MappingChange, NamedConfig, Nothing, Offline, Online,
-    QueuedCommand, Registration, Registrations, RemovedEndpoint, ReportedConfig, ReportedFirmware, RolloutChanged,
-    SetEndpoint, TestedEndpoint, UnsetConfig,
+    AddedFirmware, ChangedModel, CutoverModes, DesiredConfigs, DesiredFirmware, DisabledEndpoint, Drift,
+    EndpointSettings, EventData, ExpiredCommand, ExpiringToken, FinishedCommand, FirmwareRules, Flaps, MappingChange,
+    NamedConfig, Nothing, Offline, Online, QueuedCommand, Registration, Registrations, RemovedEndpoint, ReportedConfig,
+    ReportedFirmware, RolloutChanged, SetEndpoint, TestedEndpoint, UnsetConfig,
 };
 
 use crate::json::Json;

@@ -1,9 +1,13 @@
 //! Which firmware nodes are to run: told until they run it or give up, and fetched from a URL that is made when they ask.
 
+use std::time::Duration;
+
 use rollcall_aws::{LOCAL_REGION, local_credentials, presign};
 use rollcall_core::Timestamp;
+use rollcall_node::{Firmware, FirmwareKeys, Handler, Node, NodeConfig, NodeEvent, Report};
+use rollcall_signature::statement;
 use rollcall_tests::{Backend, Cloud, Frame, Http, HttpReply, Socket, now};
-use rollcall_wire::{Document, ErrorCode, FirmwareUrl, ServerMessage};
+use rollcall_wire::{Document, ErrorCode, FirmwareUrl, Question, ServerMessage};
 use serde_json::{Value, json};
 
 /// An image, which is JSON here so that what hashes documents hashes it.
@@ -201,4 +205,118 @@ async fn a_version_never_changes_and_is_for_nodes_of_its_model_only() {
     }
     assert_eq!(want(&console, "ap-1", "").await.problem(), (400, "invalid-body".to_owned()));
     cloud.stop().await;
+}
+
+#[tokio::test]
+async fn no_image_below_the_minimum_of_its_model_is_given_even_if_it_was_desired_before() {
+    let cloud = Cloud::start().await;
+    let console = prepare(&cloud).await;
+    let set = async |spec: Value| console.put("/v1/models/ax-2", spec.to_string()).await;
+    assert_eq!(want(&console, "ap-1", "2.5").await.status, 200);
+    let mut socket = cloud.socket("ap-1").await;
+    let question = || json!({"type": "firmware-url", "version": "2.5"});
+    let given = ask(&mut socket, question()).await;
+    assert!(matches!(given, ServerMessage::FirmwareUrl(_)), "{given:?}");
+
+    let raised = set(json!({"minimum_version": "2.10"})).await;
+    assert_eq!((raised.status, &raised.json()["minimum_version"]), (200, &json!("2.10")), "{raised:?}");
+    let withheld = ask(&mut socket, question()).await;
+    assert!(
+        matches!(&withheld, ServerMessage::Error(error) if error.code == ErrorCode::NoFirmware
+            && error.about == Some(Question::FirmwareUrl)),
+        "{withheld:?}"
+    );
+    let node = cloud.http(&cloud.token("ap-1"));
+    assert_eq!(node.get("/v1/firmware/2.5").await.status, 404);
+    assert_eq!(want(&console, "ap-1", "2.5").await.problem(), (409, "below-minimum".to_owned()));
+    let rollout = json!({"select": "model=ax-2", "change": {"firmware": "2.5"}, "waves": [{"percent": 100}]});
+    let refused = console.put("/v1/rollouts/back", rollout.to_string()).await;
+    assert_eq!(refused.problem(), (409, "below-minimum".to_owned()));
+    // A node that gives the version up is not told it any more, as with any version that it can't have.
+    let failed = json!({"version": "2.5", "status": "failed", "detail": "it is no longer desired"});
+    let check_in = json!({"type": "check-in", "seq": 1, "firmware": "2.4", "update": failed, "ack": true});
+    assert_eq!(firmware_news(&mut socket, check_in).await, None);
+
+    assert_eq!(set(json!({"minimum_version": "2.5"})).await.status, 200);
+    assert_eq!(want(&console, "ap-1", "2.5").await.status, 200);
+    let events = console.get("/v1/events?type=model.*").await.json();
+    let changes: Vec<_> = events["events"].as_array().expect("events").iter().map(|event| &event["data"]).collect();
+    let minimums: Vec<_> =
+        changes.iter().map(|data| [&data["was"], &data["is"]].map(|it| &it["minimum_version"])).collect();
+    assert_eq!(minimums, [[&Value::Null, &json!("2.10")], [&json!("2.10"), &json!("2.5")]]);
+    assert!(events["events"][0]["actor"].as_str().is_some_and(|actor| actor.starts_with("key-")), "{events}");
+    cloud.stop().await;
+}
+
+#[tokio::test]
+async fn a_node_with_the_vendor_s_key_installs_what_is_signed_and_refuses_what_is_not() {
+    let cloud = Cloud::start().await;
+    let console = prepare(&cloud).await;
+    let vendor = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+    let key = data_encoding::BASE64.encode(vendor.verifying_key().as_bytes());
+    let described = |version: &str, signed: &str| {
+        let statement = statement("ax-2", signed, spec()["sha256"].as_str().unwrap_or_default());
+        let signature = ed25519_dalek::Signer::sign(&vendor, statement.as_bytes()).to_bytes();
+        let mut image = spec();
+        image["signature"] = json!(data_encoding::BASE64.encode(&signature));
+        (format!("/v1/firmware/ax-2/{version}"), image.to_string())
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let keys = FirmwareKeys { model: "ax-2".to_owned(), keys: vec![key.parse().expect("a key")] };
+    let state = Some(folder.path().to_owned());
+    let config = NodeConfig { state, firmware_keys: Some(keys), ..cloud.node_config("ap-1") };
+    let (events, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let node = Node::start(config, Installing { runs: "2.4".to_owned(), events });
+    let mut ended = async || loop {
+        match tokio::time::timeout(Duration::from_secs(60), seen.recv()).await.expect("in time").expect("it runs") {
+            NodeEvent::UpdateApplied { version } => break (version, None),
+            NodeEvent::UpdateFailed { version, why } => break (version, Some(why)),
+            _ => {}
+        }
+    };
+
+    // Before signatures are required, the console takes what the node refuses: an image that was signed as another version.
+    let (path, replayed) = described("2.6", "2.4");
+    assert_eq!(console.put(&path, replayed).await.status, 201);
+    for (version, why) in [("2.5", "no-signature"), ("2.6", "wrong-signature")] {
+        assert_eq!(want(&console, "ap-1", version).await.status, 200);
+        assert_eq!(ended().await, (version.to_owned(), Some(why.to_owned())));
+    }
+    let required = json!({"public_key": key, "signature_required": true}).to_string();
+    assert_eq!(console.put("/v1/models/ax-2", required).await.status, 200);
+    let (path, replayed) = described("2.7", "2.4");
+    assert_eq!(console.put(&path, replayed).await.problem(), (400, "unproven-signature".to_owned()));
+    let (path, signed) = described("2.7", "2.7");
+    assert_eq!(console.put(&path, signed).await.status, 201);
+    assert_eq!(want(&console, "ap-1", "2.7").await.status, 200);
+    assert_eq!(ended().await, ("2.7".to_owned(), None));
+    let shown = console.get("/v1/nodes/ap-1").await.json();
+    assert_eq!((&shown["firmware"], &shown["firmware_update"]), (&json!("2.7"), &json!("applied")));
+    node.stop().await.expect("stopped");
+    cloud.stop().await;
+}
+
+/// A program that runs whatever it is given.
+struct Installing {
+    runs: String,
+    events: tokio::sync::mpsc::UnboundedSender<NodeEvent>,
+}
+
+impl Handler for Installing {
+    fn report(&mut self) -> Report {
+        Report { firmware: Some(self.runs.clone()), ..Report::default() }
+    }
+
+    fn accept_firmware(&mut self, _: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn install(&mut self, firmware: Firmware) {
+        firmware.version().clone_into(&mut self.runs);
+        firmware.runs();
+    }
+
+    fn event(&mut self, event: NodeEvent) {
+        let _ = self.events.send(event);
+    }
 }

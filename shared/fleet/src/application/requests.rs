@@ -1,6 +1,6 @@
 //! The requests of the application.
 
-use rollcall_wire::console::{CommandSpec, FirmwareSpec, FirmwareWish, NodeImport, NodePatch, NodeSpec};
+use rollcall_wire::console::{CommandSpec, FirmwareSpec, FirmwareWish, ModelSpec, NodeImport, NodePatch, NodeSpec};
 use rollcall_wire::console::{
     OnFailure, RolloutChange, RolloutDocument, RolloutFirmware, RolloutGate, RolloutSpec, RolloutWave, WaveNodes,
     WavePercent,
@@ -77,6 +77,10 @@ impl Parts {
             Ask::SetFirmware { node, version } => {
                 let wish = FirmwareWish { version: firmware_version(*version) };
                 put(format!("/v1/nodes/{}/firmware", id(*node)?), &wish)
+            }
+            Ask::SetMinimum { model, version } => {
+                let minimum_version = (*version > 0).then(|| firmware_version(*version));
+                put(format!("/v1/models/{model}"), &ModelSpec { minimum_version, ..ModelSpec::default() })
             }
             Ask::Revoke { node } => bare("POST", format!("/v1/nodes/{}/revoke", id(*node)?)),
             Ask::RaiseCredentials { node, .. } => {

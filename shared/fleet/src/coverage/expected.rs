@@ -153,6 +153,8 @@ pub const EXPECTED: &[&str] = &[
     "add-firmware 201",
     "set-firmware 200",
     "set-firmware 404",
+    "set-firmware 409",
+    "set-minimum 200",
     "set-firmware 410",
     "revoke 204",
     "revoke 404",

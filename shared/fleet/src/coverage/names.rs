@@ -18,6 +18,7 @@ pub(super) fn ask(ask: &Ask) -> &'static str {
         Ask::Cancel { .. } => "cancel",
         Ask::AddFirmware { .. } => "add-firmware",
         Ask::SetFirmware { .. } => "set-firmware",
+        Ask::SetMinimum { .. } => "set-minimum",
         Ask::Revoke { .. } => "revoke",
         Ask::RaiseCredentials { .. } => "raise-credentials",
         Ask::Disconnect { .. } => "disconnect",

@@ -67,7 +67,11 @@ pub(super) fn untrue(known: &Known<'_>, talk: &Talk, answer: &Answer<'_>) -> Opt
         Ask::AddFirmware { model, version, wrong_hash } => {
             add_firmware(known, answer, (model, &firmware_version(*version), *wrong_hash))
         }
-        Ask::SetFirmware { version, .. } => set_firmware(talk, answer, &firmware_version(*version)),
+        Ask::SetFirmware { node, version } => set_firmware(known, talk, answer, (*node, &firmware_version(*version))),
+        Ask::SetMinimum { model, version } => {
+            let was_set = known.firmware.minimums.was(model, *version, talk.asked_at, answer.at);
+            expect(answer, 200, was_set, "it never was the minimum")
+        }
         Ask::Revoke { .. } => expect(answer, 204, talk.was(|node| node.revoked), "it never was revoked meanwhile"),
         Ask::RaiseCredentials { .. } => raise(talk, answer),
         Ask::Disconnect { .. } => {
@@ -92,6 +96,7 @@ fn start_rollout(answer: &Answer<'_>, states: &[RolloutState]) -> Option<String>
         200 | 201 => states.is_empty().then(|| "it is not stored".to_owned()),
         // No node is meant, or the firmware is unknown.
         400 => (!states.is_empty()).then(|| "it is stored".to_owned()),
+        409 if code(answer) == Some("below-minimum") => (!states.is_empty()).then(|| "it is stored".to_owned()),
         _ => Some("that is no answer to this".to_owned()),
     }
 }
@@ -124,6 +129,10 @@ fn expect(answer: &Answer<'_>, status: u16, is_true: bool, why: &str) -> Option<
         return Some("that is no answer to this".to_owned());
     }
     (!is_true).then(|| why.to_owned())
+}
+
+fn code<'a>(answer: &Answer<'a>) -> Option<&'a str> {
+    answer.body.get("code").and_then(Value::as_str)
 }
 
 fn number(answer: &Answer<'_>, name: &str) -> Option<u64> {
@@ -188,7 +197,7 @@ fn queue(known: &Known<'_>, answer: &Answer<'_>, (node, key): (usize, u32), requ
             Some(format!("the idempotency key has queued command {queued:?}"))
         }
         200 | 201 => stored.filter(|stored| !is_same(stored)).map(|stored| format!("that command is {stored:?}")),
-        409 if answer.body.get("code").and_then(Value::as_str) == Some("key-reused") => match stored {
+        409 if code(answer) == Some("key-reused") => match stored {
             Some(stored) => is_same(stored).then(|| "the same request has used the idempotency key".to_owned()),
             None => queued.is_none().then(|| "the idempotency key was never used".to_owned()),
         },
@@ -227,9 +236,14 @@ fn add_firmware(known: &Known<'_>, answer: &Answer<'_>, (model, version, wrong):
     }
 }
 
-fn set_firmware(talk: &Talk, answer: &Answer<'_>, version: &str) -> Option<String> {
+fn set_firmware(known: &Known<'_>, talk: &Talk, answer: &Answer<'_>, (node, version): (usize, &str)) -> Option<String> {
     match answer.status {
         404 => talk.knew_firmware.then(|| "the version was known".to_owned()),
+        409 if code(answer) == Some("below-minimum") => {
+            let model = known.facts.nodes.get(node).map(|node| node.model.as_str()).unwrap_or_default();
+            let was_above = known.firmware.minimums.was_above(model, version, talk.asked_at, answer.at);
+            (!was_above).then(|| "the minimum was never above it".to_owned())
+        }
         409 => None,
         _ => {
             let was_set = talk.was(|node| node.desired_firmware.as_deref() == Some(version));

@@ -8,6 +8,7 @@ use rollcall_core::{FirmwareImage, FirmwareState, Item, Key, Timestamp};
 use rollcall_machine::NodeEvent;
 
 use super::facts::Facts;
+use super::minimums::Minimums;
 use super::table::{Change, Table};
 use super::verdicts::Verdicts;
 use crate::catalogue::FIRST_FIRMWARE;
@@ -40,12 +41,14 @@ pub(super) struct Firmware {
     /// The versions that were ever desired, and how often each was asked for.
     desired: Vec<BTreeSet<String>>,
     asked: Vec<BTreeMap<String, u32>>,
+    pub(super) minimums: Minimums,
 }
 
 impl Firmware {
     pub(super) fn new(nodes: usize) -> Self {
         let (images, devices) = (HashMap::new(), HashMap::new());
-        Self { images, devices, desired: vec![BTreeSet::new(); nodes], asked: vec![BTreeMap::new(); nodes] }
+        let (desired, asked) = (vec![BTreeSet::new(); nodes], vec![BTreeMap::new(); nodes]);
+        Self { images, devices, desired, asked, minimums: Minimums::default() }
     }
 
     /// Whether a version has a description.
@@ -75,12 +78,14 @@ impl Firmware {
     }
 
     /// A node's item was written.
-    pub(super) fn wrote(&mut self, change: &Change) {
+    pub(super) fn wrote(&mut self, verdicts: &mut Verdicts, at: Timestamp, change: &Change) {
         let before = change.was.as_deref().and_then(|was| was.desired_firmware.as_ref());
         if let Some(version) = change.is.desired_firmware.as_ref().filter(|version| before != Some(version))
             && let Some(desired) = self.desired.get_mut(change.node)
         {
             desired.insert(version.clone());
+            let model = change.is.model.as_deref().unwrap_or_default();
+            self.minimums.desired(verdicts, at, change.node, (model, version));
         }
     }
 

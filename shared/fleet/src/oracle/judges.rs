@@ -191,6 +191,9 @@ impl Judges {
             self.events.wrote(facts, verdicts, at, (key, before, after));
             return self.firmware.described_as(verdicts, at, (key, after));
         }
+        if let Key::Model(model) = key {
+            self.firmware.minimums.wrote(at, model, after);
+        }
         if let Key::Logged(..) = key
             && let Some(event) = event_text(after).ok().flatten().and_then(|text| serde_json::from_str(text).ok())
         {
@@ -218,7 +221,7 @@ impl Judges {
         }
         self.configs.wrote(&self.table, verdicts, at, &change);
         self.commands.wrote_node(facts, verdicts, at, &change);
-        self.firmware.wrote(&change);
+        self.firmware.wrote(verdicts, at, &change);
         if let Some(version) = self.rollouts.wrote_node(verdicts, at, &change, after) {
             self.firmware.asked(node, version);
         }
@@ -289,6 +292,10 @@ impl Judges {
             self.commands.acked(verdicts, at, node, &results);
             let socket = connection.and_then(|connection| self.sockets.get(connection));
             terms::check(facts, verdicts, (at, began), (node, connection.is_none(), socket), ack);
+        }
+        if let ServerMessage::FirmwareUrl(url) = answer {
+            let model = stored.and_then(|node| node.model.as_deref()).unwrap_or_default();
+            self.firmware.minimums.given(verdicts, (began, at), node, (model, &url.version));
         }
         let (config, command) = news(answer);
         if let Some(config) = config {

@@ -11,6 +11,7 @@ mod ends;
 mod events;
 mod firmware;
 mod memory;
+mod minimums;
 mod presence;
 mod speed;
 mod story;

@@ -80,6 +80,11 @@ impl<'a> Script<'a> {
         (*last, true)
     }
 
+    /// The steps so far, in no order.
+    pub(super) fn so_far(&self) -> &[Step] {
+        &self.steps
+    }
+
     pub(super) fn steps(self) -> Vec<Step> {
         self.steps
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rollcall_wire::{UpdateReport, UpdateStatus};
 
 use super::{action::Action, state::Machine};
-use crate::{download::Downloaded, event::NodeEvent, request::Installed, updates::Due};
+use crate::{download::Downloaded, event::NodeEvent, request::Installed, trust::Distrust, updates::Due};
 
 impl Machine {
     /// The program answered whether it takes the version of [`Action::Offer`]. `Err`: why it does not.
@@ -20,6 +20,14 @@ impl Machine {
     /// The download of [`Action::Download`] ended.
     pub(crate) fn downloaded(&mut self, now: Duration, version: &str, outcome: Downloaded) {
         self.updates.downloaded(&self.timing, &mut self.rng, now, version, outcome);
+    }
+
+    /// The image of [`Action::Download`] is not downloaded, because it is not trusted.
+    pub(crate) fn distrusted(&mut self, now: Duration, version: &str, why: Distrust) {
+        if !self.ended {
+            self.updates.distrusted(version, why);
+            self.update(now);
+        }
     }
 
     /// The program answered about the image of [`Action::Install`].

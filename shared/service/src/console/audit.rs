@@ -1,5 +1,5 @@
-//! What is changed through the console besides nodes: endpoints, images of firmware, rollouts, and the cut-over. Each change is an event that names
-//! who made it, as each change of a node is.
+//! What is changed through the console besides nodes: endpoints, images of firmware, models, rollouts, and the cut-over.
+//! Each change is an event that names who made it, as each change of a node is.
 
 use rollcall_core::{Endpoint, EndpointName, EndpointSpec, Logging, Model, RolloutName, Secret, Update, log_shard};
 use rollcall_wire::EventData;
@@ -21,6 +21,7 @@ use crate::webhook::scheme;
 pub(crate) enum Changed<'a> {
     Endpoint(&'a EndpointName),
     Image(&'a Model),
+    Model(&'a Model),
     Cutover,
     Rollout(&'a RolloutName),
     /// Nothing is changed.
@@ -33,6 +34,7 @@ impl Changed<'_> {
         match self {
             Self::Endpoint(name) => (name.as_str(), format!("endpoint:{name}")),
             Self::Image(model) => (model.as_str(), "firmware:images".to_owned()),
+            Self::Model(model) => (model.as_str(), "firmware:models".to_owned()),
             Self::Cutover => ("fleet", "fleet:cut-over".to_owned()),
             Self::Rollout(name) => (name.as_str(), format!("rollout:{name}")),
             Self::Nothing => ("fleet", "fleet:drift".to_owned()),

@@ -6,8 +6,9 @@ use crate::http::HttpAnswer;
 use crate::queue::Queue;
 use crate::store::Store;
 use rollcall_core::{
-    Denied, FirmwareImage, FirmwareVersion, Model, NodeId, Update, granted, put_firmware, set_firmware,
+    Denied, FirmwareImage, FirmwareVersion, Model, ModelSettings, NodeId, Update, granted, put_firmware, set_firmware,
 };
+use rollcall_signature::{PublicKey, statement};
 use rollcall_wire::console::{DeliveryState, FirmwareSet, FirmwareSpec, FirmwareWish, Problem, ProblemCode};
 use rollcall_wire::events::AddedFirmware;
 use rollcall_wire::{EventData, FirmwareNews, ServerMessage};
@@ -22,6 +23,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let (model, version): (Model, FirmwareVersion) = (parse(model, "model")?, parse(version, "version")?);
         let image: FirmwareSpec = object(&admitted.body()?)?;
         image.check().map_err(|error| Problem::new(ProblemCode::InvalidBody, error.to_string()))?;
+        proven(&self.settings_of(&model).await?, &model, &version, &image)?;
         let (described, known) = (stored(&image), async || self.firmware.get(&self.store, &model, &version).await);
         let mut before = known().await.map_err(|error| failed(&error))?;
         if before.is_none() {
@@ -57,10 +59,12 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         Ok(HttpAnswer::json(200, &self.desire_firmware(&node, &version, |update| update, admitted).await?))
     }
 
-    /// Says that a model must have this version.
-    pub(crate) async fn known_image(&self, model: &Model, version: &FirmwareVersion) -> Result<(), Problem> {
+    /// Says that a model must have this version, and that it must not be below the model's minimum.
+    pub(crate) async fn may_be_desired(&self, model: &Model, version: &FirmwareVersion) -> Result<(), Problem> {
         let image = self.firmware.get(&self.store, model, version).await.map_err(|error| failed(&error))?;
-        image.map(|_| ()).ok_or_else(|| unknown(model, version))
+        image.ok_or_else(|| unknown(model, version))?;
+        let settings = self.settings_of(model).await?;
+        if settings.admits(version) { Ok(()) } else { Err(below_minimum(model, &settings, version)) }
     }
 
     /// Sets the firmware that is desired of a node, under a condition, and pushes it.
@@ -73,7 +77,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     ) -> Result<FirmwareSet, Problem> {
         let model = self.registered_node(node).await?.model.ok_or_else(|| denied(Denied::OtherModel))?;
         let model: Model = parse(&model, "model")?;
-        self.known_image(&model, version).await?;
+        self.may_be_desired(&model, version).await?;
         let outcome = self.write(&conditional(admitted.by(set_firmware(node, &model, version)))).await?;
         let stored = granted(outcome).map_err(|error| internal(&error))?.map_err(denied)?;
         let version = version.as_str().to_owned();
@@ -86,6 +90,37 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         tracing::info!(%node, version, outcome = ?delivery, "firmware");
         Ok(FirmwareSet { node: node.to_string(), version, delivery })
     }
+}
+
+/// Refuses an image whose signature must be verified, and is not.
+fn proven(
+    settings: &ModelSettings,
+    model: &Model,
+    version: &FirmwareVersion,
+    image: &FirmwareSpec,
+) -> Result<(), Problem> {
+    if !settings.signature_required {
+        return Ok(());
+    }
+    let refused = |why: &dyn std::fmt::Display| {
+        let detail = format!("the model {} wants signed images, and {why}", model.as_str());
+        Problem::new(ProblemCode::UnprovenSignature, detail)
+    };
+    let key = settings.public_key.as_deref().unwrap_or_default();
+    let key: PublicKey = key.parse().map_err(|_| refused(&"its public key can't be read: set it again"))?;
+    let signed = statement(model.as_str(), version.as_str(), &image.sha256);
+    key.verify(&signed, &image.signature).map_err(|why| refused(&why))
+}
+
+/// A version is older than a model's minimum, or can't be compared with it.
+fn below_minimum(model: &Model, settings: &ModelSettings, version: &FirmwareVersion) -> Problem {
+    let minimum = settings.minimum.as_ref().map_or("none", FirmwareVersion::as_str);
+    let detail = format!(
+        "the minimum version of the model {} is {minimum}, and {} is older or can't be compared with it",
+        model.as_str(),
+        version.as_str()
+    );
+    Problem::new(ProblemCode::BelowMinimum, detail)
 }
 
 fn stored(spec: &FirmwareSpec) -> FirmwareImage {

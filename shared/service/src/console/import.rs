@@ -199,7 +199,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let model: Model = parse(&model, "model")?;
         let outcome = set_firmware(&desired.node, &model, version).apply(import.item.as_ref());
         if import.is_dry {
-            self.known_image(&model, version).await?;
+            self.may_be_desired(&model, version).await?;
             import.take(outcome)?;
         } else {
             let conditional = |update| import.conditional(update);

@@ -39,6 +39,9 @@ pub(crate) enum Keyed<'a> {
     AddFirmware(&'a str, &'a str),
     Firmware(&'a str, &'a str),
     SetFirmware(&'a str),
+    Models,
+    PutModel(&'a str),
+    Model(&'a str),
     Events,
     NodeEvents(&'a str),
     Endpoints,
@@ -78,6 +81,8 @@ impl Keyed<'_> {
             | Self::ConfigDifference(_)
             | Self::Commands(_)
             | Self::Firmware(..)
+            | Self::Models
+            | Self::Model(_)
             | Self::Events
             | Self::NodeEvents(_)
             | Self::Endpoints
@@ -106,6 +111,7 @@ impl Keyed<'_> {
             | Self::Cancel(..)
             | Self::AddFirmware(..)
             | Self::SetFirmware(_)
+            | Self::PutModel(_)
             | Self::PutEndpoint(_)
             | Self::RemoveEndpoint(_)
             | Self::TestEndpoint(_)

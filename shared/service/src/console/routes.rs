@@ -121,6 +121,9 @@ impl<'a> Route<'a> {
             | Keyed::SetSiteConfig(_)
             | Keyed::AddFirmware(..)
             | Keyed::Firmware(..)
+            | Keyed::Models
+            | Keyed::PutModel(_)
+            | Keyed::Model(_)
             | Keyed::Events
             | Keyed::Endpoints
             | Keyed::PutEndpoint(_)
@@ -148,9 +151,9 @@ impl<'a> Route<'a> {
             Self::Keyed(Keyed::List) => {
                 matches!(name, "site" | "presence" | "select" | "fields" | "limit" | "cursor")
             }
-            Self::Keyed(Keyed::Commands(_) | Keyed::NodeEvents(_) | Keyed::CutoverNodes | Keyed::Rollouts) => {
-                matches!(name, "limit" | "cursor")
-            }
+            Self::Keyed(
+                Keyed::Commands(_) | Keyed::NodeEvents(_) | Keyed::CutoverNodes | Keyed::Models | Keyed::Rollouts,
+            ) => matches!(name, "limit" | "cursor"),
             Self::Keyed(Keyed::Import) => matches!(name, "dry_run" | "stack"),
             Self::Keyed(Keyed::Export) => {
                 matches!(name, "select" | "limit" | "cursor" | "segment" | "segments" | "conditions")
@@ -197,6 +200,7 @@ impl<'a> Route<'a> {
                 | Keyed::Queue(_)
                 | Keyed::AddFirmware(..)
                 | Keyed::SetFirmware(_)
+                | Keyed::PutModel(_)
                 | Keyed::PutEndpoint(_)
                 | Keyed::Replay(_)
                 | Keyed::PutRollout(_),
@@ -275,6 +279,9 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
         ("PUT", ["nodes", node, "firmware"]) => Route::Keyed(Keyed::SetFirmware(node)),
         ("PUT", ["firmware", model, version]) => Route::Keyed(Keyed::AddFirmware(model, version)),
         ("GET", ["firmware", model, version]) => Route::Keyed(Keyed::Firmware(model, version)),
+        ("GET", ["models"]) => Route::Keyed(Keyed::Models),
+        ("PUT", ["models", model]) => Route::Keyed(Keyed::PutModel(model)),
+        ("GET", ["models", model]) => Route::Keyed(Keyed::Model(model)),
         ("GET", ["endpoints"]) => Route::Keyed(Keyed::Endpoints),
         ("PUT", ["endpoints", name]) => Route::Keyed(Keyed::PutEndpoint(name)),
         ("GET", ["endpoints", name]) => Route::Keyed(Keyed::Endpoint(name)),

@@ -114,8 +114,9 @@ pub struct FirmwareSpec {
     /// The image's SHA-256, in lower-case hexadecimal.
     #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{64}$"))]
     pub sha256: String,
-    /// The vendor's signature of the image, for the node to check: at most 1,024 bytes of visible ASCII. Rollcall does
-    /// not interpret it.
+    /// The vendor's signature of the image, for the node to check: at most 1,024 bytes of visible ASCII. If signatures are
+    /// required for the model, it is the base64 of an Ed25519 signature that the model's public key verifies. Otherwise
+    /// Rollcall does not interpret it.
     #[cfg_attr(feature = "openapi", schema(pattern = "^[!-~]{1,1024}$"))]
     pub signature: String,
 }

@@ -89,6 +89,10 @@ vocabulary! {
         CommandNotQueued,
         /// Another image has this version.
         FirmwareDiffers,
+        /// The firmware version is older than the minimum of the model, or can't be compared with it.
+        BelowMinimum,
+        /// The model wants signed images, and its public key does not verify the signature of this one.
+        UnprovenSignature,
         /// The firmware is for another model, or the node has no model.
         OtherModel,
         /// `If-Match` or `If-None-Match` does not hold: another version is desired now.
@@ -108,7 +112,9 @@ impl ProblemCode {
     /// The HTTP status of the code, and the status in words (RFC 9110, section 15).
     pub const fn status(self) -> (u16, &'static str) {
         match self {
-            Self::InvalidParameter | Self::InvalidBody | Self::InvalidCursor => (400, "Bad Request"),
+            Self::InvalidParameter | Self::InvalidBody | Self::InvalidCursor | Self::UnprovenSignature => {
+                (400, "Bad Request")
+            }
             Self::Unauthenticated => (401, "Unauthorized"),
             Self::Forbidden => (403, "Forbidden"),
             Self::NoRoute
@@ -124,6 +130,7 @@ impl ProblemCode {
             | Self::QueueFull
             | Self::CommandNotQueued
             | Self::FirmwareDiffers
+            | Self::BelowMinimum
             | Self::EndpointDisabled
             | Self::TooManyEndpoints
             | Self::RolloutTaken

@@ -80,6 +80,8 @@ events! {
     FirmwareFailed(ReportedFirmware) = "firmware.failed",
     /// A node has gone back to the firmware that it ran before.
     FirmwareRolledBack(ReportedFirmware) = "firmware.rolled_back",
+    /// Other settings than before hold for all firmware of a model.
+    ModelChanged(ChangedModel) = "model.changed",
     /// What is stored of a node was deleted.
     NodeDeleted(Nothing) = "node.deleted",
     /// A node comes and goes again and again.
@@ -319,6 +321,24 @@ data! {
         sha256: String,
         /// The size in bytes.
         size: u64,
+    }
+
+    /// What holds for all firmware of a model, before and after.
+    ChangedModel {
+        /// What held before.
+        was: FirmwareRules,
+        /// What holds after.
+        is: FirmwareRules,
+    }
+
+    /// What holds for all firmware of a model.
+    FirmwareRules {
+        /// The oldest version that its nodes may be given; null for any.
+        minimum_version: Option<String>,
+        /// The public key that verifies the signatures of its images, in base64; null if there is none.
+        public_key: Option<String>,
+        /// Whether an image is refused if the public key does not verify its signature.
+        signature_required: bool,
     }
 
     /// How many nodes of the application's database were compared with those here, and how many differ.

@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use rollcall_service::http::{AUTHORIZATION, HttpAnswer, Request};
 use rollcall_wire::console::{
-    BatchResult, CommandPage, CommandView, ConfigSet, ConfigView, FirmwareSet, FirmwareSpec, HealthView, NodePage,
-    NodeView, Problem, ProblemCode, SiteConfigSet,
+    BatchResult, CommandPage, CommandView, ConfigSet, ConfigView, FirmwareSet, FirmwareSpec, HealthView, ModelPage,
+    ModelView, NodePage, NodeView, Problem, ProblemCode, SiteConfigSet,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -128,6 +128,8 @@ fn has_its_type(operation: &str, body: &str) -> bool {
         "listCommands" => is::<CommandPage>(body),
         "setNodeFirmware" => is::<FirmwareSet>(body),
         "addFirmware" | "getFirmware" => is::<FirmwareSpec>(body),
+        "putModel" | "getModel" => is::<ModelView>(body),
+        "listModels" => is::<ModelPage>(body),
         _ => false,
     }
 }

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
+use rollcall_signature::statement;
 use rollcall_stack::FIRMWARE_BUCKET;
 use rollcall_tests::{Ended, Frame, Http, S3, Up, User, free_port, problem};
 use rollcall_wire::ServerMessage;
@@ -257,4 +258,74 @@ async fn what_can_not_be_an_image_is_said_of_the_file_before_anybody_is_asked() 
         let ended = asker.run(&[&["firmware"], arguments].concat()).await;
         assert!(ended.code == Some(2) && ended.stdout.is_empty(), "{arguments:?}: {ended:?}");
     }
+}
+
+#[tokio::test]
+async fn what_holds_for_a_model_is_set_shown_and_listed() {
+    let (asker, _program, _up) = started().await;
+    let none = "nothing is set for any model: `rollcall firmware model set MODEL --minimum VERSION` sets something\n";
+    assert_eq!(asker.text(&["firmware", "model", "list"]).await, none);
+    let key = "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=";
+    let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
+        -----END PUBLIC KEY-----\n";
+    asker.write("vendor.pem", pem);
+    let set = ["firmware", "model", "set", "ax-2"];
+    let early = asker.problem(&[&set[..], &["--require-signature", "yes"]].concat()).await;
+    assert!(early.contains("--public-key"), "{early}");
+    asker.text(&[&set[..], &["--minimum", "2.4.0"]].concat()).await;
+    let shown = asker.text(&[&set[..], &["--public-key", "vendor.pem", "--require-signature", "yes"]].concat()).await;
+    let all = format!("model       ax-2\nminimum     2.4.0\nsignatures  required\npublic key  {key}\n");
+    assert_eq!(shown, all, "what is left out stays");
+    assert_eq!(asker.text(&["firmware", "model", "show", "ax-2"]).await, all);
+    let listed = asker.json(&["firmware", "model", "list"]).await;
+    let expected = json!({"model": "ax-2", "minimum_version": "2.4.0", "public_key": key, "signature_required": true});
+    assert_eq!(listed, json!([expected]));
+    let table = asker.text(&["firmware", "model", "list"]).await;
+    assert_eq!(
+        table.lines().nth(1).map(|line| line.split_whitespace().collect()),
+        Some(vec!["ax-2", "2.4.0", "required", key])
+    );
+    let off =
+        asker.json(&[&set[..], &["--no-minimum", "--require-signature", "no", "--public-key", key]].concat()).await;
+    assert_eq!((&off["minimum_version"], &off["signature_required"]), (&json!(null), &json!(false)));
+    asker.write("private.pem", "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----\n");
+    let private = asker.problem(&[&set[..], &["--public-key", "private.pem"]].concat()).await;
+    assert!(private.contains("private.pem: it is a private key"), "{private}");
+    assert_eq!(asker.run(&set).await.code, Some(2), "to say nothing of it is a mistake");
+}
+
+#[tokio::test]
+async fn an_image_that_is_not_signed_as_its_model_wants_is_refused_before_it_is_uploaded() {
+    let ((asker, _program, _up), s3) = (started().await, S3::start().await);
+    let vendor = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+    let key = data_encoding::BASE64.encode(vendor.verifying_key().as_bytes());
+    let set = ["firmware", "model", "set", "ax-2", "--public-key", &key, "--require-signature", "yes"];
+    asker.text(&set).await;
+    asker.write("ax.bin", "image");
+    let add = ["ax-2", "2.5.0", "ax.bin", "--bucket", S3::BUCKET];
+    let refused = upload(&asker, &s3.url, S3::SECRET_KEY, &add).await;
+    let said = problem(&refused);
+    assert!(said.contains("ax-2 wants signed images") && said.contains("nothing was uploaded"), "{said}");
+    assert_eq!(s3.object("ax-2/2.5.0/ax.bin"), None);
+    assert!(asker.problem(&["firmware", "show", "ax-2", "2.5.0"]).await.contains("`rollcall firmware add`"));
+
+    let signed = ed25519_dalek::Signer::sign(&vendor, statement("ax-2", "2.5.0", SHA256).as_bytes());
+    asker.write("ax.sig", &data_encoding::BASE64.encode(&signed.to_bytes()));
+    asker.text(&["firmware", "add", "ax-2", "2.5.0", "ax.bin", "--signature-file", "ax.sig"]).await;
+}
+
+#[tokio::test]
+async fn nodes_whose_model_has_a_higher_minimum_are_skipped_with_the_reason() {
+    let (asker, _program, _up) = started().await;
+    asker.write("ax.bin", "image");
+    for model in ["ax-2", "ax-3"] {
+        asker.run(&["firmware", "add", model, "2.5.0", "ax.bin", "--signature", "c2ln"]).await;
+        asker.text(&["nodes", "register", &format!("of-{model}"), "--model", model]).await;
+    }
+    asker.text(&["firmware", "model", "set", "ax-3", "--minimum", "2.10"]).await;
+    let alone = asker.problem(&["firmware", "want", "of-ax-3", "2.5.0"]).await;
+    assert!(alone.contains("2.10") && alone.contains("`rollcall firmware model show MODEL`"), "{alone}");
+    let became = asker.json(&["firmware", "want", "--select", "node~of", "2.5.0"]).await;
+    let skipped = json!([{"node": "of-ax-3", "reason": "below-minimum"}]);
+    assert_eq!((&became["done"], &became["skipped"]), (&json!(["of-ax-2"]), &skipped), "{became}");
 }

@@ -1,4 +1,5 @@
-//! Images of firmware: the log is told of each that was added, once and by whom.
+//! Images of firmware, and what holds for all firmware of a model: the log is told of each image that was added and of each
+//! change, once and by whom.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +13,18 @@ use crate::violation::ViolationKind as Kind;
 
 /// The type of the events that are about an image.
 const ADDED: &str = "firmware.added";
+/// The type of the events that are about a model.
+const CHANGED: &str = "model.changed";
 
 /// An image, by its model and its version.
 type Image = (String, String);
 
-/// What is known of each image.
+/// What is known of each image, and how often what holds for each model was written, and told.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Images(BTreeMap<Image, Known>);
+pub(super) struct Images {
+    images: BTreeMap<Image, Known>,
+    models: BTreeMap<String, (usize, usize)>,
+}
 
 #[derive(Clone, Debug, Default)]
 struct Known {
@@ -33,30 +39,45 @@ struct Added {
 }
 
 impl Images {
-    /// The description of an image was written.
+    /// The description of an image was written, or what holds for a model.
     pub(super) fn wrote(&mut self, key: &Key) {
-        if let Key::Firmware(model, version) = key {
-            let image = (model.as_str().to_owned(), version.as_str().to_owned());
-            self.0.entry(image).or_default().is_written = true;
+        match key {
+            Key::Firmware(model, version) => {
+                let image = (model.as_str().to_owned(), version.as_str().to_owned());
+                self.images.entry(image).or_default().is_written = true;
+            }
+            Key::Model(model) => self.models.entry(model.as_str().to_owned()).or_default().0 += 1,
+            _ => {}
         }
     }
 
-    /// The log was told an event. `false` if that is not about an image.
+    /// The log was told an event. `false` if that is about neither an image nor a model.
     pub(super) fn told(&mut self, verdicts: &mut Verdicts, at: Timestamp, event: &CloudEvent) -> bool {
-        if event.kind != ADDED {
-            return false;
+        match &*event.kind {
+            ADDED => {
+                let version = event.data.read::<Added>().map(|added| added.version).unwrap_or_default();
+                self.images.entry((event.subject.clone(), version)).or_default().times_told += 1;
+            }
+            CHANGED => self.models.entry(event.subject.clone()).or_default().1 += 1,
+            _ => return false,
         }
-        let version = event.data.read::<Added>().map(|added| added.version).unwrap_or_default();
-        self.0.entry((event.subject.clone(), version)).or_default().times_told += 1;
         if event.actor.as_deref() != Some(ACTOR) {
-            verdicts.other(Kind::WrongActor, at, format!("{} added an image, says {}", ACTOR, event.id));
+            let what = format!("{ACTOR} did it, and {} says that {:?} did", event.id, event.actor);
+            verdicts.other(Kind::WrongActor, at, what);
         }
         true
     }
 
-    /// At the end, each image that was added was told once, and no other.
+    /// At the end, each image that was added was told once, and no other; and so was each change of a model.
     pub(super) fn finish(&self, verdicts: &mut Verdicts, now: Timestamp) {
-        for ((model, version), known) in &self.0 {
+        for (model, (written, told)) in &self.models {
+            if written != told {
+                let kind = if told < written { Kind::EventMissing } else { Kind::EventInvented };
+                let what = format!("the log was told {told} times of {model}, which was changed {written} times");
+                verdicts.other(kind, now, what);
+            }
+        }
+        for ((model, version), known) in &self.images {
             let kind = match (known.is_written, known.times_told) {
                 (true, 1) => continue,
                 (true, 0) => Kind::EventMissing,

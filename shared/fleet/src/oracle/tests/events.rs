@@ -1,6 +1,6 @@
 use rollcall_core::{
-    Actor, EndpointSpec, EventTypes, FirmwareImage, Key, Logging, Registering, Secret, Update, add_endpoint,
-    log_events, put_firmware, register, revoke,
+    Actor, EndpointSpec, EventTypes, FirmwareImage, Key, Logging, ModelSettings, Registering, Secret, Update,
+    add_endpoint, log_events, put_firmware, register, revoke, set_model,
 };
 use serde_json::{Value as Json, json};
 
@@ -119,6 +119,25 @@ fn an_event_of_nothing_is_invented() {
     let since = json!({"since_ms": 5});
     story.posts(&event("1.0", "node.online", None, &since), true);
     assert_eq!(story.found(), [Kind::EventInvented], "it is online since another time");
+}
+
+#[test]
+fn a_change_of_a_model_is_told_in_the_log_once_and_by_whom() {
+    let told_of = |is_changed: bool, times: &[(&str, Option<&str>)]| {
+        let mut story = told("");
+        let raised = ModelSettings { minimum: "2.1".parse().ok(), ..ModelSettings::default() };
+        let update = set_model(&"ax-2".parse().expect("a model"), &ModelSettings::default(), &raised);
+        assert!(!is_changed || story.at(1).writes(&update));
+        for (number, (id, actor)) in (0..).zip(times) {
+            let event = event(id, "model.changed", *actor, &json!({})).replace("ap-0", "ax-2");
+            story.logs(number, &[&event]);
+        }
+        judged(story.at(LATER))
+    };
+    assert_eq!(told_of(true, &[("1.0", Some(ACTOR))]), []);
+    assert_eq!(told_of(true, &[]), [Kind::EventMissing]);
+    assert_eq!(told_of(true, &[("1.0", None)]), [Kind::WrongActor]);
+    assert_eq!(told_of(false, &[("1.0", Some(ACTOR))]), [Kind::EventInvented]);
 }
 
 #[test]

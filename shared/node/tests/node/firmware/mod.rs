@@ -2,7 +2,8 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use rollcall_node::{Node, NodeConfig, NodeEvent, Timing};
+use ed25519_dalek::{Signer as _, SigningKey};
+use rollcall_node::{FirmwareKeys, Node, NodeConfig, NodeEvent, Timing};
 use rollcall_wire::{Document, NodeMessage, UpdateReport, UpdateStatus};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -36,9 +37,40 @@ async fn updating(timing: Timing) -> Updating {
 }
 
 fn start(server: &Server, timing: Timing, folder: &TempDir, runs: &str) -> (Node, Hands) {
+    start_trusting(None, server, timing, folder, runs)
+}
+
+fn start_trusting(
+    firmware_keys: Option<FirmwareKeys>,
+    server: &Server,
+    timing: Timing,
+    folder: &TempDir,
+    runs: &str,
+) -> (Node, Hands) {
     let (program, hands) = worker(runs);
-    let config = NodeConfig { state: Some(folder.path().to_owned()), ..server.config(timing) };
+    let config = NodeConfig { state: Some(folder.path().to_owned()), firmware_keys, ..server.config(timing) };
     (Node::start(config, program), hands)
+}
+
+/// A node that takes only what one of these vendors has signed for the model `ax-2`.
+async fn trusting(vendors: &[u8]) -> Updating {
+    let (server, images) = (Server::start().await, Documents::start().await);
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = |seed: &u8| {
+        let vendor = SigningKey::from_bytes(&[*seed; 32]).verifying_key();
+        data_encoding::BASE64.encode(vendor.as_bytes()).parse().expect("a key")
+    };
+    let keys = FirmwareKeys { model: "ax-2".to_owned(), keys: vendors.iter().map(key).collect() };
+    let (node, hands) = start_trusting(Some(keys), &server, quick(), &folder, "2.4");
+    let held = server.held().await;
+    Updating { server, images, folder, node, held, hands }
+}
+
+/// What a vendor signs of this model and version, as its signature.
+fn signed(vendor: u8, model: &str, version: &str) -> String {
+    let statement = format!("rollcall firmware 1\n{model}\n{version}\n{}\n", hash());
+    let signature = SigningKey::from_bytes(&[vendor; 32]).sign(statement.as_bytes());
+    data_encoding::BASE64.encode(&signature.to_bytes())
 }
 
 fn report(status: UpdateStatus, detail: Option<&str>) -> UpdateReport {
@@ -75,6 +107,13 @@ impl Updating {
     /// The server sends the URL.
     async fn locate(&mut self) {
         self.held.push(self.url()).await;
+    }
+
+    /// The server sends the URL of an image with this signature.
+    async fn locate_signed(&mut self, signature: &str) {
+        let mut url = self.url();
+        url["signature"] = json!(signature);
+        self.held.push(url).await;
     }
 
     /// Acknowledges the next check-in and returns its update report.
@@ -273,4 +312,78 @@ async fn without_a_state_folder_an_update_fails() {
     node.tell().await;
     node.locate().await;
     assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("no state folder for the image")));
+}
+
+#[tokio::test]
+async fn an_object_that_changes_while_it_is_downloaded_is_downloaded_anew() {
+    let mut node = updating(quick()).await;
+    node.tell().await;
+    node.locate().await;
+    // The object that the download began with, cut in the middle, and then another one under the same key.
+    let began = format!("200 OK\r\netag: \"one\"\r\ncontent-length: {}", IMAGE.len());
+    node.images.answer_with(&began, &IMAGE.replace('1', "x")[..4]).await;
+    let rest = format!(
+        "206 Partial Content\r\netag: \"two\"\r\ncontent-range: bytes 4-11/{}\r\ncontent-length: 8",
+        IMAGE.len()
+    );
+    let request = node.images.answer_with(&rest, &IMAGE[4..]).await;
+    assert!(request.contains("range: bytes=4-\r\n"), "{request}");
+    let request = node.images.answer("200 OK", IMAGE).await;
+    assert!(!request.contains("range:"), "nothing of the first object is kept: {request}");
+    let firmware = node.hands.firmware().await;
+    assert_eq!(fs::read_to_string(firmware.path()).expect("an image"), IMAGE);
+}
+
+#[tokio::test]
+async fn a_server_that_ignores_ranges_sends_the_whole_image_and_nothing_is_doubled() {
+    let mut node = updating(quick()).await;
+    node.tell().await;
+    node.locate().await;
+    for taken in [4, 9] {
+        node.images.answer_with(&format!("200 OK\r\ncontent-length: {}", IMAGE.len()), &IMAGE[..taken]).await;
+    }
+    let request = node.images.answer("200 OK", IMAGE).await;
+    assert!(request.contains("range: bytes=9-\r\n"), "{request}");
+    assert_eq!(fs::read_to_string(node.hands.firmware().await.path()).expect("an image"), IMAGE);
+}
+
+#[tokio::test]
+async fn an_image_that_no_trusted_key_has_signed_is_not_downloaded_and_reported_as_failed() {
+    for (signature, why) in [
+        ("", "no-signature"),
+        ("signed", "no-signature"),
+        (&*signed(3, "ax-2", "2.5"), "wrong-signature"),
+        (&*signed(1, "ax-3", "2.5"), "wrong-signature"),
+        (&*signed(1, "ax-2", "2.4"), "wrong-signature"),
+    ] {
+        let mut node = trusting(&[1, 2]).await;
+        // However often the version is named, no byte of its image is asked for.
+        for _ in 0..3 {
+            node.tell().await;
+            node.locate_signed(signature).await;
+            assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some(why)), "{signature}");
+            let failed = NodeEvent::UpdateFailed { version: "2.5".to_owned(), why: why.to_owned() };
+            node.hands.event(&failed).await;
+        }
+        assert!(!node.images.was_asked(), "{signature}");
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_one_of_the_trusted_keys_has_signed_is_installed() {
+    for vendor in [1, 2] {
+        let mut node = trusting(&[1, 2]).await;
+        node.tell().await;
+        node.locate_signed(&signed(vendor, "ax-2", "2.5")).await;
+        node.images.answer("200 OK", IMAGE).await;
+        assert_eq!(node.hands.firmware().await.version(), "2.5");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_trusts_no_key_takes_no_image() {
+    let mut node = trusting(&[]).await;
+    node.tell().await;
+    node.locate_signed(&signed(1, "ax-2", "2.5")).await;
+    assert_eq!(node.reported().await, report(UpdateStatus::Failed, Some("wrong-signature")));
 }

@@ -1,5 +1,6 @@
 //! An HTTP server for documents and images.
 
+use futures_util::FutureExt as _;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -18,6 +19,11 @@ impl Documents {
 
     pub fn url(&self) -> String {
         format!("http://{}/api/", self.listener.local_addr().expect("address"))
+    }
+
+    /// Whether somebody has connected who was not answered.
+    pub fn was_asked(&self) -> bool {
+        self.listener.accept().now_or_never().is_some()
     }
 
     /// Answers the next request, and returns the head of the request.

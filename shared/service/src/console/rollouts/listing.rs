@@ -1,8 +1,10 @@
 //! Listing the nodes that a rollout is for.
 
+use std::collections::BTreeMap;
+
 use rollcall_core::{
-    About, Key, Model, Node, NodeId, Place, Rollout, RolloutName, Selector, Site, Target, TargetState, Timestamp,
-    list_target,
+    About, Key, Model, ModelSettings, Node, NodeId, Place, Rollout, RolloutName, Selector, Site, Target, TargetState,
+    Timestamp, list_target,
 };
 use rollcall_wire::console::Problem;
 
@@ -19,8 +21,13 @@ use crate::store::{PageKey, Store};
 const PAGE: i32 = 100;
 /// How many targets are read at once to count them.
 const COUNTED: u64 = 1_000;
+/// Why a node is skipped whose model has a minimum above the version.
+pub(super) const BELOW_MINIMUM: &str = "below-minimum";
 /// The key of the label that keeps a node out of rollouts.
 const PINNED: &str = "pin";
+
+/// What holds for the firmware of each model that was looked at so far.
+pub(super) type Models = BTreeMap<Model, ModelSettings>;
 
 /// A node that is read from the table.
 pub(super) type Read = (NodeId, Node, About);
@@ -36,7 +43,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     ) -> Result<Step, Problem> {
         let mut rollout = read.clone();
         let (nodes, next) = self.page_of(&told.select, read.listed_to.as_ref()).await?;
-        let (mut found, mut to) = (0, read.listed_to.clone());
+        let (mut found, mut to, mut models) = (0, read.listed_to.clone(), Models::new());
         // The nodes are listed again for those that were registered since.
         let is_again = read.passed > 0;
         for node in nodes {
@@ -45,7 +52,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
                 to = Some(id);
                 continue;
             }
-            let why_not = self.why_not(&node.1, &node.2, &told.change).await?;
+            let why_not = self.why_not(&node.1, &node.2, &told.change, &mut models).await?;
             if why_not.is_none()
                 && let Err(rival) = self.claim(&id, (name, read)).await?
             {
@@ -134,8 +141,14 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         node.credentials.is_some() && select.has(&rollcall_core::Selectable::of(id, node, about, now, &self.policy))
     }
 
-    /// Why a node is not told; `None` if it is.
-    pub(super) async fn why_not(&self, node: &Node, about: &About, change: &Change) -> Result<Option<String>, Problem> {
+    /// Why a node is not told; `None` if it is. What holds for the models is read once for many nodes.
+    pub(super) async fn why_not(
+        &self,
+        node: &Node,
+        about: &About,
+        change: &Change,
+        models: &mut Models,
+    ) -> Result<Option<String>, Problem> {
         let why = |why: &str| Ok(Some(why.to_owned()));
         if node.revoked || node.credentials.is_none() {
             return why("revoked");
@@ -155,6 +168,12 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
                 let image = self.firmware.get(&self.store, &model, version).await.map_err(|error| failed(&error))?;
                 if image.is_none() {
                     return why("noartifact");
+                }
+                if !models.contains_key(&model) {
+                    models.insert(model.clone(), self.settings_of(&model).await?);
+                }
+                if models.get(&model).is_some_and(|settings| !settings.admits(version)) {
+                    return why(BELOW_MINIMUM);
                 }
                 let is_desired = node.desired_firmware.as_deref() == Some(version.as_str());
                 let is_there = node.firmware.as_deref() == Some(version.as_str());

@@ -11,6 +11,7 @@ use rollcall_wire::console::{
     Problem, ProblemCode, RolloutList, RolloutNode, RolloutNodePage, RolloutNodeState, RolloutSpec, RolloutView,
 };
 
+use super::listing::{BELOW_MINIMUM, Models};
 use super::spec::{Change, Told, told};
 use super::{Event, changed, counts, nodes, progress, rollouts};
 use crate::clock::Clock;
@@ -108,10 +109,12 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         if self.told(name).await?.0 == *spec { self.shown(name, stored, 200).await } else { Err(taken(name)) }
     }
 
-    /// Says what is wrong with a rollout before anything starts: it means no node, or firmware is not known for a model.
+    /// Says what is wrong with a rollout before anything starts: it means no node, or firmware is not known for a model or
+    /// is below its minimum.
     async fn foresee(&self, told: &Told, admitted: &Admitted<'_>) -> Result<(), Problem> {
         let (mut meant, mut looked_at, mut after) = (0, 0, None);
         let mut without: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut models = Models::new();
         loop {
             let (nodes, next) = self.page_of(&told.select, after.as_ref()).await?;
             looked_at += nodes.len();
@@ -119,8 +122,14 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             for read in nodes.iter().filter(|read| self.is_meant(&told.select, read, admitted.now)) {
                 meant += 1;
                 let (id, node, about) = read;
-                if self.why_not(node, about, &told.change).await?.as_deref() == Some("noartifact") {
-                    without.entry(node.model.clone().unwrap_or_default()).or_default().push(id.to_string());
+                let why_not = self.why_not(node, about, &told.change, &mut models).await?;
+                let model = node.model.clone().unwrap_or_default();
+                match (why_not.as_deref(), &told.change) {
+                    (Some("noartifact"), _) => without.entry(model).or_default().push(id.to_string()),
+                    (Some(BELOW_MINIMUM), Change::Firmware(version)) => {
+                        self.may_be_desired(&parse(&model, "model")?, version).await?;
+                    }
+                    _ => {}
                 }
             }
             if next.is_none() || after.is_none() || looked_at >= LOOKED_AT {

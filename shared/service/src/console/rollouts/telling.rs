@@ -9,6 +9,7 @@ use rollcall_core::{
 };
 use rollcall_wire::console::{CommandSpec, Problem, ProblemCode};
 
+use super::listing::{BELOW_MINIMUM, Models};
 use super::spec::{Change, Told};
 use super::step::Step;
 use crate::clock::Clock;
@@ -179,7 +180,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let item = self.store.read(&Key::Node(id.clone())).await.map_err(|error| failed(&error))?;
         let node = item.as_ref().map(Node::read).transpose().map_err(|error| internal(&error))?;
         let why_not = match &node {
-            Some(node) => self.why_not(node, &self.about(id).await?, &told.change).await?,
+            Some(node) => self.why_not(node, &self.about(id).await?, &told.change, &mut Models::new()).await?,
             None => Some("revoked".to_owned()),
         };
         let (Some(node), None) = (node, &why_not) else {
@@ -300,6 +301,7 @@ fn why_skipped(problem: &Problem) -> Option<&'static str> {
         ProblemCode::UnknownNode | ProblemCode::RevokedNode => Some("revoked"),
         ProblemCode::OtherModel => Some("other-model"),
         ProblemCode::UnknownFirmware => Some("noartifact"),
+        ProblemCode::BelowMinimum => Some(BELOW_MINIMUM),
         ProblemCode::QueueFull => Some("queue-full"),
         ProblemCode::KeyReused => Some("key-reused"),
         _ => None,

@@ -140,6 +140,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Err((ProblemCode::UnknownFirmware | ProblemCode::OtherModel, _)) => {
                 Ok((target.state, Some("the firmware before is not known for its model")))
             }
+            Err((ProblemCode::BelowMinimum, _)) => {
+                Ok((target.state, Some("the firmware before is below the minimum of its model")))
+            }
             Err((_, problem)) => Err(problem),
         }
     }

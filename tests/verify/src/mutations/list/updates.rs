@@ -1,11 +1,27 @@
-//! The node's firmware updates.
+//! Firmware updates: what a node does, and what it may be given.
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 1] = [Mutation {
-    name: "installation-not-recorded",
-    what: "The start of an installation is not recorded.",
-    file: "shared/machine/src/updates.rs",
-    find: "self.record.installing = Some(image.version.clone());",
-    with: "self.record.installing = Some(image.version.clone()).filter(|_| !BROKEN);",
-}];
+pub(super) static MUTATIONS: [Mutation; 3] = [
+    Mutation {
+        name: "installation-not-recorded",
+        what: "The start of an installation is not recorded.",
+        file: "shared/machine/src/updates.rs",
+        find: "self.record.installing = Some(image.version.clone());",
+        with: "self.record.installing = Some(image.version.clone()).filter(|_| !BROKEN);",
+    },
+    Mutation {
+        name: "given-below-the-minimum",
+        what: "A node is given an image that was desired before the minimum was raised above it.",
+        file: "shared/service/src/firmware.rs",
+        find: "if !model_settings(store, &model).await?.admits(&desired) {",
+        with: "if !BROKEN && !model_settings(store, &model).await?.admits(&desired) {",
+    },
+    Mutation {
+        name: "desired-below-the-minimum",
+        what: "A version below the minimum of its model can be desired.",
+        file: "shared/service/src/console/firmware.rs",
+        find: "if settings.admits(version) { Ok(()) }",
+        with: "if BROKEN || settings.admits(version) { Ok(()) }",
+    },
+];

@@ -1,5 +1,5 @@
 use futures_util::FutureExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::step::Step;
 use super::super::stepping;
@@ -258,4 +258,64 @@ fn a_node_that_runs_what_is_no_version_does_not_stop_the_roll_back_of_others() {
     assert_eq!((desired("2.4.0"), desired("2.5.0")), (19, 1));
     let (_, page) = ask(&fleet.console, "GET", "/v1/rollouts/update/nodes", None);
     assert!(page.to_string().contains("the firmware before is not known for its model"), "{page}");
+}
+
+/// A fleet that runs 2.4.0, and knows that version and 2.5.0.
+fn with_firmware(nodes: usize) -> Fleet {
+    let mut fleet = Fleet::new(nodes);
+    fleet.devices.iter_mut().for_each(|device| device.firmware = Some("2.4.0"));
+    fleet.run(600);
+    for version in ["2.4.0", "2.5.0"] {
+        let image = json!({"object_key": version, "size": 7, "sha256": "a".repeat(64), "signature": "s"});
+        assert_eq!(ask(&fleet.console, "PUT", &format!("/v1/firmware/ax-2/{version}"), Some(image)).0, 201);
+    }
+    fleet
+}
+
+fn raise(fleet: &Fleet, minimum: &str) {
+    let spec = json!({"minimum_version": minimum});
+    assert_eq!(ask(&fleet.console, "PUT", "/v1/models/ax-2", Some(spec)).0, 200);
+}
+
+#[test]
+fn a_rollout_of_a_version_below_the_minimum_is_refused_when_it_is_made() {
+    let fleet = with_firmware(4);
+    raise(&fleet, "2.5.1");
+    let (status, problem) = fleet.start("update", &json!({"change": {"firmware": "2.5.0"}}));
+    assert_eq!((status, &problem["code"]), (409, &json!("below-minimum")), "{problem}");
+    raise(&fleet, "2.5.0");
+    assert_eq!(fleet.start("update", &json!({"change": {"firmware": "2.5.0"}})).0, 201);
+}
+
+#[test]
+fn a_rollout_under_way_tells_nobody_a_version_that_is_below_the_minimum_by_then() {
+    let mut fleet = with_firmware(20);
+    let waves = json!([{"nodes": 5}, {"percent": 100}]);
+    fleet.start("update", &json!({"change": {"firmware": "2.5.0"}, "waves": waves, "gate": {"approval": true}}));
+    fleet.run(120);
+    let desired = |fleet: &Fleet| (0..20).filter(|nth| fleet.node(*nth).desired_firmware.is_some()).count();
+    assert_eq!((desired(&fleet), fleet.rollout("update")["nodes"].as_u64()), (5, Some(20)));
+    raise(&fleet, "2.6.0");
+    fleet.devices.iter_mut().for_each(|device| device.firmware = Some("2.5.0"));
+    fleet.run(3_600);
+    assert_eq!(fleet.act("update", "approve"), 200);
+    fleet.run(600);
+    assert_eq!(desired(&fleet), 5);
+    let (_, page) = ask(&fleet.console, "GET", "/v1/rollouts/update/nodes", None);
+    let skipped = |node: &&Value| node["state"] == "skipped" && node["reason"] == "below-minimum";
+    assert_eq!(page["nodes"].as_array().expect("nodes").iter().filter(skipped).count(), 15, "{page}");
+}
+
+#[test]
+fn a_roll_back_gives_no_node_a_version_below_the_minimum() {
+    let mut fleet = with_firmware(20);
+    fleet.start("update", &json!({"change": {"firmware": "2.5.0"}, "waves": [{"percent": 100}]}));
+    fleet.run(60);
+    raise(&fleet, "2.5.0");
+    assert_eq!(fleet.act("update", "roll-back"), 200);
+    assert_eq!(fleet.end("update")["state"], json!("rolled-back"));
+    assert!((0..20).all(|nth| fleet.node(nth).desired_firmware.as_deref() == Some("2.5.0")));
+    let (_, page) = ask(&fleet.console, "GET", "/v1/rollouts/update/nodes", None);
+    let why = "the firmware before is below the minimum of its model";
+    assert_eq!(page.to_string().matches(why).count(), 20, "{page}");
 }
