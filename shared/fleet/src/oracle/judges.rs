@@ -208,7 +208,7 @@ impl Judges {
         self.configs.wrote(&self.table, verdicts, at, &change);
         self.commands.wrote_node(facts, verdicts, at, &change);
         self.firmware.wrote(&change);
-        if let Some(version) = self.rollouts.wrote_node(verdicts, at, &change, after) {
+        if let Some(version) = self.rollouts.wrote_node(facts, verdicts, at, &change, after) {
             self.firmware.asked(node, version);
         }
         self.events.wrote_node(&self.commands, at, &change, after);
