@@ -186,7 +186,7 @@ proptest! {
                 prop_assert!(state != TargetState::Lost, "it is lost");
                 let refused = before.config.map(|report| (report.version, report.state));
                 prop_assert_eq!(refused, Some((before.config_version, ConfigState::Rejected)));
-                let waits_ms = u64::from(WAIT_S) * 1000 << (told - 1);
+                let waits_ms = (u64::from(WAIT_S) * 1000) << (told - 1);
                 prop_assert!(world.now.0 >= world.tellings[told - 1].0 + waits_ms, "{:?}", world.tellings);
             }
             if world.is_set_anew {

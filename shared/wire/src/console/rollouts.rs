@@ -275,6 +275,7 @@ pub struct RolloutCounts {
     pub failed: u64,
     /// They could not apply the change, and are told again.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub retrying: u64,
     /// They were told, and are not heard of any more.
     pub lost: u64,
@@ -310,6 +311,7 @@ pub struct RolloutView {
     pub counts: RolloutCounts,
     /// How often nodes were told again after a failure.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub retries: u64,
     /// When it was made, in milliseconds since 1970.
     pub created_at_ms: u64,
@@ -360,6 +362,7 @@ pub struct RolloutNode {
     pub code: Option<String>,
     /// How often it was told.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub attempts: u64,
     /// When it is told again, in milliseconds since 1970; `null` if it is not, or is being told again.
     #[serde(default)]

@@ -148,10 +148,15 @@ impl Fleet {
         let does = |version| if version == 1 { Does::Applies } else { device.does };
         let config = device.told.and_then(|version| {
             let state = match does(version) {
-                Does::Applies => ConfigState::Applied,
                 Does::Rejects => ConfigState::Rejected,
-                Does::RejectsUntil(taken) if version < taken => ConfigState::Rejected,
-                Does::RejectsUntil(_) => ConfigState::Applied,
+                Does::RejectsUntil(taken) => {
+                    if version < taken {
+                        ConfigState::Rejected
+                    } else {
+                        ConfigState::Applied
+                    }
+                }
+                Does::Applies => ConfigState::Applied,
                 Does::FallsSilent | Does::SaysNothing => return None,
             };
             let detail = (state == ConfigState::Rejected).then(|| "Busy: try later".to_owned());
