@@ -88,9 +88,13 @@ impl Socket {
 
     /// The next thing that comes.
     pub async fn next(&mut self) -> Frame {
+        tokio::time::timeout(PATIENCE, self.next_ever()).await.expect("something comes")
+    }
+
+    /// The next thing that comes, however late.
+    pub async fn next_ever(&mut self) -> Frame {
         loop {
-            let next = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("something comes");
-            return match next {
+            return match self.0.next().await {
                 Some(Ok(Message::Text(text))) => match serde_json::from_str(&text) {
                     Ok(message) => Frame::Message(message),
                     Err(_) => Frame::Other(serde_json::from_str(&text).expect("JSON")),

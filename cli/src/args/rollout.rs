@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use clap::Subcommand;
 use rollcall_core::{CommandName, FirmwareVersion, RolloutName, Seconds, Selector};
-use rollcall_wire::console::{RolloutNodeState, RolloutWave, WaveNodes, WavePercent};
+use rollcall_wire::console::{RolloutNodeState, RolloutRetry, RolloutWave, WaveNodes, WavePercent};
 
 use super::console::Connection;
 
@@ -40,7 +40,7 @@ pub(crate) struct StartRollout {
     /// All of it as JSON, as the API takes it; - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = [
         "select", "config", "firmware", "command", "waves", "wait", "patience", "minimum", "success", "failures", "lost",
-        "roll_back", "approval", "first", "priority", "max_parallel", "include_new", "start_at",
+        "roll_back", "approval", "first", "priority", "max_parallel", "include_new", "start_at", "retry",
     ])]
     pub(crate) file: Option<PathBuf>,
     /// Which nodes it is for, such as 'site=hq model=ax-2'
@@ -85,6 +85,10 @@ pub(crate) struct StartRollout {
     /// Wait for an approval before each wave but the first
     #[arg(long)]
     pub(crate) approval: bool,
+    /// Tell nodes again that fail so, such as download-failed:3:60; * is every failure. Each wait is twice the one before
+    /// [default of SECONDS: 60]
+    #[arg(long, value_name = "CODE:TIMES[:SECONDS]")]
+    pub(crate) retry: Vec<RetryRule>,
     /// Which of the nodes come first, such as 'label.canary=yes'
     #[arg(long, value_name = "SELECTOR")]
     pub(crate) first: Option<Selector>,
@@ -153,14 +157,41 @@ impl FromStr for Reach {
     }
 }
 
+/// Which failures are tried again, as it is written: `download-failed:3:60`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RetryRule(pub(crate) RolloutRetry);
+
+impl FromStr for RetryRule {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is not CODE:TIMES or CODE:TIMES:SECONDS, such as download-failed:3:60");
+        let mut parts = text.split(':');
+        let code = parts.next().filter(|code| !code.is_empty()).ok_or_else(wrong)?.to_owned();
+        let times = parts.next().and_then(|times| times.parse().ok()).ok_or_else(wrong)?;
+        let wait_s = parts.next().map(str::parse).transpose().map_err(|_| wrong())?;
+        if parts.next().is_some() { Err(wrong()) } else { Ok(Self(RolloutRetry { code, times, wait_s })) }
+    }
+}
+
 fn state(text: &str) -> Result<RolloutNodeState, &'static str> {
-    let known = "it must be waiting, told, applied, failed, lost, skipped, rolled-back or superseded";
+    let known = "it must be waiting, told, applied, failed, retrying, lost, skipped, rolled-back or superseded";
     serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|_| known)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_retry_is_a_code_a_number_and_maybe_seconds() {
+        let rule = |code: &str, times, wait_s| Ok(RetryRule(RolloutRetry { code: code.to_owned(), times, wait_s }));
+        assert_eq!("download-failed:3:60".parse(), rule("download-failed", 3, Some(60)));
+        assert_eq!("*:1".parse(), rule("*", 1, None));
+        for wrong in ["", "*", ":3", "*:x", "*:1:", "*:1:2:3"] {
+            assert!(wrong.parse::<RetryRule>().is_err(), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn waves_are_numbers_of_nodes_or_percentages() {

@@ -78,6 +78,7 @@ fn spec(args: &StartRollout) -> Result<RolloutSpec, Problem> {
         priority: args.priority,
         include_new: args.include_new.then_some(true),
         first: args.first.as_ref().map(ToString::to_string),
+        retry: Some(args.retry.iter().map(|rule| rule.0.clone()).collect()).filter(|rules: &Vec<_>| !rules.is_empty()),
     })
 }
 
@@ -139,7 +140,7 @@ async fn nodes(args: &RolloutNodes) -> Result<(), Problem> {
     let client = Client::open(&args.connection.address).await?;
     let state = args.state.map(|state| format!("&state={}", word(&state))).unwrap_or_default();
     let (mut cursor, mut all) = (String::new(), vec![]);
-    let mut columns = Columns::of_cells(48, ["NODE", "STATE", "WAVE", "TOLD", "VERSION", "WHY"]);
+    let mut columns = Columns::of_cells(48, ["NODE", "STATE", "WAVE", "TOLD", "TIMES", "AGAIN", "VERSION", "WHY"]);
     loop {
         let below = format!("/nodes?limit=100{state}{cursor}");
         let page: RolloutNodePage = client.ask(Ask::new(Method::GET, path(&args.name, &below))).await?;
@@ -154,11 +155,12 @@ async fn nodes(args: &RolloutNodes) -> Result<(), Problem> {
     if args.connection.json { print_json(&all) } else { Ok(()) }
 }
 
-fn row(node: RolloutNode) -> [String; 6] {
+fn row(node: RolloutNode) -> [String; 8] {
     let number = |number: Option<u64>| number.map_or_else(|| NOTHING.to_owned(), |number| number.to_string());
-    let told = node.told_at_ms.map_or_else(|| NOTHING.to_owned(), |at| clock::utc(Timestamp(at)));
+    let instant = |at: Option<u64>| at.map_or_else(|| NOTHING.to_owned(), |at| clock::utc(Timestamp(at)));
+    let (told, again) = (instant(node.told_at_ms), instant(node.retry_at_ms));
     let why = node.reason.unwrap_or_else(|| NOTHING.to_owned());
-    [node.node, word(&node.state), number(node.wave), told, number(node.version), why]
+    [node.node, word(&node.state), number(node.wave), told, node.attempts.to_string(), again, number(node.version), why]
 }
 
 /// A rollout, for people.
@@ -183,7 +185,12 @@ fn described(rollout: &RolloutView) -> String {
         ("lost", counts.lost.to_string()),
         ("skipped", counts.skipped.to_string()),
     ]);
-    let more = [("rolled back", counts.rolled_back), ("superseded", counts.superseded)];
+    let more = [
+        ("to be told again", counts.retrying),
+        ("rolled back", counts.rolled_back),
+        ("superseded", counts.superseded),
+        ("retries", rollout.retries),
+    ];
     rows.extend(more.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name, count.to_string())));
     pairs(&rows)
 }

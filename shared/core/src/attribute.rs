@@ -405,6 +405,14 @@ attributes! {
     Reached = "yf",
     /// Of a target: why it is in its state.
     TargetReason = "yg",
+    /// Of a target: how often it was told.
+    Attempts = "yk",
+    /// Of a target that has failed: when it is told again.
+    RetryAt = "yl",
+    /// Of a rollout: how often nodes were told again.
+    RolloutRetries = "ym",
+    /// Of a rollout that is over: the place up to which its targets have a time at which they are deleted.
+    ForgottenTo = "yn",
     /// Of a claim: the rollout that may change the node.
     ClaimedBy = "yh",
     /// Of a claim: when that rollout began to tell the node.

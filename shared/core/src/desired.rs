@@ -31,6 +31,16 @@ pub fn roll_back_config(node: &NodeId, sha256: &str, from: u64, origin: Origin) 
     desire(node, sha256, &Expected::version(from), vec![], origin)
 }
 
+/// The write that tells a node its desired document once more, in a new version: the node has refused the version before. It
+/// is refused unless this version of this document is desired; a second one makes no further version.
+pub fn desire_config_again(node: &NodeId, sha256: &str, version: u64) -> Update {
+    let desired = |version: u64| {
+        Guard::All(vec![Guard::Equal(A::DesiredVersion, version.into()), Guard::Equal(A::DesiredHash, sha256.into())])
+    };
+    let clauses = vec![registered(), not_revoked(), Clause::new(Because::OtherVersion, desired(version))];
+    Update::of_node(node, clauses, desired(version + 1), vec![Change::Add(A::DesiredVersion, 1)])
+}
+
 fn desire(node: &NodeId, sha256: &str, expected: &Expected, further: Vec<Clause>, origin: Origin) -> Update {
     let mut clauses = vec![registered(), not_revoked()];
     clauses.extend(expected.clause(Guard::Equal(A::DesiredHash, sha256.into())));
@@ -69,7 +79,7 @@ pub struct ConfigChange {
     pub changed: bool,
 }
 
-/// The result of [`set_config`], [`set_site_config`] or [`roll_back_config`]: the configuration that is desired now, or why
+/// The result of [`set_config`], [`set_site_config`], [`roll_back_config`] or [`desire_config_again`]: the configuration that is desired now, or why
 /// the request is denied.
 ///
 /// # Errors

@@ -96,7 +96,8 @@ pub use deletion::{Deletion, commands_of, delete_node, deletions_of_event, event
 pub use delivery::{Answer, Claim, DeliveryProgress, DeliveryRecord, EXCERPT_BYTES, Verdict, excerpt, verdict};
 pub use denied::{Denied, Unanswerable, granted};
 pub use desired::{
-    ConfigChange, config_set, config_unset, roll_back_config, set_config, set_firmware, set_site_config, unset_config,
+    ConfigChange, config_set, config_unset, desire_config_again, roll_back_config, set_config, set_firmware,
+    set_site_config, unset_config,
 };
 pub use document::{document_text, put_document};
 pub use endpoint::{Disabled, Endpoint, Failing, ROTATING_S, Secret, SecretBefore};
@@ -140,9 +141,10 @@ pub use registration::{Amended, Amending, Registering, amend, register, register
 pub use remembered::{Remembered, Setting};
 pub use report::{ConfigOutcome, ConfigState, Health, Report, UpdateOutcome, UpdateState};
 pub use rollout::{
-    Begun, ChangeKind, Counts, Facts, Gate, InvalidGate, InvalidWaves, NotPossible, Observed, Phase, Place, Rollout,
-    RolloutClaim, RolloutSchedule, RolloutState, SiteFacts, Target, TargetState, Verdict as GateVerdict, Wave,
-    WaveTimes, Waves, add_rollout, claim, fell, keep_rollout, list_target, mark_under_way, move_target, observe,
+    Begun, ChangeKind, Counts, Facts, Failure, Gate, InvalidGate, InvalidRetry, InvalidWaves, NotPossible, Observed,
+    Phase, Place, Retries, Retry, Rollout, RolloutClaim, RolloutSchedule, RolloutState, SiteFacts, Sought, Target,
+    TargetState, Verdict as GateVerdict, Wave, WaveTimes, Waves, add_rollout, claim, failure_code, fell,
+    forget_rollout_spec, forget_target, keep_rollout, list_target, mark_under_way, move_target, observe,
     put_rollout_spec, rollout_spec, tell, unmark,
 };
 pub use schedule::{InvalidSchedule, Schedule};

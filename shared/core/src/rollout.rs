@@ -9,6 +9,7 @@ mod gate;
 mod observed;
 mod place;
 mod progress;
+mod retry;
 mod state;
 mod stored;
 mod target;
@@ -17,10 +18,13 @@ mod waves;
 pub(crate) use claim::claims_of;
 pub use claim::{Claim as RolloutClaim, claim, tell};
 pub use gate::{Counts, Facts, Gate, InvalidGate, SiteFacts, Verdict, WaveTimes};
-pub use observed::{Observed, fell, observe};
+pub use observed::{Observed, Sought, fell, observe};
 pub use place::Place;
 pub use progress::{Begun, NotPossible, Rollout, Schedule as RolloutSchedule};
+pub use retry::{Failure, InvalidRetry, Retries, Retry, failure_code};
 pub use state::{Phase, RolloutState};
-pub use stored::{add_rollout, keep_rollout, mark_under_way, put_rollout_spec, rollout_spec, unmark};
-pub use target::{Target, TargetState, list_target, move_target};
+pub use stored::{
+    add_rollout, forget_rollout_spec, keep_rollout, mark_under_way, put_rollout_spec, rollout_spec, unmark,
+};
+pub use target::{Target, TargetState, forget_target, list_target, move_target};
 pub use waves::{ChangeKind, InvalidWaves, Wave, Waves};

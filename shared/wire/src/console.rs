@@ -37,8 +37,8 @@ pub use nodes::{
 pub use problem::{Problem, ProblemCode};
 pub use rollouts::{
     OnFailure, RolloutChange, RolloutCounts, RolloutDocument, RolloutFirmware, RolloutGate, RolloutList, RolloutNode,
-    RolloutNodePage, RolloutNodeState, RolloutProgress, RolloutSpec, RolloutView, RolloutWave, RolloutWindow,
-    WaveNodes, WavePercent, Weekday,
+    RolloutNodePage, RolloutNodeState, RolloutProgress, RolloutRetry, RolloutSpec, RolloutView, RolloutWave,
+    RolloutWindow, WaveNodes, WavePercent, Weekday,
 };
 pub use transfer::{
     DriftReport, DriftTold, ExportPage, IF_NONE, IMPORT_NODES, ImportResult, ImportedField, NodeImport, OpenCommand,

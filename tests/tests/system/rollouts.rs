@@ -168,6 +168,30 @@ async fn a_change_that_nodes_refuse_is_taken_back_by_itself_after_the_first_wave
 }
 
 #[tokio::test]
+async fn a_node_that_refuses_a_change_is_told_again_and_has_failed_after_its_last_attempt() {
+    let cloud = cloud().await;
+    let console = cloud.console();
+    let nodes = connected(&cloud, &console).await;
+    let spec = json!({
+        "select": "model=ax-2",
+        "change": {"config": {"impossible": true}},
+        "waves": [{"nodes": 1}, {"percent": 100}],
+        "gate": {"wait_s": 3},
+        "retry": [{"code": "rejected", "times": 2, "wait_s": 1}],
+    });
+    assert_eq!(console.put("/v1/rollouts/impossible", spec.to_string()).await.status, 201);
+    let done = until(&console, "impossible", "failed").await;
+    assert_eq!((&done["counts"]["failed"], &done["retries"]), (&json!(1), &json!(2)), "{done}");
+    let page = console.get("/v1/rollouts/impossible/nodes?state=failed").await.json();
+    let node = &page["nodes"][0];
+    assert_eq!((&node["attempts"], &node["version"]), (&json!(3), &json!(4)), "{page}");
+    assert!(node["code"].is_string() && page["nodes"].as_array().map(Vec::len) == Some(1), "{page}");
+    for node in nodes.values() {
+        assert_eq!(node.running().as_deref(), Some(r#"{"channel":1}"#));
+    }
+}
+
+#[tokio::test]
 async fn the_rollout_of_the_documentation_is_taken_as_it_is_written() {
     let cloud = cloud().await;
     let console = cloud.console();

@@ -60,7 +60,7 @@ fn outcome(rollout: &RolloutView) -> Result<(), Problem> {
 fn line(rollout: &RolloutView) -> String {
     let counts = rollout.counts;
     format!(
-        "{}  wave {} of {}  {} waiting, {} told, {} applied, {} failed, {} lost  {}\n",
+        "{}  wave {} of {}  {} waiting, {} told, {} applied, {} failed, {} to be told again, {} lost  {}\n",
         word(&rollout.state),
         rollout.wave,
         rollout.wave_count,
@@ -68,6 +68,7 @@ fn line(rollout: &RolloutView) -> String {
         counts.told,
         counts.applied,
         counts.failed,
+        counts.retrying,
         counts.lost,
         clean(&rollout.reason)
     )
@@ -82,10 +83,12 @@ async fn screen(client: &Client, args: &WatchRollout, rollout: &RolloutView) -> 
     for (reach, number) in rollout.waves.iter().flatten().zip(1..) {
         let _ = writeln!(text, "wave {number:>2}  {}  {reach} nodes", bar(passed.min(*reach), *reach, all));
     }
-    for (state, count) in [("failed", rollout.counts.failed), ("lost", rollout.counts.lost)] {
+    let counts = rollout.counts;
+    for (state, count) in [("failed", counts.failed), ("retrying", counts.retrying), ("lost", counts.lost)] {
         for node in nodes(client, args, state, count).await? {
             let why = node.reason.map(|why| format!(": {}", clean(&why))).unwrap_or_default();
-            let _ = writeln!(text, "{state}  {}{why}", clean(&node.node));
+            let times = if node.attempts > 1 { format!(", told {} times", node.attempts) } else { String::new() };
+            let _ = writeln!(text, "{state}  {}{times}{why}", clean(&node.node));
         }
     }
     Ok(text)

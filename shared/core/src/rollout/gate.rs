@@ -81,6 +81,8 @@ pub struct Counts {
     pub applied: u64,
     /// They could not apply it.
     pub failed: u64,
+    /// They could not apply it, and are told again.
+    pub retrying: u64,
     /// They were told, and are not heard of any more.
     pub lost: u64,
     /// They are not told at all.
@@ -101,6 +103,7 @@ impl Counts {
             unreached: self.unreached + other.unreached,
             applied: self.applied + other.applied,
             failed: self.failed + other.failed,
+            retrying: self.retrying + other.retrying,
             lost: self.lost + other.lost,
             skipped: self.skipped + other.skipped,
             rolled_back: self.rolled_back + other.rolled_back,
@@ -110,7 +113,7 @@ impl Counts {
 
     /// How many nodes were told, and have nothing else to run since.
     pub fn reached_out_to(&self) -> u64 {
-        self.told + self.applied + self.failed + self.lost
+        self.told + self.applied + self.failed + self.retrying + self.lost
     }
 }
 
@@ -217,7 +220,7 @@ impl SiteFacts {
 impl Gate {
     /// Judges a wave by what is known of it.
     ///
-    /// A report of a failure counts at once. Silence counts once a node was silent for longer than
+    /// A report of a failure counts at once, unless the node is told again: as long as one is, the gate waits. Silence counts once a node was silent for longer than
     /// [`wait_s`](Self::wait_s), and is never a success.
     pub fn judge(&self, facts: &Facts, times: WaveTimes, now: Timestamp) -> Verdict {
         let (counts, lost) = (&facts.counts, facts.lost());
@@ -246,6 +249,13 @@ impl Gate {
         }
         if !times.is_told {
             return Verdict::Wait(format!("{size} of {whole} nodes are told"));
+        }
+        if counts.retrying > 0 {
+            return Verdict::Wait(format!(
+                "{} failed and are told again: {}",
+                of(counts.retrying, whole),
+                Seen(counts)
+            ));
         }
         if times.last.plus_seconds(self.wait_s) > now {
             return Verdict::Wait(format!("the gate looks for {} s at least: {}", self.wait_s, Seen(counts)));
@@ -300,12 +310,15 @@ struct Seen<'a>(&'a Counts);
 
 impl fmt::Display for Seen<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counts { told, unreached, applied, failed, lost, .. } = self.0;
+        let Counts { told, unreached, applied, failed, retrying, lost, .. } = self.0;
         write!(
             f,
             "{applied} applied, {failed} failed, {lost} lost, {} without a report",
             told.saturating_sub(*unreached)
         )?;
+        if *retrying > 0 {
+            write!(f, ", {retrying} to be told again")?;
+        }
         if *unreached > 0 {
             write!(f, ", {unreached} were away when they were told")?;
         }

@@ -7,6 +7,7 @@ use crate::presence::{PresenceState, shown_presence};
 use crate::report::ConfigState;
 use crate::timestamp::Timestamp;
 
+use super::retry::{EXPIRED, FAILED, Failure, REJECTED, ROLLED_BACK, Retries};
 use super::target::{Target, TargetState};
 use super::waves::ChangeKind;
 
@@ -24,79 +25,108 @@ pub struct Observed {
     pub reason: Option<String>,
     /// Whether the node was heard of when it was told, or since.
     pub is_reached: bool,
+    /// When it is told again after a failure; `None` if it is being told again, or is not.
+    pub retry_at: Option<Timestamp>,
 }
 
-/// What a target that was told is to be. `desired_firmware` is the version that the rollout is for, and `command` the command
-/// that the node was told; a node is lost only once it was told for longer than `wait_s`.
+/// What a rollout looks for at the nodes that it has told.
+#[derive(Clone, Copy, Debug)]
+pub struct Sought<'a> {
+    /// What it changes.
+    pub kind: ChangeKind,
+    /// The SHA-256 of the document, or the firmware version, that it is for.
+    pub wanted: Option<&'a str>,
+    /// A node is lost only once it was told for longer than this, in seconds.
+    pub wait_s: Seconds,
+    /// Which failures are tried again.
+    pub retries: &'a Retries,
+}
+
+/// How far a node is, or how it has failed.
+type Seen = Result<(TargetState, Option<String>), Failure>;
+
+/// What a target that was told is to be. `command` is the command that the node was told.
 ///
 /// A node that has applied the change and is then not heard of any more is lost, too: a change may cut a node off after the
-/// report.
+/// report. So is one that would be told again.
 pub fn observe(
-    kind: ChangeKind,
+    sought: &Sought<'_>,
     target: &Target,
     (node, command): (Option<&Node>, Option<&Command>),
-    desired_firmware: Option<&str>,
-    wait_s: Seconds,
     (now, policy): (Timestamp, &Policy),
 ) -> Observed {
     let told_at = target.told_at.unwrap_or(now);
     let Some(node) = node.filter(|node| !node.revoked && node.credentials.is_some()) else {
         let reason = Some(REVOKED.to_owned());
-        return Observed { state: TargetState::Skipped, reason, is_reached: target.is_reached };
+        return Observed { state: TargetState::Skipped, reason, is_reached: target.is_reached, retry_at: None };
     };
     let is_reached = target.is_reached || node.last_heard().is_some_and(|heard| heard > told_at);
-    let (state, reason) = match kind {
-        ChangeKind::Config => of_config(target, node),
-        ChangeKind::Firmware => of_firmware(node, desired_firmware),
+    let seen = match sought.kind {
+        ChangeKind::Config => of_config(target, node, sought.wanted),
+        ChangeKind::Firmware => of_firmware(node, sought.wanted),
         ChangeKind::Command => of_command(command, is_reached, now),
     };
-    let may_be_lost = matches!(state, TargetState::Told | TargetState::Applied);
+    let (state, reason, retry_at) = match seen {
+        // It is not noted yet that the node was told again.
+        Ok((TargetState::Told, _)) if target.is_told_again() => (TargetState::Retrying, target.reason.clone(), None),
+        Ok((state, reason)) => (state, reason, None),
+        Err(failure) => {
+            let (state, retry_at) = sought.retries.after(target, &failure, now);
+            (state, Some(failure.reason()), retry_at)
+        }
+    };
+    let may_be_lost = matches!(state, TargetState::Told | TargetState::Applied | TargetState::Retrying);
     let is_quiet = shown_presence(node, now, policy).state != PresenceState::Online;
-    if may_be_lost && is_reached && is_quiet && told_at.plus_seconds(wait_s) <= now {
-        return Observed { state: TargetState::Lost, reason: None, is_reached };
+    let is_late = told_at.plus_seconds(sought.wait_s) <= now;
+    if may_be_lost && !target.is_told_again() && is_reached && is_quiet && is_late {
+        return Observed { state: TargetState::Lost, reason: None, is_reached, retry_at: None };
     }
-    Observed { state, reason, is_reached }
+    Observed { state, reason, is_reached, retry_at }
 }
 
-fn of_config(target: &Target, node: &Node) -> (TargetState, Option<String>) {
-    let (desired, reported) = (node.desired.as_ref().map(|desired| desired.version), node.config.as_ref());
-    if desired != target.version {
-        return (TargetState::Superseded, None);
+fn of_config(target: &Target, node: &Node, wanted: Option<&str>) -> Seen {
+    let (desired, reported) = (node.desired.as_ref(), node.config.as_ref());
+    let next = target.version.filter(|_| target.is_told_again()).map(|version| version + 1);
+    if next.is_some() && desired.is_some_and(|is| Some(is.version) == next && Some(&*is.sha256) == wanted) {
+        return Ok((TargetState::Told, None));
+    }
+    if desired.map(|desired| desired.version) != target.version {
+        return Ok((TargetState::Superseded, None));
     }
     match reported.filter(|config| Some(config.version) == target.version).map(|config| (config.state, &config.detail))
     {
-        Some((ConfigState::Applied, _)) => (TargetState::Applied, None),
-        Some((ConfigState::Substituted, _)) => (TargetState::Applied, Some(SUBSTITUTED.to_owned())),
-        Some((ConfigState::Rejected, detail)) => (TargetState::Failed, detail.clone()),
-        None => (TargetState::Told, None),
+        Some((ConfigState::Applied, _)) => Ok((TargetState::Applied, None)),
+        Some((ConfigState::Substituted, _)) => Ok((TargetState::Applied, Some(SUBSTITUTED.to_owned()))),
+        Some((ConfigState::Rejected, detail)) => Err(Failure::new(REJECTED, detail.clone())),
+        None => Ok((TargetState::Told, None)),
     }
 }
 
-fn of_firmware(node: &Node, desired: Option<&str>) -> (TargetState, Option<String>) {
-    if node.desired_firmware.as_deref() != desired {
-        return (TargetState::Superseded, None);
+fn of_firmware(node: &Node, wanted: Option<&str>) -> Seen {
+    if node.desired_firmware.as_deref() != wanted {
+        return Ok((TargetState::Superseded, None));
     }
     let detail = || node.update.as_ref().and_then(|update| update.detail.clone());
     match node.firmware_state() {
-        FirmwareState::Applied => (TargetState::Applied, None),
-        FirmwareState::Failed => (TargetState::Failed, detail()),
-        FirmwareState::RolledBack => (TargetState::Failed, Some(detail().unwrap_or_else(|| "rolled-back".to_owned()))),
-        FirmwareState::Undesired | FirmwareState::Pending | FirmwareState::Downloading => (TargetState::Told, None),
+        FirmwareState::Applied => Ok((TargetState::Applied, None)),
+        FirmwareState::Failed => Err(Failure::new(FAILED, detail())),
+        FirmwareState::RolledBack => Err(Failure::new(ROLLED_BACK, detail())),
+        FirmwareState::Undesired | FirmwareState::Pending | FirmwareState::Downloading => Ok((TargetState::Told, None)),
     }
 }
 
-fn of_command(command: Option<&Command>, is_reached: bool, now: Timestamp) -> (TargetState, Option<String>) {
+fn of_command(command: Option<&Command>, is_reached: bool, now: Timestamp) -> Seen {
     match command.map(|command| command.state(now)) {
-        Some(CommandState::Ended(Ending::Done)) => (TargetState::Applied, None),
+        Some(CommandState::Ended(Ending::Done)) => Ok((TargetState::Applied, None)),
         Some(CommandState::Ended(Ending::Failed)) => {
             let output = command.and_then(|command| command.ended.as_ref()?.output.clone());
-            (TargetState::Failed, output)
+            Err(Failure::new(FAILED, output))
         }
-        Some(CommandState::Ended(Ending::Cancelled)) => (TargetState::Superseded, Some("cancelled".to_owned())),
+        Some(CommandState::Ended(Ending::Cancelled)) => Ok((TargetState::Superseded, Some("cancelled".to_owned()))),
         // A node that was away the whole time says nothing of the command.
-        Some(CommandState::Expired) if is_reached => (TargetState::Failed, Some("expired".to_owned())),
-        Some(_) => (TargetState::Told, None),
-        None => (TargetState::Superseded, None),
+        Some(CommandState::Expired) if is_reached => Err(Failure::new(EXPIRED, None)),
+        Some(_) => Ok((TargetState::Told, None)),
+        None => Ok((TargetState::Superseded, None)),
     }
 }
 

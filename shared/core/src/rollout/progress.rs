@@ -5,6 +5,7 @@ use crate::timestamp::Timestamp;
 
 use super::gate::{Counts, Facts, Gate, Verdict};
 use super::place::Place;
+use super::retry::Retries;
 use super::state::{Phase, RolloutState};
 use super::waves::{ChangeKind, Waves};
 
@@ -23,6 +24,8 @@ pub struct Schedule {
     pub rolls_back: bool,
     /// Whether nodes that are registered later take part, from the next wave on.
     pub include_new: bool,
+    /// Which failures are tried again.
+    pub retries: Retries,
 }
 
 /// A rollout, as it is stored.
@@ -74,6 +77,12 @@ pub struct Rollout {
     pub approved: usize,
     /// How many waves count as successful although their gate is inconclusive: somebody has resumed the rollout.
     pub waived: usize,
+    /// How often nodes were told again after a failure.
+    pub retries: u64,
+    /// Of a rollout that is over: up to which target all have a time at which they are deleted.
+    pub forgotten_to: Option<Place>,
+    /// When it is deleted, in seconds since 1970; `None` until all its targets have such a time.
+    pub forget_at: Option<u64>,
 }
 
 /// Why something can't be done with a rollout.
@@ -128,7 +137,15 @@ impl Rollout {
             before: Counts::default(),
             approved: 1,
             waived: 0,
+            retries: 0,
+            forgotten_to: None,
+            forget_at: None,
         }
+    }
+
+    /// Whether a stepper has something to do: also of one that is over, until all that is stored of it is to be deleted.
+    pub fn is_stepped(&self) -> bool {
+        self.state.is_stepped() || (self.state.is_over() && self.forget_at.is_none())
     }
 
     /// Whether it comes before another rollout: its priority is higher, or it is older; of two that were made at the same
@@ -212,6 +229,7 @@ impl Rollout {
         self.phase = Phase::Undoing;
         self.looked_to = None;
         self.facts = Facts::default();
+        (self.forgotten_to, self.forget_at) = (None, None);
     }
 
     /// Every node that was told has got back what it had before, as was counted in [`facts`](Self::facts).
@@ -300,7 +318,13 @@ impl Rollout {
     /// Where the rollout's nodes are, in all waves.
     pub fn counts(&self) -> Counts {
         let told = self.before.plus(self.shown);
-        Counts { waiting: self.total.saturating_sub(self.passed), ..told }
+        let counts = Counts { waiting: self.total.saturating_sub(self.passed), ..told };
+        // Nobody is told again any more: what was to be tried again has failed.
+        if self.state.is_over() {
+            Counts { failed: told.failed + told.retrying, retrying: 0, ..counts }
+        } else {
+            counts
+        }
     }
 }
 

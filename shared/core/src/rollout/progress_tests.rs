@@ -10,6 +10,7 @@ fn schedule() -> Schedule {
         needs_approval: false,
         rolls_back: false,
         include_new: false,
+        retries: Retries::default(),
     }
 }
 

@@ -54,10 +54,13 @@ impl Rollout {
             before: read_counts(word(A::CountsBefore)?).ok_or_else(|| malformed(A::CountsBefore))?,
             approved: size(A::WavesApproved)?,
             waived: size(A::WavesWaived)?,
+            retries: number(item, A::RolloutRetries)?.unwrap_or_default(),
+            forgotten_to: parsed(item, A::ForgottenTo)?,
+            forget_at: number(item, A::ForgetAt)?,
         })
     }
 
-    fn attributes(&self) -> [(A, Option<Value>); 23] {
+    fn attributes(&self) -> [(A, Option<Value>); 26] {
         let size = |size: usize| Some(Value::Number(size as u64));
         let place = |place: Option<&dyn ToString>| place.map(|place| Value::Text(place.to_string()));
         let to_string = |text: String| Some(Value::Text(text));
@@ -85,6 +88,9 @@ impl Rollout {
             (A::CountsBefore, to_string(write_counts(&self.before))),
             (A::WavesApproved, size(self.approved)),
             (A::WavesWaived, size(self.waived)),
+            (A::RolloutRetries, (self.retries > 0).then(|| self.retries.into())),
+            (A::ForgottenTo, place(self.forgotten_to.as_ref().map(|place| place as &dyn ToString))),
+            (A::ForgetAt, self.forget_at.map(Value::from)),
         ]
     }
 }
@@ -109,6 +115,16 @@ pub fn put_rollout_spec(name: &RolloutName, spec: &str) -> Update {
         clauses: vec![Clause::new(Because::StoredAlready, Guard::Missing(A::RolloutSpec))],
         already_applied: Guard::Equal(A::RolloutSpec, spec.into()),
         changes: vec![Change::Set(A::RolloutSpec, spec.into())],
+    }
+}
+
+/// The write that has what a rollout was told deleted at this time, in seconds since 1970; kept, if it is `None`.
+pub fn forget_rollout_spec(name: &RolloutName, at: Option<u64>) -> Update {
+    Update {
+        key: Key::RolloutSpec(name.clone()),
+        clauses: vec![Clause::new(Because::RolloutChanged, Guard::Exists(A::RolloutSpec))],
+        already_applied: Guard::NEVER,
+        changes: vec![Change::set_or_remove(A::ForgetAt, at.map(Value::from))],
     }
 }
 
@@ -149,18 +165,27 @@ fn parsed<T: FromStr>(item: &Item, attribute: A) -> Result<Option<T>, Malformed>
     text(item, attribute)?.map(|text| text.parse().map_err(|_| malformed(attribute))).transpose()
 }
 
+/// The nodes that are told again come last, and only if there are some: the release before knows nine counts.
 fn write_counts(counts: &Counts) -> String {
-    let Counts { waiting, told, unreached, applied, failed, lost, skipped, rolled_back, superseded } = counts;
-    let counts = [waiting, told, unreached, applied, failed, lost, skipped, rolled_back, superseded];
-    counts.map(ToString::to_string).join(" ")
+    let Counts { waiting, told, unreached, applied, failed, retrying, lost, skipped, rolled_back, superseded } = counts;
+    let nine = [waiting, told, unreached, applied, failed, lost, skipped, rolled_back, superseded];
+    let retrying = Some(retrying).filter(|retrying| **retrying > 0);
+    nine.into_iter().chain(retrying).map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 fn read_counts(text: &str) -> Option<Counts> {
     let numbers: Vec<u64> = text.split(' ').map(|number| number.parse().ok()).collect::<Option<_>>()?;
-    let [waiting, told, unreached, applied, failed, lost, skipped, rolled_back, superseded] = numbers[..] else {
+    let [waiting, told, unreached, applied, failed, lost, skipped, rolled_back, superseded, ref more @ ..] =
+        numbers[..]
+    else {
         return None;
     };
-    Some(Counts { waiting, told, unreached, applied, failed, lost, skipped, rolled_back, superseded })
+    let retrying = match *more {
+        [] => 0,
+        [retrying] => retrying,
+        _ => return None,
+    };
+    Some(Counts { waiting, told, unreached, applied, failed, retrying, lost, skipped, rolled_back, superseded })
 }
 
 /// The counts, and then a line for each site: its four numbers and its name.
@@ -203,6 +228,7 @@ mod tests {
             unreached: 3,
             applied: 4,
             failed: 5,
+            retrying: 10,
             lost: 6,
             skipped: 7,
             rolled_back: 8,
@@ -217,6 +243,9 @@ mod tests {
             wave_began_at: Some(Timestamp(7)),
             facts: Facts { counts, sites },
             shown: counts,
+            before: Counts { retrying: 0, ..counts },
+            retries: 4,
+            forget_at: Some(9),
             ..Rollout::new(ChangeKind::Firmware, 3, 7, Timestamp(5))
         }
     }

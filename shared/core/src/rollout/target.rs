@@ -28,6 +28,8 @@ pub enum TargetState {
     Applied,
     /// It could not apply the change.
     Failed,
+    /// It could not apply the change, and is told again.
+    Retrying,
     /// It was told, and is not heard of any more.
     Lost,
     /// It is not told at all.
@@ -40,12 +42,13 @@ pub enum TargetState {
 
 impl TargetState {
     /// Every state.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Waiting,
         Self::Telling,
         Self::Told,
         Self::Applied,
         Self::Failed,
+        Self::Retrying,
         Self::Lost,
         Self::Skipped,
         Self::RolledBack,
@@ -60,6 +63,7 @@ impl TargetState {
             Self::Told => "told",
             Self::Applied => "applied",
             Self::Failed => "failed",
+            Self::Retrying => "retrying",
             Self::Lost => "lost",
             Self::Skipped => "skipped",
             Self::RolledBack => "rolled-back",
@@ -69,7 +73,7 @@ impl TargetState {
 
     /// Whether the node was told, and has nothing else to run since, as far as the rollout knows.
     pub const fn is_told(self) -> bool {
-        matches!(self, Self::Told | Self::Applied | Self::Failed | Self::Lost)
+        matches!(self, Self::Told | Self::Applied | Self::Failed | Self::Retrying | Self::Lost)
     }
 }
 
@@ -92,6 +96,10 @@ pub struct Target {
     pub is_reached: bool,
     /// Why it is in this state, if there is something to say.
     pub reason: Option<String>,
+    /// How often it was told; 0 also if it was told once by a release that did not count.
+    pub attempts: u64,
+    /// When it is told again after a failure; `None` if it is being told again, or is not.
+    pub retry_at: Option<Timestamp>,
 }
 
 impl Target {
@@ -106,14 +114,40 @@ impl Target {
             before: None,
             is_reached: false,
             reason: None,
+            attempts: 0,
+            retry_at: None,
         }
     }
 
-    /// The same target in another state, for this reason. A long reason is shortened.
+    /// The same target, which is told at this time: the version of its configuration, or the number of its command.
+    #[must_use]
+    pub fn told(&self, version: Option<u64>, is_reached: bool, now: Timestamp) -> Self {
+        // A target that is told again is counted before that.
+        let attempts = if self.state == TargetState::Retrying { self.attempts } else { 1 };
+        Self { told_at: Some(now), version, is_reached, attempts, ..self.now(TargetState::Told, None) }
+    }
+
+    /// The same target, which is being told again. That is stored first, so that no attempt is left uncounted.
+    #[must_use]
+    pub fn told_again(&self) -> Self {
+        Self { attempts: self.attempts.max(1) + 1, retry_at: None, ..self.clone() }
+    }
+
+    /// Whether it is being told again, and it is not known whether that was done.
+    pub fn is_told_again(&self) -> bool {
+        self.state == TargetState::Retrying && self.retry_at.is_none()
+    }
+
+    /// Whether it has failed and its time to be told again has come, or it is being told again.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.state == TargetState::Retrying && self.retry_at.is_none_or(|at| at <= now)
+    }
+
+    /// The same target in another state, for this reason, and not to be told again. A long reason is shortened.
     #[must_use]
     pub fn now(&self, state: TargetState, reason: Option<&str>) -> Self {
         let reason = reason.map(|reason| clip(reason, REASON_BYTES).to_owned());
-        Self { state, reason, ..self.clone() }
+        Self { state, reason, retry_at: None, ..self.clone() }
     }
 
     /// Reads a target from its stored item.
@@ -133,10 +167,12 @@ impl Target {
             before: owned(A::DesiredBefore)?,
             is_reached: number(item, A::Reached)?.is_some(),
             reason: owned(A::TargetReason)?,
+            attempts: number(item, A::Attempts)?.unwrap_or_default(),
+            retry_at: time(item, A::RetryAt)?,
         })
     }
 
-    fn attributes(&self) -> [(A, Option<Value>); 8] {
+    fn attributes(&self) -> [(A, Option<Value>); 10] {
         let text = |text: &Option<String>| text.as_deref().map(Value::from);
         [
             (A::TargetState, Some(self.state.as_str().into())),
@@ -147,6 +183,8 @@ impl Target {
             (A::DesiredBefore, text(&self.before)),
             (A::Reached, self.is_reached.then(|| 1_u64.into())),
             (A::TargetReason, text(&self.reason)),
+            (A::Attempts, (self.attempts > 0).then(|| self.attempts.into())),
+            (A::RetryAt, self.retry_at.map(|at| at.0.into())),
         ]
     }
 }
@@ -163,9 +201,21 @@ pub fn move_target(rollout: &RolloutName, place: &Place, read: &Target, to: &Tar
     update(rollout, place, vec![Clause::new(Because::TargetChanged, Guard::All(unchanged))], to)
 }
 
+/// The write that has a target deleted at this time, in seconds since 1970. A target that moves again stays. It is refused if
+/// the target is gone.
+pub fn forget_target(rollout: &RolloutName, place: &Place, at: u64) -> Update {
+    Update {
+        key: Key::Target(rollout.clone(), place.clone()),
+        clauses: vec![Clause::new(Because::TargetChanged, Guard::Exists(A::TargetState))],
+        already_applied: Guard::NEVER,
+        changes: vec![Change::Set(A::ForgetAt, at.into())],
+    }
+}
+
 fn update(rollout: &RolloutName, place: &Place, clauses: Vec<Clause>, to: &Target) -> Update {
     let already_applied = to.attributes().map(|(attribute, value)| Guard::same(attribute, value)).to_vec();
-    let changes = to.attributes().map(|(attribute, value)| Change::set_or_remove(attribute, value)).to_vec();
+    let changes = to.attributes().map(|(attribute, value)| Change::set_or_remove(attribute, value));
+    let changes = changes.into_iter().chain([Change::Remove(A::ForgetAt)]).collect();
     let key = Key::Target(rollout.clone(), place.clone());
     Update { key, clauses, already_applied: Guard::All(already_applied), changes }
 }
@@ -191,6 +241,8 @@ mod tests {
                 version: Some(9),
                 before: Some("ab12".to_owned()),
                 is_reached: true,
+                attempts: 3,
+                retry_at: Some(Timestamp(8)),
                 ..Target::listed(Some("hq".to_owned())).now(state, Some("because"))
             };
             let Outcome::Applied { after } = list_target(&rollout, &place, &target).apply(None) else { panic!("new") };

@@ -2,8 +2,8 @@
 
 use rollcall_wire::console::{CommandSpec, FirmwareSpec, FirmwareWish, ModelSpec, NodeImport, NodePatch, NodeSpec};
 use rollcall_wire::console::{
-    OnFailure, RolloutChange, RolloutDocument, RolloutFirmware, RolloutGate, RolloutSpec, RolloutWave, WaveNodes,
-    WavePercent,
+    OnFailure, RolloutChange, RolloutDocument, RolloutFirmware, RolloutGate, RolloutRetry, RolloutSpec, RolloutWave,
+    WaveNodes, WavePercent,
 };
 use rollcall_wire::{Json, sha256};
 use serde::Serialize;
@@ -163,6 +163,9 @@ fn rollout_spec(plan: &RolloutPlan) -> RolloutSpec {
         max_parallel: plan.max_parallel,
         priority: Some(plan.priority),
         include_new: plan.include_new.then_some(true),
+        retry: plan
+            .retry
+            .map(|(times, wait_s)| vec![RolloutRetry { code: "*".to_owned(), times, wait_s: Some(wait_s) }]),
         first: None,
     }
 }

@@ -208,6 +208,7 @@ pub const EXPECTED: &[&str] = &[
     "a rollout found a node told",
     "a rollout found a node applied",
     "a rollout found a node failed",
+    "a rollout found a node retrying",
     "a rollout found a node lost",
     "a rollout found a node skipped",
     "a rollout found a node rolled-back",

@@ -222,7 +222,7 @@ impl Judges {
         self.configs.wrote(&self.table, verdicts, at, &change);
         self.commands.wrote_node(facts, verdicts, at, &change);
         self.firmware.wrote(verdicts, at, &change);
-        if let Some(version) = self.rollouts.wrote_node(verdicts, at, &change, after) {
+        if let Some(version) = self.rollouts.wrote_node(facts, verdicts, at, &change, after) {
             self.firmware.asked(node, version);
         }
         self.events.wrote_node(&self.commands, at, &change, after);

@@ -121,6 +121,7 @@ impl Rollouts {
     /// A node's own item was written. Returns the firmware that a rollout asks it to run.
     pub(super) fn wrote_node(
         &mut self,
+        facts: &Facts,
         verdicts: &mut Verdicts,
         at: Timestamp,
         change: &Change,
@@ -140,7 +141,7 @@ impl Rollouts {
         for changed in changed {
             let what = match self.all.get(&name) {
                 None => Some("is not known".to_owned()),
-                Some(known) => self.may_change(&name, known, at, change, &changed),
+                Some(known) => self.may_change(facts, (&name, known), at, change, &changed),
             };
             if let Some(what) = what {
                 let what = format!("was changed to {changed:?} by the rollout {name}, which {what}");
@@ -150,7 +151,7 @@ impl Rollouts {
                 asked = Some(version.clone());
             }
             if let Some(known) = self.all.get_mut(&name) {
-                known.changed(change, &changed);
+                known.changed(at, change, &changed);
             }
         }
         asked
@@ -166,8 +167,8 @@ impl Rollouts {
     /// What is wrong with a change that a rollout has made.
     fn may_change(
         &self,
-        name: &str,
-        known: &Known,
+        facts: &Facts,
+        (name, known): (&str, &Known),
         at: Timestamp,
         change: &Change,
         changed: &Changed,
@@ -179,7 +180,7 @@ impl Rollouts {
                 return Some(format!("is {states:?} for {} s", LATE_MS / 1000));
             }
             if known.told.contains(&change.node) {
-                return Some("has told it before".to_owned());
+                return known.told_again_wrongly(facts, at, change);
             }
             if known.told.len() as u64 >= known.reach() {
                 return Some(format!("has told {} nodes in wave {}", known.told.len(), known.wave()));
@@ -235,7 +236,10 @@ fn changed(change: &Change) -> Vec<Changed> {
     let (was, is) = (change.was.as_deref(), &change.is);
     let hash = |node: &rollcall_core::Node| node.desired.as_ref().map(|desired| desired.sha256.clone());
     let config = (was.map_or(0, |was| was.config_version) != is.config_version).then(|| Changed::Config(hash(is)));
-    let firmware = was.and_then(|was| was.desired_firmware.as_ref()) != is.desired_firmware.as_ref();
+    let firmware_before = was.and_then(|was| was.desired_firmware.as_ref());
+    // A version that is desired once more is told anew: what was reported on it is gone.
+    let is_anew = was.is_some_and(|was| was.update.is_some()) && is.update.is_none() && is.desired_firmware.is_some();
+    let firmware = firmware_before != is.desired_firmware.as_ref() || is_anew;
     let firmware = firmware.then(|| Changed::Firmware(is.desired_firmware.clone()));
     let command = (was.map_or(0, |was| was.commands_queued) < is.commands_queued).then_some(Changed::Command);
     config.into_iter().chain(firmware).chain(command).collect()
@@ -245,6 +249,15 @@ fn changed(change: &Change) -> Vec<Changed> {
 fn untrue(plan: &RolloutPlan, target: &Target, node: usize, reported: &HashSet<(usize, u64)>) -> Option<String> {
     let is_config = matches!(plan.change, RolloutWhat::Config(_)) && target.state == TargetState::Applied;
     let version = target.version.unwrap_or_default();
+    let (times, _) = plan.retry.unwrap_or_default();
+    if target.attempts > times + 1 {
+        return Some(format!("told {} times, and {times} retries are allowed", target.attempts));
+    }
+    // Firmware may have lost its image meanwhile, and commands their room.
+    let is_of_config = matches!(plan.change, RolloutWhat::Config(_));
+    if is_of_config && target.state == TargetState::Failed && target.attempts <= times {
+        return Some(format!("failed after {} attempts, and {times} retries are allowed", target.attempts));
+    }
     (is_config && !reported.contains(&(node, version)))
         .then(|| format!("applied, and never reported version {version}"))
 }

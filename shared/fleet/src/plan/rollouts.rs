@@ -30,6 +30,9 @@ pub struct RolloutPlan {
     pub max_parallel: Option<u64>,
     pub priority: u64,
     pub include_new: bool,
+    /// Whatever fails is tried again: how often, and after how many seconds at first.
+    #[serde(default)]
+    pub retry: Option<(u64, u32)>,
 }
 
 /// What a rollout changes.
@@ -126,6 +129,7 @@ impl Script<'_> {
             max_parallel: dice.chance(20).then_some(1),
             priority: dice.small(0, 2).into(),
             include_new: dice.chance(30),
+            retry: dice.chance(50).then(|| (dice.small(1, 2).into(), dice.small(60, 300))),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Deleting a node: its credentials are revoked, and then all that is stored of it is deleted.
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use rollcall_core::{Item, Key, NodeId, Place, commands_of, delete_node, records_of, revoke};
 use rollcall_wire::console::{Problem, ProblemCode};
 
@@ -13,6 +14,8 @@ use crate::http::HttpAnswer;
 use crate::queue::Queue;
 use crate::store::{Store, StoreError};
 
+/// How many places in rollouts are read at once.
+const AT_ONCE: usize = 25;
 /// How often a node is deleted again that somebody registers anew meanwhile.
 const TRIES: usize = 3;
 
@@ -40,11 +43,13 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         delete_all(&self.store, records_of(node)).await
     }
 
-    /// Deletes the node from all rollouts.
+    /// Deletes the node from the rollouts that are kept: a rollout is deleted some weeks after its end. Most of them are not for
+    /// the node, so that its places are read before they are deleted.
     async fn delete_targets(&self, node: &NodeId) -> Result<(), StoreError> {
         let names = names(&self.store).await?;
-        let targets =
-            names.iter().flat_map(|name| Place::all(name, node).map(|place| Key::Target(name.clone(), place)));
-        delete_all(&self.store, targets).await
+        let places = names.iter().flat_map(|name| Place::all(name, node).map(|place| Key::Target(name.clone(), place)));
+        let reading = places.map(async |key| Ok::<_, StoreError>(self.store.read(&key).await?.map(|_| key)));
+        let found: Vec<Option<Key>> = stream::iter(reading).buffer_unordered(AT_ONCE).try_collect().await?;
+        delete_all(&self.store, found.into_iter().flatten()).await
     }
 }

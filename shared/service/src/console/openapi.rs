@@ -45,8 +45,8 @@ use rollcall_wire::console::{HealthView, PartHealth, Presence, PresenceView};
 use rollcall_wire::console::{ModelPage, ModelSpec, ModelView};
 use rollcall_wire::console::{
     OnFailure, RolloutChange, RolloutCounts, RolloutDocument, RolloutFirmware, RolloutGate, RolloutList, RolloutNode,
-    RolloutNodePage, RolloutNodeState, RolloutProgress, RolloutSpec, RolloutView, RolloutWave, RolloutWindow,
-    WaveNodes, WavePercent, Weekday,
+    RolloutNodePage, RolloutNodeState, RolloutProgress, RolloutRetry, RolloutSpec, RolloutView, RolloutWave,
+    RolloutWindow, WaveNodes, WavePercent, Weekday,
 };
 use rollcall_wire::{
     CloudEvent, ConfigReport, ConfigStatus, Edit, EventPage, NodeEventPage, UpdateReport, UpdateStatus,
@@ -114,7 +114,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         CutoverView, CutoverRule, CutoverMode, CutoverModeSpec, CutoverPage, CutoverNode, AnswerDifference,
         RolloutSpec, RolloutChange, RolloutDocument, RolloutFirmware, RolloutWave, WaveNodes, WavePercent, RolloutGate,
         OnFailure, RolloutWindow, Weekday, RolloutView, RolloutProgress, RolloutCounts, RolloutList, RolloutNodePage,
-        RolloutNode, RolloutNodeState
+        RolloutNode, RolloutNodeState, RolloutRetry
     )),
     modifiers(&Keys, &SomeFields, &Examples, &EveryPath),
     security(("key" = []))

@@ -3,10 +3,12 @@
 //! A request only stores what is to happen. The steps are taken by a function that a schedule invokes, so that no browser and
 //! no laptop is needed. Both use the same writes.
 
+mod forgetting;
 mod holder;
 mod listing;
 mod looking;
 mod requests;
+mod retrying;
 mod spec;
 mod step;
 mod telling;
@@ -120,7 +122,7 @@ pub(crate) async fn rollouts(
     items.into_iter().filter_map(rollout).take(most).collect::<Result<_, _>>().map_err(StoreError::from)
 }
 
-/// The names of all rollouts, those that are over as well.
+/// The names of the rollouts that are kept, those that are over as well.
 pub(crate) async fn names(store: &impl Store) -> Result<Vec<RolloutName>, StoreError> {
     let mut names: Vec<RolloutName> = vec![];
     loop {
@@ -140,6 +142,7 @@ fn changed(rollout: &Rollout) -> RolloutChanged {
         wave: rollout.shown_wave() as u64,
         nodes: nodes(rollout),
         counts: counts(rollout.counts()),
+        retries: rollout.retries,
     }
 }
 
@@ -163,8 +166,8 @@ fn progress(state: RolloutState) -> RolloutProgress {
 }
 
 fn counts(counts: Counts) -> RolloutCounts {
-    let Counts { waiting, told, applied, failed, lost, skipped, rolled_back, superseded, .. } = counts;
-    RolloutCounts { waiting, told, applied, failed, lost, skipped, rolled_back, superseded }
+    let Counts { waiting, told, applied, failed, retrying, lost, skipped, rolled_back, superseded, .. } = counts;
+    RolloutCounts { waiting, told, applied, failed, retrying, lost, skipped, rolled_back, superseded }
 }
 
 /// What a step of a rollout is made with: it is the rollout that changes nodes.

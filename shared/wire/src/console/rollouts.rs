@@ -44,6 +44,10 @@ pub struct RolloutSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>, required = false))]
     pub include_new: Option<bool>,
+    /// Which failures of a node are tried again: the first rule that means a failure counts. None, if it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<RolloutRetry>>, required = false, max_items = 10))]
+    pub retry: Option<Vec<RolloutRetry>>,
     /// Which of the nodes come first: a selector, such as `label.canary=yes`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, required = false))]
@@ -150,6 +154,26 @@ vocabulary! {
     }
 }
 
+/// Failures that are tried again: the node is told the change once more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RolloutRetry {
+    /// Which failures: what a node says of it before the first colon, in small letters and with `-` for spaces, such as
+    /// `download-failed`; `rejected` or `rolled-back` of a configuration, `failed` or `rolled-back` of firmware, `failed` or
+    /// `expired` of a command; `*` for all.
+    #[cfg_attr(feature = "openapi", schema(pattern = r"^(\*|[a-z0-9._-]{1,64})$"))]
+    pub code: String,
+    /// How often a node is told again, after whatever failures.
+    #[serde(deserialize_with = "integer::required")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 10))]
+    pub times: u64,
+    /// How long after its first failure a node is told again, in seconds: 60. It doubles with each attempt, up to a day.
+    #[serde(default, deserialize_with = "number", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, required = false, minimum = 1, maximum = 86_400))]
+    pub wait_s: Option<u32>,
+}
+
 /// When nodes may be told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -224,6 +248,8 @@ vocabulary! {
         Applied,
         /// The node could not apply the change.
         Failed,
+        /// The node could not apply the change, and is told again.
+        Retrying,
         /// The node was told, and is not heard of any more.
         Lost,
         /// The node is not told at all; the reason says why.
@@ -247,6 +273,10 @@ pub struct RolloutCounts {
     pub applied: u64,
     /// They could not apply the change.
     pub failed: u64,
+    /// They could not apply the change, and are told again.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub retrying: u64,
     /// They were told, and are not heard of any more.
     pub lost: u64,
     /// They are not told at all.
@@ -279,6 +309,10 @@ pub struct RolloutView {
     pub nodes: Option<u64>,
     /// Where they are. The figures of a wave are from the last look at it, and stay when it is over.
     pub counts: RolloutCounts,
+    /// How often nodes were told again after a failure.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub retries: u64,
     /// When it was made, in milliseconds since 1970.
     pub created_at_ms: u64,
     /// When its last node was told, in milliseconds since 1970; `null` if none was.
@@ -322,6 +356,18 @@ pub struct RolloutNode {
     /// The version of the configuration, or the number of the command, that it was told; `null` if there is none.
     #[cfg_attr(feature = "openapi", schema(required))]
     pub version: Option<u64>,
+    /// What the last failure is known by, if the node has failed: the code that a retry names.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub code: Option<String>,
+    /// How often it was told.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub attempts: u64,
+    /// When it is told again, in milliseconds since 1970; `null` if it is not, or is being told again.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required))]
+    pub retry_at_ms: Option<u64>,
 }
 
 /// A page of the nodes of a rollout, in the order in which they are told.

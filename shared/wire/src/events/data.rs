@@ -138,6 +138,8 @@ data! {
         nodes: Option<u64>,
         /// Where they are.
         counts: RolloutCounts,
+        /// How often nodes were told again after a failure.
+        retries: u64,
     }
 
     /// Since when a node is online, and why.

@@ -1,6 +1,7 @@
 //! The mutations, by what they break.
 
 mod console;
+mod counts;
 mod events;
 mod machine;
 mod messages;
@@ -13,7 +14,7 @@ use super::Mutation;
 
 /// Every mutation.
 pub(super) fn mutations() -> impl Iterator<Item = Mutation> {
-    let lists: [&[Mutation]; 8] = [
+    let lists: [&[Mutation]; 9] = [
         &records::MUTATIONS,
         &news::MUTATIONS,
         &messages::MUTATIONS,
@@ -22,6 +23,7 @@ pub(super) fn mutations() -> impl Iterator<Item = Mutation> {
         &updates::MUTATIONS,
         &events::MUTATIONS,
         &rollouts::MUTATIONS,
+        &counts::MUTATIONS,
     ];
     lists.into_iter().flatten().copied()
 }

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rollcall_core::{ChangeKind, Phase, Rollout, RolloutState, Target, TargetState, Timestamp};
+use rollcall_core::{
+    ChangeKind, ConfigState, FirmwareState, Phase, Rollout, RolloutState, Target, TargetState, Timestamp,
+};
 
 use super::{Changed, LATE_MS};
-use crate::oracle::facts::earlier;
+use crate::oracle::facts::{Facts, earlier};
 use crate::oracle::table::Change;
 use crate::plan::{RolloutPlan, RolloutWhat};
 
@@ -22,6 +24,8 @@ pub(super) struct Known {
     states: Vec<(Timestamp, RolloutState)>,
     /// The nodes that it has told.
     pub(super) told: BTreeSet<usize>,
+    /// How often each was told, and when last.
+    tellings: BTreeMap<usize, (u64, Timestamp)>,
     /// Those of them that are to run its change, and nobody has changed since.
     pub(super) made: BTreeMap<usize, Made>,
     /// What was desired of each before.
@@ -47,6 +51,7 @@ impl Known {
             stored: None,
             states: vec![],
             told: BTreeSet::new(),
+            tellings: BTreeMap::new(),
             made: BTreeMap::new(),
             before: BTreeMap::new(),
             targets: BTreeMap::new(),
@@ -104,11 +109,15 @@ impl Known {
     }
 
     /// It has changed a node.
-    pub(super) fn changed(&mut self, change: &Change, changed: &Changed) {
+    pub(super) fn changed(&mut self, at: Timestamp, change: &Change, changed: &Changed) {
         if !self.is_telling(changed) {
             return;
         }
-        self.told.insert(change.node);
+        let (times, last) = self.tellings.entry(change.node).or_insert((0, at));
+        (*times, *last) = (*times + 1, at);
+        if !self.told.insert(change.node) {
+            return;
+        }
         let was = change.was.as_deref();
         let (made, before) = match changed {
             Changed::Config(_) => {
@@ -123,6 +132,32 @@ impl Known {
         };
         self.made.insert(change.node, made);
         self.before.insert(change.node, before);
+    }
+
+    /// What is wrong with telling a node again that it has told before.
+    pub(super) fn told_again_wrongly(&self, facts: &Facts, at: Timestamp, change: &Change) -> Option<String> {
+        let Some((times, wait_s)) = self.plan.retry else { return Some("has told it before".to_owned()) };
+        let (told, last) = self.tellings.get(&change.node).copied().unwrap_or((0, at));
+        if told > times {
+            return Some(format!("has told it {told} times before, and {times} retries are allowed"));
+        }
+        let waits_ms = (u64::from(wait_s) << told.saturating_sub(1)) * 1000;
+        if at.0 + LATE_MS < last.0 + waits_ms && !facts.windows.wrong_clock(last, at) {
+            return Some(format!("has told it at {last:?}, and waits {waits_ms} ms after a failure"));
+        }
+        let was = change.was.as_deref()?;
+        let (desired, report) = (was.desired.as_ref(), was.config.as_ref());
+        let is_refused = desired.zip(report).is_some_and(|(desired, report)| {
+            desired.sha256 == self.desired && (report.version, report.state) == (desired.version, ConfigState::Rejected)
+        });
+        let is_given_up = was.desired_firmware.as_ref() == Some(&self.desired)
+            && matches!(was.firmware_state(), FirmwareState::Failed | FirmwareState::RolledBack);
+        let has_failed = match self.kind() {
+            ChangeKind::Config => is_refused,
+            ChangeKind::Firmware => is_given_up,
+            ChangeKind::Command => true,
+        };
+        (!has_failed).then(|| "has told it before, and it has not failed".to_owned())
     }
 
     /// It was stored. Returns what is wrong with that.
@@ -156,7 +191,15 @@ impl Known {
         }
         // A node may have reported since the wave was looked at.
         let looked = earlier(at, LATE_MS);
-        let failed = of_wave.filter(|(target, since)| target.state == TargetState::Failed && *since < looked).count();
+        let since =
+            |state| of_wave.clone().filter(move |(target, since)| target.state == state && *since < looked).count();
+        let (failed, retrying) = (since(TargetState::Failed), since(TargetState::Retrying));
+        if retrying > 0 {
+            return Some(format!(
+                "goes on after wave {}, of which {retrying} nodes are to be told again",
+                was.wave + 1
+            ));
+        }
         (failed > 0 && failed * FAILS_AT >= told)
             .then(|| format!("goes on after wave {}, in which {failed} of {told} nodes failed", was.wave + 1))
     }

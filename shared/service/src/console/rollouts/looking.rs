@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use rollcall_core::{
-    ChangeKind, Command, Counts, Facts, Key, Node, NodeId, Observed, Place, Rollout, RolloutName, RolloutState, Site,
-    SiteFacts, Target, TargetState, Timestamp, WaveTimes, fell, observe,
+    ChangeKind, Command, Counts, Facts, GateVerdict, Key, Node, NodeId, Observed, Place, Rollout, RolloutName,
+    RolloutState, Site, SiteFacts, Sought, Target, TargetState, Timestamp, WaveTimes, failure_code, fell, observe,
 };
 use rollcall_wire::EventData;
 use rollcall_wire::console::Problem;
@@ -27,6 +27,8 @@ const PAGE: u64 = 1_000;
 const PAGES: usize = 20;
 /// How many sites are kept apart. The nodes of others count as having none.
 const SITES: usize = 50;
+/// How many nodes that failed are named.
+const NAMED: usize = 3;
 /// How many nodes are read that were not told, to compare those that are lost with: of the fleet, and of a site.
 const CONTROL: i32 = 100;
 /// At how many sites nodes are compared with others of their site.
@@ -42,11 +44,34 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         is_open: bool,
         admitted: &Admitted<'_>,
     ) -> Result<Step, Problem> {
-        let mut rollout = read.clone();
+        let rollout = read.clone();
         let after = read.looked_to.as_ref().or(read.wave_after.as_ref());
-        let targets = self.passed(name, read, after).await?;
-        for (_, target, observed) in self.observe_all(name, &targets, told, admitted).await? {
-            note(&mut rollout.facts, target, &observed);
+        let mut targets = self.passed(name, read, after).await?;
+        self.observe_all(name, &mut targets, told, admitted).await?;
+        let again = if is_open { self.tell_again((name, read), &mut targets, told, admitted).await? } else { vec![] };
+        let step = self.judge((name, read), rollout, (&targets, again.len()), (told, is_open), admitted).await?;
+        if step == Step::Lost && !again.is_empty() {
+            self.take_back(name, &again, told, admitted).await?;
+        }
+        Ok(step)
+    }
+
+    /// Counts the targets that were looked at, of which so many were told again. After the last of them, the gate judges the
+    /// wave.
+    async fn judge(
+        &self,
+        (name, read): (&RolloutName, &Rollout),
+        mut rollout: Rollout,
+        (targets, again): (&[(Place, Target)], usize),
+        (told, is_open): (&Told, bool),
+        admitted: &Admitted<'_>,
+    ) -> Result<Step, Problem> {
+        if again > 0 {
+            rollout.retries += again as u64;
+            rollout.told_at = Some(admitted.now);
+        }
+        for (_, target) in targets {
+            note(&mut rollout.facts, target);
         }
         if targets.len() as u64 >= PAGE {
             rollout.looked_to = targets.last().map(|(place, _)| place.clone());
@@ -60,7 +85,10 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         }
         (rollout.looked_to, rollout.shown) = (None, facts.counts);
         let last = rollout.told_at.or(rollout.wave_began_at).unwrap_or(admitted.now);
-        let verdict = told.schedule.gate.judge(&facts, WaveTimes { is_told: left == 0, last }, admitted.now);
+        let mut verdict = told.schedule.gate.judge(&facts, WaveTimes { is_told: left == 0, last }, admitted.now);
+        if let GateVerdict::Failed(why) = &mut verdict {
+            why.push_str(&named(targets));
+        }
         if !rollout.judged(&told.schedule, &verdict) {
             if left > 0 && !is_open {
                 rollout.reason = format!("its window is closed: {}", rollout.reason);
@@ -86,11 +114,12 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     ) -> Result<UnderWay, Problem> {
         let (mut under_way, mut after) = (UnderWay::new(), read.wave_after.clone());
         for _ in 0..PAGES {
-            let targets = self.passed(name, read, after.as_ref()).await?;
-            for (_, target, observed) in self.observe_all(name, &targets, told, admitted).await? {
+            let mut targets = self.passed(name, read, after.as_ref()).await?;
+            self.observe_all(name, &mut targets, told, admitted).await?;
+            for (_, target) in &targets {
                 // A node that is away, or says nothing, must not hold up all others for ever.
                 let waits = |told_at: Timestamp| told_at.plus_seconds(told.schedule.gate.wait_s) > admitted.now;
-                if observed.state == TargetState::Told && target.told_at.is_none_or(waits) {
+                if target.state == TargetState::Told && target.told_at.is_none_or(waits) {
                     *under_way.entry(target.site.clone().unwrap_or_default()).or_default() += 1;
                 }
             }
@@ -116,35 +145,33 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     }
 
     /// Looks at the nodes of these targets, and moves the targets that are to be in another state.
-    async fn observe_all<'t>(
+    async fn observe_all(
         &self,
         name: &RolloutName,
-        targets: &'t [(Place, Target)],
+        targets: &mut [(Place, Target)],
         told: &Told,
         admitted: &Admitted<'_>,
-    ) -> Result<Vec<(&'t Place, &'t Target, Observed)>, Problem> {
-        let mut all = vec![];
-        for batch in targets.chunks(BATCH) {
+    ) -> Result<(), Problem> {
+        for batch in targets.chunks_mut(BATCH) {
             let ids: Vec<_> = batch.iter().map(|(place, _)| place.node().clone()).collect();
             let items = self.store.nodes(&ids).await.map_err(|error| failed(&error))?;
             let nodes: BTreeMap<NodeId, Node> = items
                 .into_iter()
                 .map(|(id, item)| Ok((id, Node::read(&item).map_err(|error| internal(&error))?)))
                 .collect::<Result<_, Problem>>()?;
-            let observing = batch.iter().map(async |(place, target)| {
-                let observed = self.observe_one((place, target), nodes.get(place.node()), told, admitted.now).await?;
-                let to = Target {
-                    is_reached: observed.is_reached,
-                    ..target.now(observed.state, observed.reason.as_deref())
-                };
-                if target.state.is_told() {
+            let observing =
+                batch.iter_mut().filter(|(_, target)| target.state.is_told()).map(async |(place, target)| {
+                    let node = nodes.get(place.node());
+                    let Observed { state, reason, is_reached, retry_at } =
+                        self.observe_one((place, target), node, told, admitted.now).await?;
+                    let to = Target { is_reached, retry_at, ..target.now(state, reason.as_deref()) };
                     self.put(name, place, target, &to).await?;
-                }
-                Ok::<_, Problem>((place, target, observed))
-            });
-            all.extend(try_join_all(observing).await?);
+                    *target = to;
+                    Ok::<_, Problem>(())
+                });
+            try_join_all(observing).await?;
         }
-        Ok(all)
+        Ok(())
     }
 
     async fn observe_one(
@@ -154,10 +181,6 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         told: &Told,
         now: Timestamp,
     ) -> Result<Observed, Problem> {
-        if !target.state.is_told() {
-            let (state, reason) = (target.state, target.reason.clone());
-            return Ok(Observed { state, reason, is_reached: target.is_reached });
-        }
         let kind = told.change.kind();
         let command = match target.version.filter(|_| kind == ChangeKind::Command) {
             Some(number) => {
@@ -167,9 +190,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             }
             None => None,
         };
-        let wait_s = told.schedule.gate.wait_s;
-        let seen = (node, command.as_ref());
-        Ok(observe(kind, target, seen, told.change.firmware(), wait_s, (now, &self.policy)))
+        let (wait_s, retries) = (told.schedule.gate.wait_s, &told.schedule.retries);
+        let sought = Sought { kind, wanted: told.change.wanted(), wait_s, retries };
+        Ok(observe(&sought, target, (node, command.as_ref()), (now, &self.policy)))
     }
 
     /// Adds what became of nodes that the wave did not tell: of some of the fleet, and of the sites that have lost nodes.
@@ -219,15 +242,28 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 }
 
 /// Counts a target.
-fn note(facts: &mut Facts, target: &Target, observed: &Observed) {
-    count(&mut facts.counts, observed.state);
-    let is_reached = observed.is_reached || observed.state == TargetState::Lost;
-    facts.counts.unreached += u64::from(observed.state == TargetState::Told && !is_reached);
-    if observed.state.is_told() && is_reached {
+fn note(facts: &mut Facts, target: &Target) {
+    count(&mut facts.counts, target.state);
+    let is_reached = target.is_reached || target.state == TargetState::Lost;
+    facts.counts.unreached += u64::from(target.state == TargetState::Told && !is_reached);
+    if target.state.is_told() && is_reached {
         let site = site_of(facts, target.site.as_deref());
         site.reached += 1;
-        site.lost += u64::from(observed.state == TargetState::Lost);
+        site.lost += u64::from(target.state == TargetState::Lost);
     }
+}
+
+/// Some of the nodes that failed, with what they said and how often they were told.
+fn named(targets: &[(Place, Target)]) -> String {
+    let failed = targets.iter().filter(|(_, target)| target.state == TargetState::Failed);
+    let one = |(place, target): &(Place, Target)| {
+        let code = target.reason.as_deref().and_then(failure_code).unwrap_or_default();
+        let times = if target.attempts > 1 { format!(", told {} times", target.attempts) } else { String::new() };
+        format!("{} ({code}{times})", place.node())
+    };
+    let named: Vec<_> = failed.clone().take(NAMED).map(one).collect();
+    let more = if failed.count() > NAMED { ", …" } else { "" };
+    if named.is_empty() { String::new() } else { format!("; failed: {}{more}", named.join(", ")) }
 }
 
 /// Counts a target in this state.
@@ -237,6 +273,7 @@ pub(super) fn count(counts: &mut Counts, state: TargetState) {
         TargetState::Told => &mut counts.told,
         TargetState::Applied => &mut counts.applied,
         TargetState::Failed => &mut counts.failed,
+        TargetState::Retrying => &mut counts.retrying,
         TargetState::Lost => &mut counts.lost,
         TargetState::Skipped => &mut counts.skipped,
         TargetState::RolledBack => &mut counts.rolled_back,

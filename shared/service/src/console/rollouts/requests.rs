@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use rollcall_core::{
-    NotPossible, Outcome, Rollout, RolloutName, RolloutSchedule, Target, TargetState, add_rollout, mark_under_way,
-    put_rollout_spec,
+    NotPossible, Outcome, Rollout, RolloutName, RolloutSchedule, Target, TargetState, add_rollout, failure_code,
+    mark_under_way, put_rollout_spec,
 };
 use rollcall_wire::EventData;
 use rollcall_wire::console::{
@@ -161,6 +161,9 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             let mut rollout = read.clone();
             let schedule = self.told(&name).await?.1.schedule;
             let event = done(&mut rollout, &schedule, deed)?;
+            if read.forget_at.is_some() {
+                self.keep_spec(&name).await?;
+            }
             if rollout.state.is_stepped() {
                 let _ = self.write(&mark_under_way(&name, read.revision + 1)).await?;
             }
@@ -176,7 +179,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let name: RolloutName = parse(name, "name")?;
         let state = admitted.parameter("state").map(state).transpose()?;
         let limit = usize::try_from(listed::limit(admitted)?).unwrap_or(1);
-        self.stored_rollout(&name).await?;
+        let is_over = self.stored_rollout(&name).await?.state.is_over();
         let (secret, list) = (self.keys.secret(), format!("nodes of the rollout {name}: {state:?}"));
         let after = admitted.parameter("cursor").map(|cursor| cursor::read::<String>(&secret, &list, cursor));
         let mut after = after.transpose()?.map(|place| parse(&place, "cursor")).transpose()?;
@@ -187,7 +190,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             is_last = targets.len() < most;
             read += targets.len();
             for (place, target) in targets {
-                let shown = node(place.node().as_str(), &target);
+                let shown = node(place.node().as_str(), &target, is_over);
                 after = Some(place);
                 if state.is_none_or(|state| shown.state == state) {
                     page.push(shown);
@@ -251,15 +254,20 @@ fn view(name: &RolloutName, rollout: &Rollout, told: Option<(RolloutSpec, Told)>
         nodes,
         counts: counts(rollout.counts()),
         created_at_ms: rollout.created_at.0,
+        retries: rollout.retries,
         told_at_ms: rollout.told_at.map(|at| at.0),
         spec,
     }
 }
 
-fn node(id: &str, target: &Target) -> RolloutNode {
+/// A node of a rollout. In one that is over, nobody is told again: what was to be tried again has failed.
+fn node(id: &str, target: &Target, is_over: bool) -> RolloutNode {
+    let has_failed = matches!(target.state, TargetState::Failed | TargetState::Retrying);
     RolloutNode {
         node: id.to_owned(),
         state: match target.state {
+            TargetState::Retrying if is_over => RolloutNodeState::Failed,
+            TargetState::Retrying => RolloutNodeState::Retrying,
             TargetState::Waiting | TargetState::Telling => RolloutNodeState::Waiting,
             TargetState::Told => RolloutNodeState::Told,
             TargetState::Applied => RolloutNodeState::Applied,
@@ -273,13 +281,17 @@ fn node(id: &str, target: &Target) -> RolloutNode {
         wave: target.wave.map(|wave| wave + 1),
         told_at_ms: target.told_at.map(|at| at.0),
         version: target.version,
+        code: target.reason.as_deref().filter(|_| has_failed).and_then(failure_code),
+        attempts: target.attempts.max(u64::from(target.told_at.is_some())),
+        retry_at_ms: target.retry_at.filter(|_| !is_over).map(|at| at.0),
     }
 }
 
 fn state(text: &str) -> Result<RolloutNodeState, Problem> {
     let word = serde_json::Value::String(text.to_owned());
     serde_json::from_value(word).map_err(|_| {
-        let detail = "state: must be waiting, told, applied, failed, lost, skipped, rolled-back or superseded";
+        let detail =
+            "state: must be waiting, told, applied, failed, retrying, lost, skipped, rolled-back or superseded";
         Problem::new(ProblemCode::InvalidParameter, detail)
     })
 }

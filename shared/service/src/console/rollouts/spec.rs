@@ -1,11 +1,12 @@
 //! Reads what a rollout is told when it is made.
 
 use rollcall_core::{
-    ChangeKind, FirmwareVersion, Gate, InvalidGate, InvalidSelector, RolloutSchedule, Selector, Timestamp, Wave, Waves,
+    ChangeKind, FirmwareVersion, Gate, InvalidGate, InvalidSelector, Retries, Retry, RolloutSchedule, Selector,
+    Timestamp, Wave, Waves,
 };
 use rollcall_wire::Document;
 use rollcall_wire::console::{
-    CommandSpec, OnFailure, Problem, ProblemCode, RolloutChange, RolloutGate, RolloutSpec, RolloutWave,
+    CommandSpec, OnFailure, Problem, ProblemCode, RolloutChange, RolloutGate, RolloutRetry, RolloutSpec, RolloutWave,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -17,6 +18,8 @@ use crate::console::commands;
 const SELECTOR_BYTES: usize = 1_024;
 /// The highest priority.
 const PRIORITY_MOST: u64 = 1_000;
+/// How long after its first failure a node is told again, in seconds, if nothing else is said.
+const RETRY_WAIT_S: u32 = 60;
 /// How many nodes may be under way at a time, at most.
 const PARALLEL_MOST: u64 = 1_000_000;
 
@@ -47,11 +50,12 @@ impl Change {
         }
     }
 
-    /// The firmware version that is desired, if it is a change of firmware.
-    pub(super) fn firmware(&self) -> Option<&str> {
+    /// What is desired of a node then: the SHA-256 of a document, or a firmware version.
+    pub(super) fn wanted(&self) -> Option<&str> {
         match self {
+            Self::Config(document) => Some(document.sha256()),
             Self::Firmware(version) => Some(version.as_str()),
-            Self::Config(_) | Self::Command(_) => None,
+            Self::Command(_) => None,
         }
     }
 }
@@ -60,18 +64,19 @@ impl Change {
 pub(super) fn told(spec: &RolloutSpec) -> Result<Told, Problem> {
     let priority = in_range("priority", spec.priority.unwrap_or_default(), 0, PRIORITY_MOST)?;
     let max_parallel = spec.max_parallel.map(|most| in_range("max_parallel", most, 1, PARALLEL_MOST)).transpose()?;
+    let change = change(&spec.change)?;
     Ok(Told {
         select: selector("select", &spec.select)?,
         first: spec.first.as_deref().map(|first| selector("first", first)).transpose()?,
-        change: change(&spec.change)?,
-        schedule: schedule(spec)?,
+        schedule: schedule(spec, change.kind())?,
+        change,
         window: spec.window.as_ref().map(Window::read).transpose().map_err(|error| invalid("window", &error))?,
         max_parallel,
         priority,
     })
 }
 
-fn schedule(spec: &RolloutSpec) -> Result<RolloutSchedule, Problem> {
+fn schedule(spec: &RolloutSpec, kind: ChangeKind) -> Result<RolloutSchedule, Problem> {
     let wave = |wave: &RolloutWave| match wave {
         RolloutWave::Nodes(nodes) => Wave::Nodes(nodes.0),
         RolloutWave::Percent(percent) => Wave::Percent(percent.0),
@@ -86,7 +91,13 @@ fn schedule(spec: &RolloutSpec) -> Result<RolloutSchedule, Problem> {
         needs_approval: given.approval.unwrap_or_default(),
         rolls_back: given.on_failure == Some(OnFailure::RollBack),
         include_new: spec.include_new.unwrap_or_default(),
+        retries: Retries::new(kind, spec.retry.iter().flatten().map(retry).collect())
+            .map_err(|error| invalid("retry", &error))?,
     })
+}
+
+fn retry(given: &RolloutRetry) -> Retry {
+    Retry { code: given.code.clone(), times: given.times, wait_s: given.wait_s.unwrap_or(RETRY_WAIT_S) }
 }
 
 fn gate(given: &RolloutGate) -> Result<Gate, InvalidGate> {

@@ -85,11 +85,11 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let mut under_way = vec![];
         for name in self.marked().await? {
             match self.known_rollout(&name).await? {
+                Some(rollout) if rollout.is_stepped() => under_way.push((name, rollout)),
                 Some(rollout) if rollout.state.is_over() => {
                     let unmark = unmark(&name, rollout.revision);
                     self.store.delete(&unmark).await.map_err(|error| failed(&error))?;
                 }
-                Some(rollout) if rollout.state.is_stepped() => under_way.push((name, rollout)),
                 // It is paused, or is being made at this moment.
                 _ => {}
             }
@@ -99,12 +99,15 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 
     /// Takes the next step of a rollout.
     pub(super) async fn step(&self, name: &RolloutName, now: Timestamp) -> Result<Step, Problem> {
-        let Some(read) = self.known_rollout(name).await?.filter(|rollout| rollout.state.is_stepped()) else {
+        let Some(read) = self.known_rollout(name).await?.filter(Rollout::is_stepped) else {
             return Ok(Step::Waits);
         };
-        let (_, told) = self.told(name).await?;
         let request = Request { now, at: now, ..Request::default() };
         let admitted = stepping(&request, name, now);
+        if read.state.is_over() {
+            return self.forget_targets(name, &read, &admitted).await;
+        }
+        let (_, told) = self.told(name).await?;
         if let Some(keep) = admitted.actor.as_ref().and_then(Actor::keep) {
             let _ = self.write(&keep).await?;
         }

@@ -23,9 +23,9 @@ use crate::store::{Order, Store};
 /// How many nodes one step tells at most.
 pub(super) const TELL: u64 = 64;
 /// How many of them are told at the same time.
-const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 16;
 /// How often a node is told while others change it.
-const TRIES: usize = 3;
+pub(super) const TRIES: usize = 3;
 
 /// How many nodes of each site are under way.
 pub(super) type UnderWay = BTreeMap<String, u64>;
@@ -150,14 +150,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let known = if is_new { None } else { Some(&target) };
         let to = match self.change_node((name, id), &told.change, known, admitted).await {
             Ok(Made::Version(version)) => {
-                let told_at = Some(admitted.now);
-                Target {
-                    wave: Some(read.wave as u64),
-                    told_at,
-                    version,
-                    is_reached,
-                    ..target.now(TargetState::Told, None)
-                }
+                Target { wave: Some(read.wave as u64), ..target.told(version, is_reached, admitted.now) }
             }
             Ok(Made::Superseded) => target.now(TargetState::Superseded, None),
             Err(problem) => match why_skipped(&problem) {
@@ -203,7 +196,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     ) -> Result<Made, Problem> {
         let kind = change.kind();
         if let Change::Command(spec) = change {
-            return self.command_node(name, id, spec, admitted).await.map(|number| Made::Version(Some(number)));
+            return self.command_node(name, id, (spec, 1), admitted).await.map(|number| Made::Version(Some(number)));
         }
         for _ in 0..TRIES {
             let (node, item) = self.stored_node(id).await?;
@@ -241,15 +234,16 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         Err(Problem::new(ProblemCode::Unavailable, "others change the node at this moment"))
     }
 
-    /// Queues a command under a key that follows from the rollout's name, so that it is queued once.
-    async fn command_node(
+    /// Queues a command under a key that follows from the rollout's name and the attempt, so that it is queued once in each.
+    pub(super) async fn command_node(
         &self,
         name: &RolloutName,
         id: &NodeId,
-        spec: &CommandSpec,
+        (spec, attempt): (&CommandSpec, u64),
         admitted: &Admitted<'_>,
     ) -> Result<u64, Problem> {
-        let key: IdempotencyKey = parse(&format!("rollout-{name}"), "Idempotency-Key")?;
+        let key = if attempt > 1 { format!("rollout-{name}:{attempt}") } else { format!("rollout-{name}") };
+        let key: IdempotencyKey = parse(&key, "Idempotency-Key")?;
         let (command, _) = self.queue_one(id, &queueing_of(spec, key)?, admitted).await?;
         Ok(command.number)
     }
@@ -270,7 +264,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
 }
 
 /// What came of changing a node.
-enum Made {
+pub(super) enum Made {
     /// It is changed: the version of its configuration, or the number of its command.
     Version(Option<u64>),
     /// Somebody else has changed it, or has taken it over.
@@ -296,7 +290,7 @@ fn before(node: &Node, kind: ChangeKind) -> Option<String> {
 }
 
 /// Why a node is skipped that could not be told; `None` if it is to be told later.
-fn why_skipped(problem: &Problem) -> Option<&'static str> {
+pub(super) fn why_skipped(problem: &Problem) -> Option<&'static str> {
     match problem.code {
         ProblemCode::UnknownNode | ProblemCode::RevokedNode => Some("revoked"),
         ProblemCode::OtherModel => Some("other-model"),

@@ -1,8 +1,10 @@
 //! Rollouts over fleets of nodes that poll, in a store in memory: the real requests, steps and rules.
 
 mod asked;
+mod ended;
 mod fleet;
 mod histories;
+mod retrying;
 mod shares;
 mod taking_part;
 

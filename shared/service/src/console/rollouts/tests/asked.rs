@@ -33,6 +33,15 @@ fn what_is_wrong_with_a_rollout_is_said_before_anything_starts() {
         (json!({"change": {}}), ""),
         (json!({"change": {"config": {}, "firmware": "1"}}), ""),
         (json!({"wave": []}), ""),
+        (json!({"retry": [{"code": "*", "times": 0}]}), "retry: rule 1: times"),
+        (json!({"retry": [{"code": "*", "times": 1, "wait_s": 90_000}]}), "retry: rule 1: wait_s"),
+        (json!({"retry": [{"code": "Busy", "times": 1}]}), "retry: rule 1: a code"),
+        (json!({"retry": [{"code": "*", "times": 1}, {"code": "busy", "times": 1}]}), "retry: rule 2: it never counts"),
+        (
+            json!({"retry": [{"code": "expired", "times": 1}]}),
+            "retry: rule 1: a config is never \"expired\"; it may be rejected or rolled-back",
+        ),
+        (json!({"retry": [{"code": "busy"}]}), ""),
     ] {
         let (status, problem) = fleet.start("wrong", &more);
         assert_eq!(status, 400, "{more}: {problem}");
@@ -59,7 +68,7 @@ fn a_list_of_rollouts_has_pages_and_only_those_that_are_under_way_are_read_to_st
         );
         assert_eq!(fleet.end(&format!("change-{nth}"))["state"], json!("completed"));
     }
-    fleet.run(60);
+    fleet.run(120);
     let marked = fleet.console.marked().now_or_never().expect("nothing waits").expect("readable");
     assert_eq!(marked, [], "all are over");
     let page = |after: Option<&RolloutName>| {

@@ -2,7 +2,8 @@
 
 use futures_util::FutureExt as _;
 use rollcall_core::{
-    ConfigOutcome, ConfigState, CredentialVersion, Event, EventKind, Health, Key, Node, NodeId, Report, Timestamp, plan,
+    ConfigOutcome, ConfigState, CredentialVersion, Event, EventKind, Health, Key, Node, NodeId, Report, Timestamp,
+    UpdateOutcome, UpdateState, plan,
 };
 use serde_json::{Value, json};
 
@@ -20,6 +21,8 @@ pub(super) enum Does {
     #[default]
     Applies,
     Rejects,
+    /// It refuses what comes before this version.
+    RejectsUntil(u64),
     /// It is never heard of again.
     FallsSilent,
     /// It says nothing about it, and goes on polling.
@@ -34,6 +37,8 @@ pub(super) struct Device {
     pub(super) away: (u64, u64),
     /// The version that it says it runs.
     pub(super) firmware: Option<&'static str>,
+    /// Whether it fails to install whatever it is to run.
+    pub(super) fails_to_install: bool,
     is_silent: bool,
     /// The version that it was told last, and reports with its next poll.
     told: Option<u64>,
@@ -134,20 +139,35 @@ impl Fleet {
 
     /// A node polls, and says what became of what it was told last.
     fn poll(&mut self, nth: usize) {
-        let (now, device) = (self.now(), &mut self.devices[nth]);
+        let (now, device) = (self.now(), &self.devices[nth]);
         if device.is_silent || (device.away.0..device.away.1).contains(&self.now_s) {
             return;
         }
+        let desired_firmware = self.node(nth).desired_firmware;
+        let device = &mut self.devices[nth];
         let does = |version| if version == 1 { Does::Applies } else { device.does };
         let config = device.told.and_then(|version| {
             let state = match does(version) {
-                Does::Applies => ConfigState::Applied,
                 Does::Rejects => ConfigState::Rejected,
+                Does::RejectsUntil(taken) => {
+                    if version < taken {
+                        ConfigState::Rejected
+                    } else {
+                        ConfigState::Applied
+                    }
+                }
+                Does::Applies => ConfigState::Applied,
                 Does::FallsSilent | Does::SaysNothing => return None,
             };
-            Some(ConfigOutcome { version, state, detail: None })
+            let detail = (state == ConfigState::Rejected).then(|| "Busy: try later".to_owned());
+            Some(ConfigOutcome { version, state, detail })
         });
         let report = Report::new(device.firmware.map(str::to_owned), config, Health::default());
+        let update = desired_firmware.filter(|_| device.fails_to_install).and_then(|version| {
+            let (version, detail) = (version.parse().ok()?, Some("wrong hash".to_owned()));
+            Some(UpdateOutcome { version, state: UpdateState::Failed, detail })
+        });
+        let report = report.with_update(update);
         let kind = EventKind::Poll { credentials: CredentialVersion(1), report, results: 0 };
         let outcome = self.console.store.apply(&plan(&Event::new(id(nth), now, kind), &self.console.policy));
         if self.node(nth).revoked {
