@@ -45,7 +45,12 @@ impl World {
         };
         world.queue.set_time(BEGIN);
         for name in names {
-            let spec = EndpointSpec { url: format!("https://{name}.test/"), types: EventTypes::default(), site: None };
+            let spec = EndpointSpec {
+                url: format!("https://{name}.test/"),
+                types: EventTypes::default(),
+                site: None,
+                select: None,
+            };
             let update =
                 add_endpoint(&name.parse().expect("a name"), &spec, &secret(SignatureScheme::V1, &[7; 32]), BEGIN);
             let _ = world.store.apply(&update);
