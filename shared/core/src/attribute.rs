@@ -418,11 +418,11 @@ attributes! {
     /// Of a claim: when that rollout began to tell the node.
     ClaimToldAt = "yi",
     /// Of what a node is counted as: its value of each property, a line for each; absent if the node is not counted.
-    CountedAs = "yk",
+    CountedAs = "ct",
     /// Of a count: how many nodes were ever counted.
-    Entered = "yl",
+    Entered = "ce",
     /// Of a count: how many of them are counted no more.
-    Left = "ym",
+    Left = "cl",
     /// Of a model: the oldest firmware version that its nodes may be given.
     MinimumVersion = "zm",
     /// Of a model: the key that the signatures of its images are verified with, in base64.

@@ -22,11 +22,14 @@ pub(super) struct Counts {
     counts: BTreeMap<(CountedBy, String), u64>,
     /// When each node last became something else.
     changed: BTreeMap<usize, Timestamp>,
+    /// Whether anybody counts.
+    is_kept: bool,
 }
 
 impl Counts {
     /// An item was written, or deleted.
     pub(super) fn wrote(&mut self, verdicts: &mut Verdicts, at: Timestamp, key: &Key, item: Option<&Item>) {
+        self.is_kept |= matches!(key, Key::Counted(_));
         match key {
             Key::Counted(node) => match item.map(Counted::read).transpose() {
                 Ok(Some(Counted { kinds: Some(kinds), .. })) => drop(self.records.insert(node.clone(), kinds)),
@@ -72,7 +75,7 @@ impl Counts {
         (node, is): (usize, Option<&Node>),
     ) {
         let Some(plan) = facts.nodes.get(node) else { return };
-        if self.changed.get(&node).is_some_and(|at| *at > earlier(now, COUNTED_WITHIN_MS)) {
+        if !self.is_kept || self.changed.get(&node).is_some_and(|at| *at > earlier(now, COUNTED_WITHIN_MS)) {
             return;
         }
         let (is, counted) = (is.and_then(|is| kinds(facts, node, is, now)), self.records.get(&plan.id));
