@@ -268,7 +268,7 @@ async fn a_node_with_the_vendor_s_key_installs_what_is_signed_and_refuses_what_i
     let (events, mut seen) = tokio::sync::mpsc::unbounded_channel();
     let node = Node::start(config, Installing { runs: "2.4".to_owned(), events });
     let mut ended = async || loop {
-        match tokio::time::timeout(Duration::from_secs(60), seen.recv()).await.expect("in time").expect("it runs") {
+        match tokio::time::timeout(Duration::from_mins(1), seen.recv()).await.expect("in time").expect("it runs") {
             NodeEvent::UpdateApplied { version } => break (version, None),
             NodeEvent::UpdateFailed { version, why } => break (version, Some(why)),
             _ => {}
