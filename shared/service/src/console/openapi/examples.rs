@@ -133,7 +133,7 @@ examples! {
     EndpointSecret: r#"{"name": "crm", "url": "https://app.example.com/rollcall",
         "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "before_until_ms": 1757086400000}"#,
     EndpointView: r#"{"name": "crm", "url": "https://app.example.com/rollcall", "types": ["node.*"], "site": "hq",
-        "created_at_ms": 1757000000000, "disabled": null, "failing_since_ms": null, "rotating_until_ms": null, "signature": "v1",
+        "select": null, "created_at_ms": 1757000000000, "disabled": null, "failing_since_ms": null, "rotating_until_ms": null, "signature": "v1",
         "public_key": null}"#,
     Replay: r#"{"from": "2026-03-01T12:00:00Z", "to": "2026-03-01T13:00:00Z"}"#,
     Replayed: r#"{"queued": 120}"#,
