@@ -47,6 +47,16 @@ fn reports_of_failures_stop_a_rollout_at_once_even_before_the_wave_is_told() {
 }
 
 #[test]
+fn the_gate_waits_for_nodes_that_are_told_again_however_many_have_applied_the_change() {
+    let facts = wave(applied(19, Counts { retrying: 1, ..Counts::default() }), &[]);
+    for now in [1_060, 100_000] {
+        assert!(matches!(judged(&facts, now), Verdict::Wait(_)), "{now}");
+    }
+    let failed = wave(applied(17, Counts { retrying: 1, failed: 2, ..Counts::default() }), &[]);
+    assert!(matches!(judged(&failed, 1_060), Verdict::Failed(_)), "others have failed");
+}
+
+#[test]
 fn nodes_that_fall_silent_alone_stop_a_rollout() {
     let counts = applied(8, Counts { lost: 2, ..Counts::default() });
     let others_are_well = wave(counts, &[("hq", site(10, 2, 50, 0))]);

@@ -2,7 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 12] = [
+pub(super) static MUTATIONS: [Mutation; 9] = [
     Mutation {
         name: "first-wave-reaches-all",
         what: "A wave is told to all nodes of its rollout.",
@@ -62,27 +62,6 @@ fn of_firmware",
         file: "shared/service/src/console/rollouts/telling.rs",
         find: "let before = before(&node, told.change.kind());",
         with: "let before = before(&node, told.change.kind()).filter(|_| !BROKEN);",
-    },
-    Mutation {
-        name: "retried-for-ever",
-        what: "A node that has failed is told again as often as it fails.",
-        file: "shared/core/src/rollout/retry.rs",
-        find: ".filter(|rule| retries < rule.times)?",
-        with: ".filter(|rule| BROKEN || retries < rule.times)?",
-    },
-    Mutation {
-        name: "retried-at-once",
-        what: "A node that has failed is told again without a wait.",
-        file: "shared/core/src/rollout/retry.rs",
-        find: "Some(wait_s) => (TargetState::Retrying, Some(now.plus_seconds(wait_s))),",
-        with: "Some(wait_s) => (TargetState::Retrying, Some(now.plus_seconds(if BROKEN { 0 } else { wait_s }))),",
-    },
-    Mutation {
-        name: "retry-not-waited-for",
-        what: "The next wave begins while nodes of this one are to be told again.",
-        file: "shared/core/src/rollout/gate.rs",
-        find: "if counts.retrying > 0 {",
-        with: "if !BROKEN && counts.retrying > 0 {",
     },
     Mutation {
         name: "place-not-kept",
