@@ -110,10 +110,7 @@ fn node(stored: &HashMap<String, AttributeValue>) -> Result<(NodeId, Item), Stor
 }
 
 fn id(stored: &HashMap<String, AttributeValue>) -> Result<NodeId, StoreError> {
-    match key_of(stored)? {
-        Key::Node(node) | Key::About(node) | Key::Legacy(node) => Ok(node),
-        _ => Err(StoreError::Malformed(SORT_KEY.to_owned())),
-    }
+    key_of(stored)?.node().cloned().ok_or_else(|| StoreError::Malformed(SORT_KEY.to_owned()))
 }
 
 fn page_key(key: &HashMap<String, AttributeValue>) -> Result<PageKey, StoreError> {

@@ -8,7 +8,7 @@ use rollcall_tests::{Cloud, Frame, Http};
 use serde_json::{Value, json};
 
 /// Far longer than the feed is behind.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// Every property by which nodes are counted.
 const PROPERTIES: [&str; 6] = ["presence", "firmware", "firmware_update", "config", "model", "site"];
@@ -21,7 +21,7 @@ async fn meant(console: &Http, selector: &str) -> u64 {
 }
 
 fn url(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    text.bytes().fold(String::new(), |url, byte| url + &format!("%{byte:02x}"))
 }
 
 /// The counts of a property that are not those of the nodes: each with its selector, and how many nodes that means.

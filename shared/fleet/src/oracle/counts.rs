@@ -19,7 +19,7 @@ const ONLINE: &str = "online";
 #[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
     records: BTreeMap<NodeId, Kinds>,
-    counts: BTreeMap<(CountedBy, String), u64>,
+    kinds: BTreeMap<(CountedBy, String), u64>,
     /// When each node last became something else.
     changed: BTreeMap<usize, Timestamp>,
     /// Whether anybody counts.
@@ -37,8 +37,8 @@ impl Counts {
                 Err(error) => verdicts.other(Kind::Miscounted, at, format!("what {node} is counted as: {error}")),
             },
             Key::Count(by, value) => match item.map_or(Ok(0), count) {
-                Ok(0) => drop(self.counts.remove(&(*by, value.clone()))),
-                Ok(count) => drop(self.counts.insert((*by, value.clone()), count)),
+                Ok(0) => drop(self.kinds.remove(&(*by, value.clone()))),
+                Ok(count) => drop(self.kinds.insert((*by, value.clone()), count)),
                 Err(error) => verdicts.other(Kind::Miscounted, at, format!("{}: {error}", by.select(value))),
             },
             _ => {}
@@ -60,8 +60,8 @@ impl Counts {
         for (kinds, by) in self.records.values().flat_map(|kinds| CountedBy::ALL.map(|by| (kinds, by))) {
             *truly.entry((by, kinds.value(by).to_owned())).or_default() += 1;
         }
-        if truly != self.counts {
-            let what = format!("the counts are {:?}, and those of the records are {truly:?}", self.counts);
+        if truly != self.kinds {
+            let what = format!("the counts are {:?}, and those of the records are {truly:?}", self.kinds);
             verdicts.other(Kind::Miscounted, now, what);
         }
     }

@@ -81,7 +81,7 @@ async fn every_command_of_the_documentation_does_what_it_says() {
     asker.text(&["nodes", "register", "ap-1", "--site", "hq", "--model", "ax-2"]).await;
     asker.write("channel-36.json", r#"{"channel":36}"#);
     let (watch, others): (Vec<_>, Vec<_>) = documented().into_iter().partition(|words| words[1] == "watch");
-    assert_eq!((watch.len(), others.len()), (1, 9), "{others:?}");
+    assert_eq!((watch.len(), others.len()), (1, 10), "{others:?}");
     for words in others {
         let ended = asker.run(&borrowed(&words)).await;
         if words[1] == "approve" {

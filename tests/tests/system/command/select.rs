@@ -203,7 +203,7 @@ async fn the_fleet_is_counted_and_shown_as_a_table_with_bars() {
             }
         }
     };
-    let fleet = tokio::time::timeout(std::time::Duration::from_secs(60), counted).await.expect("the feed counts them");
+    let fleet = tokio::time::timeout(std::time::Duration::from_mins(1), counted).await.expect("the feed counts them");
     let site = |value, nodes| json!({"value": value, "nodes": nodes, "select": format!("site={value}")});
     assert_eq!(fleet["site"], json!({"counts": [site("hq", 20), site("lab", 10)], "others": 0}), "{fleet}");
     let table = asker.text(&["fleet", "--top", "1"]).await;

@@ -4,10 +4,11 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use rollcall_core::{
-    About, DesiredConfig, Event, Item, Key, Legacy, Node, NodeId, Outcome, Polled, Registering, Registration, Setting,
-    Site, Timestamp, describe, due_shard, expired, note_polled, plan, put_document, register, remember,
+    About, Counted, CountedBy, DesiredConfig, Event, Item, Key, Kinds, Legacy, Node, NodeId, Outcome, Polled,
+    Registering, Registration, Setting, Site, Timestamp, count, describe, due_shard, expired, note_polled, plan,
+    put_document, recount, register, remember,
 };
-use rollcall_service::{Beside, MemoryStore, PageKey, Segment, Store, StoreError};
+use rollcall_service::{Beside, MemoryStore, Order, PageKey, Segment, Store, StoreError};
 
 use super::drawn::{node, policy};
 use super::{a_life, applied, dynamodb};
@@ -70,6 +71,17 @@ async fn lists_every_node_once(store: &impl Store) {
     let read: Vec<_> = store.beside(Beside::Legacy, &asked).await.expect("readable");
     let [(of, item)] = &read[..] else { panic!("a node that never polled is left out: {read:?}") };
     assert_eq!((of, Legacy::read(item).expect("readable").last), (&node("ap-0"), Some(Timestamp(7))));
+    let read = store.nodes(&[node("ap-5")]).await.expect("readable");
+    let stored = Node::read(&read[0].1).expect("a node");
+    let kinds = Kinds::of(&node("ap-5"), &stored, Timestamp(7), &policy(Registration::Open));
+    for (_, writes) in recount(&[(node("ap-5"), Counted::default(), Some(kinds.clone()))]) {
+        assert!(store.transact(&writes).await.expect("stored") && !store.transact(&writes).await.expect("answered"));
+    }
+    let read: Vec<_> = store.beside(Beside::Counted, &asked).await.expect("readable");
+    let [(of, item)] = &read[..] else { panic!("a node that is not counted is left out: {read:?}") };
+    assert_eq!((of, Counted::read(item).expect("readable").kinds), (&node("ap-5"), Some(kinds)));
+    let counts = store.range(Key::counts(CountedBy::Node), Order::Ascending, 9).await.expect("readable");
+    assert_eq!(counts.iter().map(|(_, item)| count(item)).collect::<Vec<_>>(), [Ok(1)]);
 }
 
 /// The ids of all pages of a list, of two nodes each.
