@@ -105,7 +105,7 @@ impl Kinds {
 pub struct Counted {
     /// `None` if the node is not counted.
     pub kinds: Option<Kinds>,
-    /// How often the record was stored.
+    /// A number that is another one each time that the record is stored.
     revision: u64,
 }
 
@@ -121,10 +121,11 @@ impl Counted {
     }
 
     /// The write that replaces the record, if it is still this one.
-    fn replace(&self, node: &NodeId, kinds: Option<&Kinds>) -> Update {
+    fn replace(&self, node: &NodeId, kinds: Option<&Kinds>, now: Timestamp) -> Update {
         let is = |revision: u64| Guard::same(A::Revision, (revision > 0).then(|| revision.into()));
         let counted_as = kinds.map(|kinds| Value::Text(kinds.0.join("\n")));
-        let revision = self.revision + 1;
+        // The record of a node that is gone is deleted, and a new one must not have the number of an old one.
+        let revision = (self.revision + 1).max(now.0);
         Update {
             key: Key::Counted(node.clone()),
             clauses: vec![Clause::new(Because::CountedMeanwhile, is(self.revision))],
@@ -140,7 +141,7 @@ pub type Recount = (NodeId, Counted, Option<Kinds>);
 
 /// The transactions that count these nodes as what they are, one for each list of writes, and the nodes that it counts. Nodes
 /// that are counted as what they are need no write.
-pub fn recount(nodes: &[Recount]) -> Vec<(Vec<NodeId>, Vec<Update>)> {
+pub fn recount(nodes: &[Recount], now: Timestamp) -> Vec<(Vec<NodeId>, Vec<Update>)> {
     let mut transactions = vec![];
     let mut rest: Vec<_> = nodes.iter().filter(|(_, counted, is)| counted.kinds != *is).collect();
     while !rest.is_empty() {
@@ -150,13 +151,13 @@ pub fn recount(nodes: &[Recount]) -> Vec<(Vec<NodeId>, Vec<Update>)> {
             place + 1 + counts.len() <= WRITES
         });
         let some: Vec<_> = rest.drain(..fitting.count()).collect();
-        transactions.push((some.iter().map(|(node, ..)| node.clone()).collect(), transaction(&some)));
+        transactions.push((some.iter().map(|(node, ..)| node.clone()).collect(), transaction(&some, now)));
     }
     transactions
 }
 
 /// The records of these nodes, and the counts that they enter and leave.
-fn transaction(nodes: &[&Recount]) -> Vec<Update> {
+fn transaction(nodes: &[&Recount], now: Timestamp) -> Vec<Update> {
     let mut moved: BTreeMap<Key, i64> = BTreeMap::new();
     for (_, counted, is) in nodes {
         for (kinds, by) in [(&counted.kinds, -1), (is, 1)] {
@@ -171,7 +172,7 @@ fn transaction(nodes: &[&Recount]) -> Vec<Update> {
         let changes = vec![Change::Add(attribute, by.unsigned_abs())];
         Update { key, clauses: vec![], already_applied: Guard::NEVER, changes }
     });
-    nodes.iter().map(|(node, counted, is)| counted.replace(node, is.as_ref())).chain(counts).collect()
+    nodes.iter().map(|(node, counted, is)| counted.replace(node, is.as_ref(), now)).chain(counts).collect()
 }
 
 /// How many nodes are of a kind, by the stored count.

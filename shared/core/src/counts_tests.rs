@@ -50,6 +50,8 @@ enum Step {
     Becomes(usize, Option<(usize, usize)>),
     Reads(usize, usize),
     Writes(usize),
+    /// The record of a node that is not counted is deleted.
+    Deletes(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -58,6 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
         (0..3_usize, kind).prop_map(|(node, kind)| Step::Becomes(node, kind)),
         (0..3_usize, 0..3_usize).prop_map(|(who, node)| Step::Reads(who, node)),
         (0..3_usize).prop_map(Step::Writes),
+        (0..3_usize).prop_map(Step::Deletes),
     ]
 }
 
@@ -67,6 +70,11 @@ proptest! {
         steps in prop::collection::vec(step(), 0..60)
     ) {
         let (mut items, mut nodes) = (Items::new(), BTreeMap::new());
+        let mut now = 0;
+        let mut tick = || {
+            now += 1;
+            Timestamp(now)
+        };
         let mut read: [Option<Recount>; 3] = [const { None }; 3];
         for step in steps {
             match step {
@@ -77,8 +85,14 @@ proptest! {
                 Step::Reads(who, node) => {
                     read[who] = Some((id(node), counted(&items, &id(node)), nodes.get(&id(node)).cloned()));
                 }
+                Step::Deletes(node) => {
+                    let key = Key::Counted(id(node));
+                    if delete_counted(&id(node)).applies(items.get(&key)) {
+                        items.remove(&key);
+                    }
+                }
                 Step::Writes(who) => {
-                    for (_, updates) in recount(read[who].as_slice()) {
+                    for (_, updates) in recount(read[who].as_slice(), tick()) {
                         let _ = transact(&mut items, &updates);
                     }
                 }
@@ -87,7 +101,7 @@ proptest! {
             prop_assert_eq!(counts(&items), truly(&records));
         }
         let all: Vec<_> = (0..3).map(|node| (id(node), counted(&items, &id(node)), nodes.get(&id(node)).cloned())).collect();
-        for (_, updates) in recount(&all) {
+        for (_, updates) in recount(&all, tick()) {
             prop_assert!(transact(&mut items, &updates));
         }
         prop_assert_eq!(counts(&items), truly(&nodes));
@@ -100,7 +114,7 @@ proptest! {
         let was = |(site, _): &(u8, u8)| Counted { kinds: Some(kinds(&format!("s-{site}"), "2.4")), revision: 3 };
         let is = |(_, version): &(u8, u8)| Some(kinds("lab", &format!("2.{version}")));
         let nodes: Vec<_> = sites.iter().enumerate().map(|(number, one)| (id(number), was(one), is(one))).collect();
-        let transactions = recount(&nodes);
+        let transactions = recount(&nodes, Timestamp(0));
         prop_assert!(transactions.iter().all(|(_, updates)| updates.len() <= WRITES));
         let done: Vec<_> = transactions.into_iter().flat_map(|(nodes, _)| nodes).collect();
         prop_assert_eq!(done, nodes.into_iter().map(|(node, ..)| node).collect::<Vec<_>>());
@@ -111,8 +125,8 @@ proptest! {
 fn a_node_that_was_counted_meanwhile_is_not_counted_by_what_was_read_before() {
     let mut items = Items::new();
     let node = id(1);
-    let late = recount(&[(node.clone(), Counted::default(), Some(kinds("hq", "2.4")))]);
-    let read = |items: &Items, is| recount(&[(node.clone(), counted(items, &node), is)]);
+    let late = recount(&[(node.clone(), Counted::default(), Some(kinds("hq", "2.4")))], Timestamp(1));
+    let read = |items: &Items, is| recount(&[(node.clone(), counted(items, &node), is)], Timestamp(2));
     for is in [Some(kinds("lab", "2.4")), None] {
         let updates = read(&items, is);
         assert!(transact(&mut items, &updates[0].1));
@@ -127,7 +141,7 @@ fn a_count_of_no_node_is_deleted_unless_it_has_changed_and_a_record_of_a_node_th
     let site = Key::Count(CountedBy::Site, "hq".to_owned());
     let node = id(1);
     let become_ = |items: &mut Items, is| {
-        let updates = recount(&[(node.clone(), counted(items, &node), is)]);
+        let updates = recount(&[(node.clone(), counted(items, &node), is)], Timestamp(3));
         assert!(transact(items, &updates[0].1));
     };
     become_(&mut items, Some(kinds("hq", "2.4")));
@@ -150,7 +164,7 @@ fn a_version_with_characters_that_can_not_be_shown_is_counted_all_the_same() {
     let kinds = Kinds::of(&id(1), &node, Timestamp(0), &policy);
     assert_eq!(kinds.0[2], "2.4\u{fffd}\u{fffd}[31m");
     let mut items = Items::new();
-    let updates = recount(&[(id(1), Counted::default(), Some(kinds.clone()))]);
+    let updates = recount(&[(id(1), Counted::default(), Some(kinds.clone()))], Timestamp(0));
     assert!(transact(&mut items, &updates[0].1));
     assert_eq!(counted(&items, &id(1)).kinds, Some(kinds));
 }

@@ -141,11 +141,11 @@ pub use registration::{Amended, Amending, Registering, amend, register, register
 pub use remembered::{Remembered, Setting};
 pub use report::{ConfigOutcome, ConfigState, Health, Report, UpdateOutcome, UpdateState};
 pub use rollout::{
-    Begun, ChangeKind, Counts, Facts, Failure, Gate, InvalidGate, InvalidRetry, InvalidWaves, NotPossible, Observed,
-    Phase, Place, Retries, Retry, Rollout, RolloutClaim, RolloutSchedule, RolloutState, SiteFacts, Sought, Target,
-    TargetState, Verdict as GateVerdict, Wave, WaveTimes, Waves, add_rollout, claim, failure_code, fell,
-    forget_rollout_spec, forget_target, keep_rollout, list_target, mark_under_way, move_target, observe,
-    put_rollout_spec, rollout_spec, tell, unmark,
+    Begun, ChangeKind, Counts, DELETED_LATER_S, Facts, Failure, Gate, InvalidGate, InvalidRetry, InvalidWaves,
+    NotPossible, Observed, Phase, Place, Retries, Retry, Rollout, RolloutClaim, RolloutSchedule, RolloutState,
+    SiteFacts, Sought, Target, TargetState, Verdict as GateVerdict, Wave, WaveTimes, Waves, add_rollout, claim,
+    failure_code, fell, forget_rollout_spec, forget_target, keep_rollout, list_target, mark_under_way, move_target,
+    observe, put_rollout_spec, rollout_spec, tell, unmark,
 };
 pub use schedule::{InvalidSchedule, Schedule};
 pub use selector::{InvalidSelector, SELECTOR_BYTES, Selectable, Selector};

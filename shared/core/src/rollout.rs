@@ -20,7 +20,7 @@ pub use claim::{Claim as RolloutClaim, claim, tell};
 pub use gate::{Counts, Facts, Gate, InvalidGate, SiteFacts, Verdict, WaveTimes};
 pub use observed::{Observed, Sought, fell, observe};
 pub use place::Place;
-pub use progress::{Begun, NotPossible, Rollout, Schedule as RolloutSchedule};
+pub use progress::{Begun, DELETED_LATER_S, NotPossible, Rollout, Schedule as RolloutSchedule};
 pub use retry::{Failure, InvalidRetry, Retries, Retry, failure_code};
 pub use state::{Phase, RolloutState};
 pub use stored::{

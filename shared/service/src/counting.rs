@@ -43,7 +43,7 @@ pub(crate) async fn count_nodes(
         });
         let read: Vec<Recount> = read.collect();
         left = vec![];
-        for (nodes, writes) in recount(&read) {
+        for (nodes, writes) in recount(&read, now) {
             if !store.transact(&writes).await? {
                 left.extend(nodes);
             }

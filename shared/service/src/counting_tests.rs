@@ -138,7 +138,7 @@ impl World {
         let other = MemoryStore::default();
         for (node, item) in self.nodes() {
             let kinds = kinds(&node, item.as_ref(), self.now, &self.policy).expect("readable");
-            for (_, writes) in recount(&[(node, Counted::default(), kinds)]) {
+            for (_, writes) in recount(&[(node, Counted::default(), kinds)], self.now) {
                 assert!(other.apply_all(&writes));
             }
         }

@@ -1,12 +1,13 @@
 //! Events on their way to endpoints: the messages of the queue.
 
-use rollcall_core::{Endpoint, EndpointName, EventId, Item, Key, Malformed, Selector, Timestamp};
+use rollcall_core::{Endpoint, EndpointName, EventId, Item, Key, Selector, Timestamp};
 use rollcall_wire::{CloudEvent, EventData, Json, SOURCE};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use crate::error::chain;
 use crate::queue::Message;
 use crate::store::{Order, Store, StoreError};
 
@@ -127,7 +128,8 @@ pub fn message(name: &EndpointName, head: &EventHead, event: &Json, replay: Opti
     }
 }
 
-/// The endpoints, those that are disabled as well, in the order of their names.
+/// The endpoints, those that are disabled as well, in the order of their names. One that can't be read is sent nothing, and
+/// keeps nothing from the others.
 ///
 /// # Errors
 /// If they can't be read.
@@ -136,11 +138,14 @@ pub async fn endpoints(store: &impl Store) -> Result<Vec<(EndpointName, Endpoint
     let limit = i32::try_from(ENDPOINTS * 2).unwrap_or(i32::MAX);
     let items = store.range(Key::Endpoint(first)..=Key::Endpoint(last), Order::Ascending, limit).await?;
     let endpoint = |(key, item): (Key, Item)| match (key, Endpoint::read(&item)) {
-        (Key::Endpoint(name), Ok(Some(endpoint))) => Some(Ok((name, endpoint))),
-        (_, Err(error)) => Some(Err(error)),
+        (Key::Endpoint(name), Ok(Some(endpoint))) => Some((name, endpoint)),
+        (Key::Endpoint(name), Err(error)) => {
+            tracing::error!(%name, error = chain(&error), Failures = 1, "an endpoint is unreadable, and is sent nothing");
+            None
+        }
         _ => None,
     };
-    items.into_iter().filter_map(endpoint).collect::<Result<_, Malformed>>().map_err(StoreError::from)
+    Ok(items.into_iter().filter_map(endpoint).collect())
 }
 
 /// An event about a subject. `sequence` orders the events of the subject, as text.

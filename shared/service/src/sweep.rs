@@ -30,6 +30,9 @@ const RUNS_PER_SCAN: Seconds = 15;
 /// How many pages of the slow scan one run reads at most, and how many nodes a page has.
 const PAGES: usize = 40;
 const PAGE: i32 = 500;
+/// After how many nodes that were counted as something else a run reads no more pages: each is a write, and after an upgrade
+/// nobody is counted yet.
+const RECOUNTS: u64 = 2_000;
 /// How many nodes tell whether anything was stored lately.
 const SAMPLE: i32 = 25;
 
@@ -168,7 +171,7 @@ impl<S: Store> Sweeps<S> {
         }
         let was_scanning = state.scanning().is_some();
         for _ in 0..PAGES {
-            let Some((index, after)) = state.scanning() else { break };
+            let Some((index, after)) = state.scanning().filter(|_| swept.recounted < RECOUNTS) else { break };
             let after = after.map(|node| PageKey::from(&Key::Node(node.clone())));
             let segment = Segment { index, of: SCAN_SEGMENTS };
             let (nodes, next) = self.store.page_of_segment(segment, after, PAGE).await?;
@@ -182,7 +185,7 @@ impl<S: Store> Sweeps<S> {
             state.scanned(next.and_then(|next| Key::read(&next.pk, &next.sk).ok()??.node().cloned()));
         }
         if was_scanning && state.scanning().is_none() {
-            self.delete_empty_counts().await?;
+            self.delete_empty_counts().await;
         }
         self.collect(state, swept, now).await
     }

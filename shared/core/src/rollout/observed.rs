@@ -70,6 +70,8 @@ pub fn observe(
         // It is not noted yet that the node was told again.
         Ok((TargetState::Told, _)) if target.is_told_again() => (TargetState::Retrying, target.reason.clone(), None),
         Ok((state, reason)) => (state, reason, None),
+        // It has failed for good: for this, or because it could not be told again.
+        Err(_) if target.state == TargetState::Failed => (TargetState::Failed, target.reason.clone(), None),
         Err(failure) => {
             let (state, retry_at) = sought.retries.after(target, &failure, now);
             (state, Some(failure.reason()), retry_at)

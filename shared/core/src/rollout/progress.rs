@@ -1,6 +1,7 @@
 //! How far a rollout is, and what follows from what was seen of it.
 
 use crate::id::NodeId;
+use crate::policy::Seconds;
 use crate::timestamp::Timestamp;
 
 use super::gate::{Counts, Facts, Gate, Verdict};
@@ -97,7 +98,16 @@ pub enum NotPossible {
     /// No wave waits for an approval.
     #[error("no wave waits for an approval")]
     NothingToApprove,
+    /// The nodes of a rollout that is over are deleted before it is.
+    #[error("what its nodes had before is deleted, or is about to be: a rollout is rolled back before that")]
+    NodesDeleted,
 }
+
+/// How much later than its nodes a rollout is deleted, in seconds: a week. `DynamoDB` deletes an item within some days of its
+/// time, and no rollout may get a name of which nodes are left.
+pub const DELETED_LATER_S: Seconds = 7 * 24 * 3600;
+/// How long before its nodes are deleted a rollout is last rolled back, in seconds: that takes a while.
+const UNDOING_S: Seconds = 600;
 
 /// What comes of the next wave being due.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -282,13 +292,17 @@ impl Rollout {
     /// Those that were told get back what they had before.
     ///
     /// # Errors
-    /// If that was done or is under way, or what it did can't be taken back.
-    pub fn roll_back(&mut self) -> Result<(), NotPossible> {
+    /// If that was done or is under way, or what it did can't be taken back, or is not known any more.
+    pub fn roll_back(&mut self, now: Timestamp) -> Result<(), NotPossible> {
         if self.kind == ChangeKind::Command {
             return Err(NotPossible::Command);
         }
         if matches!(self.state, RolloutState::RollingBack | RolloutState::RolledBack) {
             return Err(NotPossible::State(self.state));
+        }
+        let known_until = self.forget_at.map(|at| at.saturating_sub(DELETED_LATER_S.into()));
+        if known_until.is_some_and(|until| until <= now.plus_seconds(UNDOING_S).0 / 1000) {
+            return Err(NotPossible::NodesDeleted);
         }
         self.undo();
         "somebody has asked for it".clone_into(&mut self.reason);

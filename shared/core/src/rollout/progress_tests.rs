@@ -111,9 +111,20 @@ fn what_is_over_stays_over_but_for_rolling_it_back() {
         assert_eq!(over.clone().pause(), Err(NotPossible::State(state)));
         assert_eq!(over.clone().resume(), Err(NotPossible::State(state)));
         assert_eq!(over.clone().abort(), Err(NotPossible::State(state)));
-        assert_eq!(over.clone().roll_back().is_ok(), state != RolloutState::RolledBack);
+        assert_eq!(over.clone().roll_back(Timestamp(9_000)).is_ok(), state != RolloutState::RolledBack);
         let command = Rollout { kind: ChangeKind::Command, ..over };
-        assert_eq!(command.clone().roll_back(), Err(NotPossible::Command));
+        assert_eq!(command.clone().roll_back(Timestamp(9_000)), Err(NotPossible::Command));
+    }
+}
+
+#[test]
+fn a_rollout_is_not_rolled_back_once_its_nodes_are_deleted() {
+    let (ended, day) = (Timestamp(1_000_000_000), 24 * 3600);
+    let forget_at = ended.plus_seconds(day + DELETED_LATER_S).0 / 1000;
+    let over = Rollout { state: RolloutState::Completed, forget_at: Some(forget_at), ..rollout(20) };
+    for (seconds, is_possible) in [(0, true), (day - UNDOING_S - 1, true), (day - UNDOING_S, false), (2 * day, false)] {
+        let rolled_back = over.clone().roll_back(ended.plus_seconds(seconds));
+        assert_eq!(rolled_back, if is_possible { Ok(()) } else { Err(NotPossible::NodesDeleted) }, "{seconds} s");
     }
 }
 
@@ -139,6 +150,6 @@ fn the_wave_that_is_shown_is_the_one_that_is_told_or_was_told_last() {
         shown.push(rollout.shown_wave());
     }
     assert_eq!(shown, [1, 1, 1, 2, 2, 3, 3]);
-    rollout.roll_back().expect("it is completed");
+    rollout.roll_back(Timestamp(9_000)).expect("it is completed");
     assert_eq!(rollout.shown_wave(), 3);
 }

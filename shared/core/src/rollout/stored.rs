@@ -108,13 +108,16 @@ pub fn keep_rollout(name: &RolloutName, read: &Rollout, rollout: &Rollout) -> Up
 }
 
 /// The write that stores what a rollout is told when it is made. It is an item of its own, since a document is long, and a
-/// rollout is stored again and again. It is refused if something else was stored under this name.
+/// rollout is stored again and again. It is refused if something else was stored under this name, unless that is about to be
+/// deleted: the rollout that it was of is gone by the time that somebody asks for this one.
 pub fn put_rollout_spec(name: &RolloutName, spec: &str) -> Update {
+    let same = Guard::Equal(A::RolloutSpec, spec.into());
+    let free = Guard::Any(vec![Guard::Missing(A::RolloutSpec), same.clone(), Guard::Exists(A::ForgetAt)]);
     Update {
         key: Key::RolloutSpec(name.clone()),
-        clauses: vec![Clause::new(Because::StoredAlready, Guard::Missing(A::RolloutSpec))],
-        already_applied: Guard::Equal(A::RolloutSpec, spec.into()),
-        changes: vec![Change::Set(A::RolloutSpec, spec.into())],
+        clauses: vec![Clause::new(Because::StoredAlready, free)],
+        already_applied: Guard::All(vec![same, Guard::Missing(A::ForgetAt)]),
+        changes: vec![Change::Set(A::RolloutSpec, spec.into()), Change::Remove(A::ForgetAt)],
     }
 }
 

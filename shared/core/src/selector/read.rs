@@ -34,7 +34,13 @@ impl FromStr for Selector {
             return Err(InvalidSelector { text: text_until.to_owned(), span: start..text_until.len(), why });
         }
         let mut reading = Reading { text, at: 0, values: 0 };
-        reading.selector().map_err(|(span, why)| InvalidSelector { text: text.to_owned(), span, why })
+        let wrong = |(span, why)| InvalidSelector { text: text.to_owned(), span, why };
+        let selector = reading.selector().map_err(wrong)?;
+        // It is kept as it is written, with quotes where they are needed.
+        match selector.to_string().len() {
+            0..=SELECTOR_BYTES => Ok(selector),
+            length => Err(wrong((0..text.len(), Why::TooLong { length, most: SELECTOR_BYTES }))),
+        }
     }
 }
 

@@ -166,6 +166,14 @@ fn a_selector_has_bounds() {
 }
 
 #[test]
+fn a_selector_that_would_be_too_long_with_its_quotes_is_too_long() {
+    for value in ["\\".repeat(600), vec!["R#1"; 100].join(",") + &"#".repeat(580)] {
+        let error = format!("name={value}").parse::<Selector>().expect_err("too long").in_one_line();
+        assert!(error.contains("at most 1024 bytes"), "{error}");
+    }
+}
+
+#[test]
 fn terms_may_be_joined_by_a_comma_as_they_were_before() {
     for (old, written) in [
         ("site=hq,tag=roof", "site=hq tag=roof"),

@@ -23,10 +23,10 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let (model, version): (Model, FirmwareVersion) = (parse(model, "model")?, parse(version, "version")?);
         let image: FirmwareSpec = object(&admitted.body()?)?;
         image.check().map_err(|error| Problem::new(ProblemCode::InvalidBody, error.to_string()))?;
-        proven(&self.settings_of(&model).await?, &model, &version, &image)?;
         let (described, known) = (stored(&image), async || self.firmware.get(&self.store, &model, &version).await);
         let mut before = known().await.map_err(|error| failed(&error))?;
         if before.is_none() {
+            proven(&self.settings_of(&model).await?, &model, &version, &image)?;
             let (named, sha256) = (version.as_str().to_owned(), image.sha256.clone());
             let told = EventData::FirmwareAdded(AddedFirmware { version: named, sha256, size: image.size });
             let put = put_firmware(&model, &version, &described);

@@ -170,7 +170,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let mut meant = BTreeSet::new();
         for batch in ids.chunks(BATCH) {
             for (id, item) in self.store.nodes(batch).await.map_err(|error| failed(&error))? {
-                let node = Node::read(&item).map_err(|error| internal(&error))?;
+                let Ok(node) = Node::read(&item) else { continue };
                 let about = abouts.get(&id).cloned().unwrap_or_default();
                 if select.has(&Selectable::of(&id, &node, &about, now, &self.policy)) {
                     meant.insert(id.to_string());

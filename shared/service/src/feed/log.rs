@@ -9,6 +9,7 @@ use rollcall_core::{
 };
 
 use super::{Change, Feed, FeedError, Told};
+use crate::error::chain;
 use crate::event_log::add_to_log;
 use crate::outgoing::{as_json, endpoints, outgoing};
 use crate::queue::Queue;
@@ -83,7 +84,10 @@ impl<S: Store, Q: Queue> Feed<S, Q> {
         let nodes: Vec<_> = nodes.cloned().collect::<BTreeSet<_>>().into_iter().collect();
         for some in nodes.chunks(BATCH) {
             for (node, item) in self.store.beside(Beside::About, some).await? {
-                abouts.insert(node, About::read(&item)?);
+                match About::read(&item) {
+                    Ok(about) => drop(abouts.insert(node, about)),
+                    Err(error) => tracing::warn!(%node, error = chain(&error), "what people call a node is unreadable"),
+                }
             }
         }
         Ok(abouts)

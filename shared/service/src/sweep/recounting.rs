@@ -8,8 +8,9 @@ use crate::counting::{count_nodes, miscounted};
 use crate::error::chain;
 use crate::store::{BATCH, Order, Store, StoreError};
 
-/// How many counts of each property a scan looks at.
+/// How many counts of a property are read at once, and how often a scan reads at most.
 const COUNTS: i32 = 1_000;
+const PAGES: usize = 20;
 
 impl<S: Store> Sweeps<S> {
     /// Counts those nodes of a page that are counted as something else: they have become silent, or nobody counted them.
@@ -36,15 +37,29 @@ impl<S: Store> Sweeps<S> {
         Ok(())
     }
 
-    /// Deletes counts of no node: nodes report versions that nobody runs any more.
-    pub(super) async fn delete_empty_counts(&self) -> Result<(), StoreError> {
+    /// Deletes counts of no node: nodes report versions that nobody runs any more. What can't be deleted is left to the next
+    /// scan.
+    pub(super) async fn delete_empty_counts(&self) {
         for by in CountedBy::ALL {
-            let stored = self.store.range(Key::counts(by), Order::Ascending, COUNTS).await?;
+            if let Err(error) = self.delete_empty(by).await {
+                tracing::warn!(error = chain(&error), "counts of no node can't be deleted");
+            }
+        }
+    }
+
+    async fn delete_empty(&self, by: CountedBy) -> Result<(), StoreError> {
+        let (mut from, last) = Key::counts(by).into_inner();
+        for _ in 0..PAGES {
+            let stored = self.store.range(from.clone()..=last.clone(), Order::Ascending, COUNTS).await?;
+            let next = stored.last().filter(|_| i32::try_from(stored.len()).is_ok_and(|read| read >= COUNTS));
+            let next = next.map(|(key, _)| key.clone());
             let empty = stored.into_iter().filter(|(_, item)| count(item) == Ok(0));
             let deletions: Vec<_> = empty.map(|(key, item)| delete_count(key, &item)).collect();
             for some in deletions.chunks(BATCH) {
                 try_join_all(some.iter().map(|deletion| self.store.delete(deletion))).await?;
             }
+            let Some(next) = next else { break };
+            from = next;
         }
         Ok(())
     }

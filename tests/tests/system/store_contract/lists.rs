@@ -74,7 +74,7 @@ async fn lists_every_node_once(store: &impl Store) {
     let read = store.nodes(&[node("ap-5")]).await.expect("readable");
     let stored = Node::read(&read[0].1).expect("a node");
     let kinds = Kinds::of(&node("ap-5"), &stored, Timestamp(7), &policy(Registration::Open));
-    for (_, writes) in recount(&[(node("ap-5"), Counted::default(), Some(kinds.clone()))]) {
+    for (_, writes) in recount(&[(node("ap-5"), Counted::default(), Some(kinds.clone()))], Timestamp(7)) {
         assert!(store.transact(&writes).await.expect("stored") && !store.transact(&writes).await.expect("answered"));
     }
     let read: Vec<_> = store.beside(Beside::Counted, &asked).await.expect("readable");

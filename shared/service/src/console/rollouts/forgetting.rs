@@ -1,7 +1,7 @@
 //! Rollouts that are over are deleted in time.
 
 use futures_util::{StreamExt as _, stream};
-use rollcall_core::{Rollout, RolloutName, Seconds, forget_rollout_spec, forget_target};
+use rollcall_core::{DELETED_LATER_S, Rollout, RolloutName, forget_rollout_spec, forget_target};
 use rollcall_wire::console::Problem;
 
 use super::step::Step;
@@ -14,10 +14,6 @@ use crate::store::Store;
 
 /// How many targets one step has deleted in time.
 const PAGE: u64 = 500;
-/// How much later than its targets a rollout is deleted, and what it was told than it, in seconds. `DynamoDB` deletes an item
-/// within some days of its time, and no rollout may get a name of which targets are left.
-const LATER: Seconds = 7 * 24 * 3600;
-
 impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Has the next targets of a rollout that is over deleted in time: as long after its end as events are kept. After the
     /// last of them, the rollout itself.
@@ -38,7 +34,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         if targets.len() as u64 >= PAGE {
             return self.save(name, read, &rollout, None, admitted, true).await;
         }
-        let later = u64::from(LATER);
+        let later = u64::from(DELETED_LATER_S);
         let _ = self.write(&forget_rollout_spec(name, Some(at + 2 * later))).await?;
         (rollout.forgotten_to, rollout.forget_at) = (None, Some(at + later));
         self.save(name, read, &rollout, None, admitted, false).await

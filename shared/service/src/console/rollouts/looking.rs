@@ -66,11 +66,10 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         (told, is_open): (&Told, bool),
         admitted: &Admitted<'_>,
     ) -> Result<Step, Problem> {
-        if again > 0 {
-            rollout.retries += again as u64;
-            rollout.told_at = Some(admitted.now);
-        }
+        rollout.retries += again as u64;
         for (_, target) in targets {
+            // A look that was not stored may have told nodes again.
+            rollout.told_at = rollout.told_at.max(target.told_at);
             note(&mut rollout.facts, target);
         }
         if targets.len() as u64 >= PAGE {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use rollcall_core::{
-    NotPossible, Outcome, Rollout, RolloutName, RolloutSchedule, Target, TargetState, add_rollout, failure_code,
-    mark_under_way, put_rollout_spec,
+    NotPossible, Outcome, Rollout, RolloutName, RolloutSchedule, Target, TargetState, Timestamp, add_rollout,
+    failure_code, mark_under_way, put_rollout_spec,
 };
 use rollcall_wire::EventData;
 use rollcall_wire::console::{
@@ -160,7 +160,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             let read = self.stored_rollout(&name).await?;
             let mut rollout = read.clone();
             let schedule = self.told(&name).await?.1.schedule;
-            let event = done(&mut rollout, &schedule, deed)?;
+            let event = done(&mut rollout, &schedule, deed, admitted.now)?;
             if read.forget_at.is_some() {
                 self.keep_spec(&name).await?;
             }
@@ -213,7 +213,12 @@ fn taken(name: &RolloutName) -> Problem {
 }
 
 /// Does something with a rollout. Returns what is told of it.
-fn done(rollout: &mut Rollout, schedule: &RolloutSchedule, deed: Deed) -> Result<Option<Event>, Problem> {
+fn done(
+    rollout: &mut Rollout,
+    schedule: &RolloutSchedule,
+    deed: Deed,
+    now: Timestamp,
+) -> Result<Option<Event>, Problem> {
     let event: Option<Event> = match deed {
         Deed::Pause => Some(EventData::RolloutPaused),
         Deed::Resume => Some(EventData::RolloutResumed),
@@ -225,7 +230,7 @@ fn done(rollout: &mut Rollout, schedule: &RolloutSchedule, deed: Deed) -> Result
         Deed::Pause => rollout.pause(),
         Deed::Resume => rollout.resume(),
         Deed::Abort => rollout.abort(),
-        Deed::RollBack => rollout.roll_back(),
+        Deed::RollBack => rollout.roll_back(now),
         Deed::Approve => rollout.approve(schedule),
     };
     done.map_err(impossible)?;
