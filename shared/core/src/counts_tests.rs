@@ -174,3 +174,17 @@ fn a_count_below_zero_and_a_record_with_too_few_kinds_are_unreadable() {
     assert!(count(&Item::from([(A::Left, 1_u64.into())])).is_err());
     assert!(Counted::read(&Item::from([(A::CountedAs, "online\n2.4".into())])).is_err());
 }
+
+#[test]
+fn the_record_of_a_node_that_was_deleted_and_registered_anew_is_not_taken_for_its_old_one() {
+    let (mut items, node) = (Items::new(), id(1));
+    let count_as = |items: &Items, is, at| recount(&[(node.clone(), counted(items, &node), is)], Timestamp(at));
+    let first = count_as(&items, Some(kinds("hq", "2.4")), 10);
+    assert!(transact(&mut items, &first[0].1));
+    let late = count_as(&items, Some(kinds("hq", "2.5")), 11);
+    let gone = count_as(&items, None, 20);
+    assert!(transact(&mut items, &gone[0].1));
+    assert!(items.remove(&Key::Counted(node.clone())).is_some(), "it is deleted with its node");
+    let anew = count_as(&items, Some(kinds("lab", "2.4")), 30);
+    assert!(transact(&mut items, &anew[0].1) && !transact(&mut items, &late[0].1));
+}
