@@ -80,6 +80,8 @@ async fn every_command_of_the_documentation_does_what_it_says() {
     let (asker, _program, _up) = started().await;
     asker.text(&["nodes", "register", "ap-1", "--site", "hq", "--model", "ax-2"]).await;
     asker.write("channel-36.json", r#"{"channel":36}"#);
+    asker.write("ax.bin", "image");
+    asker.run(&["firmware", "add", "ax-2", "2.5.0", "ax.bin", "--signature", "c2ln"]).await;
     let (watch, others): (Vec<_>, Vec<_>) = documented().into_iter().partition(|words| words[1] == "watch");
     assert_eq!((watch.len(), others.len()), (1, 10), "{others:?}");
     for words in others {
