@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::policy::Registration;
-use crate::update::Outcome;
+use crate::update::transact;
 
 type Items = BTreeMap<Key, Item>;
 
@@ -16,18 +16,6 @@ fn kinds(site: &str, firmware: &str) -> Kinds {
 
 fn counted(items: &Items, node: &NodeId) -> Counted {
     items.get(&Key::Counted(node.clone())).map(|item| Counted::read(item).expect("readable")).unwrap_or_default()
-}
-
-/// Makes all of these writes, or none.
-fn transact(items: &mut Items, updates: &[Update]) -> bool {
-    let made: Option<Vec<_>> = updates
-        .iter()
-        .map(|update| match update.apply(items.get(&update.key)) {
-            Outcome::Applied { after } => Some((update.key.clone(), after)),
-            Outcome::Refused { .. } => None,
-        })
-        .collect();
-    made.map(|made| items.extend(made)).is_some()
 }
 
 fn counts(items: &Items) -> BTreeMap<Key, u64> {

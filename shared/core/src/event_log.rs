@@ -115,24 +115,12 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::update::Outcome;
+    use crate::update::transact;
 
     fn event(id: &str) -> Logging {
         let node = "ap-1".parse().expect("an id");
         let kind = "node.online".to_owned();
         Logging { node, id: id.parse().expect("an id"), kind, at: Timestamp(7), text: format!("{{\"id\":\"{id}\"}}") }
-    }
-
-    /// Makes all of these writes, or none.
-    fn transact(items: &mut BTreeMap<Key, Item>, updates: &[Update]) -> bool {
-        let made: Option<Vec<_>> = updates
-            .iter()
-            .map(|update| match update.apply(items.get(&update.key)) {
-                Outcome::Applied { after } => Some((update.key.clone(), after)),
-                Outcome::Refused { .. } => None,
-            })
-            .collect();
-        made.map(|made| items.extend(made)).is_some()
     }
 
     #[test]

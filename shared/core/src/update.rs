@@ -198,6 +198,19 @@ impl Update {
     }
 }
 
+/// Makes all of these writes, or none: what a store does with a transaction. Returns whether they are made.
+#[cfg(test)]
+pub(crate) fn transact(items: &mut std::collections::BTreeMap<Key, Item>, updates: &[Update]) -> bool {
+    let made: Option<Vec<_>> = updates
+        .iter()
+        .map(|update| match update.apply(items.get(&update.key)) {
+            Outcome::Applied { after } => Some((update.key.clone(), after)),
+            Outcome::Refused { .. } => None,
+        })
+        .collect();
+    made.map(|made| items.extend(made)).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

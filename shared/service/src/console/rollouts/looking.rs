@@ -11,6 +11,7 @@ use rollcall_wire::EventData;
 use rollcall_wire::console::Problem;
 
 use super::Event;
+use super::retrying::Again;
 use super::spec::Told;
 use super::step::Step;
 use super::telling::UnderWay;
@@ -48,12 +49,14 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         let after = read.looked_to.as_ref().or(read.wave_after.as_ref());
         let mut targets = self.passed(name, read, after).await?;
         self.observe_all(name, &mut targets, told, admitted).await?;
-        let again = if is_open { self.tell_again((name, read), &mut targets, told, admitted).await? } else { vec![] };
-        let step = self.judge((name, read), rollout, (&targets, again.len()), (told, is_open), admitted).await?;
-        if step == Step::Lost && !again.is_empty() {
-            self.take_back(name, &again, told, admitted).await?;
+        let again =
+            if is_open { self.tell_again((name, read), &mut targets, told, admitted).await? } else { Again::default() };
+        let step = self.judge((name, read), rollout, (&targets, again.told.len()), (told, is_open), admitted).await?;
+        if step == Step::Lost && !again.told.is_empty() {
+            self.take_back(name, &again.told, told, admitted).await?;
         }
-        Ok(step)
+        // What was told is stored, whatever became of the others.
+        again.failed.map_or(Ok(step), Err)
     }
 
     /// Counts the targets that were looked at, of which so many were told again. After the last of them, the gate judges the

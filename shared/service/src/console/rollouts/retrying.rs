@@ -15,20 +15,28 @@ use crate::console::handle::{Admitted, Console};
 use crate::queue::Queue;
 use crate::store::Store;
 
+/// What became of telling nodes again.
+#[derive(Default)]
+pub(super) struct Again {
+    /// Those that were told.
+    pub(super) told: Vec<(Place, Target)>,
+    /// Why one of the others could not be told now. The next look tries again.
+    pub(super) failed: Option<Problem>,
+}
+
 impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Tells those of these nodes again that have failed and whose time has come, as far as there is room at their sites.
-    /// Returns those that were told. If the rollout was stored since it was read, it may be paused or over, and the others are
-    /// not told.
+    /// If the rollout was stored since it was read, it may be paused or over, and the others are not told.
     pub(super) async fn tell_again(
         &self,
         (name, read): (&RolloutName, &Rollout),
         targets: &mut [(Place, Target)],
         told: &Told,
         admitted: &Admitted<'_>,
-    ) -> Result<Vec<(Place, Target)>, Problem> {
+    ) -> Result<Again, Problem> {
         let mut due: Vec<_> = targets.iter_mut().filter(|(_, target)| target.is_due(admitted.now)).collect();
         if due.is_empty() {
-            return Ok(vec![]);
+            return Ok(Again::default());
         }
         if let Some(most) = told.max_parallel {
             let mut under_way = self.count_under_way(name, read, told, admitted).await?;
@@ -46,7 +54,14 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Ok::<_, Problem>(is_told.then(|| (place.clone(), target.clone())))
         });
         let results: Vec<_> = stream::iter(telling).buffered(AT_ONCE).collect().await;
-        Ok(results.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+        let mut again = Again::default();
+        for result in results {
+            match result {
+                Ok(told) => again.told.extend(told),
+                Err(problem) => again.failed = again.failed.or(Some(problem)),
+            }
+        }
+        Ok(again)
     }
 
     /// Tells one node again. The attempt is counted before the node is told: a step that was interrupted is gone on with, and
@@ -70,6 +85,10 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Err(problem) if problem.code == ProblemCode::UnknownNode => false,
             Err(problem) => return Err(problem),
         };
+        // A node that comes back says with its first check-in what it has said before: that the update has failed.
+        if matches!(told.change, Change::Firmware(_)) && !is_reached && !target.is_told_again() {
+            return Ok(target.clone());
+        }
         if self.known_rollout(name).await?.is_none_or(|rollout| rollout.revision != read.revision) {
             return Ok(target.clone());
         }

@@ -2,8 +2,8 @@
 
 use futures_util::{StreamExt as _, stream};
 use rollcall_core::{
-    ChangeKind, Expected, FirmwareVersion, NodeId, Place, Rollout, RolloutName, RolloutState, Target, TargetState,
-    roll_back_config,
+    ChangeKind, Expected, FirmwareVersion, Item, Node, NodeId, Place, Rollout, RolloutName, RolloutState, Target,
+    TargetState, roll_back_config,
 };
 use rollcall_wire::EventData;
 use rollcall_wire::console::{Problem, ProblemCode};
@@ -11,7 +11,7 @@ use rollcall_wire::console::{Problem, ProblemCode};
 use super::looking::count;
 use super::spec::Told;
 use super::step::Step;
-use super::telling::{TELL, is_made};
+use super::telling::{TELL, TRIES, is_made};
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::console::handle::{Admitted, Console};
@@ -89,7 +89,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         stream::iter(undoing).buffer_unordered(AT_ONCE).collect::<Vec<_>>().await.into_iter().collect()
     }
 
-    /// Gives a node back what it had, if it still has the change.
+    /// Gives a node back what it had, if it still has the change. Whatever is written of the node meanwhile, only another change
+    /// of what it is to run is a reason to leave it alone.
     async fn undo_one(
         &self,
         id: &NodeId,
@@ -97,22 +98,38 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         told: &Told,
         admitted: &Admitted<'_>,
     ) -> Result<(TargetState, Option<&'static str>), Problem> {
-        let (node, item) = match self.stored_node(id).await {
-            Ok(stored) => stored,
-            Err(problem) if problem.code == ProblemCode::UnknownNode => {
-                return Ok((TargetState::Skipped, Some("revoked")));
+        for _ in 0..TRIES {
+            let (node, item) = match self.stored_node(id).await {
+                Ok(stored) => stored,
+                Err(problem) if problem.code == ProblemCode::UnknownNode => {
+                    return Ok((TargetState::Skipped, Some("revoked")));
+                }
+                Err(problem) => return Err(problem),
+            };
+            if let Some(undone) = self.undo_as_read((id, &node, &item), target, told, admitted).await? {
+                return Ok(undone);
             }
-            Err(problem) => return Err(problem),
-        };
-        if !is_made(&node, &told.change) {
+        }
+        Err(Problem::new(ProblemCode::Unavailable, "others change the node at this moment"))
+    }
+
+    /// The same, if the node is still as it was read; `None` if it was written since.
+    async fn undo_as_read(
+        &self,
+        (id, node, item): (&NodeId, &Node, &Item),
+        target: &Target,
+        told: &Told,
+        admitted: &Admitted<'_>,
+    ) -> Result<Option<(TargetState, Option<&'static str>)>, Problem> {
+        if !is_made(node, &told.change) {
             // Of a node that was being told, nothing has changed; of one that was told, somebody else has changed it since.
             let is_told = target.state.is_told();
-            return Ok(if is_told { (TargetState::Superseded, None) } else { (TargetState::Waiting, None) });
+            return Ok(Some(if is_told { (TargetState::Superseded, None) } else { (TargetState::Waiting, None) }));
         }
         let made = match (told.change.kind(), target.before.as_deref()) {
             (ChangeKind::Config, Some(before)) => {
                 let document = self.documents.get(&self.store, before).await.map_err(|error| failed(&error))?;
-                let Some(document) = document else { return Ok((target.state, Some("its document is deleted"))) };
+                let Some(document) = document else { return Ok(Some((target.state, Some("its document is deleted")))) };
                 self.store_document(&document, admitted.now).await?;
                 let update = roll_back_config(id, document.sha256(), node.config_version, node.config_origin);
                 self.set_and_push(id, &document, update, admitted).await.map(|_| ())
@@ -120,30 +137,29 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             (ChangeKind::Config, None) => {
                 self.unset(id, &Expected::version(node.config_version), admitted).await.map(|_| ())
             }
-            (ChangeKind::Firmware, None) => return Ok((target.state, Some("no firmware was known before"))),
+            (ChangeKind::Firmware, None) => return Ok(Some((target.state, Some("no firmware was known before")))),
             (ChangeKind::Firmware, Some(before)) => {
                 // A node may report any text as the version that it runs.
                 let Ok(version) = before.parse::<FirmwareVersion>() else {
-                    return Ok((target.state, Some("the firmware before is not known for its model")));
+                    return Ok(Some((target.state, Some("the firmware before is not known for its model"))));
                 };
-                let unchanged = |update: rollcall_core::Update| update.unless_changed_since(Some(&item));
+                let unchanged = |update: rollcall_core::Update| update.unless_changed_since(Some(item));
                 self.desire_firmware(id, &version, unchanged, admitted).await.map(|_| ())
             }
-            (ChangeKind::Command, _) => return Ok((target.state, None)),
+            (ChangeKind::Command, _) => return Ok(Some((target.state, None))),
         };
-        match made.map_err(|problem| (problem.code, problem)) {
-            Ok(()) => Ok((TargetState::RolledBack, None)),
-            Err((ProblemCode::VersionMismatch | ProblemCode::NodeChanged, _)) => Ok((TargetState::Superseded, None)),
-            Err((ProblemCode::RevokedNode | ProblemCode::UnknownNode, _)) => {
-                Ok((TargetState::Skipped, Some("revoked")))
-            }
+        let state = target.state;
+        Ok(Some(match made.map_err(|problem| (problem.code, problem)) {
+            Ok(()) => (TargetState::RolledBack, None),
+            Err((ProblemCode::VersionMismatch | ProblemCode::NodeChanged, _)) => return Ok(None),
+            Err((ProblemCode::RevokedNode | ProblemCode::UnknownNode, _)) => (TargetState::Skipped, Some("revoked")),
             Err((ProblemCode::UnknownFirmware | ProblemCode::OtherModel, _)) => {
-                Ok((target.state, Some("the firmware before is not known for its model")))
+                (state, Some("the firmware before is not known for its model"))
             }
             Err((ProblemCode::BelowMinimum, _)) => {
-                Ok((target.state, Some("the firmware before is below the minimum of its model")))
+                (state, Some("the firmware before is below the minimum of its model"))
             }
-            Err((_, problem)) => Err(problem),
-        }
+            Err((_, problem)) => return Err(problem),
+        }))
     }
 }

@@ -84,6 +84,11 @@ impl Fleet {
         Timestamp(START + self.now_s * 1000)
     }
 
+    /// How many seconds have passed since the start.
+    pub(super) fn seconds(&self) -> u64 {
+        self.now_s
+    }
+
     /// Lets so many seconds pass. The rollouts are stepped each minute.
     pub(super) fn run(&mut self, seconds: u64) {
         for _ in 0..seconds.div_ceil(60) {

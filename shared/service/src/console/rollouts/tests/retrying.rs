@@ -219,16 +219,41 @@ fn no_more_nodes_of_a_site_are_told_again_at_a_time_than_may_be_under_way() {
     assert_eq!(fleet.rollout("change")["retries"], json!(12));
 }
 
-#[test]
-fn firmware_that_failed_is_told_anew_and_counted() {
+/// A fleet of which one node fails to install what it is told, and a rollout of firmware that tries that again.
+fn failing_to_install(more: &Value) -> Fleet {
     let mut fleet = Fleet::new(4);
     fleet.devices.iter_mut().for_each(|device| device.firmware = Some("2.4.0"));
     fleet.devices[1].fails_to_install = true;
     fleet.run(600);
     let image = json!({"object_key": "i", "size": 7, "sha256": "a".repeat(64), "signature": "s"});
     assert_eq!(ask(&fleet.console, "PUT", "/v1/firmware/ax-2/2.5.0", Some(image)).0, 201);
+    let mut spec = json!({"change": {"firmware": "2.5.0"}});
+    let (Some(fields), Some(more)) = (spec.as_object_mut(), more.as_object()) else { panic!("objects") };
+    fields.extend(more.clone());
+    start(&fleet, "update", &spec);
+    fleet
+}
+
+#[test]
+fn firmware_that_failed_on_a_node_that_is_away_is_told_anew_once_the_node_is_back() {
+    let retry = json!([{"code": "wrong-hash", "times": 1, "wait_s": 1_200}]);
+    let mut fleet = failing_to_install(&json!({"retry": retry, "gate": {"wait_s": 7_200, "failure_percent": 100}}));
+    while one(&fleet, "update", 1)["state"] != "retrying" {
+        fleet.run(60);
+    }
+    fleet.devices[1].away = (0, fleet.seconds() + 3_000);
+    fleet.run(2_700);
+    let away = one(&fleet, "update", 1);
+    assert_eq!((&away["state"], &away["attempts"]), (&json!("retrying"), &json!(1)), "its time has come long ago");
+    assert!(fleet.node(1).update.is_some(), "what it has reported is not forgotten");
+    fleet.run(900);
+    assert_eq!(one(&fleet, "update", 1)["attempts"], json!(2));
+}
+
+#[test]
+fn firmware_that_failed_is_told_anew_and_counted() {
     let retry = json!([{"code": "wrong-hash", "times": 2, "wait_s": 60}]);
-    start(&fleet, "update", &json!({"change": {"firmware": "2.5.0"}, "retry": retry}));
+    let mut fleet = failing_to_install(&json!({"retry": retry}));
     let (mut failures, mut had) = (0, false);
     for _ in 0..120 {
         fleet.run(60);
