@@ -3,7 +3,7 @@
 use http::Method;
 use rollcall_core::{FirmwareVersion, Model, ModelSettings};
 use rollcall_signature::{InvalidKey, PublicKey, statement};
-use rollcall_wire::console::{FirmwareSpec, ModelPage, ModelSpec, ModelView, ProblemCode};
+use rollcall_wire::console::{FirmwareSpec, ModelPage, ModelPatch, ModelView, ProblemCode};
 
 use super::client::{Ask, Client};
 use super::nodes::NOTHING;
@@ -34,26 +34,19 @@ async fn show(args: &OneModel) -> Result<(), Problem> {
     if args.connection.json { print_json(&view) } else { print(&described(view)) }
 }
 
-/// What is left out stays, so that what holds is asked for first.
+/// What is left out stays.
 async fn set(args: &SetModel) -> Result<(), Problem> {
     let ModelRules { minimum, no_minimum, public_key, no_public_key, require_signature } = &args.rules;
     let public_key = public_key.as_deref().map(|given| files::public_key("--public-key", given)).transpose()?;
-    let client = Client::open(&args.connection.address).await?;
-    let holds: ModelView = client.ask(Ask::new(Method::GET, path(&args.model))).await?;
     let minimum = minimum.as_ref().map(|minimum| minimum.as_str().to_owned());
-    let spec = ModelSpec {
-        minimum_version: minimum.or(holds.minimum_version).filter(|_| !no_minimum),
-        public_key: public_key.map(|key| key.to_string()).or(holds.public_key).filter(|_| !no_public_key),
-        signature_required: Some(require_signature.map_or(holds.signature_required, |it| it == YesOrNo::Yes)),
+    let patch = ModelPatch {
+        minimum_version: minimum.map(Some).or(no_minimum.then_some(None)),
+        public_key: public_key.map(|key| Some(key.to_string())).or(no_public_key.then_some(None)),
+        signature_required: require_signature.map(|it| Some(it == YesOrNo::Yes)),
     };
-    if spec.signature_required == Some(true) && spec.public_key.is_none() {
-        return Err(Problem::new(format!(
-            "{} has no public key that would verify signatures: give one with --public-key, or say --require-signature no",
-            args.model.as_str()
-        )));
-    }
-    let body = serde_json::to_vec(&spec).map_err(|error| Problem::plain(&error))?;
-    let view: ModelView = client.ask(Ask::new(Method::PUT, path(&args.model)).with_body(body)).await?;
+    let client = Client::open(&args.connection.address).await?;
+    let body = serde_json::to_vec(&patch).map_err(|error| Problem::plain(&error))?;
+    let view: ModelView = client.ask(Ask::new(Method::PATCH, path(&args.model)).with_body(body)).await?;
     if args.connection.json { print_json(&view) } else { print(&described(view)) }
 }
 

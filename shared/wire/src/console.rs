@@ -29,7 +29,7 @@ pub use endpoints::{
     EndpointView, Replay, Replayed, SignatureScheme, TestSent,
 };
 pub use fleet::{FleetView, KindCount, KindCounts};
-pub use models::{ModelPage, ModelSpec, ModelView};
+pub use models::{ModelPage, ModelPatch, ModelSpec, ModelView};
 pub use nodes::{
     BATCH_NODES, BatchNode, BatchResult, BudgetView, ClosedView, ConnectionView, NodeHealthView, NodePage, NodePatch,
     NodeSpec, NodeView, PresenceView, TakeoversView,

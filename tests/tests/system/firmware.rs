@@ -10,6 +10,8 @@ use rollcall_tests::{Backend, Cloud, Frame, Http, HttpReply, Socket, now};
 use rollcall_wire::{Document, ErrorCode, FirmwareUrl, Question, ServerMessage};
 use serde_json::{Value, json};
 
+/// Within which time a node ends an update. A push that is lost is made good by the node's next check-in, a minute later.
+const UPDATED_WITHIN: Duration = Duration::from_mins(3);
 /// An image, which is JSON here so that what hashes documents hashes it.
 pub(crate) const IMAGE: &str = "\"an image\"";
 
@@ -267,11 +269,18 @@ async fn a_node_with_the_vendor_s_key_installs_what_is_signed_and_refuses_what_i
     let config = NodeConfig { state, firmware_keys: Some(keys), ..cloud.node_config("ap-1") };
     let (events, mut seen) = tokio::sync::mpsc::unbounded_channel();
     let node = Node::start(config, Installing { runs: "2.4".to_owned(), events });
-    let mut ended = async || loop {
-        match tokio::time::timeout(Duration::from_mins(1), seen.recv()).await.expect("in time").expect("it runs") {
-            NodeEvent::UpdateApplied { version } => break (version, None),
-            NodeEvent::UpdateFailed { version, why } => break (version, Some(why)),
-            _ => {}
+    let mut ended = async || {
+        let mut before = vec![];
+        loop {
+            match tokio::time::timeout(UPDATED_WITHIN, seen.recv()).await {
+                Ok(Some(NodeEvent::UpdateApplied { version })) => break (version, None),
+                Ok(Some(NodeEvent::UpdateFailed { version, why })) => break (version, Some(why)),
+                Ok(Some(other)) => before.push(other),
+                Ok(None) => panic!("the node has ended"),
+                Err(_) => {
+                    panic!("no update ends: {before:?}; {}", console.get("/v1/nodes/ap-1").await.text)
+                }
+            }
         }
     };
 

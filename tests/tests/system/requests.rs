@@ -295,6 +295,7 @@ async fn a_path_answers_to_its_methods_and_says_which_they_are() {
     for (path, allow) in [
         (NODE, "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
         (CONFIG, "GET, HEAD, PUT, DELETE, OPTIONS"),
+        ("/v1/models/ax-2", "GET, HEAD, PUT, PATCH, OPTIONS"),
         ("/v1/nodes", "GET, HEAD, OPTIONS"),
         ("/v1/nodes:batch", "POST, OPTIONS"),
         ("/v1/check-in", "POST, OPTIONS"),

@@ -11,6 +11,10 @@ use crate::violation::ViolationKind as Kind;
 
 /// How long it takes at most until a node is counted as what it has become, in milliseconds, once nothing fails any more.
 const COUNTED_WITHIN_MS: u64 = 10 * 60_000;
+/// How long it takes at most until the feed has counted a node, in milliseconds, if nothing fails.
+const FED_WITHIN_MS: u64 = 5 * 60_000;
+/// So many nodes that were counted late say something: fewer may have changed while something failed.
+const LATE: usize = 8;
 /// What a node counts as that has become silent: nothing says so to the feed.
 const SILENT: &str = "silent";
 const ONLINE: &str = "online";
@@ -22,6 +26,11 @@ pub(super) struct Counts {
     kinds: BTreeMap<(CountedBy, String), u64>,
     /// When each node last became something else.
     changed: BTreeMap<usize, Timestamp>,
+    /// Since when each node is something else than what it is counted as.
+    waiting: BTreeMap<NodeId, Timestamp>,
+    /// How many nodes were counted in time, and how many late.
+    prompt: usize,
+    late: usize,
     /// Whether anybody counts.
     is_kept: bool,
 }
@@ -30,6 +39,11 @@ impl Counts {
     /// An item was written, or deleted.
     pub(super) fn wrote(&mut self, verdicts: &mut Verdicts, at: Timestamp, key: &Key, item: Option<&Item>) {
         self.is_kept |= matches!(key, Key::Counted(_));
+        if let Key::Counted(node) = key
+            && let Some(since) = self.waiting.remove(node)
+        {
+            *(if since >= earlier(at, FED_WITHIN_MS) { &mut self.prompt } else { &mut self.late }) += 1;
+        }
         match key {
             Key::Counted(node) => match item.map(Counted::read).transpose() {
                 Ok(Some(Counted { kinds: Some(kinds), .. })) => drop(self.records.insert(node.clone(), kinds)),
@@ -51,11 +65,16 @@ impl Counts {
         let was = change.was.as_ref().and_then(|was| kinds(facts, change.node, was, at));
         if was.is_none_or(|was| differs(&was, &is)) {
             self.changed.insert(change.node, at);
+            self.waiting.extend(facts.nodes.get(change.node).map(|node| (node.id.clone(), at)));
         }
     }
 
-    /// The counts are those of the records.
+    /// The counts are those of the records, and most nodes did not wait for a scan.
     pub(super) fn finish(&self, verdicts: &mut Verdicts, now: Timestamp) {
+        if self.late >= LATE.max(self.prompt) {
+            let what = format!("{} nodes were counted late, and {} in time", self.late, self.prompt);
+            verdicts.other(Kind::Miscounted, now, what);
+        }
         let mut truly: BTreeMap<(CountedBy, String), u64> = BTreeMap::new();
         for (kinds, by) in self.records.values().flat_map(|kinds| CountedBy::ALL.map(|by| (kinds, by))) {
             *truly.entry((by, kinds.value(by).to_owned())).or_default() += 1;

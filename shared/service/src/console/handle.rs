@@ -199,6 +199,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Keyed::Firmware(model, version) => self.firmware(model, version).await,
             Keyed::Models => self.list_models(admitted).await,
             Keyed::PutModel(model) => self.put_model(admitted, model).await,
+            Keyed::AmendModel(model) => self.amend_model(admitted, model).await,
             Keyed::Model(model) => self.show_model(model).await,
             Keyed::Rollouts => self.list_rollouts(admitted).await,
             Keyed::PutRollout(name) => self.put_rollout(admitted, name).await,

@@ -41,6 +41,7 @@ pub(crate) enum Keyed<'a> {
     SetFirmware(&'a str),
     Models,
     PutModel(&'a str),
+    AmendModel(&'a str),
     Model(&'a str),
     Events,
     NodeEvents(&'a str),
@@ -112,6 +113,7 @@ impl Keyed<'_> {
             | Self::AddFirmware(..)
             | Self::SetFirmware(_)
             | Self::PutModel(_)
+            | Self::AmendModel(_)
             | Self::PutEndpoint(_)
             | Self::RemoveEndpoint(_)
             | Self::TestEndpoint(_)

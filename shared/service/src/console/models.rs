@@ -3,7 +3,7 @@
 use rollcall_core::{FirmwareVersion, Key, Model, ModelSettings, set_model};
 use rollcall_signature::PublicKey;
 use rollcall_wire::EventData;
-use rollcall_wire::console::{ModelPage, ModelSpec, ModelView, Problem, ProblemCode};
+use rollcall_wire::console::{ModelPage, ModelPatch, ModelSpec, ModelView, Problem, ProblemCode};
 use rollcall_wire::events::{ChangedModel, FirmwareRules};
 
 use crate::clock::Clock;
@@ -53,17 +53,41 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     /// Sets what holds for all firmware of a model.
     pub(crate) async fn put_model(&self, admitted: &Admitted<'_>, model: &str) -> Answered {
         let model: Model = parse(model, "model")?;
-        let after = settings(&object(&admitted.body()?)?)?;
         let before = self.settings_of(&model).await?;
+        self.settle_model(admitted, &model, before, &object(&admitted.body()?)?).await
+    }
+
+    /// Changes what holds for all firmware of a model (RFC 7396).
+    pub(crate) async fn amend_model(&self, admitted: &Admitted<'_>, model: &str) -> Answered {
+        let model: Model = parse(model, "model")?;
+        let patch: ModelPatch = object(&admitted.body()?)?;
+        let before = self.settings_of(&model).await?;
+        let FirmwareRules { minimum_version, public_key, signature_required } = rules(&before);
+        let spec = ModelSpec {
+            minimum_version: patch.minimum_version.unwrap_or(minimum_version),
+            public_key: patch.public_key.unwrap_or(public_key),
+            signature_required: patch.signature_required.unwrap_or(Some(signature_required)),
+        };
+        self.settle_model(admitted, &model, before, &spec).await
+    }
+
+    async fn settle_model(
+        &self,
+        admitted: &Admitted<'_>,
+        model: &Model,
+        before: ModelSettings,
+        spec: &ModelSpec,
+    ) -> Answered {
+        let after = settings(spec)?;
         if before != after {
             let told = EventData::ModelChanged(ChangedModel { was: rules(&before), is: rules(&after) });
-            let set = set_model(&model, &before, &after);
-            if !self.write_and_tell(admitted, &Changed::Model(&model), &told, &set).await? {
+            let set = set_model(model, &before, &after);
+            if !self.write_and_tell(admitted, &Changed::Model(model), &told, &set).await? {
                 let detail = "the model was changed by somebody else at this moment: try again";
                 return Err(Problem::new(ProblemCode::Unavailable, detail));
             }
         }
-        Ok(HttpAnswer::json(200, &view(&model, &after)))
+        Ok(HttpAnswer::json(200, &view(model, &after)))
     }
 
     pub(crate) async fn settings_of(&self, model: &Model) -> Result<ModelSettings, Problem> {

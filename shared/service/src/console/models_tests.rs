@@ -54,6 +54,26 @@ fn settings_are_shown_as_they_were_set_and_what_is_left_out_holds_no_more() {
 }
 
 #[test]
+fn a_patch_changes_what_it_names_and_is_judged_with_what_stays() {
+    let console = console(PrivateAddresses::Refused);
+    let (_, key) = vendor(1);
+    let patch = |change: Value| ask(&console, "PATCH", "/v1/models/ax-2", Some(change));
+    let shown = |minimum: Value, key: Value, is_required: bool| {
+        json!({"model": "ax-2", "minimum_version": minimum, "public_key": key, "signature_required": is_required})
+    };
+    let alone = patch(json!({"signature_required": true}));
+    assert_eq!((alone.0, &alone.1["code"]), (400, &json!("invalid-body")), "nothing verifies signatures");
+    assert_eq!(patch(json!({"public_key": key})), (200, shown(Value::Null, json!(key), false)));
+    assert_eq!(patch(json!({"signature_required": true})), (200, shown(Value::Null, json!(key), true)));
+    assert_eq!(patch(json!({"minimum_version": "2.4.0"})), (200, shown(json!("2.4.0"), json!(key), true)));
+    assert_eq!(patch(json!({"public_key": null})).0, 400, "signatures are required");
+    let ended = patch(json!({"public_key": null, "signature_required": null}));
+    assert_eq!(ended, (200, shown(json!("2.4.0"), Value::Null, false)));
+    assert_eq!(patch(json!({"minimum_version": null})), (200, shown(Value::Null, Value::Null, false)));
+    assert_eq!(patch(json!({"minimum": null})).0, 400);
+}
+
+#[test]
 fn what_is_wrong_with_settings_is_said_with_its_field() {
     let console = console(PrivateAddresses::Refused);
     for (spec, field) in [

@@ -42,7 +42,7 @@ use rollcall_wire::console::{
 use rollcall_wire::console::{FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish};
 use rollcall_wire::console::{FleetView, KindCount, KindCounts};
 use rollcall_wire::console::{HealthView, PartHealth, Presence, PresenceView};
-use rollcall_wire::console::{ModelPage, ModelSpec, ModelView};
+use rollcall_wire::console::{ModelPage, ModelPatch, ModelSpec, ModelView};
 use rollcall_wire::console::{
     OnFailure, RolloutChange, RolloutCounts, RolloutDocument, RolloutFirmware, RolloutGate, RolloutList, RolloutNode,
     RolloutNodePage, RolloutNodeState, RolloutProgress, RolloutRetry, RolloutSpec, RolloutView, RolloutWave,
@@ -93,7 +93,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         operations::unset_config, operations::config_versions, operations::config_version,
         operations::config_difference, operations::roll_back_config, operations::set_site_config,
         operations::queue, operations::commands, operations::cancel, operations::set_firmware,
-        operations::add_firmware, operations::firmware, models::models, models::put_model, models::model, told::events, told::event_schema, told::node_events,
+        operations::add_firmware, operations::firmware, models::models, models::put_model, models::amend_model, models::model, told::events, told::event_schema, told::node_events,
         told::list_endpoints, told::put_endpoint, told::endpoint, told::remove_endpoint,
         told::test_endpoint, told::rotate_endpoint, told::deliveries, told::replay,
         cutover::cutover, cutover::set_mapping, cutover::remove_mapping, cutover::set_mode, cutover::cutover_nodes,
@@ -106,7 +106,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         ConfigOrigin, ConfigUnset, ConfigVersionPage, ConfigVersionProgress, ConfigVersionView, VersionDifference,
         RollingBack, RolledBack, DeliveryState, SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode,
         CommandSpec, CommandView, CommandProgress, CommandPage, FirmwareSpec, FirmwareWish, FirmwareSet,
-        ModelSpec, ModelView, ModelPage, FirmwareProgress, UpdateReport, UpdateStatus, HealthView, PartHealth, Presence, PresenceView,
+        ModelSpec, ModelPatch, ModelView, ModelPage, FirmwareProgress, UpdateReport, UpdateStatus, HealthView, PartHealth, Presence, PresenceView,
         CloudEvent, EventPage, NodeEventPage,
         EndpointSpec, EndpointSecret, SignatureScheme,
         EndpointView, DisabledView, EndpointList, TestSent, Replay, Replayed, DeliveryProgress, DeliveryView, DeliveryList,
@@ -266,6 +266,7 @@ pub(crate) mod tests {
             SetFirmware("{node}"): "PUT" "nodes/{node}/firmware",
             Models: "GET" "models",
             PutModel("{model}"): "PUT" "models/{model}",
+            AmendModel("{model}"): "PATCH" "models/{model}",
             Model("{model}"): "GET" "models/{model}",
             Events: "GET" "events",
             NodeEvents("{node}"): "GET" "nodes/{node}/events",

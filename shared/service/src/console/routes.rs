@@ -123,6 +123,7 @@ impl<'a> Route<'a> {
             | Keyed::Firmware(..)
             | Keyed::Models
             | Keyed::PutModel(_)
+            | Keyed::AmendModel(_)
             | Keyed::Model(_)
             | Keyed::Events
             | Keyed::Endpoints
@@ -185,7 +186,7 @@ impl<'a> Route<'a> {
     /// The content of the operation's body.
     pub(crate) fn content(&self) -> Content {
         match self {
-            Self::Keyed(Keyed::Amend(_)) => Content::MergePatch,
+            Self::Keyed(Keyed::Amend(_) | Keyed::AmendModel(_)) => Content::MergePatch,
             Self::Keyed(
                 Keyed::Batch
                 | Keyed::Import
@@ -281,6 +282,7 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
         ("GET", ["firmware", model, version]) => Route::Keyed(Keyed::Firmware(model, version)),
         ("GET", ["models"]) => Route::Keyed(Keyed::Models),
         ("PUT", ["models", model]) => Route::Keyed(Keyed::PutModel(model)),
+        ("PATCH", ["models", model]) => Route::Keyed(Keyed::AmendModel(model)),
         ("GET", ["models", model]) => Route::Keyed(Keyed::Model(model)),
         ("GET", ["endpoints"]) => Route::Keyed(Keyed::Endpoints),
         ("PUT", ["endpoints", name]) => Route::Keyed(Keyed::PutEndpoint(name)),

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::nodes::value_or_null;
+
 /// What is to hold for all firmware of a model: the body of `PUT /v1/models/{model}`. It replaces what held before: what is
 /// left out holds no more.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +23,26 @@ pub struct ModelSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>, required = false))]
     pub signature_required: Option<bool>,
+}
+
+/// A change of what holds for all firmware of a model: the body of `PATCH /v1/models/{model}`, a JSON Merge Patch (RFC 7396).
+/// A field that is left out stays, and one that is `null` holds no more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ModelPatch {
+    /// As in [`ModelSpec`].
+    #[serde(default, deserialize_with = "value_or_null", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, required = false, pattern = "^[A-Za-z0-9:_.-]{1,32}$"))]
+    pub minimum_version: Option<Option<String>>,
+    /// As in [`ModelSpec`].
+    #[serde(default, deserialize_with = "value_or_null", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, required = false, pattern = "^[A-Za-z0-9+/]{43}=$"))]
+    pub public_key: Option<Option<String>>,
+    /// As in [`ModelSpec`].
+    #[serde(default, deserialize_with = "value_or_null", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<bool>, required = false))]
+    pub signature_required: Option<Option<bool>>,
 }
 
 /// What holds for all firmware of a model.

@@ -127,6 +127,7 @@ examples! {
     FirmwareSet: r#"{"node": "ap-1", "version": "2.5.0", "delivery": "pending"}"#,
     ModelSpec: r#"{"minimum_version": "2.4.0", "public_key": "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
         "signature_required": true}"#,
+    ModelPatch: r#"{"minimum_version": "2.5.0"}"#,
     ModelView: r#"{"model": "ax-2", "minimum_version": "2.4.0",
         "public_key": "Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=", "signature_required": true}"#,
     EndpointSpec: r#"{"url": "https://app.example.com/rollcall", "types": ["node.*"], "site": "hq"}"#,

@@ -1,6 +1,6 @@
 //! The operations on models: what holds for all firmware of one.
 
-use super::{ModelPage, ModelSpec, ModelView, Problems};
+use super::{ModelPage, ModelPatch, ModelSpec, ModelView, Problems};
 
 operations! {
     /// A page of the models for which something was ever set, by their names.
@@ -24,6 +24,17 @@ operations! {
         Problems,
     ))]
     put_model;
+
+    /// Changes what holds for all firmware of a model: a field that is left out stays (RFC 7396).
+    ///
+    /// The body may as well have the type `application/json`.
+    #[utoipa::path(patch, path = "/v1/models/{model}", operation_id = "patchModel", tag = "firmware", params(
+        ("model" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
+    ), request_body(content = ModelPatch, content_type = "application/merge-patch+json"), responses(
+        (status = 200, description = "What holds", body = ModelView),
+        Problems,
+    ))]
+    amend_model;
 
     /// What holds for all firmware of a model.
     #[utoipa::path(get, path = "/v1/models/{model}", operation_id = "getModel", tag = "firmware", params(
