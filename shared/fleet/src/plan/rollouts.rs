@@ -155,6 +155,11 @@ impl Script<'_> {
             at_ms += dice.spread(MINUTE, 2 * HOUR);
             self.ask(at_ms, Ask::SteerRollout { rollout, deed: RolloutDeed::Approve });
         }
+        // Some are taken back when most nodes have what they brought.
+        if dice.chance(40) {
+            at_ms += dice.spread(10 * MINUTE, 2 * HOUR);
+            self.ask(at_ms, Ask::SteerRollout { rollout, deed: RolloutDeed::RollBack });
+        }
         self.ask(at_ms + dice.spread(MINUTE, HOUR), Ask::ShowRollout { rollout });
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 4] = [
+pub(super) static MUTATIONS: [Mutation; 3] = [
     Mutation {
         name: "counted-whatever-was-read",
         what: "A node is counted although it was counted since it was read.",
@@ -23,12 +23,5 @@ pub(super) static MUTATIONS: [Mutation; 4] = [
         file: "shared/service/src/feed.rs",
         find: "let counted = self.count(handled, now).await;",
         with: "let counted = self.count(if BROKEN { &[] } else { handled }, now).await;",
-    },
-    Mutation {
-        name: "contended-counts-forgotten",
-        what: "Nodes that somebody else counts at the same time are not counted again.",
-        file: "shared/service/src/counting.rs",
-        find: "if !store.transact(&writes).await? {",
-        with: "if !store.transact(&writes).await? && !BROKEN {",
     },
 ];
