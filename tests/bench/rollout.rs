@@ -3,8 +3,9 @@
 //!
 //! A configuration goes to connected nodes in three waves, each behind a gate of 20 s. Each node reports at once that it has
 //! applied it. What is above the gates is what telling and looking cost.
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout)]
+#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::cast_precision_loss)]
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rollcall_core::{Policy, Registration};
@@ -23,6 +24,8 @@ const BETWEEN: Duration = Duration::from_millis(100);
 const BATCH: usize = 100;
 /// How long each gate waits at least, in seconds.
 const GATE_S: u64 = 20;
+/// How long the last lines of functions take at most.
+const REST: Duration = Duration::from_secs(5);
 /// How often the rollout is looked at.
 const EVERY: Duration = Duration::from_millis(200);
 
@@ -85,7 +88,7 @@ async fn rolled_out(cloud: &Cloud, nodes: usize) {
         "waves": [{"nodes": 5}, {"percent": 10}, {"percent": 100}],
         "gate": {"wait_s": GATE_S, "patience_s": 600},
     });
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), cloud.journal.lines().len());
     let made = console.put("/v1/rollouts/channel-36", spec.to_string()).await;
     assert_eq!(made.status, 201, "{made:?}");
     let mut said = String::new();
@@ -108,4 +111,21 @@ async fn rolled_out(cloud: &Cloud, nodes: usize) {
         sleep(EVERY).await;
     }
     println!("  {nodes} nodes in {:.1} s, of which gates wait {} s", began.elapsed().as_secs_f64(), 3 * GATE_S);
+    sleep(REST).await;
+    for (function, [written, read]) in units(&cloud.journal.lines()[before..]) {
+        let [written, read] = [written, read].map(|units| units / nodes as f64);
+        println!("  {function:<10} {written:>6.2} write units and {read:>6.2} read units a node");
+    }
+}
+
+/// The units that each function has written and read, as DynamoDB told it.
+fn units(lines: &[(String, String)]) -> BTreeMap<&str, [f64; 2]> {
+    let mut units = BTreeMap::<_, [f64; 2]>::new();
+    for (function, line) in lines {
+        let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
+        let some = ["WriteUnits", "ReadUnits"].map(|name| line[name].as_f64().unwrap_or_default());
+        let sum = units.entry(function.as_str()).or_default();
+        *sum = [sum[0] + some[0], sum[1] + some[1]];
+    }
+    units
 }

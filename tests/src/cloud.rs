@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rand::RngExt as _;
 use rollcall_aws::{local_dynamo_client, variable};
@@ -16,6 +17,8 @@ use rollcall_stack::{
 };
 use rollcall_token::Signer;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::api::Api;
 use crate::backend::{Backend, localstack_dynamodb, pushes_are_lost};
@@ -98,6 +101,8 @@ pub struct Cloud {
     api: Api,
     deployed: Option<Arc<Deployed>>,
     s3: String,
+    /// What invokes functions by a schedule on LocalStack.
+    steps: JoinSet<()>,
     _turn: Turn,
 }
 
@@ -132,6 +137,24 @@ impl Cloud {
             "this test is about the local cloud's own event sources"
         );
         Self::embedded(options).await
+    }
+
+    /// Starts one whose rollouts are stepped each second: by the schedule of the local cloud or, on LocalStack, by invoking
+    /// what the schedule invokes.
+    pub async fn stepping(options: Options) -> Self {
+        let options = Options { rollouts_every: 1, ..options };
+        let Backend::LocalStack(url) = Backend::chosen() else { return Self::with_sources(options).await };
+        let mut cloud = Self::on_localstack(options, &url).await;
+        let functions = cloud.deployed.as_ref().expect("functions").invoke(cloud.journal.sink());
+        cloud.steps.spawn(async move {
+            loop {
+                sleep(Duration::from_secs(1)).await;
+                // As on AWS, the next invocation makes good what one has left undone.
+                let step = json!({"detail-type": "Scheduled Event"}).to_string();
+                let _ = functions.invoke("console", step.into()).await;
+            }
+        });
+        cloud
     }
 
     async fn embedded(options: Options) -> Self {
@@ -169,7 +192,7 @@ impl Cloud {
         proxy.stand_before(dynamodb);
         let s3 = stack.s3_url().expect("it runs here");
         images.stand_before(s3.clone());
-        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: None, s3, _turn: turn }
+        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: None, s3, steps: JoinSet::new(), _turn: turn }
     }
 
     /// Starts one on the LocalStack at this URL.
@@ -192,7 +215,8 @@ impl Cloud {
         let stack = Stack::start(config).await.expect("the cloud starts");
         let api = Api::new(stack.ws_url(), localstack_dynamodb(url), &own, signer);
         create_bucket(url, FIRMWARE_BUCKET, now()).await.expect("a bucket");
-        Self { stack, journal, dynamodb: proxy, pushes, api, deployed: Some(deployed), s3: url.to_owned(), _turn: turn }
+        let (deployed, s3, steps) = (Some(deployed), url.to_owned(), JoinSet::new());
+        Self { stack, journal, dynamodb: proxy, pushes, api, deployed, s3, steps, _turn: turn }
     }
 
     /// Deploys the functions again when they are next invoked, if LocalStack runs them: one that was killed has
@@ -244,7 +268,8 @@ impl Cloud {
     }
 
     /// Ends it, and shows that nothing is left.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
+        self.steps.shutdown().await;
         self.stack.shutdown().await;
         if let Some(deployed) = self.deployed {
             deployed.remove().await;

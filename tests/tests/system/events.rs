@@ -73,6 +73,23 @@ async fn a_node_s_life_is_told_in_order_with_what_was_what_is_and_who_did_it() {
 }
 
 #[tokio::test]
+async fn what_a_rollout_does_to_a_node_is_told_with_the_rollout_s_name() {
+    let cloud = Cloud::stepping(Options::default()).await;
+    let console = cloud.console();
+    assert_eq!(console.put("/v1/nodes/ap-1", r#"{"site":"hq"}"#).await.status, 200);
+    assert_eq!(console.put("/v1/nodes/ap-1/config", r#"{"channel":1}"#).await.status, 200);
+    let spec = json!({"select": "site=hq", "change": {"config": {"channel": 36}}, "waves": [{"percent": 100}]});
+    assert_eq!(console.put("/v1/rollouts/channel-36", spec.to_string()).await.status, 201);
+    let (events, cursor) = told(&console, "ap-1", "", 3).await;
+    assert_eq!(kinds(&events), ["node.registered", "config.desired", "config.desired"]);
+    assert_eq!(events[2]["actor"], "rollout:channel-36");
+    assert_eq!(console.send("POST", "/v1/rollouts/channel-36/roll-back", "").await.status, 200);
+    let (events, _) = told(&console, "ap-1", &cursor, 1).await;
+    assert_eq!((kinds(&events), &events[0]["actor"]), (vec!["config.desired"], &json!("rollout:channel-36")));
+    cloud.stop().await;
+}
+
+#[tokio::test]
 async fn a_command_s_life_is_told_with_its_output() {
     let cloud = Cloud::with_sources(Options::default()).await;
     let console = cloud.console();

@@ -96,7 +96,7 @@ const PUSHING: [&str; 6] = ["commands", "configs", "console", EVERYWHERE, "firmw
 /// or for functions as Lambda runs them. What the others show depends on our code alone (how a request is read, what the
 /// gateway or the command does), and is shown by the embedded backend: every write and every list that they make is held
 /// to both engines by `store_contract`.
-const ON_LOCALSTACK: [&str; 13] = [
+const ON_LOCALSTACK: [&str; 14] = [
     "collection",
     "connections",
     "costs",
@@ -108,6 +108,7 @@ const ON_LOCALSTACK: [&str; 13] = [
     "invoke_contract",
     LOCALSTACK,
     "presence",
+    "rollouts",
     "scenarios",
     "store_contract",
 ];

@@ -58,9 +58,7 @@ fn a_patch_changes_what_it_names_and_is_judged_with_what_stays() {
     let console = console(PrivateAddresses::Refused);
     let (_, key) = vendor(1);
     let patch = |change: Value| ask(&console, "PATCH", "/v1/models/ax-2", Some(change));
-    let shown = |minimum: Value, key: Value, is_required: bool| {
-        json!({"model": "ax-2", "minimum_version": minimum, "public_key": key, "signature_required": is_required})
-    };
+    let shown = |minimum: Value, key: Value, is_required: bool| json!({"model": "ax-2", "minimum_version": minimum, "public_key": key, "signature_required": is_required});
     let alone = patch(json!({"signature_required": true}));
     assert_eq!((alone.0, &alone.1["code"]), (400, &json!("invalid-body")), "nothing verifies signatures");
     assert_eq!(patch(json!({"public_key": key})), (200, shown(Value::Null, json!(key), false)));
