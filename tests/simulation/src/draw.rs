@@ -32,6 +32,8 @@ pub(crate) enum Who {
     Queue,
     /// The schedule of the rollouts.
     Rollouts,
+    /// The schedule of the sweep.
+    Sweep,
 }
 
 impl Who {
@@ -52,6 +54,7 @@ impl Who {
             Self::Stream(shard) => (14, shard),
             Self::Queue => (15, 0),
             Self::Rollouts => (16, 0),
+            Self::Sweep => (17, 0),
         };
         (kind << 56) | which as u64
     }

@@ -23,21 +23,23 @@ impl World {
     }
 
     pub(crate) fn sweep(&mut self) {
-        self.ground.after(Micros::from(SWEEP_EVERY_S) * S, Event::Sweep);
-        self.invoke(Function::Sweep);
+        let every = Micros::from(SWEEP_EVERY_S) * S;
+        self.ground.after(every, Event::Sweep);
+        self.invoke_or_twice(Function::Sweep, Who::Sweep, every);
     }
 
     pub(crate) fn step_rollouts(&mut self) {
-        self.ground.after(ROLLOUTS_EVERY_S * S, Event::Rollouts);
-        let minute = self.ground.now() / (ROLLOUTS_EVERY_S * S);
-        let is_twice = self.ground.draw(Who::Rollouts, minute).below(ONCE_OF) == 0;
-        for _ in 0..=u8::from(is_twice) {
-            self.invoke(Function::Console);
-        }
+        let every = ROLLOUTS_EVERY_S * S;
+        self.ground.after(every, Event::Rollouts);
+        self.invoke_or_twice(Function::Console, Who::Rollouts, every);
     }
 
-    fn invoke(&mut self, function: Function) {
-        let (payload, purpose, behalf) = (Payload::Scheduled, Purpose::Nothing, None);
-        self.lambda.invoke(&mut self.ground, Invoking { function, payload, purpose, behalf, patience: 0 });
+    fn invoke_or_twice(&mut self, function: Function, who: Who, every: Micros) {
+        let turn = self.ground.now() / every;
+        let is_twice = self.ground.draw(who, turn).below(ONCE_OF) == 0;
+        for _ in 0..=u8::from(is_twice) {
+            let (payload, purpose, behalf) = (Payload::Scheduled, Purpose::Nothing, None);
+            self.lambda.invoke(&mut self.ground, Invoking { function, payload, purpose, behalf, patience: 0 });
+        }
     }
 }

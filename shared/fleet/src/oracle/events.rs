@@ -80,8 +80,11 @@ impl Events {
     ) {
         match key {
             Key::Endpoint(name) if before.is_none() => {
-                if let Ok(Some(Endpoint { types, site, .. })) = Endpoint::read(after) {
-                    let wants = Wants { types: types.list(), site: site.map(|site| site.as_str().to_owned()) };
+                if let Ok(Some(Endpoint { types, site, select, .. })) = Endpoint::read(after) {
+                    let site = site.map(|site| site.as_str().to_owned());
+                    // No fleet has an endpoint with another selector.
+                    let model = select.map(|select| select.to_string().trim_start_matches("model=").to_owned());
+                    let wants = Wants { types: types.list(), site, model };
                     self.endpoints.insert(name.to_string(), Reader::new(self.lives.len(), wants));
                 }
             }
@@ -120,7 +123,8 @@ impl Events {
         let site = change.is.site.clone().or_else(|| change.was.as_ref()?.site.clone());
         let left = change.was.as_ref().and_then(|was| was.site.clone());
         let rollout = by_rollout(after).map(|name| format!("{ACTORS}{name}"));
-        life.add(Happened { at, site, left, told, rollout });
+        let models = [change.was.as_ref().and_then(|was| was.model.clone()), change.is.model.clone()];
+        life.add(Happened { at, site, left, models, told, rollout });
         for reader in std::iter::once(&mut self.log).chain(self.endpoints.values_mut()) {
             reader.happened(change.node, life);
         }

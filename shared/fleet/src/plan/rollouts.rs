@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Ask;
 use super::dice::Dice;
 use super::script::Script;
+use super::{Ask, BadConfig, What};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -116,6 +116,13 @@ impl Script<'_> {
         };
         // Only one model has the version.
         let select = if matches!(change, RolloutWhat::Firmware(_)) { format!("model={model}") } else { select };
+        // Some changes are bad for whoever gets them.
+        if matches!(change, RolloutWhat::Config(_)) && dice.chance(30) {
+            let how = [BadConfig::Refused, BadConfig::CutsOff][dice.index(2)];
+            for node in 0..self.nodes.len() {
+                self.during(at_ms, LASTS_MS, |for_ms| What::BadConfigs { node, how, for_ms });
+            }
+        }
         let percents = [vec![100], vec![50, 100], vec![30, 60, 100]][dice.index(3)].clone();
         RolloutPlan {
             select,

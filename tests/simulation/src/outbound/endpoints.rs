@@ -15,13 +15,19 @@ const HOST: &str = ".simulated";
 /// How long the client waits for an answer (`shared/webhook`).
 const PATIENCE: Micros = 15 * S;
 
-/// The writes that make the endpoints: one is told everything, and one a part of what happens at the first site.
+/// The writes that make the endpoints: one is told everything, one a part of what happens at the first site, and one what
+/// happens to nodes of the first model.
 pub(crate) fn endpoints(plan: &Plan, now: Timestamp) -> Vec<Update> {
     let site = plan.nodes.first().and_then(|node| node.site.parse().ok());
     let some = "config.*,node.offline,command.finished,command.expired".parse().unwrap_or_default();
-    let all = [("all", EventTypes::default(), None), ("some", some, site)];
-    let endpoint = |(name, types, site): (&str, EventTypes, _)| {
-        let spec = EndpointSpec { url: format!("https://{name}{HOST}/events"), types, site, select: None };
+    let select = plan.nodes.first().and_then(|node| format!("model={}", node.model).parse().ok());
+    let all = [
+        ("all", EventTypes::default(), None, None),
+        ("some", some, site, None),
+        ("selected", EventTypes::default(), None, select),
+    ];
+    let endpoint = |(name, types, site, select): (&str, EventTypes, _, _)| {
+        let spec = EndpointSpec { url: format!("https://{name}{HOST}/events"), types, site, select };
         Some(add_endpoint(&name.parse().ok()?, &spec, &secret(SignatureScheme::V1, &[7; 32]), now))
     };
     all.into_iter().filter_map(endpoint).collect()

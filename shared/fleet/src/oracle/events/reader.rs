@@ -15,6 +15,8 @@ pub(super) struct Happened {
     /// The site of the node, and the one that it had before.
     pub(super) site: Option<String>,
     pub(super) left: Option<String>,
+    /// The models that it had before and has since.
+    pub(super) models: [Option<String>; 2],
     pub(super) told: Vec<Expected>,
     /// The rollout that made it; `None` if the application did, or nobody.
     pub(super) rollout: Option<String>,
@@ -34,6 +36,8 @@ pub(super) struct Wants {
     /// Types, or kinds of them such as `node.*`; none for all.
     pub(super) types: Vec<String>,
     pub(super) site: Option<String>,
+    /// The model that its selector names.
+    pub(super) model: Option<String>,
 }
 
 /// A write of a node, and which event of it.
@@ -71,7 +75,9 @@ impl Wants {
             Some(start) => expected.kind.starts_with(start),
             None => expected.kind == wanted,
         };
-        (self.types.is_empty() || self.types.iter().any(is_kind)) && self.site.as_ref().is_none_or(is_there)
+        (self.types.is_empty() || self.types.iter().any(is_kind))
+            && self.site.as_ref().is_none_or(is_there)
+            && (self.model.is_none() || happened.models.contains(&self.model))
     }
 }
 

@@ -2,14 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 3] = [
-    Mutation {
-        name: "counted-whatever-was-read",
-        what: "A node is counted although it was counted since it was read.",
-        file: "shared/core/src/counts.rs",
-        find: "clauses: vec![Clause::new(Because::CountedMeanwhile, is(self.revision))],",
-        with: "clauses: vec![Clause::new(Because::CountedMeanwhile, if BROKEN { Guard::ALWAYS } else { is(self.revision) })],",
-    },
+pub(super) static MUTATIONS: [Mutation; 2] = [
     Mutation {
         name: "never-leaves-a-count",
         what: "A node that becomes something else stays counted as what it was.",

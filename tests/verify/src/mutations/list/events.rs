@@ -2,7 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 9] = [
+pub(super) static MUTATIONS: [Mutation; 11] = [
     Mutation {
         name: "second-event-skipped",
         what: "Of what a write has changed, only the first is told.",
@@ -70,5 +70,21 @@ pub(super) static MUTATIONS: [Mutation; 9] = [
         find: "let announces = self.changes.iter().any(Change::announces);",
         with: r"let removes = |change: &Change| BROKEN && matches!(change, Change::Remove(_));
         let announces = self.changes.iter().any(|change| change.announces() && !removes(change));",
+    },
+    Mutation {
+        name: "selector-ignored",
+        what: "An endpoint is sent events of nodes that its selector does not mean.",
+        file: "shared/service/src/feed/log.rs",
+        find: "|select: &Selector| changes.get(*place).is_some_and(|change| self.is_meant(select, change, &about));",
+        with: "|select: &Selector| {
+                    BROKEN || changes.get(*place).is_some_and(|change| self.is_meant(select, change, &about))
+                };",
+    },
+    Mutation {
+        name: "selector-of-what-it-was",
+        what: "An endpoint's selector is asked about nodes as they are since, and not as they were.",
+        file: "shared/service/src/feed/log.rs",
+        find: "let read = [&change.was, &change.is].map",
+        with: "let read = [if BROKEN { &change.is } else { &change.was }, &change.is].map",
     },
 ];
