@@ -195,3 +195,22 @@ fn failed(node: &NodeId, failure: &Failure, seq: u64) -> HttpAnswer {
     let frame = failure.frame(seq);
     if failure.error.is_passing() { come_again(AGAIN_S, answer(503, &frame)) } else { answer(500, &frame) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_the_first_of_its_name_decoded_and_nothing_that_is_no_text() {
+        for (query, from) in [
+            ("", None),
+            ("from", None),
+            ("form=2.4", None),
+            ("from=2.4", Some("2.4")),
+            ("a=b&from=2%3A4&from=2.3", Some("2:4")),
+            ("from=%ff", None),
+        ] {
+            assert_eq!(parameter(query, "from").as_deref(), from, "{query}");
+        }
+    }
+}

@@ -135,6 +135,7 @@ pub(super) fn event(event: &NodeEvent) -> &'static str {
         NodeEvent::CommandFinished(_) => "command-finished",
         NodeEvent::UpdateApplied { .. } => "update-applied",
         NodeEvent::UpdateFailed { .. } => "update-failed",
+        NodeEvent::DeltaFailed { .. } => "delta-failed",
         NodeEvent::UpdateRolledBack { .. } => "update-rolled-back",
         NodeEvent::Superseded { .. } => "superseded",
         NodeEvent::SlowedDown { .. } => "slowed-down",

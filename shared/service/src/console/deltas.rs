@@ -100,3 +100,7 @@ fn stored(spec: &DeltaSpec) -> Delta {
 fn shown(delta: &Delta) -> DeltaSpec {
     DeltaSpec { object_key: delta.object_key.clone(), size: delta.size, sha256: delta.sha256.clone() }
 }
+
+#[cfg(test)]
+#[path = "deltas_tests.rs"]
+mod tests;
