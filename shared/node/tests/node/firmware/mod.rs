@@ -1,5 +1,7 @@
 //! Firmware, from the server's message to the running version.
 
+mod deltas;
+
 use std::{fs, path::PathBuf, time::Duration};
 
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -93,7 +95,8 @@ impl Updating {
     async fn tell(&mut self) {
         self.held.push(json!({"type": "firmware", "version": "2.5"})).await;
         let messages = [self.held.next_message().await, self.held.next_message().await];
-        let question = NodeMessage::FirmwareUrl { version: "2.5".to_owned(), from: None };
+        let from = self.hands.base.lock().unwrap().clone();
+        let question = NodeMessage::FirmwareUrl { version: "2.5".to_owned(), from };
         assert!(messages.contains(&question), "{messages:?}");
         let said = messages.into_iter().find_map(|message| match message {
             NodeMessage::CheckIn(check_in) => Some((check_in.seq, check_in.update)),
