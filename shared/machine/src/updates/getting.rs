@@ -21,6 +21,10 @@ use crate::{
 /// How often in a row the URL is asked for again, or the download begun again, without any progress.
 const RETRIES: u32 = 8;
 
+/// The same for the download of a delta. Nothing is downloaded while the node has no connection, so where this fails three
+/// times more, it is the delta that is not there, and the image may be.
+const DELTA_RETRIES: u32 = 3;
+
 /// The update fails when this many complete images had a wrong size or hash. The first one may be wrong because the
 /// file of an earlier download is damaged.
 const WRONG: u32 = 2;
@@ -155,7 +159,7 @@ impl Getting {
                 self.step = Step::Making(path.clone());
                 Ok(Got::Due(Due::Make(DeltaFile { version, from, path })))
             }
-            // The connection is to blame for a download that breaks.
+            // The connection may be to blame for a download that breaks.
             (Step::Downloading, Some(_), Downloaded::Broken { why, further }) => {
                 Ok(match self.resume(timing, rng, now, &why, further) {
                     Ok(()) => Got::Nothing,
@@ -230,6 +234,10 @@ impl Getting {
     ) -> Result<(), String> {
         if further {
             self.failures = 0;
+        }
+        let is_delta = self.url.as_ref().is_some_and(|(url, _)| url.delta.is_some());
+        if is_delta && self.failures >= DELTA_RETRIES {
+            return Err(why.to_owned());
         }
         self.retry(timing, rng, now, why)
     }

@@ -160,6 +160,8 @@ fn broken_off() -> Bench {
     for _ in 0..20 {
         bench.download_ends(broken(false));
         if !bench.deltas_failed().is_empty() {
+            let deltas = bench.downloaded().iter().filter(|name| **name == "b").count();
+            assert_eq!(deltas, 4, "it is repeated three times");
             return bench;
         }
         bench.until_it_goes_on();
