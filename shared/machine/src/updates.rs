@@ -217,7 +217,7 @@ impl Updates {
         }
         match getting.downloaded(timing, rng, now, outcome) {
             Ok(Got::Nothing) => {}
-            Ok(Got::Due(due)) => self.due.push_back(due),
+            Ok(Got::Due(due)) => self.due.push_back(*due),
             Ok(Got::Image(image)) => {
                 self.record.installing = Some(image.version.clone());
                 self.stage = Stage::Committing(image);

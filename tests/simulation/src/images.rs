@@ -120,12 +120,12 @@ fn is_valid(target: &Target, now: Micros) -> bool {
 /// The object that a URL names.
 fn object(url: &str) -> Option<Vec<u8>> {
     let (path, _) = url.strip_prefix("https://bucket.simulated/")?.split_once('?')?;
-    if path.ends_with(".delta") {
-        return Some(path.as_bytes().to_vec());
+    match path.split('/').collect::<Vec<_>>()[..] {
+        [model, version, _] => Some(rollcall_fleet::image(model, version)),
+        // A delta consists of its key.
+        [_, _, _, _] => Some(path.as_bytes().to_vec()),
+        _ => None,
     }
-    let mut parts = path.split('/');
-    let (model, version) = (parts.next()?, parts.next()?);
-    Some(rollcall_fleet::image(model, version))
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ const REFUSED: &str = "the download URL was refused";
 pub(super) enum Got {
     Nothing,
     /// A step that is due at once.
-    Due(Due),
+    Due(Box<Due>),
     Image(Image),
 }
 
@@ -106,12 +106,11 @@ impl Getting {
         Ok(Some(match &self.url {
             Some((url, until)) if fresh || now < *until => {
                 self.step = Step::Downloading;
-                let target = match &url.delta {
-                    Some(delta) => Target::delta(url, delta),
-                    None => {
-                        self.base = None;
-                        Target::image(url)
-                    }
+                let target = if let Some(delta) = &url.delta {
+                    Target::delta(url, delta)
+                } else {
+                    self.base = None;
+                    Target::image(url)
                 };
                 Due::Download { image: url.clone(), target }
             }
@@ -157,17 +156,17 @@ impl Getting {
             (Step::Downloading, Some(delta), Downloaded::Complete(path)) => {
                 let (version, from) = (self.version.clone(), delta.from.clone());
                 self.step = Step::Making(path.clone());
-                Ok(Got::Due(Due::Make(DeltaFile { version, from, path })))
+                Ok(Got::Due(Box::new(Due::Make(DeltaFile { version, from, path }))))
             }
             // The connection may be to blame for a download that breaks.
             (Step::Downloading, Some(_), Downloaded::Broken { why, further }) => {
                 Ok(match self.resume(timing, rng, now, &why, further) {
                     Ok(()) => Got::Nothing,
-                    Err(why) => Got::Due(self.whole(now, why)),
+                    Err(why) => Got::Due(Box::new(self.whole(now, why))),
                 })
             }
             (Step::Downloading, Some(_), failed) | (Step::Checking, _, failed) => {
-                Ok(Got::Due(self.whole(now, reason(failed))))
+                Ok(Got::Due(Box::new(self.whole(now, reason(failed)))))
             }
             (Step::Downloading, None, failed) => self.failed(timing, rng, now, failed).map(|()| Got::Nothing),
             _ => Ok(Got::Nothing),

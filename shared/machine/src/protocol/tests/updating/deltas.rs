@@ -58,11 +58,11 @@ impl Bench {
     }
 
     fn deltas_failed(&self) -> Vec<&str> {
-        let failed = |event| match event {
-            &NodeEvent::DeltaFailed { ref why, .. } => Some(why.as_str()),
+        let why = self.events.iter().filter_map(|event| match event {
+            NodeEvent::DeltaFailed { why, .. } => Some(why.as_str()),
             _ => None,
-        };
-        self.events.iter().filter_map(failed).collect()
+        });
+        why.collect()
     }
 }
 
@@ -107,12 +107,15 @@ fn a_delta_that_can_not_be_the_one_that_was_asked_for_is_not_downloaded() {
     }
 }
 
+/// A way for a delta to be of no use, and the node afterwards.
+type Way = Box<dyn Fn() -> Bench>;
+
 /// Whatever goes wrong with the delta, the image is downloaded in the same update, and the delta is not tried again.
 #[test]
 fn if_the_delta_is_of_no_use_the_image_is_downloaded_once() {
     let wrong = || Downloaded::Wrong("wrong hash".to_owned());
     let full = || Downloaded::Impossible("no space".to_owned());
-    let ways: [(&str, Box<dyn Fn() -> Bench>); 7] = [
+    let ways: [(&str, Way); 7] = [
         ("the download URL was refused", Box::new(|| ended(Bench::downloading_delta(), Downloaded::Refused))),
         ("wrong hash", Box::new(move || ended(Bench::downloading_delta(), wrong()))),
         ("no space", Box::new(move || ended(Bench::downloading_delta(), full()))),
