@@ -27,8 +27,8 @@ pub(crate) use console::{
 pub(crate) use cutover::{CheckMapping, CutoverCommand, CutoverReport, CutoverShow, SetMapping, SetMode};
 pub(crate) use endpoint::{AddEndpoint, EndpointCommand, ListEndpoints, OneEndpoint, ReplayEvents, ShowEndpoint};
 pub(crate) use firmware::{
-    AddFirmware, FirmwareCommand, Image, ListModels, ModelCommand, ModelRules, OneModel, SetModel, WantFirmware,
-    YesOrNo,
+    AddDelta, AddFirmware, FirmwareCommand, Image, ListModels, ModelCommand, ModelRules, OneModel, Place, SetModel,
+    WantFirmware, YesOrNo,
 };
 pub(crate) use reading::asks_for_json;
 pub(crate) use reconcile::{Apply, Reconcile};

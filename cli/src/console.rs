@@ -6,6 +6,7 @@ mod client;
 mod commands;
 mod configs;
 mod cutover;
+mod deltas;
 mod difference;
 mod endpoint;
 mod events;

@@ -19,9 +19,12 @@ pub(crate) enum FirmwareCommand {
     /// image is uploaded to that S3: neither --bucket nor credentials of AWS are needed. For any other console, name
     /// the bucket, or upload the image by other means.
     Add(AddFirmware),
+    /// Make a delta known, and upload it: a file of which nodes that have the image of another version make this one's. The
+    /// image is still needed, and is known before
+    Delta(AddDelta),
     /// Say which version nodes are to run; exits with 1 if it could not be said of one
     Want(WantFirmware),
-    /// Show what is known of an image
+    /// Show what is known of an image, and of the deltas that make it
     Show(Image),
     /// What holds for all firmware of a model: the oldest version that its nodes may be given, and whose signature its images
     /// must have
@@ -112,6 +115,29 @@ pub(crate) struct AddFirmware {
     /// The key of its object in the firmware bucket; or else MODEL/VERSION/ and the file's name
     #[arg(long, value_name = "KEY")]
     pub(crate) object_key: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AddDelta {
+    #[command(flatten)]
+    pub(crate) image: Image,
+    /// The version whose image it is applied to
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) from: FirmwareVersion,
+    /// The file with the delta, which must be smaller than the image
+    pub(crate) file: PathBuf,
+    /// The key of its object in the firmware bucket; or else MODEL/VERSION/from-VERSION/ and the file's name
+    #[arg(long, value_name = "KEY")]
+    pub(crate) object_key: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Where a file is uploaded to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Place {
     /// Upload it to this bucket first, with the credentials and the region of the environment; not needed for a
     /// `rollcall up` on this machine
     #[arg(long, value_name = "NAME", value_parser = bucket)]

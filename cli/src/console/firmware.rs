@@ -7,18 +7,21 @@ use bytes::Bytes;
 use http::Method;
 use rollcall_aws::{Environment, Lookup as _, variable};
 use rollcall_core::{FirmwareVersion, Selector};
-use rollcall_wire::console::{DeliveryState, FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish, ProblemCode};
+use rollcall_wire::console::{
+    DeliveryState, FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareView, FirmwareWish, ProblemCode,
+};
 use serde::Serialize;
 
 use super::bulk::{self, ALREADY_INSTALLED, BELOW_MINIMUM, Deed, NO_ARTIFACT, OTHER_MODEL, REVOKED, Reason, UNCHANGED};
 use super::client::{Ask, Client};
 use super::configs::delivery;
+use super::deltas;
 use super::input;
 use super::models;
 use super::select::{Selected, selected};
 use super::table::pairs;
 use super::upload::{S3, sha256};
-use crate::args::{AddFirmware, FirmwareCommand, Image, WantFirmware};
+use crate::args::{AddFirmware, FirmwareCommand, Image, Place, WantFirmware};
 use crate::files::{self, Text};
 use crate::out::{print, print_json, say};
 use crate::problem::Problem;
@@ -29,7 +32,7 @@ struct Known<'a> {
     model: &'a str,
     version: &'a str,
     #[serde(flatten)]
-    spec: FirmwareSpec,
+    image: FirmwareView,
 }
 
 /// Does what is asked about firmware.
@@ -39,6 +42,7 @@ struct Known<'a> {
 pub(crate) async fn firmware(command: &FirmwareCommand) -> Result<(), Problem> {
     match command {
         FirmwareCommand::Add(args) => add(args).await,
+        FirmwareCommand::Delta(args) => deltas::add(args).await,
         FirmwareCommand::Want(args) => want(args).await,
         FirmwareCommand::Show(args) => show(args).await,
         FirmwareCommand::Model(command) => models::model(command).await,
@@ -48,29 +52,35 @@ pub(crate) async fn firmware(command: &FirmwareCommand) -> Result<(), Problem> {
 async fn add(args: &AddFirmware) -> Result<(), Problem> {
     let AddFirmware { image, file, .. } = args;
     let client = Client::open(&image.connection.address).await?;
-    let s3 = destination(args, &client)?;
+    let s3 = destination(&args.place, &client)?;
     let spec = describe(args).await?;
     models::refuse_unproven(&client, image, &spec).await?;
     match &s3 {
         Some(s3) => {
             refuse_another(&client, image, &spec).await?;
-            s3.upload(file, &spec).await?;
+            s3.upload(file, (&spec.object_key, spec.size, &spec.sha256)).await?;
         }
-        None => say(&format!(
-            "nothing is uploaded without --bucket, because this is not the console of a `rollcall up` of yours on this \
-             machine: nodes find the image once it is in the firmware bucket as {}",
-            spec.object_key
-        )),
+        None => say(&not_uploaded("image", &spec.object_key)),
     }
     let body = serde_json::to_vec(&spec).map_err(|error| Problem::plain(&error))?;
-    let known = client.ask(Ask::new(Method::PUT, path(image)).with_body(body)).await?;
-    print_known(image, known)
+    let FirmwareSpec { object_key, size, sha256, signature } =
+        client.ask(Ask::new(Method::PUT, path(image)).with_body(body)).await?;
+    // What was just made known has no deltas yet; of what was known before, `show` shows them.
+    print_known(image, FirmwareView { object_key, size, sha256, signature, deltas: vec![] })
 }
 
-/// Where the image is uploaded to: into the bucket that is named, or else into that of the local cloud whose console is
+/// What is said if a file is not uploaded.
+pub(super) fn not_uploaded(what: &str, object_key: &str) -> String {
+    format!(
+        "nothing is uploaded without --bucket, because this is not the console of a `rollcall up` of yours on this \
+         machine: nodes find the {what} once it is in the firmware bucket as {object_key}"
+    )
+}
+
+/// Where a file is uploaded to: into the bucket that is named, or else into that of the local cloud whose console is
 /// asked. To name the local cloud's own bucket is the same as to name none, unless an S3 is named as well.
-fn destination(args: &AddFirmware, client: &Client) -> Result<Option<S3>, Problem> {
-    let AddFirmware { bucket, s3_endpoint_url, .. } = args;
+pub(super) fn destination(place: &Place, client: &Client) -> Result<Option<S3>, Problem> {
+    let Place { bucket, s3_endpoint_url } = place;
     let in_environment = || [variable::ENDPOINT_URL_S3, variable::ENDPOINT_URL].map(|name| Environment.get(name));
     let is_named = || s3_endpoint_url.is_some() || in_environment().iter().any(Option::is_some);
     match (bucket, client.local()) {
@@ -114,7 +124,11 @@ fn signature(args: &AddFirmware) -> Result<String, Problem> {
 /// Asked before anything is uploaded: the object of another image may be the one that is written over.
 async fn refuse_another(client: &Client, image: &Image, spec: &FirmwareSpec) -> Result<(), Problem> {
     let known = client.find(Ask::new(Method::GET, path(image)), ProblemCode::UnknownFirmware).await?;
-    if known.is_none_or(|known: FirmwareSpec| known == *spec) {
+    let is_this = |known: &FirmwareView| {
+        (&known.object_key, known.size, &known.sha256, &known.signature)
+            == (&spec.object_key, spec.size, &spec.sha256, &spec.signature)
+    };
+    if known.is_none_or(|known| is_this(&known)) {
         return Ok(());
     }
     let (model, version) = (image.model.as_str(), image.version.as_str());
@@ -176,7 +190,7 @@ async fn want_of_selected(
 /// Why no node of a model can be told to run a version.
 async fn why_no_node_of(client: &Client, model: &str, version: &FirmwareVersion) -> Result<Option<Reason>, Problem> {
     let ask = Ask::new(Method::GET, format!("/v1/firmware/{model}/{}", version.as_str()));
-    if client.find::<FirmwareSpec>(ask, ProblemCode::UnknownFirmware).await?.is_none() {
+    if client.find::<FirmwareView>(ask, ProblemCode::UnknownFirmware).await?.is_none() {
         return Ok(Some(NO_ARTIFACT));
     }
     Ok((!models::settings(client, model).await?.admits(version)).then_some(BELOW_MINIMUM))
@@ -205,21 +219,27 @@ async fn show(args: &Image) -> Result<(), Problem> {
     print_known(args, client.ask(Ask::new(Method::GET, path(args))).await?)
 }
 
-fn path(image: &Image) -> String {
+pub(super) fn path(image: &Image) -> String {
     format!("/v1/firmware/{}/{}", image.model.as_str(), image.version.as_str())
 }
 
-fn print_known(image: &Image, spec: FirmwareSpec) -> Result<(), Problem> {
-    let (model, version) = (image.model.as_str(), image.version.as_str());
-    if image.connection.json {
-        return print_json(&Known { model, version, spec });
+fn print_known(of: &Image, image: FirmwareView) -> Result<(), Problem> {
+    let (model, version) = (of.model.as_str(), of.version.as_str());
+    if of.connection.json {
+        return print_json(&Known { model, version, image });
     }
-    print(&pairs(&[
+    let mut shown = vec![
         ("model", model.to_owned()),
         ("version", version.to_owned()),
-        ("object key", spec.object_key),
-        ("size", format!("{} bytes", spec.size)),
-        ("sha256", spec.sha256),
-        ("signature", spec.signature),
-    ]))
+        ("object key", image.object_key),
+        ("size", format!("{} bytes", image.size)),
+        ("sha256", image.sha256),
+        ("signature", image.signature),
+    ];
+    let deltas = image.deltas.iter().map(|delta| {
+        let share = deltas::share(delta.size, image.size);
+        ("delta", format!("from {}: {} bytes, {share}", delta.from, delta.size))
+    });
+    shown.extend(deltas);
+    print(&pairs(&shown))
 }

@@ -16,7 +16,6 @@ use hyper_util::client::legacy::{Client as HyperClient, ResponseFuture};
 use hyper_util::rt::TokioExecutor;
 use rollcall_aws::{Bucket, Environment, SignError};
 use rollcall_service::chain;
-use rollcall_wire::console::FirmwareSpec;
 use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
 use tokio_util::io::ReaderStream;
@@ -71,12 +70,16 @@ impl S3 {
         Self { name: bucket.clone(), bucket: Bucket::local(bucket, s3_url) }
     }
 
-    /// Uploads a file, whose hash is signed: S3 refuses anything else.
+    /// Uploads a file of this size as this object. Its hash is signed: S3 refuses anything else.
     ///
     /// # Errors
     /// If it can't be read, or S3 can't be reached or refuses it.
-    pub(super) async fn upload(&self, file: &Path, image: &FirmwareSpec) -> Result<(), Problem> {
-        let signed = self.bucket.put(&image.object_key, image.size, &image.sha256, clock::now()).await;
+    pub(super) async fn upload(
+        &self,
+        file: &Path,
+        (object_key, size, sha256): (&str, u64, &str),
+    ) -> Result<(), Problem> {
+        let signed = self.bucket.put(object_key, size, sha256, clock::now()).await;
         let request = signed.map_err(|error| unsigned(&error))?;
         let https = request.uri().scheme_str() == Some("https");
         let http = HyperClient::builder(TokioExecutor::new()).build(https::connector(https)?);

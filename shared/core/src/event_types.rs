@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 /// The types of events, in the order of their names.
-pub const EVENT_TYPES: [&str; 40] = [
+pub const EVENT_TYPES: [&str; 41] = [
     "command.expired",
     "command.finished",
     "command.queued",
@@ -21,6 +21,7 @@ pub const EVENT_TYPES: [&str; 40] = [
     "endpoint.set",
     "firmware.added",
     "firmware.applied",
+    "firmware.delta_added",
     "firmware.desired",
     "firmware.failed",
     "firmware.rolled_back",
@@ -47,13 +48,14 @@ pub const EVENT_TYPES: [&str; 40] = [
 ];
 
 /// The types that only who names them is sent. They tell what the application itself has changed, and of no node.
-const ASKED_FOR: [&str; 7] = [
+const ASKED_FOR: [&str; 8] = [
     "cutover.mapping",
     "cutover.mode",
     "endpoint.removed",
     "endpoint.rotated",
     "endpoint.set",
     "firmware.added",
+    "firmware.delta_added",
     "model.changed",
 ];
 

@@ -347,6 +347,16 @@ impl CommandName {
 }
 
 impl FirmwareVersion {
+    /// The first of all versions, as they are sorted by their characters.
+    pub(crate) fn first() -> Self {
+        Self("-".to_owned())
+    }
+
+    /// The last of all versions, as they are sorted by their characters.
+    pub(crate) fn last() -> Self {
+        Self("z".repeat(FIRMWARE_VERSION_BYTES))
+    }
+
     /// The version as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -31,6 +31,8 @@ const RECORDS: &str = "-records";
 const OF_A_NODE: &str = "node#";
 const OF_A_DOCUMENT: &str = "config#";
 const OF_A_MODEL: &str = "firmware#";
+/// What is between the two versions of a delta. No version has it.
+const DELTA: char = '#';
 const HISTORY: &str = "history";
 const ABOUT: &str = "about";
 const COMMAND: &str = "command#";
@@ -100,6 +102,8 @@ pub enum Key {
     Unused(String),
     /// The firmware image of this version for this model.
     Firmware(Model, FirmwareVersion),
+    /// The delta that makes the firmware image of the first version out of that of the second one, for this model.
+    Delta(Model, FirmwareVersion, FirmwareVersion),
     /// What holds for all firmware of a model: its [`ModelSettings`](crate::ModelSettings).
     Model(Model),
     /// What one sweep leaves to the next: its [`SweepState`](crate::SweepState).
@@ -147,6 +151,7 @@ impl Key {
             | Self::Document(_)
             | Self::Unused(_)
             | Self::Firmware(..)
+            | Self::Delta(..)
             | Self::Model(_)
             | Self::Sweep
             | Self::EventOf(..)
@@ -180,7 +185,7 @@ impl Key {
             | Self::Counted(node) => format!("{OF_A_NODE}{node}"),
             Self::Document(sha256) => format!("{OF_A_DOCUMENT}{sha256}"),
             Self::Unused(_) => UNUSED.to_owned(),
-            Self::Firmware(model, _) => format!("{OF_A_MODEL}{}", model.as_str()),
+            Self::Firmware(model, _) | Self::Delta(model, ..) => format!("{OF_A_MODEL}{}", model.as_str()),
             Self::Model(_) => MODELS.to_owned(),
             Self::Sweep => OF_THE_SWEEP.to_owned(),
             Self::Logged(shard, _) | Self::LogHead(shard) => format!("{OF_A_LOG}{shard}"),
@@ -207,6 +212,7 @@ impl Key {
             Self::Document(_) => DOCUMENT.to_owned(),
             Self::Unused(sha256) => sha256.clone(),
             Self::Firmware(_, version) => version.as_str().to_owned(),
+            Self::Delta(_, version, from) => format!("{}{DELTA}{}", version.as_str(), from.as_str()),
             Self::Model(model) => model.as_str().to_owned(),
             Self::Sweep => STATE.to_owned(),
             Self::EventOf(_, event) => format!("{EVENT}{event}"),
@@ -237,7 +243,10 @@ impl Key {
         } else if let Some(sha256) = partition.strip_prefix(OF_A_DOCUMENT) {
             Some(Self::Document(sha256.to_owned()))
         } else if let Some(model) = partition.strip_prefix(OF_A_MODEL) {
-            Some(Self::Firmware(model.parse()?, sort.parse()?))
+            Some(match sort.split_once(DELTA) {
+                Some((version, from)) => Self::Delta(model.parse()?, version.parse()?, from.parse()?),
+                None => Self::Firmware(model.parse()?, sort.parse()?),
+            })
         } else if partition == MODELS {
             Some(Self::Model(sort.parse()?))
         } else if partition == UNUSED {
@@ -305,6 +314,12 @@ impl Key {
         Self::Count(by, String::new())..=Self::Count(by, char::MAX.to_string())
     }
 
+    /// The keys between which the deltas to a version are.
+    pub fn deltas(model: &Model, version: &FirmwareVersion) -> RangeInclusive<Self> {
+        let to = |from| Self::Delta(model.clone(), version.clone(), from);
+        to(FirmwareVersion::first())..=to(FirmwareVersion::last())
+    }
+
     /// The node that the item belongs to, if it belongs to one.
     pub fn node(&self) -> Option<&NodeId> {
         match self {
@@ -320,6 +335,7 @@ impl Key {
             Self::Document(_)
             | Self::Unused(_)
             | Self::Firmware(..)
+            | Self::Delta(..)
             | Self::Model(_)
             | Self::Sweep
             | Self::Logged(..)

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::limits::FIRMWARE_VERSION_BYTES;
 
 fn event() -> EventId {
     "00017.0".parse().expect("an id")
@@ -12,6 +13,11 @@ fn endpoint() -> EndpointName {
 
 fn rollout() -> RolloutName {
     "canary".parse().expect("a name")
+}
+
+fn delta(version: &str, from: &str) -> Key {
+    let [version, from] = [version, from].map(|text| text.parse().expect("a version"));
+    Key::Delta("ax-2".parse().expect("a model"), version, from)
 }
 
 fn spelled() -> Vec<(Key, &'static str, &'static str)> {
@@ -29,6 +35,7 @@ fn spelled() -> Vec<(Key, &'static str, &'static str)> {
         (Key::Document("ab12".to_owned()), "config#ab12", "document"),
         (Key::Unused("ab12".to_owned()), "unused", "ab12"),
         (image, "firmware#ax-2", "2.5"),
+        (delta("2.5", "2.4"), "firmware#ax-2", "2.5#2.4"),
         (Key::Model("ax-2".parse().expect("a model")), "models", "ax-2"),
         (Key::Sweep, "sweep", "state"),
         (Key::Logged(3, 17), "log#3", "event#000000000017"),
@@ -87,7 +94,9 @@ fn a_key_that_no_rule_writes_is_no_key_or_has_an_invalid_id() {
     for (partition, sort) in others {
         assert_eq!(Key::read(partition, sort), Ok(None), "{partition} {sort}");
     }
-    for (partition, sort) in [("node#", "node"), ("node#ap-1", "queued#"), ("firmware#ax-2", "")] {
+    for (partition, sort) in
+        [("node#", "node"), ("node#ap-1", "queued#"), ("firmware#ax-2", ""), ("firmware#ax-2", "2.5#")]
+    {
         assert!(Key::read(partition, sort).is_err(), "{partition} {sort}");
     }
 }
@@ -102,6 +111,25 @@ fn the_items_of_a_node_are_known_as_its_own() {
 fn commands_are_sorted_by_their_numbers() {
     let sort = |number| Key::Command("ap-1".parse().expect("an id"), number).sort();
     assert!(sort(9) < sort(10) && sort(10) < sort(LAST_NUMBER));
+}
+
+#[test]
+fn the_deltas_to_a_version_are_together_and_apart_from_images_and_from_deltas_to_others() {
+    let (model, version) = ("ax-2".parse().expect("a model"), "2.5".parse().expect("a version"));
+    let (first, last) = Key::deltas(&model, &version).into_inner();
+    let is_within =
+        |key: &Key| key.partition() == first.partition() && (first.sort()..=last.sort()).contains(&key.sort());
+    let longest = "z".repeat(FIRMWARE_VERSION_BYTES);
+    for from in ["2.4", "-", ".", "0", "Z", "_", ":", &longest] {
+        assert!(is_within(&delta("2.5", from)), "{from}");
+    }
+    for version in ["2.4", "2.5-", "2.5.", "2.50", "2.5z", "2"] {
+        assert!(!is_within(&delta(version, "2.4")), "{version}");
+    }
+    for version in ["2.5", "2.5.1", "2.5-1"] {
+        let image = Key::Firmware(model.clone(), version.parse().expect("a version"));
+        assert!(!is_within(&image), "{version}");
+    }
 }
 
 #[test]

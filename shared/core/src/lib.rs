@@ -29,6 +29,7 @@ mod counts;
 mod cutover;
 mod deletion;
 mod delivery;
+mod delta;
 mod denied;
 mod desired;
 mod document;
@@ -94,6 +95,7 @@ pub use cutover::{
 };
 pub use deletion::{Deletion, commands_of, delete_node, deletions_of_event, events_until, records_of};
 pub use delivery::{Answer, Claim, DeliveryProgress, DeliveryRecord, EXCERPT_BYTES, Verdict, excerpt, verdict};
+pub use delta::{Delta, InvalidDelta, put_delta};
 pub use denied::{Denied, Unanswerable, granted};
 pub use desired::{
     ConfigChange, config_set, config_unset, desire_config_again, roll_back_config, set_config, set_firmware,

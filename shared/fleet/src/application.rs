@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::plan::{Ask, Plan};
 use learned::Learned;
 use requests::Parts;
-pub(crate) use requests::description;
+pub(crate) use requests::{delta, description};
 
 /// The first step of the back-off, and the longest wait, in milliseconds.
 const BACK_OFF_MS: [u64; 2] = [500, 60_000];

@@ -3,7 +3,10 @@
 use data_encoding::HEXLOWER;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt as _, SeedableRng as _};
+use rollcall_core::NodeId;
 use sha2::{Digest as _, Sha256};
+
+use crate::plan::BadDelta;
 
 /// The firmware that every node runs at the start.
 pub const FIRST_FIRMWARE: &str = "1.0";
@@ -68,8 +71,11 @@ pub fn flood_text(n: u32) -> String {
     }
 }
 
-/// The n-th firmware version.
+/// The n-th firmware version. The 0th is the one that every node runs at the start.
 pub fn firmware_version(n: u32) -> String {
+    if n == 0 {
+        return FIRST_FIRMWARE.to_owned();
+    }
     format!("2.{n}")
 }
 
@@ -78,13 +84,49 @@ pub fn object_key(model: &str, version: &str) -> String {
     format!("{model}/{version}/image.bin")
 }
 
+/// The key of a delta's object in the bucket. The bytes of the object are those of the key, which say all that the program
+/// of a node needs to make the image.
+pub fn delta_key(model: &str, (version, from): (&str, &str), fault: Option<BadDelta>) -> String {
+    let fault = match fault {
+        None => "good",
+        Some(BadDelta::WrongHash) => "wrong-hash",
+        Some(BadDelta::WrongResult) => "wrong-result",
+        Some(BadDelta::Unusable) => "unusable",
+    };
+    format!("{model}/{version}/{from}/{fault}.delta")
+}
+
+/// What the program of a node that has the image of `base` makes of a delta.
+///
+/// # Errors
+/// If it can make nothing of it.
+pub fn made_of(delta: &[u8], base: &str) -> Result<Vec<u8>, &'static str> {
+    let key = std::str::from_utf8(delta).map_err(|_| "it is no delta")?;
+    let [model, version, from, fault] = key.split('/').collect::<Vec<_>>()[..] else { return Err("it is no delta") };
+    if fault == "unusable.delta" {
+        return Err("it does not fit");
+    }
+    let mut made = image(model, version);
+    // On another image than that which it is from, a delta makes something else.
+    if fault == "wrong-result.delta" || from != base {
+        made[0] ^= 1;
+    }
+    Ok(made)
+}
+
+/// Whether the program of a node has the image of what it runs, and can apply deltas: that of three nodes in four has.
+pub fn has_base_image(node: &NodeId) -> bool {
+    !hash(node.as_str()).is_multiple_of(4)
+}
+
+fn hash(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
 /// The image of this version for this model, as it is in the bucket: 1 to 64 KiB.
 pub fn image(model: &str, version: &str) -> Vec<u8> {
-    let name = format!("{model} {version}");
-    let seed = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut rng = ChaCha8Rng::seed_from_u64(hash(&format!("{model} {version}")));
     let mut bytes = vec![0; rng.random_range(1_024..=65_536)];
     rng.fill(&mut bytes[..]);
     bytes
@@ -131,6 +173,17 @@ mod tests {
             .collect();
         let expected = ["", "invalid-field", "no-type", "not-json", "too-deep", "too-large", "unknown-type"];
         assert_eq!(errors.into_iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_delta_makes_the_image_out_of_the_one_that_it_is_from_unless_it_is_wrong() {
+        let made = |from: &str, fault, base: &str| made_of(delta_key("a", ("2.2", from), fault).as_bytes(), base);
+        assert_eq!(made("2.1", None, "2.1"), Ok(image("a", "2.2")));
+        for wrong in [made("2.1", None, "1.0"), made("2.1", Some(BadDelta::WrongResult), "2.1")] {
+            assert_ne!(wrong.expect("something"), image("a", "2.2"));
+        }
+        assert_eq!(made("2.1", Some(BadDelta::Unusable), "2.1"), Err("it does not fit"));
+        assert!(made_of(b"other bytes", "2.1").is_err());
     }
 
     #[test]

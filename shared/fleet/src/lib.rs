@@ -26,11 +26,11 @@ pub use application::{AppAnswer, AppRequest, Application, Next};
 pub use catalogue::{
     ACTOR, Act, FIRST_FIRMWARE, command_act, command_name, delivery_schedule, document, firmware_version, flood_text,
 };
-pub use catalogue::{image, image_sha256, object_key};
+pub use catalogue::{delta_key, has_base_image, image, image_sha256, made_of, object_key};
 pub use coverage::{Coverage, EXPECTED};
 pub use observation::{Device, How, Observation, Seen};
 pub use oracle::Oracle;
-pub use plan::{Ask, BadConfig, BadImage, Match, NodeKind, NodePlan, Plan, PlanError, Settings, Step, What};
+pub use plan::{Ask, BadConfig, BadDelta, BadImage, Match, NodeKind, NodePlan, Plan, PlanError, Settings, Step, What};
 pub use plan::{RolloutDeed, RolloutPlan, RolloutWhat, rollout_name};
 pub use shrink::{Progress, shrink};
 pub use violation::{Violation, ViolationKind};

@@ -9,6 +9,7 @@
 //! | `configs` | No older configuration is run; exactly what was set is run; in the end it is reported on. |
 //! | `commands` | A command is executed at most once, in order and in time, and ends with the result reported first. |
 //! | `firmware` | Only the described image is installed, and a failing version is given up. |
+//! | `deltas` | A node is given the described delta from what it has to what it asked for, and no other. |
 //! | `minimums` | No version below the minimum of its model is desired or given. |
 //! | `access` | Refused credentials learn nothing, store nothing, and are disconnected. |
 //! | `budget` | Who sends too much is blocked, as long as the rules say, and nobody else is. |
@@ -26,6 +27,7 @@ mod commands;
 mod configs;
 mod console;
 mod counts;
+mod deltas;
 mod devices;
 mod events;
 mod facts;

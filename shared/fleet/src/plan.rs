@@ -4,6 +4,7 @@
 //! long* things take is drawn by the world from a hash of the seed, of who does it, and of how many times it was done
 //! before, so that leaving out one step disturbs little else.
 
+mod deltas;
 mod dice;
 mod generate;
 mod minimums;
@@ -19,6 +20,7 @@ mod troubles;
 use rollcall_core::{NodeId, Policy, PolicyError, Registration};
 use serde::{Deserialize, Serialize};
 
+pub use deltas::BadDelta;
 pub use rollouts::{RolloutDeed, RolloutPlan, RolloutWhat, rollout_name};
 
 /// What happens to a fleet.
@@ -206,6 +208,8 @@ pub enum Ask {
     Cancel { node: usize, nth: u32 },
     /// `PUT /v1/firmware/{model}/{version}`. `wrong_hash`: the description is not that of the image in the bucket.
     AddFirmware { model: String, version: u32, wrong_hash: bool },
+    /// `PUT /v1/firmware/{model}/{version}/deltas/{from}`
+    AddDelta { model: String, version: u32, from: u32, fault: Option<BadDelta> },
     /// `PUT /v1/nodes/{id}/firmware`
     SetFirmware { node: usize, version: u32 },
     /// `PUT /v1/models/{model}`, with the n-th version as the minimum; 0 for none.

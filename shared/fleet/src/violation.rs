@@ -71,6 +71,8 @@ kinds! {
     KeyNotHonoured = "key-not-honoured",
     /// A firmware image was installed whose size or hash is not that of its description.
     WrongImage = "wrong-image",
+    /// A node was given a delta that it did not ask for, or one that is not as it was described.
+    WrongDelta = "wrong-delta",
     /// A firmware version below the minimum of its model was made desired of a node, or given to one.
     BelowMinimum = "below-minimum",
     /// A firmware version was installed again and again.

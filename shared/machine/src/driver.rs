@@ -9,6 +9,7 @@ use rollcall_wire::NodeMessage;
 
 use crate::{
     command::Command,
+    delta::Delta,
     document::FetchError,
     download::Downloaded,
     event::{DisconnectReason, NodeError},
@@ -107,7 +108,7 @@ impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
         self.settle(now);
     }
 
-    /// The download of the image of this firmware version ended.
+    /// The download for this firmware version ended, or the check of the image that was made for it.
     pub fn downloaded(&mut self, now: Duration, version: &str, outcome: Downloaded) {
         self.machine.downloaded(now, version, outcome);
         self.settle(now);
@@ -120,6 +121,7 @@ impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
             Request::DropConnection => self.machine.drop_connection(now),
             Request::Stop => self.machine.stop(),
             Request::Finished { command, status, output } => self.machine.finished(now, command, status, &output),
+            Request::Made { version, outcome } => self.machine.made(now, &version, outcome),
             Request::Installed { version, outcome } => self.machine.installed(now, &version, outcome),
         }
         self.settle(now);
@@ -189,13 +191,20 @@ impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
             Action::Offer { version } => {
                 self.transport.cancel_download();
                 let accepted = self.handler.accept_firmware(&version);
-                self.machine.accepted(now, &version, accepted);
+                let base = accepted.is_ok().then(|| self.handler.base_image()).flatten();
+                self.machine.accepted(now, &version, accepted, base);
             }
-            Action::AskForFirmware { link, version } => self.say(link, &NodeMessage::FirmwareUrl { version }),
-            Action::Download(target) => match self.trust.as_ref().map_or(Ok(()), |trust| trust.check(&target)) {
+            Action::AskForFirmware { link, version, from } => {
+                self.say(link, &NodeMessage::FirmwareUrl { version, from });
+            }
+            // The signature is of the image, also if that is made of a delta.
+            Action::Download { image, target } => match self.trust.as_ref().map_or(Ok(()), |trust| trust.check(&image))
+            {
                 Ok(()) => self.transport.download(target),
-                Err(why) => self.machine.distrusted(now, &target.version, why),
+                Err(why) => self.machine.distrusted(now, &image.version, why),
             },
+            Action::Make(file) => self.handler.make_image(Delta::new(file, self.outbox.clone())),
+            Action::Check { target, file } => self.transport.check(target, file),
             Action::Install(image) => self.handler.install(Firmware::new(image, self.outbox.clone())),
             Action::Discard => self.keeper.storage().discard_images(),
             Action::Close(link) => self.transport.close(link),

@@ -78,6 +78,14 @@ pub enum NodeEvent {
         /// The reason, for people.
         why: String,
     },
+    /// No image could be made of a delta: the delta could not be downloaded or verified, the program could not apply it, or
+    /// what it made of it was not the image. The image is downloaded.
+    DeltaFailed {
+        /// The version whose image was to be made.
+        version: String,
+        /// The reason, for people.
+        why: String,
+    },
     /// A firmware version was installed, but another version runs.
     UpdateRolledBack {
         /// The version that was installed.

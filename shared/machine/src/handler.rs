@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::{
     command::Command,
     configuration::{Applied, Configuration},
+    delta::Delta,
     event::NodeEvent,
     firmware::Firmware,
 };
@@ -69,6 +70,19 @@ pub trait Handler {
     fn accept_firmware(&mut self, version: &str) -> Result<(), String> {
         let _ = version;
         Err("this node takes no firmware".to_owned())
+    }
+
+    /// The version whose firmware image the program has and can apply a delta to: the image of what runs, in most cases. The
+    /// library asks for it when the program has taken another version. The default implementation has none, and then images
+    /// are downloaded whole.
+    fn base_image(&mut self) -> Option<String> {
+        None
+    }
+
+    /// Makes a firmware image of a delta from the version of [`base_image`](Self::base_image). The library calls
+    /// [`install`](Self::install) with the image once it has checked it.
+    fn make_image(&mut self, delta: Delta) {
+        delta.failed("this node applies no deltas");
     }
 
     /// Checks the signature of a firmware image, unless the node was given public keys, and installs it.

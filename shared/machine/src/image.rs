@@ -1,10 +1,9 @@
-//! The check of a firmware image while its bytes arrive.
+//! The check of a firmware image, or of a delta, while its bytes arrive.
 
 use data_encoding::HEXLOWER;
-use rollcall_wire::FirmwareUrl;
 use sha2::{Digest, Sha256};
 
-use crate::download::Downloaded;
+use crate::{download::Downloaded, target::Target};
 
 /// HTTP statuses of a response to a request for an image (RFC 9110, section 15).
 const OK: u16 = 200;
@@ -50,8 +49,8 @@ pub enum ImageFault {
 }
 
 impl ImageCheck {
-    /// The check of this image, of which no byte is there yet.
-    pub fn new(target: &FirmwareUrl) -> Self {
+    /// The check of this file, of which no byte is there yet.
+    pub fn new(target: &Target) -> Self {
         Self { size: target.size, sha256: target.sha256.clone(), taken: 0, hash: Sha256::new() }
     }
 
@@ -125,17 +124,20 @@ impl ImageFault {
 
 #[cfg(test)]
 mod tests {
+    use rollcall_wire::FirmwareUrl;
+
     use super::*;
 
     fn check(image: &[u8]) -> ImageCheck {
-        ImageCheck::new(&FirmwareUrl {
+        ImageCheck::new(&Target::image(&FirmwareUrl {
             version: "2.5".to_owned(),
             size: image.len() as u64,
             sha256: HEXLOWER.encode(&Sha256::digest(image)),
             signature: String::new(),
             url: String::new(),
             expires_in_s: 60,
-        })
+            delta: None,
+        }))
     }
 
     #[test]

@@ -22,6 +22,14 @@ pub enum Request {
         /// What the program says of it, for people.
         output: String,
     },
+    /// What became of the image of this firmware version that was to be made of a [`Delta`](crate::Delta). `Err`: why there
+    /// is none, for people.
+    Made {
+        /// The version whose image was to be made.
+        version: String,
+        /// Whether it is written.
+        outcome: Result<(), String>,
+    },
     /// The outcome of the installation of this firmware version.
     Installed {
         /// The version that was to be installed.

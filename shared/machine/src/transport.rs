@@ -1,8 +1,8 @@
 //! What a driver needs of the network.
 
-use rollcall_wire::FirmwareUrl;
+use std::path::PathBuf;
 
-use crate::link::LinkId;
+use crate::{link::LinkId, target::Target};
 
 /// The connections, fetches and downloads of one run.
 ///
@@ -32,14 +32,19 @@ pub trait Transport {
     /// [`Driver::fetched`](crate::Driver::fetched) follows. Cancels a fetch that is under way.
     fn fetch(&mut self, version: u64, sha256: &str);
 
-    /// Downloads this image, after what is there of it already. [`Driver::downloaded`](crate::Driver::downloaded)
+    /// Downloads this file, after what is there of it already. What is there of the target's image is kept; every other file
+    /// of an update is removed. [`Driver::downloaded`](crate::Driver::downloaded)
     /// follows. Cancels a download that is under way. The transport ends a download that receives nothing for
     /// [`Timing::fetch_timeout`](crate::Timing::fetch_timeout).
-    fn download(&mut self, target: FirmwareUrl);
+    fn download(&mut self, target: Target);
+
+    /// Checks whether `file`, which the program has written, is this target. [`Driver::downloaded`](crate::Driver::downloaded)
+    /// follows. If the size or the hash is wrong, the file is removed. It takes the place of a download.
+    fn check(&mut self, target: Target, file: PathBuf);
 
     /// Cancels the fetch that is under way, if there is one. Nothing is reported of it.
     fn cancel_fetch(&mut self);
 
-    /// Cancels the download that is under way, if there is one. Nothing is reported of it. What was downloaded is kept.
+    /// Cancels the download or the check that is under way, if there is one. Nothing is reported of it. What was downloaded is kept.
     fn cancel_download(&mut self);
 }

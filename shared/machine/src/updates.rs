@@ -1,8 +1,8 @@
 //! Firmware updates on the node, from the server's message to the reported outcome. No IO, no clock, no randomness of
 //! its own.
 //!
-//! The node works on one version at a time. Until the image of a version is complete, another version replaces it.
-//! After that, another version is ignored; the server names it again later. The outcome of a version is reported until
+//! The node works on one version at a time. Until the image of a version is complete, another version replaces it, except
+//! while the program makes the image of a delta. After that, another version is ignored; the server names it again later. The outcome of a version is reported until
 //! it is acknowledged. If the server names the same version after that, the update is attempted once more.
 
 mod due;
@@ -19,7 +19,7 @@ use crate::{
     trust::Distrust,
 };
 pub(crate) use due::Due;
-use getting::Getting;
+use getting::{Getting, Got};
 
 /// The longest version that is taken from the server, in bytes. A check-in with a longer one might fit no message. The
 /// server desires none of more than 32 bytes.
@@ -139,7 +139,7 @@ impl Updates {
         let begun = match &self.stage {
             Stage::Idle => repeated && !self.own_acked,
             Stage::Announced { version: other, .. } | Stage::Offered { version: other } => *other == version,
-            Stage::Getting(getting) => getting.version == version,
+            Stage::Getting(getting) => getting.version == version || getting.is_making(),
             Stage::Committing(_) | Stage::Installing { .. } | Stage::Restarting | Stage::Installed { .. } => true,
         };
         if begun {
@@ -156,13 +156,20 @@ impl Updates {
     }
 
     /// The program answered whether it takes the version of [`Due::Offer`]. `Err`: why it does not.
-    pub(crate) fn accepted(&mut self, now: Duration, version: &str, accepted: Result<(), String>) {
+    /// `base`: the version whose image it has.
+    pub(crate) fn accepted(
+        &mut self,
+        now: Duration,
+        version: &str,
+        accepted: Result<(), String>,
+        base: Option<String>,
+    ) {
         if !matches!(&self.stage, Stage::Offered { version: offered } if offered == version) {
             return;
         }
         match accepted {
             Ok(()) => {
-                self.stage = Stage::Getting(Box::new(Getting::new(now, version)));
+                self.stage = Stage::Getting(Box::new(Getting::new(now, version, base)));
                 self.set_report(version.to_owned(), UpdateStatus::Downloading, None);
                 self.due.push_back(Due::Say);
             }
@@ -186,7 +193,16 @@ impl Updates {
         }
     }
 
-    /// A download ended with this outcome.
+    /// The program answered about the delta of [`Due::Make`]. `Err`: why it could make no image of it.
+    pub(crate) fn made(&mut self, now: Duration, version: &str, outcome: Result<(), String>) {
+        if let Stage::Getting(getting) = &mut self.stage
+            && getting.version == version
+        {
+            self.due.extend(getting.made(now, outcome));
+        }
+    }
+
+    /// A download or a check ended with this outcome.
     pub(crate) fn downloaded(
         &mut self,
         timing: &Timing,
@@ -200,8 +216,9 @@ impl Updates {
             return;
         }
         match getting.downloaded(timing, rng, now, outcome) {
-            Ok(None) => {}
-            Ok(Some(image)) => {
+            Ok(Got::Nothing) => {}
+            Ok(Got::Due(due)) => self.due.push_back(*due),
+            Ok(Got::Image(image)) => {
                 self.record.installing = Some(image.version.clone());
                 self.stage = Stage::Committing(image);
                 self.due.push_back(Due::Keep);

@@ -1,4 +1,4 @@
-//! Downloads a firmware image into a file. Bytes that the file has already are not downloaded again.
+//! Downloads a firmware image, or a delta, into a file. Bytes that the file has already are not downloaded again.
 
 use std::{
     io,
@@ -9,8 +9,7 @@ use std::{
 use http::{HeaderValue, Request, Uri, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
-use rollcall_machine::{Downloaded, ImageCheck, ImageFault, ImagePart};
-use rollcall_wire::FirmwareUrl;
+use rollcall_machine::{Downloaded, ImageCheck, ImageFault, ImagePart, Target};
 use tokio::{
     fs::{self, File},
     io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
@@ -41,10 +40,10 @@ impl From<ImageFault> for Failure {
     }
 }
 
-/// Downloads an image into `folder`; every other file in it is removed. `limit` is the time for the response to begin,
+/// Downloads a file into `folder`; every other file in it is removed, except what is there of the target's image. `limit` is the time for the response to begin,
 /// and for each further part of it to arrive.
-pub(crate) async fn download(target: FirmwareUrl, folder: PathBuf, limit: Duration) -> Downloaded {
-    let path = folder.join(&target.sha256);
+pub(crate) async fn download(target: Target, folder: PathBuf, limit: Duration) -> Downloaded {
+    let path = folder.join(target.name());
     let mut image = match Partial::open(&folder, &path, &target).await {
         Ok(image) => image,
         Err(error) => return Downloaded::Impossible(text(error)),
@@ -53,6 +52,26 @@ pub(crate) async fn download(target: FirmwareUrl, folder: PathBuf, limit: Durati
         Ok(()) => Downloaded::Complete(path),
         Err(failure) => image.outcome(failure).await.unwrap_or_else(|error| Downloaded::Impossible(text(error))),
     }
+}
+
+/// Checks whether a file is the target, and removes it if it is not.
+pub(crate) async fn check(target: Target, path: PathBuf) -> Downloaded {
+    let checked = async {
+        let mut file = Partial { file: File::open(&path).await?, check: ImageCheck::new(&target), before: 0 };
+        file.read().await?;
+        file.file.sync_all().await?;
+        Ok::<_, Failure>(file.check.finish()?)
+    };
+    let why = match checked.await {
+        Ok(()) => return Downloaded::Complete(path),
+        Err(Failure::Image(fault)) => fault.to_string(),
+        Err(Failure::Broken(why) | Failure::Impossible(why)) => why,
+    };
+    // A file that can't be removed is in the folder whose other files the next download removes.
+    if let Err(error) = fs::remove_file(&path).await {
+        tracing::debug!(%error, "what was made of a delta could not be removed");
+    }
+    Downloaded::Wrong(why)
 }
 
 /// The part of an image that the file has.
@@ -65,11 +84,12 @@ struct Partial {
 
 impl Partial {
     /// Opens the file, and removes the files of other images.
-    async fn open(folder: &Path, path: &Path, target: &FirmwareUrl) -> io::Result<Self> {
+    async fn open(folder: &Path, path: &Path, target: &Target) -> io::Result<Self> {
+        let image = folder.join(target.image_name());
         fs::create_dir_all(folder).await?;
         let mut entries = fs::read_dir(folder).await?;
         while let Some(entry) = entries.next_entry().await? {
-            if entry.path() != path {
+            if entry.path() != path && entry.path() != image {
                 fs::remove_file(entry.path()).await?;
             }
         }
@@ -79,7 +99,7 @@ impl Partial {
     }
 
     /// Downloads what is missing in the file, and checks all of it.
-    async fn obtain(&mut self, target: &FirmwareUrl, limit: Duration) -> Result<(), Failure> {
+    async fn obtain(&mut self, target: &Target, limit: Duration) -> Result<(), Failure> {
         self.read().await?;
         if !self.check.is_complete() {
             self.receive(target, limit).await?;
@@ -103,7 +123,7 @@ impl Partial {
     }
 
     /// Downloads the missing bytes.
-    async fn receive(&mut self, target: &FirmwareUrl, limit: Duration) -> Result<(), Failure> {
+    async fn receive(&mut self, target: &Target, limit: Duration) -> Result<(), Failure> {
         let request = request(target, self.check.taken()).map_err(Failure::Impossible)?;
         let mut answer = in_time(limit, ask(&target.url, request)).await?.map_err(Failure::Broken)?;
         let range = answer.response.headers().get(header::CONTENT_RANGE).and_then(|range| range.to_str().ok());
@@ -144,8 +164,8 @@ impl Partial {
     }
 }
 
-/// The request for the image, from byte `from` on. It does not carry the token, which is not for the server of images.
-fn request(target: &FirmwareUrl, from: u64) -> Result<Request<Empty<Bytes>>, String> {
+/// The request for the file, from byte `from` on. It does not carry the token, which is not for the server of images.
+fn request(target: &Target, from: u64) -> Result<Request<Empty<Bytes>>, String> {
     let uri: Uri = target.url.parse().map_err(text)?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     let mut request = Request::get(path).body(Empty::new()).map_err(text)?;

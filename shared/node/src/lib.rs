@@ -40,8 +40,8 @@ pub use config::{NodeConfig, Token};
 pub use fetch::{Fetch, Fetching};
 pub use node::Node;
 pub use rollcall_machine::{
-    Applied, Command, Configuration, DisconnectReason, FetchError, Firmware, Handler, NodeError, NodeEvent, Pushed,
-    Report, Timing,
+    Applied, Command, Configuration, Delta, DisconnectReason, FetchError, Firmware, Handler, NodeError, NodeEvent,
+    Pushed, Report, Timing,
 };
 pub use rollcall_signature::{InvalidKey, PublicKey};
 pub use rollcall_wire as wire;

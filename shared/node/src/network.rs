@@ -8,13 +8,12 @@ use std::{
 };
 
 use rollcall_machine::{
-    ConnectFailure, DisconnectReason, Downloaded, FetchError, LinkEvent, LinkId, Timing, Transport,
+    ConnectFailure, DisconnectReason, Downloaded, FetchError, LinkEvent, LinkId, Target, Timing, Transport,
 };
-use rollcall_wire::FirmwareUrl;
 
 use crate::{
     connect::Endpoint,
-    download::download,
+    download::{check, download},
     fetch::Fetch,
     link::Link,
     tap::{Tap, Traffic},
@@ -147,7 +146,7 @@ impl Transport for Network {
         self.fetching = Some((version, self.fetch.fetch(sha256)));
     }
 
-    fn download(&mut self, target: FirmwareUrl) {
+    fn download(&mut self, target: Target) {
         let (version, silence, images) = (target.version.clone(), self.silence, self.images.clone());
         let downloading = async move {
             match images {
@@ -156,6 +155,10 @@ impl Transport for Network {
             }
         };
         self.downloading = Some((version, Box::pin(downloading)));
+    }
+
+    fn check(&mut self, target: Target, file: PathBuf) {
+        self.downloading = Some((target.version.clone(), Box::pin(check(target, file))));
     }
 
     fn cancel_fetch(&mut self) {

@@ -1,4 +1,4 @@
-//! The folder of what is kept over a restart: the record in a file, and firmware images.
+//! The folder of what is kept over a restart: the record in a file, and firmware images and deltas.
 
 use std::{
     fs::{self, File},

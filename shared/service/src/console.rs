@@ -11,6 +11,7 @@ mod content;
 mod cursor;
 mod cutover;
 mod deletion;
+mod deltas;
 mod drift;
 mod endpoints;
 mod event_schema;

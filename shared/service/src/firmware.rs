@@ -1,4 +1,4 @@
-//! Firmware: the descriptions of images, and their URLs.
+//! Firmware: the descriptions of images and of deltas, and their URLs.
 
 use std::fmt;
 use std::future::Future;
@@ -6,29 +6,32 @@ use std::sync::Arc;
 
 use quick_cache::UnitWeighter;
 use quick_cache::sync::Cache;
-use rollcall_core::{FirmwareImage, FirmwareVersion, Key, Model, ModelSettings, Node, Seconds, Timestamp};
-use rollcall_wire::FirmwareUrl;
+use rollcall_core::{Delta, FirmwareImage, FirmwareVersion, Key, Model, ModelSettings, Node, Seconds, Timestamp};
+use rollcall_wire::{DeltaUrl, FirmwareUrl};
 
 use crate::cache::cache;
 use crate::store::{Store, StoreError};
 
-/// How many descriptions of images a function keeps in memory.
+/// How many descriptions of images, and as many of deltas, a function keeps in memory.
 const CACHED: usize = 256;
 
-/// The descriptions of firmware images in a store. They never change, and the most used ones are kept in memory.
+/// The descriptions of firmware images, and of deltas between them, in a store. They never change, and the most used ones are kept in memory.
 pub struct Firmware {
     cache: Cache<(Model, FirmwareVersion), Arc<FirmwareImage>, UnitWeighter>,
+    deltas: Cache<(Model, FirmwareVersion, FirmwareVersion), Arc<Delta>, UnitWeighter>,
 }
 
 impl fmt::Debug for Firmware {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Firmware").field("cached", &self.cache.len()).finish()
+        let (cached, deltas) = (self.cache.len(), self.deltas.len());
+        f.debug_struct("Firmware").field("cached", &cached).field("deltas", &deltas).finish()
     }
 }
 
 impl Default for Firmware {
     fn default() -> Self {
-        Self { cache: cache(CACHED, CACHED as u64, UnitWeighter) }
+        let weight = CACHED as u64;
+        Self { cache: cache(CACHED, weight, UnitWeighter), deltas: cache(CACHED, weight, UnitWeighter) }
     }
 }
 
@@ -52,6 +55,28 @@ impl Firmware {
         let image = Arc::new(image);
         self.cache.insert(cache_key, Arc::clone(&image));
         Ok(Some(image))
+    }
+
+    /// The description of the delta to `version` from another one; `None` if there is none.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub async fn delta(
+        &self,
+        store: &impl Store,
+        model: &Model,
+        version: &FirmwareVersion,
+        from: &FirmwareVersion,
+    ) -> Result<Option<Arc<Delta>>, StoreError> {
+        let cache_key = (model.clone(), version.clone(), from.clone());
+        if let Some(delta) = self.deltas.get(&cache_key) {
+            return Ok(Some(delta));
+        }
+        let stored = store.read(&Key::Delta(model.clone(), version.clone(), from.clone())).await?;
+        let Some(delta) = stored.as_ref().map(Delta::read).transpose()? else { return Ok(None) };
+        let delta = Arc::new(delta);
+        self.deltas.insert(cache_key, Arc::clone(&delta));
+        Ok(Some(delta))
     }
 }
 
@@ -109,13 +134,15 @@ impl<G: Signer> Images<G> {
     /// The image of this version, with a URL that is valid from now on; `None` if the node is not to run it, or if it is
     /// below the minimum of the node's model, which may have been raised since it was desired.
     ///
+    /// `from`: the version whose image the node has. If the delta from that version is known, it is named as well.
+    ///
     /// # Errors
     /// If the description can't be read, or the URL can't be signed.
     pub async fn of(
         &self,
         store: &impl Store,
         node: &Node,
-        version: &str,
+        (version, from): (&str, Option<&str>),
         now: Timestamp,
     ) -> Result<Option<FirmwareUrl>, ImageError> {
         let Some((model, desired)) = node.may_fetch_firmware(version) else { return Ok(None) };
@@ -130,6 +157,28 @@ impl<G: Signer> Images<G> {
             signature: image.signature.clone(),
             url: self.signer.url(&image.object_key, now).await?,
             expires_in_s: URL_EXPIRES_IN_S,
+            delta: match from {
+                Some(from) => self.delta(store, (&model, &desired), from, now).await?,
+                None => None,
+            },
+        }))
+    }
+
+    async fn delta(
+        &self,
+        store: &impl Store,
+        (model, version): (&Model, &FirmwareVersion),
+        from: &str,
+        now: Timestamp,
+    ) -> Result<Option<DeltaUrl>, ImageError> {
+        // No delta is from a version that no firmware can have.
+        let Ok(base) = from.parse::<FirmwareVersion>() else { return Ok(None) };
+        let Some(delta) = self.firmware.delta(store, model, version, &base).await? else { return Ok(None) };
+        Ok(Some(DeltaUrl {
+            from: from.to_owned(),
+            size: delta.size,
+            sha256: delta.sha256.clone(),
+            url: self.signer.url(&delta.object_key, now).await?,
         }))
     }
 }
@@ -138,7 +187,7 @@ impl<G: Signer> Images<G> {
 mod tests {
     use futures_util::FutureExt as _;
     use rollcall_core::{
-        Amended, Amending, NodeId, Outcome, Update, put_firmware, register_or_amend, set_firmware, set_model,
+        Amended, Amending, NodeId, Outcome, Update, put_delta, put_firmware, register_or_amend, set_firmware, set_model,
     };
 
     use super::*;
@@ -157,22 +206,57 @@ mod tests {
         assert!(matches!(written.outcome, Outcome::Applied { .. }), "{written:?}");
     }
 
-    #[test]
-    fn a_version_that_was_desired_before_the_minimum_was_raised_has_no_url_any_more() {
-        let (store, images) = (MemoryStore::default(), Images::new(Plain));
+    fn described(object_key: &str) -> FirmwareImage {
+        let (object_key, sha256, signature) = (object_key.to_owned(), "ab12".to_owned(), "s".to_owned());
+        FirmwareImage { object_key, size: 7, sha256, signature }
+    }
+
+    /// A store in which one node is to run 2.9 of its model.
+    fn updating() -> (MemoryStore, NodeId, Model) {
+        let store = MemoryStore::default();
         let id: NodeId = "ap-1".parse().expect("an id");
         let (model, version): (Model, FirmwareVersion) =
             ("ax-2".parse().expect("valid"), "2.9".parse().expect("valid"));
         let of_model = Amending { model: Amended::Set(model.clone()), ..Amending::default() };
         write(&store, &register_or_amend(&id, &of_model));
-        let (object_key, sha256, signature) = ("ax.bin".to_owned(), "ab12".to_owned(), "s".to_owned());
-        write(&store, &put_firmware(&model, &version, &FirmwareImage { object_key, size: 7, sha256, signature }));
+        write(&store, &put_firmware(&model, &version, &described("ax.bin")));
         write(&store, &set_firmware(&id, &model, &version));
-        let given = || {
-            let node = Node::read(&store.get(&Key::Node(id.clone())).expect("a node")).expect("readable");
-            let image = images.of(&store, &node, "2.9", Timestamp(0)).now_or_never();
-            image.expect("nothing waits").expect("readable").map(|image| image.url)
+        (store, id, model)
+    }
+
+    fn given(images: &Images<Plain>, store: &MemoryStore, id: &NodeId, from: Option<&str>) -> Option<FirmwareUrl> {
+        let node = Node::read(&store.get(&Key::Node(id.clone())).expect("a node")).expect("readable");
+        let given = images.of(store, &node, ("2.9", from), Timestamp(0)).now_or_never();
+        given.expect("nothing waits").expect("readable")
+    }
+
+    #[test]
+    fn a_node_gets_the_delta_from_the_very_version_that_it_has_and_the_image_as_well() {
+        let ((store, id, model), images) = (updating(), Images::new(Plain));
+        let delta_to = |version: &str, from: &str, object_key: &str| {
+            let delta = Delta { object_key: object_key.to_owned(), size: 3, sha256: "cd34".to_owned() };
+            let [version, from] = [version, from].map(|text| text.parse().expect("a version"));
+            write(&store, &put_delta(&model, &version, &from, &delta));
         };
+        assert_eq!(given(&images, &store, &id, Some("2.8")).expect("the image").delta, None, "no delta is known");
+        delta_to("2.9", "2.8", "8-9");
+        delta_to("2.9", "2.7", "7-9");
+        delta_to("2.10", "2.8", "8-10");
+        for (from, object_key) in [("2.8", Some("8-9")), ("2.7", Some("7-9")), ("2.9", None), ("no version!", None)] {
+            for _ in 0..2 {
+                let image = given(&images, &store, &id, Some(from)).expect("the image");
+                let delta = image.delta.as_ref().map(|delta| (&*delta.from, &*delta.url, delta.size, &*delta.sha256));
+                let expected = object_key.map(|object_key| (from, object_key, 3, "cd34"));
+                assert_eq!((delta, &*image.url), (expected, "ax.bin"), "{from}");
+            }
+        }
+        assert_eq!(given(&images, &store, &id, None).expect("the image").delta, None, "the node has not asked");
+    }
+
+    #[test]
+    fn a_version_that_was_desired_before_the_minimum_was_raised_has_no_url_any_more() {
+        let ((store, id, model), images) = (updating(), Images::new(Plain));
+        let given = || given(&images, &store, &id, None).map(|image| image.url);
         assert_eq!(given().as_deref(), Some("ax.bin"));
         let none = ModelSettings::default();
         let raised = ModelSettings { minimum: Some("2.10".parse().expect("a version")), ..none.clone() };

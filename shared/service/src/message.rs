@@ -17,7 +17,8 @@ use crate::store::Store;
 /// The purpose of a message that is no check-in.
 enum Purpose {
     Config,
-    FirmwareUrl(String),
+    /// Where the image of this version is, and the delta to it from another version if the node named one.
+    FirmwareUrl(String, Option<String>),
     /// The message can't be read, and this is the answer.
     Unreadable(Box<ServerMessage>),
 }
@@ -28,7 +29,7 @@ impl<S: Store, G: Signer> CheckIns<S, G> {
         let purpose = match parse_node_message(text) {
             Ok(NodeMessage::CheckIn(check_in)) => return self.checked_in(socket, check_in, connections).await,
             Ok(NodeMessage::Config) => Purpose::Config,
-            Ok(NodeMessage::FirmwareUrl { version }) => Purpose::FirmwareUrl(version),
+            Ok(NodeMessage::FirmwareUrl { version, from }) => Purpose::FirmwareUrl(version, from),
             Ok(_) => {
                 let (code, message) = (ErrorCode::UnknownType, "this message has another route".to_owned());
                 socket.unreadable(ErrorMessage { code, message, seq: None, about: None, stored_seq: None })
@@ -72,7 +73,7 @@ impl<S: Store, G: Signer> CheckIns<S, G> {
     async fn ask(&self, socket: &Socket, purpose: Purpose, connections: &impl Connections) -> Answer {
         let (what, about) = match &purpose {
             Purpose::Config => ("config", About::Question(Question::Config)),
-            Purpose::FirmwareUrl(_) => ("firmware-url", About::Question(Question::FirmwareUrl)),
+            Purpose::FirmwareUrl(..) => ("firmware-url", About::Question(Question::FirmwareUrl)),
             Purpose::Unreadable(_) => ("message", About::Unreadable),
         };
         let (connection, credentials) = (socket.connection.clone(), socket.credentials);
@@ -92,8 +93,8 @@ impl<S: Store, G: Signer> CheckIns<S, G> {
                 }
             }
             (Purpose::Config, Reply::Known(stored)) => Answer::frame(&self.config(socket, *stored).await),
-            (Purpose::FirmwareUrl(version), Reply::Known(stored)) => {
-                Answer::frame(&self.firmware(socket, &stored, &version).await)
+            (Purpose::FirmwareUrl(version, from), Reply::Known(stored)) => {
+                Answer::frame(&self.firmware(socket, &stored, (&version, from.as_deref())).await)
             }
             (Purpose::Unreadable(error), _) => Answer::frame(&error),
             _ => Answer::status(200),
@@ -113,9 +114,9 @@ impl<S: Store, G: Signer> CheckIns<S, G> {
     }
 
     /// The URL of the firmware that the node is to run.
-    async fn firmware(&self, socket: &Socket, stored: &Node, version: &str) -> ServerMessage {
+    async fn firmware(&self, socket: &Socket, stored: &Node, asked: (&str, Option<&str>)) -> ServerMessage {
         let about = About::Question(Question::FirmwareUrl);
-        match self.images.of(&self.store, stored, version, socket.at).await {
+        match self.images.of(&self.store, stored, asked, socket.at).await {
             Ok(Some(image)) => ServerMessage::FirmwareUrl(image),
             Ok(None) => error_frame(
                 ErrorCode::NoFirmware,

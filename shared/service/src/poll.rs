@@ -1,5 +1,8 @@
 //! Handles a node's requests by HTTP: check-ins by polling, documents, and URLs of firmware.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
 use rollcall_core::{Clipped, Event, EventKind, Key, Node, NodeId, Refusal};
 use rollcall_token::{Claims, Verifier};
 use rollcall_wire::{CheckIn, CommandResult, ErrorCode, ErrorMessage, NodeMessage, ServerMessage, parse_node_message};
@@ -119,13 +122,16 @@ impl<S: Store, G: Signer> Polls<S, G> {
         }
     }
 
-    /// The URL of the firmware that this node is to run. No other image is served.
+    /// The URL of the firmware that this node is to run, and of the delta from the version that it names. No other image
+    /// is served.
     async fn firmware(&self, claims: &Claims, request: &Request, version: &str) -> HttpAnswer {
         let node = &claims.node;
+        let from = parameter(&request.query, "from");
         let image = async {
             let Some(stored) = self.stored(claims).await? else { return Ok(None) };
             let images = &self.check_ins.images;
-            images.of(&self.check_ins.store, &stored, version, request.at).await.map_err(|error| chain(&error))
+            let asked = (version, from.as_deref());
+            images.of(&self.check_ins.store, &stored, asked, request.at).await.map_err(|error| chain(&error))
         };
         let image: Result<_, String> = image.await;
         match image {
@@ -143,6 +149,14 @@ impl<S: Store, G: Signer> Polls<S, G> {
             }
         }
     }
+}
+
+/// The first value of a parameter in a query; `None` if it is not there or no text. A node's request is not refused for
+/// what only describes the node.
+fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    let mut parameters = query.split('&').filter_map(|parameter| parameter.split_once('='));
+    let (_, value) = parameters.find(|(found, _)| *found == name)?;
+    percent_decode_str(value).decode_utf8().ok()
 }
 
 /// A check-in that was read: its sequence number, the event, and the results of commands.
@@ -180,4 +194,23 @@ fn failed(node: &NodeId, failure: &Failure, seq: u64) -> HttpAnswer {
     tracing::error!(%node, outcome = "failed", error = chain(&failure.error), Failures = 1, "poll");
     let frame = failure.frame(seq);
     if failure.error.is_passing() { come_again(AGAIN_S, answer(503, &frame)) } else { answer(500, &frame) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_is_the_first_of_its_name_decoded_and_nothing_that_is_no_text() {
+        for (query, from) in [
+            ("", None),
+            ("from", None),
+            ("form=2.4", None),
+            ("from=2.4", Some("2.4")),
+            ("a=b&from=2%3A4&from=2.3", Some("2:4")),
+            ("from=%ff", None),
+        ] {
+            assert_eq!(parameter(query, "from").as_deref(), from, "{query}");
+        }
+    }
 }

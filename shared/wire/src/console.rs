@@ -14,8 +14,8 @@ mod rollouts;
 mod transfer;
 
 pub use commands::{
-    COMMAND_EXPIRES_MOST_S, COMMAND_EXPIRES_S, CommandPage, CommandProgress, CommandSpec, CommandView,
-    FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish, IMAGE_BYTES, InvalidImage,
+    COMMAND_EXPIRES_MOST_S, COMMAND_EXPIRES_S, CommandPage, CommandProgress, CommandSpec, CommandView, DeltaSpec,
+    DeltaView, FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareView, FirmwareWish, IMAGE_BYTES, InvalidImage,
 };
 
 pub use configs::{

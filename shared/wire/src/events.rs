@@ -5,7 +5,7 @@ mod data;
 use serde::{Deserialize, Serialize};
 
 pub use data::{
-    AddedFirmware, ChangedModel, CutoverModes, DesiredConfigs, DesiredFirmware, DisabledEndpoint, Drift,
+    AddedDelta, AddedFirmware, ChangedModel, CutoverModes, DesiredConfigs, DesiredFirmware, DisabledEndpoint, Drift,
     EndpointSettings, EventData, ExpiredCommand, ExpiringToken, FinishedCommand, FirmwareRules, Flaps, MappingChange,
     NamedConfig, Nothing, Offline, Online, QueuedCommand, Registration, Registrations, RemovedEndpoint, ReportedConfig,
     ReportedFirmware, RolloutChanged, SetEndpoint, TestedEndpoint, UnsetConfig,

@@ -30,7 +30,7 @@ pub use node::{
 };
 pub use parse::{MessageError, parse_node_message};
 pub use server::{
-    Ack, ByeReason, CommandNews, ConfigNews, ErrorCode, ErrorMessage, FirmwareNews, FirmwareUrl, Question,
+    Ack, ByeReason, CommandNews, ConfigNews, DeltaUrl, ErrorCode, ErrorMessage, FirmwareNews, FirmwareUrl, Question,
     ServerMessage,
 };
 

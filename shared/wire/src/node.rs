@@ -22,6 +22,9 @@ pub enum NodeMessage {
     FirmwareUrl {
         /// The firmware's version, which must be the one that the node is to run.
         version: String,
+        /// The version whose image the node has and can apply a delta to, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
     },
 }
 

@@ -66,10 +66,8 @@ pub fn parse_node_message(text: &str) -> Result<NodeMessage, MessageError> {
         "check-in" => check_in(&fields).map(NodeMessage::CheckIn).map_err(invalid),
         "config" => Ok(NodeMessage::Config),
         "firmware-url" => {
-            let version = fields.required("version", "text", exact_text);
             let about = Some(Question::FirmwareUrl);
-            let version = version.map_err(|message| MessageError { seq: None, about, ..invalid(message) })?;
-            Ok(NodeMessage::FirmwareUrl { version })
+            firmware_url(&fields).map_err(|message| MessageError { seq: None, about, ..invalid(message) })
         }
         _ => {
             let known = "this server knows the types check-in, config and firmware-url";
@@ -91,6 +89,11 @@ fn fields(text: &str) -> Result<Fields<'_>, (ErrorCode, JsonError)> {
 
 fn seq(value: &str) -> Option<u64> {
     whole(value).filter(|seq| (1..=SEQ_MAX).contains(seq))
+}
+
+fn firmware_url(fields: &Fields<'_>) -> Result<NodeMessage, String> {
+    let version = fields.required("version", "text", exact_text)?;
+    Ok(NodeMessage::FirmwareUrl { version, from: fields.optional("from", "text", exact_text)? })
 }
 
 fn check_in(fields: &Fields<'_>) -> Result<CheckIn, String> {

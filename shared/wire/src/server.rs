@@ -172,6 +172,23 @@ pub struct FirmwareUrl {
     /// When the URL expires, in seconds from now. A download that has begun goes on; for another one, the node asks
     /// again.
     pub expires_in_s: u32,
+    /// A smaller file that makes the image out of the one that the node said it has. The node may take the image all the
+    /// same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta: Option<DeltaUrl>,
+}
+
+/// Where a delta is, and how to check it. What it makes is checked by the size and the SHA-256 of the image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeltaUrl {
+    /// The version whose image it is applied to: the one that the node named.
+    pub from: String,
+    /// The delta's size, in bytes.
+    pub size: u64,
+    /// The delta's SHA-256, in lower-case hexadecimal.
+    pub sha256: String,
+    /// The delta's URL, which expires with that of the image.
+    pub url: String,
 }
 
 /// A message was not accepted. The connection stays open.
@@ -304,9 +321,12 @@ mod tests {
                 signature: "s".to_owned(),
                 url: "https://a".to_owned(),
                 expires_in_s: 900,
+                delta: None,
             },
             "why".to_owned(),
         );
+        let (from, sha256) = ("2.4".to_owned(), "11".to_owned());
+        let delta = DeltaUrl { from, size: 7, sha256, url: "https://b".to_owned() };
         let ack = Ack {
             seq: 1,
             next_check_in_s: 300,
@@ -327,6 +347,7 @@ mod tests {
             ServerMessage::Command(command),
             ServerMessage::Command(idle),
             ServerMessage::Firmware(firmware),
+            ServerMessage::FirmwareUrl(FirmwareUrl { delta: Some(delta), ..url.clone() }),
             ServerMessage::FirmwareUrl(url),
             ServerMessage::Error(error),
             ServerMessage::Error(asked),

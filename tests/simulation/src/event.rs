@@ -166,6 +166,8 @@ pub(crate) enum Doing {
     Downloaded(u32, u64),
     /// The program has installed an image, or failed to.
     Installed(u32),
+    /// The program has made an image of a delta, or failed to.
+    Made(u32),
     /// The program goes back to the earlier firmware, unless the new one has proven itself.
     Unproven(u32),
     /// A polling program tries again what failed before.

@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use rollcall_machine::{ImageCheck, Record, Storage};
+use rollcall_fleet::made_of;
+use rollcall_machine::{Delta, ImageCheck, Record, Storage};
 use rollcall_wire::ConfigReport;
 
 use crate::poller::Journal;
@@ -25,6 +26,8 @@ pub(crate) struct Flash {
     pub(crate) fallback: Option<String>,
     /// Images that were downloaded, whole or in part.
     pub(crate) images: BTreeMap<PathBuf, Image>,
+    /// What the program has made of a delta last, and where. It is not synced.
+    pub(crate) made: Option<(PathBuf, Vec<u8>)>,
     /// The power fails when the record is written next; whether the new record is there then.
     tears: Option<bool>,
     /// The power has failed while the record was written.
@@ -55,6 +58,20 @@ impl Flash {
     pub(crate) fn lose_power(&mut self) {
         (self.tears, self.torn) = (None, false);
         self.images.retain(|_, image| image.synced);
+        self.made = None;
+    }
+
+    /// The bytes of a file.
+    pub(crate) fn file(&self, path: &Path) -> Option<&[u8]> {
+        let made = self.made.as_ref().filter(|(made, _)| made == path).map(|(_, bytes)| &bytes[..]);
+        made.or_else(|| self.images.get(path).map(|image| &image.bytes[..]))
+    }
+
+    /// The program makes an image of a delta and of what it runs.
+    pub(crate) fn make(&mut self, delta: &Delta) -> Result<(), &'static str> {
+        let bytes = self.file(delta.path()).ok_or("there is no delta")?;
+        self.made = Some((delta.image(), made_of(bytes, &self.firmware)?));
+        Ok(())
     }
 }
 
@@ -89,7 +106,9 @@ impl Storage for Storing {
     }
 
     fn discard_images(&mut self) {
-        self.flash.borrow_mut().images.clear();
+        let mut flash = self.flash.borrow_mut();
+        flash.images.clear();
+        flash.made = None;
     }
 }
 

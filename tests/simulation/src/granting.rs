@@ -141,8 +141,7 @@ impl Polling {
     }
 
     pub(crate) fn install(device: &mut Device, around: &mut Around<'_>, version: String, path: &Path) {
-        let image = device.flash.borrow().images.get(path).map(described);
-        let (sha256, size) = image.unwrap_or_default();
+        let (sha256, size) = described(device.flash.borrow().file(path).unwrap_or_default());
         device.flash.borrow_mut().journal.installing = Some(version.clone());
         around.ground.saw(Seen::Installed { who: device.who(), version, sha256, size });
         let after = device.draw(around.ground).between(2 * S, 30 * S);

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use rollcall_fleet::{Act, How, Seen, command_act};
-use rollcall_machine::{Command, Firmware, LinkId, NodeEvent};
+use rollcall_machine::{Command, Delta, Firmware, LinkId, NodeEvent};
 use rollcall_wire::{ConfigReport, ConfigStatus, SUBPROTOCOL};
 
 use crate::device::{Around, Device, Fate};
 use crate::event::{Doing, Event, Hello, Up, WireNo};
 use crate::exchanges::{Caller, PATIENCE};
-use crate::images::Download;
+use crate::images::{Download, described};
 use crate::kernel::{MS, Micros, S};
 use crate::network::End;
 use crate::program::Did;
@@ -49,6 +49,8 @@ impl Socketed {
                 }
             }
             Did::Download(target) => self.download(device, around, Download::new(*target)),
+            Did::Check(target, file) => self.check(device, around, Download::check(*target, file)),
+            Did::Make(delta) => self.make(device, around, delta),
             Did::CancelDownload => self.download = None,
             Did::Event(event) => self.event(device, around, *event),
             Did::Applied { version, sha256, how } => {
@@ -118,6 +120,19 @@ impl Socketed {
         around.ground.after(takes, Event::Device(device.no, doing));
     }
 
+    /// It takes no time to speak of.
+    fn check(&mut self, device: &Device, around: &mut Around<'_>, check: Download) {
+        self.downloads += 1;
+        self.download = Some(check);
+        around.ground.after(MS, Event::Device(device.no, Doing::Downloaded(device.run(), self.downloads)));
+    }
+
+    fn make(&mut self, device: &mut Device, around: &mut Around<'_>, delta: Box<Delta>) {
+        let after = device.draw(around.ground).between(100 * MS, 10 * S);
+        around.ground.after(after, Event::Device(device.no, Doing::Made(device.run())));
+        self.making = Some(delta);
+    }
+
     fn event(&mut self, device: &mut Device, around: &mut Around<'_>, event: NodeEvent) {
         let reports = |version, status, detail| Some(ConfigReport { version, status, detail });
         match &event {
@@ -169,8 +184,7 @@ impl Socketed {
     }
 
     fn install(&mut self, device: &mut Device, around: &mut Around<'_>, firmware: Box<Firmware>) {
-        let image = device.flash.borrow().images.get(firmware.path()).map(crate::images::described);
-        let (sha256, size) = image.unwrap_or_default();
+        let (sha256, size) = described(device.flash.borrow().file(firmware.path()).unwrap_or_default());
         let version = firmware.version().to_owned();
         around.ground.saw(Seen::Installed { who: device.who(), version, sha256, size });
         let after = device.draw(around.ground).between(2 * S, 30 * S);

@@ -1,11 +1,10 @@
 //! Firmware images: the bucket, and downloads from it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use rollcall_fleet::BadImage;
-use rollcall_machine::{Downloaded, ImageCheck, ImageFault};
-use rollcall_wire::FirmwareUrl;
+use rollcall_machine::{Downloaded, ImageCheck, ImageFault, Target};
 use sha2::{Digest as _, Sha256};
 
 use crate::clocks::true_time;
@@ -13,13 +12,18 @@ use crate::draw::Draw;
 use crate::flash::{Flash, Image};
 use crate::kernel::{MS, Micros, S};
 
-/// A download that is under way.
+/// A download that is under way; or the check of the file that the program has made.
 #[derive(Debug)]
-pub(crate) struct Download(FirmwareUrl);
+pub(crate) struct Download(Target, Option<PathBuf>);
 
 impl Download {
-    pub(crate) fn new(target: FirmwareUrl) -> Self {
-        Self(target)
+    pub(crate) fn new(target: Target) -> Self {
+        Self(target, None)
+    }
+
+    /// Whether this file is the target.
+    pub(crate) fn check(target: Target, file: PathBuf) -> Self {
+        Self(target, Some(file))
     }
 
     pub(crate) fn version(&self) -> &str {
@@ -39,7 +43,10 @@ impl Download {
         now: Micros,
         passes: bool,
     ) -> (Downloaded, Option<&'static str>) {
-        let target = self.0;
+        let Self(target, made) = self;
+        if let Some(file) = made {
+            return (checked(flash, &target, &file), None);
+        }
         if !passes {
             return (Downloaded::Broken { why: "no data".to_owned(), further: false }, None);
         }
@@ -47,8 +54,9 @@ impl Download {
             return (ImageFault::Refused.outcome(false), None);
         }
         let Some(mut bytes) = object(&target.url) else { return (ImageFault::Status(404).outcome(false), None) };
-        let path = PathBuf::from(&target.sha256);
-        flash.images.retain(|other, _| *other == path);
+        let path = PathBuf::from(target.name());
+        flash.images.retain(|other, _| *other == path || *other == *target.image_name());
+        flash.made = None;
         let new = || Image { bytes: vec![], check: ImageCheck::new(&target), synced: false };
         let mut image = flash.images.remove(&path).unwrap_or_else(new);
         let before = usize::try_from(image.check.taken()).unwrap_or(usize::MAX);
@@ -83,13 +91,26 @@ impl Download {
     }
 }
 
-/// The SHA-256 of an image that is in the flash, in hexadecimal, and its size.
-pub(crate) fn described(image: &Image) -> (String, u64) {
-    (HEXLOWER.encode(&Sha256::digest(&image.bytes)), image.bytes.len() as u64)
+/// The SHA-256 of a file, in hexadecimal, and its size.
+pub(crate) fn described(bytes: &[u8]) -> (String, u64) {
+    (HEXLOWER.encode(&Sha256::digest(bytes)), bytes.len() as u64)
+}
+
+/// Whether a file that the program has made is the target. If it is not, it is removed.
+fn checked(flash: &mut Flash, target: &Target, file: &Path) -> Downloaded {
+    let mut check = ImageCheck::new(target);
+    let taken = check.take(flash.file(file).unwrap_or_default());
+    match taken.and_then(|()| check.finish()) {
+        Ok(()) => Downloaded::Complete(file.to_owned()),
+        Err(fault) => {
+            flash.made = None;
+            Downloaded::Wrong(fault.to_string())
+        }
+    }
 }
 
 /// Whether a URL is valid by the bucket's clock, which is right.
-fn is_valid(target: &FirmwareUrl, now: Micros) -> bool {
+fn is_valid(target: &Target, now: Micros) -> bool {
     let from = target.url.rsplit_once("?from=").and_then(|(_, from)| from.parse::<u64>().ok()).unwrap_or_default();
     let (now, life) = (true_time(now).0, u64::from(target.expires_in_s) * 1_000);
     // Amazon S3 takes no request whose time is more than 15 minutes ahead.
@@ -99,26 +120,32 @@ fn is_valid(target: &FirmwareUrl, now: Micros) -> bool {
 /// The object that a URL names.
 fn object(url: &str) -> Option<Vec<u8>> {
     let (path, _) = url.strip_prefix("https://bucket.simulated/")?.split_once('?')?;
-    let mut parts = path.split('/');
-    let (model, version) = (parts.next()?, parts.next()?);
-    Some(rollcall_fleet::image(model, version))
+    match path.split('/').collect::<Vec<_>>()[..] {
+        [model, version, _] => Some(rollcall_fleet::image(model, version)),
+        // A delta consists of its key.
+        [_, _, _, _] => Some(path.as_bytes().to_vec()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use rollcall_wire::FirmwareUrl;
+
     use super::*;
 
-    fn target(from: u64) -> FirmwareUrl {
+    fn target(from: u64) -> Target {
         let bytes = rollcall_fleet::image("ax", "2.1");
         let url = format!("https://bucket.simulated/{}?from={from}", rollcall_fleet::object_key("ax", "2.1"));
-        FirmwareUrl {
+        Target::image(&FirmwareUrl {
             version: "2.1".to_owned(),
             size: bytes.len() as u64,
             sha256: HEXLOWER.encode(&Sha256::digest(&bytes)),
             signature: String::new(),
             url,
             expires_in_s: 900,
-        }
+            delta: None,
+        })
     }
 
     fn finish(flash: &mut Flash, bad: Option<BadImage>) -> Downloaded {
@@ -131,7 +158,7 @@ mod tests {
         assert!(matches!(finish(&mut flash, Some(BadImage::BrokenOff)), Downloaded::Broken { further: true, .. }));
         assert!(matches!(finish(&mut flash, None), Downloaded::Complete(_)));
         let target = target(0);
-        let described = flash.images.values().map(described).next();
+        let described = flash.images.values().map(|image| described(&image.bytes)).next();
         assert_eq!(described, Some((target.sha256, target.size)));
     }
 

@@ -90,6 +90,10 @@ impl World {
                 }
             }
             Doing::Installed(run) => self.installed(device, run),
+            Doing::Made(run) => self.live_in(device, run, |life, device, around| match life {
+                Life::Socketed(run) => run.made(device, around),
+                Life::Nothing | Life::Polling(_) => Fate::GoesOn,
+            }),
             Doing::Wake(number) => self.live(device, |life, device, around| match life {
                 Life::Socketed(run) => run.rings(device, around, number),
                 Life::Nothing | Life::Polling(_) => Fate::GoesOn,

@@ -1,7 +1,7 @@
 //! A run of a device that polls, and the world's hands for what its program asks for.
 
 use rollcall_fleet::{BadImage, Seen, flood_text};
-use rollcall_machine::Downloaded;
+use rollcall_machine::{Downloaded, Target};
 use rollcall_wire::{CommandStatus, ConfigNews, ConfigReport, ConfigStatus, NodeMessage, ServerMessage};
 
 use crate::device::{Around, Device};
@@ -167,7 +167,7 @@ impl Polling {
                 let message = ServerMessage::FirmwareUrl(target.clone());
                 around.ground.saw(Seen::Received { who, link: None, message });
                 self.downloads += 1;
-                let download = Download::new(target);
+                let download = Download::new(Target::image(&target));
                 let mut draw = device.draw(around.ground);
                 let way = around.network.round_trip(around.ground.now(), device.no, &mut draw);
                 let takes = way.map_or(30 * S, |way| way + Download::takes(&mut draw));

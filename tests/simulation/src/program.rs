@@ -2,11 +2,14 @@
 //! in which the library asked for it, and the world carries it out.
 
 use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use rollcall_fleet::{BadConfig, BadImage, How};
-use rollcall_machine::{Applied, Command, Configuration, Firmware, Handler, LinkId, NodeEvent, Report, Transport};
-use rollcall_wire::{FirmwareUrl, Health};
+use rollcall_machine::{
+    Applied, Command, Configuration, Delta, Firmware, Handler, LinkId, NodeEvent, Report, Target, Transport,
+};
+use rollcall_wire::Health;
 
 use crate::flash::Flash;
 use crate::kernel::{Micros, S};
@@ -20,7 +23,9 @@ pub(crate) enum Did {
     Close(LinkId),
     Abandon(LinkId),
     Fetch(u64, String),
-    Download(Box<FirmwareUrl>),
+    Download(Box<Target>),
+    Check(Box<Target>, PathBuf),
+    Make(Box<Delta>),
     CancelFetch,
     CancelDownload,
     /// The library told the program something.
@@ -81,6 +86,8 @@ pub(crate) struct Program {
     pub(crate) booted: Micros,
     /// Whether the configuration that is being proven cuts the device off.
     pub(crate) cut_off: bool,
+    /// Whether it has the image of what it runs, and can apply deltas.
+    pub(crate) has_base_image: bool,
 }
 
 impl Program {
@@ -130,6 +137,14 @@ impl Handler for Program {
         Ok(())
     }
 
+    fn base_image(&mut self) -> Option<String> {
+        self.has_base_image.then(|| self.flash.borrow().firmware.clone())
+    }
+
+    fn make_image(&mut self, delta: Delta) {
+        self.note(Did::Make(Box::new(delta)));
+    }
+
     fn install(&mut self, firmware: Firmware) {
         self.note(Did::Install(Box::new(firmware)));
     }
@@ -174,8 +189,12 @@ impl Transport for Line {
         self.note(Did::Fetch(version, sha256.to_owned()));
     }
 
-    fn download(&mut self, target: FirmwareUrl) {
+    fn download(&mut self, target: Target) {
         self.note(Did::Download(Box::new(target)));
+    }
+
+    fn check(&mut self, target: Target, file: PathBuf) {
+        self.note(Did::Check(Box::new(target), file));
     }
 
     fn cancel_fetch(&mut self) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rollcall_fleet::{Seen, flood_text};
 use rollcall_machine::{
-    Command, ConnectFailure, DisconnectReason, DocumentBody, Driver, FetchError, Firmware, LinkEvent, LinkId,
+    Command, ConnectFailure, Delta, DisconnectReason, DocumentBody, Driver, FetchError, Firmware, LinkEvent, LinkId,
     NodeError, Outbox, Request, Timing,
 };
 
@@ -36,6 +36,7 @@ pub(crate) struct Socketed {
     pub(crate) installing: Option<Box<Firmware>>,
     pub(crate) fetching: Option<ExchangeNo>,
     pub(crate) download: Option<Download>,
+    pub(crate) making: Option<Box<Delta>>,
     pub(crate) downloads: u64,
     /// The device restarts once the result of this command is recorded.
     pub(crate) reboots_after: Option<u64>,
@@ -53,6 +54,7 @@ impl Socketed {
             flash: Rc::clone(&device.flash),
             booted,
             cut_off: false,
+            has_base_image: rollcall_fleet::has_base_image(&device.id),
         };
         let outbox = {
             let inbox = Arc::clone(&inbox);
@@ -76,6 +78,7 @@ impl Socketed {
             installing: None,
             fetching: None,
             download: None,
+            making: None,
             downloads: 0,
             reboots_after: None,
         }
@@ -205,6 +208,17 @@ impl Socketed {
     pub(crate) fn command_done(&mut self, device: &mut Device, around: &mut Around<'_>, number: u64) -> Fate {
         let Some(command) = self.command.take_if(|command| command.number() == number) else { return Fate::GoesOn };
         command.done("done after a while");
+        self.drive(device, around, |_, _| {})
+    }
+
+    /// The program has made an image of a delta, or failed to.
+    pub(crate) fn made(&mut self, device: &mut Device, around: &mut Around<'_>) -> Fate {
+        let Some(delta) = self.making.take() else { return Fate::GoesOn };
+        let made = device.flash.borrow_mut().make(&delta);
+        match made {
+            Ok(()) => delta.made(),
+            Err(why) => delta.failed(why),
+        }
         self.drive(device, around, |_, _| {})
     }
 

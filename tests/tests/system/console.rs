@@ -196,7 +196,7 @@ async fn the_openapi_document_describes_what_is_there_and_nothing_else() {
     let document = cloud.http(READ_KEY).get("/v1/openapi.json").await.json();
     assert_eq!(document["openapi"], "3.1.0");
     let paths = document["paths"].as_object().expect("paths");
-    assert_eq!(paths.len(), 45, "{:?}", paths.keys());
+    assert_eq!(paths.len(), 46, "{:?}", paths.keys());
     for (path, operations) in paths {
         let declared = operations.as_object().expect("operations");
         let given = [

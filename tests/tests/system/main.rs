@@ -14,6 +14,7 @@ mod costs;
 mod counts;
 mod cutover;
 mod deletion;
+mod deltas;
 mod deployment;
 mod difference;
 mod drill;

@@ -1,6 +1,8 @@
 //! The requests of the application.
 
-use rollcall_wire::console::{CommandSpec, FirmwareSpec, FirmwareWish, ModelSpec, NodeImport, NodePatch, NodeSpec};
+use rollcall_wire::console::{
+    CommandSpec, DeltaSpec, FirmwareSpec, FirmwareWish, ModelSpec, NodeImport, NodePatch, NodeSpec,
+};
 use rollcall_wire::console::{
     OnFailure, RolloutChange, RolloutDocument, RolloutFirmware, RolloutGate, RolloutRetry, RolloutSpec, RolloutWave,
     WaveNodes, WavePercent,
@@ -11,7 +13,7 @@ use serde_json::Value;
 
 use super::learned::Learned;
 use crate::catalogue::{self, command_name, document, firmware_version, node_name};
-use crate::plan::{Ask, Match, RolloutPlan, RolloutWhat, rollout_name};
+use crate::plan::{Ask, BadDelta, Match, RolloutPlan, RolloutWhat, rollout_name};
 
 const JSON: &str = "application/json";
 const MERGE_PATCH: &str = "application/merge-patch+json";
@@ -74,6 +76,10 @@ impl Parts {
                 let version = firmware_version(*version);
                 put(format!("/v1/firmware/{model}/{version}"), &description(model, &version, *wrong_hash))
             }
+            Ask::AddDelta { model, version, from, fault } => {
+                let [to, base] = [*version, *from].map(firmware_version);
+                put(format!("/v1/firmware/{model}/{to}/deltas/{base}"), &delta(model, (*version, *from), *fault))
+            }
             Ask::SetFirmware { node, version } => {
                 let wish = FirmwareWish { version: firmware_version(*version) };
                 put(format!("/v1/nodes/{}/firmware", id(*node)?), &wish)
@@ -126,6 +132,14 @@ pub(crate) fn description(model: &str, version: &str, wrong_hash: bool) -> Firmw
         sha256,
         signature: "signed-by-the-vendor".to_owned(),
     }
+}
+
+/// The description of a delta, as the application gives it to the console.
+pub(crate) fn delta(model: &str, (version, from): (u32, u32), fault: Option<BadDelta>) -> DeltaSpec {
+    let [version, from] = [version, from].map(firmware_version);
+    let object_key = catalogue::delta_key(model, (&version, &from), fault);
+    let sha256 = if fault == Some(BadDelta::WrongHash) { sha256("another delta") } else { sha256(&object_key) };
+    DeltaSpec { size: object_key.len() as u64, sha256, object_key }
 }
 
 fn rollout_path(nth: u32) -> String {

@@ -17,6 +17,7 @@ pub(super) fn ask(ask: &Ask) -> &'static str {
         Ask::Queue { .. } => "queue",
         Ask::Cancel { .. } => "cancel",
         Ask::AddFirmware { .. } => "add-firmware",
+        Ask::AddDelta { .. } => "add-delta",
         Ask::SetFirmware { .. } => "set-firmware",
         Ask::SetMinimum { .. } => "set-minimum",
         Ask::Revoke { .. } => "revoke",
@@ -60,7 +61,8 @@ pub(super) fn question(message: &NodeMessage) -> &'static str {
         NodeMessage::CheckIn(check_in) if !check_in.ack => "checked in without asking for an ack",
         NodeMessage::CheckIn(_) => "checked in",
         NodeMessage::Config => "asked for its configuration",
-        NodeMessage::FirmwareUrl { .. } => "asked for an image",
+        NodeMessage::FirmwareUrl { from: None, .. } => "asked for an image",
+        NodeMessage::FirmwareUrl { .. } => "asked for an image or a delta",
         _ => "sent something else",
     }
 }
@@ -79,6 +81,7 @@ pub(super) fn message(message: &ServerMessage) -> &'static str {
         ServerMessage::Config(_) => "config",
         ServerMessage::Command(_) => "command",
         ServerMessage::Firmware(_) => "firmware",
+        ServerMessage::FirmwareUrl(url) if url.delta.is_some() => "firmware-url with a delta",
         ServerMessage::FirmwareUrl(_) => "firmware-url",
         ServerMessage::Error(_) => "error",
         ServerMessage::Reconnect { .. } => "reconnect",
@@ -135,6 +138,7 @@ pub(super) fn event(event: &NodeEvent) -> &'static str {
         NodeEvent::CommandFinished(_) => "command-finished",
         NodeEvent::UpdateApplied { .. } => "update-applied",
         NodeEvent::UpdateFailed { .. } => "update-failed",
+        NodeEvent::DeltaFailed { .. } => "delta-failed",
         NodeEvent::UpdateRolledBack { .. } => "update-rolled-back",
         NodeEvent::Superseded { .. } => "superseded",
         NodeEvent::SlowedDown { .. } => "slowed-down",

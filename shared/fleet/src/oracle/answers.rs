@@ -13,7 +13,7 @@ use super::rollouts::Rollouts;
 use super::table::Table;
 use super::talks::Talk;
 use crate::catalogue::{command_name, firmware_version};
-use crate::plan::{Ask, Match, RolloutDeed};
+use crate::plan::{Ask, BadDelta, Match, RolloutDeed};
 
 /// What the answers are compared with.
 pub(super) struct Known<'a> {
@@ -66,6 +66,9 @@ pub(super) fn untrue(known: &Known<'_>, talk: &Talk, answer: &Answer<'_>) -> Opt
         Ask::Cancel { node, .. } => cancel(known, talk, answer, *node),
         Ask::AddFirmware { model, version, wrong_hash } => {
             add_firmware(known, answer, (model, &firmware_version(*version), *wrong_hash))
+        }
+        Ask::AddDelta { model, version, from, fault } => {
+            add_delta(known, talk, answer, (model, (*version, *from), *fault))
         }
         Ask::SetFirmware { node, version } => set_firmware(known, talk, answer, (*node, &firmware_version(*version))),
         Ask::SetMinimum { model, version } => {
@@ -232,6 +235,23 @@ fn add_firmware(known: &Known<'_>, answer: &Answer<'_>, (model, version, wrong):
         409 => {
             (stored.is_none() || stored == Some(asked.as_str())).then(|| "no other image has this version".to_owned())
         }
+        _ => Some("that is no answer to this".to_owned()),
+    }
+}
+
+fn add_delta(
+    known: &Known<'_>,
+    talk: &Talk,
+    answer: &Answer<'_>,
+    (model, (version, from), fault): (&str, (u32, u32), Option<BadDelta>),
+) -> Option<String> {
+    let stored = known.firmware.deltas.described(model, &firmware_version(version), &firmware_version(from));
+    let asked = crate::application::delta(model, (version, from), fault).sha256;
+    let is_stored = stored == Some(asked.as_str());
+    match answer.status {
+        200 | 201 => (!is_stored).then(|| format!("it is described by the hash {stored:?}")),
+        404 => talk.knew_firmware.then(|| "both versions were known".to_owned()),
+        409 => (stored.is_none() || is_stored).then(|| "no other delta is described".to_owned()),
         _ => Some("that is no answer to this".to_owned()),
     }
 }

@@ -10,7 +10,7 @@ use super::table::Table;
 use super::talks::{Talk, Talks};
 use super::verdicts::Verdicts;
 use crate::application::AppRequest;
-use crate::catalogue::node_name;
+use crate::catalogue::{firmware_version, node_name};
 use crate::plan::Ask;
 use crate::violation::ViolationKind as Kind;
 
@@ -45,6 +45,9 @@ impl Console {
     pub(super) fn asked(&mut self, known: &Known<'_>, at: Timestamp, request: &AppRequest) {
         let knew = match &request.ask {
             Ask::SetFirmware { node, version } => known.knows_firmware(*node, *version),
+            Ask::AddDelta { model, version, from, .. } => {
+                [version, from].iter().all(|n| known.firmware.is_known(model, &firmware_version(**n)))
+            }
             _ => false,
         };
         self.talks.asked(known.table, at, request, knew);

@@ -7,6 +7,7 @@ use rollcall_core::{FirmwareImage, FirmwareState, Item, Key, Timestamp};
 
 use rollcall_machine::NodeEvent;
 
+use super::deltas::Deltas;
 use super::facts::Facts;
 use super::minimums::Minimums;
 use super::table::{Change, Table};
@@ -42,13 +43,14 @@ pub(super) struct Firmware {
     desired: Vec<BTreeSet<String>>,
     asked: Vec<BTreeMap<String, u32>>,
     pub(super) minimums: Minimums,
+    pub(super) deltas: Deltas,
 }
 
 impl Firmware {
     pub(super) fn new(nodes: usize) -> Self {
         let (images, devices) = (HashMap::new(), HashMap::new());
         let (desired, asked) = (vec![BTreeSet::new(); nodes], vec![BTreeMap::new(); nodes]);
-        Self { images, devices, desired, asked, minimums: Minimums::default() }
+        Self { images, devices, desired, asked, minimums: Minimums::default(), deltas: Deltas::new(nodes) }
     }
 
     /// Whether a version has a description.

@@ -191,6 +191,10 @@ impl Judges {
             self.events.wrote(facts, verdicts, at, (key, before, after));
             return self.firmware.described_as(verdicts, at, (key, after));
         }
+        if let Key::Delta(..) = key {
+            self.events.wrote(facts, verdicts, at, (key, before, after));
+            return self.firmware.deltas.wrote(verdicts, at, (key, after));
+        }
         if let Key::Model(model) = key {
             self.firmware.minimums.wrote(at, model, after);
         }
@@ -296,6 +300,9 @@ impl Judges {
         if let ServerMessage::FirmwareUrl(url) = answer {
             let model = stored.and_then(|node| node.model.as_deref()).unwrap_or_default();
             self.firmware.minimums.given(verdicts, (began, at), node, (model, &url.version));
+            if table.is_seen() {
+                self.firmware.deltas.given(verdicts, at, node, (model, url));
+            }
         }
         let (config, command) = news(answer);
         if let Some(config) = config {

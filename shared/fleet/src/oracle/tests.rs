@@ -7,6 +7,7 @@ mod check_ins;
 mod commands;
 mod configs;
 mod console;
+mod deltas;
 mod ends;
 mod events;
 mod firmware;

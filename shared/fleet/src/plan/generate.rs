@@ -42,6 +42,7 @@ impl Plan {
         import(&mut script, &mut Dice::new(seed.rotate_left(24)), nodes.len());
         script.rollouts(&mut Dice::new(seed.rotate_left(48)));
         script.minimums(&mut Dice::new(seed.rotate_left(12)));
+        script.deltas(&mut Dice::new(seed.rotate_left(36)));
         let mut steps = script.steps();
         steps.sort_by_key(|step| step.at_ms);
         Self { seed, settings: theme.settings, nodes, steps, calm_from_ms, ends_at_ms }

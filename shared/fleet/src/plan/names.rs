@@ -125,6 +125,7 @@ impl Ask {
             | Self::Show { node } => Some(*node),
             Self::SetSiteConfig { .. }
             | Self::AddFirmware { .. }
+            | Self::AddDelta { .. }
             | Self::SetMinimum { .. }
             | Self::ListSite { .. }
             | Self::StartRollout { .. }

@@ -75,7 +75,7 @@ fn every_kind_of_request_is_in_many_of_two_hundred_plans() {
             *counts.entry(name).or_default() += 1;
         }
     }
-    assert_eq!(counts.len(), 18, "{counts:?}");
+    assert_eq!(counts.len(), 19, "{counts:?}");
     assert!(counts.values().all(|count| *count > 200), "{counts:?}");
 }
 

@@ -11,7 +11,7 @@ use rollcall_wire::{Document, FirmwareUrl};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Applied, Configuration, NodeEvent, Pushed, Record, Report};
+use crate::{Applied, Configuration, Distrust, NodeEvent, Pushed, Record, Report, Target};
 
 /// Everything that a driver asked for, in order. It is not `Send`: a driver may live on one thread.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +36,8 @@ impl Transcript {
 struct Program {
     transcript: Transcript,
     firmware: Option<Firmware>,
+    base: Option<String>,
+    delta: Option<Delta>,
 }
 
 impl Handler for Program {
@@ -60,6 +62,15 @@ impl Handler for Program {
     fn accept_firmware(&mut self, version: &str) -> Result<(), String> {
         self.transcript.note(format!("accept {version}"));
         Ok(())
+    }
+
+    fn base_image(&mut self) -> Option<String> {
+        self.base.clone()
+    }
+
+    fn make_image(&mut self, delta: Delta) {
+        self.transcript.note(format!("make {} of {}", delta.image().display(), delta.path().display()));
+        self.delta = Some(delta);
     }
 
     fn install(&mut self, firmware: Firmware) {
@@ -111,8 +122,12 @@ impl Transport for Paper {
         self.transcript.note(format!("fetch {version} {sha256}"));
     }
 
-    fn download(&mut self, target: FirmwareUrl) {
-        self.transcript.note(format!("download {}", target.version));
+    fn download(&mut self, target: Target) {
+        self.transcript.note(format!("download {}", target.url));
+    }
+
+    fn check(&mut self, target: Target, file: PathBuf) {
+        self.transcript.note(format!("check {} for {}", file.display(), target.sha256));
     }
 
     fn cancel_fetch(&mut self) {
@@ -158,7 +173,7 @@ struct Bench {
 impl Bench {
     fn new(timing: Timing, seed: u64, record: Result<Record, String>) -> Self {
         let (transcript, requests) = (Transcript::default(), Arc::new(Mutex::new(Vec::new())));
-        let program = Program { transcript: transcript.clone(), firmware: None };
+        let program = Program { transcript: transcript.clone(), firmware: None, base: None, delta: None };
         let paper = Paper { transcript: transcript.clone(), opened: Vec::new(), sent: Vec::new() };
         let disk = Disk { transcript: transcript.clone(), record };
         let sent = Arc::clone(&requests);
@@ -272,6 +287,75 @@ fn an_image_is_installed_after_its_start_is_kept() {
     drop(bench.driver.handler().firmware.take());
     bench.deliver_requests();
     assert_eq!(bench.last_check_in()["update"]["detail"], "the program gave no result");
+}
+
+fn with_delta() -> Value {
+    json!({
+        "type": "firmware-url", "version": "2.5", "size": 3, "sha256": "a".repeat(64), "signature": "signed",
+        "url": "image", "expires_in_s": 60,
+        "delta": {"from": "2.4", "size": 2, "sha256": "b".repeat(64), "url": "delta"},
+    })
+}
+
+#[test]
+fn an_image_is_made_of_a_delta_checked_and_installed() {
+    let mut bench = Bench::connected(Ok(Record::default()));
+    bench.driver.handler().base = Some("2.4".to_owned());
+    bench.receive(&json!({"type": "firmware", "version": "2.5"}));
+    let sent = bench.driver.transport().sent.iter().map(|(_, message)| message.clone());
+    let asked: Vec<_> = sent.filter(|message| message["type"] == "firmware-url").collect();
+    assert_eq!(asked, [json!({"type": "firmware-url", "version": "2.5", "from": "2.4"})]);
+    bench.receive(&with_delta());
+    bench.driver.downloaded(bench.now, "2.5", Downloaded::Complete(PathBuf::from("/images/b")));
+    bench.driver.handler().delta.take().expect("a delta").made();
+    bench.deliver_requests();
+    bench.driver.downloaded(bench.now, "2.5", Downloaded::Complete(PathBuf::from("/images/b.made")));
+    let of_interest =
+        |line: &String| ["download", "make", "check", "install"].iter().any(|word| line.starts_with(word));
+    let lines: Vec<_> = bench.transcript.lines().into_iter().filter(of_interest).collect();
+    let check = format!("check /images/b.made for {}", "a".repeat(64));
+    let expected = ["download delta", "make /images/b.made of /images/b", &check, "install 2.5 from /images/b.made"];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_delta_that_the_program_drops_has_failed_and_the_image_is_downloaded() {
+    let mut bench = Bench::connected(Ok(Record::default()));
+    bench.driver.handler().base = Some("2.4".to_owned());
+    bench.receive(&json!({"type": "firmware", "version": "2.5"}));
+    bench.receive(&with_delta());
+    bench.driver.downloaded(bench.now, "2.5", Downloaded::Complete(PathBuf::from("/images/b")));
+    drop(bench.driver.handler().delta.take());
+    bench.deliver_requests();
+    assert_eq!(bench.transcript.count("download image"), 1);
+    assert_eq!(
+        bench.transcript.count("event DeltaFailed { version: \"2.5\", why: \"the program gave no result\" }"),
+        1
+    );
+}
+
+/// Trusts nobody, and notes what it was asked about.
+#[derive(Debug)]
+struct Nobody(Arc<Mutex<Vec<FirmwareUrl>>>);
+
+impl Trust for Nobody {
+    fn check(&self, image: &FirmwareUrl) -> Result<(), Distrust> {
+        self.0.lock().expect("not poisoned").push(image.clone());
+        Err(Distrust::WrongSignature)
+    }
+}
+
+#[test]
+fn not_even_a_delta_of_an_image_that_is_not_trusted_is_downloaded() {
+    let asked = Arc::<Mutex<Vec<FirmwareUrl>>>::default();
+    let mut bench = Bench::connected(Ok(Record::default()));
+    bench.driver.trust = Some(Box::new(Nobody(Arc::clone(&asked))));
+    bench.driver.handler().base = Some("2.4".to_owned());
+    bench.receive(&json!({"type": "firmware", "version": "2.5"}));
+    bench.receive(&with_delta());
+    let asked: Vec<_> = asked.lock().expect("not poisoned").iter().map(|image| image.sha256.clone()).collect();
+    assert_eq!((asked, bench.transcript.count("download")), (vec!["a".repeat(64)], 0));
+    assert_eq!(bench.last_check_in()["update"]["detail"], "wrong-signature");
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! The actions that the state machine asks for.
 
+use std::path::PathBuf;
+
 use rollcall_wire::{CommandNews, FirmwareUrl};
 
 use crate::{
     configuration::Configuration,
+    delta::DeltaFile,
     event::{NodeError, NodeEvent},
     firmware::Image,
     handler::Pushed,
     link::LinkId,
+    target::Target,
 };
 
 /// An action to carry out. Actions are carried out in the order in which they come.
@@ -42,14 +46,25 @@ pub(crate) enum Action {
     Offer {
         version: String,
     },
-    /// Ask the server for the URL of this firmware version.
+    /// Ask the server for the URL of this firmware version, and for the delta `from` another one.
     AskForFirmware {
         link: LinkId,
         version: String,
+        from: Option<String>,
     },
-    /// Download this image, then call [`Machine::downloaded`](super::Machine::downloaded). A download that is under way
-    /// is cancelled.
-    Download(FirmwareUrl),
+    /// Download the target, which is this image or its delta, then call
+    /// [`Machine::downloaded`](super::Machine::downloaded). A download that is under way is cancelled.
+    Download {
+        image: FirmwareUrl,
+        target: Target,
+    },
+    /// Have the program make an image of the delta. When it has answered, call [`Machine::made`](super::Machine::made).
+    Make(DeltaFile),
+    /// Check whether the file is the target, then call [`Machine::downloaded`](super::Machine::downloaded).
+    Check {
+        target: Target,
+        file: PathBuf,
+    },
     /// Have the program install the image. When it has answered, call
     /// [`Machine::installed`](super::Machine::installed).
     Install(Image),

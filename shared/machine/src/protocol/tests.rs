@@ -10,15 +10,15 @@ mod spreading;
 mod storing;
 mod updating;
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use rollcall_wire::{CheckIn, CommandNews, FirmwareUrl};
+use rollcall_wire::{CheckIn, CommandNews};
 use serde_json::json;
 
 use super::{Action, Machine};
 use crate::{
     Applied, Configuration, ConnectFailure, DisconnectReason, LinkId, NodeError, NodeEvent, Pushed, Record, Report,
-    Timing, firmware::Image, session::Session,
+    Target, Timing, delta::DeltaFile, firmware::Image, session::Session,
 };
 
 fn s(seconds: u64) -> Duration {
@@ -53,9 +53,15 @@ struct Bench {
     firmware: Option<String>,
     accepts: Result<(), String>,
     offered: Vec<String>,
+    /// The version whose image the program has.
+    base: Option<String>,
+    /// The versions whose delta the node asked for, question by question.
+    asked_from: Vec<Option<String>>,
     /// The firmware versions whose URL the node asked for, and on which connection.
     located: Vec<(LinkId, String)>,
-    downloads: Vec<FirmwareUrl>,
+    downloads: Vec<Target>,
+    deltas: Vec<DeltaFile>,
+    checks: Vec<(Target, PathBuf)>,
     installs: Vec<Image>,
     discards: usize,
     end: Option<Result<(), NodeError>>,
@@ -95,8 +101,12 @@ impl Bench {
             firmware: None,
             accepts: Ok(()),
             offered: Vec::new(),
+            base: None,
+            asked_from: Vec::new(),
             located: Vec::new(),
             downloads: Vec::new(),
+            deltas: Vec::new(),
+            checks: Vec::new(),
             installs: Vec::new(),
             discards: 0,
             end: None,
@@ -156,11 +166,16 @@ impl Bench {
             Action::Keep => self.keep(),
             Action::Execute(news) => self.executed.push(news),
             Action::Offer { version } => {
-                self.machine.accepted(self.now, &version, self.accepts.clone());
+                self.machine.accepted(self.now, &version, self.accepts.clone(), self.base.clone());
                 self.offered.push(version);
             }
-            Action::AskForFirmware { link, version } => self.located.push((link, version)),
-            Action::Download(target) => self.downloads.push(target),
+            Action::AskForFirmware { link, version, from } => {
+                self.located.push((link, version));
+                self.asked_from.push(from);
+            }
+            Action::Download { target, .. } => self.downloads.push(target),
+            Action::Make(delta) => self.deltas.push(delta),
+            Action::Check { target, file } => self.checks.push((target, file)),
             Action::Install(image) => self.installs.push(image),
             Action::Discard => self.discards += 1,
             Action::Close(link) => self.closed.push(link),

@@ -10,14 +10,29 @@ use crate::{download::Downloaded, event::NodeEvent, request::Installed, trust::D
 
 impl Machine {
     /// The program answered whether it takes the version of [`Action::Offer`]. `Err`: why it does not.
-    pub(crate) fn accepted(&mut self, now: Duration, version: &str, accepted: Result<(), String>) {
+    /// `base`: the version whose image it has.
+    pub(crate) fn accepted(
+        &mut self,
+        now: Duration,
+        version: &str,
+        accepted: Result<(), String>,
+        base: Option<String>,
+    ) {
         if !self.ended {
-            self.updates.accepted(now, version, accepted);
+            self.updates.accepted(now, version, accepted, base);
             self.update(now);
         }
     }
 
-    /// The download of [`Action::Download`] ended.
+    /// The program answered about the delta of [`Action::Make`]. `Err`: why it could make no image of it.
+    pub(crate) fn made(&mut self, now: Duration, version: &str, outcome: Result<(), String>) {
+        if !self.ended {
+            self.updates.made(now, version, outcome);
+            self.update(now);
+        }
+    }
+
+    /// The download of [`Action::Download`] ended, or the check of [`Action::Check`].
     pub(crate) fn downloaded(&mut self, now: Duration, version: &str, outcome: Downloaded) {
         self.updates.downloaded(&self.timing, &mut self.rng, now, version, outcome);
     }
@@ -46,10 +61,15 @@ impl Machine {
             match due {
                 Due::Keep => self.actions.push_back(Action::Keep),
                 Due::Offer { version } => self.actions.push_back(Action::Offer { version }),
-                Due::Ask { version } => {
-                    self.actions.extend(current.map(|link| Action::AskForFirmware { link, version }));
+                Due::Ask { version, from } => {
+                    self.actions.extend(current.map(|link| Action::AskForFirmware { link, version, from }));
                 }
-                Due::Download(target) => self.actions.push_back(Action::Download(target)),
+                Due::Download { image, target } => self.actions.push_back(Action::Download { image, target }),
+                Due::Make(delta) => self.actions.push_back(Action::Make(delta)),
+                Due::Check { target, file } => self.actions.push_back(Action::Check { target, file }),
+                Due::Whole { version, why } => {
+                    self.actions.push_back(Action::Event(NodeEvent::DeltaFailed { version, why }));
+                }
                 Due::Install(image) => self.actions.push_back(Action::Install(image)),
                 Due::Discard => self.actions.push_back(Action::Discard),
                 Due::Say => self.check_in_now(now),

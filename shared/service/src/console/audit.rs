@@ -1,4 +1,4 @@
-//! What is changed through the console besides nodes: endpoints, images of firmware, models, rollouts, and the cut-over.
+//! What is changed through the console besides nodes: endpoints, images of firmware, deltas between them, models, rollouts, and the cut-over.
 //! Each change is an event that names who made it, as each change of a node is.
 
 use rollcall_core::{Endpoint, EndpointName, EndpointSpec, Logging, Model, RolloutName, Secret, Update, log_shard};
@@ -20,6 +20,7 @@ use crate::webhook::scheme;
 /// What a change is about.
 pub(crate) enum Changed<'a> {
     Endpoint(&'a EndpointName),
+    /// An image, or a delta.
     Image(&'a Model),
     Model(&'a Model),
     Cutover,

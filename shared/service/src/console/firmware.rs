@@ -9,7 +9,9 @@ use rollcall_core::{
     Denied, FirmwareImage, FirmwareVersion, Model, ModelSettings, NodeId, Update, granted, put_firmware, set_firmware,
 };
 use rollcall_signature::{PublicKey, statement};
-use rollcall_wire::console::{DeliveryState, FirmwareSet, FirmwareSpec, FirmwareWish, Problem, ProblemCode};
+use rollcall_wire::console::{
+    DeliveryState, DeltaView, FirmwareSet, FirmwareSpec, FirmwareView, FirmwareWish, Problem, ProblemCode,
+};
 use rollcall_wire::events::AddedFirmware;
 use rollcall_wire::{EventData, FirmwareNews, ServerMessage};
 
@@ -46,7 +48,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     pub(crate) async fn firmware(&self, model: &str, version: &str) -> Answered {
         let (model, version): (Model, FirmwareVersion) = (parse(model, "model")?, parse(version, "version")?);
         let image = self.firmware.get(&self.store, &model, &version).await.map_err(|error| failed(&error))?;
-        Ok(HttpAnswer::json(200, &view(&*image.ok_or_else(|| unknown(&model, &version))?)))
+        let image = image.ok_or_else(|| unknown(&model, &version))?;
+        Ok(HttpAnswer::json(200, &view(&image, self.deltas_to(&model, &version).await?)))
     }
 
     /// Sets a node's desired firmware, and pushes it.
@@ -132,16 +135,17 @@ fn stored(spec: &FirmwareSpec) -> FirmwareImage {
     }
 }
 
-fn view(image: &FirmwareImage) -> FirmwareSpec {
-    FirmwareSpec {
+fn view(image: &FirmwareImage, deltas: Vec<DeltaView>) -> FirmwareView {
+    FirmwareView {
         object_key: image.object_key.clone(),
         size: image.size,
         sha256: image.sha256.clone(),
         signature: image.signature.clone(),
+        deltas,
     }
 }
 
-fn unknown(model: &Model, version: &FirmwareVersion) -> Problem {
+pub(crate) fn unknown(model: &Model, version: &FirmwareVersion) -> Problem {
     let (model, version) = (model.as_str(), version.as_str());
     Problem::new(ProblemCode::UnknownFirmware, format!("no firmware {version} is known for the model {model}"))
 }

@@ -197,6 +197,8 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
             Keyed::RotateEndpoint(name) => self.rotate_endpoint(admitted, name).await,
             Keyed::Deliveries(name) => self.deliveries(admitted, name).await,
             Keyed::Firmware(model, version) => self.firmware(model, version).await,
+            Keyed::AddDelta(model, version, from) => self.add_delta(admitted, (model, version, from)).await,
+            Keyed::Delta(model, version, from) => self.delta((model, version, from)).await,
             Keyed::Models => self.list_models(admitted).await,
             Keyed::PutModel(model) => self.put_model(admitted, model).await,
             Keyed::AmendModel(model) => self.amend_model(admitted, model).await,

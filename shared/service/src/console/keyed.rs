@@ -38,6 +38,8 @@ pub(crate) enum Keyed<'a> {
     Cancel(&'a str, &'a str),
     AddFirmware(&'a str, &'a str),
     Firmware(&'a str, &'a str),
+    AddDelta(&'a str, &'a str, &'a str),
+    Delta(&'a str, &'a str, &'a str),
     SetFirmware(&'a str),
     Models,
     PutModel(&'a str),
@@ -82,6 +84,7 @@ impl Keyed<'_> {
             | Self::ConfigDifference(_)
             | Self::Commands(_)
             | Self::Firmware(..)
+            | Self::Delta(..)
             | Self::Models
             | Self::Model(_)
             | Self::Events
@@ -111,6 +114,7 @@ impl Keyed<'_> {
             | Self::Queue(_)
             | Self::Cancel(..)
             | Self::AddFirmware(..)
+            | Self::AddDelta(..)
             | Self::SetFirmware(_)
             | Self::PutModel(_)
             | Self::AmendModel(_)

@@ -37,9 +37,11 @@ use rollcall_wire::console::{
     EndpointView, Replay, Replayed, SignatureScheme, TestSent,
 };
 use rollcall_wire::console::{
+    DeltaSpec, DeltaView, FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareView, FirmwareWish,
+};
+use rollcall_wire::console::{
     DriftReport, DriftTold, ExportPage, ImportResult, ImportedField, NodeImport, OpenCommand, RenumberNode,
 };
-use rollcall_wire::console::{FirmwareProgress, FirmwareSet, FirmwareSpec, FirmwareWish};
 use rollcall_wire::console::{FleetView, KindCount, KindCounts};
 use rollcall_wire::console::{HealthView, PartHealth, Presence, PresenceView};
 use rollcall_wire::console::{ModelPage, ModelPatch, ModelSpec, ModelView};
@@ -78,7 +80,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         (name = "nodes", description = "Which nodes there are, who may connect, and how each is."),
         (name = "configurations", description = "What nodes are to run, what they run, and how both differ."),
         (name = "commands", description = "What a node is to do once."),
-        (name = "firmware", description = "Firmware images, and which version a node is to run."),
+        (name = "firmware", description = "Firmware images, deltas between them, and which version a node is to run."),
         (name = "rollouts", description = "Changes that reach a fleet in waves, and stop by themselves."),
         (name = "events", description = "What happened to nodes, and who changed what."),
         (name = "endpoints", description = "Where events are sent, and what became of them there."),
@@ -93,7 +95,8 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         operations::unset_config, operations::config_versions, operations::config_version,
         operations::config_difference, operations::roll_back_config, operations::set_site_config,
         operations::queue, operations::commands, operations::cancel, operations::set_firmware,
-        operations::add_firmware, operations::firmware, models::models, models::put_model, models::amend_model, models::model, told::events, told::event_schema, told::node_events,
+        operations::add_firmware, operations::firmware, operations::add_delta, operations::delta, models::models,
+        models::put_model, models::amend_model, models::model, told::events, told::event_schema, told::node_events,
         told::list_endpoints, told::put_endpoint, told::endpoint, told::remove_endpoint,
         told::test_endpoint, told::rotate_endpoint, told::deliveries, told::replay,
         cutover::cutover, cutover::set_mapping, cutover::remove_mapping, cutover::set_mode, cutover::cutover_nodes,
@@ -105,7 +108,7 @@ pub(crate) fn answer() -> Result<HttpAnswer, serde_json::Error> {
         NodeImport, OpenCommand, RenumberNode, ImportResult, ImportedField, ExportPage, DriftReport, DriftTold,
         ConfigOrigin, ConfigUnset, ConfigVersionPage, ConfigVersionProgress, ConfigVersionView, VersionDifference,
         RollingBack, RolledBack, DeliveryState, SiteConfigSet, ConfigView, AppliedView, Edit, ConfigReport, ConfigStatus, Problem, ProblemCode,
-        CommandSpec, CommandView, CommandProgress, CommandPage, FirmwareSpec, FirmwareWish, FirmwareSet,
+        CommandSpec, CommandView, CommandProgress, CommandPage, FirmwareSpec, FirmwareView, FirmwareWish, FirmwareSet, DeltaSpec, DeltaView,
         ModelSpec, ModelPatch, ModelView, ModelPage, FirmwareProgress, UpdateReport, UpdateStatus, HealthView, PartHealth, Presence, PresenceView,
         CloudEvent, EventPage, NodeEventPage,
         EndpointSpec, EndpointSecret, SignatureScheme,
@@ -263,6 +266,8 @@ pub(crate) mod tests {
             Cancel("{node}", "{command}"): "DELETE" "nodes/{node}/commands/{command}",
             AddFirmware("{model}", "{version}"): "PUT" "firmware/{model}/{version}",
             Firmware("{model}", "{version}"): "GET" "firmware/{model}/{version}",
+            AddDelta("{model}", "{version}", "{from}"): "PUT" "firmware/{model}/{version}/deltas/{from}",
+            Delta("{model}", "{version}", "{from}"): "GET" "firmware/{model}/{version}/deltas/{from}",
             SetFirmware("{node}"): "PUT" "nodes/{node}/firmware",
             Models: "GET" "models",
             PutModel("{model}"): "PUT" "models/{model}",

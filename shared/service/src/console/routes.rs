@@ -121,6 +121,8 @@ impl<'a> Route<'a> {
             | Keyed::SetSiteConfig(_)
             | Keyed::AddFirmware(..)
             | Keyed::Firmware(..)
+            | Keyed::AddDelta(..)
+            | Keyed::Delta(..)
             | Keyed::Models
             | Keyed::PutModel(_)
             | Keyed::AmendModel(_)
@@ -200,6 +202,7 @@ impl<'a> Route<'a> {
                 | Keyed::SetSiteConfig(_)
                 | Keyed::Queue(_)
                 | Keyed::AddFirmware(..)
+                | Keyed::AddDelta(..)
                 | Keyed::SetFirmware(_)
                 | Keyed::PutModel(_)
                 | Keyed::PutEndpoint(_)
@@ -280,6 +283,8 @@ fn find<'a>(method: &str, segments: &[&'a str]) -> Option<Route<'a>> {
         ("PUT", ["nodes", node, "firmware"]) => Route::Keyed(Keyed::SetFirmware(node)),
         ("PUT", ["firmware", model, version]) => Route::Keyed(Keyed::AddFirmware(model, version)),
         ("GET", ["firmware", model, version]) => Route::Keyed(Keyed::Firmware(model, version)),
+        ("PUT", ["firmware", model, version, "deltas", from]) => Route::Keyed(Keyed::AddDelta(model, version, from)),
+        ("GET", ["firmware", model, version, "deltas", from]) => Route::Keyed(Keyed::Delta(model, version, from)),
         ("GET", ["models"]) => Route::Keyed(Keyed::Models),
         ("PUT", ["models", model]) => Route::Keyed(Keyed::PutModel(model)),
         ("PATCH", ["models", model]) => Route::Keyed(Keyed::AmendModel(model)),

@@ -144,7 +144,7 @@ impl<S: Store, G: Signer, U: Upstream + Deadline> Cutovers<S, G, U> {
     /// The firmware to run. What can't be read now is left for the next poll.
     async fn firmware(&self, poll: &Poll<'_>, known: &Known, noted: &Noted) -> Option<FirmwareNews> {
         let (version, stored) = (noted.terms.firmware.as_ref()?, known.node.as_ref()?);
-        let image = self.check_ins.images.of(&self.check_ins.store, stored, version, poll.request.at).await;
+        let image = self.check_ins.images.of(&self.check_ins.store, stored, (version, None), poll.request.at).await;
         let image = image.inspect_err(|error| tracing::warn!(error = chain(error), "firmware can't be read now"));
         let image = image.ok()??;
         Some(FirmwareNews {

@@ -121,7 +121,54 @@ pub struct FirmwareSpec {
     pub signature: String,
 }
 
-/// A description of an image that is not valid: which field is wrong, and what it must be.
+/// A firmware image, as `GET /v1/firmware/{model}/{version}` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FirmwareView {
+    /// The key of the object in the firmware bucket.
+    pub object_key: String,
+    /// The image's size, in bytes.
+    pub size: u64,
+    /// The image's SHA-256, in lower-case hexadecimal.
+    pub sha256: String,
+    /// The vendor's signature of the image.
+    pub signature: String,
+    /// The deltas that make this image out of that of another version, by that version: at most 100. Absent if there is
+    /// none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "openapi", schema(required = false, max_items = 100))]
+    pub deltas: Vec<DeltaView>,
+}
+
+/// A delta that is known for a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeltaView {
+    /// The version whose image it is applied to.
+    pub from: String,
+    /// The delta's size, in bytes.
+    pub size: u64,
+}
+
+/// The description of a delta: the body of `PUT /v1/firmware/{model}/{version}/deltas/{from}`. It never changes. Rollcall
+/// does not interpret the delta itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DeltaSpec {
+    /// The key of the object in the firmware bucket: at most 512 bytes of visible ASCII.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[!-~]{1,512}$"))]
+    pub object_key: String,
+    /// The delta's size, in bytes: less than that of the image.
+    #[serde(deserialize_with = "integer::required")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 5_368_709_119_u64))]
+    pub size: u64,
+    /// The delta's SHA-256, in lower-case hexadecimal.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{64}$"))]
+    pub sha256: String,
+}
+
+/// A description of a file that is not valid: which field is wrong, and what it must be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: must be {must_be}")]
 pub struct InvalidImage {
@@ -135,23 +182,44 @@ impl FirmwareSpec {
     /// # Errors
     /// The first field that is wrong.
     pub fn check(&self) -> Result<(), InvalidImage> {
-        let visible = |text: &str, most: usize| {
-            (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-        };
-        let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        let (field, must_be) = if !visible(&self.object_key, OBJECT_KEY_BYTES) {
-            ("object_key", format!("from 1 to {OBJECT_KEY_BYTES} bytes of visible ASCII"))
-        } else if !visible(&self.signature, SIGNATURE_BYTES) {
-            ("signature", format!("from 1 to {SIGNATURE_BYTES} bytes of visible ASCII"))
-        } else if self.sha256.len() != 64 || !self.sha256.bytes().all(hex) {
-            ("sha256", "64 digits in lower-case hexadecimal".to_owned())
-        } else if !(1..=IMAGE_BYTES).contains(&self.size) {
-            ("size", format!("from 1 to {IMAGE_BYTES} bytes"))
-        } else {
-            return Ok(());
-        };
-        Err(InvalidImage { field, must_be })
+        let signature = ("signature", &*self.signature, SIGNATURE_BYTES);
+        check_texts([("object_key", &*self.object_key, OBJECT_KEY_BYTES), signature])?;
+        check_file(self.size, &self.sha256)
     }
+}
+
+impl DeltaSpec {
+    /// Checks the description by itself.
+    ///
+    /// # Errors
+    /// The first field that is wrong.
+    pub fn check(&self) -> Result<(), InvalidImage> {
+        check_texts([("object_key", &*self.object_key, OBJECT_KEY_BYTES)])?;
+        check_file(self.size, &self.sha256)
+    }
+}
+
+/// Checks texts of visible ASCII, which have a name and a longest length each.
+fn check_texts<const N: usize>(texts: [(&'static str, &str, usize); N]) -> Result<(), InvalidImage> {
+    let is_valid =
+        |text: &str, most: usize| (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    match texts.into_iter().find(|(_, text, most)| !is_valid(text, *most)) {
+        Some((field, _, most)) => {
+            Err(InvalidImage { field, must_be: format!("from 1 to {most} bytes of visible ASCII") })
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_file(size: u64, sha256: &str) -> Result<(), InvalidImage> {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if sha256.len() != 64 || !sha256.bytes().all(hex) {
+        return Err(InvalidImage { field: "sha256", must_be: "64 digits in lower-case hexadecimal".to_owned() });
+    }
+    if !(1..=IMAGE_BYTES).contains(&size) {
+        return Err(InvalidImage { field: "size", must_be: format!("from 1 to {IMAGE_BYTES} bytes") });
+    }
+    Ok(())
 }
 
 /// The firmware that a node is to run: the body of `PUT /v1/nodes/{id}/firmware`.

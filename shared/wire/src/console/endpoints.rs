@@ -16,7 +16,7 @@ pub struct EndpointSpec {
     pub url: String,
     /// The types of events that are sent: each by its name, or by the start of the name as `node.*`. If there are none, all
     /// types but those that tell what somebody has changed besides nodes: `endpoint.set`, `endpoint.removed`,
-    /// `endpoint.rotated`, `firmware.added`, `model.changed`, `cutover.mode` and `cutover.mapping`.
+    /// `endpoint.rotated`, `firmware.added`, `firmware.delta_added`, `model.changed`, `cutover.mode` and `cutover.mapping`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_items = 20))]
     pub types: Option<Vec<String>>,

@@ -74,6 +74,8 @@ events! {
     FirmwareAdded(AddedFirmware) = "firmware.added",
     /// A node runs the firmware that is desired.
     FirmwareApplied(ReportedFirmware) = "firmware.applied",
+    /// A delta between two versions of firmware was added.
+    FirmwareDeltaAdded(AddedDelta) = "firmware.delta_added",
     /// Another firmware version is desired of a node.
     FirmwareDesired(DesiredFirmware) = "firmware.desired",
     /// A node has failed to install a firmware version.
@@ -320,6 +322,18 @@ data! {
         /// The version.
         version: String,
         /// The SHA-256 of the image, in hexadecimal.
+        sha256: String,
+        /// The size in bytes.
+        size: u64,
+    }
+
+    /// A delta between two versions of firmware.
+    AddedDelta {
+        /// The version that it makes.
+        version: String,
+        /// The version whose image it is applied to.
+        from: String,
+        /// The SHA-256 of the delta, in hexadecimal.
         sha256: String,
         /// The size in bytes.
         size: u64,

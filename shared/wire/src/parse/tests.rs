@@ -242,12 +242,30 @@ fn the_other_messages_are_strict_too() {
         r#"{"type":"firmware-url"}"#,
         r#"{"type":"firmware-url","version":2.5}"#,
         r#"{"type":"firmware-url","version":null}"#,
+        r#"{"type":"firmware-url","version":"2.5","from":2.4}"#,
+        r#"{"type":"firmware-url","version":"2.5","from":["2.4"]}"#,
+        r#"{"type":"firmware-url","version":"2.5","from":"2.4","from":"2.3"}"#,
     ] {
         let refused = error(text);
         let expected = (ErrorCode::InvalidField, None, Some(Question::FirmwareUrl));
         assert_eq!((refused.code, refused.seq, refused.about), expected, "{text}");
     }
     assert_eq!(parse_node_message(r#"{"type":"config","seq":"x","a":{"b":[1e999]}}"#), Ok(NodeMessage::Config));
+}
+
+#[test]
+fn a_question_for_an_image_names_the_version_that_a_delta_may_be_from_or_none() {
+    let asked =
+        |from: Option<&str>| NodeMessage::FirmwareUrl { version: "2.5".to_owned(), from: from.map(str::to_owned) };
+    for (text, from) in [
+        (r#"{"type":"firmware-url","version":"2.5"}"#, None),
+        (r#"{"type":"firmware-url","version":"2.5","from":"2.4"}"#, Some("2.4")),
+    ] {
+        assert_eq!(parse_node_message(text), Ok(asked(from)), "{text}");
+        assert_eq!(serde_json::to_string(&asked(from)).expect("JSON"), text);
+    }
+    let null = r#"{"type":"firmware-url","version":"2.5","from":null}"#;
+    assert_eq!(parse_node_message(null), Ok(asked(None)));
 }
 
 #[test]

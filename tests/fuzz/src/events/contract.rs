@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use rollcall_service::http::{AUTHORIZATION, HttpAnswer, Request};
 use rollcall_wire::console::{
-    BatchResult, CommandPage, CommandView, ConfigSet, ConfigView, FirmwareSet, FirmwareSpec, HealthView, ModelPage,
-    ModelView, NodePage, NodeView, Problem, ProblemCode, SiteConfigSet,
+    BatchResult, CommandPage, CommandView, ConfigSet, ConfigView, DeltaSpec, FirmwareSet, FirmwareSpec, FirmwareView,
+    HealthView, ModelPage, ModelView, NodePage, NodeView, Problem, ProblemCode, SiteConfigSet,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -127,7 +127,9 @@ fn has_its_type(operation: &str, body: &str) -> bool {
         "queueCommand" => is::<CommandView>(body),
         "listCommands" => is::<CommandPage>(body),
         "setNodeFirmware" => is::<FirmwareSet>(body),
-        "addFirmware" | "getFirmware" => is::<FirmwareSpec>(body),
+        "addFirmware" => is::<FirmwareSpec>(body),
+        "getFirmware" => is::<FirmwareView>(body),
+        "addDelta" | "getDelta" => is::<DeltaSpec>(body),
         "putModel" | "getModel" => is::<ModelView>(body),
         "listModels" => is::<ModelPage>(body),
         _ => false,

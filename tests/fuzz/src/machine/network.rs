@@ -1,7 +1,8 @@
 //! The network of a node: it does nothing, and checks what it is asked for.
 
-use rollcall_machine::{LinkId, Transport};
-use rollcall_wire::FirmwareUrl;
+use std::path::PathBuf;
+
+use rollcall_machine::{LinkId, Target, Transport};
 
 use super::history::History;
 
@@ -36,9 +37,14 @@ impl Transport for Network {
         self.0.does("fetch");
     }
 
-    fn download(&mut self, target: FirmwareUrl) {
-        assert!(is_hash(&target.sha256), "{:?} would become the name of a file", target.sha256);
+    fn download(&mut self, target: Target) {
+        let name = target.name();
+        assert!(name.split('.').all(is_hash), "{name:?} would become the name of a file");
         self.0.does("download");
+    }
+
+    fn check(&mut self, _: Target, _: PathBuf) {
+        self.0.does("check");
     }
 
     fn cancel_fetch(&mut self) {}

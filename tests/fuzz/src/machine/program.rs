@@ -1,6 +1,6 @@
 //! The program around a node. What it answers depends on what it is given.
 
-use rollcall_machine::{Applied, Command, Configuration, Firmware, Handler, NodeEvent, Pushed, Report};
+use rollcall_machine::{Applied, Command, Configuration, Delta, Firmware, Handler, NodeEvent, Pushed, Report};
 use rollcall_wire::{ConfigReport, ConfigStatus, DOCUMENT_BYTES, sha256};
 
 use super::history::History;
@@ -9,17 +9,19 @@ use super::history::History;
 pub(super) struct Program {
     history: History,
     commands: Vec<Command>,
+    deltas: Vec<Delta>,
     images: Vec<Firmware>,
 }
 
 impl Program {
     pub(super) fn new(history: &History) -> Self {
-        Self { history: history.clone(), commands: vec![], images: vec![] }
+        Self { history: history.clone(), commands: vec![], deltas: vec![], images: vec![] }
     }
 
     /// Does what it kept.
     pub(super) fn deliver(&mut self) {
         self.commands.drain(..).for_each(|command| command.done("late"));
+        self.deltas.drain(..).for_each(Delta::made);
         for image in self.images.drain(..) {
             self.history.runs(image.version());
             image.runs();
@@ -29,6 +31,7 @@ impl Program {
     /// Drops what it kept.
     pub(super) fn drop_kept(&mut self) {
         self.commands.clear();
+        self.deltas.clear();
         self.images.clear();
     }
 }
@@ -73,6 +76,23 @@ impl Handler for Program {
     fn accept_firmware(&mut self, version: &str) -> Result<(), String> {
         self.history.does("accept");
         if version.contains("refused") { Err(version.to_owned()) } else { Ok(()) }
+    }
+
+    /// It has an image to apply deltas to while it runs one whose version has `base` in it.
+    fn base_image(&mut self) -> Option<String> {
+        Some(self.history.running()).filter(|running| running.contains("base"))
+    }
+
+    /// Keeps a delta to a version that has `keep` in it.
+    fn make_image(&mut self, delta: Delta) {
+        self.history.does("make");
+        if delta.version().contains("keep") {
+            self.deltas.push(delta);
+        } else if delta.version().contains("unmade") {
+            delta.failed("it does not fit");
+        } else {
+            delta.made();
+        }
     }
 
     /// Keeps an image whose version has `keep` in it.

@@ -222,6 +222,68 @@ async fn an_image_that_changes_while_it_is_uploaded_is_refused() {
     assert_eq!(s3.object("ax-2/2.5.0/ax.bin"), None);
 }
 
+/// The commands about deltas in the documentation, for a local cloud.
+fn documented() -> Vec<Vec<&'static str>> {
+    let page = include_str!("../../../../docs/application.md");
+    let deltas = page.split("\n### Deltas\n").nth(1).and_then(|page| page.split("\n### ").next()).expect("a section");
+    let commands = deltas.lines().filter_map(|line| line.strip_prefix("rollcall "));
+    let words = |line: &'static str| line.split('#').next().unwrap_or_default().split_whitespace().collect();
+    commands.map(words).filter(|words: &Vec<_>| !words.contains(&"--bucket")).collect()
+}
+
+#[tokio::test]
+async fn a_delta_is_uploaded_made_known_and_shown_with_its_share_of_the_image() {
+    let (asker, _program, up) = started().await;
+    asker.write("ax.bin", "image");
+    asker.write("ax.delta", "dl");
+    let commands = documented();
+    let [delta, show] = &commands[..] else { panic!("{commands:?}") };
+    let early = asker.problem(delta).await;
+    assert!(early.contains("no firmware 2.5.0 is known") && early.contains("`rollcall firmware add`"), "{early}");
+    for (version, known) in [("2.5.0", "no firmware 2.4.1 is known"), ("2.4.1", "")] {
+        asker.text(&["firmware", "add", "ax-2", version, "ax.bin", "--signature", "c2ln"]).await;
+        if !known.is_empty() {
+            assert!(asker.problem(delta).await.contains(known), "both versions must be known");
+        }
+    }
+    let added = asker.text(delta).await;
+    assert!(
+        added.contains("from        2.4.1\n") && added.contains("size        2 bytes, 40 % of the image\n"),
+        "{added}"
+    );
+    assert_eq!(asker.text(delta).await, added, "to add it again is no mistake");
+    let shown = asker.text(show).await;
+    assert!(shown.ends_with("delta       from 2.4.1: 2 bytes, 40 % of the image\n"), "{shown}");
+    let known = asker.json(delta).await;
+    assert_eq!(
+        (&known["model"], &known["version"], &known["from"]),
+        (&json!("ax-2"), &json!("2.5.0"), &json!("2.4.1"))
+    );
+    assert_eq!((&known["object_key"], &known["size"]), (&json!("ax-2/2.5.0/from-2.4.1/ax.delta"), &json!(2)));
+    assert_eq!(asker.json(show).await["deltas"], json!([{"from": "2.4.1", "size": 2}]));
+
+    asker.text(&["nodes", "register", "ap-1", "--model", "ax-2"]).await;
+    asker.text(&["firmware", "want", "ap-1", "2.5.0"]).await;
+    let node = Http::new(up.http.clone(), &asker.user.token("ap-1").await);
+    let told = node.get("/v1/firmware/2.5.0?from=2.4.1").await.json();
+    let url = told["delta"]["url"].as_str().expect("a URL").to_owned();
+    assert_eq!(Http::new(url, "").get("").await.text, "dl");
+
+    asker.write("ax.delta", "de");
+    let another = asker.problem(delta).await;
+    assert!(
+        another.contains("another delta from 2.4.1 to 2.5.0") && another.contains("nothing was uploaded"),
+        "{another}"
+    );
+    asker.write("ax.delta", "image");
+    let large = asker.problem(&["firmware", "delta", "ax-2", "2.4.1", "--from", "2.5.0", "ax.delta"]).await;
+    assert!(large.contains("5 bytes, and the image has 5") && large.contains("nothing was uploaded"), "{large}");
+    let same = asker.problem(&["firmware", "delta", "ax-2", "2.5.0", "--from", "2.5.0", "ax.delta"]).await;
+    assert!(same.contains("--from"), "{same}");
+    let missing = asker.run(&["firmware", "delta", "ax-2", "2.5.0", "ax.delta"]).await;
+    assert_eq!(missing.code, Some(2), "--from is needed: {missing:?}");
+}
+
 #[tokio::test]
 async fn what_can_not_be_an_image_is_said_of_the_file_before_anybody_is_asked() {
     let asker = Asker { user: User::new(), url: "http://127.0.0.1:1".to_owned() };

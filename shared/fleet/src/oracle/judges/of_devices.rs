@@ -58,6 +58,9 @@ impl Judges {
         } else {
             0
         };
+        if let NodeMessage::FirmwareUrl { version, from: Some(from) } = message {
+            self.firmware.deltas.named(who.node, version, from);
+        }
         self.budgets.sent(at, who.node, results);
     }
 

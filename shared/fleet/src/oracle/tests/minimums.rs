@@ -29,6 +29,7 @@ fn raised() -> Story {
 
 fn url(version: &str) -> ServerMessage {
     ServerMessage::FirmwareUrl(FirmwareUrl {
+        delta: None,
         version: version.to_owned(),
         size: 1,
         sha256: crate::image_sha256("ax-1", version),

@@ -14,7 +14,7 @@ enum Message {
     LargeConfig(u64),
     Command(u64),
     Firmware(u64),
-    FirmwareUrl(u64),
+    FirmwareUrl(u64, bool),
     SlowDown(u64),
     Reconnect,
     Superseded,
@@ -38,8 +38,10 @@ enum Happens {
     Downloaded(u64, bool),
     /// The results of commands and installations reach the driver.
     Delivered,
-    /// The program drops the image without an answer.
+    /// The program drops the image or the delta without an answer.
     ImageDropped,
+    /// The program makes an image of the delta.
+    Made,
     CheckInNow,
     DropConnection,
 }
@@ -52,7 +54,7 @@ fn message() -> impl Strategy<Value = Message> {
         1 => (1..9_u64).prop_map(Message::LargeConfig),
         1 => (1..9_u64).prop_map(Message::Command),
         1 => (1..4_u64).prop_map(Message::Firmware),
-        1 => (1..4_u64).prop_map(Message::FirmwareUrl),
+        1 => (1..4_u64, any::<bool>()).prop_map(|(version, delta)| Message::FirmwareUrl(version, delta)),
         1 => (1..100_u64).prop_map(Message::SlowDown),
         1 => Just(Message::Reconnect),
         1 => Just(Message::Superseded),
@@ -76,6 +78,7 @@ fn happens() -> impl Strategy<Value = Happens> {
         2 => (1..4_u64, any::<bool>()).prop_map(|(version, works)| Happens::Downloaded(version, works)),
         2 => Just(Happens::Delivered),
         1 => Just(Happens::ImageDropped),
+        2 => Just(Happens::Made),
         1 => Just(Happens::CheckInNow),
         1 => Just(Happens::DropConnection),
     ]
@@ -110,10 +113,13 @@ impl Bench {
             Message::LargeConfig(version) => json!({"type":"config","version":version,"sha256":config["sha256"]}),
             Message::Command(number) => command(number),
             Message::Firmware(version) => json!({"type":"firmware","version":version.to_string()}),
-            Message::FirmwareUrl(version) => json!({
-                "type": "firmware-url", "version": version.to_string(), "size": 3, "sha256": "a".repeat(64),
-                "signature": "", "url": "https://images.example.org/", "expires_in_s": 60,
-            }),
+            Message::FirmwareUrl(version, delta) => {
+                let delta = delta.then(|| with_delta()["delta"].clone());
+                json!({
+                    "type": "firmware-url", "version": version.to_string(), "size": 3, "sha256": "a".repeat(64),
+                    "signature": "", "url": "https://images.example.org/", "expires_in_s": 60, "delta": delta,
+                })
+            }
             Message::SlowDown(wait_s) => json!({"type":"slow-down","retry_after_s":wait_s}),
             Message::Reconnect => json!({"type":"reconnect","within_s":0}),
             Message::Superseded => json!({"type":"bye","reason":"superseded"}),
@@ -160,7 +166,15 @@ impl Bench {
                 self.driver.downloaded(self.now, &version.to_string(), outcome);
             }
             Happens::Delivered => self.deliver_requests(),
-            Happens::ImageDropped => drop(self.driver.handler().firmware.take()),
+            Happens::ImageDropped => {
+                drop(self.driver.handler().firmware.take());
+                drop(self.driver.handler().delta.take());
+            }
+            Happens::Made => {
+                if let Some(delta) = self.driver.handler().delta.take() {
+                    delta.made();
+                }
+            }
             Happens::CheckInNow => self.driver.request(self.now, Request::CheckInNow),
             Happens::DropConnection => self.driver.request(self.now, Request::DropConnection),
         }
@@ -171,6 +185,7 @@ impl Bench {
 /// All that a driver with this seed does over this history.
 fn transcript(seed: u64, history: &[Happens]) -> Vec<String> {
     let mut bench = Bench::new(Timing::default(), seed, Ok(Record::default()));
+    bench.driver.handler().base = Some("2.4".to_owned());
     for event in history {
         bench.happen(*event);
     }
@@ -189,6 +204,7 @@ proptest! {
     #[test]
     fn what_is_due_is_done_when_it_is_due(seed: u64, history in prop::collection::vec(happens(), 0..120)) {
         let mut bench = Bench::new(Timing::default(), seed, Ok(Record::default()));
+        bench.driver.handler().base = Some("2.4".to_owned());
         for event in history {
             bench.happen(event);
             let deadline = bench.driver.deadline();
@@ -211,7 +227,10 @@ fn a_history_reaches_every_kind_of_action() {
         Happens::Due,
         Happens::Message(0, Message::Command(1)),
         Happens::Message(0, Message::Firmware(1)),
-        Happens::Message(0, Message::FirmwareUrl(1)),
+        Happens::Message(0, Message::FirmwareUrl(1, true)),
+        Happens::Downloaded(1, true),
+        Happens::Made,
+        Happens::Delivered,
         Happens::Downloaded(1, true),
         Happens::ImageDropped,
         Happens::Delivered,
@@ -230,6 +249,8 @@ fn a_history_reaches_every_kind_of_action() {
         "abandon",
         "fetch",
         "download",
+        "make",
+        "check",
         "cancel download",
         "keep",
         "discard",

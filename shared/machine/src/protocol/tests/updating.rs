@@ -1,8 +1,7 @@
 //! Firmware: the question for the URL, download, installation and report.
 
+mod deltas;
 mod downloading;
-
-use std::path::PathBuf;
 
 use rollcall_wire::{UpdateReport, UpdateStatus};
 
@@ -109,7 +108,7 @@ fn a_node_reports_the_download_and_asks_for_the_url() {
     bench.receive(bench.link(), &url("2.6"));
     assert_eq!(bench.downloads, [], "the URL is of another version");
     bench.receive(bench.link(), &url("2.5"));
-    assert_eq!(bench.downloads.iter().map(|url| url.signature.as_str()).collect::<Vec<_>>(), ["signed"]);
+    assert_eq!(bench.downloads.iter().map(|target| target.sha256.as_str()).collect::<Vec<_>>(), ["a".repeat(64)]);
     assert!(matches!(&bench.pushed[..], [Pushed::Firmware(news), ..] if news.version == "2.5"));
 }
 

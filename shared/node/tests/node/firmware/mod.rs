@@ -1,5 +1,7 @@
 //! Firmware, from the server's message to the running version.
 
+mod deltas;
+
 use std::{fs, path::PathBuf, time::Duration};
 
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -93,7 +95,8 @@ impl Updating {
     async fn tell(&mut self) {
         self.held.push(json!({"type": "firmware", "version": "2.5"})).await;
         let messages = [self.held.next_message().await, self.held.next_message().await];
-        let question = NodeMessage::FirmwareUrl { version: "2.5".to_owned() };
+        let from = self.hands.base.lock().unwrap().clone();
+        let question = NodeMessage::FirmwareUrl { version: "2.5".to_owned(), from };
         assert!(messages.contains(&question), "{messages:?}");
         let said = messages.into_iter().find_map(|message| match message {
             NodeMessage::CheckIn(check_in) => Some((check_in.seq, check_in.update)),
@@ -233,7 +236,7 @@ async fn after_a_refused_url_the_node_asks_for_a_new_one() {
     node.tell().await;
     node.locate().await;
     node.images.answer("403 Forbidden", "<Code>AccessDenied</Code><Message>Request has expired</Message>").await;
-    assert_eq!(node.held.next_message().await, NodeMessage::FirmwareUrl { version: "2.5".to_owned() });
+    assert_eq!(node.held.next_message().await, NodeMessage::FirmwareUrl { version: "2.5".to_owned(), from: None });
     node.locate().await;
     node.images.answer("200 OK", IMAGE).await;
     assert_eq!(node.hands.firmware().await.version(), "2.5");

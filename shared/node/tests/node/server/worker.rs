@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use rollcall_node::{Command, Firmware, Handler, NodeEvent, Report};
+use rollcall_node::{Command, Delta, Firmware, Handler, NodeEvent, Report};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::patiently;
@@ -11,12 +11,14 @@ use super::patiently;
 enum Given {
     Command(Command),
     Firmware(Firmware),
+    Delta(Delta),
     Event(NodeEvent),
 }
 
 pub struct Worker {
     given: UnboundedSender<Given>,
     runs: Arc<Mutex<String>>,
+    base: Arc<Mutex<Option<String>>>,
 }
 
 impl Handler for Worker {
@@ -32,6 +34,14 @@ impl Handler for Worker {
         if version == "0.1" { Err("too old".to_owned()) } else { Ok(()) }
     }
 
+    fn base_image(&mut self) -> Option<String> {
+        self.base.lock().unwrap().clone()
+    }
+
+    fn make_image(&mut self, delta: Delta) {
+        let _ = self.given.send(Given::Delta(delta));
+    }
+
     fn install(&mut self, firmware: Firmware) {
         let _ = self.given.send(Given::Firmware(firmware));
     }
@@ -45,13 +55,16 @@ impl Handler for Worker {
 pub struct Hands {
     given: UnboundedReceiver<Given>,
     pub runs: Arc<Mutex<String>>,
+    /// The version whose image the program has.
+    pub base: Arc<Mutex<Option<String>>>,
 }
 
 /// A program that runs this firmware.
 pub fn worker(runs: &str) -> (Worker, Hands) {
     let (sender, given) = unbounded_channel();
     let runs = Arc::new(Mutex::new(runs.to_owned()));
-    (Worker { given: sender, runs: Arc::clone(&runs) }, Hands { given, runs })
+    let base = Arc::<Mutex<Option<String>>>::default();
+    (Worker { given: sender, runs: Arc::clone(&runs), base: Arc::clone(&base) }, Hands { given, runs, base })
 }
 
 impl Hands {
@@ -69,6 +82,10 @@ impl Hands {
 
     pub async fn firmware(&mut self) -> Firmware {
         self.pick(|given| if let Given::Firmware(firmware) = given { Some(firmware) } else { None }).await
+    }
+
+    pub async fn delta(&mut self) -> Delta {
+        self.pick(|given| if let Given::Delta(delta) = given { Some(delta) } else { None }).await
     }
 
     /// Waits for this event.

@@ -2,9 +2,9 @@
 
 use super::{
     Batch, BatchResult, CommandPage, CommandSpec, CommandView, Conditions, ConfigSet, ConfigUnset, ConfigVersionPage,
-    ConfigVersionView, ConfigView, DriftReport, DriftTold, ExportPage, FirmwareSet, FirmwareSpec, FirmwareWish,
-    FleetView, HealthView, ImportResult, Imported, Known, NodePage, NodePatch, NodeSpec, NodeView, Presence, Problem,
-    Problems, Renumbered, RolledBack, RollingBack, SiteConfigSet, VersionDifference,
+    ConfigVersionView, ConfigView, DeltaSpec, DriftReport, DriftTold, ExportPage, FirmwareSet, FirmwareSpec,
+    FirmwareView, FirmwareWish, FleetView, HealthView, ImportResult, Imported, Known, NodePage, NodePatch, NodeSpec,
+    NodeView, Presence, Problem, Problems, Renumbered, RolledBack, RollingBack, SiteConfigSet, VersionDifference,
 };
 
 operations! {
@@ -343,8 +343,35 @@ operations! {
         ("model" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
         ("version" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
     ), responses(
-        (status = 200, description = "The image", body = FirmwareSpec),
+        (status = 200, description = "The image, and the deltas that make it", body = FirmwareView),
         Problems,
     ))]
     firmware;
+
+    /// Stores the description of a delta in the firmware bucket: a file that makes the image of a version out of that of
+    /// another version of the same model. Both must be known. The description of a delta never changes.
+    #[utoipa::path(put, path = "/v1/firmware/{model}/{version}/deltas/{from}", operation_id = "addDelta",
+    tag = "firmware", params(
+        ("model" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
+        ("version" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
+        ("from" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
+    ), request_body = DeltaSpec, responses(
+        (status = 200, description = "The same description was stored already", body = DeltaSpec),
+        (status = 201, description = "The description is stored", body = DeltaSpec,
+            headers(("Location" = String, description = "The path of the description"))),
+        Problems,
+    ))]
+    add_delta;
+
+    /// The description of a delta.
+    #[utoipa::path(get, path = "/v1/firmware/{model}/{version}/deltas/{from}", operation_id = "getDelta",
+    tag = "firmware", params(
+        ("model" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
+        ("version" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
+        ("from" = String, Path, pattern = "^[A-Za-z0-9:_.-]{1,32}$"),
+    ), responses(
+        (status = 200, description = "The delta", body = DeltaSpec),
+        Problems,
+    ))]
+    delta;
 }
