@@ -6,17 +6,23 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::cast_precision_loss)]
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rollcall_core::{Policy, Registration};
 use rollcall_tests::{Cloud, Frame, Options, Socket, benchmark_options};
 use rollcall_wire::ServerMessage;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::Child;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 /// Connected nodes.
 const NODES: usize = 10_000;
+/// The variable that tells the process of the fleet where to connect, and what it says once all nodes are connected.
+const URL: &str = "ROLLCALL_BENCH_URL";
+const CONNECTED: &str = "connected";
 /// How many of them connect at a time, and how long it is at least until the next ones do: 500 a second.
 const AT_ONCE: usize = 50;
 const BETWEEN: Duration = Duration::from_millis(100);
@@ -31,6 +37,9 @@ const EVERY: Duration = Duration::from_millis(200);
 
 #[tokio::main]
 async fn main() {
+    if let Ok(url) = std::env::var(URL) {
+        return hold(url).await;
+    }
     let mut arguments = std::env::args().skip_while(|argument| argument != "--nodes").skip(1);
     let nodes = arguments.next().map_or(NODES, |nodes| nodes.parse().expect("a number of nodes"));
     let policy = Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range").with_budget(0);
@@ -43,8 +52,9 @@ async fn main() {
     cloud.stop().await;
 }
 
-/// Registers and connects nodes, each of which applies what it is told.
-async fn connected(cloud: &Cloud, nodes: usize) -> JoinSet<()> {
+/// Registers and connects nodes, each of which applies what it is told. They are in a process of their own: a process may
+/// have too few files for both ends of ten thousand connections.
+async fn connected(cloud: &Cloud, nodes: usize) -> Child {
     let console = cloud.console();
     let specs: Vec<_> =
         (0..nodes).map(|nth| json!({"node": format!("ap-{nth}"), "site": "hq", "model": "ax-2"})).collect();
@@ -52,16 +62,32 @@ async fn connected(cloud: &Cloud, nodes: usize) -> JoinSet<()> {
         let reply = console.send("POST", "/v1/nodes:batch", json!(batch).to_string()).await;
         assert_eq!(reply.status, 200, "{reply:?}");
     }
-    let (mut fleet, all) = (JoinSet::new(), (0..nodes).collect::<Vec<_>>());
-    for some in all.chunks(AT_ONCE) {
+    let mut fleet = tokio::process::Command::new(std::env::current_exe().expect("this program"));
+    fleet.env(URL, cloud.ws_url()).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut fleet = fleet.spawn().expect("the fleet starts");
+    let tokens: String = (0..nodes).map(|nth| cloud.token(&format!("ap-{nth}")) + "\n").collect();
+    let mut told = fleet.stdin.take().expect("piped");
+    told.write_all(tokens.as_bytes()).await.expect("told");
+    drop(told);
+    let mut says = BufReader::new(fleet.stdout.take().expect("piped")).lines();
+    assert_eq!(says.next_line().await.expect("readable").as_deref(), Some(CONNECTED));
+    fleet
+}
+
+/// The process of the fleet: connects a node for each token that it reads, until it is killed.
+async fn hold(url: String) {
+    let (mut fleet, mut tokens) = (JoinSet::new(), String::new());
+    tokio::io::stdin().read_to_string(&mut tokens).await.expect("tokens");
+    for some in tokens.lines().collect::<Vec<_>>().chunks(AT_ONCE) {
         let pause = sleep(BETWEEN);
-        let opening = some.iter().map(async |nth| cloud.socket(&format!("ap-{nth}")).await);
+        let opening = some.iter().map(async |token| Socket::open(&url, token).await.expect("let in"));
         for socket in futures_util::future::join_all(opening).await {
             fleet.spawn(applies(socket));
         }
         pause.await;
     }
-    fleet
+    println!("{CONNECTED}");
+    fleet.join_all().await;
 }
 
 /// A node that reports at once that it has applied what it is told.
