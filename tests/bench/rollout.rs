@@ -121,7 +121,8 @@ async fn rolled_out(cloud: &Cloud, nodes: usize) {
     loop {
         let rollout = console.get("/v1/rollouts/channel-36").await.json();
         let now = format!("{} wave {}", rollout["state"].as_str().unwrap_or_default(), rollout["wave"]);
-        let is_told = rollout["counts"]["waiting"] == json!(0) && !said.ends_with("told");
+        let is_last = rollout["wave"] == json!(3) && rollout["counts"]["waiting"] == json!(0);
+        let is_told = is_last && !said.ends_with("told");
         if now != said.trim_end_matches(", told") {
             println!("  {:>6.1} s  {now}", began.elapsed().as_secs_f64());
             said = now;

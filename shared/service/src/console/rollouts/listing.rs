@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::{StreamExt as _, stream};
 use rollcall_core::{
     About, Key, Model, ModelSettings, Node, NodeId, Place, Rollout, RolloutName, Selector, Site, Target, TargetState,
     Timestamp, list_target,
@@ -10,6 +11,7 @@ use rollcall_wire::console::Problem;
 
 use super::spec::{Change, Told};
 use super::step::Step;
+use super::telling::AT_ONCE;
 use crate::clock::Clock;
 use crate::connections::Connections;
 use crate::console::handle::{Admitted, Console};
@@ -43,7 +45,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
     ) -> Result<Step, Problem> {
         let mut rollout = read.clone();
         let (nodes, next) = self.page_of(&told.select, read.listed_to.as_ref()).await?;
-        let (mut found, mut to, mut models) = (0, read.listed_to.clone(), Models::new());
+        let (mut found, mut to, mut models) = (vec![], read.listed_to.clone(), Models::new());
         // The nodes are listed again for those that were registered since.
         let is_again = read.passed > 0;
         for node in nodes {
@@ -61,7 +63,7 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
                     to = Some(id);
                     continue;
                 }
-                rollout.found += found;
+                rollout.found += self.list_all(name, &found).await?;
                 rollout.listed_to = to;
                 rollout.reason = format!("it waits for the rollout {rival}, which has the node {id}");
                 return self.save(name, read, &rollout, None, admitted, false).await;
@@ -75,11 +77,10 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
                 Some(why) => target.now(TargetState::Skipped, Some(why)),
                 None => target,
             };
-            // A refusal says that it is listed already.
-            let _ = self.write(&list_target(name, &place, &target)).await?;
-            found += 1;
+            found.push((place, target));
             to = Some(id);
         }
+        let found = self.list_all(name, &found).await?;
         // Of the last page, nothing is behind it. The nodes at the end of another one may have left the site meanwhile.
         let last = next.map(|next| Key::read(&next.pk, &next.sk).ok().flatten().and_then(|key| key.node().cloned()));
         rollout.listed(found, last.and_then(|last| last.or(to)));
@@ -88,6 +89,20 @@ impl<S: Store, C: Connections, K: Clock, Q: Queue> Console<S, C, K, Q> {
         }
         "its nodes are being listed".clone_into(&mut rollout.reason);
         self.save(name, read, &rollout, None, admitted, true).await
+    }
+
+    /// Lists these targets, some at the same time. Returns how many they are.
+    ///
+    /// Nodes are claimed one after the other, as long as no rival has one: two rollouts that claim the same nodes in another
+    /// order could wait for each other.
+    async fn list_all(&self, name: &RolloutName, targets: &[(Place, Target)]) -> Result<u64, Problem> {
+        let listing = targets.iter().map(async |(place, target)| {
+            // A refusal says that it is listed already.
+            self.write(&list_target(name, place, target)).await.map(drop)
+        });
+        let listed: Vec<_> = stream::iter(listing).buffer_unordered(AT_ONCE).collect().await;
+        listed.into_iter().collect::<Result<(), _>>()?;
+        Ok(targets.len() as u64)
     }
 
     /// Whether a node is a target of a rollout.
