@@ -20,8 +20,8 @@ use tokio::time::sleep;
 
 /// Connected nodes.
 const NODES: usize = 10_000;
-/// The variable that tells the process of the fleet where to connect, and what it says once all nodes are connected.
-const URL: &str = "ROLLCALL_BENCH_URL";
+/// The argument that tells the process of the fleet where to connect, and what it says once all nodes are connected.
+const FLEET: &str = "--fleet";
 const CONNECTED: &str = "connected";
 /// How many of them connect at a time, and how long it is at least until the next ones do: 500 a second.
 const AT_ONCE: usize = 50;
@@ -37,11 +37,10 @@ const EVERY: Duration = Duration::from_millis(200);
 
 #[tokio::main]
 async fn main() {
-    if let Ok(url) = std::env::var(URL) {
+    if let Some(url) = argument(FLEET) {
         return hold(url).await;
     }
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--nodes").skip(1);
-    let nodes = arguments.next().map_or(NODES, |nodes| nodes.parse().expect("a number of nodes"));
+    let nodes = argument("--nodes").map_or(NODES, |nodes| nodes.parse().expect("a number of nodes"));
     let policy = Policy::new(Registration::Open, 6600, 300, 60, 0).expect("in range").with_budget(0);
     let cloud = Cloud::with_sources(Options { policy, rollouts_every: 1, ..benchmark_options() }).await;
     let began = Instant::now();
@@ -50,6 +49,11 @@ async fn main() {
     rolled_out(&cloud, nodes).await;
     drop(fleet);
     cloud.stop().await;
+}
+
+/// What follows this argument.
+fn argument(name: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != name).nth(1)
 }
 
 /// Registers and connects nodes, each of which applies what it is told. They are in a process of their own: a process may
@@ -63,7 +67,7 @@ async fn connected(cloud: &Cloud, nodes: usize) -> Child {
         assert_eq!(reply.status, 200, "{reply:?}");
     }
     let mut fleet = tokio::process::Command::new(std::env::current_exe().expect("this program"));
-    fleet.env(URL, cloud.ws_url()).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    fleet.args([FLEET, &cloud.ws_url()]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut fleet = fleet.spawn().expect("the fleet starts");
     let tokens: String = (0..nodes).map(|nth| cloud.token(&format!("ap-{nth}")) + "\n").collect();
     let mut told = fleet.stdin.take().expect("piped");
