@@ -277,9 +277,7 @@ async fn a_node_with_the_vendor_s_key_installs_what_is_signed_and_refuses_what_i
                 Ok(Some(NodeEvent::UpdateFailed { version, why })) => break (version, Some(why)),
                 Ok(Some(other)) => before.push(other),
                 Ok(None) => panic!("the node has ended"),
-                Err(_) => {
-                    panic!("no update ends: {before:?}; {}", console.get("/v1/nodes/ap-1").await.text)
-                }
+                Err(late) => panic!("{late}: {before:?}; {}", console.get("/v1/nodes/ap-1").await.text),
             }
         }
     };
