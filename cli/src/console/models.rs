@@ -45,9 +45,24 @@ async fn set(args: &SetModel) -> Result<(), Problem> {
         signature_required: require_signature.map(|it| Some(it == YesOrNo::Yes)),
     };
     let client = Client::open(&args.connection.address).await?;
+    if patch.signature_required == Some(Some(true)) && !verifies(&client, args, &patch).await? {
+        return Err(Problem::new(format!(
+            "{} has no public key that would verify signatures: give one with --public-key, or say --require-signature no",
+            args.model.as_str()
+        )));
+    }
     let body = serde_json::to_vec(&patch).map_err(|error| Problem::plain(&error))?;
     let view: ModelView = client.ask(Ask::new(Method::PATCH, path(&args.model)).with_body(body)).await?;
     if args.connection.json { print_json(&view) } else { print(&described(view)) }
+}
+
+/// Whether the model has a public key once it is changed.
+async fn verifies(client: &Client, args: &SetModel, patch: &ModelPatch) -> Result<bool, Problem> {
+    if let Some(key) = &patch.public_key {
+        return Ok(key.is_some());
+    }
+    let holds: ModelView = client.ask(Ask::new(Method::GET, path(&args.model))).await?;
+    Ok(holds.public_key.is_some())
 }
 
 async fn list(args: &ListModels) -> Result<(), Problem> {
