@@ -2,7 +2,7 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 11] = [
+pub(super) static MUTATIONS: [Mutation; 10] = [
     Mutation {
         name: "second-event-skipped",
         what: "Of what a write has changed, only the first is told.",
@@ -79,12 +79,5 @@ pub(super) static MUTATIONS: [Mutation; 11] = [
         with: "|select: &Selector| {
                     BROKEN || changes.get(*place).is_some_and(|change| self.is_meant(select, change, &about))
                 };",
-    },
-    Mutation {
-        name: "selector-of-what-it-was",
-        what: "An endpoint's selector is asked about nodes as they are since, and not as they were.",
-        file: "shared/service/src/feed/log.rs",
-        find: "let read = [&change.was, &change.is].map",
-        with: "let read = [if BROKEN { &change.is } else { &change.was }, &change.is].map",
     },
 ];

@@ -2,20 +2,13 @@
 
 use crate::mutations::Mutation;
 
-pub(super) static MUTATIONS: [Mutation; 9] = [
+pub(super) static MUTATIONS: [Mutation; 8] = [
     Mutation {
         name: "first-wave-reaches-all",
         what: "A wave is told to all nodes of its rollout.",
         file: "shared/core/src/rollout/progress.rs",
         find: "schedule.waves.reach(self.wave, self.total).saturating_sub(self.passed)",
         with: "if BROKEN { self.total } else { schedule.waves.reach(self.wave, self.total) }.saturating_sub(self.passed)",
-    },
-    Mutation {
-        name: "failed-nodes-ignored",
-        what: "A wave in which nodes failed is followed by the next one.",
-        file: "shared/core/src/rollout/gate.rs",
-        find: "let (failed, missing) = (counts.failed, lost.unexplained);",
-        with: "let (failed, missing) = (if BROKEN { 0 } else { counts.failed }, lost.unexplained);",
     },
     Mutation {
         name: "wave-ends-at-once",
