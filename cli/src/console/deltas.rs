@@ -35,7 +35,13 @@ pub(super) async fn add(args: &AddDelta) -> Result<(), Problem> {
     // What the console would refuse is said before anything is uploaded.
     let makes: FirmwareView = client.ask(Ask::new(Method::GET, path(image))).await?;
     let base = format!("/v1/firmware/{}/{}", image.model.as_str(), from.as_str());
-    client.ask::<FirmwareView>(Ask::new(Method::GET, base)).await?;
+    let has: FirmwareView = client.ask(Ask::new(Method::GET, base)).await?;
+    if [&makes.object_key, &has.object_key].contains(&&delta.object_key) {
+        return Err(Problem::new(format!(
+            "{} is the object of an image, which the delta would replace: say another one with --object-key",
+            delta.object_key
+        )));
+    }
     if delta.size >= makes.size {
         return Err(Problem::new(format!(
             "{} has {} bytes, and the image has {}: such a delta saves nothing; nothing was uploaded",

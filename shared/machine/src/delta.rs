@@ -18,13 +18,19 @@ const MADE: &str = "made";
 ///
 /// It may be moved to another task or thread. The program writes the image to [`image`](Self::image), and answers with
 /// [`made`](Self::made) or [`failed`](Self::failed); a delta that is dropped without an answer has failed. The library then
-/// checks the size and the SHA-256 of what the program has written. If that is not the image, or the program has failed, the
-/// library downloads the image.
+/// checks the size and the SHA-256 of what the program has written. If that is not the image, if the program has failed, has
+/// not answered within [`Timing::make_timeout`](crate::Timing::make_timeout), or has ended the run, the library downloads the
+/// image. Then nothing may be written any more: end the work before another run begins.
+///
+/// What is in the delta is **not authenticated**. The signature is of the image that it makes. Whoever may write to the console
+/// or to the bucket can have the program read any bytes; so it must be prepared for them.
 #[derive(Debug)]
 pub struct Delta {
     version: String,
     from: String,
     path: PathBuf,
+    size: u64,
+    attempt: u32,
     promise: Promise,
 }
 
@@ -34,6 +40,10 @@ pub(crate) struct DeltaFile {
     pub(crate) version: String,
     pub(crate) from: String,
     pub(crate) path: PathBuf,
+    /// The size of the image that it makes, in bytes.
+    pub(crate) size: u64,
+    /// The number of the attempt at the update.
+    pub(crate) attempt: u32,
 }
 
 /// Where the program writes the image that it makes of the delta in this file.
@@ -46,9 +56,9 @@ pub(crate) fn made_of(delta: &Path) -> PathBuf {
 
 impl Delta {
     pub(crate) fn new(file: DeltaFile, outbox: Outbox) -> Self {
-        let DeltaFile { version, from, path } = file;
-        let otherwise = Request::Made { version: version.clone(), outcome: Err(NO_RESULT.to_owned()) };
-        Self { version, from, path, promise: Promise::new(outbox, otherwise) }
+        let DeltaFile { version, from, path, size, attempt } = file;
+        let otherwise = Request::Made { attempt, outcome: Err(NO_RESULT.to_owned()) };
+        Self { version, from, path, size, attempt, promise: Promise::new(outbox, otherwise) }
     }
 
     /// The version whose image is to be made.
@@ -59,6 +69,12 @@ impl Delta {
     /// The version whose image the delta is applied to.
     pub fn from(&self) -> &str {
         &self.from
+    }
+
+    /// The size of the image, in bytes. A program that has written more writes something else, and should give up: nobody has
+    /// signed the delta, and it may make more than the device has room for.
+    pub fn size(&self) -> u64 {
+        self.size
     }
 
     /// The file of the delta. The library owns it.
@@ -74,13 +90,13 @@ impl Delta {
 
     /// The image is written.
     pub fn made(self) {
-        let request = Request::Made { version: self.version, outcome: Ok(()) };
+        let request = Request::Made { attempt: self.attempt, outcome: Ok(()) };
         self.promise.keep(request);
     }
 
     /// No image could be made of the delta, for this reason, for people.
     pub fn failed(self, why: impl Into<String>) {
-        let request = Request::Made { version: self.version, outcome: Err(why.into()) };
+        let request = Request::Made { attempt: self.attempt, outcome: Err(why.into()) };
         self.promise.keep(request);
     }
 }

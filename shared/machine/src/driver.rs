@@ -121,7 +121,7 @@ impl<H: Handler, T: Transport, S: Storage> Driver<H, T, S> {
             Request::DropConnection => self.machine.drop_connection(now),
             Request::Stop => self.machine.stop(),
             Request::Finished { command, status, output } => self.machine.finished(now, command, status, &output),
-            Request::Made { version, outcome } => self.machine.made(now, &version, outcome),
+            Request::Made { attempt, outcome } => self.machine.made(now, attempt, outcome),
             Request::Installed { version, outcome } => self.machine.installed(now, &version, outcome),
         }
         self.settle(now);

@@ -73,7 +73,8 @@ pub trait Handler {
     }
 
     /// The version whose firmware image the program has and can apply a delta to: the image of what runs, in most cases. The
-    /// library asks for it when the program has taken another version. The default implementation has none, and then images
+    /// library asks for it when the program has taken another version. Keep the image outside of the library's folder: that is
+    /// emptied after each update. The default implementation has none, and then images
     /// are downloaded whole.
     fn base_image(&mut self) -> Option<String> {
         None

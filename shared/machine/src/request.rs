@@ -22,11 +22,10 @@ pub enum Request {
         /// What the program says of it, for people.
         output: String,
     },
-    /// What became of the image of this firmware version that was to be made of a [`Delta`](crate::Delta). `Err`: why there
-    /// is none, for people.
+    /// What became of the image that was to be made of a [`Delta`](crate::Delta). `Err`: why there is none, for people.
     Made {
-        /// The version whose image was to be made.
-        version: String,
+        /// The number of the attempt at the update: an answer to an earlier one comes too late.
+        attempt: u32,
         /// Whether it is written.
         outcome: Result<(), String>,
     },

@@ -55,6 +55,8 @@ pub struct Timing {
     /// How long one attempt to fetch a document may take. Also how long the download of a firmware image may receive
     /// nothing before it is attempted again. Default: 30 s.
     pub fetch_timeout: Duration,
+    /// How long a program may take to make an image of a delta. After that, the image is downloaded.
+    pub make_timeout: Duration,
 }
 
 impl Default for Timing {
@@ -78,6 +80,7 @@ impl Default for Timing {
             close_timeout: Duration::from_secs(2),
             proof_timeout: Duration::from_mins(1),
             fetch_timeout: Duration::from_secs(30),
+            make_timeout: Duration::from_mins(15),
         }
     }
 }

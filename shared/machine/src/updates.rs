@@ -33,6 +33,10 @@ const WITHDRAWN: &str = "it is no longer desired";
 pub(crate) struct UpdateRecord {
     /// The version whose installation was about to begin, until its outcome is acknowledged.
     installing: Option<String>,
+    /// The version whose image was about to be made of a delta, until its outcome is acknowledged. If that ended the run, the
+    /// image is downloaded in the next one.
+    #[serde(default)]
+    making: Option<String>,
 }
 
 /// A report and the number of its attempt. The number tells two attempts at the same version apart: the server removes
@@ -103,7 +107,7 @@ impl Updates {
     pub(crate) fn deadline(&self, held: bool) -> Option<Duration> {
         match &self.stage {
             Stage::Announced { at, .. } => Some(*at),
-            Stage::Getting(getting) if held => getting.deadline(),
+            Stage::Getting(getting) if held || getting.is_making() => getting.deadline(),
             _ => None,
         }
     }
@@ -120,7 +124,7 @@ impl Updates {
                 let version = std::mem::take(version);
                 self.offer(version);
             }
-            Stage::Getting(getting) if held => match getting.next(timing, rng, now) {
+            Stage::Getting(getting) if held || getting.is_making() => match getting.next(timing, rng, now) {
                 Ok(due) => return due,
                 Err(why) => self.fail(&why),
             },
@@ -169,6 +173,7 @@ impl Updates {
         }
         match accepted {
             Ok(()) => {
+                let base = base.filter(|_| self.record.making.as_deref() != Some(version));
                 self.stage = Stage::Getting(Box::new(Getting::new(now, version, base)));
                 self.set_report(version.to_owned(), UpdateStatus::Downloading, None);
                 self.due.push_back(Due::Say);
@@ -194,9 +199,9 @@ impl Updates {
     }
 
     /// The program answered about the delta of [`Due::Make`]. `Err`: why it could make no image of it.
-    pub(crate) fn made(&mut self, now: Duration, version: &str, outcome: Result<(), String>) {
+    pub(crate) fn made(&mut self, now: Duration, attempt: u32, outcome: Result<(), String>) {
         if let Stage::Getting(getting) = &mut self.stage
-            && getting.version == version
+            && attempt == self.attempts
         {
             self.due.extend(getting.made(now, outcome));
         }
@@ -218,6 +223,10 @@ impl Updates {
         match getting.downloaded(timing, rng, now, outcome) {
             Ok(Got::Nothing) => {}
             Ok(Got::Due(due)) => self.due.push_back(*due),
+            Ok(Got::Delta) => {
+                self.record.making = Some(version.to_owned());
+                self.due.push_back(Due::Keep);
+            }
             Ok(Got::Image(image)) => {
                 self.record.installing = Some(image.version.clone());
                 self.stage = Stage::Committing(image);
@@ -236,7 +245,10 @@ impl Updates {
     }
 
     /// The record was written as it is now. `Err`: why it could not be written.
-    pub(crate) fn kept(&mut self, kept: &Result<(), String>) {
+    pub(crate) fn kept(&mut self, timing: &Timing, now: Duration, kept: &Result<(), String>) {
+        if let Stage::Getting(getting) = &mut self.stage {
+            self.due.extend(getting.kept(timing, now, self.attempts, kept));
+        }
         if let Stage::Committing(image) = &self.stage {
             let image = image.clone();
             match kept {
@@ -291,8 +303,11 @@ impl Updates {
         if *status == UpdateStatus::Applied {
             self.due.push_back(Due::Settled(attempt.report.clone()));
         }
-        if *status != UpdateStatus::Downloading && self.record.installing.take_if(|it| it == version).is_some() {
-            self.due.extend([Due::Keep, Due::Discard]);
+        if *status != UpdateStatus::Downloading {
+            let made = self.record.making.take_if(|it| it == version);
+            let installed = self.record.installing.take_if(|it| it == version);
+            self.due.extend(made.or(installed.clone()).map(|_| Due::Keep));
+            self.due.extend(installed.map(|_| Due::Discard));
         }
     }
 
@@ -319,9 +334,9 @@ impl Updates {
     }
 
     fn give_up(&mut self, version: String, why: &str) {
-        if self.record.installing.take().is_some() {
-            self.due.extend([Due::Keep, Due::Discard]);
-        }
+        let (made, installed) = (self.record.making.take(), self.record.installing.take());
+        self.due.extend(made.or(installed.clone()).map(|_| Due::Keep));
+        self.due.extend(installed.map(|_| Due::Discard));
         self.settle(version, UpdateStatus::Failed, why);
         self.due.push_back(Due::Say);
     }

@@ -54,6 +54,16 @@ pub(crate) async fn download(target: Target, folder: PathBuf, limit: Duration) -
     }
 }
 
+/// Removes what is beside a file that is downloaded: a file, or a folder that a program has left there. What can't be removed
+/// takes room, and holds nothing up.
+async fn remove(entry: &fs::DirEntry) {
+    let is_folder = entry.file_type().await.is_ok_and(|kind| kind.is_dir());
+    let removed = if is_folder { fs::remove_dir_all(entry.path()).await } else { fs::remove_file(entry.path()).await };
+    if let Err(error) = removed {
+        tracing::warn!(%error, name = ?entry.file_name(), "a file of an earlier update could not be removed");
+    }
+}
+
 /// Checks whether a file is the target, and removes it if it is not.
 pub(crate) async fn check(target: Target, path: PathBuf) -> Downloaded {
     let checked = async {
@@ -90,7 +100,7 @@ impl Partial {
         let mut entries = fs::read_dir(folder).await?;
         while let Some(entry) = entries.next_entry().await? {
             if entry.path() != path && entry.path() != image {
-                fs::remove_file(entry.path()).await?;
+                remove(&entry).await;
             }
         }
         let mut file = File::options().read(true).write(true).create(true).truncate(false).open(path).await?;

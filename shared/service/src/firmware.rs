@@ -10,6 +10,7 @@ use rollcall_core::{Delta, FirmwareImage, FirmwareVersion, Key, Model, ModelSett
 use rollcall_wire::{DeltaUrl, FirmwareUrl};
 
 use crate::cache::cache;
+use crate::error::chain;
 use crate::store::{Store, StoreError};
 
 /// How many descriptions of images, and as many of deltas, a function keeps in memory.
@@ -158,10 +159,24 @@ impl<G: Signer> Images<G> {
             url: self.signer.url(&image.object_key, now).await?,
             expires_in_s: URL_EXPIRES_IN_S,
             delta: match from {
-                Some(from) => self.delta(store, (&model, &desired), from, now).await?,
+                Some(from) => self.delta_if_readable(store, (&model, &desired), from, now).await,
                 None => None,
             },
         }))
+    }
+
+    /// The delta; none if it can't be read: the node has the image to take.
+    async fn delta_if_readable(
+        &self,
+        store: &impl Store,
+        of: (&Model, &FirmwareVersion),
+        from: &str,
+        now: Timestamp,
+    ) -> Option<DeltaUrl> {
+        self.delta(store, of, from, now).await.unwrap_or_else(|error| {
+            tracing::warn!(error = chain(&error), from, "a delta can't be given");
+            None
+        })
     }
 
     async fn delta(
@@ -251,6 +266,18 @@ mod tests {
             }
         }
         assert_eq!(given(&images, &store, &id, None).expect("the image").delta, None, "the node has not asked");
+    }
+
+    #[test]
+    fn a_delta_that_can_not_be_read_keeps_nobody_from_the_image() {
+        let ((store, id, model), images) = (updating(), Images::new(Plain));
+        let [version, from] = ["2.9", "2.8"].map(|text| text.parse::<FirmwareVersion>().expect("a version"));
+        let delta = Delta { object_key: "8-9".to_owned(), size: 3, sha256: "cd34".to_owned() };
+        let mut broken = put_delta(&model, &version, &from, &delta);
+        broken.changes.truncate(1);
+        write(&store, &broken);
+        let image = given(&images, &store, &id, Some("2.8")).expect("the image");
+        assert_eq!((&*image.url, image.delta), ("ax.bin", None));
     }
 
     #[test]

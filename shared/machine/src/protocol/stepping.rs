@@ -64,7 +64,7 @@ impl Machine {
             return;
         }
         self.commands.kept(kept);
-        self.updates.kept(kept);
+        self.updates.kept(&self.timing, now, kept);
         self.command(now);
         self.update(now);
     }

@@ -25,9 +25,9 @@ impl Machine {
     }
 
     /// The program answered about the delta of [`Action::Make`]. `Err`: why it could make no image of it.
-    pub(crate) fn made(&mut self, now: Duration, version: &str, outcome: Result<(), String>) {
+    pub(crate) fn made(&mut self, now: Duration, attempt: u32, outcome: Result<(), String>) {
         if !self.ended {
-            self.updates.made(now, version, outcome);
+            self.updates.made(now, attempt, outcome);
             self.update(now);
         }
     }

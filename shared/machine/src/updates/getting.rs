@@ -30,6 +30,7 @@ const DELTA_RETRIES: u32 = 3;
 const WRONG: u32 = 2;
 
 const SILENT: &str = "the server sent no download URL";
+const UNANSWERED: &str = "the program has made no image in time";
 const REFUSED: &str = "the download URL was refused";
 
 /// What a download or a check has brought.
@@ -38,6 +39,8 @@ pub(super) enum Got {
     Nothing,
     /// A step that is due at once.
     Due(Box<Due>),
+    /// The delta. That the image is about to be made of it is to be recorded first: making it may end the run.
+    Delta,
     Image(Image),
 }
 
@@ -65,8 +68,13 @@ enum Step {
     /// The URL is new. It is used even if it expires at once.
     Located,
     Downloading,
-    /// The program makes the image of the delta in this file.
-    Making(PathBuf),
+    /// That the program is to make the image of the delta in this file is not recorded yet.
+    Recording(PathBuf),
+    /// The program makes the image of the delta in this file, and is to have answered by then.
+    Making {
+        delta: PathBuf,
+        by: Duration,
+    },
     /// What the program has made is checked.
     Checking,
 }
@@ -84,14 +92,14 @@ impl Getting {
 
     /// Whether the program makes the image, or what it has made is checked.
     pub(super) fn is_making(&self) -> bool {
-        matches!(self.step, Step::Making(_) | Step::Checking)
+        matches!(self.step, Step::Recording(_) | Step::Making { .. } | Step::Checking)
     }
 
     /// When the next step is due, if it waits for a time.
     pub(super) fn deadline(&self) -> Option<Duration> {
         match self.step {
-            Step::Wait { at } | Step::Asked { by: at } => Some(at),
-            Step::Located | Step::Downloading | Step::Making(_) | Step::Checking => None,
+            Step::Wait { at } | Step::Asked { by: at } | Step::Making { by: at, .. } => Some(at),
+            Step::Located | Step::Downloading | Step::Recording(_) | Step::Checking => None,
         }
     }
 
@@ -101,6 +109,7 @@ impl Getting {
             Step::Wait { at } if now >= at => false,
             Step::Located => true,
             Step::Asked { by } if now >= by => return self.retry(timing, rng, now, SILENT).map(|()| None),
+            Step::Making { by, .. } if now >= by => return Ok(Some(self.whole(now, UNANSWERED.to_owned()))),
             _ => return Ok(None),
         };
         Ok(Some(match &self.url {
@@ -153,10 +162,9 @@ impl Getting {
                 let signature = url.signature.clone();
                 Ok(Got::Image(Image { version: self.version.clone(), path, signature }))
             }
-            (Step::Downloading, Some(delta), Downloaded::Complete(path)) => {
-                let (version, from) = (self.version.clone(), delta.from.clone());
-                self.step = Step::Making(path.clone());
-                Ok(Got::Due(Box::new(Due::Make(DeltaFile { version, from, path }))))
+            (Step::Downloading, Some(_), Downloaded::Complete(path)) => {
+                self.step = Step::Recording(path);
+                Ok(Got::Delta)
             }
             // The connection may be to blame for a download that breaks.
             (Step::Downloading, Some(_), Downloaded::Broken { why, further }) => {
@@ -173,9 +181,28 @@ impl Getting {
         }
     }
 
+    /// It is recorded that the program is to make the image; or it could not be. Returns the step that is due.
+    pub(super) fn kept(
+        &mut self,
+        timing: &Timing,
+        now: Duration,
+        attempt: u32,
+        kept: &Result<(), String>,
+    ) -> Option<Due> {
+        let Step::Recording(path) = &self.step else { return None };
+        let (path, (url, _)) = (path.clone(), self.url.as_ref()?);
+        if let Err(why) = kept {
+            return Some(self.whole(now, format!("not recorded: {why}")));
+        }
+        let from = url.delta.as_ref()?.from.clone();
+        let file = DeltaFile { version: self.version.clone(), from, path: path.clone(), size: url.size, attempt };
+        self.step = Step::Making { delta: path, by: now + timing.make_timeout };
+        Some(Due::Make(file))
+    }
+
     /// The program has made an image of the delta, or could not. Returns the step that is due.
     pub(super) fn made(&mut self, now: Duration, outcome: Result<(), String>) -> Option<Due> {
-        let (Step::Making(delta), Some((url, _))) = (&self.step, &self.url) else { return None };
+        let (Step::Making { delta, .. }, Some((url, _))) = (&self.step, &self.url) else { return None };
         Some(match outcome {
             Ok(()) => {
                 let (target, file) = (Target::image(url), made_of(delta));

@@ -55,7 +55,7 @@ async fn a_delta_is_downloaded_with_breaks_and_what_it_makes_is_checked_and_inst
     let request = node.images.answer_with(&rest, &DELTA[1..]).await;
     assert!(request.contains("range: bytes=1-\r\n"), "{request}");
     let delta = node.hands.delta().await;
-    assert_eq!((delta.version(), delta.from()), ("2.5", "2.4"));
+    assert_eq!((delta.version(), delta.from(), delta.size()), ("2.5", "2.4", IMAGE.len() as u64));
     assert_eq!(fs::read_to_string(delta.path()).expect("a delta"), DELTA);
     let image = delta.image();
     fs::write(&image, IMAGE).expect("written");
@@ -117,6 +117,7 @@ async fn what_is_there_of_the_image_outlives_a_delta_and_everything_else_does_no
     for (name, content) in [(hash(), &IMAGE[..4]), (made("older"), "a delta"), ("older".to_owned(), "an image")] {
         fs::write(images.join(name), content).expect("written");
     }
+    fs::create_dir_all(images.join("scratch/of a program")).expect("a folder");
     node.has("2.4");
     node.tell().await;
     node.locate_delta().await;

@@ -35,7 +35,7 @@ impl Bench {
         let mut bench = Self::downloading_delta();
         bench.download_ends(Downloaded::Complete(file("b")));
         let (version, from) = ("2.5".to_owned(), "2.4".to_owned());
-        assert_eq!(bench.deltas, [DeltaFile { version, from, path: file("b") }]);
+        assert_eq!(bench.deltas, [DeltaFile { version, from, path: file("b"), size: 3, attempt: 1 }]);
         bench
     }
 
@@ -48,7 +48,7 @@ impl Bench {
     }
 
     fn made(&mut self, outcome: Result<(), &str>) {
-        self.machine.made(self.now, "2.5", outcome.map_err(str::to_owned));
+        self.machine.made(self.now, 1, outcome.map_err(str::to_owned));
         self.settle();
     }
 
@@ -219,4 +219,49 @@ fn an_answer_about_a_delta_that_nobody_asked_for_changes_nothing() {
         bench.made(Err("late"));
         assert_eq!(((bench.downloads.len(), bench.checks.len()), bench.deltas_failed().len()), (before, 0));
     }
+}
+
+#[test]
+fn a_program_that_does_not_answer_is_waited_for_only_so_long_with_a_connection_and_without() {
+    for is_cut in [false, true] {
+        let mut bench = Bench::making();
+        if is_cut {
+            let link = bench.link();
+            bench.server_closes(link);
+        }
+        bench.now += Timing::default().make_timeout;
+        bench.settle();
+        assert_eq!(bench.deltas_failed(), ["the program has made no image in time"], "cut: {is_cut}");
+        bench.made(Ok(()));
+        assert_eq!(bench.checks.len(), 0, "the answer comes too late");
+    }
+}
+
+#[test]
+fn the_answer_to_an_earlier_attempt_is_not_taken_for_that_of_this_one() {
+    let mut bench = Bench::making();
+    bench.machine.made(bench.now, 0, Ok(()));
+    bench.settle();
+    assert_eq!(bench.checks.len(), 0);
+}
+
+#[test]
+fn a_delta_that_ended_the_run_is_not_tried_again_until_the_version_is_given_up() {
+    let mut bench = Bench::making();
+    bench.restart();
+    bench.open_and_ack();
+    bench.tell_firmware("2.5");
+    assert_eq!(bench.asked_from, [Some("2.4".to_owned()), None]);
+    bench.receive(bench.link(), &json!({"type": "error", "code": "no-firmware", "message": ""}));
+    bench.tell_firmware("2.6");
+    assert_eq!(bench.asked_from.last(), Some(&Some("2.4".to_owned())), "another version may be made of one");
+}
+
+#[test]
+fn if_it_can_not_be_recorded_no_image_is_made() {
+    let mut bench = Bench::downloading_delta();
+    bench.disk = Err("no space".to_owned());
+    bench.download_ends(Downloaded::Complete(file("b")));
+    assert_eq!((bench.deltas.len(), bench.deltas_failed()), (0, vec!["not recorded: no space"]));
+    assert_eq!(bench.downloaded(), ["b", "a"]);
 }
