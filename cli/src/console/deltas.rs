@@ -38,7 +38,7 @@ pub(super) async fn add(args: &AddDelta) -> Result<(), Problem> {
     let has: FirmwareView = client.ask(Ask::new(Method::GET, base)).await?;
     if [&makes.object_key, &has.object_key].contains(&&delta.object_key) {
         return Err(Problem::new(format!(
-            "{} is the object of an image, which the delta would replace: say another one with --object-key",
+            "{} is the object of an image, which the delta would replace: name another one with --object-key",
             delta.object_key
         )));
     }

@@ -275,6 +275,12 @@ async fn a_delta_is_uploaded_made_known_and_shown_with_its_share_of_the_image() 
         another.contains("another delta from 2.4.1 to 2.5.0") && another.contains("nothing was uploaded"),
         "{another}"
     );
+    for image in ["ax-2/2.5.0/ax.bin", "ax-2/2.4.1/ax.bin"] {
+        let replacing = asker.problem(&[&delta[..], &["--object-key", image]].concat()).await;
+        assert!(replacing.contains("would replace") && replacing.contains("--object-key"), "{replacing}");
+    }
+    let image = told["url"].as_str().expect("a URL").to_owned();
+    assert_eq!(Http::new(image, "").get("").await.text, "image", "it is as it was");
     asker.write("ax.delta", "image");
     let large = asker.problem(&["firmware", "delta", "ax-2", "2.4.1", "--from", "2.5.0", "ax.delta"]).await;
     assert!(large.contains("5 bytes, and the image has 5") && large.contains("nothing was uploaded"), "{large}");
